@@ -1,0 +1,111 @@
+"""Every exception that anyrelay raises, one tree under `RelayError`. Imports nothing, so that every layer can use it.
+
+All of them pickle. The local ones, which no server sent, carry the code ``"-1"``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = [
+    "AuthenticationError",
+    "CallGone",
+    "ClientClosed",
+    "ConnectFailed",
+    "ConnectionLost",
+    "DialFailed",
+    "QueueOverflow",
+    "ReferFailed",
+    "ReferInProgress",
+    "RelayError",
+    "RequestTimeout",
+]
+
+LOCAL_CODE = -1
+"""The code of an error that was made on this side of the connection."""
+
+
+class RelayError(Exception):
+    """The RELAY server refused a command, or the command could not be carried out.
+
+    Attributes:
+        code: The code of the server's answer (an HTTP-like status or a JSON-RPC error code), -1 when made locally.
+        message: What went wrong, in words.
+    """
+
+    code: int
+    message: str
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(code, message)
+        self.code = code
+        self.message = message
+
+    def __str__(self) -> str:
+        return f"RELAY error {self.code}: {self.message}"
+
+    def renewed(self) -> RelayError:
+        """Return a copy for one more raise: an exception raised twice would grow its traceback and share its context."""
+        copy = self.__class__.__new__(self.__class__, *self.args)
+        copy.args = self.args
+        copy.__dict__.update(self.__dict__)
+        copy.__cause__ = self.__cause__
+        copy.__suppress_context__ = self.__suppress_context__
+        return copy
+
+
+class LocalError(RelayError):
+    """An error that no server sent: its code is always -1."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(LOCAL_CODE, message)
+        self.args = (message,)
+
+
+class AuthenticationError(RelayError):
+    """The server refused project and token (or the JWT), three times in a row and before any success."""
+
+
+class CallGone(RelayError):
+    """The call of this command does not exist any more: code 410, or 404 to a command on the call itself."""
+
+
+class ConnectFailed(LocalError):
+    """No first connection within `connect_timeout`; ``__cause__`` is the last attempt's error."""
+
+
+class ConnectionLost(LocalError):
+    """The connection dropped while the command was under way, or its session could not be resumed."""
+
+
+class RequestTimeout(LocalError, TimeoutError):
+    """The command's answer did not come within `request_timeout` seconds."""
+
+
+class DialFailed(LocalError, TimeoutError):
+    """Nobody answered an outbound dial. It is a `TimeoutError` too, since `dial_timeout` is one of the ways to end there."""
+
+
+class ReferFailed(LocalError):
+    """A transfer did not succeed; raised by `ReferOutcome.raise_for_status` only.
+
+    Attributes:
+        outcome: The `ReferOutcome`, its status anything but SUCCEEDED.
+    """
+
+    def __init__(self, message: str, outcome: Any = None) -> None:
+        super().__init__(message)
+        self.args = (message, outcome)
+        self.outcome = outcome
+
+
+class ReferInProgress(LocalError):
+    """Another transfer of this call is still being waited for. Nothing was sent."""
+
+
+class ClientClosed(LocalError):
+    """The client is closed, or was never connected."""
+
+
+class QueueOverflow(LocalError):
+    """A reader of `events()` was too slow: its queue of events was full. Only that reader is told."""
