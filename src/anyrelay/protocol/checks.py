@@ -1,0 +1,132 @@
+"""Checks of what is about to be sent: each names the field, the value and what is allowed, with its unit."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from typing import Any
+
+__all__ = ["check_json", "is_flag", "is_integer", "is_number", "is_text", "list_of", "one_of", "optional"]
+
+Validator = Callable[[Any, Any, Any], None]
+"""An attrs validator: instance, attribute, value."""
+
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+
+
+def is_text(*, limit: int = 10_000, empty: bool = False) -> Validator:
+    """Accept a string of up to `limit` characters without control characters (tabs are fine)."""
+
+    def check(_: Any, attribute: Any, value: Any) -> None:
+        if not isinstance(value, str):
+            raise TypeError(f"{attribute.name} must be a string, not {type(value).__name__}")
+        if not value and not empty:
+            raise ValueError(f"{attribute.name} must not be empty")
+        if len(value) > limit:
+            raise ValueError(f"{attribute.name} is {len(value)} characters long; at most {limit} are allowed")
+        if found := _CONTROL.search(value):
+            raise ValueError(f"{attribute.name} contains the control character {found.group()!r}")
+
+    return check
+
+
+def is_number(low: float, high: float = math.inf, unit: str = "") -> Validator:
+    """Accept a finite number from `low` to `high`, in `unit`."""
+    allowed = _range(low, high, unit)
+
+    def check(_: Any, attribute: Any, value: Any) -> None:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise TypeError(f"{attribute.name} must be a number, {allowed}, not {type(value).__name__}")
+        if not math.isfinite(value) or not low <= value <= high:
+            raise ValueError(f"{attribute.name} must be {allowed}, not {value!r}")
+
+    return check
+
+
+def is_integer(low: int, high: float = math.inf, unit: str = "") -> Validator:
+    """Accept a whole number from `low` to `high`, in `unit`."""
+    allowed = _range(low, high, unit)
+
+    def check(_: Any, attribute: Any, value: Any) -> None:
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise TypeError(f"{attribute.name} must be a whole number, {allowed}, not {type(value).__name__}")
+        if not low <= value <= high:
+            raise ValueError(f"{attribute.name} must be {allowed}, not {value!r}")
+
+    return check
+
+
+def _range(low: float, high: float, unit: str) -> str:
+    words = f"at least {low:g}" if high == math.inf else f"from {low:g} to {high:g}"
+    return f"{words} {unit}".rstrip()
+
+
+def is_flag(_: Any, attribute: Any, value: Any) -> None:
+    """Accept True and False only."""
+    if not isinstance(value, bool):
+        raise TypeError(f"{attribute.name} must be True or False, not {type(value).__name__}")
+
+
+def one_of(*words: str) -> Validator:
+    """Accept one of the words, spelled so."""
+
+    def check(_: Any, attribute: Any, value: Any) -> None:
+        if value not in words:
+            raise ValueError(f"{attribute.name} must be one of {', '.join(words)}, not {value!r}")
+
+    return check
+
+
+def list_of(item: Validator) -> Validator:
+    """Accept a list or tuple of which every item passes `item`."""
+
+    def check(instance: Any, attribute: Any, value: Any) -> None:
+        if not isinstance(value, list | tuple):
+            raise TypeError(f"{attribute.name} must be a list, not {type(value).__name__}")
+        for each in value:
+            item(instance, attribute, each)
+
+    return check
+
+
+def optional(check: Validator) -> Validator:
+    """Accept None too: the field is then left out of the message."""
+
+    def check_or_none(instance: Any, attribute: Any, value: Any) -> None:
+        if value is not None:
+            check(instance, attribute, value)
+
+    return check_or_none
+
+
+def check_json(value: Any, where: str) -> None:
+    """Check that JSON can carry `value` unchanged.
+
+    Raises:
+        TypeError: Something in it is neither a string, number, boolean, None, list, tuple nor dict, or a key is no string.
+        ValueError: A number in it is NaN or infinite (a JSON writer would quietly send null), or it is nested too deep.
+    """
+    try:
+        _walk(value, where)
+    except RecursionError:
+        raise ValueError(f"{where} is nested too deep to be sent") from None
+
+
+def _walk(value: Any, where: str) -> None:
+    kind = type(value)
+    if kind is str or value is None or kind is bool or kind is int:
+        return
+    if kind is float:
+        if not math.isfinite(value):
+            raise ValueError(f"{where} must be a finite number, not {value!r}")
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            if not isinstance(key, str):
+                raise TypeError(f"a key in {where} must be a string, not {type(key).__name__}")
+            _walk(item, f"{where}.{key}")
+    elif isinstance(value, list | tuple):
+        for index, item in enumerate(value):
+            _walk(item, f"{where}[{index}]")
+    elif not isinstance(value, str | int | float):
+        raise TypeError(f"{where} is a {type(value).__name__}, which JSON cannot carry")

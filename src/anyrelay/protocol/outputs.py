@@ -1,0 +1,80 @@
+"""What a session asks of whoever drives it. Bytes and deadlines have verbs of their own; everything else is one of these."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, TypeAlias
+
+from attrs import frozen
+
+from anyrelay.protocol.settings import JwtToken
+
+if TYPE_CHECKING:
+    from anyrelay.protocol.call import CallMachine
+    from anyrelay.protocol.mailbox import Mailbox
+
+__all__ = ["CloseTransport", "Deliver", "FetchToken", "Note", "OpenTransport", "Output", "RunCallHandler"]
+
+
+@frozen
+class OpenTransport:
+    """Open a TCP connection, then say `transport_opened` or `transport_failed`. One that is still being opened is dropped."""
+
+    host: str
+    """Whom to connect to: the server, or the proxy on the way."""
+    port: int
+    """The TCP port."""
+
+
+@frozen
+class CloseTransport:
+    """Close the transport, or give up the one that is being opened."""
+
+    last_words: bytes = b""
+    """What is to be sent before, as far as the socket takes it without waiting: a close frame, an alert."""
+
+
+@frozen
+class FetchToken:
+    """Ask for a JWT, outside every lock, then say `token_fetched` or `token_failed`."""
+
+    source: JwtToken
+    """What hands it out."""
+
+
+@frozen
+class RunCallHandler:
+    """Run the `on_call` handler with this call, beside everything else, then say `handler_finished`."""
+
+    call: CallMachine
+    """The call that was offered."""
+
+
+@frozen
+class Deliver:
+    """Attend to a mailbox: take from it and call, one after another, until it is empty."""
+
+    mailbox: Mailbox
+    """Whose deliveries are to be made."""
+
+
+@frozen
+class Note:
+    """Write a log record."""
+
+    level: int
+    """As in `logging`."""
+    text: str
+    """What happened; secrets are struck out already."""
+    call_id: str = ""
+    """The call it is about."""
+    error: BaseException | None = None
+    """What was raised, when its traceback is of use."""
+
+    DEBUG = logging.DEBUG
+    INFO = logging.INFO
+    WARNING = logging.WARNING
+    ERROR = logging.ERROR
+
+
+Output: TypeAlias = OpenTransport | CloseTransport | FetchToken | RunCallHandler | Deliver | Note

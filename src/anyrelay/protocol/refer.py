@@ -1,0 +1,433 @@
+"""The transfer state machine: what became of a SIP REFER, in every way in which it can end.
+
+The reply to ``calling.refer`` says only that the command was taken. What became of the transfer is told by events, by
+the end of the call, by time, or by nobody. `judge` is the table of section 2 of the outcome facts; `TRANSITIONS` is what
+a transfer does with each verdict. An outcome is never made up: a deadline, a lost connection or an ended call gives
+UNKNOWN, which is neither success nor failure.
+
+Sources: RFC 3515 (REFER), RFC 6665 (subscriptions), RFC 3420 (sipfrag), RFC 5589 (transfer practice).
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Callable
+from enum import StrEnum, auto
+from typing import Any, Final
+
+from attrs import field, frozen
+
+from anyrelay.errors import ReferFailed, RelayError
+from anyrelay.protocol.events import ReferEvent
+from anyrelay.protocol.promise import Promise
+from anyrelay.protocol.timers import Timer, Timers
+
+__all__ = ["TRANSITIONS", "Input", "ReferOutcome", "ReferStatus", "State", "Transfer", "UnknownReason", "judge"]
+
+
+class ReferStatus(StrEnum):
+    """What became of a transfer."""
+
+    SUCCEEDED = auto()
+    """The target answered; the call's own leg ends, and it is the server that ends it."""
+    BUSY = auto()
+    """The target was busy (486, 600)."""
+    NO_ANSWER = auto()
+    """The target did not answer (408, 480, 487)."""
+    DECLINED = auto()
+    """The target declined (603, 607, 608)."""
+    FAILED = auto()
+    """The target could not be reached, for any other reason."""
+    REJECTED = auto()
+    """The phone refused the REFER itself; the target was never called."""
+    CANCELED = auto()
+    """The call ended before anybody reported; whether the target was reached is not known."""
+    UNKNOWN = auto()
+    """Nobody knows; `ReferOutcome.unknown_because` says why. Neither success nor failure."""
+
+
+class UnknownReason(StrEnum):
+    """Why an outcome is UNKNOWN."""
+
+    NOT_REPORTED = auto()
+    """The phone never said, or never answered the REFER."""
+    CALL_ENDED = auto()
+    """The call ended, and no final event came within the grace time."""
+    CONNECTION_LOST = auto()
+    """The session could not be resumed, or the client was closed."""
+    SUPERSEDED = auto()
+    """A later transfer of the same call was taken by the server."""
+    TIMED_OUT = auto()
+    """This waiter's `timeout` ran out; the transfer itself goes on."""
+    ACK_LOST = auto()
+    """This waiter's `timeout` ran out before the server had said anything at all."""
+
+
+@frozen
+class ReferOutcome:
+    """What became of one transfer, as far as anybody can know."""
+
+    status: ReferStatus
+    """The outcome in one word."""
+    refer_to: str
+    """The URI that the call was referred to."""
+    refer_response_code: int | None = None
+    """What the phone answered to the REFER (SIP status code), None when it is not known."""
+    notify_response_code: int | None = None
+    """The target's last reported answer to the phone (SIP status code), None when it is not known."""
+    unknown_because: UnknownReason | None = None
+    """Why the status is UNKNOWN; None for every other status."""
+    events: tuple[ReferEvent, ...] = field(default=(), repr=lambda events: f"<{len(events)} events>")
+    """The events of this transfer, in the order in which they came."""
+    elapsed: float = 0.0
+    """Seconds from the command to this outcome."""
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the target is known to have answered."""
+        return self.status is ReferStatus.SUCCEEDED
+
+    def raise_for_status(self) -> None:
+        """Raise unless the transfer succeeded.
+
+        Raises:
+            ReferFailed: The status is anything but SUCCEEDED, UNKNOWN included; it carries this outcome.
+        """
+        if not self.succeeded:
+            why = f" ({self.unknown_because})" if self.unknown_because else ""
+            raise ReferFailed(f"the transfer to {self.refer_to} is {self.status}{why}", self)
+
+
+class Input(StrEnum):
+    """What a transfer can be told. The first four of the events are `judge`'s verdicts on a `ReferEvent`."""
+
+    PENDING = auto()
+    """An event that decides nothing."""
+    FINAL = auto()
+    """An event that decides."""
+    CANCEL = auto()
+    """The word cancel without a final code: a code may still come."""
+    NOT_REPORTED = auto()
+    """The server says that nobody will report."""
+    SENT = auto()
+    """The command has left."""
+    TAKEN = auto()
+    """The server took the command (a 2xx reply)."""
+    REFUSED = auto()
+    """The server refused the command."""
+    CALL_ENDED = auto()
+    """The call has ended."""
+    GRACE_OVER = auto()
+    """The grace time after the end of the call, or after cancel, is over."""
+    SESSION_LOST = auto()
+    """The session is gone for good."""
+    SUPERSEDED = auto()
+    """A later transfer of this call was taken."""
+
+
+class State(StrEnum):
+    """Where a transfer is."""
+
+    QUEUED = auto()
+    """The command has not left yet."""
+    SENT = auto()
+    """The command has left; no reply yet."""
+    OPEN = auto()
+    """The server took the command; the phones are at it."""
+    CANCELING = auto()
+    """The word cancel came; a code would still win within the grace time."""
+    ENDING = auto()
+    """The call ended; a final event may still come within the grace time."""
+    UNKNOWN = auto()
+    """Settled without knowing; one final event may still upgrade it."""
+    LATE_CANCEL = auto()
+    """Settled without knowing, then the word cancel came: a code would still win within the grace time."""
+    SETTLED = auto()
+    """Settled for good."""
+    REFUSED = auto()
+    """The command never became a transfer: refused by the server, or withdrawn."""
+
+
+EVENTS_KEPT: Final = 1_000
+"""How many events a transfer keeps, the newest: a server that never stops reporting must not fill the memory."""
+
+_OPEN_INPUTS: Final = {
+    Input.PENDING: None,
+    Input.FINAL: State.SETTLED,
+    Input.CANCEL: State.CANCELING,
+    Input.NOT_REPORTED: State.UNKNOWN,
+    Input.CALL_ENDED: State.ENDING,
+    Input.SESSION_LOST: State.UNKNOWN,
+    Input.SUPERSEDED: State.UNKNOWN,
+    Input.REFUSED: State.REFUSED,
+}
+"""What an open transfer does, whether or not its command was acknowledged (an event may overtake the reply)."""
+
+
+def _rows(state: State, row: dict[Input, State | None]) -> dict[tuple[State, Input], State]:
+    return {(state, what): target or state for what, target in row.items()}
+
+
+TRANSITIONS: Final[dict[tuple[State, Input], State]] = {
+    (State.QUEUED, Input.SENT): State.SENT,
+    (State.QUEUED, Input.REFUSED): State.REFUSED,
+    **_rows(State.SENT, _OPEN_INPUTS),
+    (State.SENT, Input.TAKEN): State.OPEN,
+    **_rows(State.OPEN, _OPEN_INPUTS),
+    # The call has ended, so only what reports can change anything.
+    **_rows(State.ENDING, {**_OPEN_INPUTS, Input.CALL_ENDED: None}),
+    (State.ENDING, Input.GRACE_OVER): State.UNKNOWN,
+    # The word cancel is the outcome unless a code comes; nothing that says less than the word can take its place.
+    (State.CANCELING, Input.FINAL): State.SETTLED,
+    (State.CANCELING, Input.GRACE_OVER): State.SETTLED,
+    (State.CANCELING, Input.SESSION_LOST): State.SETTLED,
+    (State.CANCELING, Input.SUPERSEDED): State.SETTLED,
+    (State.CANCELING, Input.REFUSED): State.REFUSED,
+    # Upgraded once, when a final event comes after all.
+    (State.UNKNOWN, Input.FINAL): State.SETTLED,
+    (State.UNKNOWN, Input.CANCEL): State.LATE_CANCEL,
+    (State.LATE_CANCEL, Input.FINAL): State.SETTLED,
+    (State.LATE_CANCEL, Input.GRACE_OVER): State.SETTLED,
+    (State.LATE_CANCEL, Input.SESSION_LOST): State.SETTLED,
+}
+"""Where a transfer goes. A pair that is not here changes nothing: a settled transfer, for one, stays as it is."""
+
+_OVER: Final = frozenset({State.UNKNOWN, State.LATE_CANCEL, State.SETTLED, State.REFUSED})
+
+_BUSY: Final = frozenset({486, 600})
+_NO_ANSWER: Final = frozenset({408, 480, 487})
+_DECLINED: Final = frozenset({603, 607, 608})
+_CHALLENGES: Final = frozenset({401, 407})
+
+_WORDS: Final = {
+    **dict.fromkeys(("success", "completed", "finished", "transferred"), ReferStatus.SUCCEEDED),
+    "busy": ReferStatus.BUSY,
+    "noanswer": ReferStatus.NO_ANSWER,
+    **dict.fromkeys(("decline", "declined"), ReferStatus.DECLINED),
+    **dict.fromkeys(("error", "failed", "rejected"), ReferStatus.FAILED),
+    **dict.fromkeys(("cancel", "canceled", "cancelled"), ReferStatus.CANCELED),
+    **dict.fromkeys(("unknown", "notreported"), ReferStatus.UNKNOWN),
+}
+"""What a state word means when there is no final code. Any other word means that it is not over."""
+
+_IN_PROGRESS: Final = "inprogress"
+
+
+def _plain(word: str) -> str:
+    """Words are compared without regard to case, hyphens, underscores and spaces."""
+    return re.sub(r"[-_\s]", "", word).lower()
+
+
+def judge(word: str, refer_code: int | None, notify_code: int | None) -> ReferStatus | None:
+    """Say what a server's report means: the first row that matches, codes before the word.
+
+    Args:
+        word: The event's state, in any spelling.
+        refer_code: The phone's answer to the REFER, a SIP status code, or None.
+        notify_code: The target's answer as the phone's NOTIFY told it, a SIP status code, or None.
+
+    Returns:
+        The status; CANCELED and UNKNOWN as the server's words for them; None when it is not over yet.
+    """
+    if (by_notify := _by_notify_code(notify_code)) is not None:
+        return by_notify
+    word = _plain(word)
+    if refer_code is not None and refer_code >= 300 and refer_code != 408:
+        challenged = refer_code in _CHALLENGES and word == _IN_PROGRESS
+        if not challenged:
+            return ReferStatus.REJECTED
+    if word in _WORDS:
+        return _WORDS[word]
+    # 408 is no answer to the REFER but the lack of one; a NOTIFY of any kind shows that the phone got it after all.
+    return ReferStatus.UNKNOWN if refer_code == 408 and notify_code is None else None
+
+
+def _by_notify_code(code: int | None) -> ReferStatus | None:
+    if code is None or code < 200 or code == 202:
+        return None
+    if code < 300:
+        return ReferStatus.SUCCEEDED
+    if code in _BUSY:
+        return ReferStatus.BUSY
+    if code in _NO_ANSWER:
+        return ReferStatus.NO_ANSWER
+    return ReferStatus.DECLINED if code in _DECLINED else ReferStatus.FAILED
+
+
+_VERDICTS: Final = {None: Input.PENDING, ReferStatus.CANCELED: Input.CANCEL, ReferStatus.UNKNOWN: Input.NOT_REPORTED}
+
+_REASONS: Final = {
+    Input.NOT_REPORTED: UnknownReason.NOT_REPORTED,
+    Input.GRACE_OVER: UnknownReason.CALL_ENDED,
+    Input.SESSION_LOST: UnknownReason.CONNECTION_LOST,
+    Input.SUPERSEDED: UnknownReason.SUPERSEDED,
+}
+"""Why a transfer is UNKNOWN, by what settled it."""
+
+
+class Transfer:
+    """One transfer of one call, from its command to its outcome."""
+
+    def __init__(self, refer_to: str, *, now: float, timers: Timers, grace: float) -> None:
+        """Arm a transfer before its command is sent, so that an event which overtakes the reply counts.
+
+        Args:
+            refer_to: The target's URI.
+            now: The time, in seconds.
+            timers: Where its deadlines go.
+            grace: How long a final event may come after the end of the call, in seconds.
+        """
+        self.refer_to = refer_to
+        self.state = State.QUEUED
+        self.outcome: ReferOutcome | None = None
+        self.ack: dict[str, object] | None = None
+        self.events: deque[ReferEvent] = deque(maxlen=EVENTS_KEPT)
+        self.on_settled: Callable[[ReferOutcome], None] | None = None
+        self.on_completed: Callable[[ReferOutcome], Any] | None = None
+        self.alone = False
+        self.waits_for_reply = False
+        self.face: object = None  # the front end's object for this transfer; nothing in here looks at it
+        self._refer_code: int | None = None
+        self._notify_code: int | None = None
+        self._started = now
+        self._timers = timers
+        self._grace = grace
+        self._grace_timer: Timer | None = None
+        self._refusal: RelayError | None = None
+        self._waiters: dict[Promise[ReferOutcome], Timer | None] = {}
+
+    @property
+    def is_open(self) -> bool:
+        """Whether its command has left and its outcome is still to come."""
+        return self.state not in _OVER and self.state is not State.QUEUED
+
+    @property
+    def has_waiters(self) -> bool:
+        """Whether anybody waits for its outcome now."""
+        return bool(self._waiters)
+
+    def sent(self, now: float) -> None:
+        """The command has left."""
+        self._move(Input.SENT, now)
+
+    def taken(self, reply: dict[str, object], now: float) -> None:
+        """The server took the command."""
+        self.ack = reply
+        self._move(Input.TAKEN, now)
+
+    def refused(self, error: RelayError) -> None:
+        """The server refused the command, or it was withdrawn: there was no transfer, so there is no outcome."""
+        self._refusal = error
+        self._move(Input.REFUSED, self._started)
+        if self.state is State.REFUSED:
+            for promise in self._release():
+                promise.fail(error)
+
+    def receive(self, event: ReferEvent, now: float) -> None:
+        """Take in an event of this transfer. Codes are remembered: a later event need not repeat them."""
+        if self.state is State.SETTLED:
+            return
+        self.events.append(event)
+        self._refer_code = event.refer_response_code or self._refer_code
+        self._notify_code = event.notify_response_code or self._notify_code
+        status = judge(event.state, self._refer_code, self._notify_code)
+        self._move(_VERDICTS.get(status, Input.FINAL), now, status)
+
+    def call_ended(self, now: float) -> None:
+        """The call has ended: the grace time begins."""
+        self._move(Input.CALL_ENDED, now)
+
+    def session_lost(self, now: float) -> None:
+        """The session is gone for good, or the client closed."""
+        self._move(Input.SESSION_LOST, now)
+
+    def superseded(self, now: float) -> None:
+        """A later transfer of the call was taken by the server."""
+        self._move(Input.SUPERSEDED, now)
+
+    def wait(
+        self, now: float, /, timeout: float | None = None, *, on_abandon: Callable[[], None] | None = None
+    ) -> Promise[ReferOutcome]:
+        """Return a promise of the outcome, for one waiter.
+
+        When `timeout` seconds are over first, this waiter alone gets UNKNOWN because TIMED_OUT, or ACK_LOST when the
+        server had said nothing at all; nothing is stored, and the transfer goes on.
+        """
+
+        def abandoned() -> None:
+            self._forget(promise)
+            if on_abandon is not None:
+                on_abandon()
+
+        promise: Promise[ReferOutcome] = Promise(abandoned)
+        if self._refusal is not None:
+            promise.fail(self._refusal)
+        elif self.outcome is not None:
+            promise.resolve(self.outcome)
+        else:
+            expiry = None if timeout is None else self._timers.at(now + timeout, lambda at: self._expire(promise, at))
+            self._waiters[promise] = expiry
+        return promise
+
+    def _forget(self, promise: Promise[ReferOutcome]) -> None:
+        timer = self._waiters.pop(promise, None)
+        if timer is not None:
+            timer.cancel()
+
+    def _expire(self, promise: Promise[ReferOutcome], now: float) -> None:
+        self._waiters.pop(promise)
+        heard = self.ack is not None or self.events
+        reason = UnknownReason.TIMED_OUT if heard else UnknownReason.ACK_LOST
+        promise.resolve(self._outcome(ReferStatus.UNKNOWN, now, reason))
+
+    def _move(self, what: Input, now: float, status: ReferStatus | None = None) -> None:
+        before = self.state
+        after = TRANSITIONS.get((before, what), before)
+        if after is before:
+            return
+        self.state = after
+        if after in (State.CANCELING, State.ENDING, State.LATE_CANCEL):
+            self._start_grace(now)
+        elif after is State.UNKNOWN:
+            self._settle(self._outcome(ReferStatus.UNKNOWN, now, _REASONS[what]))
+        elif after is State.SETTLED:
+            # Whatever settles a transfer and is no final event ends the grace time after the word cancel.
+            final = status if what is Input.FINAL and status is not None else ReferStatus.CANCELED
+            self._settle(self._outcome(final, now), upgrade=before in (State.UNKNOWN, State.LATE_CANCEL))
+        elif after is State.REFUSED:
+            self._stop_grace()
+
+    def _start_grace(self, now: float) -> None:
+        self._stop_grace()
+        self._grace_timer = self._timers.at(now + self._grace, lambda at: self._move(Input.GRACE_OVER, at))
+
+    def _stop_grace(self) -> None:
+        if self._grace_timer is not None:
+            self._grace_timer.cancel()
+            self._grace_timer = None
+
+    def _settle(self, outcome: ReferOutcome, *, upgrade: bool = False) -> None:
+        self._stop_grace()
+        self.outcome = outcome
+        for promise in self._release():
+            promise.resolve(outcome)
+        if self.on_settled is not None and not upgrade:
+            self.on_settled(outcome)
+
+    def _release(self) -> list[Promise[ReferOutcome]]:
+        waiters = list(self._waiters)
+        for promise in waiters:
+            self._forget(promise)
+        return waiters
+
+    def _outcome(self, status: ReferStatus, now: float, because: UnknownReason | None = None) -> ReferOutcome:
+        return ReferOutcome(
+            status=status,
+            refer_to=self.refer_to,
+            refer_response_code=self._refer_code,
+            notify_response_code=self._notify_code,
+            unknown_because=because,
+            events=tuple(self.events),
+            elapsed=now - self._started,
+        )

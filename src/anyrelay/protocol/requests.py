@@ -1,0 +1,251 @@
+"""The life of a command: queued while the line is down, sent once, answered, given up, or lost with its connection.
+
+| where it is | its caller times out or gives up | the connection drops |
+| --- | --- | --- |
+| queued | withdrawn: never sent | stays queued, sent after sign-in |
+| sent | `RequestTimeout`, or nothing; the late reply still updates state | `ConnectionLost`; never sent again |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import StrEnum, auto
+from typing import Any, Final
+
+from attrs import define
+
+from anyrelay.errors import CallGone, ConnectionLost, RelayError, RequestTimeout
+from anyrelay.protocol.jsonrpc import Failure, Response, as_code, encode_request
+from anyrelay.protocol.promise import Promise
+from anyrelay.protocol.timers import Timer, Timers
+
+__all__ = ["OPEN_LIMIT", "QUEUE_LIMIT", "Follower", "Reply", "RequestBook", "Stage"]
+
+Reply = dict[str, Any]
+"""The result of a command."""
+
+QUEUE_LIMIT: Final = 500
+"""How many commands wait while the line is down."""
+
+OPEN_LIMIT: Final = 50_000
+"""How many sent commands may be without an answer, those that their callers gave up included."""
+
+
+class Stage(StrEnum):
+    """Where a command is."""
+
+    QUEUED = auto()
+    SENT = auto()
+    OVER = auto()
+
+
+class Follower:
+    """What a machine wants to hear of a command of its own, whether or not its caller still waits."""
+
+    def sent(self, now: float) -> None:
+        """It has left."""
+
+    def taken(self, reply: Reply, now: float) -> None:
+        """The server took it."""
+
+    def refused(self, error: RelayError) -> None:
+        """The server refused it, or it never left: nothing will come of it."""
+
+    def given_up(self) -> None:
+        """Its caller waits for the answer no more (too late, cancelled, connection dropped); it may still have its effect."""
+
+
+_NOBODY: Final = Follower()
+
+
+@define(eq=False)
+class _Open:
+    """A command without an answer."""
+
+    id: str
+    method: str
+    text: str
+    promise: Promise[Reply]
+    follower: Follower
+    stage: Stage
+    content_with: tuple[int, ...]
+    names_operation: bool
+    only_while_queued: bool
+    on_call: bool
+    timer: Timer | None = None
+
+
+class RequestBook:
+    """Every command without an answer, by the JSON-RPC id of its request."""
+
+    def __init__(self, timers: Timers, new_id: Callable[[], str], send: Callable[[str], None]) -> None:
+        self._timers = timers
+        self._new_id = new_id
+        self._send = send
+        self._queued: dict[str, _Open] = {}
+        self._sent: dict[str, _Open] = {}
+
+    @property
+    def queued(self) -> int:
+        """How many wait for the line."""
+        return len(self._queued)
+
+    def submit(
+        self,
+        now: float,
+        method: str,
+        params: dict[str, Any],
+        *,
+        line_up: bool,
+        timeout: float,
+        follower: Follower = _NOBODY,
+        content_with: tuple[int, ...] = (),
+        names_operation: bool = False,
+        only_while_queued: bool = False,
+        on_call: bool = False,
+    ) -> Promise[Reply]:
+        """Send a command, or queue it while the line is down.
+
+        Args:
+            now: The time, in seconds.
+            method: Its name on the wire.
+            params: Its parameters.
+            line_up: Whether it may be sent now.
+            timeout: Seconds from now until its caller gets `RequestTimeout`.
+            follower: The machine that wants to hear of it.
+            content_with: Codes of an error that mean the same as success to the caller.
+            names_operation: Whether a 404 is about an operation and not about the call.
+            only_while_queued: Whether `timeout` ends once it is sent (its caller then waits for something else).
+            on_call: Whether it is a command on a call: it then shares the call's fate.
+
+        Raises:
+            ValueError: JSON cannot carry it.
+            RelayError: Too many wait already.
+        """
+        if len(self._queued) >= QUEUE_LIMIT:
+            raise RelayError(-1, f"{QUEUE_LIMIT} commands wait for the connection already; this one was not sent")
+        if len(self._sent) >= OPEN_LIMIT:
+            raise RelayError(-1, f"{OPEN_LIMIT} commands wait for their answers already; this one was not sent")
+        id_ = self._new_id()
+        promise: Promise[Reply] = Promise(lambda: self._abandon(request))
+        request = _Open(
+            id=id_,
+            method=method,
+            text=encode_request(id_, method, params),
+            promise=promise,
+            follower=follower,
+            stage=Stage.QUEUED,
+            content_with=content_with,
+            names_operation=names_operation,
+            only_while_queued=only_while_queued,
+            on_call=on_call,
+        )
+        self._queued[id_] = request
+        if line_up:
+            self._let_go(request, now)
+        if request.stage is Stage.QUEUED or not only_while_queued:
+            request.timer = self._timers.at(now + timeout, lambda _: self._expire(request, timeout))
+        return promise
+
+    def flush(self, now: float) -> None:
+        """The line is up: send everything that waits, in order."""
+        for request in list(self._queued.values()):
+            self._let_go(request, now)
+
+    def _let_go(self, request: _Open, now: float) -> None:
+        del self._queued[request.id]
+        self._sent[request.id] = request
+        request.stage = Stage.SENT
+        if request.only_while_queued:
+            self._stop_timer(request)
+        self._send(request.text)
+        request.text = ""
+        request.follower.sent(now)
+
+    def answer(self, answer: Response | Failure, now: float) -> bool:
+        """Match an answer with its request; False when there is none."""
+        request = self._sent.pop(answer.id, None)
+        if request is None:
+            return False
+        request.stage = Stage.OVER
+        self._stop_timer(request)
+        error = _error_in(answer, request)
+        if error is None or error.code in request.content_with:
+            reply = answer.result if isinstance(answer, Response) and error is None else {}
+            request.follower.taken(reply, now)
+            request.promise.resolve(reply)
+        else:
+            request.follower.refused(error)
+            request.promise.fail(error)
+        return True
+
+    def connection_lost(self) -> None:
+        """What was sent will not be answered any more; what is queued stays."""
+        lost, self._sent = self._sent, {}
+        for request in lost.values():
+            request.stage = Stage.OVER
+            self._stop_timer(request)
+            request.follower.given_up()
+            request.promise.fail(
+                ConnectionLost(f"the connection dropped before {request.method} was answered; it is not sent again")
+            )
+
+    def close(self, error: RelayError) -> None:
+        """Nothing is sent any more: everything that waits fails with `error`."""
+        sent, self._sent = self._sent, {}
+        for request in sent.values():
+            request.stage = Stage.OVER
+            self._stop_timer(request)
+            request.follower.given_up()
+            request.promise.fail(error)
+        for request in list(self._queued.values()):
+            self._withdraw(request, error)
+
+    def session_lost(self, error: RelayError) -> None:
+        """The calls of the session exist no more: what is queued for them fails with `error`."""
+        for request in [each for each in self._queued.values() if each.on_call]:
+            self._withdraw(request, error)
+
+    def _withdraw(self, request: _Open, error: RelayError) -> None:
+        del self._queued[request.id]
+        request.stage = Stage.OVER
+        self._stop_timer(request)
+        request.follower.refused(error)
+        request.promise.fail(error)
+
+    def _abandon(self, request: _Open) -> None:
+        if request.stage is Stage.QUEUED:
+            gone = RelayError(-1, f"{request.method} was withdrawn before it was sent: its caller gave up")
+            self._withdraw(request, gone)
+        elif request.stage is Stage.SENT:
+            request.follower.given_up()
+
+    def _expire(self, request: _Open, timeout: float) -> None:
+        request.timer = None
+        if request.stage is Stage.QUEUED:
+            error = RequestTimeout(f"{request.method} was not sent within {timeout:g} s and was withdrawn")
+            self._withdraw(request, error)
+        else:
+            request.follower.given_up()
+            request.promise.fail(RequestTimeout(f"{request.method} was not answered within {timeout:g} s"))
+
+    def _stop_timer(self, request: _Open) -> None:
+        if request.timer is not None:
+            request.timer.cancel()
+            request.timer = None
+
+
+def _error_in(answer: Response | Failure, request: _Open) -> RelayError | None:
+    """Return the error that an answer is: a JSON-RPC error, or a result whose code is not 2xx."""
+    if isinstance(answer, Failure):
+        code, message = answer.code, answer.message
+    else:
+        if "code" not in answer.result:
+            return None
+        code = as_code(answer.result["code"])
+        if 200 <= code <= 299:
+            return None
+        message = str(answer.result.get("message", "the server gave no message"))
+    if request.on_call and (code == 410 or (code == 404 and not request.names_operation)):
+        return CallGone(code, message)
+    return RelayError(code, message)

@@ -1,0 +1,194 @@
+"""The server's side of one RELAY connection: commands in, replies and events out.
+
+It knows the connection only. Which contexts there are, who may sign in and what a call does is decided above it, so the
+same side serves the local RELAY server, tests that join both sides in memory, and recorders.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Final, TypeAlias
+
+from attrs import frozen
+
+from anyrelay.protocol.commands import COMMANDS, Command, decode_command
+from anyrelay.protocol.connection import BrokenMessage, Connection, ConnectionClosed, Opened, TextReceived
+from anyrelay.protocol.jsonrpc import (
+    METHOD_NOT_FOUND,
+    Broken,
+    Failure,
+    Request,
+    Response,
+    decode,
+    encode_error,
+    encode_request,
+    encode_result,
+)
+
+__all__ = ["CommandReceived", "Gone", "ServerConnection", "ServerEvent"]
+
+INVALID_PARAMS: Final = -32602
+"""The code of an answer to a command that is not allowed as it is (JSON-RPC 2.0 section 5.1)."""
+
+UNACKNOWLEDGED_LIMIT: Final = 10_000
+"""How many events may be without an acknowledgement; the oldest are forgotten first."""
+
+
+@frozen
+class CommandReceived:
+    """The client sent a command; it is to be answered with `reply` or `refuse`."""
+
+    id: str | int
+    """The JSON-RPC id of the request."""
+    method: str
+    """Its name on the wire."""
+    command: Command | None
+    """The command, checked; None for a method that has no class."""
+    params: dict[str, Any]
+    """Its parameters as they came."""
+
+
+@frozen
+class Gone:
+    """The client is gone. It comes once, and nothing comes after it."""
+
+    error: Exception | None
+    """What broke; None when a side closed."""
+
+
+ServerEvent: TypeAlias = CommandReceived | Gone
+
+
+class ServerConnection:
+    """One client, as the server sees it. Drive it like a session: bytes in, `next_event`, `data_to_send`."""
+
+    def __init__(self, *, new_id: Callable[[], str], tls: ssl.SSLContext | None = None, knows_all: bool = True) -> None:
+        """Wait for a client's first bytes.
+
+        Args:
+            new_id: Makes an identifier that was never used before.
+            tls: The TLS context, its certificate loaded; None for plain ws.
+            knows_all: Whether a method without a class is refused here; else it is handed up with no command.
+        """
+        self._connection = Connection.server(tls=tls)
+        self._new_id = new_id
+        self._knows_all = knows_all
+        self._events: deque[ServerEvent] = deque()
+        self._unacknowledged: dict[str, dict[str, Any]] = {}
+        self._pings: set[str] = set()
+        self.broken_messages = 0
+        self.pongs = 0
+
+    @property
+    def wants_eof(self) -> bool:
+        """Whether the transport is to be closed: everything was said."""
+        return self._connection.wants_eof
+
+    @property
+    def unacknowledged(self) -> list[dict[str, Any]]:
+        """The params of the events that the client has not acknowledged, oldest first."""
+        return list(self._unacknowledged.values())
+
+    def receive_data(self, data: bytes) -> None:
+        """Take bytes from the transport."""
+        self._connection.receive_data(data)
+        self._drain()
+
+    def receive_eof(self) -> None:
+        """The transport brings no more bytes."""
+        self._connection.receive_eof()
+        self._drain()
+
+    def data_to_send(self) -> bytes:
+        """Return everything that waits for the transport, and forget it."""
+        return self._connection.data_to_send()
+
+    def next_event(self) -> ServerEvent | None:
+        """Return the next event, or None until more is received."""
+        return self._events.popleft() if self._events else None
+
+    def reply(self, id_: str | int, result: dict[str, Any]) -> None:
+        """Answer a command with a result."""
+        self._send(encode_result(id_, result))
+
+    def refuse(self, id_: str | int, code: int, message: str) -> None:
+        """Answer a command with a JSON-RPC error."""
+        self._send(encode_error(id_, code, message))
+
+    def send_event(self, params: dict[str, Any], *, id_: str | None = None) -> str:
+        """Send an event; it is remembered until the client acknowledges it.
+
+        Args:
+            params: The envelope: event_type, timestamp, params.
+            id_: Its JSON-RPC id, to send one again; a new one when None.
+
+        Returns:
+            Its id.
+        """
+        id_ = id_ or self._new_id()
+        self._unacknowledged[id_] = params
+        if len(self._unacknowledged) > UNACKNOWLEDGED_LIMIT:
+            del self._unacknowledged[next(iter(self._unacknowledged))]
+        self._send(encode_request(id_, "signalwire.event", params))
+        return id_
+
+    def ping(self) -> None:
+        """Ask whether the client is there; `pongs` counts the answers."""
+        id_ = self._new_id()
+        self._pings.add(id_)
+        self._send(encode_request(id_, "signalwire.ping", {}))
+
+    def say_goodbye(self, *, restart: bool = False) -> None:
+        """Tell the client that the connection is about to be closed, and with `restart` its session too."""
+        self._send(encode_request(self._new_id(), "signalwire.disconnect", {"restart": restart}))
+
+    def close(self, code: int = 1000, reason: str = "") -> None:
+        """Begin the closing handshake."""
+        self._connection.close(code, reason)
+        self._drain()
+
+    def _send(self, text: str) -> None:
+        if not self._connection.closed:
+            self._connection.send_text(text)
+
+    def _drain(self) -> None:
+        while (event := self._connection.next_event()) is not None:
+            match event:
+                case TextReceived(text):
+                    self._receive_text(text)
+                case BrokenMessage():
+                    self.broken_messages += 1
+                case ConnectionClosed() as closed:
+                    self._events.append(Gone(closed.error))
+                case Opened() | _:
+                    pass
+
+    def _receive_text(self, text: str) -> None:
+        match decode(text):
+            case Request() as request:
+                self._receive_request(request)
+            case Response(id=id_) | Failure(id=id_):
+                self._unacknowledged.pop(id_, None)
+                if id_ in self._pings:
+                    self._pings.remove(id_)
+                    self.pongs += 1
+            case Broken():
+                self.broken_messages += 1
+
+    def _receive_request(self, request: Request) -> None:
+        if request.id is None:
+            return
+        if request.method == "signalwire.ping":
+            self.reply(request.id, {k: request.params[k] for k in ("timestamp", "payload") if k in request.params})
+            return
+        if request.method not in COMMANDS and self._knows_all:
+            self.refuse(request.id, METHOD_NOT_FOUND, f"unknown method {request.method[:100]}")
+            return
+        try:
+            command = decode_command(request.method, request.params) if request.method in COMMANDS else None
+        except (ValueError, TypeError) as error:
+            self.refuse(request.id, INVALID_PARAMS, f"{request.method}: {error}")
+            return
+        self._events.append(CommandReceived(request.id, request.method, command, request.params))

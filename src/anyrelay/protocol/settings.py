@@ -1,0 +1,150 @@
+"""What a client was told: credentials, server, limits and times, checked once."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable
+from ipaddress import ip_address
+from typing import Any, Final, TypeAlias
+from urllib.parse import urlsplit
+
+from attrs import field, frozen
+
+from anyrelay.protocol.checks import is_flag, is_integer, is_number, is_text, list_of, one_of
+from anyrelay.protocol.proxy import ProxyAddress
+
+__all__ = ["DEFAULT_HOST", "ClientSettings", "JwtToken", "ReconnectPolicy", "ServerAddress", "parse_host"]
+
+DEFAULT_HOST: Final = "relay.signalwire.com"
+"""Where a client connects when it was not told."""
+
+JwtToken: TypeAlias = str | Callable[[], Any]
+"""A JWT, or a function (in the async front end a coroutine function too) that is asked for one before each sign-in."""
+
+
+@frozen
+class ReconnectPolicy:
+    """How long to wait before the next attempt: exponential back-off, with full jitter."""
+
+    initial: float = field(default=1.0, validator=is_number(0.001, 3_600, "seconds"))
+    """The first delay, in seconds."""
+    maximum: float = field(default=30.0, validator=is_number(0.001, 3_600, "seconds"))
+    """The longest delay, in seconds."""
+    factor: float = field(default=2.0, validator=is_number(1, 100))
+    """How much longer each delay is than the one before."""
+    jitter: bool = field(default=True, validator=is_flag)
+    """Whether each delay is drawn from 0 to its length, so that clients do not come back all at once."""
+
+    def delay(self, attempt: int, random: Callable[[], float]) -> float:
+        """Return the delay before the next attempt, in seconds.
+
+        Args:
+            attempt: How many attempts have failed in a row before the last one; 0 gives `initial`.
+            random: Draws from 0 to 1.
+        """
+        # The exponent is bounded: 2.0 ** 2000 does not fit a float.
+        ceiling = min(self.maximum, self.initial * self.factor ** min(attempt, 64))
+        return random() * ceiling if self.jitter else ceiling
+
+
+@frozen
+class ServerAddress:
+    """Where the server is."""
+
+    host: str
+    """Its name or address, an IPv6 address without brackets."""
+    port: int
+    """Its TCP port."""
+    path: str
+    """The path to ask for."""
+    encrypted: bool
+    """Whether TLS is spoken."""
+
+
+def parse_host(host: str, *, allow_insecure: bool = False) -> ServerAddress:
+    """Read the `host` of a client.
+
+    Args:
+        host: ``space.signalwire.com``, ``host:port`` (both TLS), or a URL ``wss://…``, ``ws://…``.
+        allow_insecure: Whether plain ``ws://`` may go to another machine.
+
+    Raises:
+        ValueError: It is none of these, or plain ``ws://`` to another machine, which would send the token in the clear.
+    """
+    if not isinstance(host, str) or not host or any(c <= " " or c in "@?#\\" or c >= "\x7f" for c in host):
+        raise ValueError(f"host must be a host name, host:port, or a ws:// or wss:// URL, not {host!r}")
+    url = host if "://" in host else f"wss://{host}"
+    try:
+        parts = urlsplit(url)
+        name, port = parts.hostname, parts.port
+    except ValueError as error:
+        raise ValueError(f"host {host!r} cannot be read: {error}") from None
+    if parts.scheme not in ("ws", "wss") or not name or ("://" not in host and parts.path):
+        raise ValueError(f"host must be a host name, host:port, or a ws:// or wss:// URL, not {host!r}")
+    if port == 0:
+        raise ValueError(f"host {host!r}: the port must be from 1 to 65535")
+    encrypted = parts.scheme == "wss"
+    if not encrypted and not allow_insecure and not _is_loopback(name):
+        raise ValueError(
+            f"host {host!r} is plain ws:// to another machine: the token would travel in the clear; "
+            "use wss://, or pass allow_insecure=True"
+        )
+    return ServerAddress(name, port or (443 if encrypted else 80), parts.path or "/", encrypted)
+
+
+def _is_loopback(name: str) -> bool:
+    if name == "localhost":
+        return True
+    try:
+        return ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+def _check_jwt(_: Any, attribute: Any, value: object) -> None:
+    if value is not None and not callable(value) and not (isinstance(value, str) and value):
+        raise TypeError(
+            f"{attribute.name} must be a string that is not empty or a function, not {type(value).__name__}"
+        )
+
+
+@frozen(kw_only=True)
+class ClientSettings:
+    """Everything a session needs to know."""
+
+    project: str = field(default="", validator=is_text(empty=True))
+    """The project's identifier; may be empty with a JWT."""
+    token: str = field(default="", repr=False, validator=is_text(empty=True))
+    """The API token; never shown."""
+    jwt_token: JwtToken | None = field(default=None, repr=False, validator=_check_jwt)
+    """A JWT in place of project and token, or what hands one out; never shown."""
+    server: ServerAddress
+    """Where the server is."""
+    tls: ssl.SSLContext | None = field(default=None, repr=False)
+    """The TLS context, None for plain ws."""
+    proxy: ProxyAddress | None = None
+    """The HTTP proxy on the way, None for none."""
+    contexts: tuple[str, ...] = field(default=(), converter=tuple, validator=list_of(is_text(limit=256)))
+    """The contexts to receive calls and messages of."""
+    max_active_calls: int = field(default=1000, validator=is_integer(1, unit="calls"))
+    """Offers over this many calls are passed back to routing."""
+    request_timeout: float = field(default=10.0, validator=is_number(0.001, unit="seconds"))
+    """How long a command waits for its answer, in seconds."""
+    connect_timeout: float = field(default=10.0, validator=is_number(0.001, unit="seconds"))
+    """How long a connection may take from name look-up to sign-in, in seconds."""
+    ping_interval: float = field(default=30.0, validator=is_number(0.001, unit="seconds"))
+    """How often the server is asked whether it is there, in seconds."""
+    ping_timeout: float = field(default=10.0, validator=is_number(0.001, unit="seconds"))
+    """How long it may take to answer that, in seconds."""
+    drain_timeout: float = field(default=30.0, validator=is_number(0, unit="seconds"))
+    """How long draining waits for open work, in seconds."""
+    refer_grace: float = field(default=3.0, validator=is_number(0, unit="seconds"))
+    """How long a transfer's final event may come after the end of its call, in seconds."""
+    reconnect: ReconnectPolicy = ReconnectPolicy()
+    """How long to wait between attempts."""
+    max_message_size: int = field(default=10 * 1024 * 1024, validator=is_integer(1024, unit="bytes"))
+    """The largest message taken from the server, in bytes."""
+    on_handler_error: str = field(default="log", validator=one_of("log", "hangup"))
+    """What happens to the call of a handler that raises: only a log record, or a hang-up too."""
+    agent: str = "anyrelay"
+    """What the client calls itself."""

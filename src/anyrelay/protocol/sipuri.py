@@ -1,0 +1,122 @@
+"""SIP URIs: what may be sent in a REFER, and when two of them are the same (RFC 3261 section 19.1)."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Final
+from urllib.parse import unquote
+
+from attrs import field, frozen
+
+__all__ = ["SipUri", "check_sip_uri", "same_sip_uri"]
+
+MAX_URI_LENGTH: Final = 2_048
+"""Longest URI that is sent, in characters: RFC 3261 sets no limit, but a REFER with more would not fit a datagram."""
+
+_FORBIDDEN = re.compile(r"[\x00-\x20\x7f<>\"]|[^\x00-\x7f]")
+_COMPARED_PARAMS: Final = frozenset({"transport", "user", "ttl", "method", "maddr"})
+
+
+@frozen
+class SipUri:
+    """The parts of a SIP, SIPS or TEL URI, in the form in which RFC 3261 section 19.1.4 compares them."""
+
+    scheme: str
+    """sip, sips or tel, in lower case."""
+    user: str
+    """The user part with its escapes undone, its case kept; for tel the number without visual separators."""
+    password: str = field(repr=False)
+    """What follows a colon in the user part, "" when there is none."""
+    host: str
+    """The host in lower case; "" for tel."""
+    port: str
+    """The port as written, "" when none is: a port left out does not equal 5060."""
+    params: dict[str, str]
+    """The URI parameters; names and values in lower case."""
+    headers: dict[str, str]
+    """The headers after the question mark; names in lower case."""
+
+
+def check_sip_uri(uri: object, where: str) -> str:
+    """Return the URI if it may be sent in a REFER.
+
+    Args:
+        uri: The candidate.
+        where: The name of the field it came from, for the message of the error.
+
+    Raises:
+        TypeError: It is not a string.
+        ValueError: It is empty, too long, has a scheme other than sip, sips and tel, lacks a host or number, or has a
+            character in it that could end a header or an address: CR, LF, space, quote, angle bracket, any non-ASCII.
+    """
+    if not isinstance(uri, str):
+        raise TypeError(f"{where} must be a SIP URI as a string, not {type(uri).__name__}")
+    if not uri:
+        raise ValueError(f"{where} is empty; give a SIP URI such as sip:support@example.com")
+    if len(uri) > MAX_URI_LENGTH:
+        raise ValueError(f"{where} is {len(uri)} characters long; at most {MAX_URI_LENGTH} are sent")
+    if found := _FORBIDDEN.search(uri):
+        raise ValueError(f"{where} contains {found.group()!r}, which is not allowed in a SIP URI; escape it as %XX")
+    parsed = _parse(uri)
+    if parsed is None:
+        raise ValueError(f"{where} must begin with sip:, sips: or tel: and name a host or a number, not {uri[:80]!r}")
+    return uri
+
+
+def same_sip_uri(one: str, other: str) -> bool:
+    """Whether two URIs are equivalent by RFC 3261 section 19.1.4; text that is no URI is equivalent to itself alone."""
+    if one == other:
+        return True
+    first, second = _parse(one), _parse(other)
+    if first is None or second is None:
+        return False
+    return (
+        (first.scheme, first.user, first.password, first.host, first.port)
+        == (second.scheme, second.user, second.password, second.host, second.port)
+        and first.headers == second.headers
+        and _same_params(first.params, second.params)
+    )
+
+
+def _same_params(one: dict[str, str], other: dict[str, str]) -> bool:
+    # 19.1.4: a parameter in both must match; user, ttl, method and maddr (and transport, by its examples) must also
+    # match when only one of the two has it; any other that only one has is ignored.
+    shared = one.keys() & other.keys()
+    alone = one.keys() ^ other.keys()
+    return all(one[name] == other[name] for name in shared) and not (alone & _COMPARED_PARAMS)
+
+
+@lru_cache(maxsize=512)
+def _parse(uri: str) -> SipUri | None:
+    scheme, colon, rest = uri.strip().strip("<>").partition(":")
+    scheme = scheme.lower()
+    if not colon or scheme not in ("sip", "sips", "tel"):
+        return None
+    rest, _, header_part = rest.partition("?")
+    if scheme == "tel":
+        number, _, param_part = rest.partition(";")
+        user, password, host, port = re.sub(r"[-.()]", "", number), "", "", ""
+    else:
+        # A user part may hold semicolons, so it is split off before the parameters are.
+        userinfo, at, hostport = rest.rpartition("@")
+        user, _, password = userinfo.partition(":") if at else ("", "", "")
+        hostport, _, param_part = hostport.partition(";")
+        host, port = _split_port(hostport)
+        user, password, host = unquote(user), unquote(password), host.lower()
+    if not (host or (scheme == "tel" and user)):
+        return None
+    return SipUri(scheme, user, password, host, port, _pairs(param_part, ";"), _pairs(header_part, "&"))
+
+
+def _split_port(hostport: str) -> tuple[str, str]:
+    if hostport.startswith("["):  # an IPv6 reference: its colons are not the port's
+        host, _, rest = hostport.partition("]")
+        return host + "]", rest.removeprefix(":")
+    host, _, port = hostport.partition(":")
+    return host, port
+
+
+def _pairs(text: str, separator: str) -> dict[str, str]:
+    pairs = (item.partition("=") for item in text.split(separator) if item)
+    return {unquote(name).lower(): unquote(value).lower() for name, _, value in pairs}

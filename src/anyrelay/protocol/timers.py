@@ -1,0 +1,76 @@
+"""Deadlines without a clock: the core says when it wants to be woken, and whoever drives it says what time it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from heapq import heapify, heappop, heappush
+
+__all__ = ["Timer", "Timers"]
+
+
+class Timer:
+    """One deadline; `cancel` takes it back."""
+
+    __slots__ = ("_order", "_timers", "action", "when")
+
+    when: float
+    """The deadline, in seconds of the driver's clock."""
+    action: Callable[[float], None] | None
+    """What to do then, given the time it is; None once done or cancelled."""
+
+    def __init__(self, timers: Timers, when: float, order: int, action: Callable[[float], None]) -> None:
+        self._timers = timers
+        self._order = order
+        self.when = when
+        self.action = action
+
+    def __lt__(self, other: Timer) -> bool:
+        return (self.when, self._order) < (other.when, other._order)
+
+    def cancel(self) -> None:
+        """Take the deadline back; harmless when it is over or was cancelled before."""
+        if self.action is not None:
+            self.action = None
+            self._timers._forget_one()
+
+
+class Timers:
+    """A heap of deadlines. Cancelled ones stay in it until they surface or are the greater part of it."""
+
+    __slots__ = ("_added", "_cancelled", "_heap")
+
+    def __init__(self) -> None:
+        self._added = 0
+        self._heap: list[Timer] = []
+        self._cancelled = 0
+
+    def at(self, when: float, action: Callable[[float], None]) -> Timer:
+        """Ask for `action` to be called, with the time, once `when` (seconds) is reached; equal ones in the order asked for."""
+        self._added += 1
+        timer = Timer(self, when, self._added, action)
+        heappush(self._heap, timer)
+        return timer
+
+    def next_deadline(self) -> float | None:
+        """Return the earliest deadline that still stands, in seconds; None when there is none."""
+        while self._heap and self._heap[0].action is None:
+            heappop(self._heap)
+            self._cancelled -= 1
+        return self._heap[0].when if self._heap else None
+
+    def run_due(self, now: float) -> None:
+        """Call the action of each deadline that is over, earliest first, those included that the actions add."""
+        while (when := self.next_deadline()) is not None and when <= now:
+            timer = heappop(self._heap)
+            action, timer.action = timer.action, None
+            assert action is not None
+            action(now)
+
+    def _forget_one(self) -> None:
+        # Almost every request is answered long before its deadline, so without this the heap would hold ten seconds' worth
+        # of answered requests.
+        self._cancelled += 1
+        if self._cancelled > 64 and self._cancelled * 2 > len(self._heap):
+            self._heap = [timer for timer in self._heap if timer.action is not None]
+            heapify(self._heap)
+            self._cancelled = 0

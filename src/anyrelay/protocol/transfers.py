@@ -1,0 +1,132 @@
+"""The transfers of one call: which of them an event belongs to, and when another one may begin.
+
+RELAY gives no identifier to tell two transfers of one call apart, so order and target decide (outcome facts, section 2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from attrs import frozen
+
+from anyrelay.errors import RelayError
+from anyrelay.protocol.events import ReferEvent
+from anyrelay.protocol.promise import Promise
+from anyrelay.protocol.refer import ReferOutcome, State, Transfer
+from anyrelay.protocol.requests import Follower, Reply
+from anyrelay.protocol.sipuri import same_sip_uri
+from anyrelay.protocol.timers import Timers
+
+__all__ = ["TransferOrder", "Transfers"]
+
+
+@frozen
+class TransferOrder:
+    """A REFER command on its way."""
+
+    transfer: Transfer
+    """The transfer it asks for."""
+    reply: Promise[Reply]
+    """The server's reply to the command."""
+
+
+class _Following(Follower):
+    """Tells a transfer what became of its command, whether or not anybody waits for the reply."""
+
+    def __init__(self, transfers: Transfers, transfer: Transfer) -> None:
+        self._transfers = transfers
+        self._transfer = transfer
+
+    def sent(self, now: float) -> None:
+        self._transfer.sent(now)
+
+    def taken(self, reply: Reply, now: float) -> None:
+        self._transfer.waits_for_reply = False
+        self._transfer.taken(reply, now)
+        self._transfers.supersede(self._transfer, now)
+
+    def refused(self, error: RelayError) -> None:
+        self._transfer.waits_for_reply = False
+        self._transfer.refused(error)
+        self._transfers.discard(self._transfer)
+
+    def given_up(self) -> None:
+        self._transfer.waits_for_reply = False
+
+
+class Transfers:
+    """Every transfer of one call, oldest first."""
+
+    def __init__(self, timers: Timers, grace: float, on_settled: Callable[[Transfer, ReferOutcome], None]) -> None:
+        self._timers = timers
+        self._grace = grace
+        self._on_settled = on_settled
+        self._all: list[Transfer] = []
+
+    def __iter__(self) -> Iterator[Transfer]:
+        """Iterate over those whose command has left."""
+        return (transfer for transfer in self._all if transfer.state is not State.QUEUED)
+
+    @property
+    def any_open(self) -> bool:
+        """Whether the outcome of one is still to come."""
+        return any(transfer.is_open for transfer in self._all)
+
+    @property
+    def awaited(self) -> bool:
+        """Whether one is being waited for, so that another one would be a mix-up: its reply, or its outcome."""
+        return any(transfer.has_waiters or (transfer.alone and transfer.waits_for_reply) for transfer in self._all)
+
+    def arm(self, refer_to: str, now: float, *, alone: bool) -> Transfer:
+        """Make a transfer before its command is sent."""
+        transfer = Transfer(refer_to, now=now, timers=self._timers, grace=self._grace)
+        transfer.alone = alone
+        transfer.waits_for_reply = True
+        transfer.on_settled = lambda outcome: self._on_settled(transfer, outcome)
+        self._all.append(transfer)
+        return transfer
+
+    def follow(self, transfer: Transfer) -> Follower:
+        """Return what tells a transfer of its command."""
+        return _Following(self, transfer)
+
+    def discard(self, transfer: Transfer) -> None:
+        """Forget a transfer that never was one: its command was refused or withdrawn."""
+        if transfer in self._all:
+            self._all.remove(transfer)
+
+    def supersede(self, newer: Transfer, now: float) -> None:
+        """The server took a newer command: of the older ones nothing more will be heard."""
+        for transfer in self._all[: self._all.index(newer)]:
+            transfer.superseded(now)
+
+    def receive(self, event: ReferEvent, now: float) -> None:
+        """Hand an event to the transfer that it belongs to."""
+        transfer = self._owner_of(event)
+        if transfer is not None:
+            transfer.receive(event, now)
+
+    def _owner_of(self, event: ReferEvent) -> Transfer | None:
+        """Choose by order, unless the event names another one's target.
+
+        Until the newer command's reply comes, events belong to the older open transfer; once it is there the older one is
+        superseded, so that the oldest open one is the right one at any time.
+        """
+        sent = list(self)
+        if not sent:
+            return None
+        expected = next((transfer for transfer in sent if transfer.is_open), sent[-1])
+        if not event.sip_refer_to or same_sip_uri(event.sip_refer_to, expected.refer_to):
+            return expected
+        named = [transfer for transfer in sent if same_sip_uri(event.sip_refer_to, transfer.refer_to)]
+        return named[-1] if named else expected
+
+    def call_ended(self, now: float) -> None:
+        """The call has ended: the grace time of the open ones begins."""
+        for transfer in self._all:
+            transfer.call_ended(now)
+
+    def session_lost(self, now: float) -> None:
+        """The session is gone for good."""
+        for transfer in list(self._all):
+            transfer.session_lost(now)

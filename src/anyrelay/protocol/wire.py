@@ -1,0 +1,122 @@
+"""What a connection tells the session above it: its events, and the errors that may end it.
+
+The layers below (`proxy`, `tls`, `websocket`) and the `Connection` that joins them share these words, so they live in a
+file that imports none of them.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import attrs
+
+__all__ = [
+    "BrokenMessage",
+    "ConnectionClosed",
+    "ConnectionEvent",
+    "HandshakeRefused",
+    "Opened",
+    "PongReceived",
+    "ProtocolViolation",
+    "ProxyRefused",
+    "TextReceived",
+]
+
+
+class HandshakeRefused(ConnectionError):
+    """The server answered the WebSocket upgrade with anything but 101 (RFC 6455 section 4.1).
+
+    Attributes:
+        status: The HTTP status it answered with.
+        retry_after: How long it asks us to stay away, in seconds (RFC 9110 section 10.2.3); None if it did not say.
+        headers: The headers of the answer, names in lower case, in the order in which they came.
+        body: The first bytes of the body, as text.
+    """
+
+    status: int
+    retry_after: float | None
+    headers: tuple[tuple[str, str], ...]
+    body: str
+
+    def __init__(
+        self,
+        message: str,
+        status: int,
+        retry_after: float | None = None,
+        headers: tuple[tuple[str, str], ...] = (),
+        body: str = "",
+    ) -> None:
+        # Only the message goes up: OSError takes a second argument for the text of an errno.
+        super().__init__(message)
+        self.status = status
+        self.retry_after = retry_after
+        self.headers = headers
+        self.body = body
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.args[0], self.status, self.retry_after, self.headers, self.body)
+
+
+class ProxyRefused(HandshakeRefused):
+    """The proxy, not the server, answered our CONNECT with anything but 2xx (RFC 9110 section 9.3.6)."""
+
+
+class ProtocolViolation(ConnectionError):
+    """The peer broke HTTP or RFC 6455 in a way that no connection survives, or sent a message over the size limit."""
+
+
+def _length_only(text: str) -> str:
+    return f"<{len(text)} characters>"
+
+
+@attrs.frozen
+class Opened:
+    """The handshakes are done: text may be sent from now on. If it comes at all it comes once, before the others."""
+
+
+@attrs.frozen
+class TextReceived:
+    """One whole text message, its fragments joined."""
+
+    text: str = attrs.field(repr=_length_only)
+    """The message. Its repr tells only the length: a sign-in carries tokens, a call carries phone numbers."""
+
+
+@attrs.frozen
+class BrokenMessage:
+    """A message came that is none of ours and was dropped; the connection goes on."""
+
+    reason: str
+    """What was wrong with it."""
+
+
+@attrs.frozen
+class PongReceived:
+    """The peer answered our latest ping (RFC 6455 section 5.5.3). Pongs that nobody asked for are passed over."""
+
+    payload: bytes
+    """The payload of that ping."""
+
+
+@attrs.frozen
+class ConnectionClosed:
+    """The connection is over. It comes exactly once, and nothing comes after it."""
+
+    code: int | None = None
+    """The close code (RFC 6455 section 7.4): the peer's, or ours where it broke the protocol; None without one."""
+
+    reason: str = ""
+    """Why, in the peer's words or in ours."""
+
+    error: Exception | None = None
+    """What broke; None if one side asked for the end. An `ssl.SSLCertVerificationError` is a peer not to be trusted."""
+
+    retry_after: float | None = None
+    """How long the server asks us to stay away, in seconds; None if it did not say."""
+
+    clean: bool = False
+    """Whether both sides sent a close frame."""
+
+
+ConnectionEvent: TypeAlias = Opened | TextReceived | BrokenMessage | PongReceived | ConnectionClosed
+"""Everything that `Connection.next_event` returns."""
