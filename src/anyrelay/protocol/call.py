@@ -545,7 +545,7 @@ class CallMachine:
 
     # --- listening --------------------------------------------------------------------------------------------------
 
-    def on(self, _now: float, /, event: type[E] | str, handler: Callable[[E], Any]) -> Callable[[], None]:
+    def on(self, event: type[E] | str, handler: Callable[[E], Any]) -> Callable[[], None]:
         """Call a handler with each event of one kind, in order; it may use the call.
 
         Args:
@@ -568,7 +568,7 @@ class CallMachine:
 
         return remove
 
-    def events(self, _now: float, /) -> Subscription[RelayEvent]:
+    def events(self) -> Subscription[RelayEvent]:
         """Iterate over the events of this call, from now on.
 
         Returns:

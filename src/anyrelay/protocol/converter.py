@@ -84,7 +84,7 @@ def from_wire(kind: type[T], params: dict[str, Any]) -> T:
         overrides = _renames(kind)
         reader = make_dict_structure_fn(kind, strict, _cattrs_detailed_validation=False, **overrides)
         _readers[kind] = reader
-        _names[kind] = frozenset(a.metadata.get("wire", a.name) for a in fields(kind)) - {KEPT_APART}
+        _names[kind] = frozenset(a.metadata.get("wire", a.name) for a in fields(kind)) - {KEPT_APART}  # type: ignore[arg-type]
     known = _names[kind]
     extra = {name: value for name, value in params.items() if name not in known}
     try:

@@ -341,7 +341,7 @@ class Session:
         on_call = method.startswith("calling.") and "call_id" in params
         return self._submit(now, method, params, on_call=on_call, names_operation="control_id" in params)
 
-    def on_event(self, _now: float, /, handler: Callable[[RelayEvent], Any]) -> Callable[[RelayEvent], Any]:
+    def on_event(self, handler: Callable[[RelayEvent], Any]) -> Callable[[RelayEvent], Any]:
         """Call a handler with every event of the session, in order; a decorator.
 
         Args:
@@ -410,7 +410,7 @@ class Session:
         """Ask for a log record."""
         self._outputs.append(Note(level, text, call_id, error))
 
-    def takes_calls(self, _now: float, /, answer: bool) -> None:
+    def takes_calls(self, answer: bool) -> None:
         """Say whether there is an `on_call` handler; without one, offers are passed back."""
         self._takes_calls = answer
 

@@ -8,7 +8,6 @@ take the fast lane of `frames.py`. No extension is offered or agreed to, so a co
 
 from __future__ import annotations
 
-import io
 import re
 from collections import deque
 from enum import Enum, auto
@@ -77,7 +76,7 @@ class WebSocketLayer:
         self._refusal: Refusal | None = None
         self._frames = FrameProtocol(self._client, [])
         self._splitter = FrameSplitter(masked=not self._client, max_message_size=max_message_size)
-        self._text = io.StringIO()  # its text so far; a list of pieces of a byte each would take 80 times as much
+        self._text = bytearray()  # the message so far, in UTF-8 again: a string for each fragment takes 84 bytes
         self._pong: bytes | None = None
         self._pinged: bytes | None = None
         self.phase = Phase.IDLE if self._client else Phase.HANDSHAKE
@@ -108,8 +107,8 @@ class WebSocketLayer:
             ValueError: One of the three cannot be written in a request.
         """
         handshake = H11Handshake(ConnectionType.CLIENT)
-        extra = [(b"User-Agent", user_agent.encode("latin-1"))] if user_agent else []
         try:
+            extra = [(b"User-Agent", user_agent.encode("latin-1"))] if user_agent else []
             request = handshake.send(Request(host=host, target=path, extra_headers=extra))
         except (h11.LocalProtocolError, UnicodeError) as error:
             raise ValueError(f"host, path or user_agent cannot be written in an HTTP request: {error}") from error
@@ -332,10 +331,10 @@ class WebSocketLayer:
     def _receive_frame(self, frame: Frame) -> None:
         payload = frame.payload
         if isinstance(payload, str):
-            self._text.write(payload)
+            self._text += payload.encode()
             if frame.message_finished:
-                self._events.append(TextReceived(self._text.getvalue()))
-                self._text = io.StringIO()
+                self._events.append(TextReceived(self._text.decode()))
+                self._text = bytearray()
         elif isinstance(payload, tuple):
             self._peer_closed(*payload)
         elif frame.opcode is Opcode.PING:
@@ -382,7 +381,7 @@ class WebSocketLayer:
             return
         self.phase = Phase.CLOSED
         self._events.append(event)
-        self._text = io.StringIO()
+        self._text = bytearray()
 
     def _not_open(self, what: str) -> RuntimeError:
         return RuntimeError(f"cannot {what}: the WebSocket connection is not open (it is {self.phase.name})")
