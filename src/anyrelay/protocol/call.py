@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, overload
 from attrs import field, frozen
 
 from anyrelay.errors import CallGone, ReferInProgress, RelayError
+from anyrelay.protocol.checks import check_timeout
 from anyrelay.protocol.commands import Answer, CallCommand, End, Pass, Play, Refer, Transfer, make_command
 from anyrelay.protocol.events import CallReceiveEvent, CallStateEvent, ReferEvent, RelayEvent
 from anyrelay.protocol.mailbox import Mailbox
@@ -116,8 +117,7 @@ class CallMachine:
         self.state = _state(_text(params, "call_state")) or CallState.CREATED
         self.end_reason = ""
         self.mailbox: Mailbox = session.new_mailbox(self.call_id)
-        self.transfers = Transfers(self.timers, session.settings.refer_grace, self._transfer_settled)
-        self.face: object = None  # the front end's object for this call; nothing in here looks at it
+        self.transfers = Transfers(self.timers, session.settings.refer_grace, self._transfer_over)
         self._operations: dict[str, Operation] = {}
         self._listeners: list[_Listener] = []
         self._subscriptions: dict[Subscription[Any], bool] = {}
@@ -181,8 +181,8 @@ class CallMachine:
         self._in_grace = False
         self._retire_if_over()
 
-    def _transfer_settled(self, transfer: TransferMachine, outcome: ReferOutcome) -> None:
-        if transfer.on_completed is not None:
+    def _transfer_over(self, transfer: TransferMachine, outcome: ReferOutcome | None) -> None:
+        if outcome is not None and transfer.on_completed is not None:
             self.mailbox.post(transfer.on_completed, outcome, must_keep=True)
         self.session.work_ended()
         self._retire_if_over()
@@ -473,7 +473,7 @@ class CallMachine:
             RelayError: The server refused the command.
             RequestTimeout: The line was down for `request_timeout` (or `timeout`) seconds; the command was withdrawn unsent.
         """
-        _check_timeout(timeout)
+        check_timeout(timeout)
         order = self._refer(now, device, status_url, extra, alone=True, unsent_for=timeout)
         return order.transfer.wait(now, timeout, on_abandon=order.reply.abandon)
 
@@ -622,7 +622,7 @@ class CallMachine:
             CallGone: The call ended first.
             ConnectionLost: The session could not be resumed.
         """
-        _check_timeout(timeout)
+        check_timeout(timeout)
         subscription = self._subscribe(*_kind(event), raises=True)
         if timeout is not None and not subscription.closed:
             expired = TimeoutError(f"no such event on call {self.call_id} within {timeout:g} s")
@@ -712,7 +712,7 @@ class CallMachine:
         return self._wait_for_state(now, CallState.ENDED, timeout)
 
     def _wait_for_state(self, now: float, target: CallState, timeout: float | None) -> Promise[CallStateEvent]:
-        _check_timeout(timeout)
+        check_timeout(timeout)
 
         def give_up() -> None:
             _settle_timer(waiter)
@@ -761,15 +761,6 @@ def _kind(event: type[RelayEvent] | str) -> tuple[type[RelayEvent], str | None]:
     if isinstance(event, type) and issubclass(event, RelayEvent):
         return event, None
     raise TypeError(f"event must be an event class or the name of an event, not {event!r}")
-
-
-def _check_timeout(timeout: float | None) -> None:
-    if timeout is None:
-        return
-    if isinstance(timeout, bool) or not isinstance(timeout, int | float):
-        raise TypeError(f"timeout must be a number of seconds or None, not {type(timeout).__name__}")
-    if not timeout >= 0:  # NaN included
-        raise ValueError(f"timeout must be 0 or more seconds, not {timeout!r}")
 
 
 def _text(params: dict[str, Any], name: str) -> str:

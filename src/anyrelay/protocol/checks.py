@@ -7,16 +7,37 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["check_json", "is_flag", "is_integer", "is_number", "is_text", "list_of", "one_of", "optional"]
+__all__ = [
+    "check_json",
+    "check_timeout",
+    "is_flag",
+    "is_integer",
+    "is_number",
+    "is_object",
+    "is_opaque",
+    "is_text",
+    "list_of",
+    "one_of",
+    "optional",
+]
 
 Validator = Callable[[Any, Any, Any], None]
 """An attrs validator: instance, attribute, value."""
 
-_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_LARGEST = math.nextafter(math.inf, 0.0)
+_NOT_IN_LINES = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+_NOT_IN_A_LINE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")
 
 
-def is_text(*, limit: int = 10_000, empty: bool = False) -> Validator:
-    """Accept a string of up to `limit` characters without control characters (tabs are fine)."""
+def is_text(*, limit: int = 10_000, empty: bool = False, lines: bool = False) -> Validator:
+    """Accept a string of up to `limit` characters without control characters and lone surrogates (tabs are fine).
+
+    Args:
+        limit: The most characters.
+        empty: Whether it may be empty.
+        lines: Whether it may have line ends in it.
+    """
+    forbidden = _NOT_IN_LINES if lines else _NOT_IN_A_LINE
 
     def check(_: Any, attribute: Any, value: Any) -> None:
         if not isinstance(value, str):
@@ -25,10 +46,23 @@ def is_text(*, limit: int = 10_000, empty: bool = False) -> Validator:
             raise ValueError(f"{attribute.name} must not be empty")
         if len(value) > limit:
             raise ValueError(f"{attribute.name} is {len(value)} characters long; at most {limit} are allowed")
-        if found := _CONTROL.search(value):
-            raise ValueError(f"{attribute.name} contains the control character {found.group()!r}")
+        if found := forbidden.search(value):
+            raise ValueError(f"{attribute.name} contains {found.group()!r}, which is not allowed")
 
     return check
+
+
+def is_opaque(_: Any, attribute: Any, value: Any) -> None:
+    """Accept any string: an identifier or a secret of the other side's, which is handed back as it came."""
+    if not isinstance(value, str):
+        raise TypeError(f"{attribute.name} must be a string, not {type(value).__name__}")
+
+
+def is_object(_: Any, attribute: Any, value: Any) -> None:
+    """Accept a dict that JSON can carry."""
+    if not isinstance(value, dict):
+        raise TypeError(f"{attribute.name} must be a dict, not {type(value).__name__}")
+    check_json(value, attribute.name)
 
 
 def is_number(low: float, high: float = math.inf, unit: str = "") -> Validator:
@@ -38,8 +72,8 @@ def is_number(low: float, high: float = math.inf, unit: str = "") -> Validator:
     def check(_: Any, attribute: Any, value: Any) -> None:
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise TypeError(f"{attribute.name} must be a number, {allowed}, not {type(value).__name__}")
-        if not math.isfinite(value) or not low <= value <= high:
-            raise ValueError(f"{attribute.name} must be {allowed}, not {value!r}")
+        if not low <= value <= min(high, _LARGEST):  # NaN included
+            raise ValueError(f"{attribute.name} must be {allowed}, not {_shown(value)}")
 
     return check
 
@@ -52,7 +86,7 @@ def is_integer(low: int, high: float = math.inf, unit: str = "") -> Validator:
         if isinstance(value, bool) or not isinstance(value, int):
             raise TypeError(f"{attribute.name} must be a whole number, {allowed}, not {type(value).__name__}")
         if not low <= value <= high:
-            raise ValueError(f"{attribute.name} must be {allowed}, not {value!r}")
+            raise ValueError(f"{attribute.name} must be {allowed}, not {_shown(value)}")
 
     return check
 
@@ -60,6 +94,11 @@ def is_integer(low: int, high: float = math.inf, unit: str = "") -> Validator:
 def _range(low: float, high: float, unit: str) -> str:
     words = f"at least {low:g}" if high == math.inf else f"from {low:g} to {high:g}"
     return f"{words} {unit}".rstrip()
+
+
+def _shown(number: float) -> str:
+    # Python refuses to write an int of more than 4,300 digits.
+    return repr(number) if abs(number) < 1e30 or not isinstance(number, int) else "a number that large"
 
 
 def is_flag(_: Any, attribute: Any, value: Any) -> None:
@@ -98,6 +137,21 @@ def optional(check: Validator) -> Validator:
             check(instance, attribute, value)
 
     return check_or_none
+
+
+def check_timeout(timeout: float | None, name: str = "timeout") -> None:
+    """Check how long somebody wants to wait, in seconds; None and infinity are for as long as it takes.
+
+    Raises:
+        TypeError: It is no number.
+        ValueError: It is negative or NaN.
+    """
+    if timeout is None:
+        return
+    if isinstance(timeout, bool) or not isinstance(timeout, int | float):
+        raise TypeError(f"{name} must be a number of seconds or None, not {type(timeout).__name__}")
+    if not (0 <= timeout <= _LARGEST or timeout == math.inf):
+        raise ValueError(f"{name} must be 0 or more seconds, not {_shown(timeout)}")
 
 
 def check_json(value: Any, where: str) -> None:

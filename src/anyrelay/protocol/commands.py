@@ -11,7 +11,17 @@ from typing import Any, ClassVar, TypeVar
 
 from attrs import field, fields, frozen
 
-from anyrelay.protocol.checks import is_flag, is_integer, is_number, is_text, list_of, one_of, optional
+from anyrelay.protocol.checks import (
+    is_flag,
+    is_integer,
+    is_number,
+    is_object,
+    is_opaque,
+    is_text,
+    list_of,
+    one_of,
+    optional,
+)
 from anyrelay.protocol.converter import from_wire, to_wire
 from anyrelay.protocol.values import Media, SipReferDevice
 
@@ -80,9 +90,9 @@ class Command:
 class CallCommand(Command):
     """A command on a call (RELAY facts, section 3)."""
 
-    node_id: str = field(validator=is_text(empty=True))
+    node_id: str = field(validator=is_opaque)
     """The node that holds the call."""
-    call_id: str = field(validator=is_text())
+    call_id: str = field(validator=is_opaque)
     """The call."""
 
 
@@ -99,19 +109,19 @@ class OperationCommand(CallCommand):
 class Connect(Command):
     """Sign in, or resume a session (RELAY facts, section 2)."""
 
-    version: dict[str, int] = field()
+    version: dict[str, int] = field(validator=is_object)
     """The protocol's version: major, minor, revision."""
     agent: str = field(validator=is_text(empty=True))
     """The client's name and version."""
     event_acks: bool = field(validator=is_flag)
     """Whether the client acknowledges each event."""
-    authentication: dict[str, str] = field(repr=False)
+    authentication: dict[str, str] = field(repr=False, validator=is_object)
     """Project and token, or a JWT; never shown."""
     contexts: list[str] | None = field(default=None, validator=optional(list_of(is_text(limit=256))))
     """The contexts to receive calls and messages of."""
-    protocol: str | None = field(default=None, validator=optional(is_text(empty=True)))
+    protocol: str | None = field(default=None, validator=optional(is_opaque))
     """The session to resume."""
-    authorization_state: str | None = field(default=None, repr=False, validator=optional(is_text(empty=True)))
+    authorization_state: str | None = field(default=None, repr=False, validator=optional(is_opaque))
     """The secret with which it is resumed; never shown."""
 
 
@@ -120,7 +130,7 @@ class Connect(Command):
 class Reauthenticate(Command):
     """Renew the credentials of a live session."""
 
-    authentication: dict[str, str] = field(repr=False)
+    authentication: dict[str, str] = field(repr=False, validator=is_object)
     """The new JWT; never shown."""
 
 
@@ -248,7 +258,7 @@ class Refer(CallCommand):
 class Transfer(CallCommand):
     """Hand control of a call to another RELAY application or a SWML script."""
 
-    dest: str = field(validator=is_text(limit=1_000_000))
+    dest: str = field(validator=is_text(limit=1_000_000, lines=True))
     """A context, the URL of a SWML script, or inline SWML."""
 
 

@@ -110,6 +110,11 @@ class Connection:
         return cls(WebSocketLayer.server(max_message_size=max_message_size), layer, None)
 
     @property
+    def is_open(self) -> bool:
+        """Whether text may be sent. Ask before answering an event: the end may be queued behind it already."""
+        return self._websocket.phase is Phase.OPEN
+
+    @property
     def closed(self) -> bool:
         """Whether `ConnectionClosed` is queued or taken: nothing more will come, and nothing more may be sent."""
         return self._websocket.closed

@@ -1,8 +1,8 @@
 """The fast lane for WebSocket frames: a short text frame in one piece, which is nearly all that RELAY ever sends.
 
-wsproto takes 12 µs to read such a frame and 7 to 12 to write one (measured, 700 and 90 bytes); reading it here takes 1,
-writing it 2. Everything else (fragments, control frames, long masked frames, whatever is wrong) is left to wsproto, and
-so is every judgement about it. The layout is that of RFC 6455 section 5.2.
+Measured side by side: to read 700 bytes takes wsproto 21 µs and this 4; to write 90 masked ones, an acknowledgement, 11
+and 4. Everything else is left to wsproto, and so are the judgements about it: fragments, control frames, long masked
+frames, whatever is malformed. The layout is that of RFC 6455 section 5.2.
 """
 
 from __future__ import annotations

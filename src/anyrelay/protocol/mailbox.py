@@ -27,7 +27,7 @@ class Delivery(NamedTuple):
 class Mailbox:
     """A queue of deliveries that have to be made one after another."""
 
-    __slots__ = ("_attend", "_deliveries", "attended", "call_id", "dropped")
+    __slots__ = ("_attend", "_deliveries", "_overflowed", "attended", "call_id", "dropped")
 
     call_id: str
     """The call they are about, "" for the session's own."""
@@ -36,18 +36,28 @@ class Mailbox:
     dropped: int
     """How many events were dropped because the handlers were too slow."""
 
-    def __init__(self, call_id: str, attend: Callable[[Mailbox], None]) -> None:
-        """Make an empty one; `attend` is called whenever there is something to take and nobody is at it."""
+    def __init__(
+        self, call_id: str, attend: Callable[[Mailbox], None], overflowed: Callable[[Mailbox], None]
+    ) -> None:
+        """Make an empty one.
+
+        Args:
+            call_id: The call it is for, "" for the session's own.
+            attend: Called whenever there is something to take and nobody is at it.
+            overflowed: Called whenever an event was dropped.
+        """
         self.call_id = call_id
         self.attended = False
         self.dropped = 0
         self._attend = attend
+        self._overflowed = overflowed
         self._deliveries: deque[Delivery] = deque()
 
     def post(self, handler: Callable[[Any], Any], subject: Any, *, must_keep: bool = False) -> None:
         """Queue a delivery; over the limit it is dropped and counted, unless `must_keep`."""
         if len(self._deliveries) >= MAILBOX_LIMIT and not must_keep:
             self.dropped += 1
+            self._overflowed(self)
             return
         self._deliveries.append(Delivery(handler, subject))
         if not self.attended:

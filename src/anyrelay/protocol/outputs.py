@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, TypeAlias
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from attrs import frozen
-
-from anyrelay.protocol.settings import JwtToken
+from attrs import field, frozen
 
 if TYPE_CHECKING:
     from anyrelay.protocol.call import CallMachine
@@ -30,7 +29,7 @@ class OpenTransport:
 class CloseTransport:
     """Close the transport, or give up the one that is being opened."""
 
-    last_words: bytes = b""
+    last_words: bytes = field(default=b"", repr=lambda data: f"<{len(data)} bytes>")
     """What is to be sent before, as far as the socket takes it without waiting: a close frame, an alert."""
 
 
@@ -38,7 +37,7 @@ class CloseTransport:
 class FetchToken:
     """Ask for a JWT, outside every lock, then say `token_fetched` or `token_failed`."""
 
-    source: JwtToken
+    source: Callable[[], Any]
     """What hands it out."""
 
 

@@ -19,6 +19,7 @@ from typing import Any, Final
 from attrs import field, frozen
 
 from anyrelay.errors import ReferFailed, RelayError
+from anyrelay.protocol.checks import check_timeout
 from anyrelay.protocol.events import ReferEvent
 from anyrelay.protocol.promise import Promise
 from anyrelay.protocol.timers import Timer, Timers
@@ -283,11 +284,10 @@ class Transfer:
         self.outcome: ReferOutcome | None = None
         self.ack: dict[str, object] | None = None
         self.events: deque[ReferEvent] = deque(maxlen=EVENTS_KEPT)
-        self.on_settled: Callable[[ReferOutcome], None] | None = None
+        self.on_over: Callable[[ReferOutcome | None], None] | None = None
         self.on_completed: Callable[[ReferOutcome], Any] | None = None
         self.alone = False
         self.waits_for_reply = False
-        self.face: object = None  # the front end's object for this transfer; nothing in here looks at it
         self._refer_code: int | None = None
         self._notify_code: int | None = None
         self._started = now
@@ -317,21 +317,29 @@ class Transfer:
         self._move(Input.TAKEN, now)
 
     def refused(self, error: RelayError) -> None:
-        """The server refused the command, or it was withdrawn: there was no transfer, so there is no outcome."""
-        self._refusal = error
+        """The server refused the command, or it was withdrawn: there was no transfer, so there is no outcome.
+
+        One that was settled before the refusal came stays settled: its waiters and `on_completed` have been told.
+        """
         self._move(Input.REFUSED, self._started)
         if self.state is State.REFUSED:
+            self._refusal = error
             for promise in self._release():
                 promise.fail(error)
+            self._tell(None)
 
     def receive(self, event: ReferEvent, now: float) -> None:
-        """Take in an event of this transfer. Codes are remembered: a later event need not repeat them."""
+        """Take in an event of this transfer.
+
+        The codes are remembered for the outcome, since a later event need not repeat them. Only an event's own code decides:
+        a 401 that was being met must not turn a later word into a refusal. That a NOTIFY was seen at all is remembered too.
+        """
         if self.state is State.SETTLED:
             return
         self.events.append(event)
         self._refer_code = event.refer_response_code or self._refer_code
         self._notify_code = event.notify_response_code or self._notify_code
-        status = judge(event.state, self._refer_code, self._notify_code)
+        status = judge(event.state, event.refer_response_code, self._notify_code)
         self._move(_VERDICTS.get(status, Input.FINAL), now, status)
 
     def call_ended(self, now: float) -> None:
@@ -353,33 +361,43 @@ class Transfer:
 
         When `timeout` seconds are over first, this waiter alone gets UNKNOWN because TIMED_OUT, or ACK_LOST when the
         server had said nothing at all; nothing is stored, and the transfer goes on.
+
+        Args:
+            now: The time, in seconds.
+            timeout: How long to wait, in seconds; None waits as long as it takes.
+            on_abandon: Called when this waiter gives up, or runs out of time.
+
+        Raises:
+            TypeError: `timeout` is no number.
+            ValueError: `timeout` is negative, or NaN.
+            RelayError: (kept by the promise) the command was refused after all.
         """
 
-        def abandoned() -> None:
+        def give_up() -> None:
             self._forget(promise)
             if on_abandon is not None:
                 on_abandon()
 
-        promise: Promise[ReferOutcome] = Promise(abandoned)
+        def expire(at: float) -> None:
+            reason = UnknownReason.ACK_LOST if self.ack is None and not self.events else UnknownReason.TIMED_OUT
+            outcome = self._outcome(ReferStatus.UNKNOWN, at, reason)
+            give_up()
+            promise.resolve(outcome)
+
+        check_timeout(timeout)
+        promise: Promise[ReferOutcome] = Promise(give_up)
         if self._refusal is not None:
             promise.fail(self._refusal)
         elif self.outcome is not None:
             promise.resolve(self.outcome)
         else:
-            expiry = None if timeout is None else self._timers.at(now + timeout, lambda at: self._expire(promise, at))
-            self._waiters[promise] = expiry
+            self._waiters[promise] = None if timeout is None else self._timers.at(now + timeout, expire)
         return promise
 
     def _forget(self, promise: Promise[ReferOutcome]) -> None:
         timer = self._waiters.pop(promise, None)
         if timer is not None:
             timer.cancel()
-
-    def _expire(self, promise: Promise[ReferOutcome], now: float) -> None:
-        self._waiters.pop(promise)
-        heard = self.ack is not None or self.events
-        reason = UnknownReason.TIMED_OUT if heard else UnknownReason.ACK_LOST
-        promise.resolve(self._outcome(ReferStatus.UNKNOWN, now, reason))
 
     def _move(self, what: Input, now: float, status: ReferStatus | None = None) -> None:
         before = self.state
@@ -412,8 +430,12 @@ class Transfer:
         self.outcome = outcome
         for promise in self._release():
             promise.resolve(outcome)
-        if self.on_settled is not None and not upgrade:
-            self.on_settled(outcome)
+        if not upgrade:
+            self._tell(outcome)
+
+    def _tell(self, outcome: ReferOutcome | None) -> None:
+        if self.on_over is not None:
+            self.on_over(outcome)
 
     def _release(self) -> list[Promise[ReferOutcome]]:
         waiters = list(self._waiters)

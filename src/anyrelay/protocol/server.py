@@ -64,17 +64,26 @@ ServerEvent: TypeAlias = CommandReceived | Gone
 class ServerConnection:
     """One client, as the server sees it. Drive it like a session: bytes in, `next_event`, `data_to_send`."""
 
-    def __init__(self, *, new_id: Callable[[], str], tls: ssl.SSLContext | None = None, knows_all: bool = True) -> None:
+    def __init__(
+        self,
+        *,
+        new_id: Callable[[], str],
+        tls: ssl.SSLContext | None = None,
+        knows_all: bool = True,
+        on_text: Callable[[str, str], None] | None = None,
+    ) -> None:
         """Wait for a client's first bytes.
 
         Args:
             new_id: Makes an identifier that was never used before.
             tls: The TLS context, its certificate loaded; None for plain ws.
             knows_all: Whether a method without a class is refused here; else it is handed up with no command.
+            on_text: Called with ``rx`` or ``tx`` and each message's text as it is, secrets and all.
         """
         self._connection = Connection.server(tls=tls)
         self._new_id = new_id
         self._knows_all = knows_all
+        self._on_text = on_text
         self._events: deque[ServerEvent] = deque()
         self._unacknowledged: dict[str, dict[str, Any]] = {}
         self._pings: set[str] = set()
@@ -82,14 +91,19 @@ class ServerConnection:
         self.pongs = 0
 
     @property
+    def is_open(self) -> bool:
+        """Whether the WebSocket is open: before that nothing can be said, and nothing after."""
+        return self._connection.is_open
+
+    @property
     def wants_eof(self) -> bool:
         """Whether the transport is to be closed: everything was said."""
         return self._connection.wants_eof
 
     @property
-    def unacknowledged(self) -> list[dict[str, Any]]:
-        """The params of the events that the client has not acknowledged, oldest first."""
-        return list(self._unacknowledged.values())
+    def unacknowledged(self) -> dict[str, dict[str, Any]]:
+        """The params of the events that the client has not acknowledged, by their JSON-RPC id, oldest first."""
+        return dict(self._unacknowledged)
 
     def receive_data(self, data: bytes) -> None:
         """Take bytes from the transport."""
@@ -150,8 +164,10 @@ class ServerConnection:
         self._drain()
 
     def _send(self, text: str) -> None:
-        if not self._connection.closed:
+        if self._connection.is_open:
             self._connection.send_text(text)
+            if self._on_text is not None:
+                self._on_text("tx", text)
 
     def _drain(self) -> None:
         while (event := self._connection.next_event()) is not None:
@@ -166,6 +182,8 @@ class ServerConnection:
                     pass
 
     def _receive_text(self, text: str) -> None:
+        if self._on_text is not None:
+            self._on_text("rx", text)
         match decode(text):
             case Request() as request:
                 self._receive_request(request)

@@ -155,6 +155,11 @@ class Session:
         """Return the next thing to do, None when there is none."""
         return self._outputs.popleft() if self._outputs else None
 
+    @property
+    def has_outputs(self) -> bool:
+        """Whether `next_output` has something."""
+        return bool(self._outputs)
+
     def next_deadline(self) -> float | None:
         """Return when to call `handle_timeout`, in seconds; None for never."""
         return self.timers.next_deadline()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from ipaddress import ip_address
 from typing import Any, Final, TypeAlias
 from urllib.parse import urlsplit
@@ -101,11 +101,21 @@ def _is_loopback(name: str) -> bool:
         return False
 
 
+is_jwt: Final = is_text(limit=100_000)
+
+
 def _check_jwt(_: Any, attribute: Any, value: object) -> None:
-    if value is not None and not callable(value) and not (isinstance(value, str) and value):
-        raise TypeError(
-            f"{attribute.name} must be a string that is not empty or a function, not {type(value).__name__}"
-        )
+    if value is None or callable(value):
+        return
+    if not isinstance(value, str):
+        raise TypeError(f"{attribute.name} must be a string or a function, not {type(value).__name__}")
+    is_jwt(_, attribute, value)
+
+
+def _as_tuple(names: Iterable[str]) -> tuple[str, ...]:
+    if isinstance(names, str):
+        raise TypeError(f"contexts must be a list of names, not a string; write [{names!r}]")
+    return tuple(names)
 
 
 @frozen(kw_only=True)
@@ -124,7 +134,7 @@ class ClientSettings:
     """The TLS context, None for plain ws."""
     proxy: ProxyAddress | None = None
     """The HTTP proxy on the way, None for none."""
-    contexts: tuple[str, ...] = field(default=(), converter=tuple, validator=list_of(is_text(limit=256)))
+    contexts: tuple[str, ...] = field(default=(), converter=_as_tuple, validator=list_of(is_text(limit=256)))
     """The contexts to receive calls and messages of."""
     max_active_calls: int = field(default=1000, validator=is_integer(1, unit="calls"))
     """Offers over this many calls are passed back to routing."""
@@ -146,5 +156,5 @@ class ClientSettings:
     """The largest message taken from the server, in bytes."""
     on_handler_error: str = field(default="log", validator=one_of("log", "hangup"))
     """What happens to the call of a handler that raises: only a log record, or a hang-up too."""
-    agent: str = "anyrelay"
+    agent: str = field(default="anyrelay", validator=is_text(limit=256))
     """What the client calls itself."""

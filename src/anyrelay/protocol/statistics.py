@@ -29,6 +29,8 @@ class Statistics:
     """Events of a type that has no class of its own; they are passed on all the same."""
     stray_events: int = 0
     """Events of calls that this session does not know."""
+    dropped_events: int = 0
+    """Events that a handler was not told of, since it was 10,000 behind."""
     connections: int = 0
     """Times signed in."""
     connections_lost: int = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from heapq import heapify, heappop, heappush
 
@@ -52,11 +53,11 @@ class Timers:
         return timer
 
     def next_deadline(self) -> float | None:
-        """Return the earliest deadline that still stands, in seconds; None when there is none."""
+        """Return the earliest deadline that still stands, in seconds; None when there is none, or none but infinite ones."""
         while self._heap and self._heap[0].action is None:
             heappop(self._heap)
             self._cancelled -= 1
-        return self._heap[0].when if self._heap else None
+        return self._heap[0].when if self._heap and self._heap[0].when < math.inf else None
 
     def run_due(self, now: float) -> None:
         """Call the action of each deadline that is over, earliest first, those included that the actions add."""

@@ -39,6 +39,8 @@ class _Following(Follower):
 
     def sent(self, now: float) -> None:
         self._transfer.sent(now)
+        if self._transfers.call_is_over:  # it ended while the command waited for the line, so nobody tells it any more
+            self._transfer.call_ended(now)
 
     def taken(self, reply: Reply, now: float) -> None:
         self._transfer.waits_for_reply = False
@@ -48,7 +50,6 @@ class _Following(Follower):
     def refused(self, error: RelayError) -> None:
         self._transfer.waits_for_reply = False
         self._transfer.refused(error)
-        self._transfers.discard(self._transfer)
 
     def given_up(self) -> None:
         self._transfer.waits_for_reply = False
@@ -57,10 +58,18 @@ class _Following(Follower):
 class Transfers:
     """Every transfer of one call, oldest first."""
 
-    def __init__(self, timers: Timers, grace: float, on_settled: Callable[[Transfer, ReferOutcome], None]) -> None:
+    def __init__(self, timers: Timers, grace: float, on_over: Callable[[Transfer, ReferOutcome | None], None]) -> None:
+        """Make the book of a call that has none yet.
+
+        Args:
+            timers: Where deadlines go.
+            grace: How long a final event may come after the end of the call, in seconds.
+            on_over: Called once for each transfer that was settled, and with None for one whose command was refused.
+        """
+        self.call_is_over = False
         self._timers = timers
         self._grace = grace
-        self._on_settled = on_settled
+        self._on_over = on_over
         self._all: list[Transfer] = []
 
     def __iter__(self) -> Iterator[Transfer]:
@@ -82,18 +91,22 @@ class Transfers:
         transfer = Transfer(refer_to, now=now, timers=self._timers, grace=self._grace)
         transfer.alone = alone
         transfer.waits_for_reply = True
-        transfer.on_settled = lambda outcome: self._on_settled(transfer, outcome)
+        transfer.on_over = lambda outcome: self._over(transfer, outcome)
         self._all.append(transfer)
         return transfer
+
+    def _over(self, transfer: Transfer, outcome: ReferOutcome | None) -> None:
+        if outcome is None:
+            self.discard(transfer)
+        self._on_over(transfer, outcome)
 
     def follow(self, transfer: Transfer) -> Follower:
         """Return what tells a transfer of its command."""
         return _Following(self, transfer)
 
     def discard(self, transfer: Transfer) -> None:
-        """Forget a transfer that never was one: its command was refused or withdrawn."""
-        if transfer in self._all:
-            self._all.remove(transfer)
+        """Forget a transfer that never was one: its command was not sent, or refused."""
+        self._all.remove(transfer)
 
     def supersede(self, newer: Transfer, now: float) -> None:
         """The server took a newer command: of the older ones nothing more will be heard."""
@@ -123,6 +136,7 @@ class Transfers:
 
     def call_ended(self, now: float) -> None:
         """The call has ended: the grace time of the open ones begins."""
+        self.call_is_over = True
         for transfer in self._all:
             transfer.call_ended(now)
 

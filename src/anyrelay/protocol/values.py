@@ -6,7 +6,6 @@ the wire wants (RELAY facts, sections 3 and 4).
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, TypeAlias
 
@@ -93,7 +92,7 @@ def _given(**params: Any) -> dict[str, Any]:
 def _check_seconds(value: object, where: str) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise TypeError(f"{where} must be a number of seconds, not {type(value).__name__}")
-    if not math.isfinite(value) or not 0 <= value <= _SECONDS_MAX:
+    if not 0 <= value <= _SECONDS_MAX:  # NaN included
         raise ValueError(f"{where} must be from 0 to {_SECONDS_MAX:g} seconds, not {value!r}")
 
 
@@ -124,10 +123,6 @@ def _medium(item: object) -> Media:
     if not isinstance(params, Mapping):
         raise TypeError(f"the params of a medium must be a dict, not {type(params).__name__}")
     return Media(item["type"], dict(params))
-
-
-def _check_uri(name: str, value: object) -> None:
-    check_sip_uri(value, f"device.params.{name}")
 
 
 @frozen

@@ -1,0 +1,142 @@
+"""The client, for coroutines."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections.abc import Awaitable, Callable, Mapping
+from types import TracebackType
+from typing import Any, Final, TypeVar
+
+import anyio
+
+from anyrelay.aio.binding import awaiting, plain
+from anyrelay.aio.call import Call
+from anyrelay.aio.driver import Driver
+from anyrelay.frontend.binding import public
+from anyrelay.frontend.client import ClientBase
+from anyrelay.frontend.views import CallMap
+from anyrelay.protocol.call import CallMachine
+from anyrelay.protocol.session import Session
+
+__all__ = ["RelayClient"]
+
+CallHandler = Callable[[Call], Awaitable[Any]]
+H = TypeVar("H", bound=CallHandler)
+
+CLOSE_PATIENCE: Final = 2.0
+"""How long leaving an ``async with`` block that was cancelled waits for the close, in seconds."""
+
+
+@public("anyrelay")
+class RelayClient(ClientBase):
+    """A client of SignalWire RELAY, on asyncio or trio."""
+
+    def _new_driver(self) -> Driver:
+        return Driver(self._machine, self._handle_call)
+
+    @property
+    def calls(self) -> Mapping[str, Call]:
+        """The calls of this client by their call_id."""
+        return CallMap(lambda: self._machine.calls, lambda machine: Call(self._driver, machine))
+
+    def on_call(self, handler: H) -> H:
+        """Call a coroutine function with each call that is offered; a decorator. A later one replaces an earlier one."""
+        self._call_handler = handler
+        self._machine.takes_calls(True)
+        return handler
+
+    async def _handle_call(self, machine: CallMachine) -> None:
+        if self._call_handler is not None:
+            await self._call_handler(Call(self._driver, machine))
+
+    on_event = plain(Session.on_event)
+    execute = awaiting(Session.execute)
+    receive = awaiting(Session.receive)
+    unreceive = awaiting(Session.unreceive)
+    reauthenticate = awaiting(Session.reauthenticate)
+    _connect = awaiting(Session.connect)
+    _serve = awaiting(Session.serve)
+    _disconnect = awaiting(Session.disconnect)
+    _drain = awaiting(Session.drain)
+
+    async def connect(self) -> None:
+        """Connect and sign in; from then on the client stays connected until `disconnect`.
+
+        Raises:
+            ConnectFailed: Not signed in within `connect_timeout`; ``__cause__`` says why.
+            AuthenticationError: The credentials were refused three times.
+        """
+        self._driver.start()
+        await self._connect()
+
+    async def disconnect(self) -> None:
+        """Close the client, from any task; calls go on at the server. Every waiter is told, handlers are cancelled."""
+        await self._disconnect()
+        await self._driver.finished()
+
+    async def drain(self, timeout: float | None = None) -> None:
+        """Finish open work, then close: no more calls are taken, and handlers, operations and transfers are waited for.
+
+        Args:
+            timeout: How long to wait for them, in seconds; `drain_timeout` when None.
+        """
+        await self._drain(timeout)
+        await self._driver.finished()
+
+    async def serve_forever(self) -> None:
+        """Stay connected, trying as long as it takes; return once the client is closed.
+
+        Raises:
+            ConnectFailed: The server's certificate is not to be trusted.
+            AuthenticationError: The credentials were refused three times, and before any success.
+        """
+        self._driver.start()
+        await self._serve()
+        await self._driver.finished()
+
+    async def __aenter__(self) -> RelayClient:
+        await self.connect()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        # A block that was cancelled is left in order too, but it does not wait for long.
+        with anyio.move_on_after(CLOSE_PATIENCE, shield=True):
+            await self.disconnect()
+
+    def run(self, backend: str = "asyncio", backend_options: dict[str, Any] | None = None) -> None:
+        """Run the client until it is closed; blocks. The first SIGINT or SIGTERM drains it, a second closes it at once.
+
+        Args:
+            backend: ``asyncio`` or ``trio``.
+            backend_options: Passed on to `anyio.run`.
+
+        Raises:
+            ConnectFailed: The server's certificate is not to be trusted.
+            AuthenticationError: The credentials were refused three times, and before any success.
+        """
+        anyio.run(self._run, backend=backend, backend_options=backend_options or {})
+
+    async def _run(self) -> None:
+        failure: BaseException | None = None
+        async with anyio.create_task_group() as tasks:
+            if threading.current_thread() is threading.main_thread() and sys.platform != "win32":
+                tasks.start_soon(self._obey_signals)
+            try:
+                await self.serve_forever()
+            except Exception as error:  # raised bare below, not in a group
+                failure = error
+            tasks.cancel_scope.cancel()
+        if failure is not None:
+            raise failure
+
+    async def _obey_signals(self) -> None:
+        with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+            async with anyio.create_task_group() as tasks:
+                drains = False
+                async for _ in signals:
+                    tasks.start_soon(self.disconnect if drains else self.drain)
+                    drains = True

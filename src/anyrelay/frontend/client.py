@@ -1,0 +1,120 @@
+"""What a client is in either front end: what it was told, and what can be read of it without waiting."""
+
+from __future__ import annotations
+
+import random
+import ssl
+import uuid
+from collections.abc import Iterable
+from os import PathLike
+from typing import Any
+
+from attrs import asdict
+
+from anyrelay.frontend.options import client_settings
+from anyrelay.protocol.session import ClientState, Session
+from anyrelay.protocol.settings import JwtToken, ReconnectPolicy
+
+__all__ = ["ClientBase"]
+
+
+class ClientBase:
+    """What both clients share. A front end adds the driver, and the methods that wait."""
+
+    def __init__(
+        self,
+        project: str | None = None,
+        token: str | None = None,
+        jwt_token: JwtToken | None = None,
+        host: str | None = None,
+        contexts: Iterable[str] | None = None,
+        max_active_calls: int | None = None,
+        *,
+        request_timeout: float = 10.0,
+        connect_timeout: float = 10.0,
+        ping_interval: float = 30.0,
+        ping_timeout: float = 10.0,
+        drain_timeout: float = 30.0,
+        refer_grace: float = 3.0,
+        reconnect: ReconnectPolicy = ReconnectPolicy(),  # noqa: B008 - frozen
+        ssl_context: ssl.SSLContext | None = None,
+        ca_file: str | PathLike[str] | None = None,
+        proxy: str | None = None,
+        allow_insecure: bool = False,
+        max_message_size: int = 10 * 1024 * 1024,
+        on_handler_error: str = "log",
+    ) -> None:
+        """Make a client; it connects with `connect`, ``async with``, `serve_forever` or `run`.
+
+        Args:
+            project: The project's identifier; else from SIGNALWIRE_PROJECT_ID.
+            token: The API token; else from SIGNALWIRE_API_TOKEN.
+            jwt_token: A JWT in place of both, or a function that is asked for one before each sign-in; else from
+                SIGNALWIRE_JWT_TOKEN.
+            host: ``space.signalwire.com``, ``host:port``, ``wss://…`` or ``ws://…``; else from SIGNALWIRE_SPACE.
+            contexts: The contexts to receive calls and messages of.
+            max_active_calls: Offers over this many calls are passed back; else from RELAY_MAX_ACTIVE_CALLS, or 1000.
+            request_timeout: How long a command waits for its answer, in seconds.
+            connect_timeout: How long a connection may take from name look-up to sign-in, in seconds.
+            ping_interval: How often the server is asked whether it is there, in seconds.
+            ping_timeout: How long it may take to answer that, in seconds.
+            drain_timeout: How long draining waits for open work, in seconds.
+            refer_grace: How long a transfer's final event may come after the end of its call, in seconds.
+            reconnect: How long to wait between attempts.
+            ssl_context: The TLS context; one that verifies certificate and host name is made when None.
+            ca_file: A file of CA certificates to trust in place of the system's; else from SIGNALWIRE_RELAY_CA_FILE.
+            proxy: An HTTP proxy ``http://user:password@host:port``; else from HTTPS_PROXY, unless NO_PROXY names the host.
+            allow_insecure: Whether plain ``ws://`` may go to another machine.
+            max_message_size: The largest message taken from the server, in bytes.
+            on_handler_error: What happens to the call of a handler that raises: ``log``, or ``hangup`` too.
+
+        Raises:
+            ValueError: Something is missing or not allowed; the message says what, and how to give it.
+            TypeError: An argument has a wrong type.
+        """
+        settings = client_settings(
+            project=project,
+            token=token,
+            jwt_token=jwt_token,
+            host=host,
+            contexts=contexts,
+            max_active_calls=max_active_calls,
+            request_timeout=request_timeout,
+            connect_timeout=connect_timeout,
+            ping_interval=ping_interval,
+            ping_timeout=ping_timeout,
+            drain_timeout=drain_timeout,
+            refer_grace=refer_grace,
+            reconnect=reconnect,
+            ssl_context=ssl_context,
+            ca_file=ca_file,
+            proxy=proxy,
+            allow_insecure=allow_insecure,
+            max_message_size=max_message_size,
+            on_handler_error=on_handler_error,
+        )
+        self._machine = Session(settings, new_id=lambda: str(uuid.uuid4()), random=random.random)
+        self._call_handler: Any = None
+        self._driver = self._new_driver()
+
+    def _new_driver(self) -> Any:
+        """Return what drives the session in this front end."""
+        raise NotImplementedError
+
+    @property
+    def state(self) -> ClientState:
+        """What the client is doing."""
+        return self._machine.state
+
+    @property
+    def relay_protocol(self) -> str:
+        """The session's name at the server, "" while there is none."""
+        return self._machine.relay_protocol
+
+    def statistics(self) -> dict[str, int]:
+        """Return what the client has counted since it was made: frames, events, duplicates, dropped connections and more."""
+        return asdict(self._machine.statistics)
+
+    def __repr__(self) -> str:
+        server = self._machine.settings.server
+        return f"<{type(self).__name__} {server.host}:{server.port} {self.state}>"

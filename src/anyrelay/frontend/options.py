@@ -1,0 +1,123 @@
+"""What a client was told, from arguments and environment, turned into settings. Reads the environment and CA files."""
+
+from __future__ import annotations
+
+import os
+import ssl
+from collections.abc import Iterable
+from typing import Any
+
+from anyrelay.protocol.proxy import ProxyAddress, parse_proxy_url
+from anyrelay.protocol.settings import (
+    DEFAULT_HOST,
+    ClientSettings,
+    JwtToken,
+    ServerAddress,
+    parse_host,
+)
+
+__all__ = ["client_settings"]
+
+
+def client_settings(
+    *,
+    project: str | None,
+    token: str | None,
+    jwt_token: JwtToken | None,
+    host: str | None,
+    contexts: Iterable[str] | None,
+    max_active_calls: int | None,
+    ssl_context: ssl.SSLContext | None,
+    ca_file: str | os.PathLike[str] | None,
+    proxy: str | None,
+    allow_insecure: bool,
+    **others: Any,
+) -> ClientSettings:
+    """Return the settings of a client; an argument wins over its environment variable.
+
+    Raises:
+        ValueError: Something is missing or not allowed; the message says what, and how to give it.
+        TypeError: An argument has a wrong type.
+        OSError: The CA file cannot be read.
+    """
+    environ = os.environ
+    project = project or environ.get("SIGNALWIRE_PROJECT_ID", "")
+    token = token or environ.get("SIGNALWIRE_API_TOKEN", "")
+    jwt_token = jwt_token or environ.get("SIGNALWIRE_JWT_TOKEN") or None
+    if jwt_token is None:
+        _need(project, "project", "SIGNALWIRE_PROJECT_ID")
+        _need(token, "token", "SIGNALWIRE_API_TOKEN")
+    server = parse_host(host or environ.get("SIGNALWIRE_SPACE") or DEFAULT_HOST, allow_insecure=allow_insecure)
+    if isinstance(contexts, str):
+        raise TypeError(f"contexts must be a list of names, not a string; write [{contexts!r}]")
+    return ClientSettings(
+        project=project,
+        token=token,
+        jwt_token=jwt_token,
+        server=server,
+        tls=_tls(server, ssl_context, ca_file or environ.get("SIGNALWIRE_RELAY_CA_FILE")),
+        proxy=_proxy(server, proxy),
+        contexts=contexts or (),
+        max_active_calls=_max_active_calls() if max_active_calls is None else max_active_calls,
+        agent=_agent(),
+        **others,
+    )
+
+
+def _need(value: str, name: str, variable: str) -> None:
+    if not value:
+        raise ValueError(
+            f"{name} is missing: pass {name}=… or set the environment variable {variable} "
+            "(or use jwt_token=… or SIGNALWIRE_JWT_TOKEN instead of project and token)"
+        )
+
+
+def _max_active_calls() -> int:
+    text = os.environ.get("RELAY_MAX_ACTIVE_CALLS", "")
+    if not text:
+        return 1000
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise ValueError(f"RELAY_MAX_ACTIVE_CALLS must be a whole number of 1 or more, not {text!r}")
+    return int(text)
+
+
+def _tls(
+    server: ServerAddress, given: ssl.SSLContext | None, ca_file: str | os.PathLike[str] | None
+) -> ssl.SSLContext | None:
+    """Return the TLS context: certificates verified, the host name checked, TLS 1.2 at least."""
+    if not server.encrypted:
+        return None
+    if given is not None:
+        return given
+    try:
+        context = ssl.create_default_context(cafile=os.fspath(ca_file) if ca_file else None)
+    except (OSError, ssl.SSLError) as error:
+        raise ValueError(f"ca_file {os.fspath(ca_file or '')!r} cannot be used: {error}") from error
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+def _proxy(server: ServerAddress, given: str | None) -> ProxyAddress | None:
+    """Return the proxy: the one given, or that of ``HTTPS_PROXY`` unless ``NO_PROXY`` names the server."""
+    if given:
+        return parse_proxy_url(given)
+    if not server.encrypted or not {"HTTPS_PROXY", "https_proxy"} & os.environ.keys():
+        return None
+    # It takes longer to import than all of anyrelay, and is hardly ever needed.
+    from urllib.request import getproxies, proxy_bypass
+
+    if proxy_bypass(f"{server.host}:{server.port}"):
+        return None
+    url = getproxies().get("https")
+    return parse_proxy_url(url) if url else None
+
+
+def _agent() -> str:
+    # importlib.metadata costs milliseconds at import, so it is asked when a client is made, and only then.
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return f"anyrelay/{version('anyrelay')}"
+    except PackageNotFoundError:
+        return "anyrelay"

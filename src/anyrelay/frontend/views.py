@@ -1,0 +1,193 @@
+"""What can be read of a client, a call or an action without waiting, in either front end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Generic, TypeVar
+
+from anyrelay.protocol.call import CallMachine, CallState
+from anyrelay.protocol.events import RelayEvent
+from anyrelay.protocol.operations import Operation
+from anyrelay.protocol.promise import Subscription
+from anyrelay.protocol.refer import ReferOutcome, Transfer
+
+__all__ = ["CallMap", "CallView", "Face", "OperationView", "StreamView", "TransferView"]
+
+F = TypeVar("F")
+M = TypeVar("M")
+O = TypeVar("O", bound=Operation)  # noqa: E741
+
+
+class Face(Generic[M]):
+    """The user's side of a machine: what it is bound to, and that two faces of one machine are equal."""
+
+    def __init__(self, driver: Any, machine: M) -> None:
+        self._driver = driver
+        self._machine = machine
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and other._machine is self._machine
+
+    def __hash__(self) -> int:
+        return hash(id(self._machine))
+
+
+class CallMap(Mapping[str, F], Generic[F]):
+    """The calls of a client by their call_id, as they are at the moment of each look."""
+
+    def __init__(self, calls: Callable[[], dict[str, CallMachine]], face_of: Callable[[CallMachine], F]) -> None:
+        self._calls = calls
+        self._face_of = face_of
+
+    def __getitem__(self, call_id: str) -> F:
+        return self._face_of(self._calls()[call_id])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(list(self._calls()))
+
+    def __len__(self) -> int:
+        return len(self._calls())
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} calls>"
+
+
+class CallView(Face[CallMachine]):
+    """What can be read of a call."""
+
+    @property
+    def call_id(self) -> str:
+        """The call's identifier."""
+        return self._machine.call_id
+
+    @property
+    def node_id(self) -> str:
+        """The server's node that holds the call."""
+        return self._machine.node_id
+
+    @property
+    def project_id(self) -> str:
+        """The project that the call belongs to."""
+        return self._machine.project_id
+
+    @property
+    def context(self) -> str:
+        """The context that the call was offered on."""
+        return self._machine.context
+
+    @property
+    def tag(self) -> str:
+        """The tag of the call."""
+        return self._machine.tag
+
+    @property
+    def direction(self) -> str:
+        """``inbound`` or ``outbound``."""
+        return self._machine.direction
+
+    @property
+    def device(self) -> dict[str, Any]:
+        """The call's device: ``{"type": …, "params": …}``."""
+        return self._machine.device
+
+    @property
+    def from_(self) -> str:
+        """Who calls, as far as the device tells; "" when it does not."""
+        return self._of_device("from", "from_number")
+
+    @property
+    def to(self) -> str:
+        """Who is called, as far as the device tells; "" when it does not."""
+        return self._of_device("to", "to_number")
+
+    def _of_device(self, *names: str) -> str:
+        params = self._machine.device.get("params")
+        values = (params.get(name) for name in names) if isinstance(params, dict) else ()
+        return next((value for value in values if isinstance(value, str)), "")
+
+    @property
+    def state(self) -> CallState:
+        """Where the call is: created, ringing, answered, ending or ended."""
+        return self._machine.state
+
+    @property
+    def segment_id(self) -> str:
+        """The segment of the call."""
+        return self._machine.segment_id
+
+    @property
+    def end_reason(self) -> str:
+        """Why the call ended, such as ``hangup``; "" before that."""
+        return self._machine.end_reason
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.call_id} {self.direction} {self.state}>"
+
+
+class OperationView(Face[O], Generic[O]):
+    """What can be read of an operation."""
+
+    @property
+    def control_id(self) -> str:
+        """The operation's identifier."""
+        return self._machine.control_id
+
+    @property
+    def is_done(self) -> bool:
+        """Whether it has ended, in whatever way."""
+        return self._machine.is_done
+
+    @property
+    def completed(self) -> bool:
+        """Whether it has a result."""
+        return self._machine.completed
+
+    @property
+    def result(self) -> RelayEvent | None:
+        """Its final event, or its call's ended event; None while it goes on."""
+        return self._machine.result
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.control_id} {self._machine.state}>"
+
+
+class StreamView(Face[Subscription[RelayEvent]]):
+    """The events of a call, from the moment it was made; ends after the call and its last open transfer."""
+
+
+class TransferView(Face[Transfer]):
+    """What can be read of a transfer."""
+
+    @property
+    def refer_to(self) -> str:
+        """The URI that the call was referred to."""
+        return self._machine.refer_to
+
+    @property
+    def ack(self) -> dict[str, Any] | None:
+        """The server's reply to the command, None while it has not come."""
+        return self._machine.ack
+
+    @property
+    def outcome(self) -> ReferOutcome | None:
+        """What became of the transfer, None while that is open; an UNKNOWN one may be upgraded once."""
+        return self._machine.outcome
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the transfer is settled."""
+        return self._machine.outcome is not None
+
+    @property
+    def completed(self) -> bool:
+        """Whether the transfer is settled; the same as `is_done`, as actions have both."""
+        return self.is_done
+
+    @property
+    def result(self) -> ReferOutcome | None:
+        """The same as `outcome`, as every action has a result."""
+        return self.outcome
+
+    def __repr__(self) -> str:
+        word = self.outcome.status if self.outcome is not None else "open"
+        return f"<{type(self).__name__} {self.refer_to} {word}>"

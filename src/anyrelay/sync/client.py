@@ -1,0 +1,130 @@
+"""The client, for threads."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from types import FrameType, TracebackType
+from typing import Any, TypeVar
+
+from anyrelay.frontend.binding import public
+from anyrelay.frontend.client import ClientBase
+from anyrelay.frontend.views import CallMap
+from anyrelay.protocol.call import CallMachine
+from anyrelay.protocol.session import Session
+from anyrelay.sync.binding import blocking, plain
+from anyrelay.sync.call import Call
+from anyrelay.sync.driver import Driver
+
+__all__ = ["RelayClient"]
+
+CallHandler = Callable[[Call], Any]
+H = TypeVar("H", bound=CallHandler)
+
+
+@public("anyrelay.sync")
+class RelayClient(ClientBase):
+    """A client of SignalWire RELAY for plain threads; safe to use from several of them at once."""
+
+    def _new_driver(self) -> Driver:
+        return Driver(self._machine, self._handle_call)
+
+    @property
+    def calls(self) -> Mapping[str, Call]:
+        """The calls of this client by their call_id."""
+        copy = self._driver.locked
+        return CallMap(lambda: copy(dict, self._machine.calls), lambda machine: Call(self._driver, machine))
+
+    def on_call(self, handler: H) -> H:
+        """Call a function, in a thread of its own, with each call that is offered; a decorator. A later one replaces it."""
+        self._call_handler = handler
+        self._driver.locked(self._machine.takes_calls, True)
+        return handler
+
+    def _handle_call(self, machine: CallMachine) -> None:
+        if self._call_handler is not None:
+            self._call_handler(Call(self._driver, machine))
+
+    on_event = plain(Session.on_event)
+    execute = blocking(Session.execute)
+    receive = blocking(Session.receive)
+    unreceive = blocking(Session.unreceive)
+    reauthenticate = blocking(Session.reauthenticate)
+    _disconnect = blocking(Session.disconnect)
+    _drain = blocking(Session.drain)
+
+    def connect(self) -> None:
+        """Connect and sign in; from then on the client stays connected until `disconnect`.
+
+        Raises:
+            ConnectFailed: Not signed in within `connect_timeout`; ``__cause__`` says why.
+            AuthenticationError: The credentials were refused three times.
+        """
+        self._begin(Session.connect)
+
+    def serve_forever(self) -> None:
+        """Stay connected, trying as long as it takes; return once the client is closed.
+
+        Raises:
+            ConnectFailed: The server's certificate is not to be trusted.
+            AuthenticationError: The credentials were refused three times, and before any success.
+        """
+        self._begin(Session.serve)
+        self._driver.finished()
+
+    def _begin(self, method: Callable[[Session, float], Any]) -> None:
+        promise = self._driver.ask(method, self._machine)
+        self._driver.start()
+        self._driver.result_of(promise)
+
+    def disconnect(self) -> None:
+        """Close the client, from any thread; calls go on at the server. Every waiter is told."""
+        self._disconnect()
+        self._driver.finished()
+
+    def drain(self, timeout: float | None = None) -> None:
+        """Finish open work, then close: no more calls are taken, and handlers, operations and transfers are waited for.
+
+        Args:
+            timeout: How long to wait for them, in seconds; `drain_timeout` when None.
+        """
+        self._drain(timeout)
+        self._driver.finished()
+
+    def __enter__(self) -> RelayClient:
+        self.connect()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.disconnect()
+
+    def run(self) -> None:
+        """Run the client until it is closed; blocks. The first SIGINT or SIGTERM drains it, a second closes it at once.
+
+        Raises:
+            ConnectFailed: The server's certificate is not to be trusted.
+            AuthenticationError: The credentials were refused three times, and before any success.
+        """
+        with self._obeying_signals():
+            self.serve_forever()
+
+    @contextlib.contextmanager
+    def _obeying_signals(self) -> Iterator[None]:
+        """Hand signals to the driver; off the main thread Python allows no handlers, and none are installed."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+
+        def obey(_number: int, _frame: FrameType | None) -> None:
+            self._driver.signal()
+
+        before = {number: signal.signal(number, obey) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)

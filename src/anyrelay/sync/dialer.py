@@ -1,0 +1,114 @@
+"""Opening a TCP connection without a thread that could hang on it: names are looked up aside, addresses are raced."""
+
+from __future__ import annotations
+
+import os
+import selectors
+import socket
+import time
+from typing import Any, Final
+
+__all__ = ["open_connection"]
+
+NEXT_ADDRESS_AFTER: Final = 0.25
+"""How long one address is tried alone before the next one is tried beside it, in seconds (RFC 8305 section 5)."""
+
+_Address = tuple[int, Any]
+
+
+def open_connection(host: str, port: int, timeout: float) -> socket.socket:
+    """Connect to the first of a name's addresses that answers; blocks.
+
+    Args:
+        host: A name or an address.
+        port: The TCP port.
+        timeout: How long all addresses together may take after the look-up, in seconds.
+
+    Returns:
+        A connected, non-blocking socket.
+
+    Raises:
+        OSError: No address answered in time; the last one's error.
+    """
+    addresses = _alternate([(family, where) for family, _, _, _, where in _look_up(host, port)])
+    race = _Race(time.monotonic() + timeout)
+    try:
+        return race.run(addresses)
+    finally:
+        race.close()
+
+
+def _look_up(host: str, port: int) -> list[tuple[Any, ...]]:
+    return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+
+
+def _alternate(addresses: list[_Address]) -> list[_Address]:
+    """Order addresses so that the families take turns (RFC 8305 section 4)."""
+    first_family = addresses[0][0]
+    ours = [each for each in addresses if each[0] == first_family]
+    others = [each for each in addresses if each[0] != first_family]
+    turns: list[_Address] = []
+    while ours or others:
+        turns += ours[:1] + others[:1]
+        ours, others = ours[1:], others[1:]
+    return turns
+
+
+class _Race:
+    """Connection attempts side by side, the first to succeed winning."""
+
+    def __init__(self, deadline: float) -> None:
+        self._deadline = deadline
+        self._selector = selectors.DefaultSelector()
+        self._error: OSError = TimeoutError("no address answered in time")
+
+    def run(self, addresses: list[_Address]) -> socket.socket:
+        waiting = list(addresses)
+        while True:
+            if waiting and (winner := self._start(waiting.pop(0))) is not None:
+                return winner
+            patience = min(NEXT_ADDRESS_AFTER, self._left()) if waiting else self._left()
+            for key, _ in self._selector.select(patience if self._selector.get_map() else 0):
+                if (winner := self._finish(key.fileobj)) is not None:
+                    return winner
+            if (not waiting and not self._selector.get_map()) or self._left() <= 0:
+                raise self._error
+
+    def _left(self) -> float:
+        return max(0.0, self._deadline - time.monotonic())
+
+    def _start(self, address: _Address) -> socket.socket | None:
+        family, where = address
+        try:
+            attempt = socket.socket(family, socket.SOCK_STREAM)
+        except OSError as error:
+            self._error = error
+            return None
+        attempt.setblocking(False)
+        try:
+            attempt.connect(where)
+        except (BlockingIOError, InterruptedError):
+            self._selector.register(attempt, selectors.EVENT_WRITE)
+            return None
+        except OSError as error:
+            self._error = error
+            attempt.close()
+            return None
+        return attempt
+
+    def _finish(self, attempt: Any) -> socket.socket | None:
+        self._selector.unregister(attempt)
+        code = attempt.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if code == 0:
+            winner: socket.socket = attempt
+            return winner
+        self._error = OSError(code, f"cannot connect: {os.strerror(code)}")
+        attempt.close()
+        return None
+
+    def close(self) -> None:
+        """Give up the attempts that are left."""
+        for key in list(self._selector.get_map().values()):
+            self._selector.unregister(key.fileobj)
+            key.fileobj.close()  # type: ignore[union-attr]
+        self._selector.close()

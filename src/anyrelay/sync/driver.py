@@ -1,0 +1,385 @@
+"""What drives one session with threads: it moves bytes, keeps time, runs handlers, and wakes whoever waits.
+
+It decides nothing about RELAY. One I/O thread reads the socket and keeps the time; a calling thread may write as far as the
+socket takes it, which saves a hand-over. Two locks, never taken in the other order: the write lock, held around `send`, and
+the core's lock, held around every use of the session and never around I/O.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import math
+import os
+import selectors
+import socket
+import threading
+import time
+import weakref
+from collections.abc import Callable
+from typing import Any, Concatenate, Final, ParamSpec, TypeVar
+
+from anyrelay.frontend import journal
+from anyrelay.frontend.process import check_process
+from anyrelay.protocol.call import CallMachine
+from anyrelay.protocol.events import RelayEvent
+from anyrelay.protocol.mailbox import Mailbox
+from anyrelay.protocol.outputs import (
+    CloseTransport,
+    Deliver,
+    FetchToken,
+    Note,
+    OpenTransport,
+    Output,
+    RunCallHandler,
+)
+from anyrelay.protocol.promise import Promise, Subscription
+from anyrelay.protocol.session import ClientState, Session
+from anyrelay.sync.dialer import open_connection
+from anyrelay.sync.watch import Bell, Watch
+from anyrelay.sync.workers import Workers
+
+__all__ = ["Driver"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+M = TypeVar("M")
+E = TypeVar("E", bound=RelayEvent)
+
+READ_SIZE: Final = 65_536
+"""How much is read at once, in bytes."""
+
+JOIN_PATIENCE: Final = 2.0
+"""How long closing waits for a handler's thread that does not end, in seconds."""
+
+_running: weakref.WeakSet[Driver] = weakref.WeakSet()
+
+
+@atexit.register
+def _close_forgotten() -> None:
+    """Close every client that nobody closed, so that no thread is left when the interpreter ends."""
+    for driver in list(_running):
+        driver.close()
+
+
+class Driver:
+    """The owner of one client."""
+
+    def __init__(
+        self,
+        session: Session,
+        handle_call: Callable[[CallMachine], Any],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Make one that does not run yet.
+
+        Args:
+            session: What it drives.
+            handle_call: Calls the user's `on_call` handler.
+            clock: Tells the time, in seconds.
+        """
+        self.session = session
+        self._handle_call = handle_call
+        self._clock = clock
+        self._made_in = os.getpid()
+        self._core = threading.Lock()
+        self._writing = threading.Lock()
+        self._unwritten = False
+        self._left_over = b""
+        self._socket: socket.socket | None = None
+        self._condemned: list[tuple[socket.socket, bytes]] = []
+        self._dials = 0
+        self._thread: threading.Thread | None = None
+        self._bell: Bell | None = None
+        self._workers = Workers("anyrelay handler")
+        self._armed = math.inf
+        self._signals = 0
+
+    # --- what bound methods use -------------------------------------------------------------------------------------
+
+    def ask(self, method: Callable[Concatenate[M, float, P], T], machine: M, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call a machine's method with the time, and do what comes of it."""
+        check_process(self._made_in)
+        with self._core:
+            answer = method(machine, self._clock(), *args, **kwargs)
+            deadline = self.session.next_deadline()
+            needs_thread = self.session.has_outputs or (deadline is not None and deadline < self._armed)
+        self._write()
+        if needs_thread:
+            self._ring()
+        return answer
+
+    def locked(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call something of the core's that needs no time."""
+        with self._core:
+            return function(*args, **kwargs)
+
+    def result_of(self, promise: Promise[T]) -> T:
+        """Sleep until a promise is done, and return its result; Ctrl-C gives it up."""
+        if not promise.done:
+            try:
+                self._sleep_until(promise)
+            except BaseException:
+                with self._core:
+                    promise.abandon()
+                raise
+        return promise.result()
+
+    def next_of(self, subscription: Subscription[E]) -> E | None:
+        """Sleep until there is an event to take; None when there will be none."""
+        while True:
+            with self._core:
+                if subscription.ready:
+                    return subscription.take()
+            self._sleep_until(subscription)
+
+    def _sleep_until(self, awaited: Promise[Any] | Subscription[Any]) -> None:
+        # A bare lock is several times cheaper than an Event, and Ctrl-C ends its wait just the same.
+        gate = threading.Lock()
+        gate.acquire()
+        with self._core:
+            awaited.on_ready(gate.release)
+        gate.acquire()
+
+    # --- starting and closing ---------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start the I/O thread unless it runs; the session was just asked to connect."""
+        check_process(self._made_in)
+        with self._core:
+            if self._thread is not None or self.session.state is ClientState.CLOSED:
+                return
+            self._bell = Bell()
+            self._thread = threading.Thread(target=self._run, args=(self._bell,), name="anyrelay client", daemon=True)
+            thread = self._thread
+        _running.add(self)
+        thread.start()
+
+    def finished(self) -> None:
+        """Sleep until the I/O thread is over, and a while for the handlers; one that calls this is not waited for."""
+        thread = self._thread
+        if thread is not None:
+            thread.join()
+        self._workers.join(JOIN_PATIENCE)
+
+    def close(self) -> None:
+        """Close the client, and wait for its threads."""
+        if os.getpid() == self._made_in and self._thread is not None:
+            self.ask(Session.disconnect, self.session)
+            self.finished()
+
+    def signal(self) -> None:
+        """Note a signal; safe in a signal handler, which may have interrupted anything, a lock's holder included."""
+        self._signals += 1
+        self._ring()
+
+    def _ring(self) -> None:
+        bell = self._bell
+        if bell is not None:
+            bell.ring()
+
+    # --- the I/O thread ---------------------------------------------------------------------------------------------
+
+    def _run(self, bell: Bell) -> None:
+        watch = Watch(bell)
+        try:
+            while not self._is_over():
+                self._turn(watch)
+        except Exception as error:  # a bug of ours must not leave anybody waiting
+            journal.write(Note(Note.ERROR, "the client's thread failed", error=error))
+            with self._core:
+                self._thread = None
+        finally:
+            _running.discard(self)
+            self._workers.dismiss()
+            watch.close()
+            bell.close()
+
+    def _is_over(self) -> bool:
+        """Whether the session is closed; from then on, this thread is not the client's any more."""
+        with self._core:
+            over = (
+                self.session.state is ClientState.CLOSED
+                and self._socket is None
+                and not self._condemned
+                and not self.session.has_outputs
+            )
+            if over:
+                self._thread = None
+            return over
+
+    def _turn(self, watch: Watch) -> None:
+        """Wait for whatever comes first, and deal with it."""
+        with self._core:
+            sock, blocked = self._socket, bool(self._left_over)
+            now = self._clock()
+            deadline = self.session.next_deadline()
+            # A deadline once armed is left so until it is over, even when it was taken back: under load each command would
+            # otherwise ring for its own, only to be answered at once.
+            if self._armed <= now:
+                self._armed = math.inf
+            self._armed = min(self._armed, math.inf if deadline is None else deadline)
+            patience = 0.0 if self.session.has_outputs or self._condemned else max(0.0, self._armed - now)
+        ready = watch.wait(sock, blocked, None if patience == math.inf else patience)
+        if sock is not None and ready & selectors.EVENT_READ:
+            self._read(sock)
+        with self._core:
+            self.session.handle_timeout(self._clock())
+            signals, self._signals = self._signals, 0
+            for _ in range(signals):
+                method = Session.disconnect if self.session.state is ClientState.DRAINING else Session.drain
+                method(self.session, self._clock())
+        self._follow_outputs()
+        self._close_condemned(watch)
+        self._write()
+
+    def _read(self, sock: socket.socket) -> None:
+        try:
+            data = sock.recv(READ_SIZE)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError as error:
+            self._tell(sock, Session.transport_failed, error)
+            return
+        if data:
+            self._tell(sock, Session.receive_data, data)
+        else:
+            self._tell(sock, Session.receive_eof)
+
+    def _tell(self, sock: socket.socket, method: Callable[..., None], *args: Any) -> None:
+        """Tell the session of something that happened to a socket, unless it let go of that one."""
+        with self._core:
+            if sock is self._socket:
+                method(self.session, *args, self._clock())
+
+    def _follow_outputs(self) -> None:
+        while True:
+            with self._core:
+                output = self.session.next_output()
+                if isinstance(output, CloseTransport):
+                    self._condemn(output.last_words)
+            if output is None:
+                return
+            self._follow(output)
+
+    def _follow(self, output: Output) -> None:
+        match output:
+            case Deliver(mailbox):
+                self._workers.submit(lambda: self._deliver(mailbox))
+            case RunCallHandler(call):
+                self._workers.submit(lambda: self._run_call_handler(call))
+            case Note() as note:
+                journal.write(note)
+            case OpenTransport(host, port):
+                self._dials += 1
+                dial = self._dials
+                self._workers.submit(lambda: self._dial(dial, host, port))
+            case FetchToken(source):
+                self._workers.submit(lambda: self._fetch_token(source))
+
+    def _condemn(self, last_words: bytes) -> None:
+        """Let go of the socket, or of the one that is being opened; it is closed outside the lock."""
+        self._dials += 1
+        if self._socket is not None:
+            self._condemned.append((self._socket, self._left_over + last_words))
+        self._socket, self._left_over = None, b""
+
+    def _close_condemned(self, watch: Watch) -> None:
+        with self._core:
+            condemned, self._condemned = self._condemned, []
+        for sock, last_words in condemned:
+            watch.forget(sock)
+            # No other thread may be in `send` when its descriptor is closed, for the number is soon another file's.
+            with self._writing, contextlib.suppress(OSError), sock:
+                if last_words:
+                    sock.send(last_words)
+
+    def _write(self) -> None:
+        """Write what waits, as far as the socket takes it; a thread that finds another one at it leaves it to that one."""
+        self._unwritten = True
+        while self._unwritten and self._writing.acquire(blocking=False):
+            try:
+                self._unwritten = False
+                self._write_all()
+            finally:
+                self._writing.release()
+
+    def _write_all(self) -> None:
+        while True:
+            with self._core:
+                sock = self._socket
+                if sock is None:
+                    return
+                self._left_over = data = self._left_over or self.session.data_to_send()
+            if not data:
+                return
+            try:
+                sent = sock.send(data)
+            except (BlockingIOError, InterruptedError):
+                sent = 0
+            except OSError as error:
+                self._tell(sock, Session.transport_failed, error)
+                self._ring()
+                return
+            with self._core:
+                if sock is self._socket:
+                    self._left_over = data[sent:]
+            if sent < len(data):
+                self._ring()  # the I/O thread goes on when the socket takes more
+                return
+
+    # --- what runs in threads of its own ----------------------------------------------------------------------------
+
+    def _dial(self, dial: int, host: str, port: int) -> None:
+        """Open a connection; a name look-up may hang for long, and nobody waits for this thread."""
+        error: Exception | None = None
+        sock: socket.socket | None = None
+        try:
+            sock = open_connection(host, port, self.session.settings.connect_timeout)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        except OSError as raised:
+            error = raised
+        with self._core:
+            wanted = dial == self._dials
+            if wanted and sock is not None:
+                self._socket, self._left_over = sock, b""
+                self.session.transport_opened(self._clock())
+            elif wanted and error is not None:
+                self.session.transport_failed(error, self._clock())
+        if sock is not None and not wanted:
+            sock.close()
+        self._write()
+        self._ring()
+
+    def _run_call_handler(self, call: CallMachine) -> None:
+        error: BaseException | None = None
+        try:
+            self._handle_call(call)
+        except Exception as raised:
+            error = raised
+        self._report(lambda: self.session.handler_finished(call, error, self._clock()))
+
+    def _deliver(self, mailbox: Mailbox) -> None:
+        while (delivery := self.locked(mailbox.take)) is not None:
+            try:
+                delivery.handler(delivery.subject)
+            except Exception as raised:
+                self._report_failure(mailbox, raised)
+
+    def _report_failure(self, mailbox: Mailbox, error: Exception) -> None:
+        self._report(lambda: self.session.delivery_failed(mailbox, error))
+
+    def _fetch_token(self, source: Callable[[], Any]) -> None:
+        try:
+            token = source()
+        except Exception as error:
+            failure = error
+            self._report(lambda: self.session.token_failed(failure, self._clock()))
+        else:
+            self._report(lambda: self.session.token_fetched(token, self._clock()))
+
+    def _report(self, tell: Callable[[], None]) -> None:
+        with self._core:
+            tell()
+        self._write()
+        self._ring()

@@ -1,0 +1,89 @@
+"""What the I/O thread sleeps on: one socket, and a bell that other threads ring."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import selectors
+import socket
+import threading
+
+__all__ = ["Bell", "Watch"]
+
+
+class Bell:
+    """A pipe that wakes a selector; may be rung from any thread and from a signal handler."""
+
+    def __init__(self) -> None:
+        self._reader, self._writer = os.pipe()
+        self._closing = threading.RLock()
+        os.set_blocking(self._reader, False)
+        os.set_blocking(self._writer, False)
+
+    def fileno(self) -> int:
+        """Return the descriptor to watch."""
+        return self._reader
+
+    def ring(self) -> None:
+        """Wake whoever watches; a bell that rings already, or is closed, is left alone."""
+        # The number of a closed descriptor may be another file's by now, so a bell is not rung while it is being closed. The
+        # lock lets its own thread in again: a signal handler may ring while its thread does.
+        with self._closing:
+            if self._writer >= 0:
+                with contextlib.suppress(BlockingIOError):
+                    os.write(self._writer, b"\0")
+
+    def hush(self) -> None:
+        """Take in the rings so far."""
+        with contextlib.suppress(BlockingIOError):
+            os.read(self._reader, 4_096)
+
+    def close(self) -> None:
+        """Ring no more."""
+        with self._closing:
+            os.close(self._reader)
+            os.close(self._writer)
+            self._reader = self._writer = -1
+
+
+class Watch:
+    """A selector on a bell and at most one socket."""
+
+    def __init__(self, bell: Bell) -> None:
+        self._bell = bell
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(bell, selectors.EVENT_READ)
+        self._socket: socket.socket | None = None
+        self._events = 0
+
+    def wait(self, sock: socket.socket | None, for_writing: bool, timeout: float | None) -> int:
+        """Sleep until something happens, for up to `timeout` seconds; return what the socket is ready for."""
+        self._attend(sock, selectors.EVENT_READ | (selectors.EVENT_WRITE if for_writing else 0))
+        ready = 0
+        for key, events in self._selector.select(timeout):
+            if key.fileobj is self._bell:
+                self._bell.hush()
+            else:
+                ready = events
+        return ready
+
+    def _attend(self, sock: socket.socket | None, events: int) -> None:
+        if sock is not self._socket:
+            if self._socket is not None:
+                self.forget(self._socket)
+            if sock is not None:
+                self._selector.register(sock, events)
+            self._socket, self._events = sock, events
+        elif sock is not None and events != self._events:
+            self._selector.modify(sock, events)
+            self._events = events
+
+    def forget(self, sock: socket.socket) -> None:
+        """Watch a socket no more; it is about to be closed."""
+        if sock is self._socket:
+            self._selector.unregister(sock)
+            self._socket = None
+
+    def close(self) -> None:
+        """Watch nothing more."""
+        self._selector.close()
