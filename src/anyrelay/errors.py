@@ -1,6 +1,6 @@
 """Every exception that anyrelay raises, one tree under `RelayError`. Imports nothing, so that every layer can use it.
 
-All of them pickle. The local ones, which no server sent, carry the code ``"-1"``.
+All of them pickle. The local ones, which no server sent, carry the code -1.
 """
 
 from __future__ import annotations
@@ -49,6 +49,7 @@ class RelayError(Exception):
         copy = self.__class__.__new__(self.__class__, *self.args)
         copy.args = self.args
         copy.__dict__.update(self.__dict__)
+        copy.__dict__.pop("__notes__", None)  # a list, and notes are about one raise
         copy.__cause__ = self.__cause__
         copy.__suppress_context__ = self.__suppress_context__
         return copy
@@ -67,7 +68,16 @@ class AuthenticationError(RelayError):
 
 
 class CallGone(RelayError):
-    """The call of this command does not exist any more: code 410, or 404 to a command on the call itself."""
+    """The call of this command does not exist any more: code 410, or 404 to a command on the call itself.
+
+    Attributes:
+        call_id: Which call.
+    """
+
+    def __init__(self, code: int, message: str, call_id: str = "") -> None:
+        super().__init__(code, message)
+        self.args = (code, message, call_id)
+        self.call_id = call_id
 
 
 class ConnectFailed(LocalError):

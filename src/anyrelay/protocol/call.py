@@ -98,6 +98,16 @@ class _Starting(Follower):
         self._operation.refused(error)
 
 
+class _Passing(Follower):
+    """Follows the command that passes a call back: once it is taken, the call is somebody else's."""
+
+    def __init__(self, call: CallMachine) -> None:
+        self._call = call
+
+    def taken(self, reply: Reply, now: float) -> None:
+        self._call.passed(now)
+
+
 class CallMachine:
     """One call of a session."""
 
@@ -131,19 +141,18 @@ class CallMachine:
     def receive(self, event: RelayEvent, now: float) -> None:
         """Take in an event of this call."""
         ended = isinstance(event, CallStateEvent) and self._take_state(event)
-        if isinstance(event, ReferEvent):
-            self.transfers.receive(event, now)
-        else:
-            self._tell_operation(event)
+        # Readers first: what the event settles below may be the last thing that they were still open for.
         for listener in self._listeners:
             if listener.wants(event):
                 self.mailbox.post(listener.handler, event)
         for subscription in list(self._subscriptions):
             subscription.offer(event)
+        if isinstance(event, ReferEvent):
+            self.transfers.receive(event, now)
+        else:
+            self._tell_operation(event)
         if ended:
             self._end(event, now)
-        elif isinstance(event, ReferEvent):
-            self._retire_if_over()
 
     def _take_state(self, event: CallStateEvent) -> bool:
         """Move to the state that an event tells of; whether the call has ended with it."""
@@ -197,10 +206,10 @@ class CallMachine:
             self.session.forget_call(self)
 
     def _ended_error(self) -> CallGone:
-        return CallGone(410, f"call {self.call_id} has ended")
+        return CallGone(410, f"call {self.call_id} has ended", self.call_id)
 
     def session_lost(self, error: RelayError, now: float) -> None:
-        """The session is gone for good, and this call with it: whoever waits is told."""
+        """The session is gone for good, and this call with it (or the call alone): whoever waits is told."""
         self._gone = error
         self.transfers.session_lost(now)
         for operation in list(self._operations.values()):
@@ -211,6 +220,11 @@ class CallMachine:
         for waiter in waiters:
             _settle_timer(waiter)
             waiter.promise.fail(error)
+
+    def passed(self, now: float) -> None:
+        """The call was passed back to routing: nothing more will be heard of it here."""
+        self.session.call_passed(self, now)
+        self.session_lost(CallGone(410, f"call {self.call_id} was passed back", self.call_id), now)
 
     # --- what machines below use ------------------------------------------------------------------------------------
 
@@ -335,7 +349,7 @@ class CallMachine:
             RequestTimeout: The reply did not come within `request_timeout`.
             ConnectionLost: The connection dropped while the command was under way.
         """
-        return self.order(now, Pass)
+        return self.order(now, Pass, follower=_Passing(self))
 
     def play(
         self,
@@ -725,11 +739,10 @@ class CallMachine:
         promise: Promise[CallStateEvent] = Promise(give_up)
         waiter = _StateWaiter(target, promise, None if timeout is None else self.timers.at(now + timeout, expire))
         self._state_waiters.append(waiter)
-        if self._gone is not None:
+        self._answer_state_waiter(waiter)
+        if self._gone is not None and not promise.done:
             give_up()
             promise.fail(self._gone)
-        else:
-            self._answer_state_waiter(waiter)
         return promise
 
     def _answer_state_waiter(self, waiter: _StateWaiter) -> None:
@@ -740,7 +753,8 @@ class CallMachine:
         _settle_timer(waiter)
         told = self._state_events.get(waiter.target)
         if told is None and waiter.target is CallState.ANSWERED and self.state in (CallState.ENDING, CallState.ENDED):
-            waiter.promise.fail(CallGone(410, f"call {self.call_id} ended without having been answered"))
+            why = f"call {self.call_id} ended without having been answered"
+            waiter.promise.fail(CallGone(410, why, self.call_id))
             return
         # A call that skipped the state, or was in it when it was offered, is told by where it is now.
         told = told or self._state_events.get(self.state)

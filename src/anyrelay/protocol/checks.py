@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 __all__ = [
+    "Named",
     "check_json",
     "check_timeout",
     "is_flag",
@@ -27,6 +28,13 @@ Validator = Callable[[Any, Any, Any], None]
 _LARGEST = math.nextafter(math.inf, 0.0)
 _NOT_IN_LINES = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 _NOT_IN_A_LINE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")
+
+
+class Named:
+    """Stands for an attrs field where a check is made without a class."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
 
 
 def is_text(*, limit: int = 10_000, empty: bool = False, lines: bool = False) -> Validator:

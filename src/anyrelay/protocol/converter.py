@@ -7,6 +7,7 @@ fits; a field of a wrong type gets its default and the raw value stays in `param
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -104,14 +105,14 @@ def _number(value: Any, _: Any) -> float:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return value
     try:
-        return float(value) if isinstance(value, str) else 0.0
+        number = float(value) if isinstance(value, str) else 0.0
     except ValueError:
         return 0.0
+    return number if math.isfinite(number) else 0.0
 
 
 def _integer(value: Any, _: Any) -> int:
-    number = _number(value, _)
-    return int(number) if number == number and abs(number) != float("inf") else 0
+    return int(_number(value, _))
 
 
 def _tolerant_converter() -> Converter:

@@ -159,7 +159,8 @@ class AuthorizationStateEvent(RelayEvent):
 
 
 _Reader = Callable[[dict[str, Any], type[RelayEvent]], RelayEvent]
-_readers: dict[str, tuple[_Reader, type[RelayEvent]]] = {}
+_readers: dict[type[RelayEvent], _Reader] = {}
+"""By class and not by type: a server could fill the memory with types that are not known."""
 
 
 def parse_event(payload: dict[str, Any]) -> RelayEvent:
@@ -178,26 +179,11 @@ def parse_event(payload: dict[str, Any]) -> RelayEvent:
     inner = payload.get("params")
     if not isinstance(inner, dict):
         inner = {}
-    found = _readers.get(event_type)
-    if found is None:
-        found = _reader_of(event_type)
-    reader, kind = found
-    return reader({**inner, "event_type": event_type, "params": inner, "timestamp": payload.get("timestamp")}, kind)
-
-
-_plain_reader: list[_Reader] = []
-
-
-def _reader_of(event_type: str) -> tuple[_Reader, type[RelayEvent]]:
     kind = EVENT_CLASSES.get(event_type, RelayEvent)
-    if (
-        kind is RelayEvent
-    ):  # types that are not known share one reader and are not remembered, or a server could fill us
-        if not _plain_reader:
-            _plain_reader.append(_make_reader(RelayEvent))
-        return _plain_reader[0], RelayEvent
-    _readers[event_type] = (_make_reader(kind), kind)
-    return _readers[event_type]
+    reader = _readers.get(kind)
+    if reader is None:
+        reader = _readers[kind] = _make_reader(kind)
+    return reader({**inner, "event_type": event_type, "params": inner, "timestamp": payload.get("timestamp")}, kind)
 
 
 def _make_reader(kind: type[RelayEvent]) -> _Reader:

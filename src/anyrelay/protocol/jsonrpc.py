@@ -10,7 +10,7 @@ import re
 from typing import Any, Final, TypeAlias
 
 import orjson
-from attrs import frozen
+from attrs import field, frozen
 
 __all__ = [
     "Broken",
@@ -24,10 +24,30 @@ __all__ = [
     "encode_result",
     "fingerprint",
     "scrub",
+    "shown",
 ]
+
+MAX_DEPTH: Final = 128
+"""How deep a message may be nested. The JSON library reads 1,024 levels and writes 254; what is read must be writable."""
 
 METHOD_NOT_FOUND: Final = -32601
 """The code of an answer to a request whose method is not known (JSON-RPC 2.0 section 5.1)."""
+
+
+_SECRET = re.compile(
+    r'("(?:token|jwt_token|password|authorization_state|authorization_bearer_token|proxy_authorization)"\s*:\s*)'
+    r'"(?:\\.|[^"\\])*"?'
+)
+
+
+def scrub(text: str) -> str:
+    """Return the text of a message with the values of its secrets struck out, fit for a log."""
+    return _SECRET.sub(r'\1"***"', text)
+
+
+def shown(params: dict[str, Any]) -> str:
+    """Return parameters as they may be shown: as JSON, with secrets struck out."""
+    return scrub(orjson.dumps(params, default=repr).decode())
 
 
 @frozen
@@ -38,7 +58,7 @@ class Request:
     """What the answer must carry; None for a notification, which is not answered."""
     method: str
     """Such as ``signalwire.event``."""
-    params: dict[str, Any]
+    params: dict[str, Any] = field(repr=shown)
     """Its parameters; empty when it brought none."""
 
 
@@ -48,7 +68,7 @@ class Response:
 
     id: str
     """The request's id."""
-    result: dict[str, Any]
+    result: dict[str, Any] = field(repr=shown)
     """The result; one that is no object arrives as ``{"result": value}``."""
 
 
@@ -78,12 +98,15 @@ Message: TypeAlias = Request | Response | Failure | Broken
 def decode(text: str) -> Message:
     """Read one message; whatever is wrong with it is told by a `Broken`.
 
-    JSON nested deeper than 1,024 levels, numbers that are no JSON and lone surrogates are broken messages too.
+    JSON nested deeper than `MAX_DEPTH` levels, numbers that are no JSON and lone surrogates are broken messages too.
     """
     try:
         message = orjson.loads(text)
-    except (orjson.JSONDecodeError, RecursionError, UnicodeError) as error:
+    except orjson.JSONDecodeError as error:
         return Broken(f"no JSON: {error}")
+    # Counting brackets is cheap, and almost every message has fewer of them.
+    if text.count("{") + text.count("[") > MAX_DEPTH and _is_too_deep(message):
+        return Broken(f"nested deeper than {MAX_DEPTH} levels")
     if not isinstance(message, dict):
         return Broken(f"a JSON {type(message).__name__} where an object was expected")
     id_ = message.get("id")
@@ -97,6 +120,18 @@ def decode(text: str) -> Message:
         return Broken("neither a method, a result nor an error")
     result = message["result"]
     return Response(id_, result if isinstance(result, dict) else {"result": result})
+
+
+def _is_too_deep(message: Any) -> bool:
+    level = [message]
+    for _ in range(MAX_DEPTH + 1):
+        level = [
+            item
+            for each in level
+            if isinstance(each, dict | list)
+            for item in (each.values() if isinstance(each, dict) else each)
+        ]
+    return bool(level)
 
 
 def _request(id_: Any, message: dict[str, Any]) -> Request | Broken:
@@ -146,21 +181,10 @@ def encode_error(id_: str | int | None, code: int, message: str) -> str:
 def _dumps(message: dict[str, Any], what: str) -> str:
     try:
         return orjson.dumps(message).decode()
-    except (TypeError, RecursionError) as error:  # orjson's encoding error is a TypeError
+    except TypeError as error:  # which orjson's own error is
         raise ValueError(f"{what}: its parameters are not JSON: {error}") from None
 
 
 def fingerprint(params: dict[str, Any]) -> int:
     """Return a number that equal parameters share, whatever the order of their keys."""
     return hash(orjson.dumps(params, option=orjson.OPT_SORT_KEYS))
-
-
-_SECRET = re.compile(
-    r'("(?:token|jwt_token|password|authorization_state|authorization_bearer_token|proxy_authorization)"\s*:\s*)'
-    r'"(?:\\.|[^"\\])*"?'
-)
-
-
-def scrub(text: str) -> str:
-    """Return the text of a message with the values of its secrets struck out, fit for a log."""
-    return _SECRET.sub(r'\1"***"', text)

@@ -12,6 +12,7 @@ from enum import StrEnum, auto
 from typing import Any, Final, Protocol
 
 from anyrelay.errors import AuthenticationError, ClientClosed, ConnectFailed, RelayError
+from anyrelay.protocol.checks import Named
 from anyrelay.protocol.connection import (
     BrokenMessage,
     Connection,
@@ -22,7 +23,7 @@ from anyrelay.protocol.connection import (
 from anyrelay.protocol.jsonrpc import Broken, Failure, Request, Response, decode, encode_request, encode_result
 from anyrelay.protocol.outputs import CloseTransport, FetchToken, Note, OpenTransport, Output
 from anyrelay.protocol.promise import Promise
-from anyrelay.protocol.settings import ClientSettings
+from anyrelay.protocol.settings import ClientSettings, is_jwt
 from anyrelay.protocol.statistics import Statistics
 from anyrelay.protocol.timers import Timer, Timers
 
@@ -60,6 +61,8 @@ class LinkState(StrEnum):
     """``signalwire.connect`` is on its way, or the JWT for it is being fetched."""
     READY = auto()
     """Signed in."""
+    LEAVING = auto()
+    """Signed in, but the server is about to close: events are still read, commands wait for the next connection."""
     WAITING = auto()
     """The next attempt has to wait."""
     CLOSING = auto()
@@ -79,6 +82,8 @@ class Input(StrEnum):
     """The WebSocket is open."""
     SIGNED_IN = auto()
     """The server took the sign-in."""
+    GOODBYE = auto()
+    """The server said that it is about to close."""
     LOST = auto()
     """The connection, or the attempt, is over."""
     RETRY = auto()
@@ -89,24 +94,26 @@ class Input(StrEnum):
     """Nobody wants a connection any more, and there is none to say it on; or trying is useless."""
 
 
+_DOWN: Final = frozenset({LinkState.IDLE, LinkState.WAITING, LinkState.CLOSED})
+_SIGNED_IN: Final = frozenset({LinkState.READY, LinkState.LEAVING})
+_ON_LINE: Final = (LinkState.SIGNING_IN, LinkState.READY, LinkState.LEAVING)
+
 TRANSITIONS: Final[dict[tuple[LinkState, Input], LinkState]] = {
     (LinkState.IDLE, Input.CONNECT): LinkState.CONNECTING,
     (LinkState.CLOSED, Input.CONNECT): LinkState.CONNECTING,
     (LinkState.CONNECTING, Input.TRANSPORT_UP): LinkState.OPENING,
     (LinkState.OPENING, Input.WEBSOCKET_UP): LinkState.SIGNING_IN,
     (LinkState.SIGNING_IN, Input.SIGNED_IN): LinkState.READY,
+    (LinkState.READY, Input.GOODBYE): LinkState.LEAVING,
     (LinkState.WAITING, Input.RETRY): LinkState.CONNECTING,
-    **{
-        (state, Input.LOST): LinkState.WAITING
-        for state in (LinkState.CONNECTING, LinkState.OPENING, LinkState.SIGNING_IN, LinkState.READY)
-    },
-    **{(state, Input.CLOSE): LinkState.CLOSING for state in (LinkState.SIGNING_IN, LinkState.READY)},
+    (LinkState.CONNECTING, Input.LOST): LinkState.WAITING,
+    (LinkState.OPENING, Input.LOST): LinkState.WAITING,
+    **{(state, Input.LOST): LinkState.WAITING for state in _ON_LINE},
+    **{(state, Input.CLOSE): LinkState.CLOSING for state in _ON_LINE},
     (LinkState.CLOSING, Input.LOST): LinkState.CLOSED,
     **{(state, Input.ABORT): LinkState.CLOSED for state in LinkState},
 }
-"""Where the link goes; a pair that is not here does not happen, or changes nothing."""
-
-_DOWN: Final = frozenset({LinkState.IDLE, LinkState.WAITING, LinkState.CLOSED})
+"""Where the link goes; a pair that is not here does not happen."""
 
 
 class LinkOwner(Protocol):
@@ -164,6 +171,8 @@ class Link:
         self._ping_id = ""
         self._failures = 0
         self._refusals = 0
+        self._bad_credentials = 0
+        self._session_ends = False
         self._ever_signed_in = False
         self._ready_since = 0.0
         self._last_error: Exception | None = None
@@ -200,6 +209,7 @@ class Link:
             self._abort(ClientClosed("the client was closed"), now)
         else:
             self._move(Input.CLOSE)
+            self._sign_in_id = ""
             self._stop_timers()
             self._connection.close()
             self._attempt_timer = self._timers.at(now + CLOSE_PATIENCE, lambda at: self._lost(None, at))
@@ -216,7 +226,7 @@ class Link:
 
     def _begin(self, now: float) -> None:
         if self.state in (LinkState.IDLE, LinkState.CLOSED):
-            self._failures = self._refusals = 0
+            self._failures = self._refusals = self._bad_credentials = 0
             self._last_error = None
             self._move(Input.CONNECT)
             self._open_transport(now)
@@ -224,14 +234,17 @@ class Link:
     def _give_up_connecting(self, promise: Promise[None], now: float) -> None:
         """The only one who wanted a connection waits no more."""
         self._connecting.pop(promise).cancel()
-        if not self._connecting and not self._serving and not self._ever_signed_in:
-            self._abort(ClientClosed("nobody waits for the connection any more"), now)
+        self._abort_if_unwanted(ClientClosed("nobody waits for the connection any more"), now)
 
     def _connecting_expired(self, promise: Promise[None], now: float) -> None:
         del self._connecting[promise]
         error = self._connect_failed()
         promise.fail(error)
-        if not self._connecting and not self._serving:
+        self._abort_if_unwanted(error, now)
+
+    def _abort_if_unwanted(self, error: RelayError, now: float) -> None:
+        """Stop trying for a first connection that nobody waits for; one that was there once is wanted until `close`."""
+        if not self._connecting and not self._serving and not self._ever_signed_in:
             self._abort(error, now)
 
     def _connect_failed(self) -> RelayError:
@@ -298,7 +311,8 @@ class Link:
 
     def send(self, text: str) -> None:
         """Queue a message for the transport."""
-        if self._connection is not None and not self._connection.closed and self.state is not LinkState.CLOSING:
+        # Not open: its end came in the same read as what is answered here, and is about to be told.
+        if self._connection is not None and self._connection.is_open:
             self._statistics.frames_sent += 1
             self._connection.send_text(text)
 
@@ -322,7 +336,7 @@ class Link:
 
     def _lost(self, error: Exception | None, now: float, *, retry_after: float | None = None) -> None:
         """The connection or the attempt is over: close what is left of it and decide what comes next."""
-        was_ready = self.state is LinkState.READY
+        was_signed_in = self.state in _SIGNED_IN
         self._stop_timers()
         self._move(Input.LOST)
         self._close_transport()
@@ -330,11 +344,14 @@ class Link:
             self._over(ClientClosed("the client was closed"), now)
             return
         self._last_error = error
-        if was_ready:
+        if was_signed_in:
             self._statistics.connections_lost += 1
             if now - self._ready_since >= LASTED:
                 self._failures = 0
         self._owner.connection_lost()
+        if self._session_ends:
+            self._session_ends = False
+            self._owner.forget_session("the server ended it", now)
         if isinstance(error, ssl.SSLCertVerificationError) and not self._ever_signed_in:
             # More tries will not make the certificate trusted.
             self._abort(self._connect_failed(), now)
@@ -375,7 +392,7 @@ class Link:
 
     def _over(self, error: RelayError, now: float) -> None:
         """Tell everybody that waits: those who wanted it closed, those who did not, and the session."""
-        self._ever_signed_in = False
+        self._ever_signed_in = self._session_ends = False
         self._owner.link_closed(error, now)
         asked_for = isinstance(error, ClientClosed)
         connecting, self._connecting = self._connecting, {}
@@ -406,10 +423,12 @@ class Link:
     def token_fetched(self, token: str, now: float) -> None:
         """The JWT that was asked for is here."""
         if self.state is LinkState.SIGNING_IN and not self._sign_in_id:
-            if isinstance(token, str) and token:
-                self._sign_in(token)
+            try:
+                is_jwt(None, Named("jwt_token"), token)
+            except (TypeError, ValueError) as error:
+                self._lost(error, now)
             else:
-                self._lost(TypeError(f"jwt_token gave a {type(token).__name__}, not a string"), now)
+                self._sign_in(token)
 
     def token_failed(self, error: Exception, now: float) -> None:
         """The JWT that was asked for could not be had."""
@@ -429,7 +448,7 @@ class Link:
         self._stop_timers()
         self._move(Input.SIGNED_IN)
         self._ever_signed_in = True
-        self._refusals = 0
+        self._refusals = self._bad_credentials = 0
         self._ready_since = now
         self._statistics.connections += 1
         self._owner.signed_in(answer.result, now)
@@ -441,15 +460,18 @@ class Link:
 
     def _refused(self, error: RelayError, now: float) -> None:
         """The server refused the sign-in: final after three times, before any success and for bad credentials only."""
-        bad_credentials = error.code in AUTH_CODES
         self._refusals += 1
-        refusal = AuthenticationError(error.code, error.message) if bad_credentials else error
+        if error.code in AUTH_CODES:
+            self._bad_credentials += 1
+            error = AuthenticationError(error.code, error.message)
+        else:
+            self._bad_credentials = 0
+        if self._bad_credentials >= REFUSALS and not self._ever_signed_in:
+            self._abort(error, now)
+            return
         if self._refusals >= REFUSALS:
-            if bad_credentials and not self._ever_signed_in:
-                self._abort(refusal, now)
-                return
             self._owner.forget_session(f"the server refuses to resume it: {error}", now)
-        self._lost(refusal, now)
+        self._lost(error, now)
 
     # --- what comes in ----------------------------------------------------------------------------------------------
 
@@ -468,6 +490,8 @@ class Link:
                 self._owner.receive_answer(answer, now)
 
     def _receive_request(self, request: Request, now: float) -> None:
+        if self.state is LinkState.CLOSING:
+            return  # it cannot be answered any more, so the server knows that it was not handled
         if request.method == "signalwire.ping":
             echo: dict[str, Any] = {k: request.params[k] for k in ("timestamp", "payload") if k in request.params}
             self._answer(request, echo)
@@ -486,9 +510,10 @@ class Link:
         self._put_out(
             Note(Note.INFO, "the server is about to close the connection" + (", and the session" if restart else ""))
         )
-        if restart:
-            self._owner.forget_session("the server ended it", now)
+        # Not yet: what the calls of the old session still report before the connection goes counts.
+        self._session_ends = self._session_ends or restart
         if self.state is LinkState.READY:
+            self._move(Input.GOODBYE)
             self._stop_timers()
             self._attempt_timer = self._timers.at(
                 now + FAREWELL_PATIENCE, lambda at: self._lost(ConnectionError("the server said goodbye"), at)

@@ -36,9 +36,7 @@ class Mailbox:
     dropped: int
     """How many events were dropped because the handlers were too slow."""
 
-    def __init__(
-        self, call_id: str, attend: Callable[[Mailbox], None], overflowed: Callable[[Mailbox], None]
-    ) -> None:
+    def __init__(self, call_id: str, attend: Callable[[Mailbox], None], overflowed: Callable[[Mailbox], None]) -> None:
         """Make an empty one.
 
         Args:

@@ -11,6 +11,7 @@ from enum import StrEnum, auto
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from anyrelay.errors import RelayError
+from anyrelay.protocol.checks import check_timeout
 from anyrelay.protocol.commands import OperationCommand, PlayPause, PlayResume, PlayStop, PlayVolume
 from anyrelay.protocol.events import RelayEvent
 from anyrelay.protocol.promise import Promise
@@ -59,6 +60,7 @@ class Input(StrEnum):
 
 
 _LIVE: Final = {
+    Input.REFUSED: State.REFUSED,
     Input.RUNS: State.RUNNING,
     Input.PAUSES: State.PAUSED,
     Input.ENDS: State.DONE,
@@ -67,10 +69,9 @@ _LIVE: Final = {
 }
 
 TRANSITIONS: Final[dict[tuple[State, Input], State]] = {
-    # An event may overtake the reply to the command, so a starting operation takes every event.
+    # An event may overtake the reply to the command: a starting operation takes every event, a running one a refusal.
     **{(State.STARTING, what): state for what, state in _LIVE.items()},
     (State.STARTING, Input.TAKEN): State.RUNNING,
-    (State.STARTING, Input.REFUSED): State.REFUSED,
     **{(State.RUNNING, what): state for what, state in _LIVE.items()},
     **{(State.PAUSED, what): state for what, state in _LIVE.items()},
 }
@@ -120,8 +121,7 @@ class Operation:
 
     def refused(self, error: RelayError) -> None:
         """The server refused its command, or the command was withdrawn."""
-        self._error = error
-        self._move(Input.REFUSED)
+        self._move(Input.REFUSED, error=error)
 
     def call_ended(self, event: RelayEvent) -> None:
         """Its call has ended."""
@@ -129,8 +129,7 @@ class Operation:
 
     def session_lost(self, error: RelayError) -> None:
         """Its session is gone for good."""
-        self._error = error
-        self._move(Input.SESSION_LOST, RelayEvent(call_id=self.call.call_id))
+        self._move(Input.SESSION_LOST, RelayEvent(call_id=self.call.call_id), error)
 
     def wait(self, now: float, /, timeout: float | None = None) -> Promise[RelayEvent]:
         """Wait until the operation has ended.
@@ -146,16 +145,24 @@ class Operation:
             TimeoutError: `timeout` is over; the operation goes on.
             ConnectionLost: Its session could not be resumed.
             ClientClosed: The client was closed.
+            ValueError: `timeout` is negative.
         """
+        check_timeout(timeout)
         promise: Promise[RelayEvent] = Promise(lambda: self._forget(promise))
-        if self.result is not None:
-            promise.resolve(self.result)
-        elif self._error is not None:
+        expiry = None if timeout is None else self.call.timers.at(now + timeout, lambda _: self._expire(promise))
+        self._waiters[promise] = expiry
+        if self.is_done:
+            self._tell(promise)
+        return promise
+
+    def _tell(self, promise: Promise[RelayEvent]) -> None:
+        """Tell one who waits how it ended."""
+        self._forget(promise)
+        if self._error is not None:
             promise.fail(self._error)
         else:
-            expiry = None if timeout is None else self.call.timers.at(now + timeout, lambda _: self._expire(promise))
-            self._waiters[promise] = expiry
-        return promise
+            assert self.result is not None
+            promise.resolve(self.result)
 
     def _forget(self, promise: Promise[RelayEvent]) -> None:
         timer = self._waiters.pop(promise, None)
@@ -166,22 +173,18 @@ class Operation:
         self._waiters.pop(promise)
         promise.fail(TimeoutError(f"operation {self.control_id} has not ended yet"))
 
-    def _move(self, what: Input, event: RelayEvent | None = None) -> None:
+    def _move(self, what: Input, event: RelayEvent | None = None, error: RelayError | None = None) -> None:
         before = self.state
         self.state = TRANSITIONS.get((before, what), before)
         if self.state in _OVER and before not in _OVER:
-            self._end(event)
+            self._end(event, error)
 
-    def _end(self, event: RelayEvent | None) -> None:
+    def _end(self, event: RelayEvent | None, error: RelayError | None) -> None:
         self.call.operation_ended(self)
-        if self.state is State.DONE:
-            self.result = event
+        self.result = event if error is None else None
+        self._error = error
         for promise in list(self._waiters):
-            self._forget(promise)
-            if self.result is not None:
-                promise.resolve(self.result)
-            elif self._error is not None:
-                promise.fail(self._error)
+            self._tell(promise)
         if self._on_completed is not None and event is not None:
             self.call.mailbox.post(self._on_completed, event, must_keep=True)
 
@@ -189,7 +192,9 @@ class Operation:
         return self.call.order(now, kind, control_id=self.control_id, **params)
 
     def _stop(self, now: float, kind: type[OperationCommand]) -> Promise[dict[str, Any]]:
-        """Stop it; that the server knows it no more (404) is what was asked for."""
+        """Stop it unless it has ended; that the server knows it no more (404) is what was asked for."""
+        if self.is_done:
+            return Promise.kept({})
         return self.call.order(now, kind, control_id=self.control_id, content_with=(404,))
 
 

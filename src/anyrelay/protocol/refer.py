@@ -10,6 +10,7 @@ Sources: RFC 3515 (REFER), RFC 6665 (subscriptions), RFC 3420 (sipfrag), RFC 558
 
 from __future__ import annotations
 
+import math
 import re
 from collections import deque
 from collections.abc import Callable
@@ -321,8 +322,8 @@ class Transfer:
 
         One that was settled before the refusal came stays settled: its waiters and `on_completed` have been told.
         """
-        self._move(Input.REFUSED, self._started)
-        if self.state is State.REFUSED:
+        if (self.state, Input.REFUSED) in TRANSITIONS:
+            self._move(Input.REFUSED, self._started)
             self._refusal = error
             for promise in self._release():
                 promise.fail(error)
@@ -391,7 +392,8 @@ class Transfer:
         elif self.outcome is not None:
             promise.resolve(self.outcome)
         else:
-            self._waiters[promise] = None if timeout is None else self._timers.at(now + timeout, expire)
+            deadline = math.inf if timeout is None else now + timeout
+            self._waiters[promise] = self._timers.at(deadline, expire) if math.isfinite(deadline) else None
         return promise
 
     def _forget(self, promise: Promise[ReferOutcome]) -> None:

@@ -58,7 +58,7 @@ class Follower:
 _NOBODY: Final = Follower()
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class _Open:
     """A command without an answer."""
 
@@ -71,7 +71,7 @@ class _Open:
     content_with: tuple[int, ...]
     names_operation: bool
     only_while_queued: bool
-    on_call: bool
+    call_id: str | None
     timer: Timer | None = None
 
 
@@ -102,7 +102,7 @@ class RequestBook:
         content_with: tuple[int, ...] = (),
         names_operation: bool = False,
         only_while_queued: bool = False,
-        on_call: bool = False,
+        call_id: str | None = None,
     ) -> Promise[Reply]:
         """Send a command, or queue it while the line is down.
 
@@ -116,7 +116,7 @@ class RequestBook:
             content_with: Codes of an error that mean the same as success to the caller.
             names_operation: Whether a 404 is about an operation and not about the call.
             only_while_queued: Whether `timeout` ends once it is sent (its caller then waits for something else).
-            on_call: Whether it is a command on a call: it then shares the call's fate.
+            call_id: The call that it is a command on, whose fate it shares; None for any other command.
 
         Raises:
             ValueError: JSON cannot carry it.
@@ -138,7 +138,7 @@ class RequestBook:
             content_with=content_with,
             names_operation=names_operation,
             only_while_queued=only_while_queued,
-            on_call=on_call,
+            call_id=call_id,
         )
         self._queued[id_] = request
         if line_up:
@@ -203,7 +203,7 @@ class RequestBook:
 
     def session_lost(self, error: RelayError) -> None:
         """The calls of the session exist no more: what is queued for them fails with `error`."""
-        for request in [each for each in self._queued.values() if each.on_call]:
+        for request in [each for each in self._queued.values() if each.call_id is not None]:
             self._withdraw(request, error)
 
     def _withdraw(self, request: _Open, error: RelayError) -> None:
@@ -246,6 +246,6 @@ def _error_in(answer: Response | Failure, request: _Open) -> RelayError | None:
         if 200 <= code <= 299:
             return None
         message = str(answer.result.get("message", "the server gave no message"))
-    if request.on_call and (code == 410 or (code == 404 and not request.names_operation)):
-        return CallGone(code, message)
+    if request.call_id is not None and (code == 410 or (code == 404 and not request.names_operation)):
+        return CallGone(code, message, request.call_id)
     return RelayError(code, message)

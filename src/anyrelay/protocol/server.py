@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Final, TypeAlias
 
-from attrs import frozen
+from attrs import field, frozen
 
 from anyrelay.protocol.commands import COMMANDS, Command, decode_command
 from anyrelay.protocol.connection import BrokenMessage, Connection, ConnectionClosed, Opened, TextReceived
@@ -25,6 +25,7 @@ from anyrelay.protocol.jsonrpc import (
     encode_error,
     encode_request,
     encode_result,
+    shown,
 )
 
 __all__ = ["CommandReceived", "Gone", "ServerConnection", "ServerEvent"]
@@ -46,7 +47,7 @@ class CommandReceived:
     """Its name on the wire."""
     command: Command | None
     """The command, checked; None for a method that has no class."""
-    params: dict[str, Any]
+    params: dict[str, Any] = field(repr=shown)
     """Its parameters as they came."""
 
 

@@ -13,9 +13,9 @@ from enum import StrEnum, auto
 from typing import Any, Final
 
 from anyrelay.errors import CallGone, ClientClosed, ConnectionLost, RelayError
-from anyrelay.protocol.call import CallMachine
-from anyrelay.protocol.checks import check_json, is_text
-from anyrelay.protocol.commands import CallCommand, Command, Connect, Pass, Reauthenticate, Receive, Unreceive
+from anyrelay.protocol.call import CallMachine, CallState
+from anyrelay.protocol.checks import Named, check_json, check_timeout, is_text
+from anyrelay.protocol.commands import COMMANDS, CallCommand, Command, Connect, Pass, Reauthenticate, Receive, Unreceive
 from anyrelay.protocol.commands import encode_command as params_of
 from anyrelay.protocol.events import (
     EVENT_CLASSES,
@@ -38,9 +38,9 @@ from anyrelay.protocol.mailbox import Mailbox
 from anyrelay.protocol.outputs import Deliver, Note, Output, RunCallHandler
 from anyrelay.protocol.promise import Promise
 from anyrelay.protocol.requests import Follower, Reply, RequestBook
-from anyrelay.protocol.settings import ClientSettings
+from anyrelay.protocol.settings import ClientSettings, is_jwt
 from anyrelay.protocol.statistics import Statistics
-from anyrelay.protocol.timers import Timers
+from anyrelay.protocol.timers import Timer, Timers
 
 __all__ = ["ClientState", "Session"]
 
@@ -77,6 +77,7 @@ _PUBLIC_STATES: Final = {
     LinkState.OPENING: ClientState.CONNECTING,
     LinkState.SIGNING_IN: ClientState.CONNECTING,
     LinkState.READY: ClientState.READY,
+    LinkState.LEAVING: ClientState.READY,
     LinkState.WAITING: ClientState.WAITING,
     LinkState.CLOSING: ClientState.CLOSED,
     LinkState.CLOSED: ClientState.CLOSED,
@@ -115,11 +116,13 @@ class Session:
         )
         self._seen: OrderedDict[tuple[Any, int], None] = OrderedDict()
         self._passed: dict[str, float] = {}
+        self._declined: dict[str, float] = {}
         self._takes_calls = False
         self._running_handlers = 0
         self._event_handlers: list[Callable[[RelayEvent], Any]] = []
         self._mailbox = self.new_mailbox("")
         self._draining = False
+        self._drain_timer: Timer | None = None
 
     # --- driving it -------------------------------------------------------------------------------------------------
 
@@ -171,7 +174,7 @@ class Session:
     def handler_finished(self, call: CallMachine, error: BaseException | None, now: float) -> None:
         """A handler that `RunCallHandler` asked for has returned, or raised."""
         self._running_handlers -= 1
-        if isinstance(error, CallGone):
+        if isinstance(error, CallGone) and error.call_id == call.call_id:
             # Callers hang up: the handler's next command finding that out is how most calls end.
             self.note(Note.INFO, "the call ended while its handler was at it", call_id=call.call_id)
         elif error is not None:
@@ -185,7 +188,7 @@ class Session:
         try:
             call.hangup(now, "error")
         except RelayError as error:
-            self.note(Note.INFO, f"the call could not be hung up: {error}", call_id=call.call_id)
+            self.note(Note.WARNING, f"the call could not be hung up: {error}", call_id=call.call_id)
 
     def delivery_failed(self, mailbox: Mailbox, error: BaseException) -> None:
         """A handler that was told of an event has raised."""
@@ -234,14 +237,18 @@ class Session:
 
         Returns:
             Once the client is closed.
+
+        Raises:
+            ValueError: `timeout` is negative.
         """
-        if not self._draining:
-            self._draining = True
-            if self._link.state is LinkState.READY and self._contexts:
-                self.submit(now, Unreceive(contexts=list(self._contexts)))
-            patience = self.settings.drain_timeout if timeout is None else timeout
-            self.timers.at(now + patience, self._close_drained)
+        check_timeout(timeout)
         promise = self._link.close_promise()
+        if not self._draining and self._link.state not in (LinkState.CLOSING, LinkState.CLOSED):
+            self._draining = True
+            patience = self.settings.drain_timeout if timeout is None else timeout
+            self._drain_timer = self.timers.at(now + patience, self._close_drained)
+            if self._link.state is LinkState.READY and self._contexts:
+                self._submit_quietly(now, Unreceive(contexts=list(self._contexts)))
         self._check_drained(now)
         return promise
 
@@ -252,8 +259,7 @@ class Session:
             self._close_drained(now)
 
     def _close_drained(self, now: float) -> None:
-        if self._draining:
-            self._link.close(now)
+        self._link.close(now)
 
     def receive(self, now: float, /, contexts: Iterable[str]) -> Promise[Reply]:
         """Receive calls and messages of more contexts, after a reconnect too.
@@ -316,7 +322,7 @@ class Session:
             RequestTimeout: The reply did not come within `request_timeout`.
             ConnectionLost: The connection dropped while the command was under way.
         """
-        is_text(limit=100_000)(None, _Named("jwt_token"), jwt_token)
+        is_jwt(None, Named("jwt_token"), jwt_token)
         promise = self.submit(now, Reauthenticate(authentication={"jwt_token": jwt_token}))
         self._link.jwt_token = jwt_token
         return promise
@@ -340,11 +346,18 @@ class Session:
             RequestTimeout: The reply did not come within `request_timeout`.
             ConnectionLost: The connection dropped while the command was under way.
         """
-        is_text(limit=256)(None, _Named("method"), method)
+        is_text(limit=256)(None, Named("method"), method)
         params = dict(params or {})
         check_json(params, method)
-        on_call = method.startswith("calling.") and "call_id" in params
-        return self._submit(now, method, params, on_call=on_call, names_operation="control_id" in params)
+        call_id = params.get("call_id") if method.startswith("calling.") else None
+        kind = COMMANDS.get(method)
+        return self._submit(
+            now,
+            method,
+            params,
+            call_id=call_id if isinstance(call_id, str) else None,
+            names_operation="control_id" in params if kind is None else kind.names_operation,
+        )
 
     def on_event(self, handler: Callable[[RelayEvent], Any]) -> Callable[[RelayEvent], Any]:
         """Call a handler with every event of the session, in order; a decorator.
@@ -375,7 +388,7 @@ class Session:
             now,
             command.method,
             params_of(command),
-            on_call=isinstance(command, CallCommand),
+            call_id=command.call_id if isinstance(command, CallCommand) else None,
             names_operation=command.names_operation,
             follower=follower,
             content_with=content_with,
@@ -407,9 +420,26 @@ class Session:
             **rest,
         )
 
+    def _submit_quietly(self, now: float, command: Command) -> bool:
+        """Send a command of our own, whose reply nobody waits for; False, and a note, when it cannot be sent."""
+        try:
+            self.submit(now, command)
+        except RelayError as error:
+            call_id = command.call_id if isinstance(command, CallCommand) else ""
+            self.note(Note.WARNING, str(error), call_id=call_id)
+            return False
+        return True
+
     def new_mailbox(self, call_id: str) -> Mailbox:
         """Make a mailbox that asks to be attended to when something is in it."""
-        return Mailbox(call_id, lambda mailbox: self._outputs.append(Deliver(mailbox)))
+        return Mailbox(call_id, lambda mailbox: self._outputs.append(Deliver(mailbox)), self._note_overflow)
+
+    def _note_overflow(self, mailbox: Mailbox) -> None:
+        self.statistics.dropped_events += 1
+        if mailbox.dropped == 1:
+            self.note(
+                Note.ERROR, "the handlers are too slow: they are not told of every event", call_id=mailbox.call_id
+            )
 
     def note(self, level: int, text: str, *, call_id: str = "", error: BaseException | None = None) -> None:
         """Ask for a log record."""
@@ -423,6 +453,11 @@ class Session:
         """A call has ended, its transfers are settled and its grace time is over."""
         if self.calls.get(call.call_id) is call:
             del self.calls[call.call_id]
+
+    def call_passed(self, call: CallMachine, now: float) -> None:
+        """A handler has passed its call back: it is not offered to a handler again at once."""
+        self.forget_call(call)
+        self._declined[call.call_id] = now
 
     def work_ended(self) -> None:
         """An operation or transfer is over: draining may be, once whatever ended it is done with."""
@@ -454,13 +489,13 @@ class Session:
         before = self.relay_protocol
         protocol = result.get("protocol")
         protocol = protocol if isinstance(protocol, str) else ""
-        if before:
-            if protocol == before and result.get("session_restored") is not False:
-                self.statistics.sessions_resumed += 1
-            else:
-                self.forget_session("the server did not resume it", now)
+        resumed = bool(before) and protocol == before and result.get("session_restored") is not False
+        if resumed:
+            self.statistics.sessions_resumed += 1
+        elif before:
+            self.forget_session("the server did not resume it", now)
         self.relay_protocol = protocol
-        self.note(Note.INFO, "signed in" + (", session resumed" if before and protocol == before else ""))
+        self.note(Note.INFO, "signed in" + (", session resumed" if resumed else ""))
         self._requests.flush(now)
 
     def connection_lost(self) -> None:
@@ -486,6 +521,8 @@ class Session:
         self.relay_protocol = self._authorization_state = ""
         self._seen.clear()
         self._draining = False
+        if self._drain_timer is not None:
+            self._drain_timer.cancel()
         self._requests.close(error)
         self._end_session(error, now)
 
@@ -530,38 +567,45 @@ class Session:
         call = self.calls.get(event.call_id)
         if call is not None:
             call.receive(event, now)
-        elif isinstance(event, CallReceiveEvent) and event.call_id:
+        elif isinstance(event, CallReceiveEvent) and event.call_id and event.call_state != CallState.ENDED:
             self._receive_offer(event, now)
         elif event.call_id:
             self.statistics.stray_events += 1
 
     def _receive_offer(self, offer: CallReceiveEvent, now: float) -> None:
         """Take an offered call, or pass it back to routing when this client cannot take it."""
-        full = len(self.calls) >= self.settings.max_active_calls
+        self._passed = _recent(self._passed, now)
+        self._declined = _recent(self._declined, now)
+        if offer.call_id in self._declined:
+            return
+        full = self._active_calls() >= self.settings.max_active_calls
         if self._takes_calls and not full and not self._draining:
             call = self.calls[offer.call_id] = CallMachine(self, offer)
             self.statistics.calls += 1
             self._running_handlers += 1
             self._outputs.append(RunCallHandler(call))
             return
-        self._passed = {call_id: at for call_id, at in self._passed.items() if now - at < PASS_AGAIN_AFTER}
         if offer.call_id in self._passed:
             return
-        self._passed[offer.call_id] = now
-        self.statistics.calls_passed += 1
-        reason = f"{len(self.calls)} calls are active" if full else "it takes no calls now"
+        reason = f"{self.settings.max_active_calls} calls are active" if full else "this client takes no calls now"
         self.note(Note.WARNING, f"an offered call is passed back: {reason}", call_id=offer.call_id)
-        self.submit(now, Pass(node_id=offer.node_id, call_id=offer.call_id))
+        if self._submit_quietly(now, Pass(node_id=offer.node_id, call_id=offer.call_id)):
+            self._passed[offer.call_id] = now
+            self.statistics.calls_passed += 1
+
+    def _active_calls(self) -> int:
+        """How many calls have not ended; those that have are kept for the grace time of their transfers."""
+        limit = self.settings.max_active_calls
+        if len(self.calls) < limit:  # nearly always, and then their exact number does not matter
+            return len(self.calls)
+        return sum(call.state is not CallState.ENDED for call in self.calls.values())
 
     def _send(self, text: str) -> None:
         self._link.send(text)
 
 
-class _Named:
-    """Stands for an attrs field where a check is made without a class."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
+def _recent(passed: dict[str, float], now: float) -> dict[str, float]:
+    return {call_id: at for call_id, at in passed.items() if now - at < PASS_AGAIN_AFTER}
 
 
 def _names(contexts: Iterable[str]) -> list[str]:

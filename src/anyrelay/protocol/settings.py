@@ -11,9 +11,9 @@ from urllib.parse import urlsplit
 from attrs import field, frozen
 
 from anyrelay.protocol.checks import is_flag, is_integer, is_number, is_text, list_of, one_of
-from anyrelay.protocol.proxy import ProxyAddress
+from anyrelay.protocol.proxy import ProxyAddress, authority
 
-__all__ = ["DEFAULT_HOST", "ClientSettings", "JwtToken", "ReconnectPolicy", "ServerAddress", "parse_host"]
+__all__ = ["DEFAULT_HOST", "ClientSettings", "JwtToken", "ReconnectPolicy", "ServerAddress", "is_jwt", "parse_host"]
 
 DEFAULT_HOST: Final = "relay.signalwire.com"
 """Where a client connects when it was not told."""
@@ -77,6 +77,7 @@ def parse_host(host: str, *, allow_insecure: bool = False) -> ServerAddress:
     try:
         parts = urlsplit(url)
         name, port = parts.hostname, parts.port
+        authority(name or "", port or 443)
     except ValueError as error:
         raise ValueError(f"host {host!r} cannot be read: {error}") from None
     if parts.scheme not in ("ws", "wss") or not name or ("://" not in host and parts.path):
@@ -102,6 +103,7 @@ def _is_loopback(name: str) -> bool:
 
 
 is_jwt: Final = is_text(limit=100_000)
+"""The check of a JWT, wherever it comes from; its error names the attribute and never tells the value."""
 
 
 def _check_jwt(_: Any, attribute: Any, value: object) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 from typing import Final
-from urllib.parse import unquote
 
 from attrs import field, frozen
 
@@ -15,6 +14,9 @@ MAX_URI_LENGTH: Final = 2_048
 """Longest URI that is sent, in characters: RFC 3261 sets no limit, but a REFER with more would not fit a datagram."""
 
 _FORBIDDEN = re.compile(r"[\x00-\x20\x7f<>\"]|[^\x00-\x7f]")
+_ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
+_PORT = re.compile(r"[0-9]{0,5}")
+_RESERVED: Final = frozenset(";/?:@&=+$,")
 _COMPARED_PARAMS: Final = frozenset({"transport", "user", "ttl", "method", "maddr"})
 
 
@@ -25,7 +27,7 @@ class SipUri:
     scheme: str
     """sip, sips or tel, in lower case."""
     user: str
-    """The user part with its escapes undone, its case kept; for tel the number without visual separators."""
+    """The user part, its needless escapes undone, its case kept; for tel the number without visual separators."""
     password: str = field(repr=False)
     """What follows a colon in the user part, "" when there is none."""
     host: str
@@ -68,6 +70,8 @@ def same_sip_uri(one: str, other: str) -> bool:
     """Whether two URIs are equivalent by RFC 3261 section 19.1.4; text that is no URI is equivalent to itself alone."""
     if one == other:
         return True
+    if max(len(one), len(other)) > MAX_URI_LENGTH:
+        return False
     first, second = _parse(one), _parse(other)
     if first is None or second is None:
         return False
@@ -93,30 +97,39 @@ def _parse(uri: str) -> SipUri | None:
     scheme = scheme.lower()
     if not colon or scheme not in ("sip", "sips", "tel"):
         return None
-    rest, _, header_part = rest.partition("?")
     if scheme == "tel":
         number, _, param_part = rest.partition(";")
-        user, password, host, port = re.sub(r"[-.()]", "", number), "", "", ""
+        user, password, host, port, header_part = re.sub(r"[-.()]", "", number), "", "", "", ""
     else:
-        # A user part may hold semicolons, so it is split off before the parameters are.
-        userinfo, at, hostport = rest.rpartition("@")
-        user, _, password = userinfo.partition(":") if at else ("", "", "")
-        hostport, _, param_part = hostport.partition(";")
+        # A user part may hold question marks and semicolons, so it is split off before headers and parameters are.
+        userinfo, _, rest = rest.rpartition("@")
+        user, _, password = userinfo.partition(":")
+        rest, _, header_part = rest.partition("?")
+        hostport, _, param_part = rest.partition(";")
         host, port = _split_port(hostport)
-        user, password, host = unquote(user), unquote(password), host.lower()
-    if not (host or (scheme == "tel" and user)):
+        user, password, host = _unescaped(user), _unescaped(password), host.lower()
+    if not (host or (scheme == "tel" and user)) or not _PORT.fullmatch(port):
         return None
     return SipUri(scheme, user, password, host, port, _pairs(param_part, ";"), _pairs(header_part, "&"))
 
 
 def _split_port(hostport: str) -> tuple[str, str]:
     if hostport.startswith("["):  # an IPv6 reference: its colons are not the port's
-        host, _, rest = hostport.partition("]")
-        return host + "]", rest.removeprefix(":")
+        host, bracket, rest = hostport.partition("]")
+        return host + bracket if bracket else "", rest.removeprefix(":")
     host, _, port = hostport.partition(":")
     return host, port
 
 
+def _unescaped(text: str) -> str:
+    # 19.1.4: a character equals its escape, unless it is one of the reserved ones.
+    def plain(escape: re.Match[str]) -> str:
+        character = chr(int(escape[1], 16))
+        return escape[0].upper() if character in _RESERVED else character
+
+    return _ESCAPE.sub(plain, text)
+
+
 def _pairs(text: str, separator: str) -> dict[str, str]:
     pairs = (item.partition("=") for item in text.split(separator) if item)
-    return {unquote(name).lower(): unquote(value).lower() for name, _, value in pairs}
+    return {_unescaped(name).lower(): _unescaped(value).lower() for name, _, value in pairs}

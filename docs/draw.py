@@ -1,0 +1,191 @@
+"""Draw the pages under ``docs/generated`` from the code: state diagrams from its tables, the house from its imports.
+
+``python docs/draw.py`` writes them; ``python docs/draw.py --check`` only says which of them are stale, and fails if any is.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator, Mapping
+from enum import Enum
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import anyrelay
+
+DOCS = Path(__file__).resolve().parent
+SOURCE = DOCS.parent / "src" / "anyrelay"
+GENERATED = DOCS / "generated"
+
+NOTE = "<!-- Drawn by docs/draw.py from the code; change the code, then draw again. -->\n\n"
+
+MACHINES = {
+    "transfer": ("anyrelay.protocol.refer", "State", "Input"),
+    "link": ("anyrelay.protocol.link", "LinkState", "Input"),
+    "call": ("anyrelay.protocol.call", "CallState", None),
+    "operation": ("anyrelay.protocol.operations", "State", "Input"),
+    "referring": ("anyrelay.local.referring", "ReferState", "Fact"),
+}
+"""The pages of machines: the module with the table, the enum of its states, and that of its inputs if it has one."""
+
+ROOMS = ("cli", "testing", "local", "aio", "sync", "frontend", "protocol", "errors")
+"""The rooms of the house, from the roof to the ground."""
+
+
+# --- machines -----------------------------------------------------------------------------------------------------------
+
+
+def machine_page(module_name: str, states_name: str, inputs_name: str | None) -> str:
+    """Return the diagram of one transition table, and what its words mean."""
+    module = import_module(module_name)
+    states: type[Enum] = getattr(module, states_name)
+    inputs: type[Enum] | None = getattr(module, inputs_name) if inputs_name else None
+    parts = [_diagram(module.TRANSITIONS, states, labelled=inputs is not None)]
+    parts.append(_glossary("state", states, _strings_under(module_name, states_name)))
+    if inputs is not None:
+        parts.append(_glossary("input", inputs, _strings_under(module_name, inputs_name)))
+    return NOTE + "\n".join(parts)
+
+
+def _diagram(table: Mapping[tuple[Any, Any], Any], states: type[Enum], *, labelled: bool) -> str:
+    arrows: dict[tuple[str, str], list[str]] = {}
+    for (before, what), after in table.items():
+        if after is not before:
+            arrows.setdefault((before.value, after.value), []).append(what.value)
+    first = next(iter(states)).value
+    leads_on = {before for before, _ in arrows}
+    lines = ["stateDiagram-v2", f"    [*] --> {first}"]
+    for (before, after), words in arrows.items():
+        label = " : " + ", ".join(word.replace("_", " ") for word in words) if labelled else ""
+        lines.append(f"    {before} --> {after}{label}")
+    reached = {after for _, after in arrows}
+    lines += [f"    {state.value} --> [*]" for state in states if state.value in reached - leads_on]
+    return "```mermaid\n" + "\n".join(lines) + "\n```\n"
+
+
+def _glossary(title: str, words: type[Enum], meanings: Mapping[str, str]) -> str:
+    known = [word for word in words if word.name in meanings]
+    if not known:
+        return ""
+    rows = [f"| `{word.value}` | {' '.join(meanings[word.name].split())} |" for word in known]
+    return "\n".join([f"| {title} | meaning |", "| --- | --- |", *rows, ""])
+
+
+def _strings_under(module_name: str, class_name: str | None) -> dict[str, str]:
+    """Return the string under each member of an enum, by the member's name."""
+    found: dict[str, str] = {}
+    for node in _tree(_file_of(module_name)).body:
+        if isinstance(node, ast.ClassDef) and node.name == class_name:
+            for member, under in zip(node.body, node.body[1:], strict=False):
+                if isinstance(member, ast.Assign) and isinstance(under, ast.Expr):
+                    target, value = member.targets[0], under.value
+                    if isinstance(target, ast.Name) and isinstance(value, ast.Constant):
+                        found[target.id] = str(value.value).replace("``", "`")
+    return found
+
+
+# --- the house ----------------------------------------------------------------------------------------------------------
+
+
+def house_page() -> str:
+    """Return the picture of which room imports which, and what each room is for."""
+    arrows = sorted(
+        {(room, other) for room, path in _files() for other in _rooms_imported(path) if other != room},
+        key=lambda arrow: (ROOMS.index(arrow[0]), ROOMS.index(arrow[1])),
+    )
+    lines = ["flowchart TB", *(f'    {room}["{room}"]' for room in ROOMS if room != "errors")]
+    lines += [f"    {room} --> {other}" for room, other in arrows if other != "errors"]
+    picture = "```mermaid\n" + "\n".join(lines) + "\n```\n"
+    rows = [f"| `{room}` | {_summary(room)} |" for room in ROOMS]
+    users = [room for room, other in arrows if other == "errors"]
+    below = f"Not drawn: `errors` lies below everything and imports nothing; {_listed(users)} import it.\n"
+    return NOTE + "\n".join([picture, below, "| room | what it is |", "| --- | --- |", *rows, ""])
+
+
+def _files() -> Iterator[tuple[str, Path]]:
+    for path in sorted(SOURCE.rglob("*.py")):
+        room = path.relative_to(SOURCE).parts[0].removesuffix(".py")
+        if room in ROOMS:
+            yield room, path
+
+
+def _rooms_imported(path: Path) -> Iterator[str]:
+    """Name the rooms that a file imports when it runs: what only a type checker reads does not count."""
+    for name in _imports(_tree(path).body):
+        parts = _home_of(name).split(".")
+        if parts[0] == "anyrelay" and len(parts) > 1 and parts[1] in ROOMS:
+            yield parts[1]
+
+
+def _home_of(name: str) -> str:
+    """Follow a public name to the module that it is handed on from."""
+    package, _, handed_on = name.rpartition(".")
+    return anyrelay._HOME.get(handed_on, name) if package == "anyrelay" else name
+
+
+def _imports(body: list[ast.stmt]) -> Iterator[str]:
+    for statement in body:
+        match statement:
+            case ast.Import(names=names):
+                yield from (alias.name for alias in names)
+            case ast.ImportFrom(module=module, names=names):
+                yield from (f"{module}.{alias.name}" for alias in names)
+            case ast.If(test=ast.Name(id="TYPE_CHECKING")):
+                yield from _imports(statement.orelse)
+            case _:
+                for _, field in ast.iter_fields(statement):
+                    if isinstance(field, list):
+                        inner = [each for each in field if isinstance(each, ast.stmt)]
+                        handlers = [each for each in field if isinstance(each, ast.ExceptHandler | ast.match_case)]
+                        yield from _imports(inner)
+                        for handler in handlers:
+                            yield from _imports(handler.body)
+
+
+def _summary(room: str) -> str:
+    path = SOURCE / f"{room}.py"
+    text = ast.get_docstring(_tree(path if path.exists() else SOURCE / room / "__init__.py")) or ""
+    return " ".join(text.partition("\n\n")[0].split()).replace("``", "`")
+
+
+def _listed(names: list[str]) -> str:
+    quoted = [f"`{name}`" for name in names]
+    return f"{', '.join(quoted[:-1])} and {quoted[-1]}" if len(quoted) > 1 else "".join(quoted)
+
+
+# --- files --------------------------------------------------------------------------------------------------------------
+
+
+def _file_of(module_name: str) -> Path:
+    return SOURCE.joinpath(*module_name.split(".")[1:]).with_suffix(".py")
+
+
+def _tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"), path.name)
+
+
+def pages() -> dict[Path, str]:
+    """Return every generated page by its file."""
+    drawn = {GENERATED / f"{name}.md": machine_page(*machine) for name, machine in MACHINES.items()}
+    return {**drawn, GENERATED / "house.md": house_page()}
+
+
+def main(arguments: list[str]) -> int:
+    """Write the pages, or with ``--check`` say which are stale; return the exit status."""
+    drawn = pages()
+    stale = [path for path, text in drawn.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
+    if arguments == ["--check"]:
+        for path in stale:
+            print(f"{path.relative_to(DOCS.parent)} is stale: run python docs/draw.py", file=sys.stderr)
+        return 1 if stale else 0
+    GENERATED.mkdir(exist_ok=True)
+    for path in stale:
+        path.write_text(drawn[path], encoding="utf-8")
+        print(f"drew {path.relative_to(DOCS.parent)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

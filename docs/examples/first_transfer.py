@@ -1,0 +1,39 @@
+"""A first transfer without an account: a local RELAY server, two simulated phones and an application in one file."""
+
+import sys
+
+import anyio
+
+from anyrelay import Call, RelayClient
+from anyrelay.local import LocalRelay, SimulatedPhones
+
+SUPPORT = "sip:support@example.com"
+
+
+async def main(answers: str) -> None:
+    async with LocalRelay(phones=SimulatedPhones()) as relay:
+        relay.phones.add(SUPPORT, answers=answers)
+
+        client = RelayClient(project="any", token="any", host=relay.url, contexts=["default"])
+
+        @client.on_call
+        async def handle_call(call: Call) -> None:
+            print(f"{call.from_} calls")
+            await call.answer()
+            outcome = await call.refer_and_wait(SUPPORT, timeout=10)
+            print(f"outcome: {outcome.status} (target answered {outcome.notify_response_code})")
+            if not outcome.succeeded:
+                playback = await call.play([{"type": "tts", "text": "They are busy. Goodbye."}])
+                await playback.wait()
+                await call.hangup()
+
+        async with client:
+            caller = await relay.phones.dial("sip:alice@example.com", context="default")
+            await caller.ended(timeout=20)
+            await client.drain()
+            print(f"the caller heard {[media.params['text'] for media in caller.heard]}")
+            print(f"the caller talks to {caller.transferred_to or 'nobody'}")
+
+
+if __name__ == "__main__":
+    anyio.run(main, sys.argv[1] if len(sys.argv) > 1 else "answer")

@@ -1,0 +1,41 @@
+"""Tests of desk.py: no account, no network, no phone, and no waiting."""
+
+import anyio
+import pytest
+from desk import SUPPORT, VOICEMAIL, make_client
+
+from anyrelay.local import LocalRelay, SimulatedPhones
+
+
+async def call_with(support_answers, **caller_settings):
+    # Phones at twenty times their usual pace: rings and voices take a fraction of a second.
+    async with LocalRelay(phones=SimulatedPhones(pace=20)) as relay:
+        relay.phones.add(SUPPORT, answers=support_answers)
+        relay.phones.add(VOICEMAIL, answers="answer")
+        async with make_client(project="p", token="t", host=relay.url):
+            caller = await relay.phones.dial("sip:alice@example.com", context="support", **caller_settings)
+            await caller.ended()
+            return caller
+
+
+def test_support_takes_the_call():
+    caller = anyio.run(call_with, "answer")
+    assert caller.transferred_to == SUPPORT
+    assert caller.referred_to == [SUPPORT]
+
+
+@pytest.mark.parametrize("support", ["busy", "no-answer", "decline"])
+def test_voicemail_takes_what_support_does_not(support):
+    caller = anyio.run(call_with, support)
+    assert caller.transferred_to == VOICEMAIL
+    assert caller.referred_to == [SUPPORT, VOICEMAIL]
+
+
+async def call_from_a_phone_that_refuses_refers():
+    return await call_with("answer", on_refer="refuse")
+
+
+def test_a_phone_that_refuses_transfers_is_hung_up_on():
+    caller = anyio.run(call_from_a_phone_that_refuses_refers)
+    assert caller.transferred_to == ""
+    assert caller.end_reason == "hangup"

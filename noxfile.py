@@ -1,0 +1,93 @@
+"""Everything that is run on this project: ``nox -s tests``, ``demo``, ``lint``, ``types``, ``docs``, ``bench``."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+
+import nox
+
+nox.options.default_venv_backend = "venv"
+nox.options.error_on_missing_interpreters = False
+nox.options.reuse_existing_virtualenvs = True
+nox.options.sessions = ["lint", "types", "tests", "docs"]
+
+PYTHONS = [
+    version for version in ("3.11", "3.12", "3.13", "3.14") if shutil.which(f"python{version}")
+] or ["3"]
+"""Every supported interpreter that is found on this machine."""
+
+TOOLS = {
+    "ruff": "ruff>=0.14",
+    "mypy": "mypy>=1.18",
+    "pyright": "pyright>=1.1.400",
+}
+
+
+def install_debian(session: nox.Session, *packages: str) -> None:
+    """Install what the tests need and PyPI does not have, where that is possible; else the tests say what they skip."""
+    if not shutil.which("apt-get") or not hasattr(os, "geteuid") or os.geteuid() != 0:
+        session.log(f"not installed, for want of apt-get and root: {', '.join(packages)}")
+        return
+    installed = subprocess.run(["dpkg", "-s", *packages], capture_output=True, check=False)
+    if installed.returncode == 0:
+        return
+    session.run("apt-get", "update", "-qq", external=True, silent=True)
+    session.run(
+        "apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages, external=True, silent=True
+    )
+
+
+@nox.session(python=PYTHONS)
+def tests(session: nox.Session) -> None:
+    """Run the tests, with branch coverage; arguments go to pytest."""
+    install_debian(session, "sip-tester", "baresip-core")
+    session.install("-e", ".[sip,cli,testing,trio]", "-r", "tests/requirements.txt")
+    if session.posargs:
+        session.run("pytest", *session.posargs)
+        return
+    session.run("coverage", "erase")
+    session.run("coverage", "run", "-m", "pytest", "-q")
+    session.run("coverage", "combine", success_codes=[0, 1])
+    session.run("coverage", "report", "--skip-covered", "--sort=cover")
+    session.run("coverage", "report", "--include=*/anyrelay/protocol/*", "--fail-under=100", "--skip-covered")
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """Transfer a real SIP call between real SIP phones on this machine; arguments go to ``anyrelay demo``."""
+    session.install("-e", ".[sip,cli,trio]")
+    session.run("anyrelay", "demo", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style and formatting."""
+    session.install(TOOLS["ruff"])
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check types with mypy --strict and pyright: the package, and a file that uses the public surface only."""
+    session.install("-e", ".[sip,cli,testing,trio]", TOOLS["mypy"], TOOLS["pyright"])
+    session.run("mypy")
+    session.run("pyright")
+    session.run("python", "tests/typing/check.py")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation, warnings being errors; the pages drawn from the code are drawn anew."""
+    session.install("-e", ".[trio]", "-r", "docs/requirements.txt")
+    session.run("python", "docs/draw.py", "--check")
+    session.run("sphinx-build", "--fail-on-warning", "--keep-going", "-q", "-b", "html", "docs", "site")
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure against the official SDK, side by side; arguments go to the benchmark."""
+    session.install("-e", ".[trio]", "-r", "benchmarks/requirements.txt")
+    session.run("python", "benchmarks/compare.py", *session.posargs)

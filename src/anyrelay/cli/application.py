@@ -1,0 +1,93 @@
+"""The demo's application: the page's example on one of the three front ends, and the outcome of its transfer."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+
+from anyrelay.cli.page import async_page, blocking_page
+from anyrelay.protocol.refer import ReferOutcome
+
+if TYPE_CHECKING:
+    from anyrelay.aio.call import Call
+    from anyrelay.sync.call import Call as BlockingCall
+
+__all__ = ["Application"]
+
+GOODBYE_PATIENCE: Final = 2.0
+"""How long the end of the call is waited for, so that the ladder shows it, in seconds."""
+
+
+class Application:
+    """Runs the page's handler for one call, then waits for what becomes of its transfer."""
+
+    def __init__(self, front: str, *, host: str, target: str, patience: float, tell: Callable[[str], None]) -> None:
+        """Make one that does not run yet.
+
+        Args:
+            front: ``asyncio``, ``trio`` or ``sync``.
+            host: The local RELAY server's URL.
+            target: The SIP URI to refer to.
+            patience: How long to wait for the outcome, in seconds.
+            tell: Prints a remark.
+        """
+        self.outcome: ReferOutcome | None = None
+        self._front = front
+        self._target = target
+        self._patience = patience
+        self._tell = tell
+        self._settings: dict[str, Any] = {
+            "project": "your-project-id",
+            "token": "your-api-token",
+            "host": host,
+            "contexts": ["default"],
+            "drain_timeout": 0.5,
+        }
+
+    def run(self) -> None:
+        """Run until the first call's transfer is settled, or waited for long enough; blocks."""
+        if self._front == "sync":
+            self._run_blocking()
+        else:
+            self._run_async(self._front)
+
+    def _run_async(self, backend: str) -> None:
+        from anyrelay import RelayClient
+
+        client = RelayClient(**self._settings)
+        page = async_page(self._target, self._tell)
+
+        @client.on_call
+        async def handle(call: Call) -> None:
+            try:
+                await page(call)
+                self.outcome = await call.refers[-1].wait(self._patience)
+                if not self.outcome.succeeded:
+                    await call.hangup()
+                with contextlib.suppress(TimeoutError):
+                    await call.wait_for_ended(GOODBYE_PATIENCE)
+            finally:
+                await client.disconnect()
+
+        client.run(backend=backend)
+
+    def _run_blocking(self) -> None:
+        from anyrelay.sync import RelayClient
+
+        client = RelayClient(**self._settings)
+        page = blocking_page(self._target, self._tell)
+
+        @client.on_call
+        def handle(call: BlockingCall) -> None:
+            try:
+                page(call)
+                self.outcome = call.refers[-1].wait(self._patience)
+                if not self.outcome.succeeded:
+                    call.hangup()
+                with contextlib.suppress(TimeoutError):
+                    call.wait_for_ended(GOODBYE_PATIENCE)
+            finally:
+                client.disconnect()
+
+        client.run()

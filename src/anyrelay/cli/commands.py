@@ -1,0 +1,97 @@
+"""The commands and their options; what they do is in the module of each."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from anyrelay.cli.outcomes import FRONTS, PHONES, TARGETS
+
+__all__ = ["anyrelay"]
+
+_CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+@click.group(context_settings=_CONTEXT)
+@click.version_option(package_name="anyrelay")
+def anyrelay() -> None:
+    """SignalWire RELAY on your own machine: see a call transferred, run a server, listen in.
+
+    Start with: anyrelay demo
+    """
+
+
+@anyrelay.command()
+@click.option(
+    "--phones", type=click.Choice(PHONES), default="sip", show_default=True, help="Real SIP phones, or simulated ones."
+)
+@click.option(
+    "--front", type=click.Choice(FRONTS), default="asyncio", show_default=True, help="What the example runs on."
+)
+@click.option(
+    "--target", type=click.Choice(TARGETS), default="answer", show_default=True, help="What the transfer's target does."
+)
+def demo(phones: str, front: str, target: str) -> None:
+    """Transfer a call between phones on this machine, and show every message.
+
+    Starts a local RELAY server and two phones, runs the example of the call.refer() page against it, prints the ladder of
+    SIP and RELAY messages as they happen, and what became of the transfer. No account and no sound card are needed.
+
+    The exit status is 0 when the outcome is the one that the target should give: answer SUCCEEDED, busy BUSY, no-answer
+    NO_ANSWER, decline DECLINED, reject REJECTED, and silent (which rings for ever) UNKNOWN because TIMED_OUT.
+    """
+    from anyrelay.cli.demo import run_demo
+
+    sys.exit(run_demo(phones, front, target))
+
+
+@anyrelay.command()
+@click.option(
+    "--listen", default="127.0.0.1:0", show_default=True, metavar="HOST:PORT", help="Where RELAY clients connect."
+)
+@click.option("--sip", default="127.0.0.1:5060", show_default=True, metavar="HOST:PORT", help="Where SIP phones call.")
+@click.option(
+    "--phones", type=click.Choice(PHONES), default="sip", show_default=True, help="Real SIP phones, or simulated ones."
+)
+@click.option("--tls-dir", metavar="DIR", help="Listen with TLS; make (or find) a CA and a certificate there.")
+@click.option("--project", help="The project that clients must name; any when left out.")
+@click.option("--token", envvar="ANYRELAY_SERVE_TOKEN", help="The token that clients must give; any when left out.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per line, the first once it is ready.")
+def serve(
+    listen: str, sip: str, phones: str, tls_dir: str | None, project: str | None, token: str | None, as_json: bool
+) -> None:
+    """Run a RELAY server on this machine, for any RELAY client.
+
+    A SIP phone that calls sip:CONTEXT@HOST:PORT reaches the clients that receive that context.
+    """
+    from anyrelay.local.serve import serve as run_server
+
+    sys.exit(
+        run_server(
+            listen=listen,
+            sip=sip,
+            phones=phones,
+            tls_dir=tls_dir,
+            project=project,
+            token=token,
+            as_json=as_json,
+            show_frames=False,
+        )
+    )
+
+
+@anyrelay.command()
+@click.option(
+    "--context", "contexts", multiple=True, metavar="CONTEXT", help="A context to receive; may be given again."
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per event and line.")
+def listen(contexts: tuple[str, ...], as_json: bool) -> None:
+    """Connect and print every event, until Ctrl-C.
+
+    Project, token and host come from SIGNALWIRE_PROJECT_ID, SIGNALWIRE_API_TOKEN and SIGNALWIRE_SPACE. Offered calls are
+    passed back to routing, so other clients still get them.
+    """
+    from anyrelay.cli.listen import run_listen
+
+    sys.exit(run_listen(contexts or ("default",), as_json=as_json))

@@ -1,0 +1,173 @@
+"""``anyrelay demo``: a call is transferred between phones on this machine, and every message is shown."""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from typing import Any, Final
+
+from rich.console import Console
+
+from anyrelay.cli.application import Application
+from anyrelay.cli.ladder import CALLER, SERVER, TARGET, Ladder
+from anyrelay.cli.outcomes import EXPECTED, SIP_TARGETS, is_expected, sentence
+from anyrelay.cli.processes import ChildError, JsonProcess, stopping
+
+__all__ = ["run_demo"]
+
+PATIENCE: Final = {"silent": 5.0}
+"""How long the outcome is waited for, by what the target does, in seconds."""
+
+USUAL_PATIENCE: Final = 15.0
+SIMULATED_PATIENCE: Final = 2.0
+
+WRONG_USE: Final = 2
+INTERRUPTED: Final = 130
+
+
+class Demo:
+    """One run of the demo."""
+
+    def __init__(self, phones: str, front: str, target: str, ladder: Ladder) -> None:
+        self._phones = phones
+        self._front = front
+        self._target = target
+        self._ladder = ladder
+        self._children: list[JsonProcess] = []
+        self._ports: dict[str, int] = {}
+        self._subscribed = threading.Event()
+        self._caller_gone = threading.Event()
+
+    def run(self) -> int:
+        """Run it to its end; return the exit status."""
+        with stopping(self._children):
+            server = self._start("anyrelay.local", "--json", "--frames", "--phones", self._phones, *self._listening())
+            ready = server.ready()
+            target_uri = self._make_target(server)
+            self._ladder.head()
+            application = Application(
+                self._front,
+                host=ready["relay"],
+                target=target_uri,
+                patience=self._patience(),
+                tell=lambda words: self._ladder.say(words, style="bold"),
+            )
+            # The phone calls once the application has signed in; both happen beside the application's own run.
+            threading.Thread(target=self._call, args=(server, ready), daemon=True).start()
+            application.run()
+            self._caller_gone.wait(1.0)
+        return self._conclude(application)
+
+    def _listening(self) -> list[str]:
+        return ["--listen", "127.0.0.1:0", *(["--sip", "127.0.0.1:0"] if self._phones == "sip" else [])]
+
+    def _patience(self) -> float:
+        if self._phones == "simulated":
+            return SIMULATED_PATIENCE
+        return PATIENCE.get(self._target, USUAL_PATIENCE)
+
+    def _start(self, module: str, *arguments: str) -> JsonProcess:
+        who = {"anyrelay.local": self._on_server_line}.get(module, self._on_phone_line)
+        child = JsonProcess(module, *arguments, on_line=who)
+        self._children.append(child)
+        return child
+
+    def _make_target(self, server: JsonProcess) -> str:
+        """Bring up the target; return its URI."""
+        if self._phones == "simulated":
+            uri = "sip:support@example.com"
+            server.tell({"do": "add", "uri": uri, "answers": self._target})
+            return uri
+        phone = self._start("anyrelay.local.phone", "--user", "support", "--answers", self._target)
+        uri = str(phone.ready()["sip"])
+        self._ports[_address(uri)] = TARGET
+        return uri
+
+    def _call(self, server: JsonProcess, ready: dict[str, Any]) -> None:
+        """Let the caller call, once the application is there to take it."""
+        if not self._subscribed.wait(10):
+            return
+        if self._phones == "simulated":
+            server.tell({"do": "dial", "uri": "sip:alice@example.com", "context": "default"})
+            return
+        sip = str(ready["sip"])
+        self._ports[_address(sip)] = SERVER
+        self._start("anyrelay.local.phone", "--user", "alice", "--dial", f"sip:default@{_address(sip)}")
+
+    def _on_server_line(self, line: dict[str, Any]) -> None:
+        match line.get("event"):
+            case "relay":
+                text = line["text"]
+                if line["direction"] == "tx" and '"protocol"' in text and '"result"' in text:
+                    self._subscribed.set()
+                self._ladder.relay(line["time"], from_client=line["direction"] == "rx", text=text)
+            case "sip":
+                self._draw_sip(line)
+            case "phone":
+                self._ladder.phone(line["time"], line["words"])
+
+    def _on_phone_line(self, line: dict[str, Any]) -> None:
+        match line.get("event"):
+            # What passes between caller and server is drawn from the server's side; this is what passes between phones.
+            case "sip" if TARGET in (self._lane(line["source"]), self._lane(line["target"])):
+                if line["direction"] == "tx":
+                    self._draw_sip(line)
+            case "call" if line.get("state") == "ended":
+                self._caller_gone.set()
+
+    def _draw_sip(self, line: dict[str, Any]) -> None:
+        self._ladder.sip(line["time"], self._lane(line["source"]), self._lane(line["target"]), line["message"])
+
+    def _lane(self, address: str) -> int:
+        return self._ports.get(address, CALLER)
+
+    def _conclude(self, application: Application) -> int:
+        outcome = application.outcome
+        if outcome is None:
+            self._ladder.say("There is no outcome: the demo was stopped, or the call never came.", style="bold red")
+            return 1
+        fine = is_expected(self._target, outcome)
+        self._ladder.say("")
+        self._ladder.say(sentence(outcome), style="bold green" if fine else "bold red")
+        codes = f"REFER {outcome.refer_response_code or '-'}, NOTIFY {outcome.notify_response_code or '-'}"
+        self._ladder.say(f"{outcome.status.name} ({codes}) after {outcome.elapsed:.2f} s, on {self._front}.")
+        if not fine:
+            self._ladder.say(f"Expected {EXPECTED[self._target].name}.", style="bold red")
+        return 0 if fine else 1
+
+
+def _address(uri: str) -> str:
+    """Return host:port of a SIP URI."""
+    return re.sub(r"^sips?:([^@]*@)?", "", uri).partition(";")[0]
+
+
+def run_demo(phones: str, front: str, target: str) -> int:
+    """Run the demo.
+
+    Args:
+        phones: ``sip`` or ``simulated``.
+        front: ``asyncio``, ``trio`` or ``sync``.
+        target: What the transfer's target does, one of `EXPECTED`.
+
+    Returns:
+        The exit status: 0 when the outcome was the target's.
+    """
+    console = Console()
+    if phones == "sip" and target not in SIP_TARGETS:
+        console.print(
+            f"The SIP stack of the demo's phones cannot play a target that does “{target}”: it can "
+            f"{', '.join(SIP_TARGETS)}. Simulated phones can: anyrelay demo --phones simulated --target {target}",
+            style="bold red",
+            highlight=False,
+        )
+        return WRONG_USE
+    began = time.monotonic()
+    try:
+        return Demo(phones, front, target, Ladder(console)).run()
+    except ChildError as error:
+        console.print(str(error), style="bold red", highlight=False)
+        return 1
+    except KeyboardInterrupt:
+        console.print(f"Stopped after {time.monotonic() - began:.0f} s.")
+        return INTERRUPTED

@@ -1,0 +1,98 @@
+"""One client of the local server on its socket: bytes between the transport and its line, and nobody else harmed."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+import anyio
+
+if TYPE_CHECKING:
+    from anyio.abc import ByteStream
+
+    from anyrelay.local.lines import Line
+
+__all__ = ["Bell", "serve_client"]
+
+logger = logging.getLogger(__name__)
+
+SEND_TIME: Final = 30.0
+"""Seconds for which a client may refuse to take bytes before it counts as gone."""
+
+CHUNK: Final = 65_536
+"""How much is read at once, in bytes."""
+
+
+class Bell:
+    """Wakes one task; rung before anybody waits, it is heard at the next wait."""
+
+    def __init__(self) -> None:
+        self._event = anyio.Event()
+
+    def ring(self) -> None:
+        """Wake the task."""
+        self._event.set()
+
+    async def wait(self) -> None:
+        """Wait until it rings."""
+        await self._event.wait()
+        self._event = anyio.Event()
+
+
+async def serve_client(line: Line, stream: ByteStream, bell: Bell, follow_outputs: Callable[[], None]) -> None:
+    """Serve one client until it is gone; whatever is wrong with it is logged and ends here.
+
+    Args:
+        line: Its line of the exchange.
+        stream: Its transport, closed in the end.
+        bell: Rung when the line has something to send.
+        follow_outputs: Called after anything was done with the exchange.
+    """
+    try:
+        async with stream, anyio.create_task_group() as tasks:
+            tasks.start_soon(_write, line, stream, bell, tasks.cancel_scope)
+            await _read(line, stream, follow_outputs)
+    except* OSError as group:
+        logger.debug("client %d: %s", line.number, group.exceptions[0])
+    except* Exception:
+        logger.exception("client %d could not be served any further", line.number)
+    finally:
+        line.drop(anyio.current_time())
+        follow_outputs()
+
+
+async def _read(line: Line, stream: ByteStream, follow_outputs: Callable[[], None]) -> None:
+    while True:
+        try:
+            data = await stream.receive(CHUNK)
+        except (anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError):
+            line.receive_eof(anyio.current_time())
+            follow_outputs()
+            return
+        line.receive_data(data, anyio.current_time())
+        follow_outputs()
+
+
+async def _write(line: Line, stream: ByteStream, bell: Bell, scope: anyio.CancelScope) -> None:
+    """Send what there is to send; end the connection when there will be no more."""
+    while True:
+        data = line.data_to_send()
+        if data and not await _sent(line, stream, data):
+            scope.cancel()
+            return
+        if line.wants_eof:
+            scope.cancel()
+            return
+        await bell.wait()
+
+
+async def _sent(line: Line, stream: ByteStream, data: bytes) -> bool:
+    with anyio.move_on_after(SEND_TIME):
+        try:
+            await stream.send(data)
+        except (anyio.BrokenResourceError, anyio.ClosedResourceError):
+            return False
+        return True
+    logger.warning("client %d does not read: dropped", line.number)
+    return False

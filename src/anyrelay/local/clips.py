@@ -1,0 +1,193 @@
+"""Pieces of sound: what a playback plays, sample by sample, without holding an hour of silence in memory."""
+
+from __future__ import annotations
+
+import io
+import wave
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import TypeAlias
+
+import attrs
+import numpy
+import soxr
+from numpy.typing import NDArray
+
+__all__ = ["RINGTONES", "Clip", "Programme", "Samples", "ringtone", "silence", "wav"]
+
+Samples: TypeAlias = NDArray[numpy.int16]
+"""Mono PCM, 16 bits."""
+
+_TONE_AMPLITUDE = 6000.0
+"""Of each frequency of a tone: about -15 dB of full scale, so that two of them do not clip."""
+
+
+@attrs.frozen(eq=False)
+class Clip:
+    """Some sound: one cycle of samples, repeated until it is long enough."""
+
+    cycle: Samples
+    """The samples that are repeated; empty only when `length` is 0."""
+    length: int
+    """How long the clip is, in samples."""
+
+    @classmethod
+    def of(cls, samples: Samples) -> Clip:
+        """Make a clip that plays these samples once."""
+        return cls(samples, len(samples))
+
+    def piece(self, start: int, count: int) -> Samples:
+        """Cut out up to `count` samples from sample `start` on; fewer at the clip's end."""
+        stop = min(start + count, self.length)
+        if stop <= start:
+            return numpy.zeros(0, numpy.int16)
+        return self.cycle[numpy.arange(start, stop) % len(self.cycle)]
+
+
+@attrs.frozen(eq=False)
+class Programme:
+    """Clips in order, the whole of them played `loop` times over."""
+
+    clips: Sequence[Clip]
+    """The clips, all at one rate."""
+    loop: int = 1
+    """How many times they are played; 0 is for ever."""
+
+    @property
+    def round_length(self) -> int:
+        """The length of one round, in samples."""
+        return sum(clip.length for clip in self.clips)
+
+    def piece(self, start: int, count: int) -> Samples:
+        """Cut out up to `count` samples from sample `start` on, counted over all rounds.
+
+        Returns:
+            The samples: none at all when the programme is over.
+        """
+        one = self.round_length
+        parts: list[Samples] = []
+        while count > 0 and one > 0 and (self.loop == 0 or start < one * self.loop):
+            part = self._within_round(start % one, count)
+            parts.append(part)
+            start += len(part)
+            count -= len(part)
+        return numpy.concatenate(parts) if parts else numpy.zeros(0, numpy.int16)
+
+    def _within_round(self, offset: int, count: int) -> Samples:
+        """Cut out of the one clip that sample `offset` of a round falls into: at least one sample."""
+        for clip in self.clips:
+            if offset < clip.length:
+                return clip.piece(offset, count)
+            offset -= clip.length
+        raise IndexError(offset)
+
+
+def silence(seconds: float, rate: int) -> Clip:
+    """Make silence of so many seconds at `rate` samples a second."""
+    return Clip(numpy.zeros(1, numpy.int16), round(seconds * rate))
+
+
+def resample(samples: Samples, from_rate: int, to_rate: int) -> Samples:
+    """Convert samples from one rate to another, both in samples a second."""
+    if from_rate == to_rate or not len(samples):
+        return samples
+    converted: Samples = soxr.resample(samples, from_rate, to_rate)
+    return converted
+
+
+def wav(data: bytes, rate: int) -> Clip:
+    """Decode a WAV file: PCM of 8, 16, 24 or 32 bits, any number of channels, which are mixed down to one.
+
+    Args:
+        data: The whole file.
+        rate: The rate to convert it to, in samples a second.
+
+    Raises:
+        ValueError: It is not a WAV file, or not one of PCM.
+    """
+    try:
+        with wave.open(io.BytesIO(data)) as file:
+            channels, width, from_rate = file.getnchannels(), file.getsampwidth(), file.getframerate()
+            frames = file.readframes(file.getnframes())
+    except (wave.Error, EOFError) as error:
+        raise ValueError(f"not a WAV file of PCM: {error or 'it is cut short'}") from error
+    if width not in (1, 2, 3, 4):
+        raise ValueError(f"not a WAV file of PCM with 8 to 32 bits: it has {8 * width}")
+    frames = frames[: len(frames) - len(frames) % (width * channels)]
+    octets = numpy.frombuffer(frames, numpy.uint8).reshape(-1, width)
+    # Little-endian: the two highest octets of a sample are its 16 most significant bits. 8-bit samples are unsigned
+    # and have only the one.
+    high = octets[:, -1].astype(numpy.int32)
+    wide = (high - 128) * 256 if width == 1 else ((high ^ 128) - 128) * 256 + octets[:, -2]
+    mono = wide.reshape(-1, channels).mean(axis=1).astype(numpy.int16)
+    return Clip.of(resample(mono, from_rate, rate))
+
+
+@attrs.frozen
+class _Ring:
+    """A country's ringing tone, as ITU-T E.180 Supplement 2 lists it."""
+
+    frequencies: tuple[float, ...]
+    """Sounded together, in Hz."""
+    cadence: tuple[float, ...]
+    """On, off, on, off …, in seconds."""
+
+
+_NORTH_AMERICA = _Ring((440, 480), (2, 4))
+_BRITISH = (0.4, 0.2, 0.4, 2.0)
+_ONE_FOUR = _Ring((425,), (1, 4))
+
+RINGTONES: Mapping[str, _Ring] = MappingProxyType(
+    {
+        "us": _NORTH_AMERICA,
+        "uk": _Ring((400, 450), _BRITISH),
+        "de": _ONE_FOUR,
+        "at": _Ring((420,), (1, 5)),
+        "au": _Ring((400, 425), _BRITISH),
+        "be": _Ring((425,), (1, 3)),
+        "br": _ONE_FOUR,
+        "ch": _ONE_FOUR,
+        "cn": _Ring((450,), (1, 4)),
+        "cz": _ONE_FOUR,
+        "dk": _ONE_FOUR,
+        "es": _Ring((425,), (1.5, 3)),
+        "fi": _ONE_FOUR,
+        "fr": _Ring((440,), (1.5, 3.5)),
+        "it": _ONE_FOUR,
+        "jp": _Ring((384, 416), (1, 2)),
+        "mx": _ONE_FOUR,
+        "nl": _ONE_FOUR,
+        "no": _ONE_FOUR,
+        "nz": _Ring((400, 450), _BRITISH),
+        "pl": _ONE_FOUR,
+        "pt": _Ring((425,), (1, 5)),
+        "ru": _Ring((425,), (0.8, 3.2)),
+        "se": _Ring((425,), (1, 5)),
+    }
+)
+"""Ringing tones by the two-letter name of the country, as RELAY names them."""
+
+
+def ringtone(name: str, seconds: float | None, rate: int) -> Clip:
+    """Make a country's ringing tone.
+
+    Args:
+        name: The country, one of `RINGTONES`.
+        seconds: How long it rings; one whole cadence when None.
+        rate: Samples a second.
+
+    Raises:
+        ValueError: There is no tone of that name.
+    """
+    ring = RINGTONES.get(name.lower())
+    if ring is None:
+        raise ValueError(f"no ringtone is called {name!r}; there are {', '.join(sorted(RINGTONES))}")
+    parts: list[Samples] = []
+    for index, duration in enumerate(ring.cadence):
+        time = numpy.arange(round(duration * rate)) / rate
+        tone = sum(
+            (numpy.sin(2 * numpy.pi * frequency * time) for frequency in ring.frequencies), numpy.zeros(len(time))
+        )
+        parts.append((tone * (_TONE_AMPLITUDE if index % 2 == 0 else 0)).astype(numpy.int16))
+    cycle = numpy.concatenate(parts)
+    return Clip(cycle, len(cycle) if seconds is None else round(seconds * rate))

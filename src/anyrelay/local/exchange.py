@@ -1,0 +1,340 @@
+"""The exchange: clients on one side, phones on the other, and RELAY's rules between them. No socket and no clock.
+
+Whoever drives it opens a `Line` for each client and feeds it bytes, reports what phones do through the `Switchboard`
+methods, calls `handle_timeout` when `next_deadline` is there, and after each of these follows every `next_output`.
+What commands do to calls is in `desk.py`.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from attrs import frozen
+
+from anyrelay.local.calls import Call
+from anyrelay.local.desk import Desk
+from anyrelay.local.lines import Line
+from anyrelay.local.sessions import Credentials, RelaySession, SessionBook
+from anyrelay.protocol.commands import CallCommand, Connect, Reauthenticate, Receive, Unreceive
+from anyrelay.protocol.jsonrpc import METHOD_NOT_FOUND
+from anyrelay.protocol.timers import Timers
+
+if TYPE_CHECKING:
+    import ssl
+
+    from anyrelay.local.phones import Leg
+    from anyrelay.protocol.server import CommandReceived
+
+__all__ = ["Exchange", "ExchangeOutput", "Flush", "PostStatus"]
+
+SIGN_IN_TIME: Final = 10.0
+"""Seconds in which a new connection is to shake hands and sign in."""
+
+PING_INTERVAL: Final = 30.0
+"""Seconds between two pings; a client that has not answered one by the next is gone."""
+
+CLOSE_TIME: Final = 1.0
+"""Seconds between the goodbye and the close, and again for the client to close too."""
+
+RESUME_TIME: Final = 300.0
+"""Seconds for which a session may be resumed once its connection is lost."""
+
+CALLS_REMEMBERED: Final = 10_000
+"""Of how many of the last calls it is known that they are over, rather than never heard of."""
+
+UNAUTHORIZED: Final = 401
+"""The code of an answer to a command before sign-in, and to credentials that are not known."""
+
+
+@frozen
+class Flush:
+    """Send what this line has for its transport, and close it if it says so."""
+
+    line: Line
+    """The line."""
+
+
+@frozen
+class PostStatus:
+    """POST an event to a ``status_url``, best effort."""
+
+    url: str
+    """Where to."""
+    envelope: dict[str, Any]
+    """The event, as clients get it."""
+
+
+ExchangeOutput: TypeAlias = Flush | PostStatus
+
+
+class Exchange:
+    """A RELAY server without I/O; the `Switchboard` that phones report to."""
+
+    def __init__(
+        self,
+        *,
+        new_id: Callable[[], str],
+        epoch: float = 0.0,
+        credentials: Credentials | None = None,
+        on_text: Callable[[Line, str, str], None] | None = None,
+        on_event: Callable[[dict[str, Any]], None] | None = None,
+    ) -> None:
+        """Open an exchange that nobody is connected to.
+
+        Args:
+            new_id: Makes an identifier that was never used before, such as a UUID.
+            epoch: What time it is in the world, in seconds since 1970, when `now` is 0; events carry such a time.
+            credentials: Who may sign in; anybody when None.
+            on_text: Called with each message on each line, after ``rx`` or ``tx``: secrets and all, so scrub it.
+            on_event: Called with the envelope of each event, whether or not there is a client to hear it.
+        """
+        self.now = 0.0
+        self.timers = Timers()
+        self.sessions = SessionBook(new_id)
+        self.calls: dict[str, Call] = {}
+        self.gone: OrderedDict[str, None] = OrderedDict()
+        self.lines: list[Line] = []
+        self.new_id = new_id
+        self.node_id = f"local-{new_id()}"
+        self._epoch = epoch
+        self._credentials = credentials or Credentials()
+        self._on_text = on_text
+        self._on_event = on_event
+        self._outputs: deque[ExchangeOutput] = deque()
+        self._to_flush: set[Line] = set()
+        self._lines_opened = 0
+        self._desk = Desk(self)
+
+    # --- driving it -------------------------------------------------------------------------------------------------
+
+    def open_line(self, now: float, *, tls: ssl.SSLContext | None = None) -> Line:
+        """A client has connected.
+
+        Args:
+            now: The time, in seconds.
+            tls: The TLS context, its certificate loaded; None for plain ws.
+        """
+        self.now = now
+        self._lines_opened += 1
+        line = Line(self, self._lines_opened, new_id=self.new_id, tls=tls, on_text=self._on_text)
+        line.timer = self.timers.at(now + SIGN_IN_TIME, lambda at: self._no_sign_in(line, at))
+        self.lines.append(line)
+        return line
+
+    def next_output(self) -> ExchangeOutput | None:
+        """Return the next thing to do, None when there is none."""
+        if not self._outputs:
+            return None
+        output = self._outputs.popleft()
+        if isinstance(output, Flush):
+            self._to_flush.discard(output.line)
+        return output
+
+    def next_deadline(self) -> float | None:
+        """Return when to call `handle_timeout`, in seconds; None for never."""
+        return self.timers.next_deadline()
+
+    def handle_timeout(self, now: float) -> None:
+        """Do what is due."""
+        self.now = now
+        self.timers.run_due(now)
+
+    def drop_connections(self, now: float) -> None:
+        """Close every transport without a word, as a broken network does; sessions can be resumed."""
+        self.now = now
+        for line in list(self.lines):
+            line.drop(now)
+
+    def say_goodbye(self, now: float, *, restart: bool = False) -> None:
+        """Tell every client that its connection is about to be closed, as a deployment does, and close it.
+
+        Args:
+            now: The time, in seconds.
+            restart: Whether the sessions are over too, rather than to be resumed.
+        """
+        self.now = now
+        for line in list(self.lines):
+            session = line.session
+            if session is None:
+                line.drop(now)
+                continue
+            line.say_goodbye(restart=restart)
+            if restart:
+                session.detach()
+                self._give_up(session, now)
+            self._at(line, now + CLOSE_TIME, self._close)
+
+    # --- what lines say ---------------------------------------------------------------------------------------------
+
+    def line_has_output(self, line: Line) -> None:
+        """There is something to send."""
+        if line not in self._to_flush:
+            self._to_flush.add(line)
+            self._outputs.append(Flush(line))
+
+    def line_lost(self, now: float, line: Line) -> None:
+        """A client is gone; its session can be resumed for a while."""
+        self.now = now
+        if line in self.lines:
+            self.lines.remove(line)
+        session = line.session
+        if session is not None:
+            session.detach()
+            session.expiry = self.timers.at(now + RESUME_TIME, lambda at: self._give_up(session, at))
+            if session.has_left:
+                self._desk.offers_abandoned(session, now)
+
+    def command_received(self, now: float, line: Line, received: CommandReceived) -> None:
+        """A client sent a command."""
+        self.now = now
+        match received.command:
+            case Connect() as connect:
+                self._sign_in(line, received.id, connect, now)
+            case _ if line.session is None:
+                line.refuse(received.id, UNAUTHORIZED, "sign in first, with signalwire.connect")
+            case Receive(contexts=contexts) as receive:
+                line.session.contexts.update(dict.fromkeys(contexts))
+                line.reply(received.id, {"code": "200", "message": receive.reply})
+            case Unreceive(contexts=contexts) as unreceive:
+                for context in contexts:
+                    line.session.contexts.pop(context, None)
+                line.reply(received.id, {"code": "200", "message": unreceive.reply})
+            case Reauthenticate(authentication=authentication):
+                refusal = self._credentials.refusal(authentication)
+                if refusal:
+                    line.refuse(received.id, UNAUTHORIZED, refusal)
+                else:
+                    line.reply(received.id, {})
+            case CallCommand() as command if self._desk.knows(command):
+                line.reply(received.id, self._desk.carry_out(command, line.session, now))
+            case _:
+                line.refuse(received.id, METHOD_NOT_FOUND, f"unknown method {received.method[:100]}")
+
+    def _sign_in(self, line: Line, id_: str | int, command: Connect, now: float) -> None:
+        refusal = self._credentials.refusal(command.authentication)
+        if line.session is not None:
+            refusal = "this connection is signed in already"
+        if refusal:
+            line.refuse(id_, UNAUTHORIZED, refusal)
+            return
+        session, resumed = self.sessions.sign_in(command, line, now)
+        self._at(line, now + PING_INTERVAL, self._ping)
+        result = {
+            "protocol": session.protocol,
+            "identity": f"{session.protocol}@{self.node_id}",
+            "authorization": {"project": session.project_id},
+            "sessionid": session.protocol,
+            "ice_servers": [],
+        }
+        line.reply(id_, {**result, "session_restored": resumed} if command.protocol else result)
+        session.send_pending()
+        state = {"authorization_state": session.authorization_state}
+        line.send_event(self.new_id(), self.envelope("signalwire.authorization.state", state, session, now))
+
+    # --- what phones say (Switchboard) ------------------------------------------------------------------------------
+
+    def call_arrived(self, now: float, leg: Leg, *, context: str, from_uri: str, to_uri: str) -> bool:
+        """A phone calls a context; False when nobody has subscribed to it."""
+        self.now = now
+        if self.sessions.next_subscriber(context, peek=True) is None:
+            return False
+        call = Call(self.new_id(), self.node_id, self.new_id(), leg, context, from_uri, to_uri)
+        self.calls[call.call_id] = call
+        self._desk.call_arrived(call, now)
+        return True
+
+    def call_answered(self, now: float, leg: Leg) -> None:
+        """The call is answered."""
+        self.now = now
+        self._desk.call_answered(leg, now)
+
+    def call_ended(self, now: float, leg: Leg, *, reason: str) -> None:
+        """The call is over."""
+        self.now = now
+        self._desk.call_ended(leg, reason, now)
+
+    def play_changed(self, now: float, leg: Leg, control_id: str, state: str, *, error: str = "") -> None:
+        """A playback's state has changed."""
+        self.now = now
+        self._desk.play_changed(leg, control_id, state, error, now)
+
+    def refer_answered(self, now: float, leg: Leg, code: int) -> None:
+        """The phone answered the REFER."""
+        self.now = now
+        self._desk.refer_answered(leg, code, now)
+
+    def refer_notified(
+        self, now: float, leg: Leg, code: int | None, *, terminated: bool, expires: float | None
+    ) -> None:
+        """A NOTIFY came, perhaps after the end of the call."""
+        self.now = now
+        self._desk.refer_notified(leg, code, now, terminated=terminated, expires=expires)
+
+    # --- events -----------------------------------------------------------------------------------------------------
+
+    def envelope(
+        self, event_type: str, params: dict[str, Any], session: RelaySession | None, now: float
+    ) -> dict[str, Any]:
+        """Return an event's envelope (RELAY facts, section 2)."""
+        return {
+            "event_type": event_type,
+            "event_channel": session.protocol if session is not None else "",
+            "timestamp": self._epoch + now,
+            "project_id": session.project_id if session is not None else "",
+            "space_id": "local",
+            "params": params,
+        }
+
+    def tell(
+        self,
+        session: RelaySession | None,
+        event_type: str,
+        params: dict[str, Any],
+        now: float,
+        *,
+        status_url: str | None = None,
+    ) -> None:
+        """Send an event to whoever controls the call, if anybody does, and to its `status_url`."""
+        envelope = self.envelope(event_type, params, session, now)
+        if session is not None and not session.is_over:
+            session.send_event(self.new_id(), envelope)
+        if status_url:
+            self._outputs.append(PostStatus(status_url, envelope))
+        if self._on_event is not None:
+            self._on_event(envelope)
+
+    def call_is_over(self, call: Call) -> None:
+        """Forget a call but for the fact that there was one."""
+        if self.calls.pop(call.call_id, None) is not None:
+            self.gone[call.call_id] = None
+            if len(self.gone) > CALLS_REMEMBERED:
+                self.gone.popitem(last=False)
+
+    # --- deadlines --------------------------------------------------------------------------------------------------
+
+    def _at(self, line: Line, when: float, action: Callable[[Line, float], None]) -> None:
+        if line.timer is not None:
+            line.timer.cancel()
+        line.timer = self.timers.at(when, lambda at: action(line, at))
+
+    def _no_sign_in(self, line: Line, now: float) -> None:
+        self._close(line, now, "no sign-in in time")
+
+    def _ping(self, line: Line, now: float) -> None:
+        if line.connection.pongs < line.pongs_expected:
+            line.drop(now)
+            return
+        line.ping()
+        self._at(line, now + PING_INTERVAL, self._ping)
+
+    def _close(self, line: Line, now: float, reason: str = "going away") -> None:
+        line.close(now, 1001, reason)
+        if line in self.lines:
+            self._at(line, now + CLOSE_TIME, lambda line, at: line.drop(at))
+
+    def _give_up(self, session: RelaySession, now: float) -> None:
+        self.sessions.forget(session)
+        self._desk.offers_abandoned(session, now)
+        self._desk.calls_abandoned(session, now)

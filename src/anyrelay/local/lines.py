@@ -1,0 +1,151 @@
+"""One client's connection to the exchange, from its first bytes to its end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol
+
+from anyrelay.protocol.server import CommandReceived, Gone, ServerConnection
+
+if TYPE_CHECKING:
+    import ssl
+
+    from anyrelay.local.sessions import RelaySession
+    from anyrelay.protocol.timers import Timer
+
+__all__ = ["Line", "LineOwner"]
+
+
+class LineOwner(Protocol):
+    """What a line tells the exchange."""
+
+    def command_received(self, now: float, line: Line, received: CommandReceived) -> None:
+        """The client sent a command."""
+
+    def line_lost(self, now: float, line: Line) -> None:
+        """The client is gone; it comes once."""
+
+    def line_has_output(self, line: Line) -> None:
+        """There is something to send, or the transport is to be closed."""
+
+
+class Line:
+    """One connection. Feed it bytes with the time; `data_to_send` and `wants_eof` say what to do with the transport."""
+
+    number: int
+    """Which connection it is, counted from 1."""
+    connection: ServerConnection
+    """The protocol on it."""
+    session: RelaySession | None
+    """Whose it is; None before sign-in and after the end."""
+    timer: Timer | None
+    """Its next deadline: to sign in, then to answer a ping, last to close."""
+    said_goodbye: bool
+    """Whether the client was told that the connection is about to be closed."""
+    left_politely: bool
+    """Whether the client closed the connection of its own accord, rather than lost it."""
+    pongs_expected: int
+    """How many pings the client was sent."""
+
+    def __init__(
+        self,
+        owner: LineOwner,
+        number: int,
+        *,
+        new_id: Callable[[], str],
+        tls: ssl.SSLContext | None,
+        on_text: Callable[[Line, str, str], None] | None,
+    ) -> None:
+        """Wait for a client's first bytes; `on_text` is shown every message, with ``rx`` or ``tx``, as it is."""
+        self.number = number
+        self.session = None
+        self.timer = None
+        self.said_goodbye = False
+        self.left_politely = False
+        self.pongs_expected = 0
+        self._owner = owner
+        self._dropped = False
+        self._lost = False
+        self.connection = ServerConnection(
+            new_id=new_id,
+            tls=tls,
+            on_text=None if on_text is None else lambda way, text: on_text(self, way, text),
+        )
+
+    @property
+    def wants_eof(self) -> bool:
+        """Whether the transport is to be closed, once `data_to_send` was sent."""
+        return self._dropped or self.connection.wants_eof
+
+    def receive_data(self, data: bytes, now: float) -> None:
+        """Take bytes from the transport."""
+        if not self._dropped:
+            self.connection.receive_data(data)
+            self._drain(now)
+
+    def receive_eof(self, now: float) -> None:
+        """The transport brings no more bytes, or broke."""
+        self.connection.receive_eof()
+        self._drain(now)
+        self._end(now)
+
+    def data_to_send(self) -> bytes:
+        """Return everything that waits for the transport, and forget it."""
+        return self.connection.data_to_send()
+
+    def reply(self, id_: str | int, result: dict[str, Any]) -> None:
+        """Answer a command with a result."""
+        self.connection.reply(id_, result)
+        self._owner.line_has_output(self)
+
+    def refuse(self, id_: str | int, code: int, message: str) -> None:
+        """Answer a command with a JSON-RPC error."""
+        self.connection.refuse(id_, code, message)
+        self._owner.line_has_output(self)
+
+    def send_event(self, id_: str, envelope: dict[str, Any]) -> None:
+        """Send an event."""
+        self.connection.send_event(envelope, id_=id_)
+        self._owner.line_has_output(self)
+
+    def ping(self) -> None:
+        """Ask whether the client is there."""
+        self.pongs_expected = self.connection.pongs + 1
+        self.connection.ping()
+        self._owner.line_has_output(self)
+
+    def say_goodbye(self, *, restart: bool) -> None:
+        """Tell the client that the connection is about to be closed."""
+        self.said_goodbye = True
+        self.connection.say_goodbye(restart=restart)
+        self._owner.line_has_output(self)
+
+    def close(self, now: float, code: int, reason: str) -> None:
+        """Begin the closing handshake; a client that does not answer is for a deadline and `drop`."""
+        self.connection.close(code, reason)
+        self._drain(now)
+        self._owner.line_has_output(self)
+
+    def drop(self, now: float) -> None:
+        """Close the transport without a word, as a broken network does."""
+        self._dropped = True
+        self._owner.line_has_output(self)
+        self._end(now)
+
+    def _drain(self, now: float) -> None:
+        while (event := self.connection.next_event()) is not None:
+            match event:
+                case CommandReceived():
+                    self._owner.command_received(now, self, event)
+                case Gone(error=error):
+                    self.left_politely = error is None and not self.said_goodbye
+                    self._end(now)
+        self._owner.line_has_output(self)
+
+    def _end(self, now: float) -> None:
+        if not self._lost:
+            self._lost = True
+            if self.timer is not None:
+                self.timer.cancel()
+                self.timer = None
+            self._owner.line_lost(now, self)

@@ -1,0 +1,318 @@
+"""The local RELAY server: an exchange on a real socket, on a real clock, for asyncio and trio alike.
+
+Everything that RELAY is happens in `exchange.py`; here bytes are moved, time is kept, and whoever waits is woken.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+import time
+import uuid
+from collections.abc import Callable
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final
+
+import anyio
+from anyio.abc import SocketAttribute, SocketListener, SocketStream
+from attrs import frozen
+
+from anyrelay.local.clients import Bell, serve_client
+from anyrelay.local.exchange import Exchange, Flush, PostStatus
+from anyrelay.local.relay_phones import RelayPhones
+from anyrelay.local.sessions import Credentials
+from anyrelay.local.simulated import SimulatedPhones
+from anyrelay.local.status_urls import StatusPoster
+from anyrelay.local.switchboard import FollowedSwitchboard
+from anyrelay.protocol.jsonrpc import scrub
+
+if TYPE_CHECKING:
+    import ssl
+
+    from anyrelay.local.lines import Line
+    from anyrelay.local.sip import SipPhones
+
+__all__ = ["Frame", "LocalRelay"]
+
+logger = logging.getLogger(__name__)
+
+LAST_WORDS_TIME: Final = 0.5
+"""Seconds in which the last bytes are to be sent to a client when the server stops."""
+
+
+@frozen
+class Frame:
+    """One RELAY message on the wire, its secrets struck out."""
+
+    time: float
+    """When, in seconds since 1970."""
+    direction: str
+    """``rx`` from the client, ``tx`` to it."""
+    client: int
+    """Which connection, counted from 1."""
+    text: str
+    """The JSON text."""
+
+
+class LocalRelay:
+    """A RELAY server on this machine, with phones behind it.
+
+    Enter it, and clients can connect to its `url`::
+
+        async with LocalRelay(phones=SimulatedPhones()) as relay:
+            relay.phones.add("sip:support@example.com", answers="busy")
+            caller = await relay.phones.dial("sip:alice@example.com")
+    """
+
+    def __init__(
+        self,
+        phones: SimulatedPhones | SipPhones | None = None,
+        *,
+        listen: str = "127.0.0.1:0",
+        tls_dir: str | os.PathLike[str] | None = None,
+        project: str | None = None,
+        token: str | None = None,
+        on_frame: Callable[[Frame], None] | None = None,
+        on_event: Callable[[dict[str, Any]], None] | None = None,
+        max_connections: int = 1_000,
+    ) -> None:
+        """Describe a server; nothing happens before ``async with``.
+
+        Args:
+            phones: The phones behind it; simulated ones when None.
+            listen: Where to listen for clients, host:port; port 0 picks a free one.
+            tls_dir: Where the certificates for TLS are, or are to be made; None for plain ws.
+            project: The project that clients must name; any when None.
+            token: The token (or JWT) that clients must give; any when None.
+            on_frame: Called with each RELAY message, on the event loop.
+            on_event: Called with the envelope of each RELAY event, whether or not there is a client to hear it.
+            max_connections: How many clients are served at once; further ones are turned away.
+
+        Raises:
+            ValueError: `listen` is not host:port.
+        """
+        self._phones = SimulatedPhones() if phones is None else phones
+        self._host, self._port = parse_address(listen)
+        self._tls_dir = tls_dir
+        self._credentials = Credentials(project, token)
+        self._on_frame = on_frame
+        self._on_event = on_event
+        self._max_connections = max_connections
+        self._tls: ssl.SSLContext | None = None
+        self._bells: dict[Line, Bell] = {}
+        self._clock_bell = Bell()
+        self._sleeps_until = math.inf
+        self._connections = 0
+        self._following = False
+        self._closed = anyio.Event()
+        self._step_done = anyio.Event()
+        self.ca_file: str | None = None
+
+    @property
+    def url(self) -> str:
+        """Where clients connect to: ``ws://127.0.0.1:PORT``, or with TLS ``wss://localhost:PORT``."""
+        is_local = self._host in ("127.0.0.1", "::1", "localhost", "")
+        host = "localhost" if self._tls and is_local else self._host or "127.0.0.1"
+        return f"{'wss' if self._tls else 'ws'}://{f'[{host}]' if ':' in host else host}:{self._port}"
+
+    @property
+    def phones(self) -> RelayPhones:
+        """The simulated phones: describe targets, let callers call.
+
+        Raises:
+            RuntimeError: Real SIP phones are behind this server: dial its `sip_uri` with one.
+        """
+        if not isinstance(self._phones, SimulatedPhones):
+            raise RuntimeError("this server has real SIP phones: let one call its sip_uri")
+        return RelayPhones(self, self._phones)
+
+    @property
+    def sip_uri(self) -> str | None:
+        """The SIP URI that real phones call, a context in front of the host; None with simulated phones."""
+        return None if isinstance(self._phones, SimulatedPhones) else self._phones.uri
+
+    async def __aenter__(self) -> LocalRelay:
+        """Listen.
+
+        Raises:
+            OSError: The address cannot be listened on.
+            CertificatesMissingError: `tls_dir` was given and cryptography is not installed.
+        """
+        if self._tls_dir is not None:
+            from anyrelay.local.certificates import find_or_make
+
+            certificate = find_or_make(self._tls_dir)
+            self._tls, self.ca_file = certificate.server_context(), str(certificate.ca_file)
+        self.exchange = Exchange(
+            new_id=lambda: str(uuid.uuid4()),
+            epoch=time.time() - anyio.current_time(),
+            credentials=self._credentials,
+            on_text=None if self._on_frame is None else self._show_frame,
+            on_event=self._on_event,
+        )
+        self._poster = StatusPoster()
+        listener = await anyio.create_tcp_listener(local_host=self._host or None, local_port=self._port)
+        self._listeners = [one for one in listener.listeners if isinstance(one, SocketListener)]
+        self._port = self._listeners[0].extra(SocketAttribute.local_port)  # noqa: S610 - no Django here
+        self._tasks = anyio.create_task_group()
+        await self._tasks.__aenter__()
+        try:
+            if isinstance(self._phones, SimulatedPhones):
+                self._phones.start(self.exchange)
+            else:
+                await self._phones.start(FollowedSwitchboard(self.exchange, self.follow_outputs))
+        except BaseException:
+            await listener.aclose()
+            self._tasks.cancel_scope.cancel()
+            await self._tasks.__aexit__(None, None, None)
+            raise
+        for one in self._listeners:
+            self._tasks.start_soon(self._accept, one)
+        self._tasks.start_soon(self._keep_time)
+        self._tasks.start_soon(self._poster.run)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool | None:
+        """Close every connection and stop listening."""
+        with anyio.CancelScope(shield=True):
+            for listener in self._listeners:
+                await listener.aclose()
+            if not isinstance(self._phones, SimulatedPhones):
+                await self._phones.stop()
+            for line in list(self.exchange.lines):
+                line.close(anyio.current_time(), 1001, "going away")
+            self.follow_outputs()
+            with anyio.move_on_after(LAST_WORDS_TIME):
+                while self._bells:
+                    await self._next_step()
+        self._tasks.cancel_scope.cancel()
+        try:
+            if isinstance(error, Exception):
+                # The body's own error: it is to leave as it is, not in a group with nothing else in it.
+                await self._tasks.__aexit__(None, None, None)
+                return None
+            return await self._tasks.__aexit__(kind, error, trace)
+        finally:
+            self._closed.set()
+
+    async def wait_closed(self) -> None:
+        """Wait until the server has stopped."""
+        await self._closed.wait()
+
+    def drop_connections(self) -> None:
+        """Close every client's transport without a word, as a broken network does; sessions can be resumed."""
+        self.exchange.drop_connections(anyio.current_time())
+        self.follow_outputs()
+
+    def say_goodbye(self, *, restart: bool = False) -> None:
+        """Tell every client that its connection is about to be closed, and close it a second later.
+
+        Args:
+            restart: Whether the clients are to forget their sessions, rather than to resume them.
+        """
+        self.exchange.say_goodbye(anyio.current_time(), restart=restart)
+        self.follow_outputs()
+
+    async def until(self, condition: Callable[[], bool], timeout: float) -> None:
+        """Wait until something is so; it is asked for whenever something has happened.
+
+        Args:
+            condition: What is waited for.
+            timeout: For how many seconds.
+
+        Raises:
+            TimeoutError: It was not so in time.
+        """
+        with anyio.fail_after(timeout):
+            while not condition():
+                await self._next_step()
+
+    # --- the exchange's outputs and its clock -----------------------------------------------------------------------
+
+    def follow_outputs(self) -> None:
+        """Do what is due and what the exchange wants; to be called after anything was done with it."""
+        if self._following:  # an observer that was called on the way did something with the exchange
+            return
+        self._following = True
+        try:
+            self.exchange.handle_timeout(anyio.current_time())
+            while (output := self.exchange.next_output()) is not None:
+                match output:
+                    case Flush(line):
+                        if line in self._bells:
+                            self._bells[line].ring()
+                    case PostStatus(url, envelope):
+                        self._poster.put(url, envelope)
+        finally:
+            self._following = False
+        deadline = self.exchange.next_deadline()
+        if deadline is not None and deadline < self._sleeps_until:
+            self._clock_bell.ring()
+        self._announce_step()
+
+    def _announce_step(self) -> None:
+        self._step_done.set()
+        self._step_done = anyio.Event()
+
+    async def _next_step(self) -> None:
+        await self._step_done.wait()
+
+    async def _keep_time(self) -> None:
+        while True:
+            deadline = self.exchange.next_deadline()
+            self._sleeps_until = math.inf if deadline is None else deadline
+            with anyio.CancelScope(deadline=self._sleeps_until):
+                await self._clock_bell.wait()
+            self.follow_outputs()
+
+    def _show_frame(self, line: Line, direction: str, text: str) -> None:
+        assert self._on_frame is not None
+        try:
+            self._on_frame(Frame(time.time(), direction, line.number, scrub(text)))
+        except Exception:
+            logger.exception("on_frame failed")
+
+    # --- clients ----------------------------------------------------------------------------------------------------
+
+    async def _accept(self, listener: SocketListener) -> None:
+        while True:
+            try:
+                stream = await listener.accept()
+            except anyio.ClosedResourceError:
+                return
+            except OSError as error:  # no file descriptors left, most likely: those in use are to go on
+                logger.warning("a client could not be accepted: %s", error)
+                await anyio.sleep(0.1)
+                continue
+            if self._connections >= self._max_connections:
+                logger.warning("a client was turned away: %d are connected", self._connections)
+                await stream.aclose()
+                continue
+            self._connections += 1
+            self._tasks.start_soon(self._serve_client, stream)
+
+    async def _serve_client(self, stream: SocketStream) -> None:
+        line = self.exchange.open_line(anyio.current_time(), tls=self._tls)
+        self._bells[line] = bell = Bell()
+        self.follow_outputs()
+        try:
+            await serve_client(line, stream, bell, self.follow_outputs)
+        finally:
+            self._connections -= 1
+            del self._bells[line]
+            self._announce_step()
+
+
+def parse_address(address: str) -> tuple[str, int]:
+    """Split host:port; an IPv6 address stands in brackets.
+
+    Raises:
+        ValueError: It is something else.
+    """
+    host, colon, port = address.rpartition(":")
+    if not colon or not port.isdecimal() or int(port) > 65_535:
+        raise ValueError(f"an address must be host:port, not {address!r}")
+    return host.removeprefix("[").removesuffix("]"), int(port)

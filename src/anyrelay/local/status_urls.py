@@ -1,0 +1,123 @@
+"""POSTs to a command's ``status_url``: the event as JSON, best effort, unordered against the WebSocket.
+
+A status_url that is slow or gone costs nobody else anything: each POST has a few seconds, and what does not fit into
+the queue is dropped. There is no second try.
+"""
+
+from __future__ import annotations
+
+import logging
+import ssl
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import anyio
+import h11
+import orjson
+from anyio.abc import ByteStream
+
+__all__ = ["StatusPoster", "post_json"]
+
+logger = logging.getLogger(__name__)
+
+POST_TIME: Final = 5.0
+"""Seconds that one POST may take, from the look-up of the name to the status of the answer."""
+
+QUEUE_LIMIT: Final = 1_000
+"""How many POSTs may wait; later ones are dropped."""
+
+WORKERS: Final = 4
+"""How many POSTs are under way at once."""
+
+
+async def post_json(url: str, body: dict[str, Any]) -> int:
+    """POST an object as JSON and return the status of the answer.
+
+    Args:
+        url: An http or https URL.
+        body: What to send.
+
+    Raises:
+        ValueError: The URL is none that can be POSTed to.
+        OSError: The connection failed.
+        h11.RemoteProtocolError: The answer is not HTTP.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("a status_url must begin with http:// or https:// and name a host")
+    secure = parts.scheme == "https"
+    port = parts.port or (443 if secure else 80)
+    content = orjson.dumps(body)
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    headers = [
+        ("Host", parts.netloc.rpartition("@")[2]),
+        ("User-Agent", "anyrelay"),
+        ("Content-Type", "application/json"),
+        ("Content-Length", str(len(content))),
+        ("Connection", "close"),
+    ]
+    http = h11.Connection(h11.CLIENT)
+    request = http.send(h11.Request(method="POST", target=target.encode(), headers=headers))
+    assert request is not None  # only a closed connection sends nothing
+    message = request + (http.send(h11.Data(content)) or b"") + (http.send(h11.EndOfMessage()) or b"")
+    tls = ssl.create_default_context() if secure else None
+    # Not every server takes the trouble to say close_notify after an answer that names its own length.
+    stream: ByteStream = (
+        await anyio.connect_tcp(parts.hostname, port)
+        if tls is None
+        else await anyio.connect_tcp(parts.hostname, port, ssl_context=tls, tls_standard_compatible=False)
+    )
+    async with stream:
+        await stream.send(message)
+        return await _status(http, stream)
+
+
+async def _status(http: h11.Connection, stream: ByteStream) -> int:
+    while True:
+        event = http.next_event()
+        if isinstance(event, h11.Response):
+            return event.status_code
+        if event is h11.NEED_DATA:
+            try:
+                http.receive_data(await stream.receive())
+            except anyio.EndOfStream:
+                http.receive_data(b"")
+
+
+class StatusPoster:
+    """A queue of POSTs and its workers."""
+
+    def __init__(self) -> None:
+        self._sender, self._receiver = anyio.create_memory_object_stream[tuple[str, dict[str, Any]]](QUEUE_LIMIT)
+
+    def put(self, url: str, envelope: dict[str, Any]) -> None:
+        """Ask for a POST; dropped when too many wait."""
+        try:
+            self._sender.send_nowait((url, envelope))
+        except (anyio.WouldBlock, anyio.BrokenResourceError, anyio.ClosedResourceError):
+            logger.warning("a POST to a status_url was dropped: too many wait")
+
+    async def run(self) -> None:
+        """POST what was asked for, until cancelled or closed."""
+        async with anyio.create_task_group() as tasks:
+            for _ in range(WORKERS):
+                tasks.start_soon(self._work)
+
+    def close(self) -> None:
+        """Take no more; `run` returns once what waits was tried."""
+        self._sender.close()
+
+    async def _work(self) -> None:
+        async with self._receiver.clone() as receiver:
+            async for url, envelope in receiver:
+                await self._post(url, envelope)
+
+    async def _post(self, url: str, envelope: dict[str, Any]) -> None:
+        try:
+            with anyio.fail_after(POST_TIME):
+                status = await post_json(url, envelope)
+        except (OSError, ValueError, h11.ProtocolError, anyio.BrokenResourceError) as error:
+            logger.warning("a POST to a status_url failed: %s", error or type(error).__name__)
+            return
+        if status >= 300:
+            logger.warning("a status_url answered %d", status)

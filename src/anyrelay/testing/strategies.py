@@ -1,0 +1,264 @@
+"""Hypothesis strategies for what runs over a RELAY connection: events, commands, the reports of a transfer, SIP URIs.
+
+Events and commands are drawn from the classes that describe them, so a new class is drawn from at once. Events are drawn the
+way servers send them, which is not always the way they should be; commands are drawn the way that may be sent.
+"""
+
+from __future__ import annotations
+
+import inspect
+import math
+from types import NoneType, UnionType
+from typing import Any, Final, Union, get_args, get_origin, get_type_hints
+
+from attrs import NOTHING, fields
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+
+from anyrelay.protocol import checks
+from anyrelay.protocol.commands import COMMANDS, Command
+from anyrelay.protocol.events import EVENT_CLASSES, RelayEvent
+from anyrelay.protocol.values import Media, SipReferDevice
+
+__all__ = ["commands", "events", "refer_histories", "sip_uris"]
+
+_LINE: Final = st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), max_size=12)
+_JSON: Final = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False) | _LINE,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_LINE, inner, max_size=3),
+    max_leaves=6,
+)
+_OBJECT: Final = st.dictionaries(_LINE, _JSON, max_size=3)
+
+
+# --- SIP URIs -------------------------------------------------------------------------------------------------------------
+
+_LABEL: Final = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,6}[a-z0-9])?", fullmatch=True)
+_HOST: Final = st.one_of(
+    st.lists(_LABEL, min_size=1, max_size=3).map(".".join),
+    st.ip_addresses(v=4).map(str),
+    st.ip_addresses(v=6).map(lambda address: f"[{address}]"),
+)
+_USER: Final = st.from_regex(r"([A-Za-z0-9\-_.!~*'()&=+$,;?/]|%[0-9A-F]{2}){1,8}", fullmatch=True)
+_PARAMS: Final = st.lists(
+    st.sampled_from(["transport=tcp", "transport=TLS", "user=phone", "lr", "ttl=15", "maddr=192.0.2.1", "x=1", "X=2"]),
+    max_size=2,
+    unique_by=lambda param: param.partition("=")[0].lower(),
+)
+
+
+@st.composite
+def sip_uris(draw: st.DrawFn) -> str:
+    """Draw a sip, sips or tel URI that may be sent in a REFER (RFC 3261 section 19.1, RFC 3966)."""
+    scheme = draw(st.sampled_from(["sip", "sips", "tel", "SIP"]))
+    if scheme == "tel":
+        return "tel:" + draw(st.from_regex(r"\+?[0-9]([0-9\-.()]{0,8}[0-9])?", fullmatch=True))
+    user = draw(st.none() | _USER)
+    password = draw(st.none() | st.from_regex(r"[a-z0-9]{1,4}", fullmatch=True)) if user else None
+    port = draw(st.none() | st.integers(1, 65_535))
+    headers = draw(st.sampled_from(["", "", "?subject=hi", "?Replaces=a%40b&subject=hi"]))
+    return "".join(
+        [
+            f"{scheme}:",
+            user or "",
+            f":{password}" if password else "",
+            "@" if user else "",
+            draw(_HOST),
+            f":{port}" if port else "",
+            *(f";{param}" for param in draw(_PARAMS)),
+            headers,
+        ]
+    )
+
+
+# --- the reports of a transfer --------------------------------------------------------------------------------------------
+
+_WORDS: Final = (
+    *("inProgress", "in-progress", "IN_PROGRESS", "trying", "ringing", "pending", "", "queued"),
+    *("success", "SUCCESS", "completed", "Completed", "finished", "transferred"),
+    *("busy", "Busy", "noAnswer", "no-answer", "no_answer", "NO ANSWER", "decline", "declined", "Declined"),
+    *("error", "failed", "FAILED", "rejected", "cancel", "canceled", "Cancelled", "unknown", "notReported", "not_reported"),
+)  # fmt: skip
+_CODES: Final = (
+    *(100, 180, 183, 200, 202, 204, 299, 300, 302, 400, 401, 403, 404, 407, 408, 410, 480, 481, 486, 487, 488),
+    *(500, 503, 600, 603, 604, 606, 607, 608, 699),
+)  # fmt: skip
+_NO_CODES: Final[tuple[Any, ...]] = (
+    None,
+    "",
+    " ",
+    "0",
+    0,
+    -1,
+    "abc",
+    "SIP/2.0 200 OK",
+    "99",
+    99,
+    700,
+    "20",
+    "2e2",
+    486.5,
+    True,
+    [],
+    {},
+    [200],
+)
+
+_raw_codes: Final[SearchStrategy[Any]] = st.one_of(
+    st.sampled_from(_CODES).flatmap(lambda code: st.sampled_from([str(code), code, float(code), f" {code} ", f"{code}.0"])),
+    st.sampled_from(_NO_CODES),
+)  # fmt: skip
+_raw_words: Final[SearchStrategy[Any]] = st.one_of(
+    st.sampled_from(_WORDS), _LINE, st.sampled_from([None, 5, True, ["success"], {}])
+)
+
+
+@st.composite
+def _refer_reports(draw: st.DrawFn, targets: SearchStrategy[str]) -> dict[str, Any]:
+    report: dict[str, Any] = {"call_id": "call", "node_id": "node"}
+    for name, values in (
+        ("state", _raw_words),
+        ("sip_refer_to", targets | st.sampled_from(["", None, 7, "not a URI"])),
+        ("sip_refer_response_code", _raw_codes),
+        ("sip_notify_response_code", _raw_codes),
+    ):
+        if draw(st.integers(0, 9)) < 8:  # any of them may be left out
+            report[name] = draw(values)
+    return report
+
+
+def refer_histories(
+    *, targets: SearchStrategy[str] | None = None, min_size: int = 0, max_size: int = 6
+) -> SearchStrategy[list[dict[str, Any]]]:
+    """Draw what a server may report about one call's transfers, in order: the inner ``params`` of ``calling.call.refer``.
+
+    Words come in many spellings, known and unknown; codes as strings, numbers, ``""``, None and garbage.
+
+    Args:
+        targets: Where ``sip_refer_to`` is drawn from; one single target when None.
+        min_size: The fewest reports.
+        max_size: The most reports.
+    """
+    targets = st.just("sip:support@example.com") if targets is None else targets
+    return st.lists(_refer_reports(targets), min_size=min_size, max_size=max_size)
+
+
+# --- events ---------------------------------------------------------------------------------------------------------------
+
+
+def events(*, wild: bool = True) -> SearchStrategy[dict[str, Any]]:
+    """Draw the params of a ``signalwire.event`` request: event_type, timestamp and the inner params.
+
+    Args:
+        wild: Whether fields may be missing or of a wrong type, types unknown, and further fields present.
+    """
+    known = st.sampled_from(sorted(EVENT_CLASSES.items())).flatmap(lambda item: _envelopes(*item, wild=wild))
+    return st.one_of(known, _envelopes_of_unknown()) if wild else known
+
+
+@st.composite
+def _envelopes(draw: st.DrawFn, event_type: str, kind: type[RelayEvent], *, wild: bool) -> dict[str, Any]:
+    inner: dict[str, Any] = draw(_OBJECT) if wild else {}
+    for name, fitting in get_type_hints(kind).items():
+        if name in ("event_type", "params", "timestamp"):
+            continue
+        chance = draw(st.integers(0, 9)) if wild else 9
+        if chance:  # one in ten is missing, one in ten anything
+            inner[name] = draw(_JSON if chance == 1 else _of_type(fitting))
+    return {"event_type": event_type, "timestamp": draw(_timestamps), "params": inner}
+
+
+@st.composite
+def _envelopes_of_unknown(draw: st.DrawFn) -> dict[str, Any]:
+    return draw(
+        st.one_of(
+            st.fixed_dictionaries({"event_type": _LINE, "params": _OBJECT}, optional={"timestamp": _timestamps}),
+            st.dictionaries(st.sampled_from(["event_type", "timestamp", "params", "event_channel"]), _JSON),
+        )
+    )
+
+
+_timestamps: Final = st.floats(0, 4e9)
+
+
+# --- commands -------------------------------------------------------------------------------------------------------------
+
+
+def commands() -> SearchStrategy[Command]:
+    """Draw any command, its fields filled in a way that may be sent."""
+    return st.sampled_from(sorted(COMMANDS.items())).flatmap(lambda item: _filled(item[1]))
+
+
+@st.composite
+def _filled(draw: st.DrawFn, kind: type[Command]) -> Command:
+    types = get_type_hints(kind)
+    given: dict[str, Any] = {}
+    taken = set()
+    for each in fields(kind):
+        taken |= {each.name, each.metadata.get("wire", each.name)}
+        # A field that may be left out is left out half the time.
+        if each.name != "extra" and (each.default is NOTHING or draw(st.booleans())):
+            given[each.name] = draw(_values(each.validator, types[each.name]))
+    extra = draw(_OBJECT)
+    return kind(**given, extra={name: value for name, value in extra.items() if name not in taken})
+
+
+def _values(validator: Any, kind: Any) -> SearchStrategy[Any]:
+    """Draw what passes a validator; what is left open by it, by its type."""
+    if validator is None or validator is checks.is_object:
+        return _of_type(kind)
+    if validator is checks.is_flag:
+        return st.booleans()
+    if validator is checks.is_opaque:
+        return _LINE
+    # The other validators of `checks` are closures over what they allow.
+    maker = validator.__qualname__.partition(".")[0]
+    allowed = inspect.getclosurevars(validator).nonlocals
+    match maker:
+        case "optional":
+            return st.none() | _values(allowed["check"], kind)
+        case "list_of":
+            return st.lists(_values(allowed["item"], str), min_size=1, max_size=3)
+        case "one_of":
+            return st.sampled_from(allowed["words"])
+        case "is_text":
+            return _LINE if allowed["empty"] else _LINE.filter(bool)
+        case "is_number":
+            return st.floats(allowed["low"], min(allowed["high"], 1e9), allow_nan=False)
+        case "is_integer":
+            high = allowed["high"]
+            return st.integers(allowed["low"], 10**9 if high == math.inf else int(high))
+    return _of_type(kind)
+
+
+_MEDIA: Final = st.one_of(
+    st.builds(Media.tts, _LINE.filter(bool), language=st.none() | st.just("en-US")),
+    st.builds(Media.audio, st.just("https://example.com/a.wav")),
+    st.builds(Media.silence, st.floats(0, 60)),
+    st.builds(Media.ringtone, st.just("us"), st.none() | st.integers(1, 60)),
+)
+
+
+def _of_type(kind: Any) -> SearchStrategy[Any]:
+    if get_origin(kind) in (Union, UnionType):
+        return st.one_of([_of_type(each) for each in get_args(kind)])
+    if get_origin(kind) is dict:
+        inner = get_args(kind)[1]
+        return _OBJECT if inner is Any else st.dictionaries(_LINE, _of_type(inner), max_size=2)
+    if get_origin(kind) is list:
+        return st.lists(_of_type(get_args(kind)[0]), max_size=3)
+    if kind == tuple[Media, ...]:
+        return st.lists(_MEDIA, min_size=1, max_size=3).map(tuple)
+    return _PLAIN.get(kind, _JSON)
+
+
+_PLAIN: Final[dict[Any, SearchStrategy[Any]]] = {
+    NoneType: st.none(),
+    str: _LINE,
+    bool: st.booleans(),
+    int: st.integers(-(2**53), 2**53),
+    float: st.floats(allow_nan=False, allow_infinity=False),
+    SipReferDevice: st.builds(
+        SipReferDevice, sip_uris(), st.none() | _LINE.filter(bool), st.none() | _LINE.filter(bool)
+    ),
+}

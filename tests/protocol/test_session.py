@@ -1,0 +1,662 @@
+"""The session: who is signed in, which calls there are, what each message is for."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from joined import TOKEN, Joined, joined_call, note_in
+
+from anyrelay.errors import CallGone, ClientClosed, ConnectionLost, RelayError
+from anyrelay.protocol import mailbox, requests
+from anyrelay.protocol.events import PlayEvent, RelayEvent
+from anyrelay.protocol.frames import text_frame
+from anyrelay.protocol.outputs import CloseTransport, Note, RunCallHandler
+from anyrelay.protocol.server import CommandReceived
+from anyrelay.protocol.session import EVENTS_REMEMBERED, ClientState
+
+# --- resuming ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_session_is_resumed_with_what_the_server_handed_out() -> None:
+    pair, call = joined_call()
+    pair.event("signalwire.authorization.state", {"authorization_state": "old"})
+    pair.event("signalwire.authorization.state", {"authorization_state": "new\n" * 5_000})
+    pair.event("signalwire.authorization.state", {})
+    waiting = call.wait_for_ended(0.0)
+    pair.reconnect()
+    again = pair.sent("signalwire.connect")[-1]
+    assert (again["protocol"], again["authorization_state"]) == ("protocol-1", "new\n" * 5_000)
+    assert again["authentication"] == {"project": "project", "token": TOKEN}
+    assert pair.session.calls == {"call-1": call}
+    assert "signed in, session resumed" in pair.notes()
+    assert (pair.session.statistics.sessions_resumed, pair.session.statistics.sessions_lost) == (1, 0)
+    pair.call_state("ended")
+    assert waiting.done
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"protocol": "protocol-2"},
+        {"protocol": "protocol-1", "session_restored": False},
+        {"protocol": 5},
+        {},
+    ],
+)
+def test_otherwise_the_old_session_is_over(answer: dict[str, Any]) -> None:
+    pair, call = joined_call()
+    ended = call.wait_for_ended(0.0)
+    outcome = call.refer_and_wait(0.0, "sip:x@example.com")
+    pair.silent.add("calling.answer")
+    answered = call.answer(0.0)
+    pair.settle()
+    pair.drop()
+    queued = call.play(0.0, {"type": "silence", "duration": 1})
+    assert not ended.done
+    pair.sign_in = answer
+    pair.retry()
+    assert pair.session.calls == {}
+    for promise in (ended, answered, queued):
+        with pytest.raises(ConnectionLost):
+            promise.result()
+    assert (outcome.result().status, outcome.result().unknown_because) == ("unknown", "connection_lost")
+    with pytest.raises(ConnectionLost):
+        call.hangup(0.0)
+    assert pair.sent("calling.play") == []
+    assert "signed in" in pair.notes()
+    assert (pair.session.statistics.sessions_resumed, pair.session.statistics.sessions_lost) == (0, 1)
+
+
+def test_what_has_nothing_to_do_with_a_call_survives_the_session() -> None:
+    pair, _ = joined_call()
+    pair.drop()
+    queued = pair.session.execute(0.0, "messaging.send", {"body": "hi"})
+    pair.sign_in = {"protocol": "protocol-2"}
+    pair.retry()
+    assert queued.done
+    assert pair.sent("messaging.send") == [{"body": "hi"}]
+
+
+# --- contexts ------------------------------------------------------------------------------------------------------------
+
+
+def test_contexts_are_asked_for_again_as_they_are_wanted_now() -> None:
+    pair = Joined(contexts=["a", "b"])
+    pair.connect()
+    received, unreceived = pair.session.receive(0.0, ["c", "d"]), pair.session.unreceive(0.0, ("a", "d", "never"))
+    assert pair.sent("signalwire.receive") == [{"contexts": ["c", "d"]}]
+    assert pair.sent("signalwire.unreceive") == [{"contexts": ["a", "d", "never"]}]
+    assert received.result() == {"code": "200", "message": "Receiving events"}
+    assert unreceived.result() == {"code": "200", "message": "Unreceiving events"}
+    pair.reconnect()
+    assert pair.sent("signalwire.connect")[-1]["contexts"] == ["b", "c"]
+
+
+def test_contexts_are_a_list_of_names() -> None:
+    pair = Joined()
+    pair.connect()
+    with pytest.raises(TypeError, match=r"write \['default'\]"):
+        pair.session.receive(0.0, "default")
+    with pytest.raises(TypeError, match="contexts must be a list of names"):
+        pair.session.unreceive(0.0, "default")
+    with pytest.raises(ValueError, match="contexts must not be empty"):
+        pair.session.receive(0.0, [""])
+    with pytest.raises(ClientClosed, match=r"signalwire\.receive was not sent: the client is not connected"):
+        Joined().session.receive(0.0, ["a"])
+
+
+# --- events --------------------------------------------------------------------------------------------------------------
+
+
+def test_an_event_is_acknowledged_before_it_is_handled_and_all_in_one_piece() -> None:
+    pair, call = joined_call()
+    server = pair.server
+    assert server is not None
+    call.on(RelayEvent, note_in([]))
+    for number in range(50):
+        server.send_event({"event_type": "calling.call.play", "params": {"call_id": "call-1", "n": number}})
+    pair.session.receive_data(server.data_to_send(), 0.0)
+    acknowledgements = pair.session.data_to_send()
+    assert pair.session.data_to_send() == b""
+    assert len(server.unacknowledged) == 50
+    server.receive_data(acknowledgements)
+    assert server.unacknowledged == {}
+    assert [event.params["n"] for event in pair.deliveries()] == list(range(50))
+
+
+def test_an_event_that_comes_again_is_acknowledged_but_not_handled_again() -> None:
+    pair, call = joined_call()
+    told: list[RelayEvent] = []
+    call.on("x", told.append)
+    id_ = pair.event("x", {"call_id": "call-1", "a": 1, "b": 2})
+    pair.event("x", {"b": 2, "a": 1, "call_id": "call-1"}, id_=id_)
+    pair.deliveries()
+    assert len(told) == 1
+    assert pair.session.statistics.duplicate_events == 1
+    assert pair.server is not None
+    assert pair.server.unacknowledged == {}
+    pair.event("x", {"call_id": "call-1", "a": 1, "b": 3}, id_=id_)
+    pair.event("x", {"call_id": "call-1", "a": 1, "b": 2})
+    pair.deliveries()
+    assert len(told) == 3
+
+
+def test_a_duplicate_is_found_after_a_resumption_and_forgotten_with_the_session() -> None:
+    pair, _ = joined_call()
+    id_ = pair.event("x", {"a": 1})
+    pair.reconnect()
+    pair.event("x", {"a": 1}, id_=id_)
+    assert pair.session.statistics.duplicate_events == 1
+    pair.sign_in = {"protocol": "protocol-2"}
+    pair.reconnect()
+    pair.event("x", {"a": 1}, id_=id_)
+    assert pair.session.statistics.duplicate_events == 1
+
+
+def test_a_duplicate_is_found_among_the_last_events_only() -> None:
+    pair, _ = joined_call()  # the offer was one
+    assert pair.server is not None
+    first = pair.event("x", {"a": 1}, settle=False)
+    for _ in range(EVENTS_REMEMBERED - 1):
+        last = pair.event("x", {"a": 1}, settle=False)
+    pair.settle()
+    pair.event("x", {"a": 1}, id_=first)
+    assert pair.session.statistics.duplicate_events == 1
+    pair.event("x", {"a": 1})
+    pair.event("x", {"a": 1}, id_=first)
+    pair.event("x", {"a": 1}, id_=last)
+    assert pair.session.statistics.duplicate_events == 2
+
+
+def test_an_event_without_an_id_is_handled() -> None:
+    pair, call = joined_call()
+    pair.text(
+        '{"method":"signalwire.event","params":'
+        '{"event_type":"calling.call.state","params":{"call_id":"call-1","call_state":"ringing"}}}'
+    )
+    assert call.state == "ringing"
+
+
+def test_on_event_sees_every_event_but_secrets() -> None:
+    pair = Joined()
+    seen: list[RelayEvent] = []
+    handler = note_in(seen)
+    assert pair.session.on_event(handler) is handler
+    pair.connect()
+    pair.event("calling.call.play", {"call_id": "nobody's", "state": "playing"})
+    pair.event("new.thing", {"a": 1})
+    pair.event("signalwire.authorization.state", {"authorization_state": "secret"})
+    pair.deliveries()
+    assert [type(event) for event in seen] == [PlayEvent, RelayEvent]
+    assert seen[1].params == {"a": 1}
+    assert seen[1].timestamp == 1.5
+    statistics = pair.session.statistics
+    assert (statistics.events, statistics.unknown_events, statistics.stray_events) == (3, 1, 1)
+
+
+def test_a_handler_of_events_that_raises_is_told_of() -> None:
+    pair, call = joined_call()
+    error = ValueError("bug")
+    pair.session.delivery_failed(call.mailbox, error)
+    assert pair.asked(Note)[-1] == Note(Note.ERROR, "a handler raised", "call-1", error)
+    assert pair.session.statistics.handler_errors == 1
+
+
+def test_a_handler_that_is_too_slow_loses_events_and_is_told_so_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mailbox, "MAILBOX_LIMIT", 3)
+    pair, call = joined_call()
+    call.on(RelayEvent, note_in([]))
+    for number in range(5):
+        pair.event("x", {"call_id": "call-1", "n": number})
+    assert pair.notes()[-1:] == ["the handlers are too slow: they are not told of every event"]
+    assert pair.session.statistics.dropped_events == 2
+    assert [event.params["n"] for event in pair.deliveries()] == [0, 1, 2]
+
+
+# --- offers --------------------------------------------------------------------------------------------------------------
+
+
+def test_an_offer_is_handed_to_the_handler() -> None:
+    pair = Joined()
+    pair.connect()
+    call = pair.offer(
+        "call-1", project_id="P", segment_id="S", tag="T", device={"type": "sip", "params": {"from": "sip:a@b"}}
+    )
+    assert call is not None
+    assert pair.session.calls == {"call-1": call}
+    assert [call.call_id, call.node_id, call.project_id, call.context, call.tag, call.direction, call.segment_id] == [
+        *("call-1", "node", "P", "default", "T", "inbound", "S")
+    ]
+    assert call.device == {"type": "sip", "params": {"from": "sip:a@b"}}
+    assert call.state == "created"
+    pair.session.handler_finished(call, None, 0.0)
+    assert pair.session.statistics.calls == 1
+    assert pair.session.statistics.handler_errors == 0
+
+
+@pytest.mark.parametrize(
+    "params", [{"call_id": ""}, {"call_id": 5}, {"call_id": None}, {"call_id": "c", "call_state": "ended"}]
+)
+def test_an_offer_of_no_call_is_passed_over(params: dict[str, Any]) -> None:
+    pair = Joined()
+    pair.connect()
+    assert pair.offer(**params) is None
+    assert pair.session.calls == {}
+
+
+def test_without_a_handler_offers_are_passed_back() -> None:
+    pair = Joined(takes_calls=False)
+    pair.connect()
+    assert pair.offer("call\n1") is None  # identifiers are the server's own affair
+    assert pair.sent("calling.pass") == [{"node_id": "node", "call_id": "call\n1"}]
+    assert "passed back: this client takes no calls now" in pair.notes()[-1]
+
+
+def test_offers_over_the_limit_are_passed_back_but_not_in_circles() -> None:
+    pair = Joined(max_active_calls=2)
+    pair.connect()
+    assert pair.offer("a") is not None
+    assert pair.offer("b") is not None
+    assert pair.offer("c") is None
+    assert len(pair.sent("calling.pass")) == 1
+    assert "passed back: 2 calls are active" in pair.notes()[-1]
+    pair.at(4.999)
+    assert pair.offer("c") is None
+    assert len(pair.sent("calling.pass")) == 1
+    pair.at(5.0)
+    assert pair.offer("c") is None
+    assert len(pair.sent("calling.pass")) == 2
+    assert pair.session.statistics.calls_passed == 2
+    pair.call_state("ended", "a")  # still in its grace time, but not active
+    assert pair.offer("c") is not None
+
+
+def test_an_offer_that_cannot_be_passed_back_harms_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(requests, "OPEN_LIMIT", 0)
+    pair = Joined(takes_calls=False)
+    pair.connect()
+    assert pair.offer() is None
+    assert "wait for their answers already" in pair.notes()[-1]
+    assert pair.session.statistics.calls_passed == 0
+
+
+def test_a_call_that_its_handler_passes_is_gone_and_not_offered_to_it_again_at_once() -> None:
+    pair, call = joined_call()
+    ended = call.wait_for_ended(0.0)
+    assert call.pass_(0.0).result() if pair.settle() else True
+    assert isinstance(ended.error, CallGone)
+    assert pair.session.calls == {}
+    with pytest.raises(CallGone, match="was passed back"):
+        call.answer(0.0)
+    assert pair.offer() is None
+    pair.at(5.0)
+    assert pair.offer() is not None
+    assert len(pair.sent("calling.pass")) == 1
+
+
+# --- handlers ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("policy", "hung_up"), [("log", False), ("hangup", True)])
+def test_a_handler_that_raises_is_logged_with_its_call(policy: str, hung_up: bool) -> None:
+    pair, call = joined_call(on_handler_error=policy)
+    error = ValueError("bug")
+    pair.session.handler_finished(call, error, 0.0)
+    assert bool(pair.sent("calling.end")) is hung_up
+    assert pair.asked(Note)[-1] == Note(Note.ERROR, "the on_call handler raised", "call-1", error)
+    assert pair.session.statistics.handler_errors == 1
+
+
+def test_a_handler_whose_own_call_is_gone_ends_quietly() -> None:
+    pair, call = joined_call(on_handler_error="hangup")
+    pair.call_state("ended")
+    with pytest.raises(CallGone) as caught:
+        call.answer(0.0)
+    pair.session.handler_finished(call, caught.value, 0.0)
+    assert pair.asked(Note)[-1].level == Note.INFO
+    assert pair.session.statistics.handler_errors == 0
+
+
+def test_a_handler_that_another_call_has_gone_under_is_logged() -> None:
+    pair, call = joined_call()
+    other = pair.offer("call-2")
+    assert other is not None
+    pair.call_state("ended", "call-2")
+    with pytest.raises(CallGone) as caught:
+        other.answer(0.0)
+    pair.session.handler_finished(call, caught.value, 0.0)
+    assert pair.session.statistics.handler_errors == 1
+
+
+def test_a_call_that_cannot_be_hung_up_is_told_of() -> None:
+    pair, call = joined_call(on_handler_error="hangup")
+    pair.sign_in = {"protocol": "protocol-2"}
+    pair.reconnect()
+    pair.session.handler_finished(call, ValueError("bug"), 0.0)
+    assert "could not be hung up: RELAY error -1: the session is over" in pair.notes()[-1]
+
+
+# --- draining ------------------------------------------------------------------------------------------------------------
+
+
+def test_draining_waits_for_handlers_operations_and_transfers() -> None:
+    pair, call = joined_call()
+    played = call.play(0.0, {"type": "silence", "duration": 1}, control_id="p")
+    outcome = call.refer_and_wait(0.0, "sip:x@example.com")
+    pair.settle()
+    drained = pair.session.drain(1.0)
+    assert pair.sent("signalwire.unreceive") == [{"contexts": ["default"]}]
+    assert pair.session.state is ClientState.DRAINING
+    assert pair.session.next_deadline() == 30.0  # a ping; draining lasts until 31.0
+    assert pair.offer("late") is None
+    assert len(pair.sent("calling.pass")) == 1
+    pair.session.handler_finished(call, None, 1.0)
+    pair.play_event("finished", "p")
+    pair.at(2.0)
+    assert not drained.done
+    pair.refer_event("busy")
+    assert pair.session.next_deadline() == float("-inf")
+    pair.at(2.0)
+    assert drained.done
+    assert played.done
+    assert outcome.done
+    assert pair.sent("calling.end") == []  # calls that are up are not hung up
+    assert pair.session.next_deadline() is None
+    assert pair.session.state is ClientState.CLOSED
+
+
+@pytest.mark.parametrize(("given_timeout", "deadline"), [(None, 12.0), (3.0, 5.0)])
+def test_draining_is_bounded(given_timeout: float | None, deadline: float) -> None:
+    pair, call = joined_call(drain_timeout=10.0)
+    drained = pair.session.drain(2.0, given_timeout)
+    second = pair.session.drain(2.5, 100.0)
+    assert pair.session.next_deadline() == deadline
+    pair.at(deadline)
+    assert drained.done
+    assert second.done
+    pair.session.handler_finished(call, None, deadline)
+
+
+def test_draining_ends_with_a_refused_transfer() -> None:
+    pair, call = joined_call()
+    pair.session.handler_finished(call, None, 0.0)
+    pair.silent.add("calling.refer")
+    pair.session.serve(0.0)
+    referred = call.refer(0.0, "sip:x@example.com")
+    pair.settle()
+    drained = pair.session.drain(0.0)
+    assert pair.server is not None
+    pair.server.refuse(pair.commands[-2].id, 500, "no")
+    pair.settle()
+    pair.at(0.0)
+    assert isinstance(referred.error, RelayError)
+    assert drained.done
+
+
+def test_while_draining_a_sign_in_asks_for_no_contexts() -> None:
+    pair, _ = joined_call()
+    pair.drop()
+    pair.session.drain(0.0)
+    pair.retry()
+    assert "contexts" not in pair.sent("signalwire.connect")[-1]
+
+
+def test_draining_with_nothing_to_do_closes() -> None:
+    pair = Joined(contexts=[])
+    pair.connect()
+    drained = pair.session.drain(0.0)
+    pair.settle()
+    assert drained.done
+    assert pair.session.drain(0.0).done
+    assert pair.connect().done
+    assert pair.session.state is ClientState.READY  # the old drain is forgotten
+    assert pair.session.next_deadline() == 30.0
+
+
+def test_draining_before_connecting_closes() -> None:
+    pair = Joined()
+    assert pair.session.drain(0.0).done
+    assert pair.session.state is ClientState.CLOSED
+
+
+def test_draining_refuses_a_negative_time_and_does_not_begin() -> None:
+    pair = Joined()
+    pair.connect()
+    with pytest.raises(ValueError, match="timeout must be 0 or more seconds"):
+        pair.session.drain(0.0, -1.0)
+    assert pair.session.state is ClientState.READY
+
+
+# --- commands ------------------------------------------------------------------------------------------------------------
+
+
+def test_execute_sends_any_command() -> None:
+    pair = Joined()
+    pair.connect()
+    pair.answers["calling.dial"] = {"code": "200", "message": "Dialing"}
+    assert pair.session.execute(0.0, "calling.dial", {"tag": "t"})
+    pair.text("")  # whatever
+    assert pair.session.execute(0.0, "signalwire.receive", {"contexts": ["x"]}) is not None
+    assert pair.sent("signalwire.receive") == [{"contexts": ["x"]}]
+
+
+@pytest.mark.parametrize(
+    ("method", "params", "code", "kind"),
+    [
+        ("calling.answer", {"node_id": "n", "call_id": "c"}, 404, CallGone),
+        ("calling.answer", {"node_id": "n", "call_id": "c"}, 410, CallGone),
+        ("calling.answer", {"node_id": "n", "call_id": "c"}, 500, RelayError),
+        ("calling.play", {"node_id": "n", "call_id": "c", "control_id": "p", "play": [{"type": "x"}]}, 404, CallGone),
+        ("calling.play.stop", {"node_id": "n", "call_id": "c", "control_id": "p"}, 404, RelayError),
+        ("calling.play.stop", {"node_id": "n", "call_id": "c", "control_id": "p"}, 410, CallGone),
+        ("calling.new.stop", {"call_id": "c", "control_id": "p"}, 404, RelayError),
+        ("calling.new", {"call_id": "c"}, 404, CallGone),
+        ("calling.new", {"call_id": 5}, 404, RelayError),
+        ("messaging.new", {"call_id": "c"}, 404, RelayError),
+    ],
+)
+def test_execute_knows_when_a_call_is_gone(method: str, params: dict[str, Any], code: int, kind: type) -> None:
+    pair = Joined()
+    pair.connect()
+    assert pair.server is not None
+    pair.server._knows_all = False
+    pair.answers[method] = {"code": str(code), "message": "no"}
+    promise = pair.session.execute(0.0, method, params)
+    pair.settle()
+    assert type(promise.error) is kind
+    assert isinstance(promise.error, RelayError)
+    assert (promise.error.code, promise.error.message) == (code, "no")
+
+
+@pytest.mark.parametrize(
+    ("method", "params", "error"),
+    [
+        ("", {}, ValueError),
+        (5, {}, TypeError),
+        ("x", {"a": float("nan")}, ValueError),
+        ("x", {"a": object()}, TypeError),
+        ("x", {1: 1}, TypeError),
+        ("x", {"a": "\ud800"}, ValueError),
+    ],
+)
+def test_execute_sends_only_what_json_can_carry(method: Any, params: dict[str, Any], error: type[Exception]) -> None:
+    pair = Joined()
+    pair.connect()
+    with pytest.raises(error):
+        pair.session.execute(0.0, method, params)
+    assert len(pair.commands) == 1
+
+
+def test_reauthenticate_takes_a_jwt_only() -> None:
+    pair = Joined()
+    pair.connect()
+    with pytest.raises(ValueError, match="jwt_token must not be empty"):
+        pair.session.reauthenticate(0.0, "")
+
+
+def test_commands_need_a_connection_that_somebody_wants() -> None:
+    pair = Joined()
+    with pytest.raises(ClientClosed):
+        pair.session.execute(0.0, "messaging.send")
+    pair.session.connect(0.0)
+    queued = pair.session.execute(0.0, "messaging.send")
+    pair.session.disconnect(0.0)
+    assert isinstance(queued.error, ClientClosed)
+
+
+def test_an_answer_to_nothing_is_counted() -> None:
+    pair = Joined()
+    pair.connect()
+    pair.text('{"id":"nobody","result":{}}')
+    pair.text('{"id":"nobody","error":{"code":1}}')
+    assert pair.session.statistics.unknown_answers == 2
+
+
+def test_drain_cannot_be_disturbed_by_too_many_commands(monkeypatch: pytest.MonkeyPatch) -> None:
+    pair = Joined()
+    pair.connect()
+    monkeypatch.setattr(requests, "OPEN_LIMIT", 0)
+    drained = pair.session.drain(0.0)
+    pair.settle()
+    assert drained.done
+
+
+# --- secrets -------------------------------------------------------------------------------------------------------------
+
+
+def test_secrets_are_in_no_note_and_no_repr() -> None:
+    secrets = {"token": TOKEN, "jwt_token": "JWT-secret", "password": "PW-secret"}
+    shown: list[str] = []
+    pair = Joined(jwt_token="JWT-secret")
+    shown.append(repr(pair.session.settings))
+    pair.sign_in = (503, "no")
+    pair.connect()
+    pair.sign_in = {"protocol": "protocol-1", "authorization": {"token": TOKEN}}
+    pair.retry()
+    pair.event("signalwire.authorization.state", {"authorization_state": "AS-secret"})
+    call = pair.offer()
+    assert call is not None
+    device = {"type": "sip", "params": {"uri": "sip:x@y", "username": "u", "password": "PW-secret"}}
+    call.refer(0.0, device, status_url="https://u:p@x/")
+    pair.session.reauthenticate(0.0, "JWT-secret")
+    pair.text('{"token":"' + TOKEN)
+    pair.text('{"id":"1","method":"signalwire.event","params":["' + TOKEN + '"]}')
+    pair.reconnect()
+    shown += [repr(each) for each in (*pair.outputs, *pair.commands, pair.session.statistics, call, pair.session)]
+    assert any(isinstance(each, CloseTransport) for each in pair.outputs)
+    assert {each.method for each in pair.commands} >= {"signalwire.connect", "calling.refer"}
+    assert all(isinstance(each, CommandReceived) for each in pair.commands)
+    everything = "\n".join(shown)
+    assert "signed in" in everything
+    for secret in (*secrets.values(), "AS-secret"):
+        assert secret not in everything
+
+
+# --- whatever the server sends -------------------------------------------------------------------------------------------
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=12,
+)  # fmt: skip
+EVENT_TYPES = st.sampled_from(
+    [
+        "calling.call.receive",
+        "calling.call.state",
+        "calling.call.play",
+        "calling.call.refer",
+        "calling.error",
+        "signalwire.authorization.state",
+        "x",
+    ]
+)
+FIELDS = st.sampled_from(
+    ["call_id", "node_id", "call_state", "state", "control_id", "device", "protocol", "context", "code", "timestamp"]
+    + ["authorization_state", "sip_refer_to", "sip_refer_response_code", "sip_notify_response_code"]
+)
+WORDS = st.sampled_from(["call-1", "p", "created", "answered", "playing", "finished", "success", "486", "sip:x@y"])
+INNER = st.dictionaries(FIELDS, JSON | WORDS, max_size=8) | JSON
+ENVELOPE = st.fixed_dictionaries({}, optional={"event_type": EVENT_TYPES | JSON, "params": INNER, "timestamp": JSON})
+
+
+def pair_with_open_work() -> Joined:
+    pair, call = joined_call(max_active_calls=5)
+    call.on(RelayEvent, note_in([]))
+    call.events()
+    call.play(0.0, {"type": "silence", "duration": 1}, control_id="p")
+    call.refer_and_wait(0.0, "sip:x@y")
+    pair.settle()
+    return pair
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(ENVELOPE, max_size=5))
+def test_no_event_ends_the_session_or_loses_the_next_one(envelopes: list[dict[str, Any]]) -> None:
+    pair = pair_with_open_work()
+    seen: list[RelayEvent] = []
+    for envelope in envelopes:
+        assert pair.server is not None
+        pair.server.send_event(envelope)
+        pair.settle()
+    pair.session.on_event(seen.append)
+    pair.event("after.all", {"a": 1})
+    pair.deliveries()
+    assert [event.event_type for event in seen] == ["after.all"]
+    assert pair.session.state is ClientState.READY
+    assert pair.server is not None
+    assert pair.server.unacknowledged == {}
+    for run in pair.asked(RunCallHandler):
+        pair.session.handler_finished(run.call, ValueError("bug"), 0.0)
+
+
+MESSAGES = st.fixed_dictionaries(
+    {},
+    optional={
+        "jsonrpc": JSON,
+        "id": JSON | st.sampled_from(["c1", "c2", "c3", "s1"]),
+        "method": JSON
+        | st.sampled_from(["signalwire.event", "signalwire.ping", "signalwire.disconnect", "signalwire.connect"]),
+        "params": ENVELOPE | JSON,
+        "result": JSON,
+        "error": JSON,
+    },
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.text() | JSON.map(json.dumps) | MESSAGES.map(json.dumps), max_size=4), st.booleans())
+def test_no_text_raises_out_of_the_session(texts: list[str], signed_in: bool) -> None:
+    pair = pair_with_open_work() if signed_in else Joined()
+    if not signed_in:
+        pair.sign_in = None
+        pair.connect()
+    received = pair.session.statistics.frames_received
+    for text in texts:
+        frame = text_frame(text.encode("utf-8", "replace"), mask=False)
+        assert frame is not None
+        pair.session.receive_data(frame, 0.0)
+        pair.session.data_to_send()
+    assert pair.session.statistics.frames_received <= received + len(texts)
+    while pair.session.next_output() is not None:
+        pass
+    for _ in range(5):
+        if (deadline := pair.session.next_deadline()) is not None:
+            pair.session.handle_timeout(deadline)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.binary(max_size=60))
+def test_no_bytes_raise_out_of_the_session(data: bytes) -> None:
+    pair, _ = joined_call()
+    pair.session.receive_data(data, 0.0)
+    pair.session.receive_eof(0.0)
+    assert pair.session.state is ClientState.WAITING
+
+
+def test_json_of_every_kind_can_be_sent_in_the_properties() -> None:
+    assert orjson.loads(orjson.dumps({"a": 2**64 - 1})) == {"a": 2**64 - 1}

@@ -1,0 +1,124 @@
+"""Run SIPp as a caller that is to be referred, with the scenarios beside this file.
+
+A scenario is composed of parts: ``<?part notify cseq="2" status="100 Trying"?>`` stands for ``scenarios/parts/notify.xml``
+with its placeholders filled in, so that a scenario shows only what is special about its phone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+import shutil
+import socket
+import tempfile
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import attrs
+
+SCENARIOS = Path(__file__).parent / "scenarios"
+CALLERS = tuple(sorted(path.stem for path in SCENARIOS.glob("*.xml")))
+"""Every caller there is, by the name of its scenario."""
+
+_PART = re.compile(r"[ \t]*<\?part (?P<name>[a-z-]+)(?P<values>[^?]*)\?>\n")
+_VALUE = re.compile(r'([a-z]+)="([^"]*)"')
+_DEFAULTS = {"state": "active;expires=60", "event": "refer", "answer": "200"}
+
+
+def sipp_missing() -> str:
+    """Say why SIPp cannot be run; empty when it can."""
+    return "" if shutil.which("sipp") else "SIPp is not installed (Debian: apt-get install sip-tester)"
+
+
+def compose(scenario: str) -> str:
+    """Put a scenario together from its parts."""
+
+    def part(found: re.Match[str]) -> str:
+        text = (SCENARIOS / "parts" / f"{found['name']}.xml").read_text()
+        for name, value in {**_DEFAULTS, **dict(_VALUE.findall(found["values"]))}.items():
+            text = text.replace("{" + name + "}", value)
+        return text
+
+    return _PART.sub(part, (SCENARIOS / f"{scenario}.xml").read_text())
+
+
+@attrs.define
+class SippCaller:
+    """A running SIPp."""
+
+    process: asyncio.subprocess.Process
+    directory: Path
+    address: str
+    """Its own SIP address, host:port."""
+
+    async def finished(self, timeout: float = 30.0) -> None:
+        """Wait until the scenario has run to its end.
+
+        Raises:
+            AssertionError: It failed; SIPp's messages and errors are in the text.
+            TimeoutError: It still runs after `timeout` seconds.
+        """
+        async with asyncio.timeout(timeout):
+            status = await self.process.wait()
+        assert status == 0, f"SIPp ended with status {status}\n{self.log()}"
+
+    def log(self) -> str:
+        """What SIPp wrote: its errors, then every message."""
+        names = ("errors.log", "messages.log", "output.log")
+        found = (self.directory / name for name in names)
+        return "\n".join(path.read_text(errors="replace") for path in found if path.exists())
+
+
+@contextlib.asynccontextmanager
+async def sipp_caller(
+    scenario: str,
+    target: str = "127.0.0.1:5060",
+    context: str = "default",
+    *,
+    pause_ms: int = 0,
+    bound: float = 60.0,
+) -> AsyncIterator[SippCaller]:
+    """Place one call as the phone of a scenario.
+
+    Args:
+        scenario: One of `CALLERS`.
+        target: Where to call, host:port.
+        context: The user part to call.
+        pause_ms: How long the scenario's pause lasts, in milliseconds, when it has one.
+        bound: Seconds after which SIPp gives up by itself; add to it for a long pause.
+
+    Yields:
+        The caller. When the block is left and it still runs, it is killed.
+    """
+    with tempfile.TemporaryDirectory(prefix="sipp-") as name:
+        directory = Path(name)
+        (directory / "scenario.xml").write_text(compose(scenario))
+        port = free_port()
+        with (directory / "output.log").open("wb") as output:
+            process = await asyncio.create_subprocess_exec(
+                *("sipp", target, "-sf", "scenario.xml", "-nostdin", "-m", "1", "-s", context),
+                *("-i", "127.0.0.1", "-p", str(port), "-mi", "127.0.0.1", "-mp", str(free_port())),
+                *("-d", str(pause_ms), "-timeout", f"{bound + pause_ms / 1000:.0f}s", "-timeout_error"),
+                # SIPp is not to hang up by itself when something comes that the scenario does not expect.
+                *("-default_behaviors", "none"),
+                *("-trace_err", "-error_file", "errors.log", "-trace_msg", "-message_file", "messages.log"),
+                cwd=directory,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+            )
+        try:
+            yield SippCaller(process, directory, f"127.0.0.1:{port}")
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+
+
+def free_port() -> int:
+    """Find a UDP port of loopback that nobody has."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

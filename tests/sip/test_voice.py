@@ -1,0 +1,257 @@
+"""Media items become sound."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import wave
+from pathlib import Path
+from typing import Any
+
+import numpy
+import pytest
+
+from anyrelay.local import speech
+from anyrelay.local.clips import RINGTONES, Clip, Programme, Samples, ringtone, silence, wav
+from anyrelay.local.voice import MediaError, VoiceMissingError, render
+from anyrelay.protocol.values import Media
+
+pytestmark = pytest.mark.anyio
+
+RATE = 8000
+
+
+def whole(clip: Clip) -> Samples:
+    return clip.piece(0, clip.length)
+
+
+def tone(rate: int, seconds: float = 0.5) -> Samples:
+    return (10000 * numpy.sin(2 * numpy.pi * 500 * numpy.arange(int(rate * seconds)) / rate)).astype(numpy.int16)
+
+
+def wav_file(frames: bytes, *, rate: int = RATE, width: int = 2, channels: int = 1) -> bytes:
+    file = io.BytesIO()
+    with wave.open(file, "wb") as writer:
+        writer.setnchannels(channels)
+        writer.setsampwidth(width)
+        writer.setframerate(rate)
+        writer.writeframes(frames)
+    return file.getvalue()
+
+
+def loudest(samples: Samples, rate: int = RATE) -> float:
+    """The frequency that sounds loudest, in Hz."""
+    return float(numpy.argmax(numpy.abs(numpy.fft.rfft(samples))) * rate / len(samples))
+
+
+def item(kind: str, **params: Any) -> Media:
+    return Media(kind, params)
+
+
+def test_silence_is_silent_and_small() -> None:
+    clip = silence(3600, RATE)
+    assert clip.length == 3600 * RATE
+    assert len(clip.cycle) == 1
+    assert not clip.piece(1_000_000, 500).any()
+    assert silence(0, RATE).length == 0
+
+
+@pytest.mark.parametrize(("name", "seconds"), [("us", 6.0), ("uk", 3.0), ("de", 5.0), ("fr", 5.0), ("jp", 3.0)])
+def test_ringtones_last_one_cadence(name: str, seconds: float) -> None:
+    assert ringtone(name, None, RATE).length == seconds * RATE
+
+
+def test_the_cadence_of_a_ringtone() -> None:
+    samples = whole(ringtone("UK", 3.5, RATE))
+    sounding = [bool(samples[int(at * RATE) : int(at * RATE) + 400].any()) for at in (0.1, 0.45, 0.7, 1.1, 2.5, 3.1)]
+    assert sounding == [True, False, True, False, False, True]
+    assert loudest(samples[: RATE * 2 // 5]) in (400.0, 450.0)
+
+
+@pytest.mark.parametrize("name", sorted(RINGTONES))
+def test_no_ringtone_clips(name: str) -> None:
+    samples = whole(ringtone(name, 2, RATE))
+    assert 3000 < numpy.abs(samples.astype(int)).max() < 20000
+
+
+def test_pieces_of_a_clip() -> None:
+    clip = Clip(numpy.array([1, 2, 3], numpy.int16), 7)
+    assert whole(clip).tolist() == [1, 2, 3, 1, 2, 3, 1]
+    assert clip.piece(5, 10).tolist() == [3, 1]
+    assert clip.piece(7, 1).tolist() == []
+
+
+@pytest.mark.parametrize(
+    ("loop", "start", "count", "piece"),
+    [
+        (1, 0, 10, [1, 2, 9]),
+        (2, 0, 10, [1, 2, 9, 1, 2, 9]),
+        (2, 2, 2, [9, 1]),
+        (2, 6, 1, []),
+        (0, 3001, 4, [2, 9, 1, 2]),
+    ],
+)
+def test_pieces_of_a_programme(loop: int, start: int, count: int, piece: list[int]) -> None:
+    clips = [Clip.of(numpy.array(part, numpy.int16)) for part in ([1, 2], [], [9])]
+    assert Programme(clips, loop).piece(start, count).tolist() == piece
+
+
+def test_an_empty_programme_is_over_at_once() -> None:
+    assert Programme([silence(0, RATE)], 0).piece(0, 10).tolist() == []
+    assert Programme([], 0).piece(0, 10).tolist() == []
+
+
+@pytest.mark.parametrize("width", [1, 2, 3, 4])
+def test_wav_of_every_width(width: int) -> None:
+    values = numpy.array([0, 256, -256, 32512, -32768], numpy.int64)
+    if width == 1:
+        frames = (values // 256 + 128).astype(numpy.uint8).tobytes()
+    else:
+        frames = b"".join(int(value << (8 * (width - 2))).to_bytes(width, "little", signed=True) for value in values)
+    assert whole(wav(wav_file(frames, width=width), RATE)).tolist() == values.tolist()
+
+
+def test_wav_in_stereo_at_another_rate() -> None:
+    left = tone(44100)
+    both = numpy.stack([left, left], axis=1).tobytes()
+    samples = whole(wav(wav_file(both, rate=44100, channels=2), RATE))
+    assert len(samples) == pytest.approx(RATE / 2, abs=2)
+    assert loudest(samples) == pytest.approx(500, abs=5)
+
+
+@pytest.mark.parametrize("data", [b"", b"ID3\x04 an MP3", wav_file(b"")[:20]])
+def test_what_is_no_wav(data: bytes) -> None:
+    with pytest.raises(ValueError, match="not a WAV file of PCM"):
+        wav(data, RATE)
+
+
+async def test_audio_from_a_path_and_a_file_url(tmp_path: Path) -> None:
+    path = tmp_path / "a tone.wav"
+    path.write_bytes(wav_file(tone(RATE).tobytes()))
+    for url in (str(path), path.as_uri()):
+        assert (await render(item("audio", url=url), RATE)).length == RATE // 2
+
+
+async def serve(response: bytes) -> asyncio.Server:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(response)
+        writer.close()
+        await writer.wait_closed()
+
+    return await asyncio.start_server(answer, "127.0.0.1", 0)
+
+
+async def test_audio_from_the_web() -> None:
+    body = wav_file(tone(RATE).tobytes())
+    head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    async with await serve(head + body) as server:
+        port = server.sockets[0].getsockname()[1]
+        assert (await render(item("audio", url=f"http://127.0.0.1:{port}/tone.wav"), RATE)).length == RATE // 2
+
+
+async def test_audio_that_the_web_does_not_have() -> None:
+    async with await serve(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n") as server:
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises(MediaError, match=r"cannot play http.*404"):
+            await render(item("audio", url=f"http://127.0.0.1:{port}/none.wav"), RATE)
+
+
+async def test_audio_that_is_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("anyrelay.local.voice._MAX_BYTES", 10)
+    async with await serve(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n" + bytes(99)) as server:
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises(MediaError, match="larger than"):
+            await render(item("audio", url=f"http://127.0.0.1:{port}/"), RATE)
+
+
+@pytest.mark.parametrize(
+    ("media", "complaint"),
+    [
+        (item("audio", url="/no/such/file.wav"), "cannot play /no/such/file.wav: .*No such file"),
+        (item("audio", url="ftp://example.com/a.wav"), "only http, https and file"),
+        (item("audio", url="http://127.0.0.1:1/a.wav"), "cannot play http"),
+        (item("audio", url="http://[/a.wav"), "cannot play"),
+        (item("ringtone", name="atlantis"), "no ringtone is called 'atlantis'; there are at, au"),
+        (item("hologram"), "media of type 'hologram' cannot be played"),
+    ],
+)
+async def test_what_cannot_be_played(media: Media, complaint: str) -> None:
+    with pytest.raises(MediaError, match=complaint):
+        await render(media, RATE)
+
+
+class Item:
+    """A media item that nobody checked."""
+
+    def __init__(self, kind: str, **params: Any) -> None:
+        self.type = kind
+        self.params = params
+
+
+@pytest.mark.parametrize("duration", [None, "soon", -1, float("nan"), float("inf"), 1e9])
+async def test_durations_that_are_none(duration: Any) -> None:
+    with pytest.raises(MediaError, match="duration must be"):
+        await render(Item("silence", duration=duration), RATE)  # type: ignore[arg-type]
+
+
+async def test_a_file_of_another_format(tmp_path: Path) -> None:
+    path = tmp_path / "song.mp3"
+    path.write_bytes(b"ID3\x04")
+    with pytest.raises(MediaError, match=r"song\.mp3: not a WAV file .*MP3 among them"):
+        await render(item("audio", url=str(path)), RATE)
+
+
+async def test_a_ringtone_and_a_silence_by_item() -> None:
+    assert (await render(item("ringtone", name="us", duration=1.5), RATE)).length == 1.5 * RATE
+    assert (await render(item("ringtone", name="us"), RATE)).length == 6 * RATE
+    assert (await render(item("silence", duration=0.25), RATE)).length == RATE // 4
+
+
+@pytest.mark.sip
+class TestSpeech:
+    @pytest.mark.parametrize("rate", [8000, 16000, 48000])
+    async def test_it_lasts_and_sounds(self, rate: int) -> None:
+        samples = whole(await render(item("tts", text="Transferring to another line."), rate))
+        assert 1.2 < len(samples) / rate < 2.2
+        assert numpy.sqrt(numpy.mean(samples.astype(float) ** 2)) > 1000
+
+    async def test_voices_differ(self) -> None:
+        spoken = [
+            whole(await render(item("tts", text="Hello there, how are you?", **params), RATE)).tobytes()
+            for params in (
+                {"language": "en-US"},
+                {"language": "en-US", "gender": "female"},
+                {"language": "en-GB"},
+                {"language": "de-DE"},
+                {"voice": "en-us+m3"},
+            )
+        ]
+        assert len(set(spoken)) == len(spoken)
+
+    async def test_the_language_of_another_vendors_voice(self) -> None:
+        named = await render(item("tts", text="Hello there.", voice="en-GB-Neural2-A"), RATE)
+        plain = await render(item("tts", text="Hello there.", language="en-GB"), RATE)
+        assert named.length == pytest.approx(plain.length, rel=0.02)
+
+    @pytest.mark.parametrize("params", [{"language": "xx-YY"}, {"voice": "../../passwd"}, {"language": "\0"}])
+    async def test_a_voice_that_there_is_not_is_english(self, params: dict[str, str]) -> None:
+        assert (await render(item("tts", text="Hello\0there.", **params), RATE)).length > RATE // 2
+
+    async def test_two_at_once(self) -> None:
+        clips = await asyncio.gather(*(render(item("tts", text=f"Number {n}."), RATE) for n in range(4)))
+        assert all(clip.length > RATE // 4 for clip in clips)
+
+    def test_a_speech_without_end_is_cut(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(speech, "_MAX_SECONDS", 1)
+        assert len(speech.speak("This goes on and on. " * 50, RATE)) < 4 * RATE
+
+
+async def test_no_synthesiser(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(name: str) -> None:
+        raise ImportError(f"No module named {name!r}")
+
+    monkeypatch.setattr(speech, "_library", None)
+    monkeypatch.setattr(speech.importlib, "import_module", missing)
+    with pytest.raises(VoiceMissingError, match=r'pip install "anyrelay\[sip\]"'):
+        await render(item("tts", text="Hello"), RATE)
