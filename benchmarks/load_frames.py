@@ -114,15 +114,15 @@ OFFER = Event(
 STATE = Event("calling.call.state", f'"call_state":"%b","direction":"inbound","device":{_DEVICE}')
 """Values: the state."""
 
-ENDED = Event("calling.call.state", f'"call_state":"ended","end_reason":"hangup","direction":"inbound","device":{_DEVICE}')
+ENDED = Event(
+    "calling.call.state", f'"call_state":"ended","end_reason":"hangup","direction":"inbound","device":{_DEVICE}'
+)
 """No values."""
 
 PLAY = Event("calling.call.play", '"control_id":"%b","state":"%b","seq":%d')
 """Values: control_id, state, a number that counts the events."""
 
-REFER_BEGINS = Event(
-    "calling.call.refer", '"state":"inProgress","sip_refer_to":"%b","sip_refer_response_code":"202"'
-)
+REFER_BEGINS = Event("calling.call.refer", '"state":"inProgress","sip_refer_to":"%b","sip_refer_response_code":"202"')
 """Values: the target's URI."""
 
 REFER_ENDS = Event(

@@ -28,8 +28,8 @@ import load_frames as frames
 import orjson
 import trustme
 
-EVENT_WINDOW = 1_000
-"""How many events may be without an acknowledgement; more are sent once half of them are acknowledged."""
+EVENT_WINDOW = 500
+"""As long as no more events than this are without an acknowledgement, another batch of a stream is sent."""
 
 BATCH = 256
 """How many events are written at once at most; each is a TLS record of its own all the same."""
@@ -150,7 +150,7 @@ class LoadSession(asyncio.Protocol):
             self._calls[call_id] = "created"
             self._events.append(self._event(frames.OFFER, call_id))
         self._write_events()
-        while self._streaming and self._writable and len(self._unacknowledged) <= EVENT_WINDOW // 2:
+        while self._streaming and self._writable and len(self._unacknowledged) <= EVENT_WINDOW:
             batch = list(islice(self._stream, BATCH))
             self._streaming = bool(batch)
             self._transport.writelines(batch)
@@ -215,16 +215,18 @@ class LoadSession(asyncio.Protocol):
         return b'{"protocol":"signalwire_bench_session","identity":"bench"}'
 
     def _offer(self, params: dict[str, object]) -> bytes:
-        assert not self._to_offer and not self._on_the_way, "one lot of offers at a time"
+        assert self._to_offer == self._on_the_way == 0, "one lot of offers at a time"
         self._to_offer, self._window = int(params["calls"]), int(params["window"])  # type: ignore[call-overload]
         self._until, self._progress = str(params["until"]), bool(params["progress"])
         return b"{}"
 
     def _send_events(self, params: dict[str, object]) -> bytes:
         calls, count = list(self._calls), int(params["count"])  # type: ignore[call-overload]
+        first = self.counts["streamed"]
+        self.counts["streamed"] += count
         self._start_stream(
             self._event(frames.PLAY, calls[number % len(calls)], b"bench-playback", b"playing", number)
-            for number in range(count)
+            for number in range(first, first + count)
         )
         return b"{}"
 

@@ -94,7 +94,7 @@ class Joined:
         """Open the transport that was asked for."""
         self.take_outputs()
         assert self.asked(OpenTransport)
-        self.server = ServerConnection(new_id=self.new_server_id)
+        self.server = ServerConnection(new_id=self.new_server_id, knows_all=False)
         self.transports += 1
         self.session.transport_opened(self.now)
         self.settle()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
+import time
 
 import pytest
 from recording_board import RecordingBoard
@@ -183,6 +184,25 @@ async def test_dialing(answers: str, reports: list[str]) -> None:
         assert incoming["peer"].startswith("sip:+15551234567@127.0.0.1:")
     assert [" ".join(report) for report in board.reports] == reports
     assert len(rings) <= 1
+
+
+async def test_a_call_that_is_answered_while_the_loop_is_busy_can_be_referred() -> None:
+    """Everything up to the answer is dispatched in one go, before the coroutine that dials goes on."""
+    board = RecordingBoard()
+    board.reactions = {
+        ("answered",): lambda leg: leg.refer("sip:carol@127.0.0.1:9"),
+        ("refer answered", 202): lambda leg: leg.hang_up(),
+    }
+    async with SipPhones("127.0.0.1:0") as phones, phone_process(user="bob", refers="decline") as target:
+        await phones.start(board)
+        await phones.dial(target.uri, "sip:first@example.com")  # makes the user agent, so that the next only dials
+        await board.until("ended", "hangup")
+        board.reports.clear()
+        asyncio.get_running_loop().call_soon(time.sleep, 0.5)
+        await phones.dial(target.uri, "sip:first@example.com")
+        assert board.reports[0] == ("answered",)
+        await board.until("refer answered", 202)
+        await board.until("ended", "hangup")
 
 
 @pytest.mark.parametrize(

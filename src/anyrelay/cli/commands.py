@@ -67,18 +67,10 @@ def serve(
     """
     from anyrelay.local.serve import serve as run_server
 
-    sys.exit(
-        run_server(
-            listen=listen,
-            sip=sip,
-            phones=phones,
-            tls_dir=tls_dir,
-            project=project,
-            token=token,
-            as_json=as_json,
-            show_frames=False,
-        )
+    status = run_server(
+        listen=listen, sip=sip, phones=phones, tls_dir=tls_dir, project=project, token=token, as_json=as_json
     )
+    sys.exit(status)
 
 
 @anyrelay.command()

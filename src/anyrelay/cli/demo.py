@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 import threading
 import time
+from collections.abc import Callable
 from typing import Any, Final
 
 from rich.console import Console
@@ -13,6 +15,7 @@ from anyrelay.cli.application import Application
 from anyrelay.cli.ladder import CALLER, SERVER, TARGET, Ladder
 from anyrelay.cli.outcomes import EXPECTED, SIP_TARGETS, is_expected, sentence
 from anyrelay.cli.processes import ChildError, JsonProcess, stopping
+from anyrelay.protocol.refer import ReferStatus
 
 __all__ = ["run_demo"]
 
@@ -41,23 +44,31 @@ class Demo:
 
     def run(self) -> int:
         """Run it to its end; return the exit status."""
-        with stopping(self._children):
-            server = self._start("anyrelay.local", "--json", "--frames", "--phones", self._phones, *self._listening())
-            ready = server.ready()
-            target_uri = self._make_target(server)
-            self._ladder.head()
-            application = Application(
-                self._front,
-                host=ready["relay"],
-                target=target_uri,
-                patience=self._patience(),
-                tell=lambda words: self._ladder.say(words, style="bold"),
-            )
-            # The phone calls once the application has signed in; both happen beside the application's own run.
-            threading.Thread(target=self._call, args=(server, ready), daemon=True).start()
-            application.run()
-            self._caller_gone.wait(1.0)
-        return self._conclude(application)
+        with self._ladder:
+            with stopping(self._children):
+                application = self._run_application()
+            return self._conclude(application)
+
+    def _run_application(self) -> Application:
+        """Bring up server and phones, and run the application until its transfer is settled."""
+        server = self._start(
+            "anyrelay.local", "--json", "--frames", "--control", "--phones", self._phones, *self._listening()
+        )
+        ready = server.ready()
+        target_uri = self._make_target(server)
+        self._ladder.head()
+        application = Application(
+            self._front,
+            host=ready["relay"],
+            target=target_uri,
+            patience=self._patience(),
+            tell=lambda words: self._ladder.say(words, style="bold"),
+        )
+        # The phone calls once the application has signed in; both happen beside the application's own run.
+        threading.Thread(target=self._call, args=(server, ready), daemon=True).start()
+        application.run()
+        self._caller_gone.wait(1.0)
+        return application
 
     def _listening(self) -> list[str]:
         return ["--listen", "127.0.0.1:0", *(["--sip", "127.0.0.1:0"] if self._phones == "sip" else [])]
@@ -67,9 +78,8 @@ class Demo:
             return SIMULATED_PATIENCE
         return PATIENCE.get(self._target, USUAL_PATIENCE)
 
-    def _start(self, module: str, *arguments: str) -> JsonProcess:
-        who = {"anyrelay.local": self._on_server_line}.get(module, self._on_phone_line)
-        child = JsonProcess(module, *arguments, on_line=who)
+    def _start(self, on_line: Callable[[dict[str, Any]], None], module: str, *arguments: str) -> JsonProcess:
+        child = JsonProcess(module, *arguments, on_line=on_line)
         self._children.append(child)
         return child
 
@@ -77,9 +87,18 @@ class Demo:
         """Bring up the target; return its URI."""
         if self._phones == "simulated":
             uri = "sip:support@example.com"
-            server.tell({"do": "add", "uri": uri, "answers": self._target})
+            server.tell({"id": 1, "do": "add", "uri": uri, "answers": self._target})
             return uri
-        phone = self._start("anyrelay.local.phone", "--user", "support", "--answers", self._target)
+        phone = self._start(
+            self._on_target_line,
+            "anyrelay.local.phone",
+            "--user",
+            "support",
+            "--answers",
+            self._target,
+            "--ring-time",
+            "2",
+        )
         uri = str(phone.ready()["sip"])
         self._ports[_address(uri)] = TARGET
         return uri
@@ -89,32 +108,34 @@ class Demo:
         if not self._subscribed.wait(10):
             return
         if self._phones == "simulated":
-            server.tell({"do": "dial", "uri": "sip:alice@example.com", "context": "default"})
+            server.tell({"id": 2, "do": "dial", "uri": "sip:alice@example.com", "context": "default"})
             return
         sip = str(ready["sip"])
         self._ports[_address(sip)] = SERVER
-        self._start("anyrelay.local.phone", "--user", "alice", "--dial", f"sip:default@{_address(sip)}")
+        self._start(
+            self._on_caller_line, "anyrelay.local.phone", "--user", "alice", "--dial", f"sip:default@{_address(sip)}"
+        )
 
     def _on_server_line(self, line: dict[str, Any]) -> None:
         match line.get("event"):
             case "relay":
-                text = line["text"]
-                if line["direction"] == "tx" and '"protocol"' in text and '"result"' in text:
+                message = json.loads(line["text"])
+                self._ladder.relay(line["time"], message, from_client=line["direction"] == "rx")
+                if "protocol" in message.get("result", {}):
                     self._subscribed.set()
-                self._ladder.relay(line["time"], from_client=line["direction"] == "rx", text=text)
             case "sip":
                 self._draw_sip(line)
             case "phone":
-                self._ladder.phone(line["time"], line["words"])
+                self._ladder.phone(line["time"], f"{line['uri']} {line['words']}")
 
-    def _on_phone_line(self, line: dict[str, Any]) -> None:
-        match line.get("event"):
-            # What passes between caller and server is drawn from the server's side; this is what passes between phones.
-            case "sip" if TARGET in (self._lane(line["source"]), self._lane(line["target"])):
-                if line["direction"] == "tx":
-                    self._draw_sip(line)
-            case "call" if line.get("state") == "ended":
-                self._caller_gone.set()
+    def _on_target_line(self, line: dict[str, Any]) -> None:
+        # What passes between the phones is drawn from this side alone, so that one clock orders it.
+        if line.get("event") == "sip":
+            self._draw_sip(line)
+
+    def _on_caller_line(self, line: dict[str, Any]) -> None:
+        if line.get("event") == "call" and line.get("state") == "ended":
+            self._caller_gone.set()
 
     def _draw_sip(self, line: dict[str, Any]) -> None:
         self._ladder.sip(line["time"], self._lane(line["source"]), self._lane(line["target"]), line["message"])
@@ -133,7 +154,8 @@ class Demo:
         codes = f"REFER {outcome.refer_response_code or '-'}, NOTIFY {outcome.notify_response_code or '-'}"
         self._ladder.say(f"{outcome.status.name} ({codes}) after {outcome.elapsed:.2f} s, on {self._front}.")
         if not fine:
-            self._ladder.say(f"Expected {EXPECTED[self._target].name}.", style="bold red")
+            why = " because TIMED_OUT" if EXPECTED[self._target] is ReferStatus.UNKNOWN else ""
+            self._ladder.say(f"Expected {EXPECTED[self._target].name}{why}.", style="bold red")
         return 0 if fine else 1
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
+import heapq
+import itertools
+import queue
 import threading
 import time
 from typing import Any, Final
@@ -17,31 +20,73 @@ LANES: Final = ("target", "caller", "RELAY server", "your application")
 
 TARGET, CALLER, SERVER, APPLICATION = range(4)
 
-_WIDTH: Final = 27
-"""Characters from one lane to the next."""
+_WIDTHS: Final = (22, 30)
+"""Characters from one lane to the next, at least and at most."""
+
+_MARGIN: Final = 9
+"""Characters before the first lane, for the time."""
+
+_PATIENCE: Final = 0.15
+"""How long a line waits for earlier ones, in seconds."""
 
 _QUIET: Final = frozenset({"signalwire.ping"})
 
 
 class Ladder:
-    """Draws messages between lanes; safe to use from several threads."""
+    """Draws messages between lanes, in the order of their times; safe to use from several threads.
+
+    Messages are told by several processes, so each waits a moment for earlier ones that are still on their way. Use it as
+    a context manager: leaving it draws what still waits.
+    """
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._lock = threading.Lock()
         self._start = time.time()
-        self._labels: dict[str, str] = {}
+        self._asked: dict[str, str] = {}
+        self._lines: queue.SimpleQueue[tuple[float, int, Text] | None] = queue.SimpleQueue()
+        self._count = itertools.count()
+        self._printer = threading.Thread(target=self._print_in_order, daemon=True)
+        # Where nobody looks (a pipe, a file) the lines may be as long as they like.
+        room = (console.width - _MARGIN) // len(LANES) if console.is_terminal else _WIDTHS[1]
+        self._width = min(max(room, _WIDTHS[0]), _WIDTHS[1])
+
+    def __enter__(self) -> Ladder:
+        self._printer.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._lines.put(None)
+        self._printer.join()
 
     def head(self) -> None:
         """Draw the names of the lanes."""
-        line = Text(" " * 9)
+        line = Text(" " * _MARGIN)
         for name in LANES:
-            line.append(name.center(_WIDTH), style="bold")
-        self._print(line)
+            line.append(name.center(self._width), style="bold")
+        self._put(time.time(), line)
 
     def say(self, words: str, *, style: str = "dim") -> None:
         """Write a remark between the messages."""
-        self._print(Text(" " * 9 + words, style=style))
+        self._put(time.time(), Text(" " * _MARGIN + words, style=style))
+
+    def _put(self, when: float, line: Text) -> None:
+        self._lines.put((when, next(self._count), line))
+
+    def _print_in_order(self) -> None:
+        waiting: list[tuple[float, int, Text]] = []
+        over = False
+        while waiting or not over:
+            patience = max(0.0, waiting[0][0] + _PATIENCE - time.time()) if waiting else None
+            with contextlib.suppress(queue.Empty):
+                while not over:
+                    entry = self._lines.get(timeout=patience)
+                    over = entry is None
+                    if entry is not None:
+                        heapq.heappush(waiting, entry)
+                        patience = max(0.0, waiting[0][0] + _PATIENCE - time.time())
+            while waiting and (over or waiting[0][0] + _PATIENCE <= time.time()):
+                line = heapq.heappop(waiting)[2]
+                self._console.print(line, soft_wrap=not self._console.is_terminal, no_wrap=True, highlight=False)
 
     def sip(self, when: float, source: int, target: int, message: str) -> None:
         """Draw a SIP message by its whole text."""
@@ -56,13 +101,9 @@ class Ladder:
             label += f" “{status}”"
         self._draw(when, source, target, label, style)
 
-    def relay(self, when: float, *, from_client: bool, text: str) -> None:
-        """Draw a RELAY message by its JSON text; acknowledgements of events are left out, as they would drown the rest."""
-        try:
-            frame = json.loads(text)
-        except ValueError:
-            return
-        label = self._relay_label(frame)
+    def relay(self, when: float, message: dict[str, Any], *, from_client: bool) -> None:
+        """Draw a RELAY message; acknowledgements of events are left out, as they would drown the rest."""
+        label = self._relay_label(message)
         if label:
             ends = (APPLICATION, SERVER) if from_client else (SERVER, APPLICATION)
             self._draw(when, *ends, label, "magenta" if from_client else "blue")
@@ -74,14 +115,14 @@ class Ladder:
         if method == "signalwire.event":
             params = frame.get("params", {})
             inner = params.get("params", {})
-            name = str(params.get("event_type", "")).removeprefix("calling.")
+            name = str(params.get("event_type", "")).removeprefix("calling.").removeprefix("signalwire.")
             word = inner.get("call_state") if name in ("call.state", "call.receive") else inner.get("state")
             code = inner.get("sip_notify_response_code") or inner.get("sip_refer_response_code")
             return " ".join(str(part) for part in (name, word, code) if part)
         if method is not None:
-            self._labels[str(frame.get("id"))] = method
+            self._asked[str(frame.get("id"))] = method
             return str(method)
-        asked = self._labels.pop(str(frame.get("id")), "")
+        asked = self._asked.pop(str(frame.get("id")), "")
         if not asked:
             return ""
         if "error" in frame:
@@ -90,34 +131,26 @@ class Ladder:
         return f"{result.get('code', '200')} {result.get('message', asked)}"
 
     def phone(self, when: float, words: str) -> None:
-        """Draw what a simulated phone did, in the caller's lane."""
-        self._draw(when, CALLER, CALLER, words, "cyan")
+        """Note what a simulated phone did."""
+        line = Text(f"{max(0.0, when - self._start):7.3f}  ", style="dim")
+        line.append(f"{' ' * (self._width // 2)}· {words}", style="cyan")
+        self._put(when, line)
 
     def _draw(self, when: float, source: int, target: int, label: str, style: str) -> None:
         line = Text(f"{max(0.0, when - self._start):7.3f}  ", style="dim")
         left, right = sorted((source, target))
-        middle = _WIDTH // 2
-        line.append(_rungs(left, middle), style="dim")
-        if left == right:
-            line.append(f" {label}", style=style)
-        else:
-            span = (right - left) * _WIDTH - 1
-            line.append(_arrow(label, span, to_right=target > source), style=style)
-            line.append("│" + _tail(right, middle), style="dim")
-        self._print(line)
+        line.append(self._rungs(left), style="dim")
+        span = (right - left) * self._width - 1
+        line.append(_arrow(label, span, to_right=target > source), style=style)
+        line.append("│" + self._lanes_after(right), style="dim")
+        self._put(when, line)
 
-    def _print(self, line: Text) -> None:
-        with self._lock:
-            self._console.print(line, soft_wrap=True, highlight=False)
+    def _rungs(self, upto: int) -> str:
+        """Return the lanes up to and including one."""
+        return " " * (self._width // 2) + "│" + (" " * (self._width - 1) + "│") * upto
 
-
-def _rungs(upto: int, middle: int) -> str:
-    """Return the lanes up to and including one, as far as its own line."""
-    return " " * middle + "│" + (" " * (_WIDTH - 1) + "│") * upto
-
-
-def _tail(after: int, middle: int) -> str:
-    return (" " * (_WIDTH - 1) + "│") * (len(LANES) - 1 - after)
+    def _lanes_after(self, lane: int) -> str:
+        return (" " * (self._width - 1) + "│") * (len(LANES) - 1 - lane)
 
 
 def _arrow(label: str, span: int, *, to_right: bool) -> str:

@@ -97,16 +97,18 @@ class Phone:
 
     def __init__(self, options: argparse.Namespace) -> None:
         self._answers: str = options.answers
+        self._ring_time: float = options.ring_time
         self._dial: str | None = options.dial
         self._stay: float = options.stay
         self._user: str = options.user
         self._says: str = options.say
+        self._follows: bool = options.refers == "follow"
         self._stack = SipStack(
             options.listen,
             user=options.user,
             display=options.display,
             ring_timeout=0,
-            transfer_policy="manual" if options.refers == "follow" else "reject",
+            transfer_policy="manual" if self._follows else "reject",
             on_event=self._on_event,
             on_incoming=self._on_incoming,
             on_message=self._on_message,
@@ -170,12 +172,19 @@ class Phone:
 
     async def _respond(self, call: NativeCall) -> None:
         with contextlib.suppress(self._stack.error):  # the caller has given up in the meantime
-            await (call.reject() if self._answers == "busy" else call.answer())
+            if self._answers == "busy":
+                await call.reject()
+            else:
+                await asyncio.sleep(self._ring_time)
+                await call.answer()
 
     def _meet(self, call: NativeCall) -> None:
         """Get to know a call; it may be up, even over, before the stack hands it out."""
         self._calls[call.handle] = call
-        call.on_transfer_request(lambda request: self._begin(self._follow(call, request.target)))
+        if self._follows:
+            call.on_transfer_request(lambda request: self._begin(self._follow(call, request.target)))
+            if call.transfer_request is not None:
+                self._begin(self._follow(call, call.transfer_request.target))
         if call.handle in self._up:
             self._talk(call)
 
@@ -187,7 +196,7 @@ class Phone:
             except ValueError:
                 await call.reject_transfer(_UNSUPPORTED_URI)
             else:
-                self._meet(await call.accept_transfer())
+                self._meet(await self._stack.accept_transfer(call))
 
     def _talk(self, call: NativeCall) -> None:
         """Listen to a call that is up, and say over and over what this phone has to say."""
@@ -260,6 +269,9 @@ def parser() -> argparse.ArgumentParser:
     described.add_argument("--user", default="alice", help="the user part of its SIP address")
     described.add_argument("--display", default="", help="the name shown beside its address")
     described.add_argument("--answers", default="answer", choices=ANSWERS, help="what it does with an incoming call")
+    described.add_argument(
+        "--ring-time", type=float, default=0.0, metavar="SECONDS", help="how long it rings before it answers"
+    )
     described.add_argument(
         "--refers", default="follow", choices=("follow", "decline"), help="what it does with a REFER"
     )

@@ -90,6 +90,7 @@ class SimulatedCaller:
     def changed(self, state: str, end_reason: str = "") -> None:
         """Note what became of the call."""
         self.state, self.end_reason = state, end_reason
+        self._phones.note(self.uri, f"{state} {end_reason}".rstrip())
         if state == "answered" and self._hang_up_after is not None:
             self._phones.later(self._hang_up_after, lambda now: self._leg.end(now, "hangup"))
 
@@ -143,6 +144,7 @@ class SimulatedLeg(Leg):
         self._refers += 1
         number = self._refers
         self._caller.referred_to.append(target)
+        self._phones.note(self._caller.uri, f"is sent a REFER to {target}")
         described = self._phones.target(target)
         steps = self._caller.behaviour(described).steps(described.progress())
         for step in sorted(steps, key=lambda step: step.after):
@@ -162,6 +164,7 @@ class SimulatedLeg(Leg):
 
     def _heard(self, medium: Media) -> None:
         self._caller.heard.append(medium)
+        self._phones.note(self._caller.uri, f"hears {medium.type} {medium.params.get('text', '')}".rstrip())
 
     def _play_changed(self, now: float, control_id: str, state: str) -> None:
         self._phones.switchboard.play_changed(now, self, control_id, state)
@@ -177,12 +180,15 @@ class SimulatedLeg(Leg):
         match step:
             case AnswerRefer(code=code):
                 if self._caller.state != "ended":
+                    self._phones.note(self._caller.uri, f"answers the REFER {code}")
                     self._phones.switchboard.refer_answered(now, self, code)
             case HangUp():
                 self.end(now, "hangup")
             case Notify(code=code, terminated=terminated, expires=expires):
                 if code is not None and 200 <= code < 300 and code != 202:
                     self._caller.transferred_to = target
+                body = "without a status" if code is None else str(code)
+                self._phones.note(self._caller.uri, f"sends NOTIFY {body}{', terminated' if terminated else ''}")
                 self._phones.switchboard.refer_notified(now, self, code, terminated=terminated, expires=expires)
 
 
@@ -192,12 +198,13 @@ class SimulatedPhones:
     Describe targets with `add`; make callers with `dial`.
     """
 
-    def __init__(self, *, pace: float = 1.0) -> None:
+    def __init__(self, *, pace: float = 1.0, on_step: Callable[[str, str], None] | None = None) -> None:
         """Make phones that nobody has described yet.
 
         Args:
             pace: How many times as fast as scripted they ring, answer, speak and report: tests on a real clock need
                 not wait for a voice.
+            on_step: Called with a phone's URI and what it does, in words.
 
         Raises:
             ValueError: The pace is not above 0.
@@ -205,6 +212,7 @@ class SimulatedPhones:
         if not pace > 0:
             raise ValueError(f"pace must be above 0, not {pace!r}")
         self.pace = pace
+        self._on_step = on_step
         self.callers: list[SimulatedCaller] = []
         self._targets: list[Target] = []
         self._exchange: TheExchange | None = None
@@ -252,6 +260,11 @@ class SimulatedPhones:
         target = Target(uri=check_sip_uri(uri, "uri"), answers=answers, ring_time=ring_time, code=code)
         self._targets = [one for one in self._targets if not same_sip_uri(one.uri, uri)] + [target]
 
+    def note(self, uri: str, words: str) -> None:
+        """Tell the observer, if there is one, what a phone does."""
+        if self._on_step is not None:
+            self._on_step(uri, words)
+
     def target(self, uri: str) -> Target:
         """Return the description of a target; one that has none cannot be found (404)."""
         unknown = Target(uri=uri, answers="busy", ring_time=0.0, code=NOT_FOUND)
@@ -286,6 +299,7 @@ class SimulatedPhones:
         behaviour = Follow() if on_refer is None else read_behaviour(on_refer)
         caller = SimulatedCaller(self, check_sip_uri(uri, "uri"), behaviour, hang_up_after)
         self.callers.append(caller)
+        self.note(uri, f"calls {context}")
         exchange = self.switchboard
         wanted = exchange.call_arrived(
             exchange.now, caller.leg, context=context, from_uri=uri, to_uri=f"sip:{context}@127.0.0.1"

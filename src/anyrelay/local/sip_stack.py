@@ -13,7 +13,7 @@ import logging
 import re
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
 import attrs
@@ -87,6 +87,7 @@ class NativeCall(Protocol):
     peer: str | None
     headers: Mapping[str, str]
     audio: NativeAudio
+    transfer_request: NativeTransfer | None
 
     async def answer(self) -> None:
         """Send 200."""
@@ -147,6 +148,10 @@ class SipStack:
     """Called when the stack's thread died: every call is gone, and this process can start no other stack."""
     _runtime: Any = attrs.field(default=None, init=False)
     _agents: dict[str, Any] = attrs.field(factory=dict, init=False)
+    _making: int = attrs.field(default=0, init=False)
+    """How many calls are being made just now."""
+    _early: dict[int, list[NativeEvent]] = attrs.field(factory=dict, init=False)
+    """What was heard meanwhile, by the handle of the call."""
     _tap: logging.Handler | None = attrs.field(default=None, init=False)
     _trace_was: tuple[int, bool] = attrs.field(default=(logging.NOTSET, True), init=False)
 
@@ -230,10 +235,40 @@ class SipStack:
         check_dialable(to_uri)
         agent = await self._agent(user or self.user, catchall=False)
         try:
-            call: NativeCall = await agent.dial(to_uri)
+            return await self._informed(agent.dial(to_uri))
         except _load().BaresipError as error:
             raise SipStackError(f"cannot call {to_uri}: {error}") from error
-        return call
+
+    async def accept_transfer(self, call: NativeCall) -> NativeCall:
+        """Call the target of the REFER that came on a call; the stack notifies the sender of what becomes of it."""
+        return await self._informed(call.accept_transfer())
+
+    async def _informed(self, making: Awaitable[NativeCall]) -> NativeCall:
+        """Wait for a call that is being made, and tell it what it missed.
+
+        The stack's call object listens to events only from the moment at which the coroutine that makes it goes on; on
+        a busy event loop the call can be answered, and referred, before. It would then refuse to send a REFER, and keep
+        quiet about one that came. Events that it did see are told twice, which changes nothing.
+        """
+        self._making += 1
+        try:
+            call: Any = await making
+            missed = self._early.pop(call.handle, [])
+        finally:
+            self._making -= 1
+            if not self._making:
+                self._early.clear()
+        for event in missed:
+            if call.state.name != "CLOSED":  # a closed one has stopped to listen and cannot do so again
+                call._on_stack_event(event)
+        made: NativeCall = call
+        return made
+
+    def _heard(self, event: NativeEvent) -> None:
+        if self._making and event.call:
+            self._early.setdefault(event.call, []).append(event)
+        if self.on_event is not None:
+            self.on_event(event)
 
     async def _start_runtime(self, baresip: Any, address: str) -> None:
         host, _ = split_address(address)
@@ -255,8 +290,7 @@ class SipStack:
             )
         )
         self._runtime = runtime
-        if self.on_event is not None:
-            runtime.subscribe(self.on_event)
+        runtime.subscribe(self._heard)
 
     async def _agent(self, user: str, *, catchall: bool) -> Any:
         """Find or make the user agent of a user: the stack takes the From of a call from its agent."""

@@ -50,7 +50,7 @@ class SyncLocalRelay:
             token: The token that clients must give; any when None.
             pace: How many times as fast as scripted the phones are.
         """
-        self._command = [sys.executable, "-m", "anyrelay.local", "--phones", "simulated", "--control"]
+        self._command = [sys.executable, "-m", "anyrelay.local", "--phones", "simulated", "--json", "--quiet"]
         self._command += ["--listen", listen, "--pace", str(pace)]
         options = {"--tls-dir": tls_dir, "--project": project, "--token": token}
         for option, value in options.items():

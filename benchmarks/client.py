@@ -1,0 +1,40 @@
+"""One client process: does one work with one front end, and prints its figures as one JSON line."""
+
+from __future__ import annotations
+
+import argparse
+import cProfile
+import faulthandler
+import importlib
+import json
+
+PROGRAMS = {"sdk": "client_sdk", "asyncio": "client_aio", "trio": "client_aio", "sync": "client_sync"}
+"""The module of each front end; only the one that runs is imported."""
+
+
+def main() -> None:
+    """Run as a program."""
+    parser = argparse.ArgumentParser(description="One client of the load server.")
+    parser.add_argument("--front", required=True, choices=PROGRAMS)
+    parser.add_argument("--work", required=True)
+    parser.add_argument("--host", required=True, help="HOST:PORT of the load server; the CA is in the environment")
+    parser.add_argument("--sizes", required=True, type=json.loads, help="the arguments of the work, as JSON")
+    parser.add_argument("--limit", type=float, default=600.0, help="after this many seconds it is killed, stacks shown")
+    parser.add_argument(
+        "--profile", metavar="FILE", help="write a cProfile of the main thread, for reading, not for timing"
+    )
+    options = parser.parse_args()
+    faulthandler.dump_traceback_later(options.limit, exit=True)
+    program = importlib.import_module(PROGRAMS[options.front])
+    profile = cProfile.Profile() if options.profile else None
+    if profile is not None:
+        profile.enable()
+    figures = program.run(options.front, options.work, options.host, options.sizes)
+    if profile is not None:
+        profile.disable()
+        profile.dump_stats(options.profile)
+    print(json.dumps(figures))
+
+
+if __name__ == "__main__":
+    main()

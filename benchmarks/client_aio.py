@@ -1,0 +1,218 @@
+"""The work as a program of anyrelay's async front end, on asyncio or trio."""
+
+from __future__ import annotations
+
+import itertools
+import statistics
+import time
+from typing import Any
+
+import anyio
+from metering import (
+    MEDIA,
+    SETTLING,
+    Listeners,
+    Meter,
+    check_report,
+    expect,
+    memory,
+    offer,
+    refer_device,
+    server_share,
+)
+
+from anyrelay import Call, CallStateEvent, PlayEvent, ReferEvent, ReferStatus, RelayClient
+
+Figures = dict[str, Any]
+
+
+async def report(client: RelayClient) -> Figures:
+    """Return what the server counted."""
+    return await client.execute("bench.report", {})
+
+
+async def settled(client: RelayClient) -> Figures:
+    """Return what the server counted once every acknowledgement is there."""
+    deadline = time.monotonic() + SETTLING
+    while (now := await report(client))["unacknowledged"] and time.monotonic() < deadline:
+        await anyio.sleep(0.02)
+    return now
+
+
+async def one_call(client: RelayClient, **params: Any) -> Call:
+    """Return a call that was offered and answered."""
+    answered, calls = anyio.Event(), []
+
+    @client.on_call
+    async def handle(call: Call) -> None:
+        await call.answer()
+        calls.append(call)
+        answered.set()
+
+    await client.execute("bench.offer", offer(1, 1, "answered", **params))
+    await answered.wait()
+    return calls[0]
+
+
+async def events(client: RelayClient, count: int) -> Figures:
+    """Take play events of one call."""
+    call, done = await one_call(client), anyio.Event()
+    listeners = Listeners(PlayEvent, done.set)
+    call.on("calling.call.play", listeners.of_call(call.call_id))
+    listeners.expecting(count)
+    before, meter = await report(client), Meter()
+    await client.execute("bench.events", {"count": count})
+    await done.wait()
+    after = await report(client)
+    figures = meter.stop(count)
+    check_report(await settled(client), streamed=count)
+    expect("wrong events", listeners.wrong, [])
+    return {**figures, "server": server_share(before, after)}
+
+
+async def refer(client: RelayClient, count: int) -> Figures:
+    """Refer one call again and again; each command has one event."""
+    call, done = await one_call(client, progress=False), anyio.Event()
+    outcomes: list[str] = []
+
+    def listen(event: ReferEvent) -> None:
+        outcomes.append(event.state)
+        if len(outcomes) == count:
+            done.set()
+
+    call.on("calling.call.refer", listen)
+    before, meter, trips = await report(client), Meter(), []
+    for number in range(count):
+        begun = time.perf_counter()
+        reply = await call.refer(refer_device(number))
+        trips.append(time.perf_counter() - begun)
+        expect("code", reply["code"], "200")
+    await done.wait()
+    figures, after = meter.stop(count), await report(client)
+    check_report(await settled(client), calling_refer=count)
+    expect("outcomes", outcomes, [("success", "busy")[number % 2] for number in range(count)])
+    return {**figures, "trip": statistics.median(trips), "server": server_share(before, after)}
+
+
+async def calls(client: RelayClient, count: int, at_once: int) -> Figures:
+    """Answer calls, play, wait for the end of it, refer, wait for the outcome, hang up."""
+    done, numbers, finished = anyio.Event(), itertools.count(), itertools.count(1)
+    wrong: list[Any] = []
+
+    @client.on_call
+    async def handle(call: Call) -> None:
+        number = next(numbers)
+        try:
+            await whole_call(call, number)
+        except Exception as error:
+            wrong.append(error)
+        if next(finished) == count:
+            done.set()
+
+    before, meter = await report(client), Meter()
+    await client.execute("bench.offer", offer(count, at_once, "ended"))
+    await done.wait()
+    figures, after = meter.stop(count), await report(client)
+    expect("wrong calls", wrong, [])
+    check_report(
+        await settled(client), calling_answer=count, calling_play=count, calling_refer=count, calling_end=count
+    )
+    return {**figures, "server": server_share(before, after)}
+
+
+async def whole_call(call: Call, number: int) -> None:
+    """One call of that kind."""
+    await call.answer()
+    playback = await call.play(MEDIA)
+    expect("playback", (await playback.wait()).params["state"], "finished")
+    outcome = await call.refer_and_wait(refer_device(number))
+    expect("outcome", outcome.status, (ReferStatus.SUCCEEDED, ReferStatus.BUSY)[number % 2])
+    await call.hangup()
+
+
+async def hold(client: RelayClient, count: int) -> Figures:
+    """Hold calls open, each with its handler waiting for the end."""
+    held, gone = itertools.count(1), itertools.count(1)
+    all_held, all_gone = anyio.Event(), anyio.Event()
+
+    @client.on_call
+    async def handle(call: Call) -> None:
+        await call.answer()
+        if next(held) == count:
+            all_held.set()
+        ended = await call.wait_for_ended()
+        if isinstance(ended, CallStateEvent) and ended.call_state == "ended" and next(gone) == count:
+            all_gone.set()
+
+    before, idle = await report(client), memory()
+    await client.execute("bench.offer", offer(count, 200, "answered"))
+    await all_held.wait()
+    after = await settled(client)
+    figures = {"memory": (memory() - idle) / count, "server": server_share(before, after)}
+    await client.execute("bench.end", {})
+    await all_gone.wait()
+    check_report(await settled(client), offered=count, calling_answer=count)
+    return figures
+
+
+async def growth(client: RelayClient, sizes: list[int], events: int, calls: int) -> Figures:
+    """Measure events and calls with more and more other calls open."""
+    figures: Figures = {"event": {}, "call": {}}
+    phase = anyio.Event()
+    listeners = Listeners(PlayEvent, lambda: phase.set())
+    wrong: list[Any] = []
+    handled, target, whole = 0, 0, False
+
+    @client.on_call
+    async def handle(call: Call) -> None:
+        nonlocal handled
+        try:
+            if whole:
+                await whole_call(call, handled)
+            else:
+                await call.answer()
+                call.on("calling.call.play", listeners.of_call(call.call_id))
+        except Exception as error:
+            wrong.append(error)
+        handled += 1
+        if handled == target:
+            phase.set()
+
+    async def take(count: int, window: int, until: str) -> None:
+        nonlocal target, phase
+        target, phase = handled + count, anyio.Event()
+        await client.execute("bench.offer", offer(count, window, until))
+        await phase.wait()
+
+    for before, size in itertools.pairwise([0, *sizes]):
+        whole = False
+        await take(size - before, 200, "answered")
+        await settled(client)
+        phase = anyio.Event()
+        listeners.expecting(events)
+        meter = Meter()
+        await client.execute("bench.events", {"count": events})
+        await phase.wait()
+        figures["event"][str(size)] = meter.stop(events)["cpu"]
+        await settled(client)
+        whole, meter = True, Meter()
+        await take(calls, min(calls, 50), "ended")
+        figures["call"][str(size)] = meter.stop(calls)["cpu"]
+        await settled(client)
+    check_report(await settled(client), calling_refer=calls * len(sizes), streamed=events * len(sizes))
+    expect("wrong events and calls", [*listeners.wrong, *wrong], [])
+    return figures
+
+
+WORKS = {"events": events, "refer": refer, "calls": calls, "hold": hold, "growth": growth}
+
+
+def run(front: str, work: str, host: str, sizes: dict[str, Any]) -> Figures:
+    """Do one work as the client of one process, and return its figures."""
+
+    async def main() -> Figures:
+        client = RelayClient(project="p", token="t", host=host, contexts=["bench"], max_active_calls=20_000)
+        async with client:
+            return await WORKS[work](client, **sizes)
+
+    return anyio.run(main, backend=front)

@@ -1,0 +1,210 @@
+"""The work as a program of anyrelay's blocking front end, in threads."""
+
+from __future__ import annotations
+
+import itertools
+import statistics
+import threading
+import time
+from typing import Any
+
+from metering import (
+    MEDIA,
+    SETTLING,
+    Listeners,
+    Meter,
+    check_report,
+    expect,
+    memory,
+    offer,
+    refer_device,
+    server_share,
+)
+
+from anyrelay.sync import Call, CallStateEvent, PlayEvent, ReferEvent, ReferStatus, RelayClient
+
+Figures = dict[str, Any]
+
+
+def report(client: RelayClient) -> Figures:
+    """Return what the server counted."""
+    return client.execute("bench.report", {})
+
+
+def settled(client: RelayClient) -> Figures:
+    """Return what the server counted once every acknowledgement is there."""
+    deadline = time.monotonic() + SETTLING
+    while (now := report(client))["unacknowledged"] and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return now
+
+
+def one_call(client: RelayClient, **params: Any) -> Call:
+    """Return a call that was offered and answered."""
+    answered, calls = threading.Event(), []
+
+    @client.on_call
+    def handle(call: Call) -> None:
+        call.answer()
+        calls.append(call)
+        answered.set()
+
+    client.execute("bench.offer", offer(1, 1, "answered", **params))
+    answered.wait()
+    return calls[0]
+
+
+def events(client: RelayClient, count: int) -> Figures:
+    """Take play events of one call."""
+    call, done = one_call(client), threading.Event()
+    listeners = Listeners(PlayEvent, done.set)
+    call.on("calling.call.play", listeners.of_call(call.call_id))
+    listeners.expecting(count)
+    before, meter = report(client), Meter()
+    client.execute("bench.events", {"count": count})
+    done.wait()
+    after = report(client)
+    figures = meter.stop(count)
+    check_report(settled(client), streamed=count)
+    expect("wrong events", listeners.wrong, [])
+    return {**figures, "server": server_share(before, after)}
+
+
+def refer(client: RelayClient, count: int) -> Figures:
+    """Refer one call again and again; each command has one event."""
+    call, done = one_call(client, progress=False), threading.Event()
+    outcomes: list[str] = []
+
+    def listen(event: ReferEvent) -> None:
+        outcomes.append(event.state)
+        if len(outcomes) == count:
+            done.set()
+
+    call.on("calling.call.refer", listen)
+    before, meter, trips = report(client), Meter(), []
+    for number in range(count):
+        begun = time.perf_counter()
+        reply = call.refer(refer_device(number))
+        trips.append(time.perf_counter() - begun)
+        expect("code", reply["code"], "200")
+    done.wait()
+    figures, after = meter.stop(count), report(client)
+    check_report(settled(client), calling_refer=count)
+    expect("outcomes", outcomes, [("success", "busy")[number % 2] for number in range(count)])
+    return {**figures, "trip": statistics.median(trips), "server": server_share(before, after)}
+
+
+def calls(client: RelayClient, count: int, at_once: int) -> Figures:
+    """Answer calls, play, wait for the end of it, refer, wait for the outcome, hang up."""
+    done, numbers, finished = threading.Event(), itertools.count(), itertools.count(1)
+    wrong: list[Any] = []
+
+    @client.on_call
+    def handle(call: Call) -> None:
+        number = next(numbers)
+        try:
+            whole_call(call, number)
+        except Exception as error:
+            wrong.append(error)
+        if next(finished) == count:
+            done.set()
+
+    before, meter = report(client), Meter()
+    client.execute("bench.offer", offer(count, at_once, "ended"))
+    done.wait()
+    figures, after = meter.stop(count), report(client)
+    expect("wrong calls", wrong, [])
+    check_report(settled(client), calling_answer=count, calling_play=count, calling_refer=count, calling_end=count)
+    return {**figures, "server": server_share(before, after)}
+
+
+def whole_call(call: Call, number: int) -> None:
+    """One call of that kind."""
+    call.answer()
+    playback = call.play(MEDIA)
+    expect("playback", (playback.wait()).params["state"], "finished")
+    outcome = call.refer_and_wait(refer_device(number))
+    expect("outcome", outcome.status, (ReferStatus.SUCCEEDED, ReferStatus.BUSY)[number % 2])
+    call.hangup()
+
+
+def hold(client: RelayClient, count: int) -> Figures:
+    """Hold calls open, each with its handler waiting for the end."""
+    held, gone = itertools.count(1), itertools.count(1)
+    all_held, all_gone = threading.Event(), threading.Event()
+
+    @client.on_call
+    def handle(call: Call) -> None:
+        call.answer()
+        if next(held) == count:
+            all_held.set()
+        ended = call.wait_for_ended()
+        if isinstance(ended, CallStateEvent) and ended.call_state == "ended" and next(gone) == count:
+            all_gone.set()
+
+    before, idle = report(client), memory()
+    client.execute("bench.offer", offer(count, 200, "answered"))
+    all_held.wait()
+    after = settled(client)
+    figures = {"memory": (memory() - idle) / count, "server": server_share(before, after)}
+    client.execute("bench.end", {})
+    all_gone.wait()
+    check_report(settled(client), offered=count, calling_answer=count)
+    return figures
+
+
+def growth(client: RelayClient, sizes: list[int], events: int, calls: int) -> Figures:
+    """Measure events and calls with more and more other calls open."""
+    figures: Figures = {"event": {}, "call": {}}
+    phase = threading.Event()
+    listeners = Listeners(PlayEvent, lambda: phase.set())
+    wrong: list[Any] = []
+    numbers, handled, target, whole = itertools.count(), itertools.count(1), 0, False
+
+    @client.on_call
+    def handle(call: Call) -> None:
+        try:
+            if whole:
+                whole_call(call, next(numbers))
+            else:
+                call.answer()
+                call.on("calling.call.play", listeners.of_call(call.call_id))
+        except Exception as error:
+            wrong.append(error)
+        if next(handled) == target:
+            phase.set()
+
+    def take(count: int, window: int, until: str) -> None:
+        nonlocal target, phase
+        target, phase = target + count, threading.Event()
+        client.execute("bench.offer", offer(count, window, until))
+        phase.wait()
+
+    for before, size in itertools.pairwise([0, *sizes]):
+        whole = False
+        take(size - before, 200, "answered")
+        settled(client)
+        phase = threading.Event()
+        listeners.expecting(events)
+        meter = Meter()
+        client.execute("bench.events", {"count": events})
+        phase.wait()
+        figures["event"][str(size)] = meter.stop(events)["cpu"]
+        settled(client)
+        whole, meter = True, Meter()
+        take(calls, min(calls, 50), "ended")
+        figures["call"][str(size)] = meter.stop(calls)["cpu"]
+        settled(client)
+    check_report(settled(client), calling_refer=calls * len(sizes), streamed=events * len(sizes))
+    expect("wrong events and calls", [*listeners.wrong, *wrong], [])
+    return figures
+
+
+WORKS = {"events": events, "refer": refer, "calls": calls, "hold": hold, "growth": growth}
+
+
+def run(front: str, work: str, host: str, sizes: dict[str, Any]) -> Figures:
+    """Do one work as the client of one process, and return its figures."""
+    expect("front end", front, "sync")
+    with RelayClient(project="p", token="t", host=host, contexts=["bench"], max_active_calls=20_000) as client:
+        return WORKS[work](client, **sizes)

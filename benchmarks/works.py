@@ -1,0 +1,119 @@
+"""What is measured: the works, how much of each, what is told of them, and the ratios that are aimed at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+BASE = "sdk"
+"""The official client, which the others are compared with."""
+
+FRONTS = ("asyncio", "trio", "sync")
+"""The front ends of anyrelay."""
+
+FRONT_TITLES = {"sdk": "SDK", "asyncio": "asyncio", "trio": "trio", "sync": "threads"}
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One number of a work."""
+
+    key: str
+    """Its name in what a client prints."""
+    title: str
+    target: float
+    """The ratio ours / theirs that is aimed at."""
+    unit: str = "µs"
+    scale: float = 1e6
+    """From seconds or bytes to `unit`."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """One piece of work, done by each client in a process of its own."""
+
+    key: str
+    name: str
+    """What selects it on the command line."""
+    text: str
+    fronts: tuple[str, ...]
+    sizes: dict[str, Any]
+    """The arguments of the client programs' function of that name."""
+    smoke: dict[str, Any]
+    """The same, just enough to see that everything is right."""
+    figures: tuple[Figure, ...] = field(default=())
+
+
+WORKS = (
+    Work(
+        "events",
+        "events",
+        "30,000 play events of one call",
+        FRONTS,
+        {"count": 30_000},
+        {"count": 300},
+        (Figure("cpu", "CPU per event", 0.30),),
+    ),
+    Work(
+        "refer",
+        "refer",
+        "3,000 refers of one call, one after another",
+        FRONTS,
+        {"count": 3_000},
+        {"count": 20},
+        (Figure("cpu", "CPU per refer", 0.55), Figure("trip", "round trip, median", 0.60)),
+    ),
+    Work(
+        "calls",
+        "calls",
+        "3,000 whole calls, 200 at once",
+        FRONTS,
+        {"count": 3_000, "at_once": 200},
+        {"count": 30, "at_once": 10},
+        (Figure("cpu", "CPU per call", 0.45),),
+    ),
+    Work(
+        "hold",
+        "hold",
+        "10,000 calls held open",
+        ("asyncio", "trio"),
+        {"count": 10_000},
+        {"count": 40},
+        (Figure("memory", "memory per call", 0.80, "KiB", 1 / 1024),),
+    ),
+    Work(
+        "hold-threads",
+        "hold",
+        "2,000 calls held open, a thread each",
+        ("sync",),
+        {"count": 2_000},
+        {"count": 40},
+        (Figure("memory", "memory per call", 1.5, "KiB", 1 / 1024),),
+    ),
+    Work(
+        "start",
+        "start",
+        "import of RelayClient in a fresh interpreter",
+        ("asyncio", "sync"),
+        {"repeats": 9},
+        {"repeats": 1},
+        (Figure("wall", "wall time", 1.0, "ms", 1e3),),
+    ),
+)
+"""Every work but `GROWTH`, in the order in which they are done and shown."""
+
+GROWTH = Work(
+    "growth",
+    "growth",
+    "the cost of events and calls with 10 to 10,000 other calls open",
+    FRONTS,
+    {"sizes": [10, 100, 1_000, 10_000], "events": 10_000, "calls": 500},
+    {"sizes": [2, 20], "events": 100, "calls": 10},
+)
+"""Compares each client with itself."""
+
+GROWTH_TARGET = 1.20
+"""How much more an event or a call may cost with the most calls open than with the fewest."""
+
+NAMES = tuple(dict.fromkeys(work.name for work in (*WORKS, GROWTH)))
+"""What may be selected."""

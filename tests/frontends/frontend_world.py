@@ -1,0 +1,357 @@
+"""One body for three front ends: a case is written once, as a coroutine against `anyrelay`, and runs on threads too.
+
+On asyncio and trio a case gets the real thing. On threads it gets `anyrelay.sync` behind a thin disguise: each method that
+is a coroutine method in `anyrelay` looks like one, but blocks, so that the whole case runs through without ever being
+suspended. Nothing else is changed: arguments, results and exceptions are those of `anyrelay.sync`.
+"""
+
+from __future__ import annotations
+
+import inspect
+import threading
+import time
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any
+
+import anyio
+import anyio.to_thread
+from scripted_relay import PATIENCE, ScriptedRelay
+
+import anyrelay
+import anyrelay.sync
+from anyrelay import ClientState, ReconnectPolicy
+
+LIMIT = 15.0
+"""How long a case may take, in seconds."""
+
+AT_ONCE = ReconnectPolicy(initial=0.01, maximum=0.05, jitter=False)
+
+
+class Disguise:
+    """An object of `anyrelay.sync` that looks like its twin of `anyrelay`."""
+
+    def __init__(self, thing: Any) -> None:
+        self._thing = thing
+        self._twin = getattr(anyrelay, type(thing).__name__)
+
+    def __getattr__(self, name: str) -> Any:
+        attribute = getattr(self._thing, name)
+        if not callable(attribute):
+            return disguised(attribute)
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            return disguised(attribute(*map(plain, args), **{key: plain(value) for key, value in kwargs.items()}))
+
+        async def later(*args: Any, **kwargs: Any) -> Any:
+            return call(*args, **kwargs)
+
+        return later if inspect.iscoroutinefunction(getattr(self._twin, name)) else call
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Disguise) and other._thing == self._thing
+
+    def __hash__(self) -> int:
+        return hash(self._thing)
+
+    def __repr__(self) -> str:
+        return repr(self._thing)
+
+    async def __aenter__(self) -> Disguise:
+        self._thing.__enter__()
+        return self
+
+    async def __aexit__(self, *trouble: Any) -> None:
+        self._thing.__exit__(*trouble)
+
+    def __aiter__(self) -> Disguise:
+        return self
+
+    async def __anext__(self) -> Any:
+        try:
+            return next(self._thing)
+        except StopIteration:
+            raise StopAsyncIteration from None
+
+    async def aclose(self) -> None:
+        self._thing.close()
+
+
+def disguised(value: Any) -> Any:
+    if type(value).__module__ == "anyrelay.sync":
+        return Disguise(value)
+    if isinstance(value, list):
+        return [disguised(each) for each in value]
+    if isinstance(value, Mapping) and not isinstance(value, dict):
+        return {key: disguised(each) for key, each in value.items()}
+    return value
+
+
+def plain(value: Any) -> Any:
+    """Turn an argument into what `anyrelay.sync` takes: handlers are plain functions there."""
+    if isinstance(value, Disguise):
+        return value._thing
+    if inspect.iscoroutinefunction(value):
+        return lambda *args: run_through(value(*map(disguised, args)))
+    return value
+
+
+def run_through(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    """Run a coroutine that never waits for a loop."""
+    try:
+        coroutine.send(None)
+    except StopIteration as stop:
+        return stop.value
+    raise AssertionError("a case that runs on threads awaited something of an event loop")
+
+
+class Running:
+    """Something that goes on beside the case."""
+
+    def __init__(self, world: World) -> None:
+        self._done = world.flag()
+        self._value: Any = None
+        self._error: BaseException | None = None
+        self.scope: anyio.CancelScope | None = None
+
+    async def run(self, function: Callable[..., Any], *args: Any) -> None:
+        try:
+            self._value = await function(*args)
+        except BaseException as error:
+            self._error = error
+            if not isinstance(error, Exception):
+                raise
+        finally:
+            self._done.set()
+
+    async def result(self) -> Any:
+        """Wait for its end; return what it returned, or raise what it raised."""
+        await self._done.wait()
+        if self._error is not None:
+            raise self._error
+        return self._value
+
+
+class World:
+    """What a case needs: the server, clients of one front end, and ways to wait."""
+
+    front: str
+
+    def __init__(self) -> None:
+        self.relay = ScriptedRelay()
+        self._clients: list[Any] = []
+
+    def client(self, **settings: Any) -> Any:
+        """Make a client of the front end; it is closed when the case is over."""
+        defaults = {"project": "p", "token": "t", "host": self.relay.url, "contexts": ["default"]}
+        client = self._new_client(**(defaults | {"reconnect": AT_ONCE} | settings))
+        self._clients.append(client)
+        return client
+
+    def close(self) -> None:
+        self.relay.close()
+
+    async def taken_call(self, client: Any, **offer: Any) -> Any:
+        """Offer a call to a connected client; return it as its handler got it. The handler stays until the case is over."""
+        taken: list[Any] = []
+        there = self.flag()
+
+        @client.on_call
+        async def handle(call: Any) -> None:
+            taken.append(call)
+            there.set()
+
+        self.relay.offer(**offer)
+        await there.wait()
+        return taken[0]
+
+    async def ended(self, client: Any, call: Any) -> None:
+        """Let a call end, and wait until its client knows."""
+        self.relay.event(("calling.call.state", {"call_state": "ended", "end_reason": "hangup"}), call.call_id)
+        await call.wait_for_ended(timeout=PATIENCE)
+
+    async def seen(self, method: str, count: int = 1) -> dict[str, Any]:
+        """Wait until the server got so many commands of a method; return the last one's params."""
+        return await self.aside(self.relay.wait_for, method, count)
+
+    async def state(self, client: Any, state: ClientState) -> None:
+        """Wait until a client is in a state, of which nothing tells."""
+        with self.bounded():
+            while client.state is not state:
+                await self.sleep(0.002)
+
+    # --- what differs -----------------------------------------------------------------------------------------------
+
+    def _new_client(self, **settings: Any) -> Any:
+        raise NotImplementedError
+
+    def run(self, case: Callable[..., Any], arguments: dict[str, Any]) -> None:
+        raise NotImplementedError
+
+    def flag(self) -> Any:
+        raise NotImplementedError
+
+    def spawn(self, function: Callable[..., Any], *args: Any) -> Running:
+        raise NotImplementedError
+
+    async def aside(self, function: Callable[..., Any], *args: Any) -> Any:
+        raise NotImplementedError
+
+    async def sleep(self, seconds: float) -> None:
+        raise NotImplementedError
+
+    def bounded(self) -> Any:
+        raise NotImplementedError
+
+
+class AsyncWorld(World):
+    """On an event loop."""
+
+    def __init__(self, front: str) -> None:
+        super().__init__()
+        self.front = front
+
+    def _new_client(self, **settings: Any) -> Any:
+        return anyrelay.RelayClient(**settings)
+
+    def run(self, case: Callable[..., Any], arguments: dict[str, Any]) -> None:
+        async def main() -> None:
+            with anyio.fail_after(LIMIT):
+                async with anyio.create_task_group() as self._tasks:
+                    try:
+                        await case(**arguments)
+                    finally:
+                        with anyio.CancelScope(shield=True):
+                            for client in self._clients:
+                                await client.disconnect()
+                    self._tasks.cancel_scope.cancel()
+            left = [task.name for task in anyio.get_running_tasks() if "anyrelay" in (task.name or "")]
+            assert not left, left
+
+        anyio.run(bare(main), backend=self.front)
+
+    def flag(self) -> Any:
+        return anyio.Event()
+
+    def spawn(self, function: Callable[..., Any], *args: Any) -> Running:
+        running = Running(self)
+        running.scope = anyio.CancelScope()
+
+        async def run() -> None:
+            assert running.scope is not None
+            with running.scope:
+                await running.run(function, *args)
+
+        self._tasks.start_soon(run)
+        return running
+
+    async def aside(self, function: Callable[..., Any], *args: Any) -> Any:
+        return await anyio.to_thread.run_sync(function, *args, abandon_on_cancel=True)
+
+    async def sleep(self, seconds: float) -> None:
+        await anyio.sleep(seconds)
+
+    def bounded(self) -> Any:
+        return anyio.fail_after(PATIENCE)
+
+
+def bare(main: Callable[[], Any]) -> Callable[[], Any]:
+    """Raise what a case raised, and not the group that its task group made of it."""
+
+    async def run() -> None:
+        error: BaseException | None = None
+        try:
+            await main()
+        except BaseExceptionGroup as group:
+            error = group
+            while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+                error = error.exceptions[0]
+        if error is not None:
+            raise error
+
+    return run
+
+
+class Flag:
+    """A `threading.Event` that is awaited, and not for ever."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+        self.set = self._event.set
+        self.is_set = self._event.is_set
+
+    async def wait(self) -> None:
+        if not self._event.wait(PATIENCE):
+            raise TimeoutError("nobody raised the flag")
+
+
+class _Bound:
+    """Fails a loop that goes on for too long."""
+
+    def __enter__(self) -> None:
+        self._deadline = time.monotonic() + PATIENCE
+
+    def check(self) -> None:
+        if time.monotonic() > self._deadline:
+            raise TimeoutError("a case waited for too long")
+
+    def __exit__(self, *trouble: Any) -> None:
+        pass
+
+
+class ThreadWorld(World):
+    """With threads."""
+
+    front = "threads"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._bound = _Bound()
+        self._threads: list[threading.Thread] = []
+        self._late = False
+
+    def _new_client(self, **settings: Any) -> Any:
+        return Disguise(anyrelay.sync.RelayClient(**settings))
+
+    def run(self, case: Callable[..., Any], arguments: dict[str, Any]) -> None:
+        # A case that hangs is ended by closing what it waits for.
+        alarm = threading.Timer(LIMIT, self._break_off)
+        alarm.start()
+        try:
+            run_through(case(**arguments))
+        finally:
+            alarm.cancel()
+            self._close_clients()
+            for thread in self._threads:
+                thread.join(PATIENCE)
+        assert not self._late, "the case took too long and was broken off"
+        left = [thread.name for thread in threading.enumerate() if thread.name.startswith("anyrelay")]
+        assert not left, left
+
+    def _break_off(self) -> None:
+        self._late = True
+        self._close_clients()
+        self.relay.close()
+
+    def _close_clients(self) -> None:
+        for client in self._clients:
+            client._thing.disconnect()
+
+    def flag(self) -> Any:
+        return Flag()
+
+    def spawn(self, function: Callable[..., Any], *args: Any) -> Running:
+        running = Running(self)
+        thread = threading.Thread(target=lambda: run_through(running.run(function, *args)), daemon=True)
+        self._threads.append(thread)
+        thread.start()
+        return running
+
+    async def aside(self, function: Callable[..., Any], *args: Any) -> Any:
+        return function(*args)
+
+    async def sleep(self, seconds: float) -> None:
+        self._bound.check()
+        time.sleep(seconds)
+
+    def bounded(self) -> Any:
+        return self._bound

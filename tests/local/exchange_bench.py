@@ -1,0 +1,199 @@
+"""An exchange with simulated phones and raw RELAY clients, joined in memory, on a clock that is moved by hand."""
+
+from __future__ import annotations
+
+from itertools import count
+
+from anyrelay.local.exchange import Exchange, Flush, PostStatus
+from anyrelay.local.simulated import SimulatedPhones
+from anyrelay.protocol.connection import Connection, ConnectionClosed, TextReceived
+from anyrelay.protocol.jsonrpc import Failure, Request, Response, decode, encode_request, encode_result
+
+EPOCH = 1_000_000.0
+
+
+class RawClient:
+    """A RELAY client that does nothing of its own accord but acknowledge."""
+
+    def __init__(self, bench, *, acknowledges=True):
+        self.bench = bench
+        self.acknowledges = acknowledges
+        self.received = []
+        self.answers = {}
+        self.requests = []
+        self.protocol = ""
+        self.ids = count(1)
+        bench.clients.append(self)
+        self.open()
+
+    def open(self):
+        """Open a connection, the first or another one."""
+        self.closed = None
+        self.connection = Connection.client("relay.test", 80, tls=None)
+        self.connection.open()
+        self.line = self.bench.exchange.open_line(self.bench.now)
+        self.bench.settle()
+
+    def sign_in(self, contexts=("default",), *, project="p", token="t", event_acks=True, **more):
+        result = self.request(
+            "signalwire.connect",
+            version={"major": 2, "minor": 0, "revision": 0},
+            agent="raw",
+            event_acks=event_acks,
+            authentication={"project": project, "token": token},
+            **({} if contexts is None else {"contexts": list(contexts)}),
+            **more,
+        )
+        if isinstance(result, Response):
+            self.protocol = result.result["protocol"]
+        return result
+
+    def request(self, method, **params):
+        """Send a command and return its answer, None when there is none yet."""
+        id_ = f"q{next(self.ids)}"
+        self.connection.send_text(encode_request(id_, method, params))
+        self.bench.settle()
+        return self.answers.get(id_)
+
+    def command(self, call_id, method, **params):
+        """Send a command on a call; return the code and the message of its result."""
+        answer = self.request(f"calling.{method}", node_id="n", call_id=call_id, **params)
+        if isinstance(answer, Failure):
+            return answer.code, answer.message
+        return int(answer.result["code"]), answer.result["message"]
+
+    def lose_connection(self):
+        self.line.receive_eof(self.bench.now)
+        self.bench.settle()
+
+    def leave(self):
+        self.connection.close()
+        self.bench.settle()
+
+    def pump(self):
+        """Move what there is to move; return whether there was anything."""
+        moved = False
+        if data := self.connection.data_to_send():
+            self.line.receive_data(data, self.bench.now)
+            moved = True
+        if (data := self.line.data_to_send()) and not self.line._dropped:
+            self.connection.receive_data(data)
+            moved = True
+        if self.line.wants_eof and not self.connection.closed:
+            self.connection.receive_eof()
+            self.line.receive_eof(self.bench.now)
+        while (event := self.connection.next_event()) is not None:
+            match event:
+                case TextReceived(text):
+                    self._take(decode(text))
+                case ConnectionClosed() as closed:
+                    self.closed = closed
+        return moved
+
+    def _take(self, message):
+        match message:
+            case Request(id=id_, method="signalwire.event", params=params):
+                self.received.append((id_, params))
+            case Request() as request:
+                self.requests.append(request)
+                id_ = request.id
+            case Response(id=id_) | Failure(id=id_):
+                self.answers[id_] = message
+                return
+        if self.acknowledges:
+            self.connection.send_text(encode_result(id_, {}))
+
+    # --- what was heard
+
+    @property
+    def calls(self):
+        """The calls that were offered, in order."""
+        return [event["params"]["call_id"] for event in self.events("calling.call.receive")]
+
+    def events(self, event_type):
+        return [envelope for _, envelope in self.received if envelope["event_type"] == event_type]
+
+    def states(self, call_id):
+        events = [event["params"] for event in self.events("calling.call.state")]
+        return [event["call_state"] for event in events if event["call_id"] == call_id]
+
+    def plays(self):
+        return [(event["params"]["control_id"], event["params"]["state"]) for event in self.events("calling.call.play")]
+
+    def refers(self):
+        """State word, REFER code and NOTIFY code of each report, with the time since 0."""
+        return [
+            (
+                event["params"]["state"],
+                event["params"].get("sip_refer_response_code", ""),
+                event["params"].get("sip_notify_response_code", ""),
+            )
+            for event in self.events("calling.call.refer")
+        ]
+
+    def refer_times(self):
+        return [round(event["timestamp"] - EPOCH, 6) for event in self.events("calling.call.refer")]
+
+
+class Bench:
+    def __init__(self, *, pace=1.0, **settings):
+        ids = count(1)
+        self.happened = []
+        self.posts = []
+        self.clients = []
+        self.exchange = Exchange(
+            new_id=lambda: f"x{next(ids)}", epoch=EPOCH, on_event=self.happened.append, **settings
+        )
+        self.phones = SimulatedPhones(pace=pace)
+        self.phones.start(self.exchange)
+        self.clients = []
+
+    @property
+    def now(self):
+        return self.exchange.now
+
+    def client(self, contexts=("default",), **settings):
+        client = RawClient(self, **settings)
+        client.sign_in(contexts)
+        return client
+
+    def settle(self):
+        """Let everything happen that happens now."""
+        moved = True
+        while moved:
+            moved = False
+            deadline = self.exchange.next_deadline()
+            if deadline is not None and deadline <= self.now:
+                self.exchange.handle_timeout(self.now)
+                moved = True
+            while (output := self.exchange.next_output()) is not None:
+                assert isinstance(output, Flush | PostStatus)
+                if isinstance(output, PostStatus):
+                    self.posts.append((output.url, output.envelope))
+            for client in self.clients:
+                moved |= client.pump()
+
+    def advance(self, seconds):
+        until = self.now + seconds
+        self.settle()
+        while (deadline := self.exchange.next_deadline()) is not None and deadline <= until:
+            self.exchange.handle_timeout(max(deadline, self.now))
+            self.settle()
+        self.exchange.handle_timeout(until)
+        self.settle()
+
+    def dial(self, uri="sip:alice@example.com", **how):
+        caller = self.phones.dial(uri, **how)
+        self.settle()
+        return caller
+
+    def call(self, client=None, **how):
+        """A call that was answered: the caller, the client that answered, the call_id."""
+        client = client or self.client()
+        caller = self.dial(**how)
+        call_id = client.calls[-1]
+        assert client.command(call_id, "answer") == (200, "Answered")
+        return caller, client, call_id
+
+    def refer(self, client, call_id, uri="sip:support@example.com", **more):
+        return client.command(call_id, "refer", device={"type": "sip", "params": {"uri": uri}}, **more)
