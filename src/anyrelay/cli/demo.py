@@ -23,7 +23,7 @@ PATIENCE: Final = {"silent": 5.0}
 """How long the outcome is waited for, by what the target does, in seconds."""
 
 USUAL_PATIENCE: Final = 15.0
-SIMULATED_PATIENCE: Final = 2.0
+SIMULATED_PATIENCE: Final = 1.0
 
 WRONG_USE: Final = 2
 INTERRUPTED: Final = 130
@@ -52,7 +52,14 @@ class Demo:
     def _run_application(self) -> Application:
         """Bring up server and phones, and run the application until its transfer is settled."""
         server = self._start(
-            "anyrelay.local", "--json", "--frames", "--control", "--phones", self._phones, *self._listening()
+            self._on_server_line,
+            "anyrelay.local",
+            "--json",
+            "--frames",
+            "--control",
+            "--phones",
+            self._phones,
+            *self._listening(),
         )
         ready = server.ready()
         target_uri = self._make_target(server)

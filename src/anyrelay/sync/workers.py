@@ -21,11 +21,13 @@ class Workers:
         self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._lock = threading.Lock()
         self._idle = 0
+        self._dismissed = False
         self._threads: set[threading.Thread] = set()
 
     def submit(self, job: Callable[[], None]) -> None:
         """Run a job, which must not raise."""
         with self._lock:
+            self._dismissed = False
             if self._idle:
                 self._idle -= 1
                 self._jobs.put(job)
@@ -43,6 +45,8 @@ class Workers:
 
     def _next_job(self) -> Callable[[], None] | None:
         with self._lock:
+            if self._dismissed:
+                return None
             self._idle += 1
         try:
             return self._jobs.get(timeout=IDLE_TIME)
@@ -55,8 +59,9 @@ class Workers:
         return self._jobs.get()  # one was promised to this thread between the two
 
     def dismiss(self) -> None:
-        """Let the idle threads end now; busy ones end when their jobs do."""
+        """Let the idle threads end now, and busy ones when their jobs do; a job submitted later begins anew."""
         with self._lock:
+            self._dismissed = True
             for _ in range(self._idle):
                 self._jobs.put(None)
             self._idle = 0
