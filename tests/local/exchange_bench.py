@@ -55,6 +55,14 @@ class RawClient:
         self.bench.settle()
         return self.answers.get(id_)
 
+    def requests_at_once(self, requests):
+        """Send commands in one write and return their answers."""
+        ids = [f"q{next(self.ids)}" for _ in requests]
+        for id_, (method, params) in zip(ids, requests, strict=True):
+            self.connection.send_text(encode_request(id_, method, params))
+        self.bench.settle()
+        return [self.answers[id_] for id_ in ids]
+
     def command(self, call_id, method, **params):
         """Send a command on a call; return the code and the message of its result."""
         answer = self.request(f"calling.{method}", node_id="n", call_id=call_id, **params)
@@ -141,12 +149,9 @@ class Bench:
         self.happened = []
         self.posts = []
         self.clients = []
-        self.exchange = Exchange(
-            new_id=lambda: f"x{next(ids)}", epoch=EPOCH, on_event=self.happened.append, **settings
-        )
+        self.exchange = Exchange(new_id=lambda: f"x{next(ids)}", epoch=EPOCH, on_event=self.happened.append, **settings)
         self.phones = SimulatedPhones(pace=pace)
         self.phones.start(self.exchange)
-        self.clients = []
 
     @property
     def now(self):

@@ -489,6 +489,15 @@ def test_who_waits_no_more_forbids_nothing(bench: Bench, other: str, end: str) -
 
 
 @second
+def test_an_outcome_that_overtook_its_reply_forbids_nothing(bench: Bench, other: str) -> None:
+    promise = bench.refer_and_wait()
+    bench.event("busy", notify="486")
+    assert promise.result().status == "busy"
+    bench.ask(other, DESK)
+    assert bench.sent == 2
+
+
+@second
 @pytest.mark.parametrize("end", ["reply", "abandon", "timeout", "refusal", "lost"])
 def test_a_started_one_forbids_nothing_once_it_has_its_reply(bench: Bench, other: str, end: str) -> None:
     promise = bench.start()
@@ -715,7 +724,7 @@ def test_a_call_that_ends_while_the_command_waits_for_the_line() -> None:
     told: list[tuple[Transfer, ReferOutcome | None]] = []
     timers = Timers()
     transfers = Transfers(timers, 3.0, lambda transfer, outcome: told.append((transfer, outcome)))
-    transfer = transfers.arm(SUPPORT, 0.0, alone=True)
+    transfer = transfers.arm(SUPPORT, 0.0, waits_for_reply=True)
     transfers.call_ended(1.0)
     assert list(transfers) == []
     transfers.follow(transfer).sent(2.0)

@@ -18,6 +18,7 @@ class RecordingBoard:
         self.wanted = wanted
         self.reports: list[tuple[Any, ...]] = []
         self.times: list[float] = []
+        self.per_leg: dict[SipLeg, list[tuple[Any, ...]]] = {}
         self.legs: list[SipLeg] = []
         self.messages: list[SipMessageSeen] = []
         self.reactions: dict[tuple[Any, ...], Callable[[SipLeg], None]] = {}
@@ -62,6 +63,7 @@ class RecordingBoard:
     def _record(self, now: float, leg: Leg, *report: Any) -> None:
         assert isinstance(leg, SipLeg)
         self.reports.append(report)
+        self.per_leg.setdefault(leg, []).append(report)
         self.times.append(now)
         self._news.set()
         for start, reaction in self.reactions.items():

@@ -252,6 +252,6 @@ async def test_no_synthesiser(monkeypatch: pytest.MonkeyPatch) -> None:
         raise ImportError(f"No module named {name!r}")
 
     monkeypatch.setattr(speech, "_library", None)
-    monkeypatch.setattr(speech.importlib, "import_module", missing)
+    monkeypatch.setattr("anyrelay.local.speech.importlib.import_module", missing)
     with pytest.raises(VoiceMissingError, match=r'pip install "anyrelay\[sip\]"'):
         await render(item("tts", text="Hello"), RATE)

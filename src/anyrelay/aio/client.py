@@ -73,8 +73,7 @@ class RelayClient(ClientBase):
 
     async def disconnect(self) -> None:
         """Close the client, from any task; calls go on at the server. Every waiter is told, handlers are cancelled."""
-        await self._disconnect()
-        await self._driver.finished()
+        await self._driver.see_off(self._disconnect())
 
     async def drain(self, timeout: float | None = None) -> None:
         """Finish open work, then close: no more calls are taken, and handlers, operations and transfers are waited for.
@@ -82,8 +81,7 @@ class RelayClient(ClientBase):
         Args:
             timeout: How long to wait for them, in seconds; `drain_timeout` when None.
         """
-        await self._drain(timeout)
-        await self._driver.finished()
+        await self._driver.see_off(self._drain(timeout))
 
     async def serve_forever(self) -> None:
         """Stay connected, trying as long as it takes; return once the client is closed.
@@ -93,8 +91,7 @@ class RelayClient(ClientBase):
             AuthenticationError: The credentials were refused three times, and before any success.
         """
         self._driver.start()
-        await self._serve()
-        await self._driver.finished()
+        await self._driver.see_off(self._serve())
 
     async def __aenter__(self) -> RelayClient:
         await self.connect()

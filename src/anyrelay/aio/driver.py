@@ -10,15 +10,16 @@ import contextlib
 import inspect
 import math
 import os
-from collections.abc import Callable
-from contextvars import ContextVar
-from typing import Any, Concatenate, ParamSpec, TypeVar
+import threading
+from collections.abc import Awaitable, Callable
+from contextvars import Context, ContextVar, copy_context
+from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 import anyio
 import anyio.to_thread
 from anyio.abc import TaskGroup
 
-from anyrelay.aio.owner import spawn_owner
+from anyrelay.aio.owner import spawn_owner, spawnable
 from anyrelay.aio.transport import Transport
 from anyrelay.frontend import journal
 from anyrelay.frontend.process import check_process
@@ -44,8 +45,11 @@ T = TypeVar("T")
 M = TypeVar("M")
 E = TypeVar("E", bound=RelayEvent)
 
-_own_scope: ContextVar[anyio.CancelScope | None] = ContextVar("anyrelay_handler_scope", default=None)
-"""The cancel scope of the handler that runs in this task."""
+DELIVERY_PATIENCE: Final = 2.0
+"""How long closing waits for handlers that are told of events and outcomes, in seconds; those of calls are cancelled at once."""
+
+_own_scope: ContextVar[anyio.CancelScope | None] = ContextVar("anyrelay_own_scope", default=None)
+"""The cancel scope that a client runs this task in."""
 
 
 class Driver:
@@ -61,9 +65,11 @@ class Driver:
         self.session = session
         self._handle_call = handle_call
         self._made_in = os.getpid()
+        self._thread: int | None = None
+        self._context: Context = copy_context()
         self._tasks: TaskGroup | None = None
+        self._children: dict[anyio.CancelScope, float] = {}
         self._transport: Transport | None = None
-        self._handler_scopes: set[anyio.CancelScope] = set()
         self._armed = math.inf
         self._rearm: anyio.Event | None = None
         self._finished: anyio.Event | None = None
@@ -72,7 +78,7 @@ class Driver:
 
     def ask(self, method: Callable[Concatenate[M, float, P], T], machine: M, *args: P.args, **kwargs: P.kwargs) -> T:
         """Call a machine's method with the time, and do what comes of it."""
-        check_process(self._made_in)
+        self._check_caller()
         answer = method(machine, anyio.current_time(), *args, **kwargs)
         self.stir()
         return answer
@@ -98,38 +104,66 @@ class Driver:
             await ready.wait()
         return subscription.take()
 
+    def _check_caller(self) -> None:
+        """Raise where nothing would come of it: in a forked process, and in a thread other than the event loop's."""
+        check_process(self._made_in)
+        if self._thread not in (None, threading.get_ident()):
+            raise RuntimeError(
+                "this client runs in the event loop of another thread: call it from there "
+                "(anyio.from_thread.run), or use anyrelay.sync, which can be called from any thread"
+            )
+
     # --- the owner --------------------------------------------------------------------------------------------------
 
     def start(self) -> None:
         """Start the owner task unless it runs; the session is about to be connected."""
-        check_process(self._made_in)
+        self._check_caller()
         if self._finished is None:
-            self._finished = anyio.Event()
+            self._thread = threading.get_ident()
+            self._context = copy_context()
             spawn_owner(self._own)
+        elif self.session.state is ClientState.CLOSED:
+            # The owner is at the end of the last connection and goes on with the next; who closed that one is not kept.
+            self._finished.set()
+        else:
+            return
+        self._finished = anyio.Event()
 
-    async def finished(self) -> None:
-        """Sleep until the owner task is over; in a handler, which the owner runs, that is not waited for."""
-        if (scope := _own_scope.get()) is not None and scope in self._handler_scopes:
-            self._handler_scopes.discard(scope)
-        elif self._finished is not None:
-            await self._finished.wait()
+    async def see_off(self, closing: Awaitable[None]) -> None:
+        """Await what closes the session, then the end of what its client runs; a handler does not wait for itself."""
+        finished, scope = self._finished, _own_scope.get()
+        within = scope is not None and scope in self._children
+        if scope is not None and within:
+            self._children[scope] = math.inf
+        await closing
+        if finished is not None and not within:
+            await finished.wait()
 
     async def _own(self) -> None:
-        finished = self._finished
         try:
-            async with anyio.create_task_group() as self._tasks:
-                self._tasks.start_soon(self._keep_time)
-                self.stir()
-                # `_keep_time` returns once the session is closed.
+            over = False
+            while not over:
+                async with anyio.create_task_group() as self._tasks:
+                    self.stir()
+                    await self._keep_time()
+                    self._tasks = None
+                over = self.session.state is ClientState.CLOSED
         except Exception as error:  # a bug of ours must not take the event loop down with it
             journal.write(Note(Note.ERROR, "the client's owner task failed", error=error))
         finally:
-            self._tasks = self._transport = self._finished = None
+            self._abandon_session()
+            self._tasks = self._transport = self._thread = None
+            finished, self._finished = self._finished, None
             if finished is not None:
                 finished.set()
 
     async def _keep_time(self) -> None:
-        while self.session.state is not ClientState.CLOSED or self._transport is not None:
+        """Serve until the session is closed and nothing runs any more."""
+        while not self._is_closed or self._children:
+            if self._is_closed:
+                now = anyio.current_time()
+                for scope, patience in self._children.items():
+                    scope.deadline = min(scope.deadline, now + patience)
             deadline = self.session.next_deadline()
             self._armed = math.inf if deadline is None else deadline
             self._rearm = anyio.Event()
@@ -138,45 +172,77 @@ class Driver:
             self.session.handle_timeout(anyio.current_time())
             self.stir()
         self._armed, self._rearm = math.inf, None
-        for scope in list(self._handler_scopes):
-            scope.cancel()
+
+    @property
+    def _is_closed(self) -> bool:
+        return self.session.state is ClientState.CLOSED and self._transport is None
+
+    def _abandon_session(self) -> None:
+        """Close a session that nobody drives any more (the event loop ends, or a bug of ours): whoever waits is told."""
+        with contextlib.suppress(Exception):
+            now = anyio.current_time()
+            self.session.disconnect(now)
+            self.session.transport_failed(ConnectionError("the event loop has ended"), now)
+            while (output := self.session.next_output()) is not None:
+                match output:
+                    case Deliver(mailbox):
+                        _empty(mailbox)
+                    case RunCallHandler(call):
+                        self.session.handler_finished(call, None, now)
 
     def stir(self) -> None:
         """Do what the session asks for, and wake whoever has to do more."""
         if self._tasks is None:
             return
         while (output := self.session.next_output()) is not None:
-            self._follow(output, self._tasks)
+            self._follow(output)
         if self._transport is not None:
             self._transport.wake()
         if self._rearm is not None:
             deadline = self.session.next_deadline()
-            over = self.session.state is ClientState.CLOSED and self._transport is None
-            if over or (deadline is not None and deadline < self._armed):
+            if self._is_closed or (deadline is not None and deadline < self._armed):
                 self._rearm.set()
 
-    def _follow(self, output: Output, tasks: TaskGroup) -> None:
+    def _follow(self, output: Output) -> None:
         match output:
             case Deliver(mailbox):
-                tasks.start_soon(self._deliver, mailbox)
+                self._spawn(self._deliver, mailbox, patience=DELIVERY_PATIENCE)
             case RunCallHandler(call):
-                tasks.start_soon(self._run_call_handler, call)
+                self._spawn(self._run_call_handler, call)
             case Note() as note:
                 journal.write(note)
             case OpenTransport() as order:
                 self._transport = Transport(self)
-                tasks.start_soon(self._serve, self._transport, order)
+                self._spawn(self._transport.run, order, patience=math.inf)
             case CloseTransport(last_words):
                 if self._transport is not None:
                     self._transport.close(last_words)
                     self._transport = None
             case FetchToken(source):
-                tasks.start_soon(self._fetch_token, source)
+                self._spawn(self._fetch_token, source)
+
+    def _spawn(self, function: Callable[..., Awaitable[None]], *args: Any, patience: float = 0.0) -> None:
+        """Run a task of the owner's: `patience` seconds after the session is closed it is cancelled.
+
+        It runs in the context of whoever connected: not in that of the handler which happens to be at work now.
+        """
+        assert self._tasks is not None
+        scope = anyio.CancelScope()
+        self._children[scope] = patience
+        self._context.run(self._tasks.start_soon, spawnable(self._run_child), scope, function, *args)
+
+    async def _run_child(
+        self, scope: anyio.CancelScope, function: Callable[..., Awaitable[None]], *args: Any
+    ) -> None:
+        _own_scope.set(scope)
+        try:
+            with scope:
+                await function(*args)
+        finally:
+            del self._children[scope]
+            self.stir()
 
     # --- the transport ----------------------------------------------------------------------------------------------
-
-    async def _serve(self, transport: Transport, order: OpenTransport) -> None:
-        await transport.run(order)
 
     def transport_opened(self, transport: Transport) -> None:
         """The connection is open."""
@@ -209,37 +275,26 @@ class Driver:
     # --- user code --------------------------------------------------------------------------------------------------
 
     async def _run_call_handler(self, call: CallMachine) -> None:
-        error: BaseException | None = None
-        with self._handler_scope():
-            try:
-                await self._handle_call(call)
-            except Exception as raised:
-                error = raised
-        self.session.handler_finished(call, error, anyio.current_time())
-        self.stir()
+        failure: BaseException | None = None
+        try:
+            await self._handle_call(call)
+        except (Exception, SystemExit) as error:
+            failure = error
+        finally:
+            self.session.handler_finished(call, failure, anyio.current_time())
 
     async def _deliver(self, mailbox: Mailbox) -> None:
-        with self._handler_scope():
+        try:
             while (delivery := mailbox.take()) is not None:
                 try:
                     answer = delivery.handler(delivery.subject)
                     if inspect.isawaitable(answer):
                         await answer
-                except Exception as error:
+                except (Exception, SystemExit) as error:
                     self.session.delivery_failed(mailbox, error)
                     self.stir()
-
-    @contextlib.contextmanager
-    def _handler_scope(self) -> Any:
-        """Let the owner cancel a handler when the client closes, unless it is the handler that closes it."""
-        with anyio.CancelScope() as scope:
-            self._handler_scopes.add(scope)
-            token = _own_scope.set(scope)
-            try:
-                yield
-            finally:
-                _own_scope.reset(token)
-                self._handler_scopes.discard(scope)
+        finally:
+            _empty(mailbox)  # nobody attends to it now, and the client may be used again
 
     async def _fetch_token(self, source: Callable[[], Any]) -> None:
         try:
@@ -250,8 +305,12 @@ class Driver:
                 token = await anyio.to_thread.run_sync(source, abandon_on_cancel=True)
                 if inspect.isawaitable(token):
                     token = await token
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             self.session.token_failed(error, anyio.current_time())
         else:
             self.session.token_fetched(token, anyio.current_time())
-        self.stir()
+
+
+def _empty(mailbox: Mailbox) -> None:
+    while mailbox.take() is not None:
+        pass

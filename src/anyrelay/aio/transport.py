@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ssl
 from typing import TYPE_CHECKING, Final
 
 import anyio
@@ -46,21 +45,21 @@ class Transport:
 
     async def run(self, order: OpenTransport) -> None:
         """Open the connection, which races the addresses of a name (RFC 8305), and serve it until it is closed."""
-        stream: SocketStream | None = None
         with self._scope:
             try:
                 stream = await anyio.connect_tcp(order.host, order.port)
-            except (OSError, ssl.SSLError, ExceptionGroup) as error:
-                self._driver.transport_failed(self, error)
+            except Exception as error:  # not only OSError: a name that IDNA cannot encode is a UnicodeError
+                self._driver.transport_failed(self, _reason(error))
                 return
-            self._driver.transport_opened(self)
-            async with anyio.create_task_group() as tasks:
-                tasks.start_soon(self._write, stream)
-                await self._read(stream)
-                # Whatever ended the reading, the core decides what comes next; it closes this transport.
-                await anyio.sleep_forever()
-        if stream is not None:
-            await self._say_last_words(stream)
+            try:
+                self._driver.transport_opened(self)
+                async with anyio.create_task_group() as tasks:
+                    tasks.start_soon(self._write, stream)
+                    await self._read(stream)
+                    # Whatever ended the reading, the core decides what comes next; it closes this transport.
+                    await anyio.sleep_forever()
+            finally:
+                await self._say_last_words(stream)
 
     async def _read(self, stream: SocketStream) -> None:
         try:
@@ -90,3 +89,11 @@ class Transport:
                 with anyio.move_on_after(LAST_WORDS_PATIENCE), contextlib.suppress(*_GONE):
                     await stream.send(self._last_words)
             await anyio.aclose_forcefully(stream)
+
+
+def _reason(error: Exception) -> Exception:
+    """Return why no address could be connected to; anyio wraps the addresses' errors in one that only says that."""
+    cause = error.__cause__
+    if isinstance(cause, ExceptionGroup):
+        cause = cause.exceptions[-1]
+    return cause if isinstance(cause, OSError) else error

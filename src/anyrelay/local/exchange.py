@@ -161,9 +161,8 @@ class Exchange:
                 line.drop(now)
                 continue
             line.say_goodbye(restart=restart)
-            if restart:
-                session.detach()
-                self._give_up(session, now)
+            if restart:  # what it has is its own until the connection is closed, but nothing new is offered to it
+                session.resumable, session.has_left = False, True
             self._at(line, now + CLOSE_TIME, self._close)
 
     # --- what lines say ---------------------------------------------------------------------------------------------
@@ -182,6 +181,9 @@ class Exchange:
         session = line.session
         if session is not None:
             session.detach()
+            if not session.resumable:
+                self._give_up(session, now)
+                return
             session.expiry = self.timers.at(now + RESUME_TIME, lambda at: self._give_up(session, at))
             if session.has_left:
                 self._desk.offers_abandoned(session, now)

@@ -38,7 +38,7 @@ __all__ = ["Frame", "LocalRelay"]
 logger = logging.getLogger(__name__)
 
 LAST_WORDS_TIME: Final = 0.5
-"""Seconds in which the last bytes are to be sent to a client when the server stops."""
+"""Seconds in which the last bytes are to be sent to clients, and the last POSTs, when the server stops."""
 
 
 @frozen
@@ -151,7 +151,7 @@ class LocalRelay:
             on_text=None if self._on_frame is None else self._show_frame,
             on_event=self._on_event,
         )
-        self._poster = StatusPoster()
+        self._poster = StatusPoster(self._announce_step)
         listener = await anyio.create_tcp_listener(local_host=self._host or None, local_port=self._port)
         self._listeners = [one for one in listener.listeners if isinstance(one, SocketListener)]
         self._port = self._listeners[0].extra(SocketAttribute.local_port)  # noqa: S610 - no Django here
@@ -186,7 +186,7 @@ class LocalRelay:
                 line.close(anyio.current_time(), 1001, "going away")
             self.follow_outputs()
             with anyio.move_on_after(LAST_WORDS_TIME):
-                while self._bells:
+                while self._bells or self._poster.unfinished:
                     await self._next_step()
         self._tasks.cancel_scope.cancel()
         try:

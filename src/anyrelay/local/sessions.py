@@ -70,6 +70,8 @@ class RelaySession:
     """When it is given up; None while the client is here."""
     has_left: bool = False
     """Whether the client closed its connection of its own accord: it keeps its calls, and is offered no others."""
+    resumable: bool = True
+    """Whether it lives on when the connection is lost; not when the client was told that it is to begin anew."""
     is_over: bool = False
     """Whether it was given up: nobody can resume it."""
 
@@ -99,7 +101,7 @@ class RelaySession:
         if line is None:
             return
         line.session = None
-        self.has_left = line.left_politely
+        self.has_left = line.left_politely or not self.resumable
         if self.acknowledges:
             unacknowledged = line.connection.unacknowledged
             self.pending = OrderedDict({**unacknowledged, **self.pending})
@@ -133,8 +135,10 @@ class SessionBook:
         project = command.authentication.get("project")
         project_id = project if isinstance(project, str) else ""
         session = self._sessions.get(command.protocol or "")
-        resumed = session is not None and (
-            session.project_id == project_id or command.authorization_state == session.authorization_state
+        resumed = (
+            session is not None
+            and session.resumable
+            and (session.project_id == project_id or command.authorization_state == session.authorization_state)
         )
         if session is None or not resumed:
             name = f"signalwire_{project_id or 'local'}_{self._new_id()}"

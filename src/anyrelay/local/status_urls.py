@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import logging
 import ssl
+from collections import deque
+from collections.abc import Callable
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -87,30 +89,38 @@ async def _status(http: h11.Connection, stream: ByteStream) -> int:
 class StatusPoster:
     """A queue of POSTs and its workers."""
 
-    def __init__(self) -> None:
-        self._sender, self._receiver = anyio.create_memory_object_stream[tuple[str, dict[str, Any]]](QUEUE_LIMIT)
+    unfinished: int
+    """How many POSTs wait or are under way."""
+
+    def __init__(self, on_done: Callable[[], None]) -> None:
+        """Have nothing to do yet; `on_done` is called after each POST, whatever became of it."""
+        self.unfinished = 0
+        self._on_done = on_done
+        self._queue: deque[tuple[str, dict[str, Any]]] = deque()
+        self._waiting = anyio.Semaphore(0)
 
     def put(self, url: str, envelope: dict[str, Any]) -> None:
         """Ask for a POST; dropped when too many wait."""
-        try:
-            self._sender.send_nowait((url, envelope))
-        except (anyio.WouldBlock, anyio.BrokenResourceError, anyio.ClosedResourceError):
+        if len(self._queue) >= QUEUE_LIMIT:
             logger.warning("a POST to a status_url was dropped: too many wait")
+            return
+        self.unfinished += 1
+        self._queue.append((url, envelope))
+        self._waiting.release()
 
     async def run(self) -> None:
-        """POST what was asked for, until cancelled or closed."""
+        """POST what is asked for, until cancelled."""
         async with anyio.create_task_group() as tasks:
             for _ in range(WORKERS):
                 tasks.start_soon(self._work)
 
-    def close(self) -> None:
-        """Take no more; `run` returns once what waits was tried."""
-        self._sender.close()
-
     async def _work(self) -> None:
-        async with self._receiver.clone() as receiver:
-            async for url, envelope in receiver:
-                await self._post(url, envelope)
+        while True:
+            await self._waiting.acquire()
+            url, envelope = self._queue.popleft()
+            await self._post(url, envelope)
+            self.unfinished -= 1
+            self._on_done()
 
     async def _post(self, url: str, envelope: dict[str, Any]) -> None:
         try:

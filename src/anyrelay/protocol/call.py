@@ -517,10 +517,10 @@ class CallMachine:
         target = read_refer_device(device)
         if alone and self.transfers.awaited:
             raise ReferInProgress(f"a transfer of call {self.call_id} is still being waited for; nothing was sent")
-        transfer = self.transfers.arm(target.uri, now, alone=alone)
-        transfer.on_completed = on_completed
         request_timeout = self.session.settings.request_timeout
         waits_for_outcome = unsent_for != -1
+        transfer = self.transfers.arm(target.uri, now, waits_for_reply=alone and not waits_for_outcome)
+        transfer.on_completed = on_completed
         try:
             reply = self.order(
                 now,

@@ -34,6 +34,8 @@ def _strict_converter() -> Converter:
     converter = Converter(detailed_validation=False, omit_if_default=True)
     # Everything a command's class does not describe by a class of its own is taken as it is; its validators judge it.
     converter.register_structure_hook_func(lambda kind: not has(kind), _as_is)
+    for kind in (str, int, float, bool):  # which have hooks of their own, and those convert
+        converter.register_structure_hook(kind, _as_is)
     converter.register_structure_hook_func(lambda kind: kind == tuple[Media, ...], lambda value, _: read_media(value))
     converter.register_structure_hook(SipReferDevice, lambda value, _: read_refer_device(value))
     converter.register_unstructure_hook(Media, Media.to_wire)

@@ -287,7 +287,6 @@ class Transfer:
         self.events: deque[ReferEvent] = deque(maxlen=EVENTS_KEPT)
         self.on_over: Callable[[ReferOutcome | None], None] | None = None
         self.on_completed: Callable[[ReferOutcome], Any] | None = None
-        self.alone = False
         self.waits_for_reply = False
         self._refer_code: int | None = None
         self._notify_code: int | None = None
@@ -366,7 +365,7 @@ class Transfer:
         Args:
             now: The time, in seconds.
             timeout: How long to wait, in seconds; None waits as long as it takes.
-            on_abandon: Called when this waiter gives up, or runs out of time.
+            on_abandon: Called when this waiter gives up.
 
         Raises:
             TypeError: `timeout` is no number.
@@ -381,9 +380,8 @@ class Transfer:
 
         def expire(at: float) -> None:
             reason = UnknownReason.ACK_LOST if self.ack is None and not self.events else UnknownReason.TIMED_OUT
-            outcome = self._outcome(ReferStatus.UNKNOWN, at, reason)
-            give_up()
-            promise.resolve(outcome)
+            del self._waiters[promise]
+            promise.resolve(self._outcome(ReferStatus.UNKNOWN, at, reason))
 
         check_timeout(timeout)
         promise: Promise[ReferOutcome] = Promise(give_up)

@@ -217,7 +217,7 @@ class RequestBook:
         if request.stage is Stage.QUEUED:
             gone = RelayError(-1, f"{request.method} was withdrawn before it was sent: its caller gave up")
             self._withdraw(request, gone)
-        elif request.stage is Stage.SENT:
+        else:
             request.follower.given_up()
 
     def _expire(self, request: _Open, timeout: float) -> None:

@@ -14,10 +14,9 @@ from typing import Any, Final, TypeAlias
 from attrs import field, frozen
 
 from anyrelay.protocol.commands import COMMANDS, Command, decode_command
-from anyrelay.protocol.connection import BrokenMessage, Connection, ConnectionClosed, Opened, TextReceived
+from anyrelay.protocol.connection import BrokenMessage, Connection, ConnectionClosed, TextReceived
 from anyrelay.protocol.jsonrpc import (
     METHOD_NOT_FOUND,
-    Broken,
     Failure,
     Request,
     Response,
@@ -179,7 +178,7 @@ class ServerConnection:
                     self.broken_messages += 1
                 case ConnectionClosed() as closed:
                     self._events.append(Gone(closed.error))
-                case Opened() | _:
+                case _:  # it is open, or a pong came
                     pass
 
     def _receive_text(self, text: str) -> None:
@@ -193,7 +192,7 @@ class ServerConnection:
                 if id_ in self._pings:
                     self._pings.remove(id_)
                     self.pongs += 1
-            case Broken():
+            case _:
                 self.broken_messages += 1
 
     def _receive_request(self, request: Request) -> None:

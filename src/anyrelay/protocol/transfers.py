@@ -83,14 +83,19 @@ class Transfers:
 
     @property
     def awaited(self) -> bool:
-        """Whether one is being waited for, so that another one would be a mix-up: its reply, or its outcome."""
-        return any(transfer.has_waiters or (transfer.alone and transfer.waits_for_reply) for transfer in self._all)
+        """Whether somebody waits for one, so that another one would be a mix-up: for its reply (not `refer`), or its outcome."""
+        return any(transfer.has_waiters or transfer.waits_for_reply for transfer in self._all)
 
-    def arm(self, refer_to: str, now: float, *, alone: bool) -> Transfer:
-        """Make a transfer before its command is sent."""
+    def arm(self, refer_to: str, now: float, *, waits_for_reply: bool) -> Transfer:
+        """Make a transfer before its command is sent.
+
+        Args:
+            refer_to: The target's URI.
+            now: The time, in seconds.
+            waits_for_reply: Whether another transfer would be a mix-up until the reply has come or its caller has given up.
+        """
         transfer = Transfer(refer_to, now=now, timers=self._timers, grace=self._grace)
-        transfer.alone = alone
-        transfer.waits_for_reply = True
+        transfer.waits_for_reply = waits_for_reply
         transfer.on_over = lambda outcome: self._over(transfer, outcome)
         self._all.append(transfer)
         return transfer

@@ -1,0 +1,268 @@
+"""Signing in, losing a connection, coming back; on a virtual clock."""
+
+import pytest
+from exchange_bench import Bench, RawClient
+
+from anyrelay.local.sessions import Credentials
+from anyrelay.protocol.jsonrpc import Failure, Response
+
+
+@pytest.fixture
+def bench():
+    return Bench()
+
+
+def test_signing_in(bench):
+    client = RawClient(bench)
+    answer = client.sign_in()
+    assert isinstance(answer, Response)
+    assert "code" not in answer.result
+    assert answer.result["protocol"]
+    assert "session_restored" not in answer.result
+    state = client.events("signalwire.authorization.state")
+    assert state[0]["params"]["authorization_state"]
+    assert client.sign_in().code == 401  # once is enough
+
+
+def test_a_command_before_signing_in(bench):
+    answer = RawClient(bench).request("signalwire.receive", contexts=["a"])
+    assert (answer.code, "signalwire.connect" in answer.message) == (401, True)
+
+
+@pytest.mark.parametrize(
+    ("authentication", "fine"),
+    [
+        ({"project": "p", "token": "secret"}, True),
+        ({"jwt_token": "secret"}, True),
+        ({"project": "p", "token": "guess"}, False),
+        ({"project": "q", "token": "secret"}, False),
+        ({"token": "secret"}, False),
+        ({"project": "q", "jwt_token": "secret"}, False),
+        ({"project": "p"}, False),
+        ({"project": "p", "token": ""}, False),
+        ({"jwt_token": "guess"}, False),
+        ({"project": "p", "token": 5}, False),
+        ("secret", False),
+    ],
+)
+def test_credentials(authentication, fine):
+    assert (Credentials("p", "secret").refusal(authentication) == "") is fine
+
+
+def test_any_credentials_do_where_none_are_asked_for():
+    assert Credentials().refusal({"project": "a", "token": "b"}) == ""
+    assert Credentials().refusal({"jwt_token": "b"}) == ""
+    assert Credentials().refusal({}) != ""
+    assert "secret" not in repr(Credentials("p", "secret"))
+
+
+def test_bad_credentials_are_refused():
+    bench = Bench(credentials=Credentials("p", "secret"))
+    client = RawClient(bench)
+    answer = client.sign_in(token="guess")
+    assert isinstance(answer, Failure)
+    assert answer.code == 401
+    assert isinstance(client.sign_in(token="secret"), Response)
+    assert client.request("signalwire.reauthenticate", authentication={"jwt_token": "guess"}).code == 401
+    assert client.request("signalwire.reauthenticate", authentication={"jwt_token": "secret"}).result == {}
+
+
+def test_who_does_not_sign_in_is_sent_away(bench):
+    client = RawClient(bench)
+    bench.advance(9.999)
+    assert client.closed is None
+    bench.advance(0.001)
+    assert client.closed.code == 1001
+
+
+def test_a_peer_that_never_shakes_hands_is_dropped(bench):
+    line = bench.exchange.open_line(0.0)
+    line.receive_data(b"GET / HTTP/1.1\r\n", 0.0)
+    bench.advance(10)
+    line.data_to_send()
+    assert line.wants_eof
+    assert bench.exchange.lines == []
+
+
+def test_a_ping_is_answered_with_what_it_carried(bench):
+    answer = bench.client().request("signalwire.ping", timestamp=5.5, payload="x")
+    assert answer.result == {"timestamp": 5.5, "payload": "x"}
+
+
+def test_a_client_that_answers_no_ping_is_gone(bench):
+    client, silent = bench.client(), bench.client()
+    silent.acknowledges = False
+    bench.advance(60)
+    assert silent.closed is not None
+    assert client.closed is None
+    assert [request.method for request in client.requests] == ["signalwire.ping"] * 2
+
+
+def test_a_session_is_resumed_with_what_was_missed(bench):
+    _, client, call_id = bench.call()
+    before = client.protocol
+    client.command(call_id, "play", control_id="one", play=[{"type": "silence", "params": {"duration": 1}}])
+    client.lose_connection()
+    bench.advance(5)
+    assert client.plays() == [("one", "playing")]
+    client.open()
+    answer = client.sign_in(protocol=before)
+    assert (answer.result["protocol"], answer.result["session_restored"]) == (before, True)
+    assert client.plays() == [("one", "playing"), ("one", "finished")]
+    assert client.command(call_id, "end", reason="hangup")[0] == 200
+
+
+def test_events_that_were_not_acknowledged_are_sent_again_with_their_ids(bench):
+    client = bench.client()
+    client.acknowledges = False
+    bench.dial()
+    first = [(id_, event) for id_, event in client.received if event["event_type"].startswith("calling")]
+    client.lose_connection()
+    client.acknowledges = True
+    client.received.clear()
+    client.open()
+    client.sign_in(protocol=client.protocol)
+    again = [(id_, event) for id_, event in client.received if event["event_type"].startswith("calling")]
+    assert first == again
+    client.lose_connection()
+    client.received.clear()
+    client.open()
+    client.sign_in(protocol=client.protocol)
+    assert client.calls == []  # acknowledged now
+
+
+def test_a_client_that_acknowledges_nothing_on_principle_is_sent_nothing_again(bench):
+    client = RawClient(bench, acknowledges=False)
+    client.sign_in(event_acks=False)
+    bench.dial()
+    client.lose_connection()
+    client.received.clear()
+    client.open()
+    client.sign_in(protocol=client.protocol, event_acks=False)
+    assert client.calls == []
+
+
+def test_contexts_are_those_of_the_last_sign_in(bench):
+    client = bench.client(["a", "b"])
+    client.lose_connection()
+    client.open()
+    client.sign_in(["c"], protocol=client.protocol)
+    assert bench.dial(context="a").state == "ended"
+    assert bench.dial(context="c").state == "ringing"
+    client.lose_connection()
+    client.open()
+    client.sign_in(None, protocol=client.protocol)  # it says nothing about them
+    assert bench.dial(context="c").state == "ringing"
+
+
+def test_a_session_that_is_not_known_begins_anew(bench):
+    client = RawClient(bench)
+    answer = client.sign_in(protocol="signalwire_p_gone")
+    assert answer.result["protocol"] != "signalwire_p_gone"
+    assert answer.result["session_restored"] is False
+
+
+def test_nobody_resumes_the_session_of_another_project(bench):
+    client = bench.client()
+    client.lose_connection()
+    thief = RawClient(bench)
+    assert thief.sign_in(project="q", protocol=client.protocol).result["session_restored"] is False
+    assert thief.protocol != client.protocol
+
+
+def test_a_session_is_given_up_after_five_minutes(bench):
+    caller, client, _ = bench.call()
+    ringing = bench.dial()
+    client.lose_connection()
+    bench.advance(299.9)
+    assert caller.state == "answered"
+    bench.advance(0.1)
+    assert (caller.state, caller.end_reason) == ("ended", "hangup")
+    assert ringing.state == "ringing"  # it waits for somebody else
+    other = bench.client()
+    bench.advance(2)
+    assert len(other.calls) == 1
+    client.open()
+    assert client.sign_in(protocol=client.protocol).result["session_restored"] is False
+
+
+def test_those_who_are_here_are_offered_calls_before_those_who_are_away(bench):
+    away, here = bench.client(), bench.client()
+    away.lose_connection()
+    for _ in range(3):
+        bench.dial()
+    assert len(here.calls) == 3
+    here.lose_connection()
+    bench.dial()
+    for client in (away, here):
+        client.open()
+        client.sign_in(protocol=client.protocol)
+    assert sorted([len(away.calls), len(here.calls)]) == [1, 3]
+
+
+def test_a_client_that_comes_back_before_its_loss_was_noticed(bench):
+    _, client, call_id = bench.call()
+    again = RawClient(bench)
+    assert again.sign_in(protocol=client.protocol).result["session_restored"] is True
+    assert client.closed is not None
+    assert again.command(call_id, "end", reason="hangup")[0] == 200
+
+
+def test_dropped_connections_can_be_resumed(bench):
+    _, client, call_id = bench.call()
+    bench.exchange.drop_connections(bench.now)
+    bench.settle()
+    assert client.closed.error is not None
+    client.open()
+    assert client.sign_in(protocol=client.protocol).result["session_restored"] is True
+    assert client.command(call_id, "end", reason="hangup")[0] == 200
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_goodbye(bench, restart):
+    caller, client, _ = bench.call()
+    idle = RawClient(bench)
+    bench.exchange.say_goodbye(bench.now, restart=restart)
+    bench.settle()
+    assert client.requests[-1].method == "signalwire.disconnect"
+    assert client.requests[-1].params == {"restart": restart}
+    assert idle.closed is not None
+    assert client.closed is None
+    bench.advance(1)
+    assert client.closed.code == 1001
+    client.open()
+    assert client.sign_in(protocol=client.protocol).result["session_restored"] is not restart
+    assert caller.state == ("ended" if restart else "answered")
+    assert bench.dial().state == "ringing"
+
+
+def test_a_client_that_does_not_close_after_goodbye_is_dropped(bench):
+    client = bench.client()
+    line = client.line
+    bench.exchange.say_goodbye(bench.now)
+    bench.clients.clear()
+    bench.advance(2)
+    assert line.wants_eof
+    assert bench.exchange.lines == []
+
+
+def test_events_for_a_client_that_is_away_are_bounded(bench, monkeypatch):
+    monkeypatch.setattr("anyrelay.local.sessions.PENDING_LIMIT", 3)
+    _, client, call_id = bench.call()
+    client.command(call_id, "play", control_id="one", play=[{"type": "silence", "duration": 1}], loop=0)
+    client.lose_connection()
+    for _ in range(5):
+        bench.dial()
+    client.received.clear()
+    client.open()
+    client.sign_in(protocol=client.protocol)
+    assert len(client.received) == 3 + 1  # and the authorization state
+
+
+def test_every_event_is_observed(bench):
+    bench.call()
+    assert [envelope["event_type"] for envelope in bench.happened] == [
+        "calling.call.receive",
+        "calling.call.state",
+        "calling.call.state",
+    ]

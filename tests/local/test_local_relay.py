@@ -1,0 +1,278 @@
+"""The local server on real sockets of loopback, on both event loops."""
+
+import contextlib
+import ssl
+import time
+
+import anyio
+import pytest
+
+from anyrelay import CallGone, ReferStatus, RelayClient
+from anyrelay.local import LocalRelay, SimulatedPhones
+from anyrelay.local.server import parse_address
+from anyrelay.protocol.connection import Connection, ConnectionClosed, TextReceived
+
+pytestmark = pytest.mark.anyio
+
+SUPPORT = "sip:support@example.com"
+
+
+def make_client(relay, **settings):
+    return RelayClient(project="p", token="secret", host=relay.url, contexts=["default"], **settings)
+
+
+def fast():
+    return SimulatedPhones(pace=50)
+
+
+async def test_a_call_from_offer_to_transfer():
+    frames = []
+    async with LocalRelay(fast(), on_frame=frames.append) as relay:
+        assert relay.url.startswith("ws://127.0.0.1:")
+        assert relay.ca_file is None
+        assert relay.sip_uri is None
+        relay.phones.add(SUPPORT, answers="busy")
+        outcomes = []
+        client = make_client(relay)
+
+        @client.on_call
+        async def handle(call):
+            await call.answer()
+            await (await call.play([{"type": "tts", "text": "One moment."}])).wait()
+            outcomes.append(await call.refer_and_wait(SUPPORT, timeout=5))
+            await call.hangup()
+
+        async with client:
+            caller = await relay.phones.dial("sip:alice@example.com")
+            await caller.answered()
+            assert await caller.ended() == "hangup"
+        assert [outcome.status for outcome in outcomes] == [ReferStatus.BUSY]
+        assert [medium.params["text"] for medium in caller.heard] == ["One moment."]
+        assert caller.uri == "sip:alice@example.com"
+        assert caller.referred_to == [SUPPORT]
+        assert caller.transferred_to == ""
+        assert repr(caller) == "<RelayCaller sip:alice@example.com ended>"
+        assert len(relay.phones.callers) == 1
+    await relay.wait_closed()
+    assert frames
+    assert not any("secret" in frame.text for frame in frames)
+    assert {frame.direction for frame in frames} == {"rx", "tx"}
+
+
+async def test_with_tls(tmp_path):
+    async with LocalRelay(fast(), tls_dir=tmp_path) as relay:
+        assert relay.url.startswith("wss://localhost:")
+        async with make_client(relay, ca_file=relay.ca_file) as client:
+            assert client.relay_protocol
+        with pytest.raises(Exception, match="certificate"):
+            await make_client(relay).connect()
+
+
+async def test_a_lost_connection_is_resumed_and_nothing_is_missed():
+    async with LocalRelay(fast()) as relay:
+        relay.phones.add(SUPPORT, answers="answer", ring_time=10.0)
+        outcomes = []
+        client = make_client(relay)
+
+        @client.on_call
+        async def handle(call):
+            await call.answer()
+            action = await call.start_refer(SUPPORT)
+            relay.drop_connections()
+            outcomes.append(await action.wait(timeout=5))
+
+        async with client:
+            before = client.relay_protocol
+            caller = await relay.phones.dial("sip:alice@example.com")
+            await caller.ended()
+            await relay.until(lambda: outcomes != [], 5)
+            assert outcomes[0].status is ReferStatus.SUCCEEDED
+            assert client.relay_protocol == before
+
+
+@pytest.mark.parametrize("restart", [False, True])
+async def test_goodbye(restart):
+    async with LocalRelay(fast()) as relay, make_client(relay) as client:
+        before = client.relay_protocol
+        relay.say_goodbye(restart=restart)
+        first = relay.exchange.lines[0]
+        await relay.until(lambda: any(line is not first and line.session for line in relay.exchange.lines), 10)
+        assert (relay.exchange.lines[-1].session.protocol == before) is not restart
+
+
+async def test_a_caller_hangs_up():
+    async with LocalRelay(fast()) as relay:
+        raised = []
+        client = make_client(relay)
+
+        @client.on_call
+        async def handle(call):
+            await call.answer()
+            try:
+                await call.wait_for_ended(timeout=5)
+                await call.play([{"type": "silence", "duration": 1}])
+            except CallGone as error:
+                raised.append(error)
+
+        async with client:
+            caller = await relay.phones.dial("sip:alice@example.com")
+            await caller.answered()
+            caller.hang_up()
+            await caller.ended()
+            with anyio.fail_after(5):
+                while not raised:
+                    await anyio.sleep(0.001)
+
+
+async def test_nobody_is_there():
+    async with LocalRelay(fast()) as relay:
+        caller = await relay.phones.dial("sip:alice@example.com", wait_for_subscriber=0.01)
+        assert (caller.state, caller.end_reason) == ("ended", "noAnswer")
+        with pytest.raises(TimeoutError):
+            await caller.until(lambda: False, timeout=0.01)
+
+
+async def test_an_error_in_the_block_leaves_it_as_it_is():
+    class OwnError(Exception):
+        pass
+
+    with pytest.raises(OwnError):
+        async with LocalRelay(fast()) as relay, make_client(relay):
+            raise OwnError
+
+
+async def test_a_server_is_cancelled_like_anything_else():
+    with anyio.move_on_after(0.05) as scope:
+        async with LocalRelay(fast()):
+            await anyio.sleep_forever()
+    assert scope.cancelled_caught
+
+
+async def test_clients_that_speak_something_else_harm_nobody():
+    async with LocalRelay(fast()) as relay, make_client(relay) as client:
+        port = int(relay.url.rpartition(":")[2])
+        for nonsense in (b"SIP/2.0 200 OK\r\n\r\n", b"\x16\x03\x01" * 100, b"GET /" + b"x" * 200_000):
+            async with await anyio.connect_tcp("127.0.0.1", port) as stream:
+                try:
+                    await stream.send(nonsense)
+                    while await stream.receive():
+                        pass
+                except (anyio.EndOfStream, anyio.BrokenResourceError):
+                    pass
+        assert (await client.execute("signalwire.receive", {"contexts": ["more"]}))["code"] == "200"
+
+
+async def test_a_client_that_talks_nonsense_over_a_websocket():
+    async with LocalRelay(fast()) as relay:
+        port = int(relay.url.rpartition(":")[2])
+        connection = Connection.client("127.0.0.1", port, tls=None)
+        connection.open()
+        async with await anyio.connect_tcp("127.0.0.1", port) as stream:
+            await stream.send(connection.data_to_send())
+            connection.receive_data(await stream.receive())
+            for text in ("{", "[]", "null", '{"id": 5}', "[" * 2_000):
+                connection.send_text(text)
+            connection.send_text('{"jsonrpc":"2.0","id":"1","method":"calling.end","params":{"call_id":{}}}')
+            await stream.send(connection.data_to_send())
+            while not isinstance(event := connection.next_event(), TextReceived):
+                if event is None:
+                    connection.receive_data(await stream.receive())
+            assert "-32602" in event.text
+            relay.drop_connections()
+            with pytest.raises((anyio.EndOfStream, anyio.BrokenResourceError)):
+                await stream.receive()
+
+
+async def test_too_many_clients_are_turned_away():
+    async with LocalRelay(fast(), max_connections=1) as relay, make_client(relay):
+        port = int(relay.url.rpartition(":")[2])
+        async with await anyio.connect_tcp("127.0.0.1", port) as stream:
+            with pytest.raises((anyio.EndOfStream, anyio.BrokenResourceError)):
+                await stream.receive()
+
+
+async def test_a_client_that_never_shakes_hands_is_sent_away(monkeypatch):
+    monkeypatch.setattr("anyrelay.local.exchange.SIGN_IN_TIME", 0.05)
+    async with LocalRelay(fast()) as relay:
+        stream = await anyio.connect_tcp("127.0.0.1", int(relay.url.rpartition(":")[2]))
+        with anyio.fail_after(5), pytest.raises(anyio.EndOfStream):
+            await stream.receive()
+        await stream.aclose()
+
+
+async def test_a_client_that_does_not_read_is_dropped(monkeypatch):
+    monkeypatch.setattr("anyrelay.local.clients.SEND_TIME", 0.05)
+    async with LocalRelay(fast()) as relay:
+        port = int(relay.url.rpartition(":")[2])
+        connection = Connection.client("127.0.0.1", port, tls=None)
+        connection.open()
+        async with await anyio.connect_tcp("127.0.0.1", port) as stream:
+            await stream.send(connection.data_to_send())
+            connection.receive_data(await stream.receive())
+            for _ in range(64):
+                ping = '{"jsonrpc":"2.0","id":"1","method":"signalwire.ping","params":{"payload":"%s"}}'
+                connection.send_text(ping % ("x" * 500_000))
+            with anyio.fail_after(20):
+                with contextlib.suppress(anyio.BrokenResourceError):
+                    await stream.send(connection.data_to_send())
+                await relay.until(lambda: not relay.exchange.lines, 20)
+
+
+async def test_clients_are_told_when_the_server_stops():
+    relay = LocalRelay(fast())
+    async with relay:
+        port = int(relay.url.rpartition(":")[2])
+        connection = Connection.client("127.0.0.1", port, tls=None)
+        connection.open()
+        stream = await anyio.connect_tcp("127.0.0.1", port)
+        await stream.send(connection.data_to_send())
+        connection.receive_data(await stream.receive())
+        began = time.monotonic()
+    assert time.monotonic() - began < 2
+    async with stream:
+        connection.receive_data(await stream.receive())
+    closed = [event for event in iter(connection.next_event, None) if isinstance(event, ConnectionClosed)]
+    assert closed[0].code == 1001
+
+
+async def test_an_observer_that_fails_harms_nobody(caplog):
+    def on_frame(frame):
+        raise RuntimeError("no pencil")
+
+    async with LocalRelay(fast(), on_frame=on_frame) as relay, make_client(relay) as client:
+        assert client.relay_protocol
+    assert "on_frame failed" in caplog.text
+
+
+async def test_an_address_that_is_taken():
+    async with LocalRelay(fast()) as relay:
+        with pytest.raises(OSError, match=r".+"):
+            await LocalRelay(fast(), listen=f"127.0.0.1:{relay.url.rpartition(':')[2]}").__aenter__()
+
+
+async def test_credentials():
+    async with LocalRelay(fast(), project="p", token="secret") as relay:
+        async with make_client(relay) as client:
+            assert client.relay_protocol
+        with pytest.raises(Exception, match=r"401|refused|not known"):
+            await RelayClient(project="p", token="guess", host=relay.url, connect_timeout=0.5).connect()
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "127.0.0.1:", ":x", "1:70000", ""])
+async def test_addresses_that_are_none(address):
+    with pytest.raises(ValueError, match="host:port"):
+        parse_address(address)
+
+
+async def test_an_ipv6_address():
+    assert parse_address("[::1]:80") == ("::1", 80)
+    try:
+        async with LocalRelay(fast(), listen="[::1]:0") as relay:
+            assert relay.url.startswith("ws://[::1]:")
+    except OSError:
+        pytest.skip("no IPv6 here")
+
+
+async def test_a_context_of_tls_is_modern(tmp_path):
+    async with LocalRelay(fast(), tls_dir=tmp_path) as relay:
+        assert relay._tls.minimum_version >= ssl.TLSVersion.TLSv1_2

@@ -1,0 +1,69 @@
+"""The pytest plugin, used as its users use it."""
+
+import subprocess
+import sys
+
+import pytest
+
+pytest_plugins = ["pytester"]
+
+TESTS = """
+import pytest
+
+SUPPORT = "sip:support@example.com"
+
+
+@pytest.mark.anyio
+async def test_async(relay_client, phones, local_relay):
+    phones.add(SUPPORT, answers="busy")
+    outcomes = []
+
+    @relay_client.on_call
+    async def handle(call):
+        await call.answer()
+        outcomes.append(await call.refer_and_wait(SUPPORT, timeout=5))
+        await call.hangup()
+
+    caller = await phones.dial("sip:alice@example.com")
+    await caller.ended()
+    assert outcomes[0].status == "busy"
+
+
+def test_sync(sync_relay_client, sync_phones):
+    sync_phones.add(SUPPORT, answers="busy")
+    outcomes = []
+
+    @sync_relay_client.on_call
+    def handle(call):
+        call.answer()
+        outcomes.append(call.refer_and_wait(SUPPORT, timeout=5))
+        call.hangup()
+
+    sync_phones.dial("sip:alice@example.com").ended()
+    assert outcomes[0].status == "busy"
+"""
+
+
+def test_the_fixtures(pytester):
+    pytester.makepyfile(TESTS)
+    result = pytester.runpytest_subprocess("-p", "anyrelay.testing.plugin", "-W", "error", "-q")
+    result.assert_outcomes(passed=3)  # the first on asyncio and on trio
+
+
+def test_nothing_heavy_is_imported_before_a_fixture_is_asked_for():
+    code = (
+        "import pytest, sys; before = set(sys.modules); import anyrelay.testing.plugin;"
+        "print(sorted({name.partition('.')[0] for name in set(sys.modules) - before}))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "['anyrelay']"
+
+
+@pytest.mark.parametrize(
+    "name", ["local_relay", "phones", "relay_client", "sync_local_relay", "sync_phones", "sync_relay_client"]
+)
+def test_every_fixture_says_what_it_is(name):
+    from anyrelay.testing import plugin
+
+    assert name in plugin.__doc__
+    assert getattr(plugin, name).__doc__

@@ -1,0 +1,208 @@
+"""The transferor's machine on its own: its table is walked, and random histories keep its promises."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from anyrelay.local.referring import TRANSITIONS, Fact, Referring, ReferState, Report, word_of
+from anyrelay.protocol.timers import Timers
+
+FINAL_WORDS = {"success", "busy", "noAnswer", "failed", "cancel", "unknown"}
+
+
+class Story:
+    """One REFER, told fact by fact on a clock that only moves forward."""
+
+    def __init__(self):
+        self.now = 0.0
+        self.timers = Timers()
+        self.reports: list[tuple[float, Report]] = []
+        self.refer = Referring("sip:x@example.com", now=0.0, timers=self.timers, report=self._report)
+
+    def _report(self, now, report):
+        self.reports.append((now, report))
+
+    def wait(self, seconds):
+        until = self.now + seconds
+        while (due := self.timers.next_deadline()) is not None and due <= until:
+            self.timers.run_due(due)
+        self.now = until
+
+    def answered(self, code):
+        self.refer.answered(self.now, code)
+
+    def notified(self, code=None, *, terminated=False, expires=None):
+        self.refer.notified(self.now, code, terminated=terminated, expires=expires)
+
+    def call_ended(self):
+        self.refer.call_ended(self.now)
+
+    @property
+    def words(self):
+        return [report.state for _, report in self.reports]
+
+
+steps = st.lists(
+    st.one_of(
+        st.tuples(st.just("wait"), st.floats(0, 200)),
+        st.tuples(st.just("answered"), st.sampled_from([200, 202, 302, 401, 403, 503, 603])),
+        st.tuples(
+            st.just("notified"),
+            st.tuples(
+                st.sampled_from([None, 100, 180, 183, 200, 202, 302, 404, 408, 480, 486, 487, 500, 600, 603]),
+                st.booleans(),
+                st.one_of(st.none(), st.floats(0, 400)),
+            ),
+        ),
+        st.tuples(st.just("call_ended"), st.none()),
+    ),
+    max_size=12,
+)
+
+
+@settings(deadline=None)
+@given(steps)
+def test_every_history_ends_and_says_nothing_false(history):
+    story = Story()
+    ended_at = None
+    finals = []
+    for kind, value in history:
+        match kind:
+            case "wait":
+                story.wait(value)
+            case "answered":
+                story.answered(value)
+            case "notified":
+                code, terminated, expires = value
+                story.notified(code, terminated=terminated, expires=expires)
+                if code is not None and code >= 200 and code != 202:
+                    finals.append(code)
+            case _:
+                story.call_ended()
+                ended_at = story.now if ended_at is None else ended_at
+    story.wait(1_000)
+    words = story.words
+    outcomes = [word for word in words if word in FINAL_WORDS]
+    # Everything ends, and there is no deadline left over.
+    assert outcomes
+    assert not story.refer.is_open
+    assert story.timers.next_deadline() is None
+    # One outcome, or unknown and then one.
+    assert outcomes[:-1] in ([], ["unknown"])
+    assert words.count("cancel") == 0 or ended_at is not None
+    for at, report in story.reports:
+        if report.state == "success":
+            assert report.notify_code in finals
+            assert 200 <= report.notify_code < 300
+        if report.hang_up:
+            assert report.state == "success"
+            assert ended_at is None or at <= ended_at
+    # Nothing but an outcome follows unknown, and nothing at all follows another outcome.
+    first = next(index for index, word in enumerate(words) if word in FINAL_WORDS)
+    assert len(words) - first == len(outcomes)
+
+
+def _reach(state):
+    story = Story()
+    match state:
+        case ReferState.ACCEPTED:
+            story.answered(202)
+        case ReferState.OVERTAKEN:
+            story.notified(100)
+        case ReferState.NOTIFIED:
+            story.answered(202)
+            story.notified(100)
+        case ReferState.WATCHED:
+            story.call_ended()
+        case ReferState.UNKNOWN:
+            story.wait(32)
+        case ReferState.DONE:
+            story.notified(486, terminated=True)
+        case _:
+            pass
+    assert story.refer.state is state
+    return story
+
+
+FACTS = {
+    Fact.ACCEPTED: lambda story: story.answered(202),
+    Fact.REFUSED: lambda story: story.answered(403),
+    Fact.PROGRESS: lambda story: story.notified(180),
+    Fact.LIFE_SIGN: lambda story: story.notified(None),
+    Fact.OUTCOME: lambda story: story.notified(200),
+    Fact.SUBSCRIPTION_ENDED: lambda story: story.notified(None, terminated=True),
+    Fact.CALL_ENDED: lambda story: story.call_ended(),
+    Fact.NOT_ANSWERED: lambda story: story.wait(32),
+    Fact.NOT_REPORTED: lambda story: story.wait(180),
+    Fact.WATCH_OVER: lambda story: story.wait(1.5),
+}
+ANSWERED = (ReferState.ACCEPTED, ReferState.NOTIFIED)
+TIMES = {
+    ReferState.SENT: Fact.NOT_ANSWERED,
+    ReferState.WATCHED: Fact.WATCH_OVER,
+    ReferState.ACCEPTED: Fact.NOT_REPORTED,
+    ReferState.OVERTAKEN: Fact.NOT_REPORTED,
+    ReferState.NOTIFIED: Fact.NOT_REPORTED,
+}
+
+
+def _can_happen(state, fact):
+    if fact in TIMES.values():
+        return TIMES.get(state) is fact
+    return state not in ANSWERED or fact not in (Fact.ACCEPTED, Fact.REFUSED)
+
+
+@pytest.mark.parametrize(
+    ("state", "fact"), [(state, fact) for state in ReferState for fact in FACTS if _can_happen(state, fact)]
+)
+def test_the_table_is_what_happens(state, fact):
+    story = _reach(state)
+    FACTS[fact](story)
+    assert story.refer.state is TRANSITIONS.get((state, fact), state)
+
+
+def test_every_state_but_done_can_be_left():
+    left = {state for state, _ in TRANSITIONS}
+    assert left == set(ReferState) - {ReferState.DONE}
+    assert set(TRANSITIONS.values()) == set(ReferState) - {ReferState.SENT}
+
+
+@pytest.mark.parametrize(
+    ("code", "word"),
+    [
+        *[(200, "success"), (299, "success"), (300, "failed"), (404, "failed"), (408, "noAnswer"), (480, "noAnswer")],
+        *[(486, "busy"), (487, "noAnswer"), (600, "busy"), (603, "failed"), (607, "failed"), (699, "failed")],
+    ],
+)
+def test_words(code, word):
+    assert word_of(code) == word
+
+
+def test_a_report_leaves_out_what_is_not_known():
+    assert Report("unknown", "sip:x", 408, None).params() == {
+        "state": "unknown",
+        "sip_refer_to": "sip:x",
+        "sip_refer_response_code": "408",
+    }
+
+
+def test_an_answer_on_time_at_the_last_moment():
+    story = Story()
+    story.wait(31.999)
+    story.answered(202)
+    story.wait(31.999)
+    story.notified(100)
+    story.wait(179.999)
+    assert story.words == ["inProgress", "inProgress"]
+    story.wait(0.002)
+    assert story.words[-1] == "unknown"
+
+
+def test_a_superseded_refer_says_so_once():
+    story = Story()
+    story.answered(202)
+    story.refer.superseded(1.0)
+    story.refer.superseded(2.0)
+    story.notified(200, terminated=True)
+    assert story.words == ["inProgress", "unknown"]
+    assert story.timers.next_deadline() is None

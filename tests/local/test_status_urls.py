@@ -1,0 +1,125 @@
+"""POSTs to a status_url: to a real HTTP server of loopback."""
+
+from contextlib import asynccontextmanager
+from functools import partial
+
+import anyio
+import h11
+import orjson
+import pytest
+
+from anyrelay import RelayClient
+from anyrelay.local import LocalRelay, SimulatedPhones, status_urls
+from anyrelay.local.status_urls import StatusPoster, post_json
+
+pytestmark = pytest.mark.anyio
+
+
+@asynccontextmanager
+async def http_server(answer=b"HTTP/1.1 204 No Content\r\n\r\n"):
+    """Take POSTs; yields the port and what came."""
+    came = []
+
+    async def serve(stream):
+        async with stream:
+            http = h11.Connection(h11.SERVER)
+            body = b""
+            request = None
+            while True:
+                event = http.next_event()
+                if event is h11.NEED_DATA:
+                    http.receive_data(await stream.receive())
+                elif isinstance(event, h11.Request):
+                    request = event
+                elif isinstance(event, h11.Data):
+                    body += bytes(event.data)
+                else:
+                    break
+            came.append((request, orjson.loads(body)))
+            await stream.send(answer)
+
+    listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
+    async with listener, anyio.create_task_group() as tasks:
+        tasks.start_soon(partial(listener.serve, serve))
+        yield listener.extra(anyio.abc.SocketAttribute.local_port), came
+        tasks.cancel_scope.cancel()
+
+
+async def test_a_post():
+    async with http_server() as (port, came):
+        assert await post_json(f"http://user@127.0.0.1:{port}/a/b?c=d", {"x": "é"}) == 204
+    request, body = came[0]
+    headers = dict(request.headers)
+    assert (request.method, request.target) == (b"POST", b"/a/b?c=d")
+    assert headers[b"host"] == f"127.0.0.1:{port}".encode()
+    assert headers[b"content-type"] == b"application/json"
+    assert body == {"x": "é"}
+
+
+@pytest.mark.parametrize("url", ["ftp://127.0.0.1/", "http:///x", "nonsense", "https://"])
+async def test_urls_that_are_none(url):
+    with pytest.raises(ValueError, match="status_url"):
+        await post_json(url, {})
+
+
+async def _post_all(caplog, *urls):
+    poster = StatusPoster(lambda: None)
+    for url in urls:
+        poster.put(url, {"x": 1})
+    with anyio.fail_after(10):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(poster.run)
+            while poster.unfinished:
+                await anyio.sleep(0.001)
+            tasks.cancel_scope.cancel()
+    return caplog.text
+
+
+async def test_failures_are_logged_and_nothing_more(caplog):
+    async with http_server(b"HTTP/1.1 500 Oh\r\nContent-Length: 0\r\n\r\n") as (port, came):
+        text = await _post_all(caplog, "nonsense", f"http://127.0.0.1:{port}/", "http://127.0.0.1:9/")
+    assert len(came) == 1
+    assert "answered 500" in text
+    assert "must begin with http" in text
+    assert text.count("status_url failed") == 2
+
+
+async def test_an_answer_that_is_not_http(caplog):
+    async with http_server(b"what?\r\n\r\n") as (port, _):
+        assert "failed" in await _post_all(caplog, f"http://127.0.0.1:{port}/")
+
+
+async def test_an_answer_that_never_comes(caplog, monkeypatch):
+    monkeypatch.setattr(status_urls, "POST_TIME", 0.05)
+    async with http_server(b"HTTP/1.1 ") as (port, _):
+        assert "failed" in await _post_all(caplog, f"http://127.0.0.1:{port}/")
+
+
+async def test_what_does_not_fit_into_the_queue_is_dropped(caplog, monkeypatch):
+    monkeypatch.setattr(status_urls, "QUEUE_LIMIT", 1)
+    poster = StatusPoster(lambda: None)
+    poster.put("a", {})
+    poster.put("b", {})
+    assert "dropped" in caplog.text
+    assert poster.unfinished == 1
+
+
+async def test_every_event_of_a_transfer_is_posted():
+    async with http_server() as (port, came), LocalRelay(SimulatedPhones(pace=50)) as relay:
+        relay.phones.add("sip:support@example.com", answers="busy")
+        client = RelayClient(project="p", token="t", host=relay.url, contexts=["default"])
+
+        @client.on_call
+        async def handle(call):
+            await call.answer()
+            url = f"http://127.0.0.1:{port}/"
+            await (await call.start_refer("sip:support@example.com", status_url=url)).wait(timeout=5)
+            await call.hangup()
+
+        async with client:
+            await (await relay.phones.dial("sip:alice@example.com")).ended()
+            with anyio.fail_after(5):
+                while len(came) < 3:
+                    await anyio.sleep(0.001)
+    assert {body["event_type"] for _, body in came} == {"calling.call.refer"}
+    assert "busy" in {body["params"]["state"] for _, body in came}

@@ -1,0 +1,558 @@
+"""What a client should make of a connection, told by an observer of the wire: the model behind the joined state machine.
+
+It sees what the server and the caller do, and each message as it is put on the wire and as it arrives, and keeps its own
+books of calls, commands, operations and transfers. What should become of a transfer it leaves to `refer_oracle`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+from refer_oracle import Fate, Step, expect, expect_for_waiter
+
+from anyrelay.errors import CallGone, ClientClosed, ConnectionLost, ReferInProgress, RelayError, RequestTimeout
+from anyrelay.protocol.call import CallMachine
+from anyrelay.protocol.promise import Promise
+from anyrelay.protocol.refer import ReferOutcome
+from anyrelay.protocol.timers import Timer, Timers
+from anyrelay.testing import cable, wire
+
+GRACE = 3.0
+REQUEST_TIMEOUT = 10.0
+
+TARGETS = [
+    ["sip:sales@example.com", "sip:sales@EXAMPLE.com", "SIP:%73ales@example.com;x=1"],
+    ["sip:support@example.com;transport=tcp", "sip:support@example.com;Transport=TCP"],
+    ["sip:+15551234@example.com:5060"],
+]
+"""Three targets, each in spellings that mean the same."""
+
+
+class TracingTimers(Timers):
+    """Timers that tell which deadline is being handled: after a leap of the clock that is not the time it is."""
+
+    __slots__ = ("firing",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.firing: float | None = None
+
+    def at(self, when: float, action: Callable[[float], None]) -> Timer:
+        def fire(now: float) -> None:
+            self.firing = when
+            try:
+                action(now)
+            finally:
+                self.firing = None
+
+        return super().at(when, fire)
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Something that happened to the connection, in its place among the messages."""
+
+    at: float
+    kind: str
+    error: BaseException | None = None
+
+
+class ObservedWire(wire.Wire):
+    """A wire in whose log the ends of connections are marked too."""
+
+    def __init__(self, **settings: Any) -> None:
+        with patch("anyrelay.protocol.session.Timers", TracingTimers):
+            super().__init__(**settings)
+        assert isinstance(self.session.timers, TracingTimers)
+        self.timers = self.session.timers
+        tell_session = self.session.connection_lost
+
+        def connection_lost() -> None:
+            self.mark("connection lost")
+            tell_session()
+
+        self.session.connection_lost = connection_lost  # type: ignore[method-assign]
+
+    def mark(self, kind: str, error: BaseException | None = None) -> None:
+        at = self.now if self.timers.firing is None else min(self.now, self.timers.firing)
+        self.log.append(Mark(at, kind, error))  # type: ignore[arg-type]
+
+    def serve(self) -> None:
+        promise = self.session.serve(self.now)
+        promise.on_ready(lambda: self.mark("closed", promise.error))
+        self.settle()
+
+
+@dataclass(eq=False)
+class CommandModel:
+    """A command and what its caller should get."""
+
+    number: int
+    kind: str
+    call: CallModel
+    at: float
+    promise: Promise[Any]
+    patience: float
+    sent_at: float | None = None
+    times_sent: int = 0
+    result: Any = None
+    abandoned: bool = False
+    withdrawn: bool = False
+    transfer: TransferModel | None = None
+    operation: OperationModel | None = None
+
+    @property
+    def queued(self) -> bool:
+        return self.sent_at is None and not self.withdrawn
+
+    def pass_time(self, until: float) -> None:
+        """Its caller's deadline, if nothing came first. Who waits for an outcome waits for the line no longer than that."""
+        waits = self.kind != "refer_and_wait" or self.queued
+        if self.result is None and waits and not self.abandoned and self.at + self.patience <= until:
+            self.withdrawn = self.withdrawn or self.sent_at is None
+            self.end(RequestTimeout)
+
+    def end(self, result: Any) -> None:
+        if self.result is None:
+            self.result = result
+        if self.withdrawn and self.operation is not None:
+            self.operation.end(result)
+
+
+@dataclass(eq=False)
+class OperationModel:
+    """A playback, and how it ended."""
+
+    number: int
+    result: Any = None
+
+    def end(self, result: Any) -> None:
+        if self.result is None:
+            self.result = result
+
+
+@dataclass(eq=False)
+class TransferModel:
+    """A transfer whose command has left, and everything that happened to it since."""
+
+    command: CommandModel
+    target: int
+    steps: list[Step] = field(default_factory=list)
+    completed: list[ReferOutcome] = field(default_factory=list)
+
+    def fate(self, until: float) -> Fate:
+        return expect(self.steps, GRACE, until)
+
+
+@dataclass(eq=False)
+class WaiterModel:
+    """Somebody who waits for the outcome of a transfer."""
+
+    transfer: TransferModel
+    asked: tuple[float, int, int]
+    timeout: float | None
+    promise: Promise[ReferOutcome]
+    abandoned: bool = False
+
+    def expected(self, until: float) -> Any:
+        return expect_for_waiter(self.transfer.steps, GRACE, self.asked, self.timeout, until)
+
+
+@dataclass(eq=False)
+class CallModel:
+    """A call of one session."""
+
+    call_id: str
+    machine: CallMachine | None = None
+    ended_at: float | None = None
+    gone: type[RelayError] | None = None
+    transfers: list[TransferModel] = field(default_factory=list)
+    commands: list[CommandModel] = field(default_factory=list)
+    waiters: list[WaiterModel] = field(default_factory=list)
+
+    def listed(self, until: float) -> list[TransferModel]:
+        """Those that the call keeps: their command left, and was not refused."""
+        return [transfer for transfer in self.transfers if not transfer.fate(until).refused]
+
+    def is_known(self, until: float) -> bool:
+        """Whether the client keeps it."""
+        if self.gone is not None:
+            return False
+        in_grace = self.ended_at is None or until < self.ended_at + GRACE
+        return in_grace or any(transfer.fate(until).is_open for transfer in self.transfers)
+
+    def is_awaited(self, until: float) -> bool:
+        """Whether another start_refer or refer_and_wait is forbidden."""
+        starting = any(
+            each.kind == "start_refer" and each.result is None and not each.abandoned for each in self.commands
+        )
+        queued = any(
+            each.kind == "refer_and_wait" and each.queued and each.result is None and not each.abandoned
+            for each in self.commands
+        )
+        return starting or queued or any(not each.abandoned and each.expected(until) is None for each in self.waiters)
+
+
+class Model:
+    """The books."""
+
+    def __init__(self, joined: ObservedWire) -> None:
+        self.wire = joined
+        self.read = 0
+        self.protocol = ""
+        self.ever_signed_in = False
+        self.refusals = 0
+        self.session_ends = False
+        self.closing = False
+        self.closed = True
+        self.calls: dict[str, CallModel] = {}
+        self.all_calls: list[CallModel] = []
+        self.commands: dict[int, CommandModel] = {}
+        self.operations: dict[int, OperationModel] = {}
+        self.operation_waiters: list[tuple[OperationModel, Promise[Any]]] = []
+        self.requests: dict[str, Any] = {}
+        self.seen: set[tuple[Any, str]] = set()
+        self.handled: list[int] = []
+        joined.session.on_event(lambda event: self.told.append(event.params["n"]))
+        self.told: list[int] = []
+
+    # --- what the client does -----------------------------------------------------------------------------------------
+
+    def command(self, kind: str, call: CallModel, number: int, submit: Callable[[], Promise[Any]], **more: Any) -> None:
+        """Give a command, and check the errors that come at once."""
+        now = self.wire.now
+        at_once = self.error_at_once(kind, call, now)
+        if at_once is not None:
+            with pytest.raises(RelayError) as caught:
+                submit()
+            assert caught.type is at_once
+            return
+        promise = submit()
+        if kind == "hangup" and call.ended_at is not None:
+            assert promise.result() == {}
+            return
+        patience = REQUEST_TIMEOUT
+        if more.get("timeout") is not None:
+            patience = min(patience, more["timeout"])
+        command = CommandModel(number, kind, call, now, promise, patience)
+        self.commands[number] = command
+        call.commands.append(command)
+        if kind == "play":
+            command.operation = self.operations[number] = OperationModel(number)
+            # A command that is still on its way when its call ends does not keep its operation open.
+        if "target" in more:
+            command.transfer = TransferModel(command, more["target"])
+            command.transfer.completed = more["completed"]
+        if kind == "refer_and_wait":
+            assert command.transfer is not None
+            waiter = WaiterModel(command.transfer, (now, 1, -1), more["timeout"], promise)
+            command.waiter = waiter  # type: ignore[attr-defined]
+        self.wire.settle()
+
+    def error_at_once(self, kind: str, call: CallModel, now: float) -> type[RelayError] | None:
+        if kind in ("start_refer", "refer_and_wait") and call.is_awaited(now):
+            return ReferInProgress
+        if call.gone is not None:
+            return call.gone
+        if call.ended_at is not None:
+            return None if kind == "hangup" else CallGone
+        return ClientClosed if self.closing or self.closed else None
+
+    def abandon(self, command: CommandModel) -> None:
+        command.promise.abandon()
+        command.abandoned = True
+        if command.kind == "refer_and_wait" and command.transfer in command.call.transfers:
+            command.waiter.abandoned = True  # type: ignore[attr-defined]
+        if command.queued and command.result is None:
+            command.withdrawn = True
+            command.end(RelayError)
+
+    # --- what the wire tells ------------------------------------------------------------------------------------------
+
+    def catch_up(self) -> None:
+        """Read what was logged since the last time."""
+        for entry in self.wire.log[self.read :]:
+            self.pass_time(entry.at)
+            if isinstance(entry, Mark):
+                self.connection_lost(entry.at) if entry.kind == "connection lost" else self.client_closed(entry)
+            elif entry.direction is cable.Direction.TO_SERVER:
+                if entry.fate is cable.Fate.SENT and "method" in entry.message:
+                    self.request_sent(entry)
+            elif entry.fate is cable.Fate.ARRIVED:
+                self.arrived(entry)
+        self.read = len(self.wire.log)
+        self.pass_time(self.wire.now)
+
+    def pass_time(self, until: float) -> None:
+        for command in self.commands.values():
+            command.pass_time(until)
+        for call_id in [call_id for call_id, call in self.calls.items() if not call.is_known(until)]:
+            del self.calls[call_id]
+
+    def request_sent(self, entry: cable.Logged) -> None:
+        method, params = entry.message["method"], entry.message["params"]
+        if method == "signalwire.connect":
+            self.requests[entry.message["id"]] = "connect"
+            return
+        if not method.startswith("calling."):
+            return
+        number = int(params["reason"][1:]) if method == "calling.end" else params["n"]
+        command = self.commands[number]
+        command.times_sent += 1
+        assert command.times_sent == 1, "sent twice"
+        assert not command.withdrawn, "sent although its caller gave up, or its call or session is over"
+        assert not command.abandoned or command.sent_at is not None
+        command.sent_at = entry.at
+        self.requests[entry.message["id"]] = command
+        if command.transfer is not None:
+            call = command.call
+            call.transfers.append(command.transfer)
+            if command.kind == "refer_and_wait":
+                call.waiters.append(command.waiter)  # type: ignore[attr-defined]
+            if call.ended_at is not None:
+                command.transfer.steps.append(Step(entry.at, "ended"))
+
+    def arrived(self, entry: cable.Logged) -> None:
+        message = entry.message
+        if self.closing and "method" in message:
+            return  # what cannot be acknowledged any more is not handled
+        if message.get("method") == "signalwire.event":
+            self.event(entry.at, message)
+        elif message.get("method") == "signalwire.disconnect":
+            self.session_ends = self.session_ends or message["params"]["restart"]
+        elif "method" not in message:
+            request = self.requests.pop(message["id"], None)
+            if request == "connect":
+                self.sign_in_answered(entry.at, message)
+            elif request is not None:
+                self.answered(entry.at, request, message)
+
+    def sign_in_answered(self, at: float, message: dict[str, Any]) -> None:
+        if self.closing:
+            return
+        if "error" in message:
+            self.refusals += 1
+            if self.refusals >= 3 and self.ever_signed_in:
+                self.session_lost(at, ConnectionLost)
+                self.protocol = ""
+            return
+        self.refusals, self.ever_signed_in = 0, True
+        result = message["result"]
+        if self.protocol and (result["protocol"] != self.protocol or result.get("session_restored") is False):
+            self.session_lost(at, ConnectionLost)
+        self.protocol = result["protocol"]
+
+    def answered(self, at: float, command: CommandModel, message: dict[str, Any]) -> None:
+        error = self.error_in(message)
+        content = command.kind == "hangup" and error is CallGone
+        refused = error is not None and not content
+        # Whatever its caller got, the answer counts.
+        if command.transfer is not None:
+            command.transfer.steps.append(Step(at, "refused" if refused else "reply"))
+            if not refused:
+                transfers = command.call.transfers
+                for older in transfers[: transfers.index(command.transfer)]:
+                    older.steps.append(Step(at, "superseded"))
+        if refused and command.operation is not None:
+            command.operation.end(error)
+        command.end(error if refused else message.get("result", {}))
+
+    @staticmethod
+    def error_in(message: dict[str, Any]) -> type[RelayError] | None:
+        code = message["error"]["code"] if "error" in message else int(message["result"].get("code", "200"))
+        if 200 <= code < 300:
+            return None
+        return CallGone if code in (404, 410) else RelayError
+
+    def event(self, at: float, message: dict[str, Any]) -> None:
+        params = message["params"]["params"]
+        key = (message["id"], json.dumps(message["params"], sort_keys=True))
+        if key in self.seen:
+            return
+        self.seen.add(key)
+        self.handled.append(params["n"])
+        kind = message["params"]["event_type"].rpartition(".")[2]
+        call = self.calls.get(params["call_id"])
+        if call is None:
+            if kind == "receive":
+                call = CallModel(params["call_id"])
+                self.calls[call.call_id] = call
+                self.all_calls.append(call)
+            return
+        match kind:
+            case "refer":
+                owner = self.owner_of(call, params.get("sip_refer_to"), at)
+                if owner is not None:
+                    owner.steps.append(Step(at, "event", params))
+            case "state" if params["call_state"] == "ended" and call.ended_at is None:
+                call.ended_at = at
+                for transfer in call.transfers:
+                    transfer.steps.append(Step(at, "ended"))
+                for command in call.commands:
+                    if command.operation is not None:
+                        command.operation.end(("event", params["n"]))
+            case "play" if params["state"] in ("finished", "error"):
+                number = int(params["control_id"][1:])
+                if number in self.operations and self.commands[number].call is call:
+                    self.operations[number].end(("event", params["n"]))
+
+    @staticmethod
+    def owner_of(call: CallModel, named: Any, at: float) -> TransferModel | None:
+        """Whose event it is: the older open one's, unless it names the other; the last one's when none is open."""
+        listed = call.listed(at)
+        if not listed:
+            return None
+        expected = next((transfer for transfer in listed if transfer.fate(at).is_open), listed[-1])
+        target = next((index for index, spellings in enumerate(TARGETS) if named in spellings), None)
+        if target is None or target == expected.target:
+            return expected
+        return next((transfer for transfer in reversed(listed) if transfer.target == target), expected)
+
+    # --- how things end -----------------------------------------------------------------------------------------------
+
+    def connection_lost(self, at: float) -> None:
+        self.end_sent(ConnectionLost)
+        if self.session_ends:
+            self.session_lost(at, ConnectionLost)
+            self.protocol = ""
+        self.session_ends = False
+
+    def client_closed(self, mark: Mark) -> None:
+        error = ClientClosed if mark.error is None else type(mark.error)
+        self.end_sent(error)
+        for command in self.commands.values():
+            if command.queued and command.result is None:
+                command.withdrawn = True
+                command.end(error)
+        self.session_lost(mark.at, error)  # type: ignore[arg-type]
+        self.protocol = ""
+        self.ever_signed_in = self.closing = self.session_ends = False
+        self.refusals = 0
+        self.closed = True
+
+    def end_sent(self, error: type[BaseException]) -> None:
+        for request in self.requests.values():
+            if isinstance(request, CommandModel) and request.kind != "refer_and_wait":
+                request.end(error)
+        self.requests.clear()
+
+    def session_lost(self, at: float, error: type[RelayError]) -> None:
+        self.seen.clear()
+        for call in self.calls.values():
+            call.gone = error
+            for transfer in call.transfers:
+                transfer.steps.append(Step(at, "lost"))
+            for command in call.commands:
+                if command.operation is not None:
+                    command.operation.end(error)
+        self.calls.clear()
+        for command in self.commands.values():
+            if command.queued and command.result is None:
+                command.withdrawn = True
+                command.end(error)
+
+    # --- comparing ----------------------------------------------------------------------------------------------------
+
+    def pair_calls(self) -> None:
+        for call, machine in zip(self.all_calls, self.wire.offered, strict=True):
+            assert machine.call_id == call.call_id
+            call.machine = machine
+
+    def compare(self) -> None:
+        """Everything that can be seen of the client is as the books say."""
+        now = self.wire.now
+        self.pair_calls()
+        assert self.told == self.handled, "each event is handled once, in order, and none is lost"
+        assert set(self.wire.session.calls) == set(self.calls), "the calls that are kept"
+        for command in self.commands.values():
+            self.compare_command(command, now)
+        for operation, promise in self.operation_waiters:
+            assert promise.done is (operation.result is not None), operation
+            if promise.done:
+                compare_result(promise, operation.result)
+        for call in self.all_calls:
+            self.compare_transfers(call, now)
+
+    def compare_command(self, command: CommandModel, now: float) -> None:
+        if command.abandoned:
+            return
+        if command.kind == "refer_and_wait" and command.sent_at is not None:
+            expected = command.waiter.expected(now)  # type: ignore[attr-defined]
+            compare_waiter(command.promise, expected, command.transfer)
+            return
+        assert command.promise.done is (command.result is not None), command
+        if command.result is None:
+            return
+        if isinstance(command.result, dict):
+            value = command.promise.result()
+            if command.kind == "play":
+                assert value.control_id == f"p{command.number}"
+            elif command.kind == "start_refer":
+                assert value.ack == command.result
+            else:
+                expected = {} if command.kind == "hangup" and command.result.get("code") in ("404", "410") else None
+                assert value == (command.result if expected is None else expected)
+        else:
+            assert type(command.promise.error) is command.result, (command, command.promise.error)
+
+    def compare_transfers(self, call: CallModel, now: float) -> None:
+        assert call.machine is not None
+        listed = call.listed(now)
+        machines = list(call.machine.transfers)
+        assert len(listed) == len(machines), (listed, machines)
+        for transfer, machine in zip(listed, machines, strict=True):
+            fate = transfer.fate(now)
+            compare_outcome(machine.outcome, fate.stored, transfer)
+            told = transfer.completed
+            if transfer.command.kind == "start_refer":
+                assert len(told) == (fate.settled is not None), (told, fate)
+                if told:
+                    compare_outcome(told[0], fate.settled, transfer)
+        for transfer in call.transfers:
+            if transfer.fate(now).refused:
+                assert transfer.completed == []
+        for waiter in call.waiters:
+            if not waiter.abandoned:
+                compare_waiter(waiter.promise, waiter.expected(now), waiter.transfer)
+
+    def open_promises(self) -> Iterable[Any]:
+        for command in self.commands.values():
+            if not command.abandoned and not command.promise.done:
+                yield command
+        for operation, promise in self.operation_waiters:
+            if not promise.done:
+                yield operation
+        for call in self.all_calls:
+            yield from (each for each in call.waiters if not each.abandoned and not each.promise.done)
+
+
+def compare_outcome(outcome: ReferOutcome | None, expected: Any, context: Any) -> None:
+    if outcome is None or expected is None:
+        assert outcome is expected, (outcome, expected, context)
+        return
+    seen = (outcome.status, outcome.unknown_because, outcome.refer_response_code, outcome.notify_response_code)
+    wanted = (expected.status, expected.because, expected.refer_code, expected.notify_code)
+    assert (*seen, len(outcome.events)) == (*wanted, expected.events), (outcome, expected, context)
+
+
+def compare_waiter(promise: Promise[Any], expected: Any, transfer: Any) -> None:
+    assert promise.done is (expected is not None), (promise.done, expected, transfer)
+    if expected == "refused":
+        assert isinstance(promise.error, RelayError)
+    elif expected is not None and expected.events < 0:
+        outcome = promise.result()
+        assert (outcome.status, outcome.unknown_because) == (expected.status, expected.because), transfer
+    elif expected is not None:
+        compare_outcome(promise.result(), expected, transfer)
+
+
+def compare_result(promise: Promise[Any], expected: Any) -> None:
+    if isinstance(expected, tuple):
+        assert promise.result().params["n"] == expected[1]
+    else:
+        assert type(promise.error) is expected, (promise.error, expected)

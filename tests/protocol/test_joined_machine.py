@@ -1,0 +1,326 @@
+"""Client and server joined in memory, driven at random through everything that can go wrong, and compared with a model.
+
+Callers come and go, the connection drops, stalls and comes back resumed or not, the server answers late, refuses, repeats
+itself, says goodbye; after every step whatever can be seen of the client has to be what the model says, and at the end
+nobody may be left waiting.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from joined_model import TARGETS, CallModel, Model, ObservedWire, WaiterModel
+
+from anyrelay.protocol.session import ClientState
+from anyrelay.testing.cable import Direction
+from anyrelay.testing.strategies import refer_histories
+from anyrelay.testing.wire import IncomingCommand, SignIn
+
+numbers = st.integers(0, 1_000)
+# Deadlines with a fraction of their own never fall together with anything else.
+timeouts = st.sampled_from([0.3, 2.3, 5.3, 12.3, 60.3, None])
+spellings = st.sampled_from([spelling for each in TARGETS for spelling in each])
+final_codes = st.sampled_from(["200", "486", "480", "603", "500", "202", "180", ""])
+words = st.sampled_from(["inProgress", "success", "busy", "cancel", "unknown", "failed", "trying"])
+
+
+class JoinedMachine(RuleBasedStateMachine):
+    """One client, one server, up to three calls at a time, and a model that watches them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.wire = ObservedWire()
+        self.model = Model(self.wire)
+        self.count = 0
+        self.event_ids: list[str] = []
+
+    # --- picking ----------------------------------------------------------------------------------------------------
+
+    def number(self) -> int:
+        self.count += 1
+        return self.count
+
+    def pick_call(self, pick: int) -> CallModel:
+        """Mostly one that is alive."""
+        calls = list(self.model.calls.values()) if pick % 4 else self.model.all_calls
+        calls = calls or self.model.all_calls
+        return calls[pick % len(calls)]
+
+    def pick_call_id(self, pick: int) -> str:
+        return f"call-{pick % 3}"
+
+    def has_calls(self) -> bool:
+        return bool(self.model.all_calls)
+
+    # --- the beginning ----------------------------------------------------------------------------------------------
+
+    @initialize(offer=st.booleans(), bytewise=st.booleans())
+    def begin(self, offer: bool, bytewise: bool) -> None:
+        self.wire.bytewise = bytewise
+        self.connect()
+        if offer:
+            self.offer(0)
+
+    @precondition(lambda self: self.model.closed)
+    @rule()
+    def connect(self) -> None:
+        self.model.closed = False
+        self.wire.serve()
+
+    # --- callers ----------------------------------------------------------------------------------------------------
+
+    @precondition(has_calls)
+    @rule(pick=numbers, kind=st.sampled_from(["answer", "hangup"]))
+    def command(self, pick: int, kind: str) -> None:
+        call, number = self.pick_call(pick), self.number()
+        machine = call.machine
+        assert machine is not None
+        if kind == "answer":
+            self.model.command(kind, call, number, lambda: machine.answer(self.wire.now, n=number))
+        else:
+            self.model.command(kind, call, number, lambda: machine.hangup(self.wire.now, f"r{number}"))
+
+    @precondition(has_calls)
+    @rule(pick=numbers)
+    def play(self, pick: int) -> None:
+        call, number = self.pick_call(pick), self.number()
+        machine = call.machine
+        assert machine is not None
+        media = {"type": "silence", "duration": 1}
+        self.model.command(
+            "play", call, number, lambda: machine.play(self.wire.now, media, control_id=f"p{number}", n=number)
+        )
+
+    @precondition(has_calls)
+    @rule(
+        pick=numbers,
+        kind=st.sampled_from(["refer", "start_refer", "refer_and_wait"]),
+        to=spellings,
+        timeout=timeouts,
+    )
+    def refer(self, pick: int, kind: str, to: str, timeout: float | None) -> None:
+        call, number = self.pick_call(pick), self.number()
+        machine = call.machine
+        assert machine is not None
+        completed: list[Any] = []
+        more: dict[str, Any] = {"n": number}
+        if kind == "refer_and_wait":
+            more["timeout"] = timeout
+        if kind == "start_refer":
+            more["on_completed"] = completed.append
+        self.model.command(
+            kind,
+            call,
+            number,
+            lambda: getattr(machine, kind)(self.wire.now, to, **more),
+            target=next(index for index, each in enumerate(TARGETS) if to in each),
+            completed=completed,
+            timeout=timeout if kind == "refer_and_wait" else None,
+        )
+
+    @precondition(lambda self: any(call.transfers for call in self.model.all_calls))
+    @rule(pick=numbers, timeout=timeouts)
+    def wait(self, pick: int, timeout: float | None) -> None:
+        call = [call for call in self.model.all_calls if call.transfers][-1]
+        listed = call.listed(self.wire.now)
+        assert call.machine is not None
+        for transfer, machine in zip(listed, call.machine.transfers, strict=True):
+            if transfer is listed[pick % len(listed)]:
+                asked = (self.wire.now, 1, len(transfer.steps))
+                promise = machine.wait(self.wire.now, timeout)
+                call.waiters.append(WaiterModel(transfer, asked, timeout, promise))
+
+    @precondition(
+        lambda self: any(each.operation and isinstance(each.result, dict) for each in self.model.commands.values())
+    )
+    @rule(pick=numbers)
+    def wait_for_playback(self, pick: int) -> None:
+        started = [
+            each
+            for each in self.model.commands.values()
+            if each.operation and isinstance(each.result, dict) and not each.abandoned
+        ]
+        if started:
+            command = started[pick % len(started)]
+            assert command.operation is not None
+            promise = command.promise.result().wait(self.wire.now)
+            self.model.operation_waiters.append((command.operation, promise))
+
+    @precondition(lambda self: any(not each.promise.done for each in self.model.commands.values()))
+    @rule(pick=numbers)
+    def abandon(self, pick: int) -> None:
+        waiting = [each for each in self.model.commands.values() if not each.promise.done and not each.abandoned]
+        if waiting:
+            self.model.abandon(waiting[pick % len(waiting)])
+            self.wire.settle()
+
+    # --- the server -------------------------------------------------------------------------------------------------
+
+    @rule(pick=numbers)
+    def offer(self, pick: int) -> None:
+        self.send(self.pick_call_id(pick), "receive", call_state="created", context="default")
+
+    @rule(pick=numbers, state=st.sampled_from(["answered", "ending", "ended", "ended"]))
+    def call_state(self, pick: int, state: str) -> None:
+        self.send(self.pick_call_id(pick), "state", call_state=state)
+
+    @rule(pick=numbers, history=refer_histories(targets=spellings, min_size=1, max_size=2))
+    def any_refer_events(self, pick: int, history: list[dict[str, Any]]) -> None:
+        for params in history:
+            told = {name: value for name, value in params.items() if name not in ("call_id", "node_id")}
+            self.send(self.pick_call_id(pick), "refer", **told)
+
+    @rule(
+        pick=numbers,
+        word=words,
+        to=spellings | st.just(""),
+        refer=st.sampled_from(["202", "", "408", "401", "403"]),
+        notify=final_codes,
+    )
+    def refer_event(self, pick: int, word: str, to: str, refer: str, notify: str) -> None:
+        codes = {"sip_refer_response_code": refer, "sip_notify_response_code": notify}
+        self.send(self.pick_call_id(pick), "refer", state=word, sip_refer_to=to, **codes)
+
+    @precondition(lambda self: self.model.operations)
+    @rule(pick=numbers, state=st.sampled_from(["playing", "paused", "finished", "error"]))
+    def play_event(self, pick: int, state: str) -> None:
+        number = sorted(self.model.operations)[-1 - pick % min(3, len(self.model.operations))]
+        call_id = self.model.commands[number].call.call_id
+        self.send(call_id, "play", control_id=f"p{number}", state=state)
+
+    def send(self, call_id: str, kind: str, **params: Any) -> None:
+        self.event_ids.append(self.wire.call_event(call_id, kind, **{**params, "n": self.number()}))
+
+    @precondition(lambda self: self.event_ids)
+    @rule(pick=numbers)
+    def repeat_event(self, pick: int) -> None:
+        self.wire.repeat_event(self.event_ids[-1 - pick % min(5, len(self.event_ids))])
+
+    @precondition(lambda self: self.wire.commands)
+    @rule(pick=numbers, how=st.sampled_from(["take", "take", "take", "code", "gone", "error"]))
+    def answer_command(self, pick: int, how: str) -> None:
+        commands = self.wire.commands
+        command: IncomingCommand = commands.pop(pick % min(3, len(commands)))
+        match how:
+            case "take":
+                command.reply({"code": "200", "message": "taken", "n": self.number()})
+            case "code":
+                command.reply({"code": "500", "message": "no"})
+            case "gone":
+                command.reply({"code": "410", "message": "gone"})
+            case _:
+                command.refuse(404 if pick % 2 else 500)
+
+    @precondition(lambda self: self.wire.commands)
+    @rule()
+    def take_all(self) -> None:
+        commands, self.wire.commands = self.wire.commands, []
+        for command in commands:
+            command.reply({"code": "200", "message": "taken", "n": self.number()})
+
+    @rule(restart=st.booleans())
+    def goodbye(self, restart: bool) -> None:
+        self.wire.say_goodbye(restart=restart)
+
+    @rule()
+    def close_by_server(self) -> None:
+        self.wire.close_by_server(1001, "deployment")
+
+    @rule()
+    def ping(self) -> None:
+        self.wire.ping_client()
+
+    @rule(sign_in=st.sampled_from([SignIn.RESUME, SignIn.RESUME, SignIn.RESUME, *SignIn]))
+    def decide_sign_ins(self, sign_in: SignIn) -> None:
+        self.wire.sign_in = sign_in
+
+    @rule()
+    def forget_session(self) -> None:
+        self.wire.forget_session()
+
+    # --- the network ------------------------------------------------------------------------------------------------
+
+    @rule(client_notices=st.booleans())
+    def cut(self, client_notices: bool) -> None:
+        self.wire.cut(client_notices=client_notices)
+
+    @rule(direction=st.sampled_from(Direction), delay=st.sampled_from([0.0, 0.0, 0.5, 4.0]))
+    def delay(self, direction: Direction, delay: float) -> None:
+        self.wire.delay[direction] = delay
+
+    @rule(reachable=st.sampled_from([True, True, False]), takes=st.sampled_from([0.0, 0.0, 1.5]))
+    def reach(self, reachable: bool, takes: float) -> None:
+        self.wire.reachable, self.wire.connect_takes = reachable, takes
+
+    # --- time -------------------------------------------------------------------------------------------------------
+
+    @rule(seconds=st.sampled_from([0.25, 1.0, 1.0, 2.75, 3.0, 5.0, 10.0, 45.0]))
+    def advance(self, seconds: float) -> None:
+        self.wire.advance(seconds)
+
+    @rule(seconds=st.sampled_from([2.0, 20.0, 3_600.0]))
+    def jump(self, seconds: float) -> None:
+        self.wire.jump(seconds)
+
+    # --- the end ----------------------------------------------------------------------------------------------------
+
+    @precondition(lambda self: not self.model.closed and not self.model.closing)
+    @rule(sure=st.integers(0, 3))
+    def disconnect(self, sure: int) -> None:
+        if not sure:
+            self.close()
+
+    def close(self) -> None:
+        self.model.catch_up()
+        if not self.model.closed:
+            # What is closed before it was signed in has nobody to say goodbye to, and is closed at once.
+            self.model.closing = True
+            self.wire.disconnect()
+
+    @invariant()
+    def the_client_is_as_the_model_says(self) -> None:
+        self.model.catch_up()
+        self.model.compare()
+
+    def teardown(self) -> None:
+        if not self.count and self.model.closed:
+            return
+        self.wire.delay = dict.fromkeys(Direction, 0.0)
+        self.wire.reachable, self.wire.connect_takes, self.wire.sign_in = True, 0.0, SignIn.RESUME
+        # The server has gone silent: nothing but time ends what is under way.
+        self.wire.advance(200.0)
+        self.the_client_is_as_the_model_says()
+        assert all(
+            each.kind == "refer_and_wait"
+            for each in self.model.commands.values()
+            if not each.promise.done and not each.abandoned
+        )
+        self.close()
+        self.wire.advance(10.0)
+        self.the_client_is_as_the_model_says()
+        assert self.wire.session.state is ClientState.CLOSED
+        assert list(self.model.open_promises()) == []
+        assert self.wire.session.calls == {}
+        assert self.wire.session.next_deadline() is None
+        for call in self.model.all_calls:
+            assert call.machine is not None
+            assert not call.machine.has_open_work
+            assert all(transfer.outcome is not None for transfer in call.machine.transfers)
+        assert self.wire.session.statistics.handler_errors == 0
+        assert self.wire.session.statistics.broken_messages == 0
+
+
+TestJoinedMachine = JoinedMachine.TestCase
+TestJoinedMachine.settings = settings(
+    max_examples=120,
+    stateful_step_count=40,
+    deadline=None,
+    derandomize=False,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
+)
+TestJoinedMachine.pytestmark = [pytest.mark.filterwarnings("default")]

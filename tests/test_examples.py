@@ -1,0 +1,227 @@
+"""The examples of the documentation run as they are, each in a process of its own, against the local server.
+
+The three examples of the page say ``host="your-space.signalwire.com"`` in their text, which nobody can connect to. They are
+run by `runpy` in a process in which `RelayClient` puts the local server's URL in that place; nothing else is changed, and
+the server asks for the very project and token of the page. All other examples read their host from SIGNALWIRE_SPACE.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from functools import partial
+from pathlib import Path
+
+import anyio
+import pytest
+from anyio.streams.text import TextReceiveStream
+
+from anyrelay.local import LocalRelay, SimulatedPhones
+
+EXAMPLES = Path(__file__).parent.parent / "docs" / "examples"
+SUPPORT = "sip:support@example.com"
+
+THE_PAGE = "6efe6ce5783be445f1e9c73f6a365976d1740bb05fbb3f5acc622b16fe8d9d06"
+"""The SHA-256 of the example on SignalWire's page on ``call.refer()``."""
+
+WITH_HOST = """
+import os, runpy, sys
+import anyrelay, anyrelay.sync
+
+def use_local_server(kind):
+    made = kind.__init__
+    def __init__(self, *args, **kwargs):
+        assert kwargs["host"] == "your-space.signalwire.com"
+        made(self, *args, **{**kwargs, "host": os.environ["LOCAL_RELAY"]})
+    kind.__init__ = __init__
+
+use_local_server(anyrelay.RelayClient)
+use_local_server(anyrelay.sync.RelayClient)
+runpy.run_path(sys.argv[1], run_name="__main__")
+"""
+
+
+class Program:
+    """An example that runs, and what it printed."""
+
+    def __init__(self, process: anyio.abc.Process) -> None:
+        self.process = process
+        self._output = TextReceiveStream(process.stdout)
+        self.printed = ""
+
+    async def prints(self, pattern: str) -> re.Match[str]:
+        """Wait until it has printed something that the pattern matches, and forget all up to there."""
+        while (found := re.search(pattern, self.printed)) is None:
+            self.printed += await self._output.receive()
+        self.printed = self.printed[found.end() :]
+        return found
+
+
+@contextlib.asynccontextmanager
+async def running(*arguments: str | Path, **environment: str) -> AsyncIterator[Program]:
+    """Run a program until the end of the block, then end it with Ctrl-C, which it has to obey."""
+    process = await anyio.open_process(
+        [sys.executable, *map(str, arguments)],
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.STDOUT,
+        env={**os.environ, **environment, "PYTHONDONTWRITEBYTECODE": "1"},
+    )
+    async with process:
+        try:
+            yield Program(process)
+        except BaseException:
+            process.kill()
+            raise
+        process.send_signal(signal.SIGINT)
+        with anyio.fail_after(10):
+            assert await process.wait() == 0
+
+
+def run_async(function, *args):
+    async def main():
+        with anyio.fail_after(60):
+            await function(*args)
+
+    anyio.run(main)
+
+
+# --- the page's example -------------------------------------------------------------------------------------------------
+
+
+def read(name: str) -> str:
+    return (EXAMPLES / name).read_text(encoding="utf-8")
+
+
+def test_only_the_import_of_the_page_is_changed():
+    page = read("refer_asyncio.py").replace("from anyrelay import", "from signalwire.relay import")
+    assert hashlib.sha256(page.encode()).hexdigest() == THE_PAGE
+
+
+def test_trio_changes_only_the_run():
+    assert read("refer_trio.py") == read("refer_asyncio.py").replace(".run()", '.run(backend="trio")')
+
+
+def test_threads_change_the_import_and_leave_out_the_awaits():
+    page = read("refer_asyncio.py").replace("from anyrelay import", "from anyrelay.sync import")
+    assert read("refer_threads.py") == page.replace("async ", "").replace("await ", "")
+
+
+async def run_the_page(name: str) -> None:
+    phones = SimulatedPhones(pace=20)
+    async with LocalRelay(phones, project="your-project-id", token="your-api-token") as relay:
+        relay.phones.add(SUPPORT)
+        async with running("-c", WITH_HOST, EXAMPLES / name, LOCAL_RELAY=relay.url) as program:
+            caller = await relay.phones.dial("sip:alice@example.com", wait_for_subscriber=20)
+            printed = await program.prints(r"SIP REFER result: (.*)\n")
+            assert "'code': '200'" in printed[1]
+            assert "'message': 'Starting SIP REFER'" in printed[1]
+            await caller.ended(timeout=10)
+            assert caller.transferred_to == SUPPORT
+            assert [medium.params["text"] for medium in caller.heard] == ["Transferring to another line."]
+
+
+@pytest.mark.parametrize("front_end", ["asyncio", "trio", "threads"])
+def test_the_page_runs(front_end):
+    run_async(run_the_page, f"refer_{front_end}.py")
+
+
+# --- what became of it --------------------------------------------------------------------------------------------------
+
+OUTCOMES = [
+    # what the target does, what the caller's phone does, and the line that the example prints
+    ({"answers": "answer"}, "follow", "succeeded, REFER 202, target 200"),
+    ({"answers": "busy"}, "follow", "busy, REFER 202, target 486"),
+    ({"answers": "no-answer"}, "follow", "no_answer, REFER 202, target 480"),
+    ({"answers": "decline"}, "follow", "declined, REFER 202, target 603"),
+    ({"answers": "busy", "code": 404}, "follow", "failed, REFER 202, target 404"),
+    ({"answers": "reject"}, "follow", "rejected, REFER 403, target None"),
+    ({"answers": "answer"}, {"name": "hang-up-early", "last_notify": False}, "canceled, REFER 202, target 180"),
+    ({"answers": "answer"}, "end-subscription", "unknown, REFER 202, target None"),
+]
+
+APOLOGIES = {
+    "busy": "They are busy.",
+    "no_answer": "Nobody answers.",
+    "declined": "They cannot take your call now.",
+    "failed": "They cannot be reached.",
+    "rejected": "Your phone does not allow transfers.",
+}
+
+
+def environment(relay: LocalRelay) -> dict[str, str]:
+    return {
+        "SIGNALWIRE_PROJECT_ID": "any",
+        "SIGNALWIRE_API_TOKEN": "any",
+        "SIGNALWIRE_JWT_TOKEN": "",
+        "SIGNALWIRE_SPACE": relay.url,
+    }
+
+
+async def run_every_outcome(name: str, *, apologies: dict[str, str]) -> None:
+    async with (
+        LocalRelay(SimulatedPhones(pace=20)) as relay,
+        running(EXAMPLES / name, **environment(relay)) as program,
+    ):
+        for target, on_refer, line in OUTCOMES:
+            relay.phones.add(SUPPORT, **target)
+            caller = await relay.phones.dial("sip:alice@example.com", on_refer=on_refer, wait_for_subscriber=20)
+            await program.prints(re.escape(line) + r"\n")
+            status = line.partition(",")[0]
+            if status == "unknown":
+                caller.hang_up()
+            await caller.ended(timeout=10)
+            heard = [medium.params["text"] for medium in caller.heard]
+            assert heard == ([apologies[status]] if status in apologies else [])
+            assert (caller.transferred_to == SUPPORT) is (status == "succeeded")
+
+
+def test_every_outcome():
+    run_async(partial(run_every_outcome, apologies=APOLOGIES), "transfer_outcome.py")
+
+
+def test_every_outcome_with_threads():
+    # It says the same to everybody; whoever hung up before is no error, since CallGone ends a handler quietly.
+    apologies = dict.fromkeys(APOLOGIES, APOLOGIES["declined"])
+    run_async(partial(run_every_outcome, apologies=apologies), "transfer_outcome_threads.py")
+
+
+async def run_in_background() -> None:
+    async with (
+        LocalRelay(SimulatedPhones()) as relay,
+        running(EXAMPLES / "transfer_in_background.py", **environment(relay)) as program,
+    ):
+        relay.phones.add(SUPPORT)
+        await relay.phones.dial("sip:alice@example.com", wait_for_subscriber=20)
+        await program.prints(r"the server took the command: .*Starting SIP REFER.*\n")
+        await program.prints(r"a moment later: unknown, timed_out\n")
+        await program.prints(rf"{re.escape(SUPPORT)}: succeeded\n")
+
+
+def test_a_transfer_in_the_background():
+    run_async(run_in_background)
+
+
+# --- the tutorial, and the tests of an application ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("answers", ["answer", "busy"])
+def test_the_tutorial_prints_what_it_says(answers):
+    page = (EXAMPLES.parent / "tutorial.md").read_text(encoding="utf-8")
+    argument = "" if answers == "answer" else f" {answers}"
+    said = re.search(rf"\$ \S+ first_transfer\.py{argument}\n(.*?)```", page, re.DOTALL)[1]
+    command = [sys.executable, "-W", "error", EXAMPLES / "first_transfer.py", answers]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert (ran.stdout, ran.stderr, ran.returncode) == (said, "", 0)
+
+
+def test_the_tests_of_the_example_application_pass():
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_desk.py"]
+    ran = subprocess.run(command, cwd=EXAMPLES, capture_output=True, text=True, check=False, timeout=120)
+    assert ran.returncode == 0, ran.stdout
+    assert "5 passed" in ran.stdout
