@@ -174,10 +174,15 @@ class World:
         return await self.aside(self.relay.wait_for, method, count)
 
     async def state(self, client: Any, state: ClientState) -> None:
-        """Wait until a client is in a state, of which nothing tells."""
-        with self.bounded():
-            while client.state is not state:
-                await self.sleep(0.002)
+        """Wait until a client is in a state."""
+        await self.until(lambda: client.state is state)
+
+    async def until(self, condition: Callable[[], Any]) -> None:
+        """Wait until something is so; only for what nothing tells of."""
+        deadline = time.monotonic() + PATIENCE
+        while not condition():
+            assert time.monotonic() < deadline, "waited in vain"
+            await self.sleep(0.002)
 
     # --- what differs -----------------------------------------------------------------------------------------------
 
@@ -197,9 +202,6 @@ class World:
         raise NotImplementedError
 
     async def sleep(self, seconds: float) -> None:
-        raise NotImplementedError
-
-    def bounded(self) -> Any:
         raise NotImplementedError
 
 
@@ -250,9 +252,6 @@ class AsyncWorld(World):
     async def sleep(self, seconds: float) -> None:
         await anyio.sleep(seconds)
 
-    def bounded(self) -> Any:
-        return anyio.fail_after(PATIENCE)
-
 
 def bare(main: Callable[[], Any]) -> Callable[[], Any]:
     """Raise what a case raised, and not the group that its task group made of it."""
@@ -284,20 +283,6 @@ class Flag:
             raise TimeoutError("nobody raised the flag")
 
 
-class _Bound:
-    """Fails a loop that goes on for too long."""
-
-    def __enter__(self) -> None:
-        self._deadline = time.monotonic() + PATIENCE
-
-    def check(self) -> None:
-        if time.monotonic() > self._deadline:
-            raise TimeoutError("a case waited for too long")
-
-    def __exit__(self, *trouble: Any) -> None:
-        pass
-
-
 class ThreadWorld(World):
     """With threads."""
 
@@ -305,7 +290,6 @@ class ThreadWorld(World):
 
     def __init__(self) -> None:
         super().__init__()
-        self._bound = _Bound()
         self._threads: list[threading.Thread] = []
         self._late = False
 
@@ -350,8 +334,4 @@ class ThreadWorld(World):
         return function(*args)
 
     async def sleep(self, seconds: float) -> None:
-        self._bound.check()
         time.sleep(seconds)
-
-    def bounded(self) -> Any:
-        return self._bound

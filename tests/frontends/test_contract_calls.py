@@ -238,9 +238,9 @@ async def test_a_transfer_of_a_call_that_is_gone(world: World) -> None:
 async def test_bad_arguments_are_refused_before_anything_is_sent(world: World) -> None:
     async with world.client() as client:
         call = await world.taken_call(client)
-        with pytest.raises(ValueError, match="uri"):
+        with pytest.raises(ValueError, match="device"):
             await call.refer("not a uri")
-        with pytest.raises(ValueError, match=r"\r\n|control|line"):
+        with pytest.raises(ValueError, match="device"):
             await call.refer_and_wait("sip:support@example.com\r\nX-Evil: yes")
         with pytest.raises(ValueError, match="timeout"):
             await call.refer_and_wait(SUPPORT, timeout=-1)
@@ -341,9 +341,7 @@ async def test_handlers_are_told_in_order_and_can_be_taken_off(world: World) -> 
             world.relay.event(play_event(word))
         world.relay.event(("calling.call.last", {}))
         await last.wait()
-        await client.execute("calling.echo")
-        while len(by_class) < 50:
-            await world.sleep(0.002)
+        await world.until(lambda: len(by_class) == 50)
         assert by_class == words
         assert by_name == words[:25]
         assert everything == ["calling.call.play"] * 50 + ["calling.call.last"]
@@ -366,24 +364,22 @@ async def test_waiting_for_an_event_by_class_name_and_predicate(world: World) ->
         with pytest.raises(TimeoutError, match=r"0\.01 s"):
             await call.wait_for(PlayEvent, timeout=0.01)
         waiting = world.spawn(call.wait_for, PlayEvent, lambda _: 1 / 0)
-        while not await self_is_listening(world, call):
-            await world.sleep(0.002)
+        await world.until(lambda: readers_of(call) == 1)
         world.relay.event(play_event("playing"))
         with pytest.raises(ZeroDivisionError):
             await waiting.result()
 
 
-async def self_is_listening(world: World, call: Any) -> bool:
-    """Whether somebody waits for an event of this call: of that nothing else tells."""
-    return bool(getattr(call, "_thing", call)._machine._subscriptions)
+def readers_of(call: Any) -> int:
+    """Return how many read or wait for events of this call: of that nothing else tells."""
+    return len(getattr(call, "_thing", call)._machine._subscriptions)
 
 
 async def test_waiting_for_an_event_of_a_call_that_ends(world: World) -> None:
     async with world.client() as client:
         call = await world.taken_call(client)
         waiting = world.spawn(call.wait_for, PlayEvent)
-        while not await self_is_listening(world, call):
-            await world.sleep(0.002)
+        await world.until(lambda: readers_of(call) == 1)
         world.relay.event(state_event("ended"))
         with pytest.raises(CallGone):
             await waiting.result()
@@ -483,8 +479,7 @@ async def test_the_client_is_closed_under_everybody_who_waits(world: World) -> N
     ]
     transfer = world.spawn(call.refer_and_wait, SUPPORT)
     await world.seen("calling.refer")
-    while len(getattr(call, "_thing", call)._machine._subscriptions) < 2:
-        await world.sleep(0.002)
+    await world.until(lambda: readers_of(call) == 2)
     await client.disconnect()
     for wait in waits:
         with pytest.raises(ClientClosed):
@@ -512,9 +507,8 @@ async def test_a_handler_that_raises_is_logged(world: World, choice: str, caplog
             assert (await world.seen("calling.end"))["reason"] == "error"
         else:
             await world.seen("calling.answer")
-        while not (records := [record for record in caplog.records if record.levelno == logging.ERROR]):
-            await world.sleep(0.002)
-        (record,) = records
+        await world.until(lambda: "raised" in caplog.text)
+        (record,) = (record for record in caplog.records if record.levelno == logging.ERROR)
         assert "call-1" in record.getMessage()
         assert record.call_id == "call-1"  # type: ignore[attr-defined]
         assert record.exc_info is not None
@@ -532,8 +526,7 @@ async def test_a_handler_that_exits_takes_nobody_with_it(world: World, caplog: p
 
     async with client:
         world.relay.offer()
-        while not caplog.records or "raised" not in caplog.records[-1].getMessage():
-            await world.sleep(0.002)
+        await world.until(lambda: "raised" in caplog.text)
         await client.execute("calling.echo")
 
 
@@ -549,8 +542,7 @@ async def test_a_handler_whose_caller_hung_up_ends_quietly(world: World, caplog:
     async with client:
         world.relay.offer()
         world.relay.event(state_event("ended"))
-        while not [r for r in caplog.records if "ended while its handler" in r.getMessage()]:
-            await world.sleep(0.002)
+        await world.until(lambda: "ended while its handler" in caplog.text)
     assert [record for record in caplog.records if record.levelno > logging.INFO] == []
 
 
@@ -570,8 +562,7 @@ async def test_event_handlers_that_raise_are_logged_and_go_on(world: World, capl
         world.relay.event(play_event("first"))
         world.relay.event(play_event("last"))
         await last.wait()
-        while len(caplog.records) < 2:
-            await world.sleep(0.002)
+        await world.until(lambda: len(caplog.records) == 2)
         assert told == ["first", "last"]
         assert {record.call_id for record in caplog.records} == {"call-1"}  # type: ignore[attr-defined]
 

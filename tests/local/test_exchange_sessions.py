@@ -220,7 +220,7 @@ def test_dropped_connections_can_be_resumed(bench):
 
 @pytest.mark.parametrize("restart", [False, True])
 def test_goodbye(bench, restart):
-    caller, client, _ = bench.call()
+    caller, client, call_id = bench.call()
     idle = RawClient(bench)
     bench.exchange.say_goodbye(bench.now, restart=restart)
     bench.settle()
@@ -228,6 +228,8 @@ def test_goodbye(bench, restart):
     assert client.requests[-1].params == {"restart": restart}
     assert idle.closed is not None
     assert client.closed is None
+    assert client.command(call_id, "play", control_id="p", play=[{"type": "silence", "duration": 9}])[0] == 200
+    assert bench.dial().state == ("ended" if restart else "ringing")
     bench.advance(1)
     assert client.closed.code == 1001
     client.open()

@@ -7,8 +7,9 @@ import time
 import anyio
 import pytest
 
-from anyrelay import CallGone, ReferStatus, RelayClient
+from anyrelay import CallGone, ConnectionLost, ReferStatus, RelayClient
 from anyrelay.local import LocalRelay, SimulatedPhones
+from anyrelay.local.phones import Leg
 from anyrelay.local.server import parse_address
 from anyrelay.protocol.connection import Connection, ConnectionClosed, TextReceived
 
@@ -91,7 +92,8 @@ async def test_a_lost_connection_is_resumed_and_nothing_is_missed():
 
 
 @pytest.mark.parametrize("restart", [False, True])
-async def test_goodbye(restart):
+async def test_goodbye(restart, monkeypatch):
+    monkeypatch.setattr("anyrelay.local.exchange.CLOSE_TIME", 0.05)
     async with LocalRelay(fast()) as relay, make_client(relay) as client:
         before = client.relay_protocol
         relay.say_goodbye(restart=restart)
@@ -235,13 +237,133 @@ async def test_clients_are_told_when_the_server_stops():
     assert closed[0].code == 1001
 
 
-async def test_an_observer_that_fails_harms_nobody(caplog):
-    def on_frame(frame):
+async def test_observers_that_fail_harm_nobody(caplog):
+    def fail(*_):
         raise RuntimeError("no pencil")
 
-    async with LocalRelay(fast(), on_frame=on_frame) as relay, make_client(relay) as client:
+    phones = SimulatedPhones(pace=50, on_step=fail)
+    async with LocalRelay(phones, on_frame=fail, on_event=fail) as relay, make_client(relay) as client:
+        assert (await relay.phones.dial("sip:alice@example.com")).state == "ringing"
         assert client.relay_protocol
-    assert "on_frame failed" in caplog.text
+    for name in ("on_frame", "on_event", "on_step"):
+        assert f"{name} failed" in caplog.text
+
+
+async def test_an_error_of_ours_costs_one_client_its_connection_and_nobody_else(caplog, monkeypatch):
+    def fail(*_):
+        raise ZeroDivisionError
+
+    async with LocalRelay(fast()) as relay, make_client(relay) as client:
+        monkeypatch.setattr(relay.exchange._desk, "carry_out", fail)
+        with pytest.raises(ConnectionLost):
+            await client.execute("calling.pass", {"node_id": "n", "call_id": "c"})
+        assert "could not be served any further" in caplog.text
+        assert (await client.execute("signalwire.receive", {"contexts": ["more"]}))["code"] == "200"
+
+
+class RealPhones:
+    """Phones that are not simulated, as far as the server can tell."""
+
+    uri = "sip:127.0.0.1:5999"
+    switchboard = None
+
+    async def start(self, switchboard):
+        self.switchboard = switchboard
+
+    async def stop(self):
+        self.switchboard = None
+
+
+class RecordingLeg(Leg):
+    def __init__(self):
+        self.orders = []
+
+    def answer(self):
+        self.orders.append("answer")
+
+    def refuse(self, code):
+        self.orders.append(f"refuse {code}")
+
+    def hang_up(self):
+        self.orders.append("hang up")
+
+    def play(self, control_id, media, *, volume, loop):
+        self.orders.append(f"play {media[0].type} {volume} {loop}")
+
+    def stop_play(self, control_id):
+        self.orders.append("stop")
+
+    def pause_play(self, control_id):
+        self.orders.append("pause")
+
+    def resume_play(self, control_id):
+        self.orders.append("resume")
+
+    def set_volume(self, control_id, volume):
+        self.orders.append(f"volume {volume}")
+
+    def refer(self, target):
+        self.orders.append(f"refer {target}")
+
+
+async def test_phones_that_are_not_simulated():
+    phones, leg, heard = RealPhones(), RecordingLeg(), []
+    async with LocalRelay(phones) as relay:
+        assert relay.sip_uri == "sip:127.0.0.1:5999"
+        with pytest.raises(RuntimeError, match="sip_uri"):
+            _ = relay.phones
+        board = phones.switchboard
+
+        def now():
+            return anyio.current_time()
+
+        uris = {"from_uri": "sip:alice@example.com", "to_uri": "sip:default@127.0.0.1"}
+        assert board.call_arrived(now(), RecordingLeg(), context="default", **uris) is False
+        client = make_client(relay)
+
+        @client.on_call
+        async def handle(call):
+            await call.answer()
+            board.call_answered(now(), leg)
+            action = await call.play([{"type": "silence", "duration": 1}], volume=3, loop=2)
+            await action.volume(4)
+            await action.pause()
+            await action.resume()
+            await action.stop()
+            board.play_changed(now(), leg, action.control_id, "finished")
+            transfer = await call.start_refer(SUPPORT)
+            board.refer_answered(now(), leg, 202)
+            board.refer_notified(now(), leg, 200, terminated=True, expires=None)
+            heard.append(await transfer.wait(timeout=5))
+
+        async with client:
+            assert board.call_arrived(now(), leg, context="default", **uris) is True
+            await relay.until(lambda: "hang up" in leg.orders, 5)
+            board.call_ended(now(), leg, reason="hangup")
+            # What comes when nobody waits for it any more is passed over.
+            board.call_answered(now(), leg)
+            board.call_ended(now(), leg, reason="hangup")
+            board.play_changed(now(), leg, "p", "playing")
+            board.refer_answered(now(), leg, 202)
+            board.refer_notified(now(), leg, 180, terminated=False, expires=None)
+            with anyio.fail_after(5):
+                while not heard:
+                    await anyio.sleep(0.001)
+    assert phones.switchboard is None
+    assert heard[0].succeeded
+    assert leg.orders == [
+        *["answer", "play silence 3 2", "volume 4", "pause", "resume", "stop"],
+        *[f"refer {SUPPORT}", "hang up"],
+    ]
+
+
+async def test_phones_that_cannot_start():
+    class BrokenPhones(RealPhones):
+        async def start(self, switchboard):
+            raise RuntimeError("no line")
+
+    with pytest.raises(RuntimeError, match="no line"):
+        await LocalRelay(BrokenPhones()).__aenter__()
 
 
 async def test_an_address_that_is_taken():

@@ -22,8 +22,9 @@ from anyrelay.protocol.refer import ReferOutcome
 from anyrelay.protocol.timers import Timer, Timers
 from anyrelay.testing import cable, wire
 
-GRACE = 3.0
-REQUEST_TIMEOUT = 10.0
+GRACE = 3.1
+REQUEST_TIMEOUT = 10.05
+"""Times that never fall together with those of the link, which are whole seconds: at one time either might come first."""
 
 TARGETS = [
     ["sip:sales@example.com", "sip:sales@EXAMPLE.com", "SIP:%73ales@example.com;x=1"],
@@ -67,7 +68,7 @@ class ObservedWire(wire.Wire):
 
     def __init__(self, **settings: Any) -> None:
         with patch("anyrelay.protocol.session.Timers", TracingTimers):
-            super().__init__(**settings)
+            super().__init__(refer_grace=GRACE, request_timeout=REQUEST_TIMEOUT, **settings)
         assert isinstance(self.session.timers, TracingTimers)
         self.timers = self.session.timers
         tell_session = self.session.connection_lost

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import anyio
+
 from anyrelay.aio.binding import awaiting, finding, plain, starting
 from anyrelay.frontend.binding import public
 from anyrelay.frontend.views import CallView, OperationView, StreamView, TransferView
 from anyrelay.protocol.call import CallMachine
 from anyrelay.protocol.events import RelayEvent
 from anyrelay.protocol.operations import Operation, PlayOperation
+from anyrelay.protocol.promise import Subscription
 from anyrelay.protocol.refer import Transfer
 
 __all__ = ["Call", "EventStream", "PlayAction", "ReferAction"]
@@ -35,11 +40,16 @@ class ReferAction(TransferView):
 class EventStream(StreamView):
     """The events of a call, from the moment it was made; ends after the call and its last open transfer."""
 
+    def __init__(self, driver: Any, machine: Subscription[RelayEvent]) -> None:
+        super().__init__(driver, machine)
+        self._turns = anyio.Lock(fast_acquire=True)
+
     def __aiter__(self) -> EventStream:
         return self
 
     async def __anext__(self) -> RelayEvent:
-        event: RelayEvent | None = await self._driver.next_of(self._machine)
+        async with self._turns:  # a subscription wakes one reader
+            event: RelayEvent | None = await self._driver.next_of(self._machine)
         if event is None:
             raise StopAsyncIteration
         return event

@@ -22,6 +22,7 @@ from anyio.abc import TaskGroup
 from anyrelay.aio.owner import spawn_owner, spawnable
 from anyrelay.aio.transport import Transport
 from anyrelay.frontend import journal
+from anyrelay.frontend.ending import abandon, empty
 from anyrelay.frontend.process import check_process
 from anyrelay.protocol.call import CallMachine
 from anyrelay.protocol.events import RelayEvent
@@ -151,8 +152,10 @@ class Driver:
         except Exception as error:  # a bug of ours must not take the event loop down with it
             journal.write(Note(Note.ERROR, "the client's owner task failed", error=error))
         finally:
-            self._abandon_session()
+            with contextlib.suppress(Exception):  # the clock too may be gone
+                abandon(self.session, ConnectionError("the event loop has ended"), anyio.current_time())
             self._tasks = self._transport = self._thread = None
+            self._children.clear()
             finished, self._finished = self._finished, None
             if finished is not None:
                 finished.set()
@@ -176,19 +179,6 @@ class Driver:
     @property
     def _is_closed(self) -> bool:
         return self.session.state is ClientState.CLOSED and self._transport is None
-
-    def _abandon_session(self) -> None:
-        """Close a session that nobody drives any more (the event loop ends, or a bug of ours): whoever waits is told."""
-        with contextlib.suppress(Exception):
-            now = anyio.current_time()
-            self.session.disconnect(now)
-            self.session.transport_failed(ConnectionError("the event loop has ended"), now)
-            while (output := self.session.next_output()) is not None:
-                match output:
-                    case Deliver(mailbox):
-                        _empty(mailbox)
-                    case RunCallHandler(call):
-                        self.session.handler_finished(call, None, now)
 
     def stir(self) -> None:
         """Do what the session asks for, and wake whoever has to do more."""
@@ -294,7 +284,7 @@ class Driver:
                     self.session.delivery_failed(mailbox, error)
                     self.stir()
         finally:
-            _empty(mailbox)  # nobody attends to it now, and the client may be used again
+            empty(mailbox)  # nobody attends to it now, and the client may be used again
 
     async def _fetch_token(self, source: Callable[[], Any]) -> None:
         try:
@@ -309,8 +299,3 @@ class Driver:
             self.session.token_failed(error, anyio.current_time())
         else:
             self.session.token_fetched(token, anyio.current_time())
-
-
-def _empty(mailbox: Mailbox) -> None:
-    while mailbox.take() is not None:
-        pass

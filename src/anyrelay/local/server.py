@@ -149,7 +149,7 @@ class LocalRelay:
             epoch=time.time() - anyio.current_time(),
             credentials=self._credentials,
             on_text=None if self._on_frame is None else self._show_frame,
-            on_event=self._on_event,
+            on_event=None if self._on_event is None else self._show_event,
         )
         self._poster = StatusPoster(self._announce_step)
         listener = await anyio.create_tcp_listener(local_host=self._host or None, local_port=self._port)
@@ -274,6 +274,13 @@ class LocalRelay:
             self._on_frame(Frame(time.time(), direction, line.number, scrub(text)))
         except Exception:
             logger.exception("on_frame failed")
+
+    def _show_event(self, envelope: dict[str, Any]) -> None:
+        assert self._on_event is not None
+        try:
+            self._on_event(envelope)
+        except Exception:
+            logger.exception("on_event failed")
 
     # --- clients ----------------------------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ They report facts of SIP as real phones do, so the exchange cannot tell them apa
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
@@ -29,6 +30,8 @@ from anyrelay.protocol.timers import Timer, Timers
 from anyrelay.protocol.values import Media
 
 __all__ = ["SimulatedCaller", "SimulatedPhones", "TheExchange"]
+
+logger = logging.getLogger(__name__)
 
 REASONS = {486: "busy", 600: "busy", 480: "noAnswer", 408: "noAnswer", 487: "cancel", 603: "decline", 607: "decline"}
 """RELAY's end reasons for the SIP statuses that a call is refused with; any other is an error."""
@@ -262,8 +265,12 @@ class SimulatedPhones:
 
     def note(self, uri: str, words: str) -> None:
         """Tell the observer, if there is one, what a phone does."""
-        if self._on_step is not None:
+        if self._on_step is None:
+            return
+        try:
             self._on_step(uri, words)
+        except Exception:
+            logger.exception("on_step failed")
 
     def target(self, uri: str) -> Target:
         """Return the description of a target; one that has none cannot be found (404)."""

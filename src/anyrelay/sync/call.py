@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+from typing import Any
+
 from anyrelay.frontend.binding import public
 from anyrelay.frontend.views import CallView, OperationView, StreamView, TransferView
 from anyrelay.protocol.call import CallMachine
 from anyrelay.protocol.events import RelayEvent
 from anyrelay.protocol.operations import Operation, PlayOperation
+from anyrelay.protocol.promise import Subscription
 from anyrelay.protocol.refer import Transfer
 from anyrelay.sync.binding import blocking, finding, plain, starting
 
@@ -35,11 +39,16 @@ class ReferAction(TransferView):
 class EventStream(StreamView):
     """The events of a call, from the moment it was made; ends after the call and its last open transfer."""
 
+    def __init__(self, driver: Any, machine: Subscription[RelayEvent]) -> None:
+        super().__init__(driver, machine)
+        self._turns = threading.Lock()
+
     def __iter__(self) -> EventStream:
         return self
 
     def __next__(self) -> RelayEvent:
-        event: RelayEvent | None = self._driver.next_of(self._machine)
+        with self._turns:  # a subscription wakes one reader
+            event: RelayEvent | None = self._driver.next_of(self._machine)
         if event is None:
             raise StopIteration
         return event

@@ -52,8 +52,6 @@ class RelayClient(ClientBase):
     receive = blocking(Session.receive)
     unreceive = blocking(Session.unreceive)
     reauthenticate = blocking(Session.reauthenticate)
-    _disconnect = blocking(Session.disconnect)
-    _drain = blocking(Session.drain)
 
     def connect(self) -> None:
         """Connect and sign in; from then on the client stays connected until `disconnect`.
@@ -62,7 +60,7 @@ class RelayClient(ClientBase):
             ConnectFailed: Not signed in within `connect_timeout`; ``__cause__`` says why.
             AuthenticationError: The credentials were refused three times.
         """
-        self._begin(Session.connect)
+        self._driver.result_of(self._driver.begin(Session.connect))
 
     def serve_forever(self) -> None:
         """Stay connected, trying as long as it takes; return once the client is closed.
@@ -71,18 +69,11 @@ class RelayClient(ClientBase):
             ConnectFailed: The server's certificate is not to be trusted.
             AuthenticationError: The credentials were refused three times, and before any success.
         """
-        self._begin(Session.serve)
-        self._driver.finished()
-
-    def _begin(self, method: Callable[[Session, float], Any]) -> None:
-        promise = self._driver.ask(method, self._machine)
-        self._driver.start()
-        self._driver.result_of(promise)
+        self._driver.see_off(self._driver.begin(Session.serve))
 
     def disconnect(self) -> None:
         """Close the client, from any thread; calls go on at the server. Every waiter is told."""
-        self._disconnect()
-        self._driver.finished()
+        self._driver.see_off(self._driver.ask(Session.disconnect, self._machine))
 
     def drain(self, timeout: float | None = None) -> None:
         """Finish open work, then close: no more calls are taken, and handlers, operations and transfers are waited for.
@@ -90,8 +81,7 @@ class RelayClient(ClientBase):
         Args:
             timeout: How long to wait for them, in seconds; `drain_timeout` when None.
         """
-        self._drain(timeout)
-        self._driver.finished()
+        self._driver.see_off(self._driver.ask(Session.drain, self._machine, timeout))
 
     def __enter__(self) -> RelayClient:
         self.connect()
@@ -127,4 +117,5 @@ class RelayClient(ClientBase):
             yield
         finally:
             for number, handler in before.items():
-                signal.signal(number, handler)
+                # One that was not installed from Python cannot be restored.
+                signal.signal(number, signal.SIG_DFL if handler is None else handler)

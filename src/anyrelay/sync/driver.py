@@ -16,10 +16,12 @@ import socket
 import threading
 import time
 import weakref
+from collections import deque
 from collections.abc import Callable
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 from anyrelay.frontend import journal
+from anyrelay.frontend.ending import abandon
 from anyrelay.frontend.process import check_process
 from anyrelay.protocol.call import CallMachine
 from anyrelay.protocol.events import RelayEvent
@@ -50,7 +52,7 @@ READ_SIZE: Final = 65_536
 """How much is read at once, in bytes."""
 
 JOIN_PATIENCE: Final = 2.0
-"""How long closing waits for a handler's thread that does not end, in seconds."""
+"""How long closing waits for handlers that do not end, in seconds."""
 
 _running: weakref.WeakSet[Driver] = weakref.WeakSet()
 
@@ -58,8 +60,11 @@ _running: weakref.WeakSet[Driver] = weakref.WeakSet()
 @atexit.register
 def _close_forgotten() -> None:
     """Close every client that nobody closed, so that no thread is left when the interpreter ends."""
-    for driver in list(_running):
-        driver.close()
+    forgotten = [driver for driver in list(_running) if driver.belongs_here]
+    for driver in forgotten:
+        driver.ask(Session.disconnect, driver.session)
+    for driver in forgotten:
+        driver.finished(JOIN_PATIENCE)
 
 
 class Driver:
@@ -93,7 +98,9 @@ class Driver:
         self._bell: Bell | None = None
         self._workers = Workers("anyrelay handler")
         self._armed = math.inf
-        self._signals = 0
+        self._over = threading.Event()
+        self._over.set()
+        self._signals: deque[None] = deque()
 
     # --- what bound methods use -------------------------------------------------------------------------------------
 
@@ -111,6 +118,7 @@ class Driver:
 
     def locked(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call something of the core's that needs no time."""
+        check_process(self._made_in)  # in a forked process the lock may be held by a thread that is not there
         with self._core:
             return function(*args, **kwargs)
 
@@ -120,8 +128,9 @@ class Driver:
             try:
                 self._sleep_until(promise)
             except BaseException:
-                with self._core:
-                    promise.abandon()
+                self.locked(promise.abandon)
+                self._write()
+                self._ring()
                 raise
         return promise.result()
 
@@ -143,34 +152,55 @@ class Driver:
 
     # --- starting and closing ---------------------------------------------------------------------------------------
 
-    def start(self) -> None:
-        """Start the I/O thread unless it runs; the session was just asked to connect."""
+    @property
+    def belongs_here(self) -> bool:
+        """Whether this is the process that the client was made in."""
+        return os.getpid() == self._made_in
+
+    def begin(self, method: Callable[[Session, float], Promise[None]]) -> Promise[None]:
+        """Ask the session to connect, and start the I/O thread unless it runs."""
         check_process(self._made_in)
         with self._core:
-            if self._thread is not None or self.session.state is ClientState.CLOSED:
-                return
-            self._bell = Bell()
-            self._thread = threading.Thread(target=self._run, args=(self._bell,), name="anyrelay client", daemon=True)
-            thread = self._thread
-        _running.add(self)
-        thread.start()
+            if self._thread is None or self.session.state is ClientState.CLOSED:
+                # A thread that is at the end of the last connection goes on with the next; who closed that one is not kept.
+                self._over.set()
+                self._over = threading.Event()
+            promise = method(self.session, self._clock())
+            if self._thread is None:
+                self._start_thread()
+        self._ring()
+        return promise
 
-    def finished(self) -> None:
-        """Sleep until the I/O thread is over, and a while for the handlers; one that calls this is not waited for."""
-        thread = self._thread
-        if thread is not None:
+    def _start_thread(self) -> None:
+        bell = Bell()
+        thread = threading.Thread(target=self._run, args=(bell,), name="anyrelay client", daemon=True)
+        try:
+            thread.start()  # its first step waits for the lock
+        except BaseException:
+            bell.close()
+            abandon(self.session, ConnectionError("no thread could be started"), self._clock())
+            raise
+        self._bell, self._thread = bell, thread
+        self._signals.clear()
+        _running.add(self)
+
+    def see_off(self, promise: Promise[None]) -> None:
+        """Wait for what closes the session, then for the I/O thread, and a while for the handlers."""
+        thread, over = self._thread, self._over
+        self.result_of(promise)
+        over.wait()
+        if thread is not None and thread is not self._thread:
             thread.join()
         self._workers.join(JOIN_PATIENCE)
 
-    def close(self) -> None:
-        """Close the client, and wait for its threads."""
-        if os.getpid() == self._made_in and self._thread is not None:
-            self.ask(Session.disconnect, self.session)
-            self.finished()
+    def finished(self, patience: float) -> None:
+        """Wait until nothing runs any more, for up to twice `patience` seconds."""
+        self._over.wait(patience)
+        self._workers.join(patience)
 
     def signal(self) -> None:
         """Note a signal; safe in a signal handler, which may have interrupted anything, a lock's holder included."""
-        self._signals += 1
+        self._signals.append(None)
         self._ring()
 
     def _ring(self) -> None:
@@ -183,30 +213,36 @@ class Driver:
     def _run(self, bell: Bell) -> None:
         watch = Watch(bell)
         try:
-            while not self._is_over():
+            while (over := self._leave_if_over()) is None:
                 self._turn(watch)
-        except Exception as error:  # a bug of ours must not leave anybody waiting
-            journal.write(Note(Note.ERROR, "the client's thread failed", error=error))
-            with self._core:
-                self._thread = None
-        finally:
-            _running.discard(self)
-            self._workers.dismiss()
-            watch.close()
-            bell.close()
+        except Exception as error:  # a bug of ours, or a logging filter's, must not leave anybody waiting
+            over = self._leave_because(error)
+            with contextlib.suppress(Exception):
+                journal.write(Note(Note.ERROR, "the client's thread failed", error=error))
+        self._close_condemned(watch)
+        self._workers.dismiss()
+        watch.close()
+        bell.close()
+        over.set()
 
-    def _is_over(self) -> bool:
-        """Whether the session is closed; from then on, this thread is not the client's any more."""
+    def _leave_if_over(self) -> threading.Event | None:
+        """Return whom to tell when the session is closed; from then on, this thread is not the client's any more."""
         with self._core:
-            over = (
-                self.session.state is ClientState.CLOSED
-                and self._socket is None
-                and not self._condemned
-                and not self.session.has_outputs
-            )
-            if over:
-                self._thread = None
-            return over
+            if self.session.state is not ClientState.CLOSED or self._socket is not None:
+                return None
+            return None if self._condemned or self.session.has_outputs else self._leave()
+
+    def _leave_because(self, error: Exception) -> threading.Event:
+        with self._core:
+            with contextlib.suppress(Exception):
+                abandon(self.session, error, self._clock())
+            self._condemn(b"")
+            return self._leave()
+
+    def _leave(self) -> threading.Event:
+        self._thread = None
+        _running.discard(self)
+        return self._over
 
     def _turn(self, watch: Watch) -> None:
         """Wait for whatever comes first, and deal with it."""
@@ -225,8 +261,8 @@ class Driver:
             self._read(sock)
         with self._core:
             self.session.handle_timeout(self._clock())
-            signals, self._signals = self._signals, 0
-            for _ in range(signals):
+            while self._signals:
+                self._signals.popleft()
                 method = Session.disconnect if self.session.state is ClientState.DRAINING else Session.drain
                 method(self.session, self._clock())
         self._follow_outputs()
@@ -281,7 +317,8 @@ class Driver:
         """Let go of the socket, or of the one that is being opened; it is closed outside the lock."""
         self._dials += 1
         if self._socket is not None:
-            self._condemned.append((self._socket, self._left_over + last_words))
+            # Something that is left over is on its way in another thread, or blocked: then the last words come too late.
+            self._condemned.append((self._socket, b"" if self._left_over else last_words))
         self._socket, self._left_over = None, b""
 
     def _close_condemned(self, watch: Watch) -> None:
@@ -337,7 +374,7 @@ class Driver:
         try:
             sock = open_connection(host, port, self.session.settings.connect_timeout)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        except OSError as raised:
+        except Exception as raised:  # not only OSError: a name that IDNA cannot encode is a UnicodeError
             error = raised
         with self._core:
             wanted = dial == self._dials
@@ -355,7 +392,7 @@ class Driver:
         error: BaseException | None = None
         try:
             self._handle_call(call)
-        except Exception as raised:
+        except (Exception, SystemExit) as raised:
             error = raised
         self._report(lambda: self.session.handler_finished(call, error, self._clock()))
 
@@ -363,16 +400,16 @@ class Driver:
         while (delivery := self.locked(mailbox.take)) is not None:
             try:
                 delivery.handler(delivery.subject)
-            except Exception as raised:
+            except (Exception, SystemExit) as raised:
                 self._report_failure(mailbox, raised)
 
-    def _report_failure(self, mailbox: Mailbox, error: Exception) -> None:
+    def _report_failure(self, mailbox: Mailbox, error: BaseException) -> None:
         self._report(lambda: self.session.delivery_failed(mailbox, error))
 
     def _fetch_token(self, source: Callable[[], Any]) -> None:
         try:
             token = source()
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             failure = error
             self._report(lambda: self.session.token_failed(failure, self._clock()))
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from queue import Empty, SimpleQueue
 from typing import Final
@@ -27,14 +28,21 @@ class Workers:
     def submit(self, job: Callable[[], None]) -> None:
         """Run a job, which must not raise."""
         with self._lock:
-            self._dismissed = False
-            if self._idle:
-                self._idle -= 1
-                self._jobs.put(job)
+            self._stays = True
+            if self._idle > 0:
+                self._hand_over(job)
                 return
             thread = threading.Thread(target=self._work, args=(job,), name=self._name, daemon=True)
-            self._threads.add(thread)
-        thread.start()
+            try:
+                thread.start()
+            except RuntimeError:  # no more threads are to be had: the next one that is free does it
+                self._hand_over(job)
+            else:
+                self._threads.add(thread)
+
+    def _hand_over(self, job: Callable[[], None] | None) -> None:
+        self._idle -= 1
+        self._jobs.put(job)
 
     def _work(self, job: Callable[[], None] | None) -> None:
         while job is not None:
@@ -45,7 +53,7 @@ class Workers:
 
     def _next_job(self) -> Callable[[], None] | None:
         with self._lock:
-            if self._dismissed:
+            if not self._stays and self._idle >= 0:
                 return None
             self._idle += 1
         try:
@@ -53,22 +61,22 @@ class Workers:
         except Empty:
             pass
         with self._lock:
-            if self._idle:
+            if self._idle > 0:
                 self._idle -= 1
                 return None
         return self._jobs.get()  # one was promised to this thread between the two
 
     def dismiss(self) -> None:
-        """Let the idle threads end now, and busy ones when their jobs do; a job submitted later begins anew."""
+        """Let the idle threads end now, and busy ones when their jobs do."""
         with self._lock:
-            self._dismissed = True
-            for _ in range(self._idle):
-                self._jobs.put(None)
-            self._idle = 0
+            self._stays = False
+            while self._idle > 0:
+                self._hand_over(None)
 
     def join(self, timeout: float) -> None:
-        """Wait for the threads, each for up to `timeout` seconds, but not for the one that calls."""
+        """Wait for the threads, for up to `timeout` seconds, but not for the one that calls."""
+        deadline = time.monotonic() + timeout
         with self._lock:
             threads = self._threads - {threading.current_thread()}
         for thread in threads:
-            thread.join(timeout)
+            thread.join(max(0.0, deadline - time.monotonic()))

@@ -1,0 +1,33 @@
+"""What is left to do when a session is not driven any more, in either front end."""
+
+from __future__ import annotations
+
+from anyrelay.protocol.mailbox import Mailbox
+from anyrelay.protocol.outputs import Deliver, RunCallHandler
+from anyrelay.protocol.session import Session
+
+__all__ = ["abandon", "empty"]
+
+
+def abandon(session: Session, error: Exception, now: float) -> None:
+    """Close a session at once, without I/O: whoever waits is told. One that is closed already is left alone.
+
+    Args:
+        session: The session; it can be connected again.
+        error: Why nobody drives it any more.
+        now: The time, in seconds.
+    """
+    session.disconnect(now)
+    session.transport_failed(error, now)
+    while (output := session.next_output()) is not None:
+        match output:
+            case Deliver(mailbox):
+                empty(mailbox)
+            case RunCallHandler(call):
+                session.handler_finished(call, None, now)
+
+
+def empty(mailbox: Mailbox) -> None:
+    """Take everything out of a mailbox that nobody attends to any more, so that the next delivery asks for attention."""
+    while mailbox.take() is not None:
+        pass
