@@ -239,8 +239,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--quiet", action="store_true", help="report nothing but being ready, and replies to orders")
     parser.add_argument("--control", action="store_true", help="take orders on standard input, whatever it is")
     parser.add_argument("--pace", type=float, default=1.0, help="how many times as fast simulated phones are")
-    options = vars(parser.parse_args(arguments))
-    return serve(**options | {"control": options["control"] or _has_parent()})
+    options = parser.parse_args(arguments)
+    options.control = options.control or _has_parent()
+    return serve(**vars(options))
 
 
 def _has_parent() -> bool:

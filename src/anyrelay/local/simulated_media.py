@@ -45,12 +45,15 @@ class MediaClock(Protocol):
 
     def now(self) -> float:
         """Return the time, in seconds."""
+        ...
 
     def later(self, delay: float, action: Callable[[float], None]) -> Timer:
         """Call `action` with the time, `delay` scripted seconds from now, which a pace may shorten."""
+        ...
 
     def at(self, when: float, action: Callable[[float], None]) -> Timer:
         """Call `action` with the time, at this time."""
+        ...
 
 
 @define(eq=False)
