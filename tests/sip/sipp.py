@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import itertools
-import os
+import random
 import re
 import shutil
 import socket
@@ -25,6 +24,9 @@ CALLERS = tuple(sorted(path.stem for path in SCENARIOS.glob("*.xml")))
 
 _PART = re.compile(r"[ \t]*<\?part (?P<name>[a-z-]+)(?P<values>[^?]*)\?>\n")
 _VALUE = re.compile(r'([a-z]+)="([^"]*)"')
+_STARTS = 10
+_CANNOT_BIND = 254
+"""SIPp's exit status for a fatal error, such as a port that is taken."""
 _DEFAULTS = {"state": "active;expires=60", "event": "refer", "answer": "200"}
 
 
@@ -94,8 +96,24 @@ async def sipp_caller(
         The caller. When the block is left and it still runs, it is killed.
     """
     with tempfile.TemporaryDirectory(prefix="sipp-") as name:
-        directory = Path(name)
-        (directory / "scenario.xml").write_text(compose(scenario))
+        caller = await _start(scenario, Path(name), target, context, pause_ms, bound)
+        try:
+            yield caller
+        finally:
+            await _kill(caller.process)
+
+
+async def _start(scenario: str, directory: Path, target: str, context: str, pause_ms: int, bound: float) -> SippCaller:
+    """Start SIPp and see it send its first message.
+
+    It cannot be handed bound sockets, and ends with status 254 when a port that was free a moment ago is taken by now,
+    as happens when several processes run such tests; then it is started again on other ports.
+
+    Raises:
+        AssertionError: It did not start; what it said is in the text.
+    """
+    (directory / "scenario.xml").write_text(compose(scenario))
+    for _ in range(_STARTS):
         port = free_port()
         with (directory / "output.log").open("wb") as output:
             process = await asyncio.create_subprocess_exec(
@@ -110,12 +128,31 @@ async def sipp_caller(
                 stdout=output,
                 stderr=output,
             )
+        caller = SippCaller(process, directory, f"127.0.0.1:{port}")
         try:
-            yield SippCaller(process, directory, f"127.0.0.1:{port}")
-        finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
+            if await _has_sent(caller):
+                return caller
+        except BaseException:
+            await _kill(process)
+            raise
+    raise AssertionError(f"SIPp did not start\n{caller.log()}")
+
+
+async def _has_sent(caller: SippCaller) -> bool:
+    """Wait until SIPp has sent something; False when it could not bind its ports."""
+    messages = caller.directory / "messages.log"
+    while not (messages.exists() and messages.stat().st_size):
+        if caller.process.returncode is not None:
+            assert caller.process.returncode == _CANNOT_BIND, f"SIPp did not start\n{caller.log()}"
+            return False
+        await asyncio.sleep(0.01)  # a file that another process writes cannot be awaited
+    return True
+
+
+async def _kill(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is None:
+        process.kill()
+        await process.wait()
 
 
 def free_port() -> int:
@@ -126,16 +163,12 @@ def free_port() -> int:
         return port
 
 
-_media_ports = itertools.cycle(range(20_000 + os.getpid() % 500 * 8, 32_000, 8))
-"""Below the ports that the kernel hands out by itself, and never the same twice in a row for callers at the same time."""
-
-
 def free_media_port() -> int:
-    """Find a port for SIPp's audio. SIPp binds the three after it as well, and ends if one of them is taken."""
-    for port in itertools.islice(_media_ports, 2_000):
+    """Find a port for SIPp's audio: SIPp binds the three after it as well."""
+    while True:
+        port = random.randrange(20_000, 32_000, 4)  # below those that the kernel hands out by itself
         with contextlib.ExitStack() as probes, contextlib.suppress(OSError):
             for offset in range(4):
                 probe = probes.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
                 probe.bind(("127.0.0.1", port + offset))
             return port
-    raise OSError("no media port is free")

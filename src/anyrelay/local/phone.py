@@ -36,7 +36,8 @@ import numpy
 
 from anyrelay.local.playback import Player
 from anyrelay.local.sip_leg import CallAudio
-from anyrelay.local.sip_stack import NativeCall, NativeEvent, SipStack, SipStackError, check_dialable
+from anyrelay.local.sip_native import NativeCall, NativeEvent
+from anyrelay.local.sip_stack import SipStack, SipStackError, check_dialable
 from anyrelay.local.sip_trace import SipMessageSeen
 from anyrelay.protocol.values import Media
 

@@ -17,7 +17,8 @@ from urllib.parse import unquote
 
 from anyrelay.local.phones import Switchboard
 from anyrelay.local.sip_leg import SipLeg
-from anyrelay.local.sip_stack import NativeCall, NativeEvent, SipStack, SipStackError
+from anyrelay.local.sip_native import NativeCall, NativeEvent
+from anyrelay.local.sip_stack import SipStack, SipStackError
 from anyrelay.local.sip_trace import DialogOver, ReferAnswered, ReferNotified, ReferReader, SipMessageSeen
 
 __all__ = ["SipLeg", "SipMessageSeen", "SipPhones", "SipStackError"]

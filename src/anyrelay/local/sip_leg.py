@@ -17,7 +17,7 @@ from anyrelay.protocol.sipuri import check_sip_uri
 
 if TYPE_CHECKING:
     from anyrelay.local.clips import Samples
-    from anyrelay.local.sip_stack import NativeAudio, NativeAudioInfo, NativeCall
+    from anyrelay.local.sip_native import NativeAudio, NativeAudioInfo, NativeCall
     from anyrelay.protocol.values import Media
 
 __all__ = ["CallAudio", "SipLeg"]

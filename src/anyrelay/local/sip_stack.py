@@ -13,24 +13,16 @@ import logging
 import re
 import socket
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Protocol
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 import attrs
 
+from anyrelay.local.sip_native import NativeCall, NativeEvent
 from anyrelay.local.sip_trace import SipMessageSeen
 from anyrelay.protocol.sipuri import check_sip_uri
 
-__all__ = [
-    "NativeAudio",
-    "NativeCall",
-    "NativeEvent",
-    "NativeTransfer",
-    "SipStack",
-    "SipStackError",
-    "check_dialable",
-    "split_address",
-]
+__all__ = ["SipStack", "SipStackError", "check_dialable", "split_address"]
 
 logger = logging.getLogger(__name__)
 
@@ -40,87 +32,6 @@ _BIND_ATTEMPTS = 5
 
 class SipStackError(RuntimeError):
     """Real SIP phones cannot be driven here; the text says what to do about it."""
-
-
-class NativeAudioInfo(Protocol):
-    """The stack's snapshot of a call's audio (``baresip.AudioInfo``)."""
-
-    tx_ready: bool
-    rx_ready: bool
-    tx_sample_rate: int
-    rx_sample_rate: int
-    tx_channels: int
-    rx_channels: int
-    tx_buffered: int
-
-
-class NativeAudio(Protocol):
-    """A call's PCM streams (``baresip.CallAudio``): 16-bit samples, nothing blocks."""
-
-    def info(self) -> NativeAudioInfo:
-        """Probe the streams."""
-        ...
-
-    def write(self, pcm: bytes) -> int:
-        """Queue PCM for sending; the number of bytes taken."""
-        ...
-
-    def read(self, max_bytes: int) -> bytes:
-        """Take PCM that was received."""
-        ...
-
-    def flush_tx(self) -> None:
-        """Drop PCM that is queued and not yet sent."""
-
-
-class NativeTransfer(Protocol):
-    """A REFER that came (``baresip.TransferRequest``)."""
-
-    target: str
-
-
-class NativeCall(Protocol):
-    """A call of the stack (``baresip.Call``), as far as it is used here."""
-
-    handle: int
-    call_id: str | None
-    peer: str | None
-    headers: Mapping[str, str]
-    audio: NativeAudio
-    transfer_request: NativeTransfer | None
-
-    async def answer(self) -> None:
-        """Send 200."""
-
-    async def reject(self) -> None:
-        """Send 486, the only refusal the stack has."""
-
-    async def hangup(self) -> None:
-        """Send BYE, CANCEL, or 486 to a ringing call."""
-
-    async def transfer(self, uri: str, *, timeout: float) -> None:
-        """Send REFER."""
-
-    def on_transfer_request(self, callback: Callable[[NativeTransfer], None]) -> None:
-        """Hear of every REFER that came on this call; it was answered 202 already."""
-
-    async def accept_transfer(self) -> NativeCall:
-        """Call the target of the REFER; the stack notifies the sender, and ends this call when the other is up."""
-        ...
-
-    async def reject_transfer(self, status: int) -> None:
-        """Notify the sender of a REFER of this status instead."""
-
-
-class NativeEvent(Protocol):
-    """An event of the stack (``baresip.StackEvent``), as far as it is used here."""
-
-    event: Any
-    call: int
-    text: str | None
-    call_id: str | None
-    peer: str | None
-    headers: Mapping[str, str]
 
 
 @attrs.define
