@@ -68,7 +68,7 @@ def test_what_is_accepted(check: Any, values: list[Any]) -> None:
         (LINES, "a\x00b", ValueError, r"contains '\\x00', which is not allowed"),
         (is_opaque, None, TypeError, "must be a string, not NoneType"),
         (is_object, [], TypeError, "must be a dict, not list"),
-        (is_object, {"a": math.nan}, ValueError, "field.a must be a finite number, not nan"),
+        (is_object, {"a": math.nan}, ValueError, r"\.a must be a finite number, not nan"),
         (NUMBER, "3", TypeError, "must be a number, from -40 to 40 dB, not str"),
         (NUMBER, True, TypeError, "must be a number, from -40 to 40 dB, not bool"),
         (NUMBER, 41, ValueError, "must be from -40 to 40 dB, not 41"),

@@ -25,6 +25,7 @@ numbers = st.integers(0, 1_000)
 timeouts = st.sampled_from([0.3, 2.3, 5.3, 12.3, 60.3, None])
 spellings = st.sampled_from([spelling for each in TARGETS for spelling in each])
 final_codes = st.sampled_from(["200", "486", "480", "603", "500", "202", "180", ""])
+ways = st.sampled_from(["refer", "start_refer", "refer_and_wait"])
 words = st.sampled_from(["inProgress", "success", "busy", "cancel", "unknown", "failed", "trying"])
 
 
@@ -45,25 +46,34 @@ class JoinedMachine(RuleBasedStateMachine):
         return self.count
 
     def pick_call(self, pick: int) -> CallModel:
-        """Mostly one that is alive."""
-        calls = list(self.model.calls.values()) if pick % 4 else self.model.all_calls
-        calls = calls or self.model.all_calls
-        return calls[pick % len(calls)]
+        """Mostly one that is alive, and now and then any."""
+        calls = list(self.model.calls.values()) or self.model.all_calls
+        if pick % 8 == 0:
+            calls = self.model.all_calls
+        return calls[pick // 8 % len(calls)]
 
     def pick_call_id(self, pick: int) -> str:
-        return f"call-{pick % 3}"
+        """Mostly the call whose transfer is open."""
+        calls = list(self.model.calls.values())
+        busy = [call for call in calls if any(each.fate(self.wire.now).is_open for each in call.transfers)]
+        if pick % 8 == 0 or not calls:
+            return f"call-{pick // 8 % 3}"
+        return (busy or calls)[pick // 8 % len(busy or calls)].call_id
 
     def has_calls(self) -> bool:
         return bool(self.model.all_calls)
 
+    def has_transfers(self) -> bool:
+        return any(call.transfers for call in self.model.calls.values())
+
     # --- the beginning ----------------------------------------------------------------------------------------------
 
-    @initialize(offer=st.booleans(), bytewise=st.booleans())
-    def begin(self, offer: bool, bytewise: bool) -> None:
+    @initialize(calls=st.integers(0, 3), bytewise=st.booleans())
+    def begin(self, calls: int, bytewise: bool) -> None:
         self.wire.bytewise = bytewise
         self.connect()
-        if offer:
-            self.offer(0)
+        for number in range(calls):
+            self.send(f"call-{number}", "receive", call_state="created", context="default")
 
     @precondition(lambda self: self.model.closed)
     @rule()
@@ -98,7 +108,7 @@ class JoinedMachine(RuleBasedStateMachine):
     @precondition(has_calls)
     @rule(
         pick=numbers,
-        kind=st.sampled_from(["refer", "start_refer", "refer_and_wait"]),
+        kind=ways,
         to=spellings,
         timeout=timeouts,
     )
@@ -121,6 +131,12 @@ class JoinedMachine(RuleBasedStateMachine):
             completed=completed,
             timeout=timeout if kind == "refer_and_wait" else None,
         )
+
+    @precondition(has_calls)
+    @rule(pick=numbers, kind=ways, to=spellings, timeout=timeouts)
+    def refer_and_take(self, pick: int, kind: str, to: str, timeout: float | None) -> None:
+        self.refer(pick, kind, to, timeout)
+        self.take_all()
 
     @precondition(lambda self: any(call.transfers for call in self.model.all_calls))
     @rule(pick=numbers, timeout=timeouts)
@@ -162,28 +178,35 @@ class JoinedMachine(RuleBasedStateMachine):
 
     @rule(pick=numbers)
     def offer(self, pick: int) -> None:
-        self.send(self.pick_call_id(pick), "receive", call_state="created", context="default")
+        self.send(f"call-{pick % 3}", "receive", call_state="created", context="default")
 
-    @rule(pick=numbers, state=st.sampled_from(["answered", "ending", "ended", "ended"]))
+    @rule(pick=numbers, state=st.sampled_from(["answered", "ending", "ended", "ended", "ended"]))
     def call_state(self, pick: int, state: str) -> None:
         self.send(self.pick_call_id(pick), "state", call_state=state)
 
+    @precondition(has_transfers)
     @rule(pick=numbers, history=refer_histories(targets=spellings, min_size=1, max_size=2))
     def any_refer_events(self, pick: int, history: list[dict[str, Any]]) -> None:
         for params in history:
             told = {name: value for name, value in params.items() if name not in ("call_id", "node_id")}
             self.send(self.pick_call_id(pick), "refer", **told)
 
+    @precondition(has_transfers)
     @rule(
         pick=numbers,
         word=words,
         to=spellings | st.just(""),
-        refer=st.sampled_from(["202", "", "408", "401", "403"]),
+        refer=st.sampled_from(["202", "202", "", "", "408", "401", "403"]),
         notify=final_codes,
     )
     def refer_event(self, pick: int, word: str, to: str, refer: str, notify: str) -> None:
         codes = {"sip_refer_response_code": refer, "sip_notify_response_code": notify}
         self.send(self.pick_call_id(pick), "refer", state=word, sip_refer_to=to, **codes)
+
+    @precondition(has_transfers)
+    @rule(pick=numbers, word=words)
+    def refer_word(self, pick: int, word: str) -> None:
+        self.send(self.pick_call_id(pick), "refer", state=word)
 
     @precondition(lambda self: self.model.operations)
     @rule(pick=numbers, state=st.sampled_from(["playing", "paused", "finished", "error"]))
@@ -215,50 +238,69 @@ class JoinedMachine(RuleBasedStateMachine):
             case _:
                 command.refuse(404 if pick % 2 else 500)
 
-    @precondition(lambda self: self.wire.commands)
     @rule()
     def take_all(self) -> None:
         commands, self.wire.commands = self.wire.commands, []
         for command in commands:
             command.reply({"code": "200", "message": "taken", "n": self.number()})
 
-    @rule(restart=st.booleans())
-    def goodbye(self, restart: bool) -> None:
-        self.wire.say_goodbye(restart=restart)
+    # --- trouble ----------------------------------------------------------------------------------------------------
 
-    @rule()
-    def close_by_server(self) -> None:
-        self.wire.close_by_server(1001, "deployment")
+    @rule(
+        kind=st.sampled_from(
+            ["cut", "cut", "stall", "goodbye", "restart", "close", "forget", "ping", "slow", "unreachable", "lose"]
+        ),
+        sign_in=st.sampled_from([SignIn.RESUME, SignIn.RESUME, SignIn.RESUME, *SignIn]),
+        direction=st.sampled_from(Direction),
+        delay=st.sampled_from([0.5, 4.0]),
+    )
+    def trouble(self, kind: str, sign_in: SignIn, direction: Direction, delay: float) -> None:
+        wire = self.wire
+        match kind:
+            case "cut":
+                wire.cut()
+            case "stall":
+                wire.cut(client_notices=False)
+            case "goodbye" | "restart":
+                wire.say_goodbye(restart=kind == "restart")
+            case "close":
+                wire.close_by_server(1001, "deployment")
+            case "forget":
+                wire.forget_session()
+            case "ping":
+                wire.ping_client()
+            case "slow":
+                wire.delay[direction] = delay
+            case "unreachable":
+                wire.reachable, wire.connect_takes = delay > 1, delay
+            case _:
+                wire.sign_in = sign_in
+                wire.cut()
 
-    @rule()
-    def ping(self) -> None:
-        self.wire.ping_client()
-
-    @rule(sign_in=st.sampled_from([SignIn.RESUME, SignIn.RESUME, SignIn.RESUME, *SignIn]))
-    def decide_sign_ins(self, sign_in: SignIn) -> None:
+    @rule(
+        sign_in=st.sampled_from([SignIn.RESUME, SignIn.RESUME, SignIn.ANEW, SignIn.UNRESTORED]), restart=st.booleans()
+    )
+    def reconnect(self, sign_in: SignIn, restart: bool) -> None:
+        self.heal()
+        if restart:
+            self.wire.say_goodbye(restart=sign_in is SignIn.ANEW)
         self.wire.sign_in = sign_in
+        self.wire.cut()
+        self.wire.advance(1.0)
+        self.heal()
 
     @rule()
-    def forget_session(self) -> None:
-        self.wire.forget_session()
+    def all_is_well(self) -> None:
+        self.heal()
+        self.wire.advance(1.0)
 
-    # --- the network ------------------------------------------------------------------------------------------------
-
-    @rule(client_notices=st.booleans())
-    def cut(self, client_notices: bool) -> None:
-        self.wire.cut(client_notices=client_notices)
-
-    @rule(direction=st.sampled_from(Direction), delay=st.sampled_from([0.0, 0.0, 0.5, 4.0]))
-    def delay(self, direction: Direction, delay: float) -> None:
-        self.wire.delay[direction] = delay
-
-    @rule(reachable=st.sampled_from([True, True, False]), takes=st.sampled_from([0.0, 0.0, 1.5]))
-    def reach(self, reachable: bool, takes: float) -> None:
-        self.wire.reachable, self.wire.connect_takes = reachable, takes
+    def heal(self) -> None:
+        self.wire.delay = dict.fromkeys(Direction, 0.0)
+        self.wire.reachable, self.wire.connect_takes, self.wire.sign_in = True, 0.0, SignIn.RESUME
 
     # --- time -------------------------------------------------------------------------------------------------------
 
-    @rule(seconds=st.sampled_from([0.25, 1.0, 1.0, 2.75, 3.0, 5.0, 10.0, 45.0]))
+    @rule(seconds=st.sampled_from([0.25, 1.0, 1.0, 2.75, 3.0, 3.25, 5.0, 10.0, 45.0]))
     def advance(self, seconds: float) -> None:
         self.wire.advance(seconds)
 
@@ -269,9 +311,9 @@ class JoinedMachine(RuleBasedStateMachine):
     # --- the end ----------------------------------------------------------------------------------------------------
 
     @precondition(lambda self: not self.model.closed and not self.model.closing)
-    @rule(sure=st.integers(0, 3))
+    @rule(sure=st.integers(0, 5))
     def disconnect(self, sure: int) -> None:
-        if not sure:
+        if sure == 5:
             self.close()
 
     def close(self) -> None:
@@ -289,8 +331,7 @@ class JoinedMachine(RuleBasedStateMachine):
     def teardown(self) -> None:
         if not self.count and self.model.closed:
             return
-        self.wire.delay = dict.fromkeys(Direction, 0.0)
-        self.wire.reachable, self.wire.connect_takes, self.wire.sign_in = True, 0.0, SignIn.RESUME
+        self.heal()
         # The server has gone silent: nothing but time ends what is under way.
         self.wire.advance(200.0)
         self.the_client_is_as_the_model_says()

@@ -11,12 +11,17 @@ __all__ = [
     "Named",
     "check_json",
     "check_timeout",
+    "is_amount",
+    "is_digits",
     "is_flag",
     "is_integer",
+    "is_json",
     "is_number",
     "is_object",
     "is_opaque",
     "is_text",
+    "is_text_or_flag",
+    "is_url",
     "list_of",
     "one_of",
     "optional",
@@ -28,6 +33,8 @@ Validator = Callable[[Any, Any, Any], None]
 _LARGEST = math.nextafter(math.inf, 0.0)
 _NOT_IN_LINES = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 _NOT_IN_A_LINE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")
+_DIGITS_MAX = 1_000
+_AMOUNT = re.compile(r"[0-9]{1,15}(\.[0-9]{1,15})?")
 
 
 class Named:
@@ -60,6 +67,9 @@ def is_text(*, limit: int = 10_000, empty: bool = False, lines: bool = False) ->
     return check
 
 
+_SOME_TEXT = is_text()
+
+
 def is_opaque(_: Any, attribute: Any, value: Any) -> None:
     """Accept any string: an identifier or a secret of the other side's, which is handed back as it came."""
     if not isinstance(value, str):
@@ -71,6 +81,66 @@ def is_object(_: Any, attribute: Any, value: Any) -> None:
     if not isinstance(value, dict):
         raise TypeError(f"{attribute.name} must be a dict, not {type(value).__name__}")
     check_json(value, attribute.name)
+
+
+def is_json(_: Any, attribute: Any, value: Any) -> None:
+    """Accept anything that JSON can carry."""
+    check_json(value, attribute.name)
+
+
+def is_digits(*, also: str = "", empty: bool = False) -> Validator:
+    """Accept a string of the digits 0-9 # * A-D, and of the letters in `also`.
+
+    Args:
+        also: What stands for a pause, such as ``wW``.
+        empty: Whether there may be none.
+    """
+    allowed = " ".join(["0-9", "#", "*", "A-D", *also])
+    pattern = re.compile(rf"[0-9#*A-D{also}]{'*' if empty else '+'}")
+
+    def check(_: Any, attribute: Any, value: Any) -> None:
+        if not isinstance(value, str):
+            raise TypeError(f"{attribute.name} must be a string of digits ({allowed}), not {type(value).__name__}")
+        if not pattern.fullmatch(value) or len(value) > _DIGITS_MAX:
+            raise ValueError(
+                f"{attribute.name} must be {0 if empty else 1} to {_DIGITS_MAX} digits ({allowed}), not {value[:80]!r}"
+            )
+
+    return check
+
+
+def is_url(*schemes: str) -> Validator:
+    """Accept a URL of one of the schemes, such as ``wss``."""
+    text = is_text()
+    beginnings = tuple(f"{scheme}://" for scheme in schemes)
+
+    def check(instance: Any, attribute: Any, value: Any) -> None:
+        text(instance, attribute, value)
+        if not value.lower().startswith(beginnings):
+            raise ValueError(f"{attribute.name} must begin with {' or '.join(beginnings)}, not {value[:80]!r}")
+
+    return check
+
+
+def is_amount(low: float, high: float = math.inf, unit: str = "") -> Validator:
+    """Accept a number from `low` to `high`, in `unit`, or a string that is one, as RELAY takes amounts in ``calling.pay``."""
+    number = is_number(low, high, unit)
+
+    def check(instance: Any, attribute: Any, value: Any) -> None:
+        if not isinstance(value, str):
+            number(instance, attribute, value)
+        elif not _AMOUNT.fullmatch(value):
+            raise ValueError(f"{attribute.name} must be a number, {_range(low, high, unit)}, not {value[:80]!r}")
+        else:
+            number(instance, attribute, float(value))
+
+    return check
+
+
+def is_text_or_flag(instance: Any, attribute: Any, value: Any) -> None:
+    """Accept True, False or a string that is not empty."""
+    if not isinstance(value, bool):
+        _SOME_TEXT(instance, attribute, value)
 
 
 def is_number(low: float, high: float = math.inf, unit: str = "") -> Validator:

@@ -16,7 +16,8 @@ from cattrs import Converter
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
 from anyrelay.protocol.checks import check_json
-from anyrelay.protocol.values import Media, SipReferDevice, read_media, read_refer_device
+from anyrelay.protocol.values.media import Media, read_media
+from anyrelay.protocol.values.refer import SipReferDevice, read_refer_device
 
 __all__ = ["from_wire", "to_wire", "tolerant"]
 

@@ -1,20 +1,19 @@
-"""Values with a meaning of their own: media to play, and the device a call is referred to.
+"""Media to play: speech, audio files, silence and ringtones (RELAY facts, section 3).
 
-Plain dicts, as SignalWire's reference writes them, are read into these classes; the classes write the nested form that
-the wire wants (RELAY facts, sections 3 and 4).
+Plain dicts, nested or flat, as SignalWire's reference writes them, are read into `Media`, which writes the nested form that
+the wire wants.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, TypeAlias
 
 from attrs import field, frozen
 
-from anyrelay.protocol.checks import check_json, is_text, optional
-from anyrelay.protocol.sipuri import check_sip_uri, same_sip_uri
+from anyrelay.protocol.checks import check_json
 
-__all__ = ["Media", "MediaLike", "ReferDeviceLike", "SipReferDevice", "read_media", "read_refer_device"]
+__all__ = ["Media", "MediaLike", "read_media"]
 
 _MEDIA_KEYS: dict[str, tuple[str, ...]] = {
     "tts": ("text",),
@@ -35,11 +34,14 @@ class Media:
     """``tts``, ``audio``, ``silence`` or ``ringtone``; a word not known is sent as given."""
     params: dict[str, Any] = field(factory=dict)
     """Its parameters, by their names on the wire."""
+    extra: dict[str, Any] = field(factory=dict, repr=False)
+    """What stands beside the type and the parameters, sent as given."""
 
     def __attrs_post_init__(self) -> None:
         if not isinstance(self.type, str):
             raise TypeError(f"media.type must be a string, not {type(self.type).__name__}")
         check_json(self.params, f"media {self.type}")
+        check_json(self.extra, f"media {self.type}")
         for key in _MEDIA_KEYS.get(self.type, ()):
             if key not in self.params:
                 raise ValueError(f"media of type {self.type} needs {key}")
@@ -74,7 +76,7 @@ class Media:
 
     def to_wire(self) -> dict[str, Any]:
         """Return the nested form that the wire wants."""
-        return {"type": self.type, "params": self.params}
+        return {**self.extra, "type": self.type, "params": self.params}
 
 
 MediaLike: TypeAlias = Media | Mapping[str, Any]
@@ -122,72 +124,6 @@ def _medium(item: object) -> Media:
         return Media(item["type"], {key: value for key, value in item.items() if key not in ("type", "params")})
     if not isinstance(params, Mapping):
         raise TypeError(f"the params of a medium must be a dict, not {type(params).__name__}")
-    return Media(item["type"], dict(params))
-
-
-@frozen
-class SipReferDevice:
-    """Where a SIP call is referred to (RELAY facts, section 4)."""
-
-    type: ClassVar[str] = "sip"
-
-    uri: str = field(
-        validator=lambda _, attribute, value: check_sip_uri(value, f"device.params.{attribute.name}") and None
+    return Media(
+        item["type"], dict(params), {key: value for key, value in item.items() if key not in ("type", "params")}
     )
-    """The Refer-To target: a sip, sips or tel URI."""
-    username: str | None = field(default=None, validator=optional(is_text()))
-    """The user name for a challenged REFER."""
-    password: str | None = field(default=None, repr=False, validator=optional(is_text()))
-    """The password for a challenged REFER; never shown."""
-    extra: dict[str, Any] = field(factory=dict, repr=False)
-    """Any further parameters, sent as given."""
-
-    def __attrs_post_init__(self) -> None:
-        check_json(self.extra, "device.params")
-
-    def to_wire(self) -> dict[str, Any]:
-        """Return the device of the command: the target as ``uri`` and as ``to``, since the sources disagree on its name."""
-        params = {"uri": self.uri, "to": self.uri, **_given(username=self.username, password=self.password)}
-        return {"type": self.type, "params": params | self.extra}
-
-
-ReferDeviceLike: TypeAlias = SipReferDevice | Mapping[str, Any] | str
-"""A `SipReferDevice`, a dict ``{"type": "sip", "params": {"uri": …}}``, or simply a SIP URI."""
-
-_TARGET_NAMES = ("uri", "to", "to_uri")
-
-
-def read_refer_device(device: ReferDeviceLike) -> SipReferDevice:
-    """Read the target of a transfer in any of the forms of `ReferDeviceLike`; ``uri``, ``to`` and ``to_uri`` mean the same.
-
-    Raises:
-        TypeError: It is something else.
-        ValueError: It names no target, two different ones, or one that is no SIP URI.
-    """
-    if isinstance(device, SipReferDevice):
-        return device
-    if isinstance(device, str):
-        return SipReferDevice(check_sip_uri(device, "device"))
-    if not isinstance(device, Mapping):
-        raise TypeError(f"device must be a SIP URI, a dict or a SipReferDevice, not {type(device).__name__}")
-    if device.get("type", "sip") != "sip":
-        raise ValueError(f"device.type must be sip, not {device['type']!r}: a REFER goes to a SIP endpoint only")
-    params = device.get("params")
-    if not isinstance(params, Mapping):
-        raise ValueError('device.params is missing; give {"type": "sip", "params": {"uri": "sip:…"}}')
-    extra = {key: value for key, value in params.items() if key not in (*_TARGET_NAMES, "username", "password")}
-    return SipReferDevice(_target(params), params.get("username"), params.get("password"), extra)
-
-
-def _target(params: Mapping[str, Any]) -> str:
-    given = {name: params[name] for name in _TARGET_NAMES if params.get(name) is not None}
-    if not given:
-        raise ValueError("device.params.uri is missing; give the SIP URI to refer to")
-    first_name = next(iter(given))
-    first = check_sip_uri(given[first_name], f"device.params.{first_name}")
-    for name, target in given.items():
-        if not same_sip_uri(check_sip_uri(target, f"device.params.{name}"), first):
-            raise ValueError(
-                f"device.params.{first_name} and device.params.{name} name two different targets; give one"
-            )
-    return first

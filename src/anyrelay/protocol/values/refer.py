@@ -1,0 +1,84 @@
+"""The device that a call is referred to (RELAY facts, section 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, TypeAlias
+
+from attrs import field, frozen
+
+from anyrelay.protocol.checks import check_json, is_text, optional
+from anyrelay.protocol.sipuri import check_sip_uri, same_sip_uri
+
+__all__ = ["ReferDeviceLike", "SipReferDevice", "read_refer_device"]
+
+
+@frozen
+class SipReferDevice:
+    """Where a SIP call is referred to (RELAY facts, section 4)."""
+
+    type: ClassVar[str] = "sip"
+
+    uri: str = field(
+        validator=lambda _, attribute, value: check_sip_uri(value, f"device.params.{attribute.name}") and None
+    )
+    """The Refer-To target: a sip, sips or tel URI."""
+    username: str | None = field(default=None, validator=optional(is_text()))
+    """The user name for a challenged REFER."""
+    password: str | None = field(default=None, repr=False, validator=optional(is_text()))
+    """The password for a challenged REFER; never shown."""
+    extra: dict[str, Any] = field(factory=dict, repr=False)
+    """Any further parameters, sent as given."""
+
+    def __attrs_post_init__(self) -> None:
+        check_json(self.extra, "device.params")
+
+    def to_wire(self) -> dict[str, Any]:
+        """Return the device of the command: the target as ``uri`` and as ``to``, since the sources disagree on its name."""
+        secrets = {"username": self.username, "password": self.password}
+        params = {"uri": self.uri, "to": self.uri} | {
+            name: value for name, value in secrets.items() if value is not None
+        }
+        return {"type": self.type, "params": params | self.extra}
+
+
+ReferDeviceLike: TypeAlias = SipReferDevice | Mapping[str, Any] | str
+"""A `SipReferDevice`, a dict ``{"type": "sip", "params": {"uri": …}}``, or simply a SIP URI."""
+
+_TARGET_NAMES = ("uri", "to", "to_uri")
+
+
+def read_refer_device(device: ReferDeviceLike) -> SipReferDevice:
+    """Read the target of a transfer in any of the forms of `ReferDeviceLike`; ``uri``, ``to`` and ``to_uri`` mean the same.
+
+    Raises:
+        TypeError: It is something else.
+        ValueError: It names no target, two different ones, or one that is no SIP URI.
+    """
+    if isinstance(device, SipReferDevice):
+        return device
+    if isinstance(device, str):
+        return SipReferDevice(check_sip_uri(device, "device"))
+    if not isinstance(device, Mapping):
+        raise TypeError(f"device must be a SIP URI, a dict or a SipReferDevice, not {type(device).__name__}")
+    if device.get("type", "sip") != "sip":
+        raise ValueError(f"device.type must be sip, not {device['type']!r}: a REFER goes to a SIP endpoint only")
+    params = device.get("params")
+    if not isinstance(params, Mapping):
+        raise ValueError('device.params is missing; give {"type": "sip", "params": {"uri": "sip:…"}}')
+    extra = {key: value for key, value in params.items() if key not in (*_TARGET_NAMES, "username", "password")}
+    return SipReferDevice(_target(params), params.get("username"), params.get("password"), extra)
+
+
+def _target(params: Mapping[str, Any]) -> str:
+    given = {name: params[name] for name in _TARGET_NAMES if params.get(name) is not None}
+    if not given:
+        raise ValueError("device.params.uri is missing; give the SIP URI to refer to")
+    first_name = next(iter(given))
+    first = check_sip_uri(given[first_name], f"device.params.{first_name}")
+    for name, target in given.items():
+        if not same_sip_uri(check_sip_uri(target, f"device.params.{name}"), first):
+            raise ValueError(
+                f"device.params.{first_name} and device.params.{name} name two different targets; give one"
+            )
+    return first
