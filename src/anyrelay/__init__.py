@@ -9,17 +9,29 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from anyrelay.aio.actions import AIAction as AIAction
+    from anyrelay.aio.actions import CollectAction as CollectAction
+    from anyrelay.aio.actions import DetectAction as DetectAction
+    from anyrelay.aio.actions import FaxAction as FaxAction
+    from anyrelay.aio.actions import PayAction as PayAction
+    from anyrelay.aio.actions import PlayAction as PlayAction
+    from anyrelay.aio.actions import RecordAction as RecordAction
+    from anyrelay.aio.actions import ReferAction as ReferAction
+    from anyrelay.aio.actions import StandaloneCollectAction as StandaloneCollectAction
+    from anyrelay.aio.actions import StreamAction as StreamAction
+    from anyrelay.aio.actions import TapAction as TapAction
+    from anyrelay.aio.actions import TranscribeAction as TranscribeAction
     from anyrelay.aio.call import Call as Call
     from anyrelay.aio.call import EventStream as EventStream
-    from anyrelay.aio.call import PlayAction as PlayAction
-    from anyrelay.aio.call import ReferAction as ReferAction
     from anyrelay.aio.client import RelayClient as RelayClient
+    from anyrelay.aio.message import Message as Message
     from anyrelay.errors import AuthenticationError as AuthenticationError
     from anyrelay.errors import CallGone as CallGone
     from anyrelay.errors import ClientClosed as ClientClosed
     from anyrelay.errors import ConnectFailed as ConnectFailed
     from anyrelay.errors import ConnectionLost as ConnectionLost
     from anyrelay.errors import DialFailed as DialFailed
+    from anyrelay.errors import DialTimeout as DialTimeout
     from anyrelay.errors import QueueOverflow as QueueOverflow
     from anyrelay.errors import ReferFailed as ReferFailed
     from anyrelay.errors import ReferInProgress as ReferInProgress
@@ -29,17 +41,52 @@ if TYPE_CHECKING:
     from anyrelay.protocol.events import CallingErrorEvent as CallingErrorEvent
     from anyrelay.protocol.events import CallReceiveEvent as CallReceiveEvent
     from anyrelay.protocol.events import CallStateEvent as CallStateEvent
+    from anyrelay.protocol.events import CollectEvent as CollectEvent
+    from anyrelay.protocol.events import ConferenceEvent as ConferenceEvent
+    from anyrelay.protocol.events import ConnectEvent as ConnectEvent
+    from anyrelay.protocol.events import DenoiseEvent as DenoiseEvent
+    from anyrelay.protocol.events import DetectEvent as DetectEvent
+    from anyrelay.protocol.events import DialEvent as DialEvent
+    from anyrelay.protocol.events import EchoEvent as EchoEvent
+    from anyrelay.protocol.events import FaxEvent as FaxEvent
+    from anyrelay.protocol.events import HoldEvent as HoldEvent
+    from anyrelay.protocol.events import MessageReceiveEvent as MessageReceiveEvent
+    from anyrelay.protocol.events import MessageStateEvent as MessageStateEvent
+    from anyrelay.protocol.events import PayEvent as PayEvent
     from anyrelay.protocol.events import PlayEvent as PlayEvent
+    from anyrelay.protocol.events import QueueEvent as QueueEvent
+    from anyrelay.protocol.events import RecordEvent as RecordEvent
     from anyrelay.protocol.events import ReferEvent as ReferEvent
     from anyrelay.protocol.events import RelayEvent as RelayEvent
+    from anyrelay.protocol.events import SendDigitsEvent as SendDigitsEvent
+    from anyrelay.protocol.events import StreamEvent as StreamEvent
+    from anyrelay.protocol.events import TapEvent as TapEvent
+    from anyrelay.protocol.events import TranscribeEvent as TranscribeEvent
     from anyrelay.protocol.events import parse_event as parse_event
+    from anyrelay.protocol.messages import MessageState as MessageState
     from anyrelay.protocol.refer import ReferOutcome as ReferOutcome
     from anyrelay.protocol.refer import ReferStatus as ReferStatus
     from anyrelay.protocol.refer import UnknownReason as UnknownReason
     from anyrelay.protocol.session import ClientState as ClientState
     from anyrelay.protocol.settings import ReconnectPolicy as ReconnectPolicy
+    from anyrelay.protocol.values import AgoraDevice as AgoraDevice
+    from anyrelay.protocol.values import CallDevice as CallDevice
+    from anyrelay.protocol.values import CollectDigits as CollectDigits
+    from anyrelay.protocol.values import CollectSpeech as CollectSpeech
+    from anyrelay.protocol.values import DetectDigit as DetectDigit
+    from anyrelay.protocol.values import DetectFax as DetectFax
+    from anyrelay.protocol.values import DetectMachine as DetectMachine
     from anyrelay.protocol.values import Media as Media
+    from anyrelay.protocol.values import PhoneDevice as PhoneDevice
+    from anyrelay.protocol.values import QueueDevice as QueueDevice
+    from anyrelay.protocol.values import RecordAudio as RecordAudio
+    from anyrelay.protocol.values import RtpTapDevice as RtpTapDevice
+    from anyrelay.protocol.values import SipDevice as SipDevice
     from anyrelay.protocol.values import SipReferDevice as SipReferDevice
+    from anyrelay.protocol.values import StreamDevice as StreamDevice
+    from anyrelay.protocol.values import TapAudio as TapAudio
+    from anyrelay.protocol.values import WebrtcDevice as WebrtcDevice
+    from anyrelay.protocol.values import WsTapDevice as WsTapDevice
 
 SHARED_NAMES = {
     "anyrelay.errors": (
@@ -49,6 +96,7 @@ SHARED_NAMES = {
         "ConnectFailed",
         "ConnectionLost",
         "DialFailed",
+        "DialTimeout",
         "QueueOverflow",
         "ReferFailed",
         "ReferInProgress",
@@ -60,35 +108,88 @@ SHARED_NAMES = {
         "CallReceiveEvent",
         "CallStateEvent",
         "CallingErrorEvent",
+        "CollectEvent",
+        "ConferenceEvent",
+        "ConnectEvent",
+        "DenoiseEvent",
+        "DetectEvent",
+        "DialEvent",
+        "EchoEvent",
+        "FaxEvent",
+        "HoldEvent",
+        "MessageReceiveEvent",
+        "MessageStateEvent",
+        "PayEvent",
         "PlayEvent",
+        "QueueEvent",
+        "RecordEvent",
         "ReferEvent",
         "RelayEvent",
+        "SendDigitsEvent",
+        "StreamEvent",
+        "TapEvent",
+        "TranscribeEvent",
         "parse_event",
     ),
+    "anyrelay.protocol.messages": ("MessageState",),
     "anyrelay.protocol.refer": ("ReferOutcome", "ReferStatus", "UnknownReason"),
     "anyrelay.protocol.session": ("ClientState",),
     "anyrelay.protocol.settings": ("ReconnectPolicy",),
-    "anyrelay.protocol.values": ("Media", "SipReferDevice"),
+    "anyrelay.protocol.values": (
+        "AgoraDevice",
+        "CallDevice",
+        "CollectDigits",
+        "CollectSpeech",
+        "DetectDigit",
+        "DetectFax",
+        "DetectMachine",
+        "Media",
+        "PhoneDevice",
+        "QueueDevice",
+        "RecordAudio",
+        "RtpTapDevice",
+        "SipDevice",
+        "SipReferDevice",
+        "StreamDevice",
+        "TapAudio",
+        "WebrtcDevice",
+        "WsTapDevice",
+    ),
 }
 """The public names that both front ends have, by the module that defines them."""
 
 _OWN_NAMES = {
-    "anyrelay.aio.call": ("Call", "EventStream", "PlayAction", "ReferAction"),
+    "anyrelay.aio.actions": (
+        "AIAction",
+        "CollectAction",
+        "DetectAction",
+        "FaxAction",
+        "PayAction",
+        "PlayAction",
+        "RecordAction",
+        "ReferAction",
+        "StandaloneCollectAction",
+        "StreamAction",
+        "TapAction",
+        "TranscribeAction",
+    ),
+    "anyrelay.aio.call": ("Call", "EventStream"),
     "anyrelay.aio.client": ("RelayClient",),
+    "anyrelay.aio.message": ("Message",),
 }
 
 _HOME = {name: module for names in (SHARED_NAMES, _OWN_NAMES) for module, each in names.items() for name in each}
 
-__all__ = sorted(_HOME)
+if not TYPE_CHECKING:  # a checker reads the imports above; one that saw this would take every name
+    __all__ = sorted(_HOME)
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module 'anyrelay' has no attribute {name!r}")
-    value = getattr(import_module(_HOME[name]), name)
-    globals()[name] = value
-    return value
+    def __getattr__(name: str) -> Any:
+        if name not in _HOME:
+            raise AttributeError(f"module 'anyrelay' has no attribute {name!r}")
+        value = getattr(import_module(_HOME[name]), name)
+        globals()[name] = value
+        return value
 
 
 def __dir__() -> list[str]:
-    return [*globals(), *__all__]
+    return [*globals(), *_HOME]

@@ -14,6 +14,7 @@ __all__ = [
     "ConnectFailed",
     "ConnectionLost",
     "DialFailed",
+    "DialTimeout",
     "QueueOverflow",
     "ReferFailed",
     "ReferInProgress",
@@ -92,8 +93,12 @@ class RequestTimeout(LocalError, TimeoutError):
     """The command's answer did not come within `request_timeout` seconds."""
 
 
-class DialFailed(LocalError, TimeoutError):
-    """Nobody answered an outbound dial. It is a `TimeoutError` too, since `dial_timeout` is one of the ways to end there."""
+class DialFailed(LocalError):
+    """Nobody answered an outbound dial; the message tells how its legs ended."""
+
+
+class DialTimeout(DialFailed, TimeoutError):
+    """Nobody answered an outbound dial within `dial_timeout` seconds."""
 
 
 class ReferFailed(LocalError):

@@ -33,6 +33,10 @@ class Peer:
             say(self.connection)
             self.flush()
 
+    def report(self, event: tuple[str, dict[str, Any]], call_id: str) -> None:
+        event_type, params = event
+        self.send(lambda connection: connection.send_event(envelope(event_type, {"call_id": call_id, **params})))
+
     def flush(self) -> None:
         with self.lock:
             data = self.connection.data_to_send()
@@ -56,6 +60,13 @@ def refuse(code: int, message: str = "no") -> Action:
     return lambda _, peer, command: peer.connection.refuse(command.id, code, message)
 
 
+def sign_in(relay: ScriptedRelay, peer: Peer, command: CommandReceived) -> None:
+    """Take a sign-in, and resume the session if the server resumes any."""
+    wanted = command.params.get("protocol") if relay.resumes else None
+    peer.connection.reply(command.id, {"protocol": wanted or relay.new_session()})
+    peer.signed_in = True
+
+
 def never(_relay: ScriptedRelay, _peer: Peer, _command: CommandReceived) -> None:
     """Say nothing."""
 
@@ -72,7 +83,7 @@ def then(*events: tuple[str, dict[str, Any]]) -> Action:
         reply()(relay, peer, command)
         about = {key: command.params[key] for key in ("call_id", "control_id") if key in command.params}
         for event_type, params in events:
-            peer.connection.send_event(relay.envelope(event_type, about | params))
+            peer.connection.send_event(envelope(event_type, about | params))
 
     return act
 
@@ -90,14 +101,26 @@ def state_event(state: str, **more: Any) -> tuple[str, dict[str, Any]]:
     return "calling.call.state", {"call_state": state, **more}
 
 
+def offer_event(**more: Any) -> tuple[str, dict[str, Any]]:
+    device = {"type": "phone", "params": {"from_number": "+15551230001", "to_number": "+15551230002"}}
+    offer = {"node_id": "node-1", "context": "default", "call_state": "created", "device": device}
+    return "calling.call.receive", offer | more
+
+
+def envelope(event_type: str, params: dict[str, Any]) -> dict[str, Any]:
+    return {"event_type": event_type, "timestamp": 1_700_000_000.0, "params": params}
+
+
 class ScriptedRelay:
     """The server. Unless a script says otherwise it signs everybody in, resumes sessions and takes every command."""
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.resumes = True
         self.commands: list[CommandReceived] = []
+        self._dealt_with: list[str] = []
         self._tls = tls
         self._ids = itertools.count(1)
+        self._sessions = itertools.count(1)
         self._scripts: dict[str, list[Action]] = defaultdict(list)
         self._changed = threading.Condition()
         self._peers: list[Peer] = []
@@ -122,8 +145,8 @@ class ScriptedRelay:
         return [command.params for command in list(self.commands) if command.method == method]
 
     def wait_for(self, method: str, count: int = 1) -> dict[str, Any]:
-        """Block until so many commands of that method came; return the last one's params."""
-        self._wait(lambda: len(self.sent(method)) >= count, f"{count} of {method}")
+        """Block until so many commands of that method came and were dealt with; return the last one's params."""
+        self._wait(lambda: self._dealt_with.count(method) >= count, f"{count} of {method}")
         return self.sent(method)[count - 1]
 
     def wait_until_quiet(self) -> None:
@@ -141,21 +164,18 @@ class ScriptedRelay:
                 if self._closed or not self._changed.wait(deadline - time.monotonic()):
                     raise AssertionError(f"the server waited in vain for {what}; it got {self.commands}")
 
-    # --- what a test makes it do ------------------------------------------------------------------------------------
+    def new_session(self) -> str:
+        return f"session-{next(self._sessions)}"
 
-    def envelope(self, event_type: str, params: dict[str, Any]) -> dict[str, Any]:
-        return {"event_type": event_type, "timestamp": 1_700_000_000.0, "params": params}
+    # --- what a test makes it do ------------------------------------------------------------------------------------
 
     def event(self, event: tuple[str, dict[str, Any]], call_id: str = "call-1") -> None:
         """Report something about a call."""
-        event_type, params = event
-        self._peer().send(lambda c: c.send_event(self.envelope(event_type, {"call_id": call_id, **params})))
+        self._peer().report(event, call_id)
 
     def offer(self, call_id: str = "call-1", **more: Any) -> None:
         """Offer a call."""
-        device = {"type": "phone", "params": {"from_number": "+15551230001", "to_number": "+15551230002"}}
-        params = {"node_id": "node-1", "context": "default", "call_state": "created", "device": device, **more}
-        self.event(("calling.call.receive", params), call_id)
+        self.event(offer_event(**more), call_id)
 
     def drop(self) -> None:
         """Let every connection go without a word."""
@@ -215,6 +235,7 @@ class ScriptedRelay:
                 sock, _ = listener.accept()
             except OSError:
                 return
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             peer = Peer(sock, self._tls, lambda: f"server-{next(self._ids)}")
             self._change(lambda peer=peer: self._peers.append(peer))
             self._run(self._serve, peer)
@@ -249,13 +270,11 @@ class ScriptedRelay:
 
     def _act(self, peer: Peer, command: CommandReceived) -> None:
         script = self._scripts[command.method]
-        action = script[0] if script else self._sign_in if command.method == "signalwire.connect" else reply()
+        action = script[0] if script else sign_in if command.method == "signalwire.connect" else reply()
         if len(script) > 1:
             script.pop(0)
+        self.commands.append(command)
         action(self, peer, command)
-        self._change(lambda: self.commands.append(command))
-
-    def _sign_in(self, _: ScriptedRelay, peer: Peer, command: CommandReceived) -> None:
-        wanted = command.params.get("protocol") if self.resumes else None
-        peer.connection.reply(command.id, {"protocol": wanted or f"session-{next(self._ids)}"})
-        peer.signed_in = True
+        with contextlib.suppress(OSError):
+            peer.flush()
+        self._change(lambda: self._dealt_with.append(command.method))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
+import random
 import socket
 import ssl
 import sys
@@ -13,10 +15,21 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 import trustme
-from frontend_world import AsyncWorld, ThreadWorld, World
-from scripted_relay import ScriptedRelay, hang_up_the_line, never, refer_event, refuse, reply, state_event
+from frontend_world import World
+from scripted_relay import (
+    ScriptedRelay,
+    hang_up_the_line,
+    never,
+    offer_event,
+    refer_event,
+    refuse,
+    reply,
+    sign_in,
+    state_event,
+)
 
 from anyrelay import (
     AuthenticationError,
@@ -51,7 +64,7 @@ async def test_a_client_and_its_states(world: World) -> None:
     assert client.state is ClientState.IDLE
     assert client.relay_protocol == ""
     with pytest.raises(ClientClosed, match="not connected"):
-        await client.execute("calling.echo")
+        await client.execute("test.echo")
     await client.connect()
     assert client.state is ClientState.READY
     assert client.relay_protocol == "session-1"
@@ -61,7 +74,7 @@ async def test_a_client_and_its_states(world: World) -> None:
     await client.disconnect()
     assert client.state is ClientState.CLOSED
     with pytest.raises(ClientClosed):
-        await client.execute("calling.echo")
+        await client.execute("test.echo")
     await world.aside(world.relay.wait_until_quiet)
     assert client.statistics()["connections"] == 1
 
@@ -83,7 +96,7 @@ async def test_a_client_is_used_again_after_disconnect(world: World) -> None:
     for number in range(1, 4):
         async with client:
             assert client.state is ClientState.READY
-            assert (await client.execute("calling.echo"))["code"] == "200"
+            assert (await client.execute("test.echo"))["code"] == "200"
             world.relay.event(("calling.call.odd", {}), f"call-{number}")
             await world.until(lambda number=number: len(told) == number)
     assert len(world.relay.sent("signalwire.connect")) == 3
@@ -124,12 +137,11 @@ async def test_connect_tells_why_it_failed(world: World, nobody: int) -> None:
     assert client.state is ClientState.CLOSED
 
 
-@pytest.mark.parametrize("host", ["nowhere.invalid", "a..b.invalid", "x" * 70 + ".invalid"])
-async def test_connect_to_a_name_that_does_not_exist(world: World, host: str) -> None:
-    client = world.client(host=host, connect_timeout=0.5, proxy="")
+async def test_connect_to_a_name_that_does_not_exist(world: World) -> None:
+    client = world.client(host="nowhere.invalid", connect_timeout=0.5)
     with pytest.raises(ConnectFailed) as caught:
         await client.connect()
-    assert isinstance(caught.value.__cause__, OSError | UnicodeError)
+    assert isinstance(caught.value.__cause__, OSError)
 
 
 async def test_connect_gives_up_on_a_server_that_says_nothing(world: World) -> None:
@@ -192,7 +204,7 @@ async def test_refused_sign_ins_end_what_waits_for_the_line(world: World) -> Non
     client = world.client()
     serving = world.spawn(client.serve_forever)
     await world.aside(arrived.wait, 5)
-    waiting = world.spawn(client.execute, "calling.echo")
+    waiting = world.spawn(client.execute, "test.echo")
     await world.until(lambda: getattr(client, "_thing", client)._machine._requests.queued == 1)
     let_go.set()
     for running in (serving, waiting):
@@ -201,7 +213,7 @@ async def test_refused_sign_ins_end_what_waits_for_the_line(world: World) -> Non
 
 
 async def test_other_refusals_are_tried_again(world: World) -> None:
-    world.relay.script("signalwire.connect", refuse(503, "busy"), refuse(503), refuse(503), ScriptedRelay._sign_in)
+    world.relay.script("signalwire.connect", refuse(503, "busy"), refuse(503), refuse(503), sign_in)
     async with world.client() as client:
         assert client.state is ClientState.READY
     assert len(world.relay.sent("signalwire.connect")) == 4
@@ -239,10 +251,10 @@ async def test_tls_with_a_certificate_to_be_trusted(
     authority.cert_pem.write_to_path(str(ca_file))
     async with world.client(host=tls_relay.url, ca_file=ca_file) as client:
         big = "x" * 3_000_000
-        await client.execute("calling.echo", {"text": big})
+        await client.execute("test.echo", {"text": big})
         tls_relay.drop()
         await world.aside(tls_relay.wait_for, "signalwire.connect", 2)
-    assert tls_relay.sent("calling.echo") == [{"text": big}]
+    assert tls_relay.sent("test.echo") == [{"text": big}]
 
 
 async def test_a_certificate_not_to_be_trusted_is_final(world: World, tls_relay: ScriptedRelay) -> None:
@@ -318,7 +330,7 @@ async def test_commands_wait_while_the_line_is_down(world: World) -> None:
         call = await world.taken_call(client)
         await world.aside(world.relay.go_down)
         await world.until(lambda: client.state is not ClientState.READY)
-        waiting = [world.spawn(call.hangup), world.spawn(client.execute, "calling.echo")]
+        waiting = [world.spawn(call.hangup), world.spawn(client.execute, "test.echo")]
         await world.until(lambda: getattr(client, "_thing", client)._machine._requests.queued == 2)
         world.relay.come_back()
         assert [(await running.result())["code"] for running in waiting] == ["200", "200"]
@@ -332,7 +344,7 @@ async def test_commands_that_wait_for_too_long_are_withdrawn(world: World) -> No
         with pytest.raises(RequestTimeout, match="withdrawn"):
             await call.refer_and_wait(SUPPORT)
         with pytest.raises(RequestTimeout, match="withdrawn"):
-            await client.execute("calling.echo")
+            await client.execute("test.echo")
 
 
 async def test_disconnecting_while_waiting_for_the_next_try(world: World) -> None:
@@ -340,7 +352,7 @@ async def test_disconnecting_while_waiting_for_the_next_try(world: World) -> Non
     await client.connect()
     world.relay.drop()
     await world.state(client, ClientState.WAITING)
-    waiting = world.spawn(client.execute, "calling.echo")
+    waiting = world.spawn(client.execute, "test.echo")
     await world.until(lambda: getattr(client, "_thing", client)._machine._requests.queued == 1)
     began = time.monotonic()
     await client.disconnect()
@@ -381,7 +393,7 @@ async def test_a_client_is_closed_by_somebody_else(world: World) -> None:
 async def test_a_client_is_connected_by_somebody_else(world: World) -> None:
     client = world.client()
     await world.spawn(client.connect).result()
-    await client.execute("calling.echo")
+    await client.execute("test.echo")
     await client.disconnect()
 
 
@@ -390,7 +402,7 @@ async def test_two_clients_are_closed_in_the_other_order(world: World) -> None:
     await first.connect()
     await second.connect()
     await first.disconnect()
-    await second.execute("calling.echo")
+    await second.execute("test.echo")
     await second.disconnect()
 
 
@@ -413,6 +425,7 @@ async def test_a_client_is_closed_by_its_own_handler(world: World) -> None:
         went_on.set()
 
     serving = world.spawn(client.serve_forever)
+    await world.seen("signalwire.connect")
     world.relay.offer()
     await serving.result()
     await went_on.wait()
@@ -427,7 +440,7 @@ async def test_a_handler_closes_its_client_and_connects_it_again(world: World) -
     async def handle(call: Any) -> None:
         await client.disconnect()
         await client.connect()
-        await client.execute("calling.echo")
+        await client.execute("test.echo")
         over.set()
 
     await client.connect()
@@ -442,13 +455,61 @@ async def test_closing_and_connecting_race(world: World) -> None:
     for _ in range(20):
         await client.connect()
         closing = world.spawn(client.disconnect)
-        try:
+        with contextlib.suppress(ClientClosed):
             await client.connect()
-        except ClientClosed:
-            pass
         await closing.result()
         await client.disconnect()
     assert client.state is ClientState.CLOSED
+
+
+async def test_connecting_closing_and_calling_race_on_a_bad_line(world: World) -> None:
+    client = world.client()
+    offers = 0
+
+    @client.on_call
+    async def handle(call: Any) -> None:
+        with contextlib.suppress(ClientClosed, ConnectionLost):
+            await call.answer()
+
+    async def hammer(seed: int) -> int:
+        draw = random.Random(seed)
+        answers = 0
+        for _ in range(60):
+            with contextlib.suppress(ClientClosed, ConnectionLost):  # and nothing that tells of a caller left alone
+                match draw.randrange(10):
+                    case 0:
+                        await client.disconnect()
+                    case 1:
+                        await client.drain(timeout=0.01)
+                    case 2 | 3:
+                        await client.connect()
+                    case _:
+                        await client.execute("test.echo", {"text": "x" * draw.choice([1, 1_000, 100_000])})
+                        answers += 1
+        return answers
+
+    async def disturb() -> None:
+        nonlocal offers
+        while not over.is_set():
+            await world.sleep(0.02)
+            for peer in [peer for peer in list(world.relay._peers) if peer.signed_in]:
+                offers += 1
+                if offers % 3 == 0:
+                    peer.drop()
+                else:
+                    with contextlib.suppress(OSError):
+                        peer.report(offer_event(), f"call-{offers}")
+
+    over = world.flag()
+    disturbing = world.spawn(disturb)
+    hammering = [world.spawn(hammer, seed) for seed in range(6)]
+    answers = [await running.result() for running in hammering]
+    over.set()
+    await disturbing.result()
+    assert sum(answers) > 0
+    await client.disconnect()
+    await client.connect()
+    await client.execute("test.echo")
 
 
 async def test_draining_waits_for_open_work(world: World) -> None:
@@ -625,8 +686,14 @@ async def test_tokens_are_never_shown(world: World, caplog: pytest.LogCaptureFix
             world.relay.drop()
             await world.seen("signalwire.connect", len(world.relay.sent("signalwire.connect")) + 1)
             bare = getattr(client, "_thing", client)
-            shown += [repr(client), repr(call), repr(vars(bare)), repr(bare._machine.settings), str(client.statistics())]
-        world.relay.script("signalwire.connect", refuse(401, "MARKER-token is wrong"), ScriptedRelay._sign_in)
+            shown += [
+                repr(client),
+                repr(call),
+                repr(vars(bare)),
+                repr(bare._machine.settings),
+                str(client.statistics()),
+            ]
+        world.relay.script("signalwire.connect", refuse(401), sign_in)
         async with client:
             pass
         world.relay.script("signalwire.connect")
@@ -689,7 +756,7 @@ async def test_a_command_in_the_queue_is_withdrawn_when_its_caller_is_cancelled(
 
 @pytest.mark.parametrize("front", ["asyncio", "trio"])
 async def test_connecting_is_cancelled(world: World) -> None:
-    world.relay.script("signalwire.connect", never, ScriptedRelay._sign_in)
+    world.relay.script("signalwire.connect", never, sign_in)
     client = world.client()
     connecting = world.spawn(client.connect)
     await world.seen("signalwire.connect")
@@ -697,7 +764,7 @@ async def test_connecting_is_cancelled(world: World) -> None:
     await world.state(client, ClientState.CLOSED)
     await world.aside(world.relay.wait_until_quiet)
     async with client:
-        await client.execute("calling.echo")
+        await client.execute("test.echo")
 
 
 @pytest.mark.parametrize("front", ["asyncio", "trio"])
@@ -706,14 +773,15 @@ async def test_a_cancelled_send_tears_nothing(world: World) -> None:
     async with world.client() as client:
         (peer,) = world.relay._peers
         with peer.lock:
-            waiting = [world.spawn(client.execute, "calling.echo", {"text": "x" * 500_000, "n": n}) for n in range(8)]
+            waiting = [world.spawn(client.execute, "test.echo", {"text": "x" * 500_000, "n": n}) for n in range(8)]
             await world.sleep(0.05)
             for running in waiting[::2]:
                 running.scope.cancel()
             await world.sleep(0.01)
         for running in waiting[1::2]:
             assert (await running.result())["code"] == "200"
-        assert [params["n"] for params in world.relay.sent("calling.echo")] == list(range(8))
+        await client.execute("test.echo", {"n": 8})
+        assert sorted(params["n"] for params in world.relay.sent("test.echo")) == list(range(9))
         assert peer.connection.broken_messages == 0
 
 
@@ -736,113 +804,85 @@ async def test_handlers_are_cancelled_when_the_client_is_closed(world: World) ->
     assert cleaned_up.is_set()
 
 
-def test_an_event_loop_that_ends_closes_its_clients() -> None:
-    for front in ("asyncio", "trio"):
-        world = AsyncWorld(front)
-        kept: list[Any] = []
+@pytest.mark.parametrize("front", ["asyncio", "trio"])
+def test_an_event_loop_that_ends_closes_its_clients(world: World, front: str) -> None:
+    client = world.client()
 
-        async def forget(world: World = world, kept: list[Any] = kept) -> None:
-            client = world.client()
-            world._clients.clear()
-            await client.connect()
-            kept.append(client)
+    async def forget_to_disconnect() -> None:
+        await client.connect()
 
-        world.run(forget, {})
-        (client,) = kept
-        assert client.state is ClientState.CLOSED
-        world.relay.wait_until_quiet()
+    async def use_again() -> None:
+        async with client:
+            await client.execute("test.echo")
 
-        async def use_again(world: World = world, client: Any = client) -> None:
-            async with client:
-                await client.execute("calling.echo")
-
-        world.run(use_again, {})
-        world.close()
+    anyio.run(forget_to_disconnect, backend=front)
+    assert client.state is ClientState.CLOSED
+    world.relay.wait_until_quiet()
+    anyio.run(use_again, backend=front)
 
 
-def test_a_client_is_not_called_from_another_threads_event_loop() -> None:
-    for front in ("asyncio", "trio"):
-        world = AsyncWorld(front)
+@pytest.mark.parametrize("front", ["asyncio", "trio"])
+async def test_a_client_is_not_called_from_another_threads_event_loop(world: World) -> None:
+    async with world.client() as client:
 
-        async def case(world: Any = world) -> None:
-            import anyio
+        def elsewhere() -> None:
+            for method in (lambda: client.execute("test.echo"), client.connect, client.disconnect):
+                with pytest.raises(RuntimeError, match="another thread"):
+                    anyio.run(method)
 
-            async with world.client() as client:
-
-                def elsewhere() -> None:
-                    for call in (lambda: client.execute("calling.echo"), client.connect, client.disconnect):
-                        with pytest.raises(RuntimeError, match="another thread"):
-                            anyio.run(call)
-
-                await world.aside(elsewhere)
-                await client.execute("calling.echo")
-
-        world.run(case, {})
-        world.close()
+        await world.aside(elsewhere)
+        await client.execute("test.echo")
 
 
 # --- threads --------------------------------------------------------------------------------------------------------
 
 
-def test_many_threads_call_at_once() -> None:
-    world = ThreadWorld()
+@pytest.mark.parametrize("front", ["threads"])
+async def test_many_threads_call_at_once(world: World) -> None:
+    async with world.client() as client:
 
-    async def case() -> None:
-        async with world.client() as client:
+        async def work(number: int) -> None:
+            for turn in range(25):
+                answer = await client.execute("test.echo", {"n": number, "turn": turn, "text": "x" * 5_000})
+                assert answer["code"] == "200"
 
-            async def work(number: int) -> None:
-                for turn in range(25):
-                    answer = await client.execute("calling.echo", {"n": number, "turn": turn, "text": "x" * 5_000})
-                    assert answer["code"] == "200"
-
-            for running in [world.spawn(work, number) for number in range(16)]:
-                await running.result()
-        assert len(world.relay.sent("calling.echo")) == 16 * 25
-
-    world.run(case, {})
-    world.close()
+        for running in [world.spawn(work, number) for number in range(16)]:
+            await running.result()
+    assert len(world.relay.sent("test.echo")) == 16 * 25
 
 
-def test_a_peer_that_does_not_read_blocks_nobody_else() -> None:
-    world = ThreadWorld()
-
-    async def case() -> None:
-        async with world.client(request_timeout=0.3) as client:
-            (peer,) = world.relay._peers
-            with peer.lock:  # its thread takes one piece more, and then no more
-                big = [world.spawn(client.execute, "calling.echo", {"text": "x" * 4_000_000}) for _ in range(3)]
-                for running in big:
-                    with pytest.raises(RequestTimeout):
-                        await running.result()
-                assert client.state is ClientState.READY
-            assert (await client.execute("calling.echo", {}))["code"] == "200"
-
-    world.run(case, {})
-    world.close()
+@pytest.mark.parametrize("front", ["threads"])
+async def test_a_peer_that_does_not_read_holds_nobody_up(world: World) -> None:
+    async with world.client(request_timeout=0.3) as client:
+        (peer,) = world.relay._peers
+        with peer.lock:  # its thread takes one piece more, and then no more
+            big = [world.spawn(client.execute, "test.echo", {"text": "x" * 3_000_000}) for _ in range(3)]
+            for running in big:
+                with pytest.raises(RequestTimeout):
+                    await running.result()
+            assert client.state is ClientState.READY
+        await world.seen("test.echo", 3)
+        assert (await client.execute("test.echo", {}))["code"] == "200"
 
 
-def test_a_logging_filter_that_raises_leaves_nobody_waiting(caplog: pytest.LogCaptureFixture) -> None:
-    world = ThreadWorld()
-
+@pytest.mark.parametrize("front", ["threads"])
+async def test_a_logging_filter_that_raises_leaves_nobody_waiting(world: World) -> None:
     def refuse_all(record: logging.LogRecord) -> bool:
         raise LookupError("a bug in a filter")
 
-    async def case() -> None:
-        client = world.client()
-        await client.connect()
-        waiting = world.spawn(client.execute, "calling.echo")
-        logger = logging.getLogger("anyrelay.session")
-        logger.addFilter(refuse_all)
-        try:
-            world.relay.drop()
-            with pytest.raises(RelayError):
-                await waiting.result()
-            await world.state(client, ClientState.CLOSED)
-        finally:
-            logger.removeFilter(refuse_all)
-        async with client:
-            await client.execute("calling.echo")
-
-    world.relay.script("calling.echo", never, reply())
-    world.run(case, {})
-    world.close()
+    world.relay.script("test.echo", never, reply())
+    client = world.client()
+    await client.connect()
+    waiting = world.spawn(client.execute, "test.echo")
+    await world.seen("test.echo")
+    logger = logging.getLogger("anyrelay.session")
+    logger.addFilter(refuse_all)
+    try:
+        world.relay.drop()
+        with pytest.raises(RelayError):
+            await waiting.result()
+        await world.state(client, ClientState.CLOSED)
+    finally:
+        logger.removeFilter(refuse_all)
+    async with client:
+        await client.execute("test.echo")

@@ -8,7 +8,7 @@ from typing import Any
 
 from anyrelay.protocol.call import CallMachine
 from anyrelay.protocol.events import RelayEvent
-from anyrelay.protocol.outputs import CloseTransport, Deliver, FetchToken, Note, OpenTransport, Output, RunCallHandler
+from anyrelay.protocol.outputs import CloseTransport, Deliver, FetchToken, Note, OpenTransport, Output, RunHandler
 from anyrelay.protocol.promise import Promise
 from anyrelay.protocol.server import CommandReceived, ServerConnection
 from anyrelay.protocol.session import Session
@@ -173,8 +173,8 @@ class Joined:
         """Offer a call; return it if it was taken."""
         base = {"call_id": call_id, "node_id": "node", "context": "default", "call_state": "created"}
         self.event("calling.call.receive", {**base, "direction": "inbound", "device": {}, **params})
-        runs = self.asked(RunCallHandler)
-        return runs[-1].call if runs else None
+        runs = self.asked(RunHandler)
+        return runs[-1].subject if runs else None
 
     def call_state(self, state: str, call_id: str = "call-1", **params: Any) -> None:
         self.event("calling.call.state", {"call_id": call_id, "call_state": state, **params})

@@ -11,12 +11,17 @@ from anyrelay.protocol.checks import (
     Named,
     check_json,
     check_timeout,
+    is_amount,
+    is_digits,
     is_flag,
     is_integer,
+    is_json,
     is_number,
     is_object,
     is_opaque,
     is_text,
+    is_text_or_flag,
+    is_url,
     list_of,
     one_of,
     optional,
@@ -31,6 +36,9 @@ SECONDS = is_number(0, unit="seconds")
 INTEGER = is_integer(0, 5, "times")
 COUNT = is_integer(1)
 WORDS = one_of("listen", "speak")
+DIGITS = is_digits(also="wW")
+AMOUNT = is_amount(0, 60, "seconds")
+URL = is_url("wss", "ws")
 
 
 @pytest.mark.parametrize(
@@ -46,6 +54,12 @@ WORDS = one_of("listen", "speak")
         (INTEGER, [0, 5]),
         (COUNT, [1, HUGE]),
         (is_flag, [True, False]),
+        (is_json, [None, "a", {"a": [1]}]),
+        (DIGITS, ["0", "0123456789#*ABCDwW", "1" * 1_000]),
+        (is_digits(empty=True), ["", "#"]),
+        (AMOUNT, [0, 1.5, "0", "60", "9.99"]),
+        (URL, ["wss://x", "WS://x"]),
+        (is_text_or_flag, [True, False, "true"]),
         (WORDS, ["listen"]),
         (list_of(TEXT), [[], ["a"], ("a", "b")]),
         (optional(TEXT), [None, "a"]),
@@ -80,6 +94,20 @@ def test_what_is_accepted(check: Any, values: list[Any]) -> None:
         (INTEGER, False, TypeError, "must be a whole number, from 0 to 5 times, not bool"),
         (INTEGER, HUGE, ValueError, "must be from 0 to 5 times, not a number that large"),
         (COUNT, 0, ValueError, "must be at least 1, not 0"),
+        (is_json, {"a": {1}}, TypeError, r"\.a is a set, which JSON cannot carry"),
+        (DIGITS, "1E", ValueError, r"must be 1 to 1000 digits \(0-9 # \* A-D w W\), not '1E'"),
+        (DIGITS, "1" * 1_001, ValueError, r"must be 1 to 1000 digits \(0-9 # \* A-D w W\), not '1+'"),
+        (is_digits(), "", ValueError, r"must be 1 to 1000 digits \(0-9 # \* A-D\), not ''"),
+        (is_digits(empty=True), "x", ValueError, r"must be 0 to 1000 digits \(0-9 # \* A-D\), not 'x'"),
+        (DIGITS, 1, TypeError, r"must be a string of digits \(0-9 # \* A-D w W\), not int"),
+        (AMOUNT, 61, ValueError, "must be from 0 to 60 seconds, not 61"),
+        (AMOUNT, "61", ValueError, r"must be from 0 to 60 seconds, not 61\.0"),
+        (AMOUNT, "1e1", ValueError, "must be a number, from 0 to 60 seconds, not '1e1'"),
+        (AMOUNT, None, TypeError, "must be a number, from 0 to 60 seconds, not NoneType"),
+        (URL, "http://x", ValueError, "must begin with wss:// or ws://, not 'http://x'"),
+        (URL, None, TypeError, "must be a string, not NoneType"),
+        (is_text_or_flag, "", ValueError, "must not be empty"),
+        (is_text_or_flag, 1, TypeError, "must be a string, not int"),
         (is_flag, 1, TypeError, "must be True or False, not int"),
         (WORDS, "Listen", ValueError, "must be one of listen, speak, not 'Listen'"),
         (WORDS, [], ValueError, r"must be one of listen, speak, not \[\]"),

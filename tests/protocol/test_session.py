@@ -13,7 +13,7 @@ from joined import TOKEN, Joined, joined_call, note_in
 from anyrelay.errors import CallGone, ClientClosed, ConnectionLost, RelayError
 from anyrelay.protocol import mailbox, requests
 from anyrelay.protocol.events import PlayEvent, RelayEvent
-from anyrelay.protocol.outputs import CloseTransport, Note, RunCallHandler
+from anyrelay.protocol.outputs import CloseTransport, Note, RunHandler
 from anyrelay.protocol.server import CommandReceived
 from anyrelay.protocol.session import EVENTS_REMEMBERED, ClientState
 
@@ -73,11 +73,12 @@ def test_otherwise_the_old_session_is_over(answer: dict[str, Any]) -> None:
 def test_what_has_nothing_to_do_with_a_call_survives_the_session() -> None:
     pair, _ = joined_call()
     pair.drop()
-    queued = pair.session.execute(0.0, "messaging.send", {"body": "hi"})
+    message = {"context": "default", "to_number": "+15550100", "from_number": "+15550101", "body": "hi"}
+    queued = pair.session.execute(0.0, "messaging.send", message)
     pair.sign_in = {"protocol": "protocol-2"}
     pair.retry()
     assert queued.done
-    assert pair.sent("messaging.send") == [{"body": "hi"}]
+    assert pair.sent("messaging.send") == [message]
 
 
 # --- contexts ------------------------------------------------------------------------------------------------------------
@@ -612,8 +613,8 @@ def test_no_event_ends_the_session_or_loses_the_next_one(envelopes: list[dict[st
     assert pair.session.state is ClientState.READY
     assert pair.server is not None
     assert pair.server.unacknowledged == {}
-    for run in pair.asked(RunCallHandler):
-        pair.session.handler_finished(run.call, ValueError("bug"), 0.0)
+    for run in pair.asked(RunHandler):
+        pair.session.handler_finished(run.subject, ValueError("bug"), 0.0)
 
 
 MESSAGES = st.fixed_dictionaries(

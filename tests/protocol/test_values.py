@@ -28,6 +28,7 @@ TARGET = "sip:support@example.com"
         ({"type": "tts", "text": "Hi", "params": None}, {"type": "tts", "params": {"text": "Hi"}}),
         ({"type": "tts", "params": {"text": "Hi"}}, {"type": "tts", "params": {"text": "Hi"}}),
         ({"type": "video", "params": {"x": 1}}, {"type": "video", "params": {"x": 1}}),
+        ({"id": 7, "type": "tts", "params": {"text": "Hi"}}, {"id": 7, "type": "tts", "params": {"text": "Hi"}}),
         ({"type": "video", "text": ""}, {"type": "video", "params": {"text": ""}}),
     ],
 )
@@ -52,6 +53,11 @@ def test_every_form_of_a_medium_goes_out_nested(media: Any, wire: dict[str, Any]
         ({"type": "ringtone", "name": None}, ValueError, "media ringtone: name must be a string that is not empty"),
         ({"type": "tts", "params": ["Hi"]}, TypeError, "the params of a medium must be a dict, not list"),
         ({"type": "tts", "text": "Hi", "voice": object()}, TypeError, "which JSON cannot carry"),
+        (
+            {"type": "tts", "params": {"text": "Hi"}, "id": {1}},
+            TypeError,
+            r"media tts\.id is a set, which JSON cannot carry",
+        ),
         ({"type": "silence"}, ValueError, "media of type silence needs duration"),
         ({"type": "silence", "duration": "1"}, TypeError, "duration must be a number of seconds, not str"),
         ({"type": "silence", "duration": True}, TypeError, "duration must be a number of seconds, not bool"),

@@ -6,34 +6,28 @@ from typing import Any
 
 import anyio
 
+from anyrelay.aio.actions import (
+    AIAction,
+    CollectAction,
+    DetectAction,
+    FaxAction,
+    PayAction,
+    PlayAction,
+    RecordAction,
+    ReferAction,
+    StandaloneCollectAction,
+    StreamAction,
+    TapAction,
+    TranscribeAction,
+)
 from anyrelay.aio.binding import awaiting, finding, plain, starting
 from anyrelay.frontend.binding import public
-from anyrelay.frontend.views import CallView, OperationView, StreamView, TransferView
+from anyrelay.frontend.views import CallView, StreamView
 from anyrelay.protocol.call import CallMachine
 from anyrelay.protocol.events import RelayEvent
-from anyrelay.protocol.operations import Operation, PlayOperation
 from anyrelay.protocol.promise import Subscription
-from anyrelay.protocol.refer import Transfer
 
-__all__ = ["Call", "EventStream", "PlayAction", "ReferAction"]
-
-
-@public("anyrelay")
-class PlayAction(OperationView[PlayOperation]):
-    """A playback."""
-
-    wait = awaiting(Operation.wait)
-    stop = awaiting(PlayOperation.stop)
-    pause = awaiting(PlayOperation.pause)
-    resume = awaiting(PlayOperation.resume)
-    volume = awaiting(PlayOperation.volume)
-
-
-@public("anyrelay")
-class ReferAction(TransferView):
-    """A transfer."""
-
-    wait = awaiting(Transfer.wait)
+__all__ = ["Call", "EventStream"]
 
 
 @public("anyrelay")
@@ -73,11 +67,59 @@ class Call(CallView):
     answer = awaiting(CallMachine.answer)
     hangup = awaiting(CallMachine.hangup)
     pass_ = awaiting(CallMachine.pass_)
+
     play = starting(CallMachine.play, PlayAction)
+    play_tts = starting(CallMachine.play_tts, PlayAction)
+    play_audio = starting(CallMachine.play_audio, PlayAction)
+    play_silence = starting(CallMachine.play_silence, PlayAction)
+    play_ringtone = starting(CallMachine.play_ringtone, PlayAction)
+    record = starting(CallMachine.record, RecordAction)
+    tap = starting(CallMachine.tap, TapAction)
+    stream = starting(CallMachine.stream, StreamAction)
+    transcribe = starting(CallMachine.transcribe, TranscribeAction)
+    send_fax = starting(CallMachine.send_fax, FaxAction)
+    receive_fax = starting(CallMachine.receive_fax, FaxAction)
+
+    collect = starting(CallMachine.collect, StandaloneCollectAction)
+    play_and_collect = starting(CallMachine.play_and_collect, CollectAction)
+    prompt_tts = starting(CallMachine.prompt_tts, CollectAction)
+    prompt_audio = starting(CallMachine.prompt_audio, CollectAction)
+    detect = starting(CallMachine.detect, DetectAction)
+    detect_digit = starting(CallMachine.detect_digit, DetectAction)
+    detect_answering_machine = starting(CallMachine.detect_answering_machine, DetectAction)
+    detect_fax = starting(CallMachine.detect_fax, DetectAction)
+    send_digits = awaiting(CallMachine.send_digits)
+    bind_digit = awaiting(CallMachine.bind_digit)
+    clear_digit_bindings = awaiting(CallMachine.clear_digit_bindings)
+
     refer = awaiting(CallMachine.refer)
     start_refer = starting(CallMachine.start_refer, ReferAction)
     refer_and_wait = awaiting(CallMachine.refer_and_wait)
     transfer = awaiting(CallMachine.transfer)
+
+    connect = awaiting(CallMachine.connect)
+    disconnect = awaiting(CallMachine.disconnect)
+    join_conference = awaiting(CallMachine.join_conference)
+    leave_conference = awaiting(CallMachine.leave_conference)
+    queue_enter = awaiting(CallMachine.queue_enter)
+    queue_leave = awaiting(CallMachine.queue_leave)
+    join_room = awaiting(CallMachine.join_room)
+    leave_room = awaiting(CallMachine.leave_room)
+    hold = awaiting(CallMachine.hold)
+    unhold = awaiting(CallMachine.unhold)
+    denoise = awaiting(CallMachine.denoise)
+    denoise_stop = awaiting(CallMachine.denoise_stop)
+    echo = awaiting(CallMachine.echo)
+    user_event = awaiting(CallMachine.user_event)
+
+    ai = starting(CallMachine.ai, AIAction)
+    amazon_bedrock = awaiting(CallMachine.amazon_bedrock)
+    ai_message = awaiting(CallMachine.ai_message)
+    ai_hold = awaiting(CallMachine.ai_hold)
+    ai_unhold = awaiting(CallMachine.ai_unhold)
+    live_transcribe = awaiting(CallMachine.live_transcribe)
+    live_translate = awaiting(CallMachine.live_translate)
+    pay = starting(CallMachine.pay, PayAction)
 
     on = plain(CallMachine.on)
     wait_for = finding(CallMachine.wait_for)

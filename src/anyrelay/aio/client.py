@@ -11,19 +11,23 @@ from typing import Any, Final, TypeVar
 
 import anyio
 
-from anyrelay.aio.binding import awaiting, plain
+from anyrelay.aio.binding import awaiting, plain, starting
 from anyrelay.aio.call import Call
 from anyrelay.aio.driver import Driver
+from anyrelay.aio.message import Message
 from anyrelay.frontend.binding import public
 from anyrelay.frontend.client import ClientBase
 from anyrelay.frontend.views import CallMap
 from anyrelay.protocol.call import CallMachine
+from anyrelay.protocol.messages import MessageMachine
 from anyrelay.protocol.session import Session
 
 __all__ = ["RelayClient"]
 
 CallHandler = Callable[[Call], Awaitable[Any]]
+MessageHandler = Callable[[Message], Awaitable[Any]]
 H = TypeVar("H", bound=CallHandler)
+G = TypeVar("G", bound=MessageHandler)
 
 CLOSE_PATIENCE: Final = 2.0
 """How long leaving an ``async with`` block that was cancelled waits for the close, in seconds."""
@@ -34,7 +38,7 @@ class RelayClient(ClientBase):
     """A client of SignalWire RELAY, on asyncio or trio."""
 
     def _new_driver(self) -> Driver:
-        return Driver(self._machine, self._handle_call)
+        return Driver(self._machine, self._handle)
 
     @property
     def calls(self) -> Mapping[str, Call]:
@@ -42,17 +46,42 @@ class RelayClient(ClientBase):
         return CallMap(lambda: self._machine.calls, lambda machine: Call(self._driver, machine))
 
     def on_call(self, handler: H) -> H:
-        """Call a coroutine function with each call that is offered; a decorator. A later one replaces an earlier one."""
+        """Call a coroutine function with each call that is offered; a decorator. A later one replaces an earlier one.
+
+        Args:
+            handler: The coroutine function; it is cancelled when the client is closed.
+
+        Returns:
+            The handler.
+        """
         self._call_handler = handler
         self._machine.takes_calls(True)
         return handler
 
-    async def _handle_call(self, machine: CallMachine) -> None:
-        if self._call_handler is not None:
-            await self._call_handler(Call(self._driver, machine))
+    def on_message(self, handler: G) -> G:
+        """Call a coroutine function with each text message that comes; a decorator. A later one replaces an earlier one.
+
+        Args:
+            handler: The coroutine function, told the `Message`.
+
+        Returns:
+            The handler.
+        """
+        self._message_handler = handler
+        self._machine.takes_messages(True)
+        return handler
+
+    async def _handle(self, machine: CallMachine | MessageMachine) -> None:
+        if isinstance(machine, CallMachine):
+            if self._call_handler is not None:
+                await self._call_handler(Call(self._driver, machine))
+        elif self._message_handler is not None:
+            await self._message_handler(Message(self._driver, machine))
 
     on_event = plain(Session.on_event)
     execute = awaiting(Session.execute)
+    dial = starting(Session.dial, Call)
+    send_message = starting(Session.send_message, Message)
     receive = awaiting(Session.receive)
     unreceive = awaiting(Session.unreceive)
     reauthenticate = awaiting(Session.reauthenticate)

@@ -27,6 +27,7 @@ from anyrelay.frontend.process import check_process
 from anyrelay.protocol.call import CallMachine
 from anyrelay.protocol.events import RelayEvent
 from anyrelay.protocol.mailbox import Mailbox
+from anyrelay.protocol.messages import MessageMachine
 from anyrelay.protocol.outputs import (
     CloseTransport,
     Deliver,
@@ -34,7 +35,7 @@ from anyrelay.protocol.outputs import (
     Note,
     OpenTransport,
     Output,
-    RunCallHandler,
+    RunHandler,
 )
 from anyrelay.protocol.promise import Promise, Subscription
 from anyrelay.protocol.session import ClientState, Session
@@ -47,7 +48,7 @@ M = TypeVar("M")
 E = TypeVar("E", bound=RelayEvent)
 
 DELIVERY_PATIENCE: Final = 2.0
-"""How long closing waits for handlers that are told of events and outcomes, in seconds; those of calls are cancelled at once."""
+"""How long closing waits for handlers of events and outcomes, in seconds; those of calls are cancelled at once."""
 
 _own_scope: ContextVar[anyio.CancelScope | None] = ContextVar("anyrelay_own_scope", default=None)
 """The cancel scope that a client runs this task in."""
@@ -56,15 +57,15 @@ _own_scope: ContextVar[anyio.CancelScope | None] = ContextVar("anyrelay_own_scop
 class Driver:
     """The owner of one client."""
 
-    def __init__(self, session: Session, handle_call: Callable[[CallMachine], Any]) -> None:
+    def __init__(self, session: Session, handle: Callable[[CallMachine | MessageMachine], Any]) -> None:
         """Make one that does not run yet.
 
         Args:
             session: What it drives.
-            handle_call: Calls the user's `on_call` handler.
+            handle: Calls the user's `on_call` or `on_message` handler.
         """
         self.session = session
-        self._handle_call = handle_call
+        self._handle = handle
         self._made_in = os.getpid()
         self._thread: int | None = None
         self._context: Context = copy_context()
@@ -197,8 +198,8 @@ class Driver:
         match output:
             case Deliver(mailbox):
                 self._spawn(self._deliver, mailbox, patience=DELIVERY_PATIENCE)
-            case RunCallHandler(call):
-                self._spawn(self._run_call_handler, call)
+            case RunHandler(subject):
+                self._spawn(self._run_handler, subject)
             case Note() as note:
                 journal.write(note)
             case OpenTransport() as order:
@@ -221,9 +222,7 @@ class Driver:
         self._children[scope] = patience
         self._context.run(self._tasks.start_soon, spawnable(self._run_child), scope, function, *args)
 
-    async def _run_child(
-        self, scope: anyio.CancelScope, function: Callable[..., Awaitable[None]], *args: Any
-    ) -> None:
+    async def _run_child(self, scope: anyio.CancelScope, function: Callable[..., Awaitable[None]], *args: Any) -> None:
         _own_scope.set(scope)
         try:
             with scope:
@@ -264,14 +263,14 @@ class Driver:
 
     # --- user code --------------------------------------------------------------------------------------------------
 
-    async def _run_call_handler(self, call: CallMachine) -> None:
+    async def _run_handler(self, subject: CallMachine | MessageMachine) -> None:
         failure: BaseException | None = None
         try:
-            await self._handle_call(call)
+            await self._handle(subject)
         except (Exception, SystemExit) as error:
             failure = error
         finally:
-            self.session.handler_finished(call, failure, anyio.current_time())
+            self.session.handler_finished(subject, failure, anyio.current_time())
 
     async def _deliver(self, mailbox: Mailbox) -> None:
         try:
@@ -288,14 +287,12 @@ class Driver:
 
     async def _fetch_token(self, source: Callable[[], Any]) -> None:
         try:
-            # A plain function may block on the network; a coroutine function must run on the loop.
-            if inspect.iscoroutinefunction(source):
-                token = await source()
-            else:
-                token = await anyio.to_thread.run_sync(source, abandon_on_cancel=True)
-                if inspect.isawaitable(token):
-                    token = await token
-        except (Exception, SystemExit) as error:
+            # A plain function may block on the network, so it gets a thread; what a coroutine function returns is awaited
+            # here. It comes in a tuple, since trio's threads must not return awaitables.
+            (token,) = await anyio.to_thread.run_sync(lambda: (source(),), abandon_on_cancel=True)
+            if inspect.isawaitable(token):
+                token = await token
+        except Exception as error:
             self.session.token_failed(error, anyio.current_time())
         else:
             self.session.token_fetched(token, anyio.current_time())

@@ -95,6 +95,7 @@ class ClientBase:
         )
         self._machine = Session(settings, new_id=lambda: str(uuid.uuid4()), random=random.random)
         self._call_handler: Any = None
+        self._message_handler: Any = None
         self._driver = self._new_driver()
 
     def _new_driver(self) -> Any:

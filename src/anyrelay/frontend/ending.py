@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from anyrelay.protocol.mailbox import Mailbox
-from anyrelay.protocol.outputs import Deliver, RunCallHandler
+from anyrelay.protocol.outputs import Deliver, Output, RunHandler
 from anyrelay.protocol.session import Session
 
-__all__ = ["abandon", "empty"]
+__all__ = ["abandon", "drop", "empty"]
 
 
 def abandon(session: Session, error: Exception, now: float) -> None:
@@ -20,11 +20,16 @@ def abandon(session: Session, error: Exception, now: float) -> None:
     session.disconnect(now)
     session.transport_failed(error, now)
     while (output := session.next_output()) is not None:
-        match output:
-            case Deliver(mailbox):
-                empty(mailbox)
-            case RunCallHandler(call):
-                session.handler_finished(call, None, now)
+        drop(session, output, now)
+
+
+def drop(session: Session, output: Output, now: float) -> None:
+    """Leave undone what a session asked for."""
+    match output:
+        case Deliver(mailbox):
+            empty(mailbox)
+        case RunHandler(call):
+            session.handler_finished(call, None, now)
 
 
 def empty(mailbox: Mailbox) -> None:

@@ -7,11 +7,12 @@ from typing import Any, Generic, TypeVar
 
 from anyrelay.protocol.call import CallMachine, CallState
 from anyrelay.protocol.events import RelayEvent
+from anyrelay.protocol.messages import MessageMachine, MessageState
 from anyrelay.protocol.operations import Operation
 from anyrelay.protocol.promise import Subscription
 from anyrelay.protocol.refer import ReferOutcome, Transfer
 
-__all__ = ["CallMap", "CallView", "Face", "OperationView", "StreamView", "TransferView"]
+__all__ = ["CallMap", "CallView", "Face", "MessageView", "OperationView", "StreamView", "TransferView"]
 
 F = TypeVar("F")
 M = TypeVar("M")
@@ -191,3 +192,75 @@ class TransferView(Face[Transfer]):
     def __repr__(self) -> str:
         word = self.outcome.status if self.outcome is not None else "open"
         return f"<{type(self).__name__} {self.refer_to} {word}>"
+
+
+class MessageView(Face[MessageMachine]):
+    """What can be read of a message."""
+
+    @property
+    def message_id(self) -> str:
+        """The message's identifier."""
+        return self._machine.message_id
+
+    @property
+    def context(self) -> str:
+        """The context that it was sent or received on."""
+        return self._machine.context
+
+    @property
+    def direction(self) -> str:
+        """``inbound`` or ``outbound``."""
+        return self._machine.direction
+
+    @property
+    def from_number(self) -> str:
+        """The number that it comes from."""
+        return self._machine.from_number
+
+    @property
+    def to_number(self) -> str:
+        """The number that it goes to."""
+        return self._machine.to_number
+
+    @property
+    def body(self) -> str:
+        """Its text."""
+        return self._machine.body
+
+    @property
+    def media(self) -> list[str]:
+        """The URLs of its pictures and files."""
+        return self._machine.media
+
+    @property
+    def segments(self) -> int:
+        """In how many parts it travels; 0 while that is not known."""
+        return self._machine.segments
+
+    @property
+    def state(self) -> MessageState:
+        """Where it is: queued, initiated, sent, delivered, undelivered, failed, or received."""
+        return self._machine.state
+
+    @property
+    def reason(self) -> str:
+        """Why it was not delivered; "" when it was, or is still on its way."""
+        return self._machine.reason
+
+    @property
+    def tags(self) -> list[str]:
+        """What it can be found by."""
+        return self._machine.tags
+
+    @property
+    def is_done(self) -> bool:
+        """Whether it is in a final state."""
+        return self._machine.is_done
+
+    @property
+    def result(self) -> RelayEvent | None:
+        """Its final event; None while it is on its way."""
+        return self._machine.result
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.message_id} {self.direction} {self.state}>"

@@ -76,7 +76,9 @@ class Switchboard(Protocol):
     def refer_answered(self, now: float, leg: Leg, code: int) -> None:
         """The phone answered the REFER with this final SIP status code."""
 
-    def refer_notified(self, now: float, leg: Leg, code: int | None, *, terminated: bool, expires: float | None) -> None:
+    def refer_notified(
+        self, now: float, leg: Leg, code: int | None, *, terminated: bool, expires: float | None
+    ) -> None:
         """A NOTIFY of the refer subscription came.
 
         Args:

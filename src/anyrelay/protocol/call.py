@@ -6,7 +6,7 @@ promise of the result. The first parameter is always the time, which the front e
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from enum import StrEnum, auto
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, overload
 
@@ -14,16 +14,21 @@ from attrs import field, frozen
 
 from anyrelay.errors import CallGone, ReferInProgress, RelayError
 from anyrelay.protocol.checks import check_timeout
-from anyrelay.protocol.commands import Answer, CallCommand, End, Pass, Play, Refer, Transfer, make_command
+from anyrelay.protocol.commands import Answer, CallCommand, End, Pass, Refer, Transfer, make_command
 from anyrelay.protocol.events import CallReceiveEvent, CallStateEvent, ReferEvent, RelayEvent
 from anyrelay.protocol.mailbox import Mailbox
-from anyrelay.protocol.operations import Operation, PlayOperation
+from anyrelay.protocol.operations import Operation
 from anyrelay.protocol.promise import Promise, Subscription
 from anyrelay.protocol.refer import ReferOutcome
 from anyrelay.protocol.requests import Follower, Reply
 from anyrelay.protocol.timers import Timer, Timers
 from anyrelay.protocol.transfers import TransferOrder, Transfers
-from anyrelay.protocol.values import MediaLike, ReferDeviceLike, read_media, read_refer_device
+from anyrelay.protocol.values import ReferDeviceLike, read_refer_device
+from anyrelay.protocol.verbs.agents import AgentVerbs
+from anyrelay.protocol.verbs.base import OnCompleted
+from anyrelay.protocol.verbs.bridging import BridgingVerbs
+from anyrelay.protocol.verbs.inputs import InputVerbs
+from anyrelay.protocol.verbs.media import MediaVerbs
 
 if TYPE_CHECKING:
     from anyrelay.protocol.refer import Transfer as TransferMachine
@@ -108,7 +113,7 @@ class _Passing(Follower):
         self._call.passed(now)
 
 
-class CallMachine:
+class CallMachine(MediaVerbs, InputVerbs, BridgingVerbs, AgentVerbs):
     """One call of a session."""
 
     def __init__(self, session: Session, offer: RelayEvent) -> None:
@@ -274,26 +279,34 @@ class CallMachine:
             only_while_queued=only_while_queued,
         )
 
-    def _start(
+    def begin(
         self,
         now: float,
-        operation: O,
+        operation: Callable[[CallMachine, str, OnCompleted], O],
         kind: type[CallCommand],
         *,
+        control_id: str | None,
+        on_completed: OnCompleted,
         extra: dict[str, Any],
         **params: Any,
     ) -> Promise[O]:
         """Send a command that starts an operation; the operation listens before the command leaves."""
-        if operation.control_id in self._operations:
-            raise ValueError(f"control_id {operation.control_id!r} is in use by another operation of this call")
-        self._operations[operation.control_id] = operation
-        follower = _Starting(self, operation)
+        begun = operation(self, control_id if control_id is not None else self.make_id(), on_completed)
+        if begun.control_id in self._operations:
+            raise ValueError(f"control_id {begun.control_id!r} is in use by another operation of this call")
+        self._operations[begun.control_id] = begun
         try:
-            reply = self.order(now, kind, follower=follower, extra=extra, control_id=operation.control_id, **params)
+            reply = self.order(
+                now, kind, follower=_Starting(self, begun), extra=extra, control_id=begun.control_id, **params
+            )
         except BaseException:
-            del self._operations[operation.control_id]
+            del self._operations[begun.control_id]
             raise
-        return reply.then(lambda _: operation)
+        return reply.then(lambda _: begun)
+
+    def make_id(self) -> str:
+        """Make an identifier that was never used before."""
+        return self.session.new_id()
 
     # --- the public methods -----------------------------------------------------------------------------------------
 
@@ -350,47 +363,6 @@ class CallMachine:
             ConnectionLost: The connection dropped while the command was under way.
         """
         return self.order(now, Pass, follower=_Passing(self))
-
-    def play(
-        self,
-        now: float,
-        /,
-        media: MediaLike | Iterable[MediaLike],
-        *,
-        volume: float | None = None,
-        direction: str | None = None,
-        loop: int | None = None,
-        control_id: str | None = None,
-        on_completed: Callable[[RelayEvent], Any] | None = None,
-        **extra: Any,
-    ) -> Promise[PlayOperation]:
-        """Play speech, audio files, silence or ringtones on the call.
-
-        Args:
-            now: The time, in seconds.
-            media: What to play, in order: `Media`, or dicts such as ``{"type": "tts", "text": "Hello"}``.
-            volume: From -40 to 40 dB.
-            direction: Who hears it: listen, speak or both.
-            loop: How often it is played; 0 is for ever.
-            control_id: The operation's identifier; one is made when None.
-            on_completed: Called with the final event, once.
-            extra: Further parameters, such as status_url, sent as given.
-
-        Returns:
-            The playback, which goes on: `wait` for its end, or `stop`, `pause`, `resume` and `volume` it.
-
-        Raises:
-            ValueError: A parameter is not allowed.
-            TypeError: A parameter has a wrong type.
-            CallGone: The call does not exist any more.
-            RelayError: The server refused.
-            RequestTimeout: The reply did not come within `request_timeout`.
-            ConnectionLost: The connection dropped while the command was under way.
-        """
-        playback = PlayOperation(self, self._control_id(control_id), on_completed)
-        return self._start(
-            now, playback, Play, play=read_media(media), volume=volume, direction=direction, loop=loop, extra=extra
-        )
 
     def refer(
         self, now: float, /, device: ReferDeviceLike, *, status_url: str | None = None, **extra: Any
@@ -759,9 +731,6 @@ class CallMachine:
         # A call that skipped the state, or was in it when it was offered, is told by where it is now.
         told = told or self._state_events.get(self.state)
         waiter.promise.resolve(told or CallStateEvent(call_id=self.call_id, call_state=self.state, device=self.device))
-
-    def _control_id(self, given: str | None) -> str:
-        return self.session.new_id() if given is None else given
 
 
 def _settle_timer(waiter: _StateWaiter) -> None:

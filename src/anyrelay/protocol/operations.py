@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from anyrelay.errors import RelayError
 from anyrelay.protocol.checks import check_timeout
-from anyrelay.protocol.commands import OperationCommand, PlayPause, PlayResume, PlayStop, PlayVolume
+from anyrelay.protocol.commands import OperationCommand
 from anyrelay.protocol.events import RelayEvent
 from anyrelay.protocol.promise import Promise
 from anyrelay.protocol.timers import Timer
@@ -20,7 +20,7 @@ from anyrelay.protocol.timers import Timer
 if TYPE_CHECKING:
     from anyrelay.protocol.call import CallMachine
 
-__all__ = ["TRANSITIONS", "Input", "Operation", "PlayOperation", "State"]
+__all__ = ["TRANSITIONS", "Input", "Operation", "State"]
 
 
 class State(StrEnum):
@@ -196,66 +196,3 @@ class Operation:
         if self.is_done:
             return Promise.kept({})
         return self.call.order(now, kind, control_id=self.control_id, content_with=(404,))
-
-
-class PlayOperation(Operation):
-    """A playback (``calling.play``)."""
-
-    WORDS = {"playing": Input.RUNS, "paused": Input.PAUSES, "finished": Input.ENDS, "error": Input.ENDS}  # noqa: RUF012
-
-    def stop(self, now: float, /) -> Promise[dict[str, Any]]:
-        """Stop the playback; one that has ended already is left alone.
-
-        Returns:
-            The server's reply; ``{}`` when it had ended already.
-
-        Raises:
-            RelayError: The server refused.
-            RequestTimeout: The reply did not come in time.
-            ConnectionLost: The connection dropped while the command was under way.
-        """
-        return self._stop(now, PlayStop)
-
-    def pause(self, now: float, /) -> Promise[dict[str, Any]]:
-        """Pause the playback.
-
-        Returns:
-            The server's reply.
-
-        Raises:
-            RelayError: The server refused, for instance since the playback has ended (404).
-            RequestTimeout: The reply did not come in time.
-            ConnectionLost: The connection dropped while the command was under way.
-        """
-        return self._order(now, PlayPause)
-
-    def resume(self, now: float, /) -> Promise[dict[str, Any]]:
-        """Go on with a paused playback.
-
-        Returns:
-            The server's reply.
-
-        Raises:
-            RelayError: The server refused, for instance since the playback has ended (404).
-            RequestTimeout: The reply did not come in time.
-            ConnectionLost: The connection dropped while the command was under way.
-        """
-        return self._order(now, PlayResume)
-
-    def volume(self, now: float, /, volume: float) -> Promise[dict[str, Any]]:
-        """Change the playback's volume.
-
-        Args:
-            now: The time, in seconds.
-            volume: From -40 to 40 dB.
-
-        Returns:
-            The server's reply.
-
-        Raises:
-            ValueError: `volume` is out of range.
-            RelayError: The server refused, for instance since the playback has ended (404).
-            RequestTimeout: The reply did not come in time.
-            ConnectionLost: The connection dropped while the command was under way.
-        """
-        return self._order(now, PlayVolume, volume=volume)

@@ -11,8 +11,9 @@ from attrs import field, frozen
 if TYPE_CHECKING:
     from anyrelay.protocol.call import CallMachine
     from anyrelay.protocol.mailbox import Mailbox
+    from anyrelay.protocol.messages import MessageMachine
 
-__all__ = ["CloseTransport", "Deliver", "FetchToken", "Note", "OpenTransport", "Output", "RunCallHandler"]
+__all__ = ["CloseTransport", "Deliver", "FetchToken", "Note", "OpenTransport", "Output", "RunHandler"]
 
 
 @frozen
@@ -42,11 +43,11 @@ class FetchToken:
 
 
 @frozen
-class RunCallHandler:
-    """Run the `on_call` handler with this call, beside everything else, then say `handler_finished`."""
+class RunHandler:
+    """Run the `on_call` or `on_message` handler, beside everything else, then say `handler_finished`."""
 
-    call: CallMachine
-    """The call that was offered."""
+    subject: CallMachine | MessageMachine
+    """The call that was offered, or the message that came."""
 
 
 @frozen
@@ -76,4 +77,4 @@ class Note:
     ERROR = logging.ERROR
 
 
-Output: TypeAlias = OpenTransport | CloseTransport | FetchToken | RunCallHandler | Deliver | Note
+Output: TypeAlias = OpenTransport | CloseTransport | FetchToken | RunHandler | Deliver | Note

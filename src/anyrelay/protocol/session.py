@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable
 from enum import StrEnum, auto
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from anyrelay.errors import CallGone, ClientClosed, ConnectionLost, RelayError
 from anyrelay.protocol.call import CallMachine, CallState
@@ -35,12 +35,17 @@ from anyrelay.protocol.jsonrpc import (
 )
 from anyrelay.protocol.link import Link, LinkState
 from anyrelay.protocol.mailbox import Mailbox
-from anyrelay.protocol.outputs import Deliver, Note, Output, RunCallHandler
+from anyrelay.protocol.messages import MessageMachine
+from anyrelay.protocol.outbound import Outbound
+from anyrelay.protocol.outputs import Deliver, Note, Output, RunHandler
 from anyrelay.protocol.promise import Promise
 from anyrelay.protocol.requests import Follower, Reply, RequestBook
 from anyrelay.protocol.settings import ClientSettings, is_jwt
 from anyrelay.protocol.statistics import Statistics
 from anyrelay.protocol.timers import Timer, Timers
+
+if TYPE_CHECKING:
+    from anyrelay.protocol.values import DevicesLike
 
 __all__ = ["ClientState", "Session"]
 
@@ -118,7 +123,9 @@ class Session:
         self._passed: dict[str, float] = {}
         self._declined: dict[str, float] = {}
         self._takes_calls = False
+        self._takes_messages = False
         self._running_handlers = 0
+        self.outbound = Outbound(self)
         self._event_handlers: list[Callable[[RelayEvent], Any]] = []
         self._mailbox = self.new_mailbox("")
         self._draining = False
@@ -171,9 +178,17 @@ class Session:
         """Do what is due."""
         self.timers.run_due(now)
 
-    def handler_finished(self, call: CallMachine, error: BaseException | None, now: float) -> None:
-        """A handler that `RunCallHandler` asked for has returned, or raised."""
+    def handler_finished(self, subject: CallMachine | MessageMachine, error: BaseException | None, now: float) -> None:
+        """A handler that `RunHandler` asked for has returned, or raised."""
         self._running_handlers -= 1
+        if isinstance(subject, CallMachine):
+            self._call_handler_finished(subject, error, now)
+        elif error is not None:
+            self.statistics.handler_errors += 1
+            self.note(Note.ERROR, f"the on_message handler raised for {subject.message_id}", error=error)
+        self._check_drained(now)
+
+    def _call_handler_finished(self, call: CallMachine, error: BaseException | None, now: float) -> None:
         if isinstance(error, CallGone) and error.call_id == call.call_id:
             # Callers hang up: the handler's next command finding that out is how most calls end.
             self.note(Note.INFO, "the call ended while its handler was at it", call_id=call.call_id)
@@ -181,12 +196,12 @@ class Session:
             self.statistics.handler_errors += 1
             self.note(Note.ERROR, "the on_call handler raised", call_id=call.call_id, error=error)
             if self.settings.on_handler_error == "hangup":
-                self._hang_up_quietly(call, now)
-        self._check_drained(now)
+                self.hang_up_quietly(call, now, "error")
 
-    def _hang_up_quietly(self, call: CallMachine, now: float) -> None:
+    def hang_up_quietly(self, call: CallMachine, now: float, reason: str) -> None:
+        """Hang up a call that nobody holds; when that is not possible, a note is enough."""
         try:
-            call.hangup(now, "error")
+            call.hangup(now, reason)
         except RelayError as error:
             self.note(Note.WARNING, f"the call could not be hung up: {error}", call_id=call.call_id)
 
@@ -359,6 +374,93 @@ class Session:
             names_operation="control_id" in params if kind is None else kind.names_operation,
         )
 
+    def dial(
+        self,
+        now: float,
+        /,
+        devices: DevicesLike,
+        *,
+        tag: str | None = None,
+        max_duration: int | None = None,
+        dial_timeout: float = 120.0,
+        **extra: Any,
+    ) -> Promise[CallMachine]:
+        """Call somebody.
+
+        Args:
+            now: The time, in seconds.
+            devices: Whom to call: the outer list in turn, each inner list at once.
+            tag: What the dial's events carry; one is made when None.
+            max_duration: How long the call may last, passed on as given (SignalWire's reference says seconds, its source
+                minutes).
+            dial_timeout: How long anybody may take to answer, in seconds.
+            extra: Further parameters such as region and max_price_per_minute, sent as given.
+
+        Returns:
+            The call that was answered.
+
+        Raises:
+            ValueError: A parameter is not allowed; the message names it, its value and its range.
+            TypeError: A parameter has a wrong type.
+            DialFailed: Nobody answered; a `TimeoutError` too when `dial_timeout` is over. Every leg is hung up then, one
+                that answers late too, and so they are when the caller gives up.
+            RelayError: The server refused.
+            RequestTimeout: The line was down for `request_timeout` seconds; the command was withdrawn unsent.
+            ConnectionLost: The session could not be resumed.
+        """
+        if max_duration is not None:
+            extra["max_duration"] = max_duration
+        return self.outbound.dial(now, devices, tag=tag, dial_timeout=dial_timeout, extra=extra)
+
+    def send_message(
+        self,
+        now: float,
+        /,
+        *,
+        to_number: str,
+        from_number: str,
+        context: str | None = None,
+        body: str | None = None,
+        media: list[str] | None = None,
+        tags: list[str] | None = None,
+        region: str | None = None,
+        on_completed: Callable[[RelayEvent], Any] | None = None,
+    ) -> Promise[MessageMachine]:
+        """Send a text message.
+
+        Args:
+            now: The time, in seconds.
+            to_number: Whom to, in E.164 form such as +15551234567.
+            from_number: The number that it comes from.
+            context: The context that hears what becomes of it; this session when None.
+            body: Its text; this or `media` must be given.
+            media: The URLs of its pictures and files.
+            tags: What it can be found by.
+            region: The region that it is sent from.
+            on_completed: Called with its final event, once.
+
+        Returns:
+            The message, which goes on; wait for it to be delivered, undelivered or failed.
+
+        Raises:
+            ValueError: A parameter is not allowed; the message names it, its value and its range.
+            TypeError: A parameter has a wrong type.
+            RelayError: The server refused.
+            RequestTimeout: The reply did not come within `request_timeout`.
+            ConnectionLost: The connection dropped while the command was under way.
+        """
+        return self.outbound.send_message(
+            now,
+            on_completed=on_completed,
+            to_number=to_number,
+            from_number=from_number,
+            context=context,
+            body=body,
+            media=media,
+            tags=tags,
+            region=region,
+        )
+
     def on_event(self, handler: Callable[[RelayEvent], Any]) -> Callable[[RelayEvent], Any]:
         """Call a handler with every event of the session, in order; a decorator.
 
@@ -445,6 +547,16 @@ class Session:
         """Ask for a log record."""
         self._outputs.append(Note(level, text, call_id, error))
 
+    def takes_messages(self, answer: bool) -> None:
+        """Say whether there is an `on_message` handler."""
+        self._takes_messages = answer
+
+    def add_call(self, event: RelayEvent) -> CallMachine:
+        """Make a call that was not offered but dialled."""
+        call = self.calls[event.call_id] = CallMachine(self, event)
+        self.statistics.calls += 1
+        return call
+
     def takes_calls(self, answer: bool) -> None:
         """Say whether there is an `on_call` handler; without one, offers are passed back."""
         self._takes_calls = answer
@@ -515,6 +627,7 @@ class Session:
         for call in calls.values():
             call.session_lost(error, now)
         self._requests.session_lost(error)
+        self.outbound.session_lost(error)
 
     def link_closed(self, error: RelayError, now: float) -> None:
         """The link is closed for good."""
@@ -569,8 +682,29 @@ class Session:
             call.receive(event, now)
         elif isinstance(event, CallReceiveEvent) and event.call_id and event.call_state != CallState.ENDED:
             self._receive_offer(event, now)
-        elif event.call_id:
+        elif event.event_type == "messaging.receive":
+            self._receive_message(event)
+        elif not self._receive_outbound(event, now) and event.call_id:
             self.statistics.stray_events += 1
+
+    def _receive_outbound(self, event: RelayEvent, now: float) -> bool:
+        """Hand an event to the dial or message that it is about; False when there is none."""
+        match event.event_type:
+            case "calling.call.state":
+                return self.outbound.receive_leg(event, now)
+            case "calling.call.dial":
+                return self.outbound.receive_dial(event, now)
+            case "messaging.state":
+                return self.outbound.receive_message_state(event)
+        return False
+
+    def _receive_message(self, event: RelayEvent) -> None:
+        message_id = event.params.get("message_id")
+        if not self._takes_messages or not isinstance(message_id, str):
+            self.statistics.stray_events += 1
+            return
+        self._running_handlers += 1
+        self._outputs.append(RunHandler(MessageMachine(self, message_id, event.params)))
 
     def _receive_offer(self, offer: CallReceiveEvent, now: float) -> None:
         """Take an offered call, or pass it back to routing when this client cannot take it."""
@@ -583,7 +717,7 @@ class Session:
             call = self.calls[offer.call_id] = CallMachine(self, offer)
             self.statistics.calls += 1
             self._running_handlers += 1
-            self._outputs.append(RunCallHandler(call))
+            self._outputs.append(RunHandler(call))
             return
         if offer.call_id in self._passed:
             return

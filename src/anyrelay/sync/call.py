@@ -6,33 +6,27 @@ import threading
 from typing import Any
 
 from anyrelay.frontend.binding import public
-from anyrelay.frontend.views import CallView, OperationView, StreamView, TransferView
+from anyrelay.frontend.views import CallView, StreamView
 from anyrelay.protocol.call import CallMachine
 from anyrelay.protocol.events import RelayEvent
-from anyrelay.protocol.operations import Operation, PlayOperation
 from anyrelay.protocol.promise import Subscription
-from anyrelay.protocol.refer import Transfer
+from anyrelay.sync.actions import (
+    AIAction,
+    CollectAction,
+    DetectAction,
+    FaxAction,
+    PayAction,
+    PlayAction,
+    RecordAction,
+    ReferAction,
+    StandaloneCollectAction,
+    StreamAction,
+    TapAction,
+    TranscribeAction,
+)
 from anyrelay.sync.binding import blocking, finding, plain, starting
 
-__all__ = ["Call", "EventStream", "PlayAction", "ReferAction"]
-
-
-@public("anyrelay.sync")
-class PlayAction(OperationView[PlayOperation]):
-    """A playback."""
-
-    wait = blocking(Operation.wait)
-    stop = blocking(PlayOperation.stop)
-    pause = blocking(PlayOperation.pause)
-    resume = blocking(PlayOperation.resume)
-    volume = blocking(PlayOperation.volume)
-
-
-@public("anyrelay.sync")
-class ReferAction(TransferView):
-    """A transfer."""
-
-    wait = blocking(Transfer.wait)
+__all__ = ["Call", "EventStream"]
 
 
 @public("anyrelay.sync")
@@ -73,11 +67,59 @@ class Call(CallView):
     answer = blocking(CallMachine.answer)
     hangup = blocking(CallMachine.hangup)
     pass_ = blocking(CallMachine.pass_)
+
     play = starting(CallMachine.play, PlayAction)
+    play_tts = starting(CallMachine.play_tts, PlayAction)
+    play_audio = starting(CallMachine.play_audio, PlayAction)
+    play_silence = starting(CallMachine.play_silence, PlayAction)
+    play_ringtone = starting(CallMachine.play_ringtone, PlayAction)
+    record = starting(CallMachine.record, RecordAction)
+    tap = starting(CallMachine.tap, TapAction)
+    stream = starting(CallMachine.stream, StreamAction)
+    transcribe = starting(CallMachine.transcribe, TranscribeAction)
+    send_fax = starting(CallMachine.send_fax, FaxAction)
+    receive_fax = starting(CallMachine.receive_fax, FaxAction)
+
+    collect = starting(CallMachine.collect, StandaloneCollectAction)
+    play_and_collect = starting(CallMachine.play_and_collect, CollectAction)
+    prompt_tts = starting(CallMachine.prompt_tts, CollectAction)
+    prompt_audio = starting(CallMachine.prompt_audio, CollectAction)
+    detect = starting(CallMachine.detect, DetectAction)
+    detect_digit = starting(CallMachine.detect_digit, DetectAction)
+    detect_answering_machine = starting(CallMachine.detect_answering_machine, DetectAction)
+    detect_fax = starting(CallMachine.detect_fax, DetectAction)
+    send_digits = blocking(CallMachine.send_digits)
+    bind_digit = blocking(CallMachine.bind_digit)
+    clear_digit_bindings = blocking(CallMachine.clear_digit_bindings)
+
     refer = blocking(CallMachine.refer)
     start_refer = starting(CallMachine.start_refer, ReferAction)
     refer_and_wait = blocking(CallMachine.refer_and_wait)
     transfer = blocking(CallMachine.transfer)
+
+    connect = blocking(CallMachine.connect)
+    disconnect = blocking(CallMachine.disconnect)
+    join_conference = blocking(CallMachine.join_conference)
+    leave_conference = blocking(CallMachine.leave_conference)
+    queue_enter = blocking(CallMachine.queue_enter)
+    queue_leave = blocking(CallMachine.queue_leave)
+    join_room = blocking(CallMachine.join_room)
+    leave_room = blocking(CallMachine.leave_room)
+    hold = blocking(CallMachine.hold)
+    unhold = blocking(CallMachine.unhold)
+    denoise = blocking(CallMachine.denoise)
+    denoise_stop = blocking(CallMachine.denoise_stop)
+    echo = blocking(CallMachine.echo)
+    user_event = blocking(CallMachine.user_event)
+
+    ai = starting(CallMachine.ai, AIAction)
+    amazon_bedrock = blocking(CallMachine.amazon_bedrock)
+    ai_message = blocking(CallMachine.ai_message)
+    ai_hold = blocking(CallMachine.ai_hold)
+    ai_unhold = blocking(CallMachine.ai_unhold)
+    live_transcribe = blocking(CallMachine.live_transcribe)
+    live_translate = blocking(CallMachine.live_translate)
+    pay = starting(CallMachine.pay, PayAction)
 
     on = plain(CallMachine.on)
     wait_for = finding(CallMachine.wait_for)

@@ -13,15 +13,19 @@ from anyrelay.frontend.binding import public
 from anyrelay.frontend.client import ClientBase
 from anyrelay.frontend.views import CallMap
 from anyrelay.protocol.call import CallMachine
+from anyrelay.protocol.messages import MessageMachine
 from anyrelay.protocol.session import Session
-from anyrelay.sync.binding import blocking, plain
+from anyrelay.sync.binding import blocking, plain, starting
 from anyrelay.sync.call import Call
 from anyrelay.sync.driver import Driver
+from anyrelay.sync.message import Message
 
 __all__ = ["RelayClient"]
 
 CallHandler = Callable[[Call], Any]
+MessageHandler = Callable[[Message], Any]
 H = TypeVar("H", bound=CallHandler)
+G = TypeVar("G", bound=MessageHandler)
 
 
 @public("anyrelay.sync")
@@ -29,7 +33,7 @@ class RelayClient(ClientBase):
     """A client of SignalWire RELAY for plain threads; safe to use from several of them at once."""
 
     def _new_driver(self) -> Driver:
-        return Driver(self._machine, self._handle_call)
+        return Driver(self._machine, self._handle)
 
     @property
     def calls(self) -> Mapping[str, Call]:
@@ -38,17 +42,42 @@ class RelayClient(ClientBase):
         return CallMap(lambda: copy(dict, self._machine.calls), lambda machine: Call(self._driver, machine))
 
     def on_call(self, handler: H) -> H:
-        """Call a function, in a thread of its own, with each call that is offered; a decorator. A later one replaces it."""
+        """Call a function with each call that is offered; a decorator. A later one replaces an earlier one.
+
+        Args:
+            handler: The function; it runs in a thread of its own. When the client is closed, whatever it waits for ends.
+
+        Returns:
+            The handler.
+        """
         self._call_handler = handler
         self._driver.locked(self._machine.takes_calls, True)
         return handler
 
-    def _handle_call(self, machine: CallMachine) -> None:
-        if self._call_handler is not None:
-            self._call_handler(Call(self._driver, machine))
+    def on_message(self, handler: G) -> G:
+        """Call a function with each text message that comes; a decorator. A later one replaces an earlier one.
+
+        Args:
+            handler: The function, told the `Message`.
+
+        Returns:
+            The handler.
+        """
+        self._message_handler = handler
+        self._driver.locked(self._machine.takes_messages, True)
+        return handler
+
+    def _handle(self, machine: CallMachine | MessageMachine) -> None:
+        if isinstance(machine, CallMachine):
+            if self._call_handler is not None:
+                self._call_handler(Call(self._driver, machine))
+        elif self._message_handler is not None:
+            self._message_handler(Message(self._driver, machine))
 
     on_event = plain(Session.on_event)
     execute = blocking(Session.execute)
+    dial = starting(Session.dial, Call)
+    send_message = starting(Session.send_message, Message)
     receive = blocking(Session.receive)
     unreceive = blocking(Session.unreceive)
     reauthenticate = blocking(Session.reauthenticate)
@@ -60,7 +89,8 @@ class RelayClient(ClientBase):
             ConnectFailed: Not signed in within `connect_timeout`; ``__cause__`` says why.
             AuthenticationError: The credentials were refused three times.
         """
-        self._driver.result_of(self._driver.begin(Session.connect))
+        promise, _ = self._driver.begin(Session.connect)
+        self._driver.result_of(promise)
 
     def serve_forever(self) -> None:
         """Stay connected, trying as long as it takes; return once the client is closed.
@@ -69,11 +99,11 @@ class RelayClient(ClientBase):
             ConnectFailed: The server's certificate is not to be trusted.
             AuthenticationError: The credentials were refused three times, and before any success.
         """
-        self._driver.see_off(self._driver.begin(Session.serve))
+        self._driver.see_off(*self._driver.begin(Session.serve))
 
     def disconnect(self) -> None:
         """Close the client, from any thread; calls go on at the server. Every waiter is told."""
-        self._driver.see_off(self._driver.ask(Session.disconnect, self._machine))
+        self._driver.close(Session.disconnect)
 
     def drain(self, timeout: float | None = None) -> None:
         """Finish open work, then close: no more calls are taken, and handlers, operations and transfers are waited for.
@@ -81,7 +111,7 @@ class RelayClient(ClientBase):
         Args:
             timeout: How long to wait for them, in seconds; `drain_timeout` when None.
         """
-        self._driver.see_off(self._driver.ask(Session.drain, self._machine, timeout))
+        self._driver.close(Session.drain, timeout)
 
     def __enter__(self) -> RelayClient:
         self.connect()

@@ -21,11 +21,12 @@ from collections.abc import Callable
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 from anyrelay.frontend import journal
-from anyrelay.frontend.ending import abandon
+from anyrelay.frontend.ending import abandon, drop
 from anyrelay.frontend.process import check_process
 from anyrelay.protocol.call import CallMachine
 from anyrelay.protocol.events import RelayEvent
 from anyrelay.protocol.mailbox import Mailbox
+from anyrelay.protocol.messages import MessageMachine
 from anyrelay.protocol.outputs import (
     CloseTransport,
     Deliver,
@@ -33,7 +34,7 @@ from anyrelay.protocol.outputs import (
     Note,
     OpenTransport,
     Output,
-    RunCallHandler,
+    RunHandler,
 )
 from anyrelay.protocol.promise import Promise, Subscription
 from anyrelay.protocol.session import ClientState, Session
@@ -67,24 +68,32 @@ def _close_forgotten() -> None:
         driver.finished(JOIN_PATIENCE)
 
 
+class Life:
+    """A client's time from one connect to the next, or to its end; whoever closes it waits for the end of that time."""
+
+    def __init__(self) -> None:
+        self.over = threading.Event()
+        self.thread: threading.Thread | None = None
+
+
 class Driver:
     """The owner of one client."""
 
     def __init__(
         self,
         session: Session,
-        handle_call: Callable[[CallMachine], Any],
+        handle: Callable[[CallMachine | MessageMachine], Any],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Make one that does not run yet.
 
         Args:
             session: What it drives.
-            handle_call: Calls the user's `on_call` handler.
+            handle: Calls the user's `on_call` or `on_message` handler.
             clock: Tells the time, in seconds.
         """
         self.session = session
-        self._handle_call = handle_call
+        self._handle = handle
         self._clock = clock
         self._made_in = os.getpid()
         self._core = threading.Lock()
@@ -93,13 +102,14 @@ class Driver:
         self._left_over = b""
         self._socket: socket.socket | None = None
         self._condemned: list[tuple[socket.socket, bytes]] = []
+        self._todo: deque[tuple[int, Output]] = deque()
         self._dials = 0
         self._thread: threading.Thread | None = None
         self._bell: Bell | None = None
         self._workers = Workers("anyrelay handler")
         self._armed = math.inf
-        self._over = threading.Event()
-        self._over.set()
+        self._life = Life()
+        self._life.over.set()
         self._signals: deque[None] = deque()
 
     # --- what bound methods use -------------------------------------------------------------------------------------
@@ -110,7 +120,11 @@ class Driver:
         with self._core:
             answer = method(machine, self._clock(), *args, **kwargs)
             deadline = self.session.next_deadline()
-            needs_thread = self.session.has_outputs or (deadline is not None and deadline < self._armed)
+            needs_thread = (
+                self.session.has_outputs
+                or (deadline is not None and deadline < self._armed)
+                or self.session.state is ClientState.CLOSED
+            )
         self._write()
         if needs_thread:
             self._ring()
@@ -157,19 +171,21 @@ class Driver:
         """Whether this is the process that the client was made in."""
         return os.getpid() == self._made_in
 
-    def begin(self, method: Callable[[Session, float], Promise[None]]) -> Promise[None]:
+    def begin(self, method: Callable[[Session, float], Promise[None]]) -> tuple[Promise[None], Life]:
         """Ask the session to connect, and start the I/O thread unless it runs."""
         check_process(self._made_in)
         with self._core:
             if self._thread is None or self.session.state is ClientState.CLOSED:
                 # A thread that is at the end of the last connection goes on with the next; who closed that one is not kept.
-                self._over.set()
-                self._over = threading.Event()
+                self._life.over.set()
+                self._life = Life()
             promise = method(self.session, self._clock())
             if self._thread is None:
                 self._start_thread()
+            self._life.thread = self._thread
+            life = self._life
         self._ring()
-        return promise
+        return promise, life
 
     def _start_thread(self) -> None:
         bell = Bell()
@@ -184,18 +200,25 @@ class Driver:
         self._signals.clear()
         _running.add(self)
 
-    def see_off(self, promise: Promise[None]) -> None:
+    def close(
+        self, method: Callable[Concatenate[Session, float, P], Promise[None]], *args: P.args, **kwargs: P.kwargs
+    ) -> None:
+        """Ask the session to close, and wait until it has."""
+        life = self._life  # before anything is asked: somebody may connect again at any time
+        self.see_off(self.ask(method, self.session, *args, **kwargs), life)
+
+    def see_off(self, promise: Promise[None], life: Life) -> None:
         """Wait for what closes the session, then for the I/O thread, and a while for the handlers."""
-        thread, over = self._thread, self._over
         self.result_of(promise)
-        over.wait()
-        if thread is not None and thread is not self._thread:
-            thread.join()
-        self._workers.join(JOIN_PATIENCE)
+        life.over.wait()
+        if life.thread is not None and life.thread is not self._thread:
+            life.thread.join()
+        if self._thread is None:  # else somebody has connected again
+            self._workers.join(JOIN_PATIENCE)
 
     def finished(self, patience: float) -> None:
         """Wait until nothing runs any more, for up to twice `patience` seconds."""
-        self._over.wait(patience)
+        self._life.over.wait(patience)
         self._workers.join(patience)
 
     def signal(self) -> None:
@@ -213,36 +236,38 @@ class Driver:
     def _run(self, bell: Bell) -> None:
         watch = Watch(bell)
         try:
-            while (over := self._leave_if_over()) is None:
+            while (life := self._leave_if_over()) is None:
                 self._turn(watch)
         except Exception as error:  # a bug of ours, or a logging filter's, must not leave anybody waiting
-            over = self._leave_because(error)
+            life = self._leave_because(error)
             with contextlib.suppress(Exception):
                 journal.write(Note(Note.ERROR, "the client's thread failed", error=error))
         self._close_condemned(watch)
         self._workers.dismiss()
         watch.close()
         bell.close()
-        over.set()
+        life.over.set()
 
-    def _leave_if_over(self) -> threading.Event | None:
-        """Return whom to tell when the session is closed; from then on, this thread is not the client's any more."""
+    def _leave_if_over(self) -> Life | None:
+        """Return what ends when the session is closed; from then on, this thread is not the client's any more."""
         with self._core:
             if self.session.state is not ClientState.CLOSED or self._socket is not None:
                 return None
-            return None if self._condemned or self.session.has_outputs else self._leave()
+            return None if self._condemned or self._todo or self.session.has_outputs else self._leave()
 
-    def _leave_because(self, error: Exception) -> threading.Event:
+    def _leave_because(self, error: Exception) -> Life:
         with self._core:
             with contextlib.suppress(Exception):
+                while self._todo:
+                    drop(self.session, self._todo.popleft()[1], self._clock())
                 abandon(self.session, error, self._clock())
             self._condemn(b"")
             return self._leave()
 
-    def _leave(self) -> threading.Event:
+    def _leave(self) -> Life:
         self._thread = None
         _running.discard(self)
-        return self._over
+        return self._life
 
     def _turn(self, watch: Watch) -> None:
         """Wait for whatever comes first, and deal with it."""
@@ -255,7 +280,8 @@ class Driver:
             if self._armed <= now:
                 self._armed = math.inf
             self._armed = min(self._armed, math.inf if deadline is None else deadline)
-            patience = 0.0 if self.session.has_outputs or self._condemned else max(0.0, self._armed - now)
+            waits = not (self._condemned or self._todo or self.session.has_outputs)
+            patience = max(0.0, self._armed - now) if waits else 0.0
         ready = watch.wait(sock, blocked, None if patience == math.inf else patience)
         if sock is not None and ready & selectors.EVENT_READ:
             self._read(sock)
@@ -285,30 +311,41 @@ class Driver:
     def _tell(self, sock: socket.socket, method: Callable[..., None], *args: Any) -> None:
         """Tell the session of something that happened to a socket, unless it let go of that one."""
         with self._core:
+            self._sort_outputs()
             if sock is self._socket:
                 method(self.session, *args, self._clock())
+
+    def _sort_outputs(self) -> None:
+        """Take what the session asks for. What concerns the transport holds at once.
+
+        Otherwise a socket that was opened for the last attempt could be reported to a session that waits for the next one.
+        """
+        while (output := self.session.next_output()) is not None:
+            match output:
+                case CloseTransport(last_words):
+                    self._condemn(last_words)
+                case OpenTransport():
+                    self._dials += 1
+            self._todo.append((self._dials, output))
 
     def _follow_outputs(self) -> None:
         while True:
             with self._core:
-                output = self.session.next_output()
-                if isinstance(output, CloseTransport):
-                    self._condemn(output.last_words)
-            if output is None:
-                return
-            self._follow(output)
+                self._sort_outputs()
+                if not self._todo:
+                    return
+                dial, output = self._todo.popleft()
+            self._follow(output, dial)
 
-    def _follow(self, output: Output) -> None:
+    def _follow(self, output: Output, dial: int) -> None:
         match output:
             case Deliver(mailbox):
                 self._workers.submit(lambda: self._deliver(mailbox))
-            case RunCallHandler(call):
-                self._workers.submit(lambda: self._run_call_handler(call))
+            case RunHandler(subject):
+                self._workers.submit(lambda: self._run_handler(subject))
             case Note() as note:
                 journal.write(note)
             case OpenTransport(host, port):
-                self._dials += 1
-                dial = self._dials
                 self._workers.submit(lambda: self._dial(dial, host, port))
             case FetchToken(source):
                 self._workers.submit(lambda: self._fetch_token(source))
@@ -377,6 +414,7 @@ class Driver:
         except Exception as raised:  # not only OSError: a name that IDNA cannot encode is a UnicodeError
             error = raised
         with self._core:
+            self._sort_outputs()
             wanted = dial == self._dials
             if wanted and sock is not None:
                 self._socket, self._left_over = sock, b""
@@ -388,13 +426,13 @@ class Driver:
         self._write()
         self._ring()
 
-    def _run_call_handler(self, call: CallMachine) -> None:
+    def _run_handler(self, subject: CallMachine | MessageMachine) -> None:
         error: BaseException | None = None
         try:
-            self._handle_call(call)
+            self._handle(subject)
         except (Exception, SystemExit) as raised:
             error = raised
-        self._report(lambda: self.session.handler_finished(call, error, self._clock()))
+        self._report(lambda: self.session.handler_finished(subject, error, self._clock()))
 
     def _deliver(self, mailbox: Mailbox) -> None:
         while (delivery := self.locked(mailbox.take)) is not None:
@@ -409,7 +447,7 @@ class Driver:
     def _fetch_token(self, source: Callable[[], Any]) -> None:
         try:
             token = source()
-        except (Exception, SystemExit) as error:
+        except Exception as error:
             failure = error
             self._report(lambda: self.session.token_failed(failure, self._clock()))
         else:

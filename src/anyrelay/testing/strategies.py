@@ -8,17 +8,22 @@ from __future__ import annotations
 
 import inspect
 import math
+from collections.abc import Callable
+from functools import cache
 from types import NoneType, UnionType
-from typing import Any, Final, Union, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, Final, Union, get_args, get_origin, get_type_hints
 
 from attrs import NOTHING, fields
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from anyrelay.protocol import checks
+from anyrelay.protocol import checks, values
 from anyrelay.protocol.commands import COMMANDS, Command
-from anyrelay.protocol.events import EVENT_CLASSES, RelayEvent
+from anyrelay.protocol.events import EVENT_CLASSES
 from anyrelay.protocol.values import Media, SipReferDevice
+
+if TYPE_CHECKING:
+    from anyrelay.protocol.values.params import Params, Typed
 
 __all__ = ["commands", "events", "refer_histories", "sip_uris"]
 
@@ -116,14 +121,14 @@ _raw_words: Final[SearchStrategy[Any]] = st.one_of(
 @st.composite
 def _refer_reports(draw: st.DrawFn, targets: SearchStrategy[str]) -> dict[str, Any]:
     report: dict[str, Any] = {"call_id": "call", "node_id": "node"}
-    for name, values in (
+    for name, raw in (
         ("state", _raw_words),
         ("sip_refer_to", targets | st.sampled_from(["", None, 7, "not a URI"])),
         ("sip_refer_response_code", _raw_codes),
         ("sip_notify_response_code", _raw_codes),
     ):
         if draw(st.integers(0, 9)) < 8:  # any of them may be left out
-            report[name] = draw(values)
+            report[name] = draw(raw)
     return report
 
 
@@ -146,25 +151,31 @@ def refer_histories(
 # --- events ---------------------------------------------------------------------------------------------------------------
 
 
-def events(*, wild: bool = True) -> SearchStrategy[dict[str, Any]]:
+def events(event_type: str | None = None, *, wild: bool = True) -> SearchStrategy[dict[str, Any]]:
     """Draw the params of a ``signalwire.event`` request: event_type, timestamp and the inner params.
 
     Args:
+        event_type: Only events of this type, which must be a known one; of any type when None.
         wild: Whether fields may be missing or of a wrong type, types unknown, and further fields present.
     """
-    known = st.sampled_from(sorted(EVENT_CLASSES.items())).flatmap(lambda item: _envelopes(*item, wild=wild))
+    if event_type is not None:
+        return _envelopes(event_type, wild=wild)
+    known = st.sampled_from(sorted(EVENT_CLASSES)).flatmap(lambda each: _envelopes(each, wild=wild))
     return st.one_of(known, _envelopes_of_unknown()) if wild else known
 
 
 @st.composite
-def _envelopes(draw: st.DrawFn, event_type: str, kind: type[RelayEvent], *, wild: bool) -> dict[str, Any]:
+def _envelopes(draw: st.DrawFn, event_type: str, *, wild: bool) -> dict[str, Any]:
     inner: dict[str, Any] = draw(_OBJECT) if wild else {}
-    for name, fitting in get_type_hints(kind).items():
-        if name in ("event_type", "params", "timestamp"):
+    kind = EVENT_CLASSES[event_type]
+    types = get_type_hints(kind)
+    for each in fields(kind):
+        if each.name in ("event_type", "params", "timestamp"):
             continue
         chance = draw(st.integers(0, 9)) if wild else 9
         if chance:  # one in ten is missing, one in ten anything
-            inner[name] = draw(_JSON if chance == 1 else _of_type(fitting))
+            wire = each.metadata.get("wire", each.name)
+            inner[wire] = draw(_JSON if chance == 1 else _of_type(types[each.name]))
     return {"event_type": event_type, "timestamp": draw(_timestamps), "params": inner}
 
 
@@ -184,13 +195,26 @@ _timestamps: Final = st.floats(0, 4e9)
 # --- commands -------------------------------------------------------------------------------------------------------------
 
 
-def commands() -> SearchStrategy[Command]:
-    """Draw any command, its fields filled in a way that may be sent."""
-    return st.sampled_from(sorted(COMMANDS.items())).flatmap(lambda item: _filled(item[1]))
+def commands(method: str | None = None) -> SearchStrategy[Command]:
+    """Draw any command, its fields filled in a way that may be sent.
+
+    Args:
+        method: Only commands of this method, such as ``calling.play``; of any method when None.
+    """
+    return st.sampled_from(sorted(COMMANDS)).flatmap(_commands_of) if method is None else _commands_of(method)
 
 
 @st.composite
-def _filled(draw: st.DrawFn, kind: type[Command]) -> Command:
+def _commands_of(draw: st.DrawFn, method: str) -> Command:
+    kind = COMMANDS[method]
+    given = draw(_fields_of(kind))
+    if method == "messaging.send" and not given.get("body") and not given.get("media"):
+        given["body"] = "Hello"
+    return kind(**given)
+
+
+@st.composite
+def _fields_of(draw: st.DrawFn, kind: type[Any]) -> dict[str, Any]:
     types = get_type_hints(kind)
     given: dict[str, Any] = {}
     taken = set()
@@ -198,41 +222,108 @@ def _filled(draw: st.DrawFn, kind: type[Command]) -> Command:
         taken |= {each.name, each.metadata.get("wire", each.name)}
         # A field that may be left out is left out half the time.
         if each.name != "extra" and (each.default is NOTHING or draw(st.booleans())):
-            given[each.name] = draw(_values(each.validator, types[each.name]))
+            taken_in = _convertible(each.converter)
+            given[each.name] = draw(_passing(each.validator, types[each.name]) if taken_in is None else taken_in)
     extra = draw(_OBJECT)
-    return kind(**given, extra={name: value for name, value in extra.items() if name not in taken})
+    return given | {"extra": {name: value for name, value in extra.items() if name not in taken}}
 
 
-def _values(validator: Any, kind: Any) -> SearchStrategy[Any]:
+def _passing(validator: Any, kind: Any) -> SearchStrategy[Any]:
     """Draw what passes a validator; what is left open by it, by its type."""
-    if validator is None or validator is checks.is_object:
-        return _of_type(kind)
-    if validator is checks.is_flag:
-        return st.booleans()
-    if validator is checks.is_opaque:
-        return _LINE
-    # The other validators of `checks` are closures over what they allow.
-    maker = validator.__qualname__.partition(".")[0]
-    allowed = inspect.getclosurevars(validator).nonlocals
+    if validator in _BY_CHECK:
+        return _BY_CHECK[validator]
+    # The other validators are closures over what they allow.
+    maker = getattr(validator, "__qualname__", "").partition(".")[0]
+    allowed = inspect.getclosurevars(validator).nonlocals if maker else {}
     match maker:
         case "optional":
-            return st.none() | _values(allowed["check"], kind)
+            return st.none() | _passing(allowed["check"], _given(kind))
         case "list_of":
-            return st.lists(_values(allowed["item"], str), min_size=1, max_size=3)
+            return st.lists(_passing(allowed["item"], get_args(kind)[0]), min_size=1, max_size=3)
         case "one_of":
             return st.sampled_from(allowed["words"])
         case "is_text":
-            return _LINE if allowed["empty"] else _LINE.filter(bool)
+            return _LINE if allowed["empty"] else _SOME_LINE
+        case "is_url":
+            return st.sampled_from(allowed["beginnings"]).map(lambda beginning: f"{beginning}example.com/x")
+        case "is_sip_uri":
+            return sip_uris()
+        case "is_digits":
+            return st.from_regex(allowed["pattern"], fullmatch=True).map(lambda digits: digits[:20])
         case "is_number":
             return st.floats(allowed["low"], min(allowed["high"], 1e9), allow_nan=False)
+        case "is_amount":
+            amounts = _passing(allowed["number"], float)
+            return amounts | amounts.map(lambda amount: f"{amount:.2f}")
         case "is_integer":
             high = allowed["high"]
             return st.integers(allowed["low"], 10**9 if high == math.inf else int(high))
     return _of_type(kind)
 
 
+def _given(kind: Any) -> Any:
+    """Return the type that a field has when it is not None."""
+    others = [each for each in get_args(kind) if each is not NoneType]
+    return others[0] if get_origin(kind) in (Union, UnionType) and len(others) == 1 else kind
+
+
+def _convertible(converter: Any) -> SearchStrategy[Any] | None:
+    """Draw what a field's converter takes: values as their class, and as the dict that it goes out as."""
+    maker = getattr(converter, "__qualname__", "").partition(".")[0]
+    if maker == "optional":
+        inner = _convertible(inspect.getclosurevars(converter).nonlocals["converter"])
+        return None if inner is None else st.none() | inner
+    takers: dict[str, Callable[[], SearchStrategy[Any]]] = {
+        "read_device": _devices,
+        "read_devices": lambda: st.lists(st.lists(_devices(), min_size=1, max_size=2), min_size=1, max_size=2),
+        "read_detect": lambda: _typed("DetectMachine", "DetectFax", "DetectDigit"),
+        "read_tap": lambda: _typed("TapAudio"),
+        "read_tap_device": lambda: _typed("RtpTapDevice", "WsTapDevice"),
+        "read_digits": lambda: _untyped("CollectDigits"),
+        "read_speech": lambda: _untyped("CollectSpeech"),
+        "read_record": lambda: _params("RecordAudio") | st.fixed_dictionaries({"audio": _untyped("RecordAudio")}),
+        "read_collect": lambda: st.fixed_dictionaries(
+            {},
+            optional={
+                "digits": _untyped("CollectDigits"),
+                "speech": _untyped("CollectSpeech"),
+                "continuous": st.booleans(),
+            },
+        ),
+    }
+    return takers[maker]() if maker in takers else None
+
+
+@cache
+def _params(name: str) -> SearchStrategy[Any]:
+    kind: type[Params] = getattr(values, name)
+    return _fields_of(kind).map(lambda given: kind(**given))
+
+
+def _untyped(name: str) -> SearchStrategy[Params | dict[str, Any]]:
+    return _params(name) | _params(name).map(lambda value: value.to_params())
+
+
+def _typed(*names: str) -> SearchStrategy[Typed | dict[str, Any]]:
+    each = st.one_of([_params(name) for name in names])
+    return each | each.map(lambda value: value.to_wire())
+
+
+@cache
+def _devices() -> SearchStrategy[Any]:
+    kinds = ("PhoneDevice", "SipDevice", "WebrtcDevice", "AgoraDevice", "CallDevice", "QueueDevice", "StreamDevice")
+    return _typed(*kinds)
+
+
+_SOME_LINE: Final = _LINE.filter(bool)
+_BY_CHECK: Final[dict[Any, SearchStrategy[Any]]] = {
+    checks.is_flag: st.booleans(),
+    checks.is_opaque: _LINE,
+    checks.is_json: _JSON,
+    checks.is_text_or_flag: st.booleans() | _SOME_LINE,
+}
 _MEDIA: Final = st.one_of(
-    st.builds(Media.tts, _LINE.filter(bool), language=st.none() | st.just("en-US")),
+    st.builds(Media.tts, _SOME_LINE, language=st.none() | st.just("en-US")),
     st.builds(Media.audio, st.just("https://example.com/a.wav")),
     st.builds(Media.silence, st.floats(0, 60)),
     st.builds(Media.ringtone, st.just("us"), st.none() | st.integers(1, 60)),
@@ -258,7 +349,5 @@ _PLAIN: Final[dict[Any, SearchStrategy[Any]]] = {
     bool: st.booleans(),
     int: st.integers(-(2**53), 2**53),
     float: st.floats(allow_nan=False, allow_infinity=False),
-    SipReferDevice: st.builds(
-        SipReferDevice, sip_uris(), st.none() | _LINE.filter(bool), st.none() | _LINE.filter(bool)
-    ),
+    SipReferDevice: st.builds(SipReferDevice, sip_uris(), st.none() | _SOME_LINE, st.none() | _SOME_LINE),
 }

@@ -25,7 +25,7 @@ from attrs import field, frozen
 from anyrelay.protocol.call import CallMachine
 from anyrelay.protocol.commands import Command
 from anyrelay.protocol.mailbox import Delivery, Mailbox
-from anyrelay.protocol.outputs import CloseTransport, Deliver, FetchToken, Note, OpenTransport, Output, RunCallHandler
+from anyrelay.protocol.outputs import CloseTransport, Deliver, FetchToken, Note, OpenTransport, Output, RunHandler
 from anyrelay.protocol.promise import Promise
 from anyrelay.protocol.server import CommandReceived, Gone, ServerConnection
 from anyrelay.protocol.session import Session
@@ -349,7 +349,7 @@ class Wire:
                 self._opening = self.now + self.connect_takes
             case CloseTransport(last_words):
                 self._close(last_words)
-            case RunCallHandler(call):
+            case RunHandler(CallMachine() as call):
                 self.offered.append(call)
                 if self.on_call is not None:
                     self._run_handler(self.on_call, call)

@@ -29,7 +29,7 @@ class JoinConference(CallCommand):
     """Whether it ends when this call leaves."""
     wait_url: str | None = field(default=None, validator=optional(is_text()))
     """What is heard until it starts: a URL."""
-    max_participants: int | None = field(default=None, validator=optional(is_integer(1, unit="calls")))
+    max_participants: int | None = field(default=None, validator=optional(is_integer(1)))
     """How many calls may join."""
     record: str | None = field(default=None, validator=optional(is_text(limit=64)))
     """Whether it is recorded, such as ``record-from-start``."""

@@ -1,63 +1,32 @@
-"""One attrs class per RELAY event. A type without a class of its own arrives as a plain `RelayEvent`, nothing lost.
-
-The base fields come from the event's envelope (RELAY facts, section 2), the others from its inner ``params``, which every
-event keeps raw.
-"""
+"""The events that every client meets: an offer, a call's states, playbacks, transfers, errors, and the session's secret."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
-from attrs import evolve, field, frozen
-from cattrs.gen import make_dict_structure_fn
+from attrs import field, frozen
 
-from anyrelay.protocol.converter import tolerant
+from anyrelay.protocol.events.base import RelayEvent, event
 from anyrelay.protocol.jsonrpc import as_code
 
 __all__ = [
-    "EVENT_CLASSES",
     "AuthorizationStateEvent",
     "CallReceiveEvent",
     "CallStateEvent",
     "CallingErrorEvent",
     "PlayEvent",
     "ReferEvent",
-    "RelayEvent",
-    "parse_event",
 ]
 
-EVENT_CLASSES: dict[str, type[RelayEvent]] = {}
-"""The class of each event type that has one."""
 
-C = TypeVar("C", bound="type[RelayEvent]")
-
-
-def event(event_type: str) -> Callable[[C], C]:
-    """Enter the class below in `EVENT_CLASSES`."""
-
-    def enter(kind: C) -> C:
-        EVENT_CLASSES[event_type] = kind
-        return kind
-
-    return enter
+def _context(values: dict[str, Any]) -> None:
+    """Older servers name the context ``protocol``."""
+    context, protocol = values.get("context"), values.get("protocol")
+    if isinstance(protocol, str) and not (isinstance(context, str) and context):
+        values["context"] = protocol
 
 
-@frozen(kw_only=True)
-class RelayEvent:
-    """Any event of the server's."""
-
-    event_type: str = ""
-    """Such as ``calling.call.play``; "" when the envelope named none."""
-    params: dict[str, Any] = field(factory=dict)
-    """The inner parameters as they came."""
-    call_id: str = ""
-    """The call it belongs to, "" for none."""
-    timestamp: float = 0.0
-    """When the server sent it, in seconds since the epoch; 0.0 when it did not say."""
-
-
-@event("calling.call.receive")
+@event("calling.call.receive", arrange=_context)
 @frozen(kw_only=True)
 class CallReceiveEvent(RelayEvent):
     """A call is offered to this client."""
@@ -156,46 +125,3 @@ class AuthorizationStateEvent(RelayEvent):
     """The inner parameters; they hold the secret."""
     authorization_state: str = field(default="", repr=False)
     """Opaque, encrypted; the newest counts."""
-
-
-_Reader = Callable[[dict[str, Any], type[RelayEvent]], RelayEvent]
-_readers: dict[type[RelayEvent], _Reader] = {}
-"""By class and not by type: a server could fill the memory with types that are not known."""
-
-
-def parse_event(payload: dict[str, Any]) -> RelayEvent:
-    """Read the params of a ``signalwire.event`` request.
-
-    Args:
-        payload: The envelope: ``event_type``, ``timestamp`` and the inner ``params``. Any of them may be missing or of a
-            wrong type: it is then read as its default, and no event is lost to it.
-
-    Returns:
-        An event of the class that its type names, a plain `RelayEvent` for any other type.
-    """
-    event_type = payload.get("event_type")
-    if not isinstance(event_type, str):
-        event_type = ""
-    inner = payload.get("params")
-    if not isinstance(inner, dict):
-        inner = {}
-    kind = EVENT_CLASSES.get(event_type, RelayEvent)
-    reader = _readers.get(kind)
-    if reader is None:
-        reader = _readers[kind] = _make_reader(kind)
-    return reader({**inner, "event_type": event_type, "params": inner, "timestamp": payload.get("timestamp")}, kind)
-
-
-def _make_reader(kind: type[RelayEvent]) -> _Reader:
-    reader: _Reader = make_dict_structure_fn(kind, tolerant, _cattrs_detailed_validation=False)
-    if kind is not CallReceiveEvent:
-        return reader
-
-    def read_offer(values: dict[str, Any], kind: type[RelayEvent]) -> RelayEvent:
-        # Older servers name the context ``protocol``.
-        offer = reader(values, kind)
-        assert isinstance(offer, CallReceiveEvent)
-        protocol = values.get("protocol")
-        return evolve(offer, context=protocol) if not offer.context and isinstance(protocol, str) else offer
-
-    return read_offer

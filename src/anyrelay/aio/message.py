@@ -1,0 +1,18 @@
+"""A text message, for coroutines."""
+
+from __future__ import annotations
+
+from anyrelay.aio.binding import awaiting, plain
+from anyrelay.frontend.binding import public
+from anyrelay.frontend.views import MessageView
+from anyrelay.protocol.messages import MessageMachine
+
+__all__ = ["Message"]
+
+
+@public("anyrelay")
+class Message(MessageView):
+    """A text message, sent or received."""
+
+    on = plain(MessageMachine.on)
+    wait = awaiting(MessageMachine.wait)

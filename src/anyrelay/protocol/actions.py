@@ -1,0 +1,262 @@
+"""The operations of a call, one class per kind: which events end it, and what can be done with it meanwhile.
+
+The machine itself is in `anyrelay.protocol.operations`. RELAY's kinds differ in how they end (RELAY facts, sections 3 and 6):
+a detection ends with its first result, a collection that plays too is not ended by the end of its playback.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from anyrelay.protocol import commands
+from anyrelay.protocol.commands import OperationCommand
+from anyrelay.protocol.events import RelayEvent
+from anyrelay.protocol.operations import Input, Operation
+from anyrelay.protocol.promise import Promise
+from anyrelay.protocol.requests import Reply
+from anyrelay.protocol.verbs.documented import verb
+
+if TYPE_CHECKING:
+    from anyrelay.protocol.call import CallMachine
+
+__all__ = [
+    "AIOperation",
+    "CollectOperation",
+    "DetectOperation",
+    "FaxOperation",
+    "PayOperation",
+    "PlayOperation",
+    "RecordOperation",
+    "StandaloneCollectOperation",
+    "StreamOperation",
+    "TapOperation",
+    "TranscribeOperation",
+]
+
+_ENDS: Final = {"finished": Input.ENDS, "error": Input.ENDS}
+
+
+class StoppableOperation(Operation):
+    """An operation that can be stopped."""
+
+    EVENT: ClassVar[str] = ""
+    """The RELAY event that tells of it."""
+    STOP: ClassVar[str] = ""
+    """The class of the command that stops it."""
+
+    def judge(self, event: RelayEvent) -> Input | None:
+        """Say what an event of this operation means for it; those of another type mean nothing."""
+        return super().judge(event) if event.event_type == self.EVENT else None
+
+    @verb
+    def stop(self, now: float, /) -> Promise[Reply]:
+        """Stop it; one that has ended already is left alone.
+
+        Returns:
+            The server's reply; ``{}`` when it had ended already.
+        """
+        return self._stop(now, self._command(self.STOP))
+
+    @staticmethod
+    def _command(name: str) -> type[OperationCommand]:
+        kind: type[OperationCommand] = getattr(commands, name)
+        return kind
+
+
+class PausableOperation(StoppableOperation):
+    """An operation that can be held, too."""
+
+    PAUSE: ClassVar[str] = ""
+    RESUME: ClassVar[str] = ""
+
+    @verb
+    def pause(self, now: float, /, behavior: str | None = None) -> Promise[Reply]:
+        """Hold it.
+
+        Args:
+            behavior: What a recording holds meanwhile: skip, or silence.
+        """
+        return self._order(now, self._command(self.PAUSE), behavior=behavior or None)
+
+    @verb
+    def resume(self, now: float, /) -> Promise[Reply]:
+        """Go on with it."""
+        return self._order(now, self._command(self.RESUME))
+
+
+class AudibleOperation(PausableOperation):
+    """An operation with a volume, too."""
+
+    VOLUME: ClassVar[str] = ""
+
+    @verb
+    def volume(self, now: float, /, volume: float) -> Promise[Reply]:
+        """Change its volume."""
+        return self._order(now, self._command(self.VOLUME), volume=volume)
+
+
+class PlayOperation(AudibleOperation):
+    """A playback (``calling.play``)."""
+
+    EVENT = "calling.call.play"
+    WORDS: ClassVar = {"playing": Input.RUNS, "paused": Input.PAUSES, **_ENDS}
+    STOP, PAUSE, RESUME, VOLUME = "PlayStop", "PlayPause", "PlayResume", "PlayVolume"
+
+
+class RecordOperation(PausableOperation):
+    """A recording (``calling.record``)."""
+
+    EVENT = "calling.call.record"
+    WORDS: ClassVar = {"recording": Input.RUNS, "paused": Input.PAUSES, "no_input": Input.ENDS, **_ENDS}
+    STOP, PAUSE, RESUME = "RecordStop", "RecordPause", "RecordResume"
+
+
+class DetectOperation(StoppableOperation):
+    """A detection (``calling.detect``): its first result ends it, long before ``finished`` comes."""
+
+    EVENT = "calling.call.detect"
+    WORDS: ClassVar = _ENDS
+    STOP = "DetectStop"
+
+    def judge(self, event: RelayEvent) -> Input | None:
+        """Say what an event means: any result ends it."""
+        if event.event_type == self.EVENT and event.params.get("detect"):
+            return Input.ENDS
+        return super().judge(event)
+
+
+_NOTHING_COLLECTED: Final = {"no_input": Input.ENDS, "no_match": Input.ENDS, **_ENDS}
+
+
+def _judge_collected(event: RelayEvent) -> Input | None:
+    """Return ENDS for a result, unless it is a partial one."""
+    result = event.params.get("result")
+    return Input.ENDS if result and event.params.get("final") is not False else None
+
+
+class CollectOperation(AudibleOperation):
+    """A collection that plays, too (``calling.play_and_collect``); only events of the collection end it."""
+
+    EVENT = "calling.call.collect"
+    WORDS: ClassVar = _NOTHING_COLLECTED
+    STOP, PAUSE, RESUME = "PlayAndCollectStop", "PlayAndCollectPause", "PlayAndCollectResume"
+    VOLUME = "PlayAndCollectVolume"
+
+    def judge(self, event: RelayEvent) -> Input | None:
+        """Say what an event means: a result ends it."""
+        if event.event_type == self.EVENT and (what := _judge_collected(event)) is not None:
+            return what
+        return super().judge(event)
+
+    @verb
+    def start_input_timers(self, now: float, /) -> Promise[Reply]:
+        """Let the time for the first input run from now on."""
+        return self._order(now, self._command("CollectStartInputTimers"))
+
+
+class StandaloneCollectOperation(StoppableOperation):
+    """A collection that plays nothing (``calling.collect``)."""
+
+    EVENT = "calling.call.collect"
+    WORDS: ClassVar = _NOTHING_COLLECTED
+    STOP = "CollectStop"
+
+    def judge(self, event: RelayEvent) -> Input | None:
+        """Say what an event means: a result ends it."""
+        if event.event_type == self.EVENT and (what := _judge_collected(event)) is not None:
+            return what
+        return super().judge(event)
+
+    @verb
+    def start_input_timers(self, now: float, /) -> Promise[Reply]:
+        """Let the time for the first input run from now on."""
+        return self._order(now, self._command("CollectStartInputTimers"))
+
+
+class FaxOperation(StoppableOperation):
+    """A fax that is sent or received (``calling.send_fax``, ``calling.receive_fax``)."""
+
+    EVENT = "calling.call.fax"
+    WORDS: ClassVar = _ENDS
+
+    def __init__(
+        self,
+        call: CallMachine,
+        control_id: str,
+        on_completed: Callable[[RelayEvent], Any] | None,
+        stop: str = "SendFaxStop",
+    ) -> None:
+        super().__init__(call, control_id, on_completed)
+        self._stop_command = stop
+
+    @classmethod
+    def sending(
+        cls, call: CallMachine, control_id: str, on_completed: Callable[[RelayEvent], Any] | None
+    ) -> FaxOperation:
+        """Make one that is sent."""
+        return cls(call, control_id, on_completed, "SendFaxStop")
+
+    @classmethod
+    def receiving(
+        cls, call: CallMachine, control_id: str, on_completed: Callable[[RelayEvent], Any] | None
+    ) -> FaxOperation:
+        """Make one that is received."""
+        return cls(call, control_id, on_completed, "ReceiveFaxStop")
+
+    def judge(self, event: RelayEvent) -> Input | None:
+        """Say what an event means: the word is in ``fax.type``, where a page is none of the last ones."""
+        fax = event.params.get("fax")
+        word = fax.get("type") if isinstance(fax, dict) else None
+        if event.event_type == self.EVENT and isinstance(word, str) and word in _ENDS:
+            return Input.ENDS
+        return super().judge(event)
+
+    @verb
+    def stop(self, now: float, /) -> Promise[Reply]:
+        """Stop it; one that has ended already is left alone.
+
+        Returns:
+            The server's reply; ``{}`` when it had ended already.
+        """
+        return self._stop(now, self._command(self._stop_command))
+
+
+class TapOperation(StoppableOperation):
+    """A tap (``calling.tap``)."""
+
+    EVENT = "calling.call.tap"
+    WORDS: ClassVar = {"tapping": Input.RUNS, **_ENDS}
+    STOP = "TapStop"
+
+
+class StreamOperation(StoppableOperation):
+    """A stream (``calling.stream``)."""
+
+    EVENT = "calling.call.stream"
+    WORDS: ClassVar = {"streaming": Input.RUNS, **_ENDS}
+    STOP = "StreamStop"
+
+
+class PayOperation(StoppableOperation):
+    """A payment (``calling.pay``)."""
+
+    EVENT = "calling.call.pay"
+    WORDS: ClassVar = _ENDS
+    STOP = "PayStop"
+
+
+class TranscribeOperation(StoppableOperation):
+    """A transcription (``calling.transcribe``)."""
+
+    EVENT = "calling.call.transcribe"
+    WORDS: ClassVar = {"transcribing": Input.RUNS, **_ENDS}
+    STOP = "TranscribeStop"
+
+
+class AIOperation(StoppableOperation):
+    """An AI agent's session (``calling.ai``); it ends with its own event, or with its call."""
+
+    EVENT = "calling.call.ai"
+    WORDS: ClassVar = _ENDS
+    STOP = "AiStop"

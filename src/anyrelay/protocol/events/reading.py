@@ -1,0 +1,61 @@
+"""Reading events: each into an object of its class, whatever else it may hold (RELAY facts, section 2)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from attrs import fields
+from cattrs.gen import make_dict_structure_fn, override
+
+from anyrelay.protocol.converter import tolerant
+from anyrelay.protocol.events.base import RelayEvent
+from anyrelay.protocol.events.table import EVENT_CLASSES
+
+__all__ = ["parse_event"]
+
+_Reader = Callable[[dict[str, Any]], RelayEvent]
+_readers: dict[str, _Reader] = {}
+"""By type; all types without a class share one under "", or else a server could fill the memory with them."""
+
+
+def parse_event(payload: dict[str, Any]) -> RelayEvent:
+    """Read the params of a ``signalwire.event`` request.
+
+    Args:
+        payload: The envelope: ``event_type``, ``timestamp`` and the inner ``params``. Any of them may be missing or of a
+            wrong type: it is then read as its default, and no event is lost to it.
+
+    Returns:
+        An event of the class that its type names, a plain `RelayEvent` for any other type.
+    """
+    event_type = payload.get("event_type")
+    if not isinstance(event_type, str):
+        event_type = ""
+    inner = payload.get("params")
+    if not isinstance(inner, dict):
+        inner = {}
+    reader = _readers.get(event_type) or _reader_of(event_type)
+    return reader({**inner, "event_type": event_type, "params": inner, "timestamp": payload.get("timestamp")})
+
+
+def _reader_of(event_type: str) -> _Reader:
+    known = event_type if event_type in EVENT_CLASSES else ""
+    if known not in _readers:
+        _readers[known] = _make_reader(EVENT_CLASSES.get(known, RelayEvent))
+    return _readers[known]
+
+
+def _make_reader(kind: type[RelayEvent]) -> _Reader:
+    renames: dict[str, Any] = {
+        each.name: override(rename=each.metadata["wire"]) for each in fields(kind) if "wire" in each.metadata
+    }
+    structure = make_dict_structure_fn(kind, tolerant, _cattrs_detailed_validation=False, **renames)
+    arrange = kind.arrange
+
+    def read(values: dict[str, Any]) -> RelayEvent:
+        if arrange is not None:
+            arrange(values)
+        return structure(values, kind)
+
+    return read

@@ -1,0 +1,54 @@
+"""What the verbs of a call stand on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias, TypeVar
+
+from anyrelay.protocol.commands import CallCommand
+from anyrelay.protocol.events import RelayEvent
+from anyrelay.protocol.operations import Operation
+from anyrelay.protocol.promise import Promise
+from anyrelay.protocol.requests import Reply
+from anyrelay.protocol.verbs.documented import verb
+
+__all__ = ["CallVerbs", "OnCompleted", "verb"]
+
+O = TypeVar("O", bound=Operation)  # noqa: E741
+
+OnCompleted: TypeAlias = Callable[[RelayEvent], Any] | None
+"""Called with an operation's final event, once; in the async front end it may be a coroutine function."""
+
+
+class CallVerbs:
+    """What a verb needs of its call."""
+
+    def order(
+        self,
+        now: float,
+        kind: type[CallCommand],
+        *,
+        content_with: tuple[int, ...] = (),
+        extra: dict[str, Any] | None = None,
+        **params: Any,
+    ) -> Promise[Reply]:
+        """Send a command on this call."""
+        raise NotImplementedError
+
+    def begin(
+        self,
+        now: float,
+        operation: Callable[[Any, str, OnCompleted], O],
+        kind: type[CallCommand],
+        *,
+        control_id: str | None,
+        on_completed: OnCompleted,
+        extra: dict[str, Any],
+        **params: Any,
+    ) -> Promise[O]:
+        """Send a command that starts an operation; the operation listens before the command leaves."""
+        raise NotImplementedError
+
+    def make_id(self) -> str:
+        """Make an identifier that was never used before."""
+        raise NotImplementedError

@@ -1,0 +1,332 @@
+"""Verbs that let a call hear something, or take down what it says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from anyrelay.protocol import commands
+from anyrelay.protocol.actions import (
+    FaxOperation,
+    PlayOperation,
+    RecordOperation,
+    StreamOperation,
+    TapOperation,
+    TranscribeOperation,
+)
+from anyrelay.protocol.promise import Promise
+from anyrelay.protocol.values.media import Media, MediaLike, read_media
+from anyrelay.protocol.verbs.base import CallVerbs, OnCompleted, verb
+
+if TYPE_CHECKING:
+    from anyrelay.protocol.values import RecordLike, TapDeviceLike, TapLike
+
+__all__ = ["MediaVerbs"]
+
+
+class MediaVerbs(CallVerbs):
+    """Playing, recording, tapping, streaming, transcribing, faxing."""
+
+    @verb
+    def play(
+        self,
+        now: float,
+        /,
+        media: MediaLike | Iterable[MediaLike],
+        *,
+        volume: float | None = None,
+        direction: str | None = None,
+        loop: int | None = None,
+        control_id: str | None = None,
+        on_completed: OnCompleted = None,
+        **extra: Any,
+    ) -> Promise[PlayOperation]:
+        """Play speech, audio files, silence or ringtones on the call.
+
+        Args:
+            media: What to play, in order: `Media`, or dicts such as ``{"type": "tts", "text": "Hello"}``.
+            direction: Who hears it: listen, speak or both.
+            loop: How often it is played; 0 is for ever.
+
+        Returns:
+            The playback, which goes on; wait for its end, or stop, pause and resume it, or change its volume.
+        """
+        return self.begin(
+            now,
+            PlayOperation,
+            commands.Play,
+            control_id=control_id,
+            on_completed=on_completed,
+            extra=extra,
+            play=read_media(media),
+            volume=volume,
+            direction=direction,
+            loop=loop,
+        )
+
+    @verb
+    def play_tts(
+        self,
+        now: float,
+        /,
+        text: str,
+        *,
+        language: str | None = None,
+        gender: str | None = None,
+        voice: str | None = None,
+        volume: float | None = None,
+        on_completed: OnCompleted = None,
+    ) -> Promise[PlayOperation]:
+        """Speak a text.
+
+        Args:
+            text: What to say.
+            language: Such as en-US.
+            gender: male or female.
+            voice: A voice by its name.
+
+        Returns:
+            The playback, which goes on.
+        """
+        speech = Media.tts(text, language=language, gender=gender, voice=voice)
+        return self.play(now, [speech], volume=volume, on_completed=on_completed)
+
+    @verb
+    def play_audio(
+        self, now: float, /, url: str, *, volume: float | None = None, on_completed: OnCompleted = None
+    ) -> Promise[PlayOperation]:
+        """Play an audio file.
+
+        Args:
+            url: Where it is.
+
+        Returns:
+            The playback, which goes on.
+        """
+        return self.play(now, [Media.audio(url)], volume=volume, on_completed=on_completed)
+
+    @verb
+    def play_silence(
+        self, now: float, /, duration: float, *, on_completed: OnCompleted = None
+    ) -> Promise[PlayOperation]:
+        """Play silence.
+
+        Args:
+            duration: How long, in seconds.
+
+        Returns:
+            The playback, which goes on.
+        """
+        return self.play(now, [Media.silence(duration)], on_completed=on_completed)
+
+    @verb
+    def play_ringtone(
+        self,
+        now: float,
+        /,
+        name: str,
+        *,
+        duration: float | None = None,
+        volume: float | None = None,
+        on_completed: OnCompleted = None,
+    ) -> Promise[PlayOperation]:
+        """Play a country's ringtone.
+
+        Args:
+            name: The country's code, such as us.
+            duration: How long, in seconds; the server's choice when None.
+
+        Returns:
+            The playback, which goes on.
+        """
+        return self.play(now, [Media.ringtone(name, duration)], volume=volume, on_completed=on_completed)
+
+    @verb
+    def record(
+        self,
+        now: float,
+        /,
+        audio: RecordLike | None = None,
+        *,
+        control_id: str | None = None,
+        on_completed: OnCompleted = None,
+        **extra: Any,
+    ) -> Promise[RecordOperation]:
+        """Record the call.
+
+        Args:
+            audio: How: beep, format (mp3, wav), stereo, direction (listen, speak, both), initial_timeout and
+                end_silence_timeout in seconds, terminators, input_sensitivity; the server's choice for what is left out.
+
+        Returns:
+            The recording, which goes on; wait for its end, or stop, pause and resume it.
+        """
+        return self.begin(
+            now,
+            RecordOperation,
+            commands.Record,
+            control_id=control_id,
+            on_completed=on_completed,
+            extra=extra,
+            record={"audio": audio or {}},
+        )
+
+    @verb
+    def tap(
+        self,
+        now: float,
+        /,
+        tap: TapLike,
+        device: TapDeviceLike,
+        *,
+        control_id: str | None = None,
+        on_completed: OnCompleted = None,
+        **extra: Any,
+    ) -> Promise[TapOperation]:
+        """Send a copy of the call's media to a device of yours.
+
+        Args:
+            tap: What: ``{"type": "audio", "params": {"direction": "both"}}``.
+            device: Where to: type rtp with addr, port, codec and ptime, or type ws with uri, codec and rate.
+
+        Returns:
+            The tap, which goes on; wait for its end, or stop it.
+        """
+        return self.begin(
+            now,
+            TapOperation,
+            commands.Tap,
+            control_id=control_id,
+            on_completed=on_completed,
+            extra=extra,
+            tap=tap,
+            device=device,
+        )
+
+    @verb
+    def stream(
+        self,
+        now: float,
+        /,
+        url: str,
+        *,
+        name: str | None = None,
+        codec: str | None = None,
+        track: str | None = None,
+        status_url: str | None = None,
+        status_url_method: str | None = None,
+        authorization_bearer_token: str | None = None,
+        custom_parameters: dict[str, Any] | None = None,
+        control_id: str | None = None,
+        on_completed: OnCompleted = None,
+        **extra: Any,
+    ) -> Promise[StreamOperation]:
+        """Stream the call's audio to a WebSocket server.
+
+        Args:
+            url: The server, wss://…
+            name: The stream's name.
+            codec: The codec.
+            track: inbound_track, outbound_track or both_tracks.
+            status_url_method: GET or POST.
+            authorization_bearer_token: Sent to the server; never shown.
+            custom_parameters: Sent to the server.
+
+        Returns:
+            The stream, which goes on; wait for its end, or stop it.
+        """
+        return self.begin(
+            now,
+            StreamOperation,
+            commands.Stream,
+            control_id=control_id,
+            on_completed=on_completed,
+            extra=extra,
+            url=url,
+            name=name,
+            codec=codec,
+            track=track,
+            status_url=status_url,
+            status_url_method=status_url_method,
+            authorization_bearer_token=authorization_bearer_token,
+            custom_parameters=custom_parameters,
+        )
+
+    @verb
+    def transcribe(
+        self,
+        now: float,
+        /,
+        *,
+        control_id: str | None = None,
+        status_url: str | None = None,
+        on_completed: OnCompleted = None,
+        **extra: Any,
+    ) -> Promise[TranscribeOperation]:
+        """Transcribe the call.
+
+        Returns:
+            The transcription, which goes on; wait for its end, or stop it.
+        """
+        return self.begin(
+            now,
+            TranscribeOperation,
+            commands.Transcribe,
+            control_id=control_id,
+            on_completed=on_completed,
+            extra=extra,
+            status_url=status_url,
+        )
+
+    @verb
+    def send_fax(
+        self,
+        now: float,
+        /,
+        document: str,
+        *,
+        identity: str | None = None,
+        header_info: str | None = None,
+        control_id: str | None = None,
+        on_completed: OnCompleted = None,
+        **extra: Any,
+    ) -> Promise[FaxOperation]:
+        """Send a fax.
+
+        Args:
+            document: The URL of the document.
+            identity: The sender, as the other machine shows it.
+            header_info: What stands above each page.
+
+        Returns:
+            The fax, which goes on; wait for its end, or stop it.
+        """
+        return self.begin(
+            now,
+            FaxOperation.sending,
+            commands.SendFax,
+            control_id=control_id,
+            on_completed=on_completed,
+            extra=extra,
+            document=document,
+            identity=identity,
+            header_info=header_info,
+        )
+
+    @verb
+    def receive_fax(
+        self, now: float, /, *, control_id: str | None = None, on_completed: OnCompleted = None, **extra: Any
+    ) -> Promise[FaxOperation]:
+        """Receive a fax.
+
+        Returns:
+            The fax, which goes on; wait for its end, or stop it.
+        """
+        return self.begin(
+            now,
+            FaxOperation.receiving,
+            commands.ReceiveFax,
+            control_id=control_id,
+            on_completed=on_completed,
+            extra=extra,
+        )

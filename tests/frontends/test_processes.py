@@ -1,0 +1,347 @@
+"""What takes a process of its own to try: signals, the end of the interpreter, fork, and what gets imported.
+
+Each program is written once, for coroutines; for threads its `async` and `await` are struck out, which is all that moving
+from one front end to the other takes.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from frontend_world import World
+from scripted_relay import never, refuse, state_event
+
+from anyrelay import AuthenticationError, ClientState
+
+LIMIT = 20.0
+"""How long a program may take, in seconds."""
+
+START = """
+import os, signal, sys, threading, time
+from anyrelay import ClientClosed, RelayClient
+
+client = RelayClient(project="p", token="t", host=sys.argv[1], contexts=["default"])
+
+def say(*words):
+    print(*words, flush=True)
+"""
+
+Program = Callable[[str], "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def program(world: World) -> Iterator[Program]:
+    """Start a program that finds the world's server in its first argument, and its event loop's name in the second."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(text: str) -> subprocess.Popen[str]:
+        text = START + text
+        if world.front == "threads":
+            text = re.sub(r"\basync |\bawait ", "", text).replace("from anyrelay import", "from anyrelay.sync import")
+            text = re.sub(r"anyio\.run\((\w+), backend=\S+\)", r"\1()", text.replace("import anyio\n", ""))
+            text = text.replace("client.run(backend=sys.argv[2])", "client.run()")
+        command = [sys.executable, "-W", "error", "-c", text, world.relay.url, world.front]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def outcome_of(process: subprocess.Popen[str]) -> tuple[int, list[str], str]:
+    """Wait for the end of a program; return its status, the lines it wrote, and what it complained of."""
+    output, errors = process.communicate(timeout=LIMIT)
+    return process.returncode, output.splitlines(), errors
+
+
+def next_line(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    return process.stdout.readline().strip()
+
+
+# --- run() and signals ----------------------------------------------------------------------------------------------
+
+RUN = """
+@client.on_call
+async def handle(call):
+    await call.answer()
+    await call.wait_for_ended()
+    say("the handler has finished")
+
+client.run(backend=sys.argv[2])
+say("run has returned", client.state)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_the_first_signal_drains(world: World, program: Program, number: signal.Signals) -> None:
+    process = program(RUN)
+    world.relay.wait_for("signalwire.connect")
+    world.relay.offer()
+    world.relay.wait_for("calling.answer")
+    process.send_signal(number)
+    world.relay.wait_for("signalwire.unreceive")
+    world.relay.event(state_event("ended"))
+    assert outcome_of(process) == (0, ["the handler has finished", "run has returned closed"], "")
+
+
+def test_the_second_signal_closes(world: World, program: Program) -> None:
+    process = program(RUN)
+    world.relay.wait_for("signalwire.connect")
+    world.relay.offer()
+    world.relay.wait_for("calling.answer")
+    process.send_signal(signal.SIGINT)
+    world.relay.wait_for("signalwire.unreceive")
+    process.send_signal(signal.SIGINT)
+    status, lines, _ = outcome_of(process)
+    assert (status, lines) == (0, ["run has returned closed"])
+
+
+def test_a_signal_while_there_is_no_connection_yet(world: World, program: Program) -> None:
+    world.relay.script("signalwire.connect", never)
+    process = program(RUN)
+    world.relay.wait_for("signalwire.connect")
+    process.send_signal(signal.SIGINT)
+    assert outcome_of(process) == (0, ["run has returned closed"], "")
+
+
+def run(world: World, client: Any) -> None:
+    client.run(**({} if world.front == "threads" else {"backend": world.front}))
+
+
+def test_run_raises_bare(world: World) -> None:
+    world.relay.script("signalwire.connect", refuse(401, "who are you?"))
+    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    with pytest.raises(AuthenticationError, match="who are you"):
+        run(world, world.client())
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
+
+
+def test_run_off_the_main_thread(world: World) -> None:
+    client = world.client()
+
+    @client.on_call
+    async def handle(call: Any) -> None:
+        await client.disconnect()
+
+    thread = threading.Thread(target=run, args=(world, client))
+    thread.start()
+    world.relay.offer()
+    thread.join(LIMIT)
+    assert not thread.is_alive()
+    assert client.state is ClientState.CLOSED
+
+
+# --- Ctrl-C where there is no run() ---------------------------------------------------------------------------------
+
+WAITS = {
+    "wait_for_ended": "call.wait_for_ended()",
+    "wait_for": "call.wait_for('calling.call.play')",
+    "refer_and_wait": "call.refer_and_wait('sip:support@example.com')",
+    "answer": "call.answer()",
+    "events": "next(call.events())",
+    "drain": "client.drain()",
+}
+
+
+@pytest.mark.parametrize("front", ["threads"])
+@pytest.mark.parametrize("wait", WAITS)
+def test_ctrl_c_ends_a_wait(world: World, program: Program, wait: str) -> None:
+    world.relay.script("calling.answer", never)
+    process = program(f"""
+calls = []
+arrived = threading.Event()
+
+@client.on_call
+def handle(call):
+    calls.append(call)
+    arrived.set()
+    call.wait_for_ended()
+
+with client:
+    say("connected")
+    arrived.wait()
+    (call,) = calls
+    try:
+        say("waiting")
+        {WAITS[wait]}
+    except KeyboardInterrupt:
+        say("interrupted")
+    client.execute("test.echo")
+    say(client.state)
+""")
+    assert next_line(process) == "connected"
+    world.relay.offer()
+    assert next_line(process) == "waiting"
+    if wait in ("answer", "refer_and_wait", "drain"):
+        world.relay.wait_for({"answer": "calling.answer", "drain": "signalwire.unreceive"}.get(wait, "calling.refer"))
+    process.send_signal(signal.SIGINT)
+    status, lines, _ = outcome_of(process)
+    assert (status, lines) == (0, ["interrupted", "draining" if wait == "drain" else "ready"])
+
+
+@pytest.mark.parametrize("front", ["threads"])
+def test_ctrl_c_ends_connecting(world: World, program: Program) -> None:
+    world.relay.script("signalwire.connect", never)
+    process = program("""
+try:
+    client.connect()
+except KeyboardInterrupt:
+    say("interrupted")
+while client.state != "closed" or threading.active_count() > 1:
+    time.sleep(0.005)
+say("nothing is left")
+""")
+    world.relay.wait_for("signalwire.connect")
+    process.send_signal(signal.SIGINT)
+    assert outcome_of(process) == (0, ["interrupted", "nothing is left"], "")
+
+
+@pytest.mark.parametrize("front", ["asyncio", "trio"])
+@pytest.mark.parametrize("where", ["in the main task", "in a handler"])
+def test_ctrl_c_ends_a_program_in_order(world: World, program: Program, where: str) -> None:
+    process = program(f"""
+import anyio
+
+@client.on_call
+async def handle(call):
+    say("arrived")
+    if {where == "in a handler"}:
+        signal.raise_signal(signal.SIGINT)
+        await anyio.sleep(0)
+    await anyio.sleep_forever()
+
+async def main():
+    async with client:
+        await anyio.sleep_forever()
+
+try:
+    anyio.run(main, backend=sys.argv[2])
+except KeyboardInterrupt:
+    say("interrupted", client.state)
+""")
+    world.relay.wait_for("signalwire.connect")
+    world.relay.offer()
+    assert next_line(process) == "arrived"
+    if where == "in the main task":
+        process.send_signal(signal.SIGINT)
+    assert outcome_of(process) == (0, ["interrupted closed"], "")
+
+
+# --- the end of the interpreter -------------------------------------------------------------------------------------
+
+
+WAITING_FOR_THE_END, BLOCKED = "await call.wait_for_ended()", "time.sleep(3_600)"
+
+
+@pytest.mark.parametrize(
+    ("front", "handler_does"),
+    [
+        ("asyncio", WAITING_FOR_THE_END),
+        ("trio", WAITING_FOR_THE_END),
+        ("threads", WAITING_FOR_THE_END),
+        ("threads", BLOCKED),
+    ],
+)
+def test_a_program_that_forgets_to_disconnect_ends(world: World, program: Program, handler_does: str) -> None:
+    held: list[Any] = []
+    world.relay.script("test.held", lambda *about: held.append(about))
+    process = program(f"""
+import anyio
+
+@client.on_call
+async def handle(call):
+    await call.answer()
+    {handler_does}
+
+async def main():
+    await client.connect()
+    await client.execute("test.held")
+
+anyio.run(main, backend=sys.argv[2])
+""")
+    world.relay.offer()
+    world.relay.wait_for("calling.answer")
+    world.relay.wait_for("test.held")
+    ((_, peer, command),) = held
+    peer.send(lambda connection: connection.reply(command.id, {"code": "200"}))
+    status, _, errors = outcome_of(process)
+    assert status == 0
+    assert "Traceback" not in errors or "ClientClosed" in errors
+    world.relay.wait_until_quiet()
+
+
+# --- fork -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_a_client_says_that_it_was_forked(world: World, program: Program) -> None:
+    process = program("""
+import anyio
+import warnings
+warnings.simplefilter("ignore")  # newer Pythons warn of what is tried here
+
+async def main():
+    await client.connect()
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            await client.execute("test.echo")
+        except ClientClosed as error:
+            status = 0 if "fork" in str(error) else 2
+        os._exit(status)
+    _, status = os.waitpid(child, 0)
+    say("child", os.waitstatus_to_exitcode(status))
+    await client.execute("test.echo")
+    await client.disconnect()
+
+anyio.run(main, backend=sys.argv[2])
+""")
+    status, lines, _ = outcome_of(process)
+    assert (status, lines) == (0, ["child 0"])
+
+
+# --- what gets imported ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("front", ["threads"])
+def test_threads_bring_no_event_loop(world: World, program: Program) -> None:
+    process = program("""
+@client.on_call
+def handle(call):
+    call.answer()
+    client.disconnect()
+
+client.run()
+say(sorted({name.partition(".")[0] for name in sys.modules} & {"asyncio", "trio", "anyio", "sniffio"}))
+""")
+    world.relay.wait_for("signalwire.connect")
+    world.relay.offer()
+    assert outcome_of(process) == (0, ["[]"], "")
+
+
+@pytest.mark.parametrize("front", ["asyncio"])
+def test_asyncio_needs_no_trio(world: World, program: Program) -> None:
+    process = program("""
+sys.modules["trio"] = sys.modules["sniffio"] = None  # as if they were not installed
+import anyio
+
+async def main():
+    async with client:
+        say((await client.execute("test.echo"))["code"])
+
+anyio.run(main, backend=sys.argv[2])
+""")
+    assert outcome_of(process) == (0, ["200"], "")

@@ -1,0 +1,216 @@
+"""The public names: which there are, where they say that they come from, that each is documented, and the same twice."""
+
+from __future__ import annotations
+
+import enum
+import importlib
+import inspect
+import pickle
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+import pytest
+
+import anyrelay
+import anyrelay.sync
+
+FRONTS = (anyrelay, anyrelay.sync)
+BOUND = {name for name in anyrelay.__all__ if getattr(anyrelay, name) is not getattr(anyrelay.sync, name)}
+"""The classes that each front end has of its own."""
+
+RENAMED = {"__aiter__": "__iter__", "__anext__": "__next__", "aclose": "close"}
+RENAMED |= {"__aenter__": "__enter__", "__aexit__": "__exit__"}
+"""What is called otherwise where nothing is awaited."""
+
+TIMES = re.compile(r"timeout|duration|interval|grace|delay")
+UNITS = re.compile(r"\bseconds?\b|\bminutes\b|\bdB\b|\bbytes\b|\bpercent\b|%|\bHz\b|\bms\b|\bmilliseconds\b")
+
+
+def names() -> list[Any]:
+    return [pytest.param(front, name, id=f"{front.__name__}.{name}") for front in FRONTS for name in front.__all__]
+
+
+def functions_of(kind: type) -> dict[str, Callable[..., Any]]:
+    """Return the public methods of a class, and those that `with` and `for` use."""
+    return {
+        name: function
+        for name, function in inspect.getmembers(kind, inspect.isfunction)
+        if not name.startswith("_") or name in RENAMED or name in RENAMED.values()
+    }
+
+
+def methods() -> list[Any]:
+    return [
+        pytest.param(function, id=f"{front.__name__}.{name}.{method}")
+        for front in FRONTS
+        for name in sorted(BOUND)
+        for method, function in functions_of(getattr(front, name)).items()
+        if not method.startswith("_")
+    ]
+
+
+# --- the names ------------------------------------------------------------------------------------------------------
+
+
+def test_both_front_ends_have_the_same_names() -> None:
+    assert anyrelay.__all__ == anyrelay.sync.__all__ == sorted(anyrelay.__all__)
+    assert {"RelayClient", "Call", "ReferOutcome", "RelayError", "ReferEvent", "parse_event"} <= set(anyrelay.__all__)
+    assert not [name for name in anyrelay.__all__ if name.startswith("_")]
+
+
+def test_every_error_and_event_is_public() -> None:
+    from anyrelay import errors
+    from anyrelay.protocol.events import EVENT_CLASSES
+
+    assert set(errors.__all__) <= set(anyrelay.__all__)
+    events = {kind.__name__ for kind in EVENT_CLASSES.values()}
+    assert events - set(anyrelay.__all__) == {"AuthorizationStateEvent"}  # the session's own business
+
+
+@pytest.mark.parametrize(("front", "name"), names())
+def test_every_name_can_be_had_and_is_documented(front: Any, name: str) -> None:
+    value = getattr(front, name)
+    assert name in dir(front)
+    if isinstance(value, type) or inspect.isfunction(value):
+        assert (value.__doc__ or "").strip()
+        assert value.__name__ == name
+
+
+@pytest.mark.parametrize(("front", "name"), names())
+def test_every_name_says_where_it_can_be_had(front: Any, name: str) -> None:
+    value = getattr(front, name)
+    if name in BOUND:
+        assert value.__module__ == front.__name__
+        assert value.__qualname__ == name
+        for method, function in functions_of(value).items():
+            if getattr(function, "__is_bound__", False):
+                assert (function.__module__, function.__qualname__) == (front.__name__, f"{name}.{method}")
+    else:
+        # Shared classes keep the module that defines them: their annotations are read there, and pickles name it.
+        home = importlib.import_module(value.__module__)
+        assert getattr(home, name) is value
+        assert value is getattr(anyrelay, name)
+
+
+def test_a_name_that_is_not_there() -> None:
+    for front in FRONTS:
+        with pytest.raises(AttributeError, match=f"{front.__name__}.*no_such_name"):
+            _ = front.no_such_name
+
+
+@pytest.mark.parametrize("name", [name for name in anyrelay.__all__ if name not in BOUND])
+def test_shared_values_pickle(name: str) -> None:
+    value = getattr(anyrelay, name)
+    if not isinstance(value, type):
+        sample: Any = value
+    elif issubclass(value, enum.Enum):
+        sample = next(iter(value))
+    elif issubclass(value, anyrelay.RelayError):
+        required = [p for p in list(inspect.signature(value).parameters.values()) if p.default is p.empty]
+        sample = value(*[410 if p.name == "code" else "text" for p in required])
+    elif name == "ReferOutcome":
+        sample = value(status=anyrelay.ReferStatus.BUSY, refer_to="sip:a@example.com")
+    elif name == "SipReferDevice":
+        sample = value("sip:a@example.com")
+    elif any(field.default is attrs.NOTHING for field in attrs.fields(value)):
+        sample = value("silence", {"duration": 1})
+    else:
+        sample = value()
+    again = pickle.loads(pickle.dumps(sample))
+    assert type(again) is type(sample)
+    assert again == sample if not isinstance(sample, Exception) else again.args == sample.args
+
+
+# --- the methods ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", sorted(BOUND))
+def test_both_front_ends_have_the_same_methods(name: str) -> None:
+    asynchronous, blocking = (functions_of(getattr(front, name)) for front in FRONTS)
+    assert {RENAMED.get(method, method) for method in asynchronous} == set(blocking)
+    for method, function in asynchronous.items():
+        if (name, method) == ("RelayClient", "run"):
+            continue  # which event loop it runs on is asked in one of them only
+        twin = blocking[RENAMED.get(method, method)]
+        assert inspect.signature(function) == inspect.signature(twin), method
+        assert not inspect.iscoroutinefunction(twin)
+
+
+@pytest.mark.parametrize("name", sorted(BOUND))
+def test_both_front_ends_have_the_same_properties(name: str) -> None:
+    properties = [
+        {attribute: prop.__doc__ for attribute, prop in inspect.getmembers(kind, lambda m: isinstance(m, property))}
+        for kind in (getattr(front, name) for front in FRONTS)
+    ]
+    assert properties[0] == properties[1]
+    assert all(properties[0].values())
+
+
+@pytest.mark.parametrize("function", methods())
+def test_every_method_is_documented_with_its_parameters(function: Callable[..., Any]) -> None:
+    doc = inspect.getdoc(function) or ""
+    assert doc
+    assert "now:" not in doc
+    sections = dict(re.findall(r"^(Args|Returns|Raises):\n((?:    .*\n?|\n)+)", doc, re.MULTILINE))
+    described = dict(re.findall(r"^    (\w+): ((?:.*\n?)(?:        .*\n?)*)", sections.get("Args", ""), re.MULTILINE))
+    parameters = list(inspect.signature(function).parameters)[1:]
+    assert list(described) == parameters
+    for parameter, text in described.items():
+        if TIMES.search(parameter):
+            assert UNITS.search(text), f"{parameter} has no unit: {text}"
+
+
+@pytest.mark.parametrize("front", FRONTS)
+def test_the_client_is_documented_with_its_parameters(front: Any) -> None:
+    doc = inspect.getdoc(front.RelayClient.__init__) or ""
+    parameters = list(inspect.signature(front.RelayClient).parameters.values())
+    for parameter in parameters:
+        assert re.search(rf"^    {parameter.name}: .", doc, re.MULTILINE), parameter.name
+    assert [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD] == [
+        "project",
+        "token",
+        "jwt_token",
+        "host",
+        "contexts",
+        "max_active_calls",
+    ]
+
+
+# --- imports --------------------------------------------------------------------------------------------------------
+
+
+def imported_by(statement: str) -> set[str]:
+    """Return the modules that a new interpreter has after a statement."""
+    program = f"{statement}\nimport sys; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=30)
+    return set(done.stdout.split())
+
+
+LOOPS = {"asyncio", "trio", "anyio"}
+ROOMS_ABOVE = {"anyrelay.local", "anyrelay.cli", "anyrelay.testing", "anyrelay.webhooks"}
+
+
+def test_importing_the_package_imports_next_to_nothing() -> None:
+    modules = imported_by("import anyrelay")
+    assert not modules & LOOPS
+    assert {name for name in modules if name.startswith("anyrelay.")} == set()
+
+
+def test_importing_the_async_front_end_leaves_out_the_rest() -> None:
+    modules = imported_by("from anyrelay import RelayClient")
+    assert "anyio" in modules
+    assert not modules & (ROOMS_ABOVE | {"trio", "anyrelay.sync"})
+
+
+def test_importing_the_blocking_front_end_brings_no_event_loop() -> None:
+    modules = imported_by("import anyrelay.sync; from anyrelay.sync import *")
+    assert not modules & (LOOPS | ROOMS_ABOVE | {"anyrelay.aio"})
+
+
+def test_shared_names_bring_no_front_end() -> None:
+    modules = imported_by("from anyrelay import ReferOutcome, RelayError, ReferEvent, Media")
+    assert not modules & (LOOPS | ROOMS_ABOVE | {"anyrelay.aio", "anyrelay.sync"})
