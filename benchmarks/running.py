@@ -104,14 +104,20 @@ def start_times(fronts: Sequence[str], repeats: int) -> dict[str, Run]:
         Failed: An import failed.
     """
     taken: dict[str, list[float]] = {front: [] for front in ("bare", *fronts)}
-    for repeat in range(repeats + 1):
-        for front, times in taken.items():
-            begun = time.perf_counter()
-            done = subprocess.run([sys.executable, "-c", IMPORTS[front]], capture_output=True, text=True, timeout=60)
-            if done.returncode != 0:
-                raise Failed(f"start, {front}: {done.stderr.strip()[-2_000:]}")
-            if repeat:  # the first round fills the caches of files and of byte code
-                times.append(time.perf_counter() - begun)
+    with tempfile.TemporaryDirectory() as byte_code:
+        # Installed packages have byte code beside them, a source tree may have none: each gets its own here.
+        environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+        environment["PYTHONPYCACHEPREFIX"] = byte_code
+        for repeat in range(repeats + 1):
+            for front, times in taken.items():
+                begun = time.perf_counter()
+                done = subprocess.run(
+                    [sys.executable, "-c", IMPORTS[front]], capture_output=True, text=True, timeout=60, env=environment
+                )
+                if done.returncode != 0:
+                    raise Failed(f"start, {front}: {done.stderr.strip()[-2_000:]}")
+                if repeat:  # the first round writes the byte code, and fills the cache of files
+                    times.append(time.perf_counter() - begun)
     bare = statistics.median(taken.pop("bare"))
     return {front: {"wall": statistics.median(times) - bare} for front, times in taken.items()}
 

@@ -25,11 +25,22 @@ ALLOWED: Final = {
 """What each room may import of the others. Rooms that are not named here may import anything."""
 
 WITHOUT_IO: Final = frozenset(
-    """
-    __future__ abc attrs base64 cattrs collections contextlib dataclasses email.utils enum functools h11 heapq http.HTTPStatus
-    importlib.import_module io.StringIO ipaddress itertools logging math operator orjson re ssl str string struct types typing
-    urllib.parse wsproto
-    """.split()
+    {
+        *(
+            "__future__",
+            "abc",
+            "contextlib",
+            "dataclasses",
+            "enum",
+            "functools",
+            "importlib.import_module",
+            "types",
+            "typing",
+        ),
+        *("base64", "collections", "heapq", "io.StringIO", "itertools", "math", "operator", "re", "string", "struct"),
+        *("email.utils", "http.HTTPStatus", "ipaddress", "logging", "ssl", "urllib.parse"),
+        *("attrs", "cattrs", "h11", "orjson", "wsproto"),
+    }
 )
 """All that the protocol may import from outside: no socket, file, clock, thread, event loop or source of chance. TLS and
 wsproto draw random bytes of their own, which is theirs."""
@@ -40,7 +51,10 @@ BORROWED: Final = {"frames.py": {"os"}}
 MAY_USE: Final = {"os": {"urandom"}, "logging": {"DEBUG", "INFO", "WARNING", "ERROR"}}
 """Of some of these, all that may be used."""
 
-SHARED: Final = {"anyrelay.SHARED_NAMES", *(f"anyrelay.{name}" for name in anyrelay.SHARED_NAMES)}
+SHARED: Final = {
+    "anyrelay.SHARED_NAMES",
+    *(f"anyrelay.{name}" for names in anyrelay.SHARED_NAMES.values() for name in names),
+}
 """What both front ends hand on is listed once, by the package itself; `anyrelay.sync` takes it from there."""
 
 DOES_IO: Final = frozenset({"open", "print", "input", "breakpoint", "exec", "eval"})

@@ -354,6 +354,6 @@ def test_parameters_that_are_not_allowed_are_named(bench, method, params, field)
 
 @pytest.mark.parametrize("method", ["calling.dial", "calling.fly", "signalwire.disconnect"])
 def test_methods_that_are_not_known(bench, method):
-    answer = bench.client().request(method, tag="t", devices=[])
+    answer = bench.client().request(method, tag="t", devices=[[{"type": "sip", "params": {"to": "sip:a@b"}}]])
     assert answer.code == -32601
     assert method in answer.message

@@ -168,9 +168,8 @@ def test_what_is_not_allowed_is_told_before_anything_is_sent(order: Any, error: 
 @pytest.mark.parametrize("code", ["404", "410"])
 def test_a_call_that_the_server_does_not_know_is_gone(code: str) -> None:
     pair, call = joined_call()
-    pair.answers = dict.fromkeys(
-        ["calling.answer", "calling.end", "calling.play", "calling.refer"], {"code": code, "message": "no call"}
-    )
+    for method in ("calling.answer", "calling.end", "calling.play", "calling.refer"):
+        pair.answers[method] = {"code": code, "message": "no call"}
     answered, hung_up = call.answer(0.0), call.hangup(0.0)
     played, referred = call.play(0.0, {"type": "silence", "duration": 1}), call.refer(0.0, TARGET)
     pair.settle()

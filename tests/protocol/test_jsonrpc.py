@@ -108,7 +108,7 @@ def test_writing() -> None:
 
 @pytest.mark.parametrize("value", [object(), "\ud800", 2**64, {1: 2}])
 def test_what_cannot_be_written(value: Any) -> None:
-    with pytest.raises(ValueError, match="^m: its parameters are not JSON: "):
+    with pytest.raises(ValueError, match=r"^m: its parameters are not JSON: "):
         encode_request("1", "m", {"a": value})
 
 
@@ -118,7 +118,8 @@ def test_equal_params_have_equal_fingerprints() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["token", "jwt_token", "password", "authorization_state", "authorization_bearer_token", "proxy_authorization"]
+    "name",
+    ["token", "jwt_token", "password", "authorization_state", "authorization_bearer_token", "proxy_authorization"],
 )
 def test_secrets_are_struck_out(name: str) -> None:
     text = orjson.dumps({"a": {name: 's3cret" \\ "s3cret'}, "b": "kept"}).decode()

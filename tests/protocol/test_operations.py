@@ -8,9 +8,10 @@ import pytest
 from joined import Joined, joined_call, note_in
 
 from anyrelay.errors import CallGone, ClientClosed, ConnectionLost, RelayError, RequestTimeout
+from anyrelay.protocol.actions import PlayOperation
 from anyrelay.protocol.call import CallMachine
 from anyrelay.protocol.events import CallStateEvent, RelayEvent
-from anyrelay.protocol.operations import TRANSITIONS, Input, Operation, PlayOperation, State
+from anyrelay.protocol.operations import TRANSITIONS, Input, Operation, State
 
 SILENCE = {"type": "silence", "duration": 1}
 OVER = {State.DONE, State.LOST, State.REFUSED}
@@ -239,7 +240,8 @@ def test_its_commands_on_the_wire() -> None:
 
 def test_an_operation_that_the_server_knows_no_more() -> None:
     pair, _, playback = playing()
-    pair.answers = dict.fromkeys(["calling.play.pause", "calling.play.stop"], {"code": "404", "message": "no such"})
+    for method in ("calling.play.pause", "calling.play.stop"):
+        pair.answers[method] = {"code": "404", "message": "no such"}
     paused, stopped = playback.pause(0.0), playback.stop(0.0)
     pair.settle()
     assert type(paused.error) is RelayError  # a 404 about a control_id is not about the call

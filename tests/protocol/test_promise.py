@@ -45,7 +45,7 @@ def test_a_promise_is_broken_once() -> None:
     promise.fail(ValueError("again"))
     promise.resolve(1)
     assert promise.error is error
-    with pytest.raises(ValueError, match="^no$") as caught:
+    with pytest.raises(ValueError, match=r"^no$") as caught:
         promise.result()
     assert caught.value is error
 

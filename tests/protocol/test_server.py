@@ -38,7 +38,9 @@ class Dialled:
 
     def heard(self) -> list[Any]:
         self.client.receive_data(self.server.data_to_send())
-        return [orjson.loads(each.text) for each in iter(self.client.next_event, None) if isinstance(each, TextReceived)]
+        return [
+            orjson.loads(each.text) for each in iter(self.client.next_event, None) if isinstance(each, TextReceived)
+        ]
 
 
 def test_a_command_is_handed_up_checked_and_answered() -> None:

@@ -579,8 +579,21 @@ EVENT_TYPES = st.sampled_from(
     ]
 )
 FIELDS = st.sampled_from(
-    ["call_id", "node_id", "call_state", "state", "control_id", "device", "protocol", "context", "code", "timestamp"]
-    + ["authorization_state", "sip_refer_to", "sip_refer_response_code", "sip_notify_response_code"]
+    [
+        *(
+            "call_id",
+            "node_id",
+            "call_state",
+            "state",
+            "control_id",
+            "device",
+            "protocol",
+            "context",
+            "code",
+            "timestamp",
+        ),
+        *("authorization_state", "sip_refer_to", "sip_refer_response_code", "sip_notify_response_code"),
+    ]
 )
 WORDS = st.sampled_from(["call-1", "p", "created", "answered", "playing", "finished", "success", "486", "sip:x@y"])
 INNER = st.dictionaries(FIELDS, JSON | WORDS, max_size=8) | JSON
@@ -662,4 +675,3 @@ def test_no_bytes_raise_out_of_the_session(data: bytes) -> None:
     pair.session.receive_data(data, 0.0)
     pair.session.receive_eof(0.0)
     assert pair.session.state is ClientState.WAITING
-

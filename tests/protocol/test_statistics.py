@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from attrs import asdict, fields
 from joined import Joined, joined_call
 
@@ -34,5 +36,5 @@ def test_counts_only_grow() -> None:
         step()  # type: ignore[no-untyped-call]
         pair.settle()
         seen.append(asdict(pair.session.statistics))
-    for before, after in zip(seen, seen[1:], strict=False):
+    for before, after in pairwise(seen):
         assert all(before[field.name] <= after[field.name] for field in fields(Statistics))
