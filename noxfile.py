@@ -13,9 +13,7 @@ nox.options.error_on_missing_interpreters = False
 nox.options.reuse_existing_virtualenvs = True
 nox.options.sessions = ["lint", "types", "tests", "docs"]
 
-PYTHONS = [
-    version for version in ("3.11", "3.12", "3.13", "3.14") if shutil.which(f"python{version}")
-] or ["3"]
+PYTHONS = [version for version in ("3.11", "3.12", "3.13", "3.14") if shutil.which(f"python{version}")] or ["3"]
 """Every supported interpreter that is found on this machine."""
 
 TOOLS = {
@@ -34,9 +32,7 @@ def install_debian(session: nox.Session, *packages: str) -> None:
     if installed.returncode == 0:
         return
     session.run("apt-get", "update", "-qq", external=True, silent=True)
-    session.run(
-        "apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages, external=True, silent=True
-    )
+    session.run("apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages, external=True, silent=True)
 
 
 @nox.session(python=PYTHONS)

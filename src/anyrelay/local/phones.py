@@ -63,12 +63,13 @@ class Switchboard(Protocol):
 
     def call_arrived(self, now: float, leg: Leg, *, context: str, from_uri: str, to_uri: str) -> bool:
         """A phone calls a context. False when nobody has subscribed to it: the leg is then refused by its owner (480)."""
+        ...
 
     def call_answered(self, now: float, leg: Leg) -> None:
         """The call is answered and media may flow."""
 
     def call_ended(self, now: float, leg: Leg, *, reason: str) -> None:
-        """The call is over, whoever ended it; `reason` is a RELAY end reason (hangup, cancel, busy, noAnswer, decline, error)."""
+        """The call is over, whoever ended it; `reason` is RELAY's: hangup, cancel, busy, noAnswer, decline or error."""
 
     def play_changed(self, now: float, leg: Leg, control_id: str, state: str, *, error: str = "") -> None:
         """A playback is now playing, paused, finished or error; `error` says what to do about it."""

@@ -83,7 +83,7 @@ class Transfers:
 
     @property
     def awaited(self) -> bool:
-        """Whether somebody waits for one, so that another one would be a mix-up: for its reply (not `refer`), or its outcome."""
+        """Whether somebody waits for one, for its reply (not `refer`) or its outcome: another one would be a mix-up."""
         return any(transfer.has_waiters or transfer.waits_for_reply for transfer in self._all)
 
     def arm(self, refer_to: str, now: float, *, waits_for_reply: bool) -> Transfer:
