@@ -208,6 +208,49 @@ say("nothing is left")
     assert outcome_of(process) == (0, ["interrupted", "nothing is left"], "")
 
 
+@pytest.mark.parametrize("front", ["threads"])
+def test_ctrl_c_may_strike_anywhere(world: World, program: Program) -> None:
+    process = program("""
+import random
+
+main = threading.main_thread().ident
+over = threading.Event()
+armed = False
+
+def obey(number, frame):
+    global armed
+    if armed:
+        armed = False  # until it is caught
+        raise KeyboardInterrupt
+
+def strike():
+    draw = random.Random(7)
+    for _ in range(150):
+        time.sleep(draw.random() * 0.004)
+        signal.pthread_kill(main, signal.SIGINT)
+    over.set()
+
+struck = answered = 0
+signal.signal(signal.SIGINT, obey)
+client.connect()
+threading.Thread(target=strike).start()
+while not over.is_set():
+    try:
+        armed = True
+        while not over.is_set():
+            client.execute("test.echo", {"text": "x" * 2_000})
+            answered += 1
+    except KeyboardInterrupt:
+        struck += 1
+armed = False
+client.execute("test.echo", {"last": True})
+client.disconnect()
+say(struck > 20, answered > 20, client.statistics()["connections"])
+""")
+    status, lines, errors = outcome_of(process)
+    assert (status, lines) == (0, ["True True 1"]), errors
+
+
 @pytest.mark.parametrize("front", ["asyncio", "trio"])
 @pytest.mark.parametrize("where", ["in the main task", "in a handler"])
 def test_ctrl_c_ends_a_program_in_order(world: World, program: Program, where: str) -> None:

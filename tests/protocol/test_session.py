@@ -12,7 +12,7 @@ from joined import TOKEN, Joined, joined_call, note_in
 
 from anyrelay.errors import CallGone, ClientClosed, ConnectionLost, RelayError
 from anyrelay.protocol import mailbox, requests
-from anyrelay.protocol.events import PlayEvent, RelayEvent
+from anyrelay.protocol.events import EVENT_CLASSES, PlayEvent, RelayEvent
 from anyrelay.protocol.outputs import CloseTransport, Note, RunHandler
 from anyrelay.protocol.server import CommandReceived
 from anyrelay.protocol.session import EVENTS_REMEMBERED, ClientState
@@ -567,37 +567,34 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
     max_leaves=12,
 )  # fmt: skip
-EVENT_TYPES = st.sampled_from(
-    [
-        "calling.call.receive",
-        "calling.call.state",
-        "calling.call.play",
-        "calling.call.refer",
-        "calling.error",
-        "signalwire.authorization.state",
-        "x",
-    ]
-)
+EVENT_TYPES = st.sampled_from([*EVENT_CLASSES, "x"])
 FIELDS = st.sampled_from(
+    """
+    authorization_state call call_id call_state code collect context control_id detect device fax message_id message_state
+    node_id protocol record result sip_notify_response_code sip_refer_response_code sip_refer_to state tag timestamp
+    """.split()  # noqa: SIM905
+)
+WORDS = st.sampled_from(
     [
-        *(
-            "call_id",
-            "node_id",
-            "call_state",
-            "state",
-            "control_id",
-            "device",
-            "protocol",
-            "context",
-            "code",
-            "timestamp",
-        ),
-        *("authorization_state", "sip_refer_to", "sip_refer_response_code", "sip_notify_response_code"),
+        "call-1",
+        "p",
+        "tag",
+        "message-1",
+        "created",
+        "answered",
+        "ended",
+        "playing",
+        "finished",
+        "failed",
+        "success",
+        "486",
     ]
 )
-WORDS = st.sampled_from(["call-1", "p", "created", "answered", "playing", "finished", "success", "486", "sip:x@y"])
 INNER = st.dictionaries(FIELDS, JSON | WORDS, max_size=8) | JSON
 ENVELOPE = st.fixed_dictionaries({}, optional={"event_type": EVENT_TYPES | JSON, "params": INNER, "timestamp": JSON})
+
+
+PHONE = {"type": "phone", "params": {"to_number": "+15550100", "from_number": "+15550101"}}
 
 
 def pair_with_open_work() -> Joined:
@@ -606,6 +603,10 @@ def pair_with_open_work() -> Joined:
     call.events()
     call.play(0.0, {"type": "silence", "duration": 1}, control_id="p")
     call.refer_and_wait(0.0, "sip:x@y")
+    pair.answers["messaging.send"] = {"code": "200", "message_id": "message-1"}
+    pair.session.takes_messages(True)
+    pair.session.dial(0.0, [[PHONE]], tag="tag")
+    pair.session.send_message(0.0, to_number="+15550100", from_number="+15550101", body="hi")
     pair.settle()
     return pair
 

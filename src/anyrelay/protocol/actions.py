@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from anyrelay.protocol import commands
 from anyrelay.protocol.commands import OperationCommand
 from anyrelay.protocol.events import RelayEvent
-from anyrelay.protocol.operations import Input, Operation
+from anyrelay.protocol.operations import Input, Operation, State
 from anyrelay.protocol.promise import Promise
 from anyrelay.protocol.requests import Reply
 from anyrelay.protocol.verbs.documented import verb
@@ -77,7 +77,7 @@ class PausableOperation(StoppableOperation):
         Args:
             behavior: What a recording holds meanwhile: skip, or silence.
         """
-        return self._order(now, self._command(self.PAUSE), behavior=behavior or None)
+        return self._order(now, self._command(self.PAUSE), behavior=behavior)
 
     @verb
     def resume(self, now: float, /) -> Promise[Reply]:
@@ -112,7 +112,22 @@ class RecordOperation(PausableOperation):
     STOP, PAUSE, RESUME = "RecordStop", "RecordPause", "RecordResume"
 
 
-class DetectOperation(StoppableOperation):
+class ResultOperation(StoppableOperation):
+    """An operation that its result ends for those who wait, though the server may go on until it is stopped."""
+
+    @verb
+    def stop(self, now: float, /) -> Promise[Reply]:
+        """Stop it, after its result too, since the server may still be at it.
+
+        Returns:
+            The server's reply; ``{}`` when the server was at it no more.
+        """
+        if self.state is State.DONE:
+            return self._order(now, self._command(self.STOP), content_with=(404, 410))
+        return super().stop(now)
+
+
+class DetectOperation(ResultOperation):
     """A detection (``calling.detect``): its first result ends it, long before ``finished`` comes."""
 
     EVENT = "calling.call.detect"
@@ -121,57 +136,44 @@ class DetectOperation(StoppableOperation):
 
     def judge(self, event: RelayEvent) -> Input | None:
         """Say what an event means: any result ends it."""
-        if event.event_type == self.EVENT and event.params.get("detect"):
+        detect = event.params.get("detect")
+        if event.event_type == self.EVENT and detect and isinstance(detect, dict):
             return Input.ENDS
         return super().judge(event)
 
 
-_NOTHING_COLLECTED: Final = {"no_input": Input.ENDS, "no_match": Input.ENDS, **_ENDS}
-
-
-def _judge_collected(event: RelayEvent) -> Input | None:
-    """Return ENDS for a result, unless it is a partial one."""
-    result = event.params.get("result")
-    return Input.ENDS if result and event.params.get("final") is not False else None
-
-
-class CollectOperation(AudibleOperation):
-    """A collection that plays, too (``calling.play_and_collect``); only events of the collection end it."""
+class CollectingOperation(ResultOperation):
+    """A collection; only events of its own kind end it, and of its results only one that is none in between."""
 
     EVENT = "calling.call.collect"
-    WORDS: ClassVar = _NOTHING_COLLECTED
+    WORDS: ClassVar = {"collecting": Input.RUNS, "no_input": Input.ENDS, "no_match": Input.ENDS, **_ENDS}
+
+    def judge(self, event: RelayEvent) -> Input | None:
+        """Say what an event means: a result ends it, unless it is a partial one, or the server says that it goes on."""
+        what = super().judge(event)
+        result = event.params.get("result")
+        if event.event_type != self.EVENT or what is not None or not result or not isinstance(result, dict):
+            return what
+        partial = event.params.get("final") is False or result.get("type") == "start_of_input"
+        return None if partial else Input.ENDS
+
+    @verb
+    def start_input_timers(self, now: float, /) -> Promise[Reply]:
+        """Let the time for the first input run from now on."""
+        return self._order(now, self._command("CollectStartInputTimers"))
+
+
+class CollectOperation(CollectingOperation, AudibleOperation):
+    """A collection that plays, too (``calling.play_and_collect``); that the playback ends does not end it."""
+
     STOP, PAUSE, RESUME = "PlayAndCollectStop", "PlayAndCollectPause", "PlayAndCollectResume"
     VOLUME = "PlayAndCollectVolume"
 
-    def judge(self, event: RelayEvent) -> Input | None:
-        """Say what an event means: a result ends it."""
-        if event.event_type == self.EVENT and (what := _judge_collected(event)) is not None:
-            return what
-        return super().judge(event)
 
-    @verb
-    def start_input_timers(self, now: float, /) -> Promise[Reply]:
-        """Let the time for the first input run from now on."""
-        return self._order(now, self._command("CollectStartInputTimers"))
-
-
-class StandaloneCollectOperation(StoppableOperation):
+class StandaloneCollectOperation(CollectingOperation):
     """A collection that plays nothing (``calling.collect``)."""
 
-    EVENT = "calling.call.collect"
-    WORDS: ClassVar = _NOTHING_COLLECTED
     STOP = "CollectStop"
-
-    def judge(self, event: RelayEvent) -> Input | None:
-        """Say what an event means: a result ends it."""
-        if event.event_type == self.EVENT and (what := _judge_collected(event)) is not None:
-            return what
-        return super().judge(event)
-
-    @verb
-    def start_input_timers(self, now: float, /) -> Promise[Reply]:
-        """Let the time for the first input run from now on."""
-        return self._order(now, self._command("CollectStartInputTimers"))
 
 
 class FaxOperation(StoppableOperation):

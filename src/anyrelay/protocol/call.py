@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, overload
 from attrs import field, frozen
 
 from anyrelay.errors import CallGone, ReferInProgress, RelayError
-from anyrelay.protocol.checks import check_timeout
+from anyrelay.protocol.checks import check_handler, check_timeout
 from anyrelay.protocol.commands import Answer, CallCommand, End, Pass, Refer, Transfer, make_command
 from anyrelay.protocol.events import CallReceiveEvent, CallStateEvent, ReferEvent, RelayEvent
 from anyrelay.protocol.mailbox import Mailbox
@@ -251,11 +251,11 @@ class CallMachine(MediaVerbs, InputVerbs, BridgingVerbs, AgentVerbs):
         follower: Follower | None = None,
         content_with: tuple[int, ...] = (),
         extra: dict[str, Any] | None = None,
-        timeout: float | None = None,
+        unanswered_for: float | None = None,
         only_while_queued: bool = False,
         **params: Any,
     ) -> Promise[Reply]:
-        """Send a command on this call.
+        """Send a command on this call. Whatever is not named here is a parameter of the command, its ``timeout`` too.
 
         Raises:
             ValueError: A parameter is not allowed.
@@ -275,7 +275,7 @@ class CallMachine(MediaVerbs, InputVerbs, BridgingVerbs, AgentVerbs):
             command,
             follower=follower,
             content_with=content_with,
-            timeout=timeout,
+            timeout=unanswered_for,
             only_while_queued=only_while_queued,
         )
 
@@ -291,6 +291,7 @@ class CallMachine(MediaVerbs, InputVerbs, BridgingVerbs, AgentVerbs):
         **params: Any,
     ) -> Promise[O]:
         """Send a command that starts an operation; the operation listens before the command leaves."""
+        check_handler(on_completed, "on_completed")
         begun = operation(self, control_id if control_id is not None else self.make_id(), on_completed)
         if begun.control_id in self._operations:
             raise ValueError(f"control_id {begun.control_id!r} is in use by another operation of this call")
@@ -486,6 +487,7 @@ class CallMachine(MediaVerbs, InputVerbs, BridgingVerbs, AgentVerbs):
             unsent_for: How long the command may wait for the line when nobody waits for its reply, in seconds, None for
                 `request_timeout` alone; -1 when somebody waits for the reply.
         """
+        check_handler(on_completed, "on_completed")
         target = read_refer_device(device)
         if alone and self.transfers.awaited:
             raise ReferInProgress(f"a transfer of call {self.call_id} is still being waited for; nothing was sent")
@@ -501,7 +503,9 @@ class CallMachine(MediaVerbs, InputVerbs, BridgingVerbs, AgentVerbs):
                 status_url=status_url,
                 extra=extra,
                 follower=self.transfers.follow(transfer),
-                timeout=min(request_timeout, unsent_for) if waits_for_outcome and unsent_for is not None else None,
+                unanswered_for=min(request_timeout, unsent_for)
+                if waits_for_outcome and unsent_for is not None
+                else None,
                 only_while_queued=waits_for_outcome,
             )
         except BaseException:

@@ -9,6 +9,7 @@ from typing import Any
 
 __all__ = [
     "Named",
+    "check_handler",
     "check_json",
     "check_timeout",
     "is_amount",
@@ -230,6 +231,16 @@ def check_timeout(timeout: float | None, name: str = "timeout") -> None:
         raise TypeError(f"{name} must be a number of seconds or None, not {type(timeout).__name__}")
     if not (0 <= timeout <= _LARGEST or timeout == math.inf):
         raise ValueError(f"{name} must be 0 or more seconds, not {_shown(timeout)}")
+
+
+def check_handler(handler: object, name: str) -> None:
+    """Check what is to be called later; None is for nothing.
+
+    Raises:
+        TypeError: It cannot be called.
+    """
+    if handler is not None and not callable(handler):
+        raise TypeError(f"{name} must be a function or None, not {type(handler).__name__}")
 
 
 def check_json(value: Any, where: str) -> None:

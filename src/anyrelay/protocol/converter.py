@@ -65,7 +65,7 @@ def to_wire(command: Any) -> dict[str, Any]:
     kind = type(command)
     writer = _writers.get(kind)
     if writer is None:
-        overrides = _renames(kind) | {KEPT_APART: override(omit=True)}
+        overrides: dict[str, Any] = _renames(kind) | {KEPT_APART: override(omit=True)}
         writer = make_dict_unstructure_fn(kind, strict, _cattrs_omit_if_default=True, **overrides)
         _writers[kind] = writer
         _names[kind] = frozenset(a.metadata.get("wire", a.name) for a in fields(kind)) - {KEPT_APART}

@@ -1,13 +1,13 @@
 """An outbound dial: several legs under one tag, the first that answers wins (RELAY facts, section 3).
 
-The reply to ``calling.dial`` names no call. Events do, by the tag, and they can overtake the reply; so the tag is known
-before the command leaves, and stays known while a leg could still turn up after its caller gave up.
+The reply to ``calling.dial`` names no call. Events do, by the tag, and they can overtake the reply; so a dial is known from
+its command on, and stays known while a leg could still turn up after its caller gave up.
 """
 
 from __future__ import annotations
 
 from enum import StrEnum, auto
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from anyrelay.errors import DialFailed, DialTimeout, RelayError
 from anyrelay.protocol.call import CallMachine, CallState
@@ -17,6 +17,7 @@ from anyrelay.protocol.requests import Follower
 from anyrelay.protocol.timers import Timer
 
 if TYPE_CHECKING:
+    from anyrelay.protocol.commands import Dial
     from anyrelay.protocol.session import Session
 
 __all__ = ["TRANSITIONS", "Dialing", "Input", "State"]
@@ -44,7 +45,7 @@ class Input(StrEnum):
     WON = auto()
     """A leg has answered."""
     LOST = auto()
-    """Nobody answered, or the server refused the command."""
+    """Nobody answered, the server refused the command, or the session is gone."""
     GIVE_UP = auto()
     """Its time is over, or its caller was cancelled."""
 
@@ -58,37 +59,67 @@ TRANSITIONS: Final[dict[tuple[State, Input], State]] = {
 """Where a dial goes; a pair that is not here changes nothing."""
 
 
+class _Winner(Promise[CallMachine]):
+    """The promise of a call. Its waiter may be cancelled when the call is there already: then nobody holds the call."""
+
+    __slots__ = ("_dialing",)
+
+    def __init__(self, dialing: Dialing) -> None:
+        super().__init__(dialing.abandoned)
+        self._dialing = dialing
+
+    def abandon(self) -> None:
+        """Say that nobody waits any more: whatever rings, or has been answered, is hung up."""
+        if self.done:
+            self._dialing.unclaimed()
+        super().abandon()
+
+
 class Dialing(Follower):
     """One dial, from its command to its winner."""
 
-    def __init__(self, session: Session, tag: str, now: float, timeout: float) -> None:
-        """Know the tag before the command leaves.
+    def __init__(self, session: Session, command: Dial, now: float, timeout: float) -> None:
+        """Send the command.
 
         Args:
             session: Whose dial it is.
-            tag: What its events carry.
+            command: The command; its tag is what the dial's events carry.
             now: The time, in seconds.
             timeout: How long anybody may take to answer, in seconds.
+
+        Raises:
+            RelayError: The command cannot be sent.
         """
-        self.tag = tag
+        self.tag = command.tag
         self.state = State.DIALING
-        self.promise: Promise[CallMachine] = Promise(self._abandoned)
+        self.promise: Promise[CallMachine] = _Winner(self)
         self._session = session
         self._legs: dict[str, CallMachine] = {}
+        self._winner: CallMachine | None = None
+        self._sent = False
         self._timeout = timeout
+        # The reply says nothing: once the command has left, only `timeout` counts.
+        self._reply = session.submit(now, command, follower=self, only_while_queued=True)
         self._timer: Timer = session.timers.at(now + timeout, self._expired)
+
+    # --- what is heard of it ----------------------------------------------------------------------------------------
+
+    def sent(self, now: float) -> None:
+        """The command has left."""
+        self._sent = True
 
     def refused(self, error: RelayError) -> None:
         """The server refused the command, or it was withdrawn."""
         self._fail(error)
 
-    def withdraw(self) -> None:
-        """The command could not be sent at all."""
-        self._close()
+    def session_lost(self, error: RelayError) -> None:
+        """The session is gone for good; a command that still waits for the line is the next session's."""
+        if self._sent:
+            self._fail(error)
 
     def leg(self, event: CallStateEvent, now: float) -> None:
-        """A leg has turned up, or has come on."""
-        call = self._know(event)
+        """A leg has turned up."""
+        call = self._know(event.call_id, event.params)
         call.receive(event, now)
         if self.state is State.GIVEN_UP:
             self._hang_up(call, now)
@@ -97,67 +128,80 @@ class Dialing(Follower):
         """The server tells how the dial goes; its call_id is nested in ``call``."""
         word = event.params.get("dial_state")
         inner = event.params.get("call")
-        if word == "answered" and isinstance(inner, dict) and isinstance(inner.get("call_id"), str):
-            self._won(inner, now)
+        if word == "answered" and isinstance(inner, dict):
+            call_id = inner.get("call_id")
+            if isinstance(call_id, str) and call_id:
+                self._won(self._know(call_id, inner), now)
         elif word == "failed":
-            reasons = ", ".join(sorted({leg.end_reason for leg in self._legs.values() if leg.end_reason}))
-            self._fail(DialFailed(f"nobody answered the dial{f': {reasons}' if reasons else ''}"))
+            self._fail(DialFailed(self._why("nobody answered the dial", "end_reason")))
 
-    def _won(self, inner: dict[str, object], now: float) -> None:
-        call_id = str(inner["call_id"])
-        known = RelayEvent(call_id=call_id, params={**inner, "direction": "outbound"})
-        call = self._know(known)
+    def _won(self, call: CallMachine, now: float) -> None:
         # The dial's event may overtake the call's own, and whoever gets the call is to find it answered.
-        answered = CallStateEvent(call_id=call_id, call_state=CallState.ANSWERED, params={"call_state": "answered"})
         if call.state in (CallState.CREATED, CallState.RINGING):
+            params = {"call_id": call.call_id, "call_state": str(CallState.ANSWERED)}
+            answered = CallStateEvent(call_id=call.call_id, call_state=CallState.ANSWERED, params=params)
             call.receive(answered, now)
         if self.state is State.GIVEN_UP:
             self._hang_up(call, now)
         elif self._move(Input.WON):
+            self._winner = call
             self._close()
             self.promise.resolve(call)
 
-    def _know(self, event: RelayEvent) -> CallMachine:
-        call = self._session.calls.get(event.call_id)
+    def _know(self, call_id: str, params: dict[str, Any]) -> CallMachine:
+        """Return a leg; it starts at the beginning, since its state is to be told to it like any other call's."""
+        call = self._legs.get(call_id) or self._session.calls.get(call_id)
         if call is None:
-            call = self._session.add_call(event)
-        self._legs[event.call_id] = call
+            known = {"tag": self.tag, **params, "direction": "outbound", "call_state": str(CallState.CREATED)}
+            call = self._session.add_call(RelayEvent(call_id=call_id, params=known))
+        node_id = params.get("node_id")
+        if isinstance(node_id, str):
+            call.node_id = call.node_id or node_id
+        self._legs[call_id] = call
         return call
+
+    # --- how it ends ------------------------------------------------------------------------------------------------
 
     def _fail(self, error: RelayError) -> None:
         if self._move(Input.LOST):
             self._close()
             self.promise.fail(error)
 
-    def session_lost(self, error: RelayError) -> None:
-        """The session is gone for good."""
-        self._fail(error)
-
     def _expired(self, now: float) -> None:
-        if self.state is State.GIVEN_UP:
-            self._session.outbound.forget_dial(self)
-            return
+        why = f"nobody answered the dial within {self._timeout:g} s"
+        self.promise.fail(DialTimeout(self._why(why, "state")))
+        self._reply.abandon()  # withdraws the command if it still waits for the line
         self._give_up(now)
-        reasons = ", ".join(sorted({leg.state for leg in self._legs.values()}))
-        legs = f"; its legs are {reasons}" if reasons else ""
-        self.promise.fail(DialTimeout(f"nobody answered the dial within {self._timeout:g} s{legs}"))
 
-    def _abandoned(self) -> None:
+    def abandoned(self) -> None:
+        """Its caller waits no more."""
+        self._reply.abandon()
         # Whoever gives up has no time to tell; the next turn has.
         self._session.timers.at(float("-inf"), self._give_up)
+
+    def unclaimed(self) -> None:
+        """Its caller went away without its result: a winner is nobody's."""
+        winner = self._winner
+        if winner is not None:
+            self._session.timers.at(float("-inf"), lambda now: self._hang_up(winner, now))
 
     def _give_up(self, now: float) -> None:
         """Hang up every leg, and those that turn up late."""
         if not self._move(Input.GIVE_UP):
             return
         self._timer.cancel()
-        self._timer = self._session.timers.at(now + LATE_LEGS, self._expired)
+        self._timer = self._session.timers.at(now + LATE_LEGS, lambda _: self._close())
         for leg in list(self._legs.values()):
             self._hang_up(leg, now)
+        self._session.work_ended()
 
     def _hang_up(self, leg: CallMachine, now: float) -> None:
         if leg.state not in (CallState.ENDING, CallState.ENDED):
             self._session.hang_up_quietly(leg, now, "cancel")
+
+    def _why(self, words: str, of_legs: str) -> str:
+        told = ", ".join(sorted({str(getattr(leg, of_legs)) for leg in self._legs.values()} - {""}))
+        return f"{words}; its legs: {told}" if told else words
 
     def _move(self, what: Input) -> bool:
         before = self.state
@@ -167,3 +211,4 @@ class Dialing(Follower):
     def _close(self) -> None:
         self._timer.cancel()
         self._session.outbound.forget_dial(self)
+        self._session.work_ended()

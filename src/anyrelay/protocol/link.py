@@ -121,6 +121,7 @@ class LinkOwner(Protocol):
 
     def sign_in_params(self, jwt_token: str | None) -> dict[str, Any]:
         """Return the params of ``signalwire.connect``."""
+        ...
 
     def signed_in(self, result: dict[str, Any], now: float) -> None:
         """The server took the sign-in."""

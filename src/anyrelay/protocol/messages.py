@@ -56,7 +56,14 @@ class MessageMachine:
         params: dict[str, Any],
         on_completed: Callable[[RelayEvent], Any] | None = None,
     ) -> None:
-        """Make a message from what was sent, or from the event that told of it."""
+        """Make a message from what was sent, or from what the event that told of it says.
+
+        Args:
+            session: Whose message it is.
+            message_id: Its identifier, "" while the server has not named it.
+            params: What it is, by the names on the wire.
+            on_completed: Called with its final event.
+        """
         self.message_id = message_id
         self.context = _text(params, "context")
         self.direction = _text(params, "direction") or "outbound"
@@ -65,9 +72,8 @@ class MessageMachine:
         self.body = _text(params, "body")
         self.media = _texts(params, "media")
         self.tags = _texts(params, "tags")
-        segments = params.get("segments")
-        self.segments = segments if isinstance(segments, int) else 0
-        self.state = _state(_text(params, "message_state")) or MessageState.QUEUED
+        self.segments = _count(params, "segments")
+        self.state = MessageState.QUEUED
         self.reason = ""
         self.result: RelayEvent | None = None
         self.mailbox = session.new_mailbox("")
@@ -77,10 +83,18 @@ class MessageMachine:
         self._waiters: dict[Promise[RelayEvent], Timer | None] = {}
         self._error: RelayError | None = None
 
+    @classmethod
+    def received(cls, session: Session, message_id: str, event: RelayEvent) -> MessageMachine:
+        """Make a message that came to us: it is complete, and the event that told of it is its final one."""
+        message = cls(session, message_id, {"direction": "inbound", **event.params})
+        message.state = MessageState.RECEIVED
+        message.result = event
+        return message
+
     @property
     def is_done(self) -> bool:
         """Whether it is in a final state, or its session is over."""
-        return self.result is not None or self.state in FINAL or self._error is not None
+        return self.result is not None or self._error is not None
 
     def receive(self, event: RelayEvent) -> None:
         """Take in an event of this message."""
@@ -89,8 +103,7 @@ class MessageMachine:
         if moved is not None:
             self.state = moved
             self.reason = _text(event.params, "reason") or self.reason
-            segments = event.params.get("segments")
-            self.segments = segments if isinstance(segments, int) else self.segments
+            self.segments = _count(event.params, "segments") or self.segments
         for handler in self._handlers:
             self.mailbox.post(handler, event)
         if moved in FINAL:
@@ -138,7 +151,7 @@ class MessageMachine:
             timeout: How long to wait, in seconds; None waits as long as it takes.
 
         Returns:
-            Its final event.
+            Its final event; of a message that came to us, the event that told of it.
 
         Raises:
             TimeoutError: `timeout` is over; the message goes on.
@@ -152,8 +165,6 @@ class MessageMachine:
             promise.resolve(self.result)
         elif self._error is not None:
             promise.fail(self._error)
-        elif self.state in FINAL:  # one that came to us never changes
-            promise.resolve(RelayEvent(event_type="messaging.receive", params={"message_state": str(self.state)}))
         else:
             expiry = (
                 None if timeout is None else self._session.timers.at(now + timeout, lambda _: self._expire(promise))
@@ -179,6 +190,11 @@ def _text(params: dict[str, Any], name: str) -> str:
 def _texts(params: dict[str, Any], name: str) -> list[str]:
     value = params.get(name)
     return [item for item in value if isinstance(item, str)] if isinstance(value, list | tuple) else []
+
+
+def _count(params: dict[str, Any], name: str) -> int:
+    value = params.get(name)
+    return value if isinstance(value, int) else 0
 
 
 def _state(word: str) -> MessageState | None:

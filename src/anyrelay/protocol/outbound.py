@@ -2,28 +2,55 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections import deque
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from anyrelay.errors import RelayError
 from anyrelay.protocol import commands
 from anyrelay.protocol.call import CallMachine
-from anyrelay.protocol.checks import Named, is_number
+from anyrelay.protocol.checks import Named, check_handler, is_number
 from anyrelay.protocol.commands import make_command
-from anyrelay.protocol.dialing import Dialing
+from anyrelay.protocol.dialing import Dialing, State
 from anyrelay.protocol.events import CallStateEvent, RelayEvent
 from anyrelay.protocol.messages import MessageMachine
 from anyrelay.protocol.promise import Promise
-from anyrelay.protocol.requests import Reply
+from anyrelay.protocol.requests import Follower, Reply
 
 if TYPE_CHECKING:
     from anyrelay.protocol.session import Session
+    from anyrelay.protocol.values import DevicesLike
 
 __all__ = ["Outbound"]
 
 EARLY_EVENTS: Final = 1_000
-"""How many events of messages are kept whose ``messaging.send`` is not answered yet."""
+"""How many events of messages are kept while a ``messaging.send`` is not answered yet."""
+
+_OPTIONAL: Final = frozenset({"context", "body", "media", "tags", "region"})
+_EMPTY: Final = (None, "", [], ())
+"""What an optional parameter of a message is left out for, as SignalWire's client does."""
+
+
+class _Sending(Follower):
+    """Follows a ``messaging.send``: its reply names the message, whose events can overtake the reply."""
+
+    def __init__(self, outbound: Outbound, message: MessageMachine) -> None:
+        self._outbound = outbound
+        self._message = message
+
+    def sent(self, now: float) -> None:
+        self._outbound.expect(self)
+
+    def taken(self, reply: Reply, now: float) -> None:
+        message_id = reply.get("message_id")
+        self._outbound.adopt(self._message, message_id if isinstance(message_id, str) else "")
+        self._outbound.expect_no_more(self)
+
+    def refused(self, error: RelayError) -> None:
+        self._outbound.expect_no_more(self)
+
+    def given_up(self) -> None:
+        self._outbound.expect_no_more(self)
 
 
 class Outbound:
@@ -33,32 +60,27 @@ class Outbound:
         self._session = session
         self._dials: dict[str, Dialing] = {}
         self._messages: dict[str, MessageMachine] = {}
-        self._early: OrderedDict[int, RelayEvent] = OrderedDict()
-        self._sending = 0
+        self._sendings: set[_Sending] = set()
+        self._early: deque[RelayEvent] = deque(maxlen=EARLY_EVENTS)
 
     @property
     def any_open(self) -> bool:
         """Whether a dial is still open."""
-        return any(not dial.promise.done for dial in self._dials.values())
+        return any(dialing.state is State.DIALING for dialing in self._dials.values())
 
     # --- dials ------------------------------------------------------------------------------------------------------
 
     def dial(
-        self, now: float, devices: Iterable[Any], *, tag: str | None, dial_timeout: float, extra: dict[str, Any]
+        self, now: float, devices: DevicesLike, *, tag: str | None, dial_timeout: float, extra: dict[str, Any]
     ) -> Promise[CallMachine]:
-        """Call devices; the tag is known before the command leaves, since an event can overtake the reply."""
+        """Call devices. The dial is known by its tag before a byte leaves, since an event can overtake the reply."""
         is_number(0.001, unit="seconds")(None, Named("dial_timeout"), dial_timeout)
-        tag = self._session.new_id() if tag is None else tag
-        command = make_command(commands.Dial, extra, tag=tag, devices=devices)
-        if tag in self._dials:
-            raise ValueError(f"tag {tag!r} is in use by another dial")
-        dialing = self._dials[tag] = Dialing(self._session, tag, now, dial_timeout)
-        try:
-            # The reply says nothing; once the command has left, only `dial_timeout` counts.
-            self._session.submit(now, command, follower=dialing, only_while_queued=True)
-        except BaseException:
-            dialing.withdraw()
-            raise
+        command = make_command(
+            commands.Dial, extra, tag=self._session.new_id() if tag is None else tag, devices=devices
+        )
+        if command.tag in self._dials:
+            raise ValueError(f"tag {command.tag!r} is in use by another dial, whose legs may still turn up")
+        dialing = self._dials[command.tag] = Dialing(self._session, command, now, dial_timeout)
         return dialing.promise
 
     def forget_dial(self, dialing: Dialing) -> None:
@@ -91,29 +113,39 @@ class Outbound:
         self, now: float, *, on_completed: Callable[[RelayEvent], Any] | None, **params: Any
     ) -> Promise[MessageMachine]:
         """Send a text message; the promise is kept once the server gave it an identifier."""
-        session = self._session
-        if params["context"] is None:
-            # The server wants one; its own session is where the message's events are to come.
-            params["context"] = session.relay_protocol or "default"
-        command = commands.SendMessage(**params)
-        self._sending += 1
+        check_handler(on_completed, "on_completed")
+        given = {name: value for name, value in params.items() if not (name in _OPTIONAL and value in _EMPTY)}
+        # Without a context, what becomes of the message is told to this session.
+        given.setdefault("context", self._session.relay_protocol or "default")
+        command = commands.SendMessage(**given)
+        message = MessageMachine(self._session, "", given, on_completed)
+        return self._session.submit(now, command, follower=_Sending(self, message)).then(lambda _: message)
 
-        def sent(reply: Reply) -> MessageMachine:
-            message_id = reply.get("message_id")
-            known = {name: value for name, value in params.items() if value is not None}
-            message = MessageMachine(session, message_id if isinstance(message_id, str) else "", known, on_completed)
-            self._adopt(message)
-            return message
+    def expect(self, sending: _Sending) -> None:
+        """A command has left whose reply will name a message."""
+        self._sendings.add(sending)
 
-        reply = session.submit(now, command)
-        return reply.then(sent)
+    def expect_no_more(self, sending: _Sending) -> None:
+        """Its reply came, or nobody waits for it; with the last one the events that belong to no message are dropped."""
+        self._sendings.discard(sending)
+        if not self._sendings:
+            self._early.clear()
 
-    def _adopt(self, message: MessageMachine) -> None:
-        self._messages[message.message_id] = message
-        for key, event in list(self._early.items()):
-            if event.params.get("message_id") == message.message_id:
-                del self._early[key]
+    def adopt(self, message: MessageMachine, message_id: str) -> None:
+        """The server has named a message: hand it what came before its name."""
+        message.message_id = message_id
+        if not message_id:
+            message.session_lost(
+                RelayError(-1, "the server took the message without naming it: nothing is heard of it")
+            )
+            return
+        self._messages[message_id] = message
+        early, self._early = self._early, deque(maxlen=EARLY_EVENTS)
+        for event in early:
+            if event.params["message_id"] == message_id:
                 message.receive(event)
+            else:
+                self._early.append(event)
 
     def forget_message(self, message: MessageMachine) -> None:
         """A message is in a final state."""
@@ -122,16 +154,14 @@ class Outbound:
     def receive_message_state(self, event: RelayEvent) -> bool:
         """Take in ``messaging.state``; one that overtakes the reply to its command is kept."""
         message_id = event.params.get("message_id")
-        message = self._messages.get(message_id) if isinstance(message_id, str) else None
+        if not isinstance(message_id, str):
+            return False
+        message = self._messages.get(message_id)
         if message is not None:
             message.receive(event)
-            return True
-        if not self._sending:
-            return False
-        self._early[id(event)] = event
-        if len(self._early) > EARLY_EVENTS:
-            self._early.popitem(last=False)
-        return True
+        elif self._sendings:
+            self._early.append(event)
+        return message is not None or bool(self._sendings)
 
     def session_lost(self, error: RelayError) -> None:
         """The session is gone for good."""
@@ -140,4 +170,3 @@ class Outbound:
         messages, self._messages = self._messages, {}
         for message in messages.values():
             message.session_lost(error)
-        self._early.clear()

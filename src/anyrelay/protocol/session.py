@@ -243,8 +243,8 @@ class Session:
     def drain(self, now: float, /, timeout: float | None = None) -> Promise[None]:
         """Finish open work, then close.
 
-        No more calls are received, offers that come all the same are passed back, and running handlers, open operations and
-        open transfers are waited for. Calls that are still up are not hung up.
+        No more calls are received, offers that come all the same are passed back, and running handlers, open operations,
+        open transfers and open dials are waited for. Calls that are still up are not hung up.
 
         Args:
             now: The time, in seconds.
@@ -270,7 +270,7 @@ class Session:
     def _check_drained(self, now: float) -> None:
         if not self._draining or self._running_handlers:
             return
-        if not any(call.has_open_work for call in self.calls.values()):
+        if not self.outbound.any_open and not any(call.has_open_work for call in self.calls.values()):
             self._close_drained(now)
 
     def _close_drained(self, now: float) -> None:
@@ -572,7 +572,7 @@ class Session:
         self._declined[call.call_id] = now
 
     def work_ended(self) -> None:
-        """An operation or transfer is over: draining may be, once whatever ended it is done with."""
+        """An operation, transfer or dial is over: draining may be, once whatever ended it is done with."""
         if self._draining:
             self.timers.at(float("-inf"), self._check_drained)
 
@@ -704,7 +704,7 @@ class Session:
             self.statistics.stray_events += 1
             return
         self._running_handlers += 1
-        self._outputs.append(RunHandler(MessageMachine(self, message_id, event.params)))
+        self._outputs.append(RunHandler(MessageMachine.received(self, message_id, event)))
 
     def _receive_offer(self, offer: CallReceiveEvent, now: float) -> None:
         """Take an offered call, or pass it back to routing when this client cannot take it."""

@@ -1,8 +1,8 @@
 """What drives one session with threads: it moves bytes, keeps time, runs handlers, and wakes whoever waits.
 
-It decides nothing about RELAY. One I/O thread reads the socket and keeps the time; a calling thread may write as far as the
-socket takes it, which saves a hand-over. Two locks, never taken in the other order: the write lock, held around `send`, and
-the core's lock, held around every use of the session and never around I/O.
+It decides nothing about RELAY. One I/O thread reads the socket and keeps the time; a calling thread (but for the main one,
+where Ctrl-C may strike) writes as far as the socket takes it, which saves a hand-over. Two locks, never taken in the other
+order: the write lock, held around `send`, and the core's lock, held around every use of the session and never around I/O.
 """
 
 from __future__ import annotations
@@ -54,6 +54,8 @@ READ_SIZE: Final = 65_536
 
 JOIN_PATIENCE: Final = 2.0
 """How long closing waits for handlers that do not end, in seconds."""
+
+_MAIN_THREAD: Final = threading.main_thread().ident
 
 _running: weakref.WeakSet[Driver] = weakref.WeakSet()
 
@@ -190,13 +192,14 @@ class Driver:
     def _start_thread(self) -> None:
         bell = Bell()
         thread = threading.Thread(target=self._run, args=(bell,), name="anyrelay client", daemon=True)
+        self._bell, self._thread = bell, thread  # first, since Ctrl-C may strike once it runs
         try:
             thread.start()  # its first step waits for the lock
-        except BaseException:
+        except RuntimeError as error:
+            self._bell = self._thread = None
             bell.close()
-            abandon(self.session, ConnectionError("no thread could be started"), self._clock())
+            abandon(self.session, error, self._clock())
             raise
-        self._bell, self._thread = bell, thread
         self._signals.clear()
         _running.add(self)
 
@@ -370,6 +373,10 @@ class Driver:
 
     def _write(self) -> None:
         """Write what waits, as far as the socket takes it; a thread that finds another one at it leaves it to that one."""
+        if threading.get_ident() == _MAIN_THREAD:
+            # There Ctrl-C may strike between any two steps: a lock would stay locked, or bytes that have left leave again.
+            self._ring()
+            return
         self._unwritten = True
         while self._unwritten and self._writing.acquire(blocking=False):
             try:

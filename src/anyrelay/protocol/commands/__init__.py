@@ -10,8 +10,14 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
-from anyrelay.protocol.commands.base import CallCommand, Command, OperationCommand, encode_command, make_command
-from anyrelay.protocol.commands.table import COMMANDS, METHODS, decode_command
+from anyrelay.protocol.commands.base import CallCommand as CallCommand
+from anyrelay.protocol.commands.base import Command as Command
+from anyrelay.protocol.commands.base import OperationCommand as OperationCommand
+from anyrelay.protocol.commands.base import encode_command as encode_command
+from anyrelay.protocol.commands.base import make_command as make_command
+from anyrelay.protocol.commands.table import COMMANDS as COMMANDS
+from anyrelay.protocol.commands.table import METHODS as METHODS
+from anyrelay.protocol.commands.table import decode_command as decode_command
 
 if TYPE_CHECKING:
     from anyrelay.protocol.commands.ai import Ai as Ai
@@ -87,25 +93,24 @@ if TYPE_CHECKING:
 
 _HOME: Final = {name: f"{__name__}.{module}" for module, classes in METHODS.items() for name in classes}
 
-__all__ = [
-    "COMMANDS",
-    "CallCommand",
-    "Command",
-    "OperationCommand",
-    "decode_command",
-    "encode_command",
-    "make_command",
-    *sorted(_HOME),
-]
+if not TYPE_CHECKING:  # pragma: no branch
+    __all__ = [
+        "COMMANDS",
+        "CallCommand",
+        "Command",
+        "OperationCommand",
+        "decode_command",
+        "encode_command",
+        "make_command",
+        *sorted(_HOME),
+    ]
 
+    def __getattr__(name: str) -> Any:
+        if name not in _HOME:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = getattr(import_module(_HOME[name]), name)
+        globals()[name] = value
+        return value
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(_HOME[name]), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return [*globals(), *__all__]
+    def __dir__() -> list[str]:
+        return [*globals(), *__all__]

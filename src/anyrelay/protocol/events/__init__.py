@@ -1,8 +1,7 @@
 """One attrs class per RELAY event. A type without a class of its own arrives as a plain `RelayEvent`, nothing lost.
 
 The base fields come from the event's envelope (RELAY facts, section 2), the others from its inner ``params``, which every
-event keeps raw. Each class is made when it is first asked for, or when
-the first event of its type comes.
+event keeps raw. Each class is made when it is first asked for, or when the first event of its type comes.
 """
 
 from __future__ import annotations
@@ -10,9 +9,10 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
-from anyrelay.protocol.events.base import RelayEvent
-from anyrelay.protocol.events.reading import parse_event
-from anyrelay.protocol.events.table import EVENT_CLASSES, EVENT_TYPES
+from anyrelay.protocol.events.base import RelayEvent as RelayEvent
+from anyrelay.protocol.events.reading import parse_event as parse_event
+from anyrelay.protocol.events.table import EVENT_CLASSES as EVENT_CLASSES
+from anyrelay.protocol.events.table import EVENT_TYPES as EVENT_TYPES
 
 if TYPE_CHECKING:
     from anyrelay.protocol.events.call import AuthorizationStateEvent as AuthorizationStateEvent
@@ -42,21 +42,20 @@ if TYPE_CHECKING:
 
 _HOME: Final = {name: f"{__name__}.{module}" for module, classes in EVENT_TYPES.items() for name in classes}
 
-__all__ = [
-    "EVENT_CLASSES",
-    "RelayEvent",
-    "parse_event",
-    *sorted(_HOME),
-]
+if not TYPE_CHECKING:  # pragma: no branch
+    __all__ = [
+        "EVENT_CLASSES",
+        "RelayEvent",
+        "parse_event",
+        *sorted(_HOME),
+    ]
 
+    def __getattr__(name: str) -> Any:
+        if name not in _HOME:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = getattr(import_module(_HOME[name]), name)
+        globals()[name] = value
+        return value
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(_HOME[name]), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return [*globals(), *__all__]
+    def __dir__() -> list[str]:
+        return [*globals(), *__all__]

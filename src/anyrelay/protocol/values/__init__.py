@@ -99,16 +99,15 @@ _NAMES: Final = {
 }
 _HOME: Final = {name: f"{__name__}.{module}" for module, names in _NAMES.items() for name in names}
 
-__all__ = sorted(_HOME)
+if not TYPE_CHECKING:  # pragma: no branch
+    __all__ = sorted(_HOME)
 
+    def __getattr__(name: str) -> Any:
+        if name not in _HOME:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = getattr(import_module(_HOME[name]), name)
+        globals()[name] = value
+        return value
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(_HOME[name]), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return [*globals(), *__all__]
+    def __dir__() -> list[str]:
+        return [*globals(), *__all__]

@@ -198,7 +198,7 @@ class BridgingVerbs(CallVerbs):
             now,
             commands.QueueEnter,
             extra=extra,
-            control_id=control_id or self.make_id(),
+            control_id=self.make_id() if control_id is None else control_id,
             queue_name=queue_name,
             status_url=status_url,
         )
@@ -225,7 +225,7 @@ class BridgingVerbs(CallVerbs):
             now,
             commands.QueueLeave,
             extra=extra,
-            control_id=control_id or self.make_id(),
+            control_id=self.make_id() if control_id is None else control_id,
             queue_name=queue_name,
             queue_id=queue_id,
             status_url=status_url,

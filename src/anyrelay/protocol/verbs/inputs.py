@@ -273,9 +273,11 @@ class InputVerbs(CallVerbs):
         """Press digits.
 
         Args:
-            digits: 0-9, #, *, A-D; w waits half a second, W a whole one.
+            digits: ``0-9``, ``#``, ``*``, ``A-D``; ``w`` waits half a second, ``W`` a whole one.
         """
-        return self.order(now, commands.SendDigits, control_id=control_id or self.make_id(), digits=digits)
+        return self.order(
+            now, commands.SendDigits, control_id=self.make_id() if control_id is None else control_id, digits=digits
+        )
 
     @verb
     def bind_digit(

@@ -168,7 +168,7 @@ class MediaVerbs(CallVerbs):
             control_id=control_id,
             on_completed=on_completed,
             extra=extra,
-            record={"audio": audio or {}},
+            record={"audio": {} if audio is None else audio},
         )
 
     @verb

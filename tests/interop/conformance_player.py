@@ -1,0 +1,163 @@
+"""Plays the table with one front: the official SDK, or one of ours. A program, since that SDK connects once a process.
+
+Its arguments are a front and ``host:port`` of a server. Three sessions follow one another, each signed in otherwise. The
+first has the table, then loses its connection and is resumed, then is told to begin anew; the others are short.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from typing import Any, Final
+
+import anyio
+from conformance_table import ROWS, SIGN_INS, Row
+
+import anyrelay
+
+__all__ = ["FRONTS", "PLAYED"]
+
+FRONTS: Final = {
+    "sdk": "signalwire.relay",
+    "asyncio": "anyrelay",
+    "trio": "anyrelay",
+    "threads": "anyrelay.sync",
+}
+"""Each front's module."""
+
+PLAYED: Final = {"run", "connect", "disconnect", "on_call", "on_message", "pass_"}
+"""What this program calls by itself; it is in no row, except where it is in others' too."""
+
+JWT: Final = "new.jwt.signature"
+
+
+async def settled(answer: Any) -> Any:
+    """Wait for what a method returned, where it has to be waited for."""
+    return await answer if inspect.isawaitable(answer) else answer
+
+
+def run_through(function: Callable[..., Any], *args: Any) -> None:
+    """Run a coroutine that never waits for a loop: everything that it calls blocks."""
+    coroutine = function(*args)
+    try:
+        coroutine.send(None)
+    except StopIteration:
+        return
+    raise AssertionError("something of an event loop was awaited")
+
+
+class Player:
+    """One front, and the sessions that it plays."""
+
+    def __init__(self, front: str, host: str) -> None:
+        self.front = front
+        self.host = host
+        self.make_client = importlib.import_module(FRONTS[front]).RelayClient
+        self.calls = 0
+        self.messages = 0
+
+    def play(self) -> None:
+        """Play all of it."""
+        first, second, third = SIGN_INS
+        # Theirs waits a second before it connects again, and cannot be told otherwise.
+        at_once = {} if self.front == "sdk" else {"reconnect": anyrelay.ReconnectPolicy(initial=0.01, maximum=0.01)}
+        self.run(self.make_client(host=self.host, **first, **at_once))
+        self.within(self.visit, self.make_client(host=self.host, **second))
+        os.environ |= {"SIGNALWIRE_PROJECT_ID": "project-2", "SIGNALWIRE_API_TOKEN": "token-2"}
+        os.environ["SIGNALWIRE_SPACE"] = self.host
+        self.within(self.connect, self.make_client(**third))
+        assert self.calls == self.messages == 2, "one before, and one after the server's restart"
+
+    def within(self, function: Callable[..., Any], client: Any) -> None:
+        """Run a coroutine as this front runs any."""
+        if self.front == "threads":
+            run_through(function, client)
+        else:
+            anyio.run(function, client, backend="trio" if self.front == "trio" else "asyncio")
+
+    def run(self, client: Any) -> None:
+        """Play the first session: all of it in the handlers of its calls."""
+
+        async def take_call(call: Any) -> None:
+            self.calls += 1
+            try:
+                await (self.take_first if self.calls == 1 else self.take_second)(client, call)
+            except Exception:
+                traceback.print_exc()
+                await settled(client.disconnect())
+
+        async def take_message(_message: Any) -> None:
+            self.messages += 1
+
+        if self.front == "threads":
+            client.on_call(lambda call: run_through(take_call, call))
+            client.on_message(lambda message: run_through(take_message, message))
+        else:
+            client.on_call(take_call)
+            client.on_message(take_message)
+        client.run(**({"backend": "trio"} if self.front == "trio" else {}))
+
+    async def take_first(self, client: Any, call: Any) -> None:
+        """Play the table, then see the connection go, and the session."""
+        kept = {"client": client, "call": call}
+        for row in ROWS:
+            try:
+                await self.do(row, kept)
+            except Exception as error:
+                error.add_note(f"in {row}")
+                raise
+        await self.lose(client, "test.drop")
+        await settled(client.execute("test.resumed", {}))
+        await settled(call.hangup())
+        await self.lose(client, "test.restart")
+
+    async def take_second(self, client: Any, call: Any) -> None:
+        """Pass a call back, and leave."""
+        await settled(call.pass_())
+        await settled(client.disconnect())
+
+    async def do(self, row: Row, kept: dict[str, Any]) -> None:
+        """Play one row."""
+        method, args, kwargs = row.call(on_theirs=self.front == "sdk")
+        if method:
+            kept[row.keep] = await settled(getattr(kept[row.on], method)(*args, **kwargs))
+
+    async def lose(self, client: Any, method: str) -> None:
+        """Send a command in answer to which the server drops the connection."""
+        try:
+            await settled(client.execute(method, {}))
+        except Exception as error:
+            if type(error).__name__ not in ("ConnectionLost", "RelayError"):
+                raise
+        else:
+            raise AssertionError(f"{method} was answered")
+
+    async def visit(self, client: Any) -> None:
+        """Play a session in a ``with`` block."""
+        if self.front == "threads":
+            with client:
+                await self.be_there(client)
+        else:
+            async with client:
+                await self.be_there(client)
+
+    async def be_there(self, client: Any) -> None:
+        """Renew the token, for which theirs has no method."""
+        if self.front == "sdk":
+            await client.execute("signalwire.reauthenticate", {"authentication": {"jwt_token": JWT}})
+        else:
+            await settled(client.reauthenticate(JWT))
+
+    async def connect(self, client: Any) -> None:
+        """Play a session that is connected and disconnected by hand."""
+        await settled(client.connect())
+        await settled(client.execute("test.here", {}))
+        await settled(client.disconnect())
+
+
+if __name__ == "__main__":
+    Player(*sys.argv[1:]).play()
