@@ -1,4 +1,4 @@
-"""One client process: does one work with one front end, and prints its figures as one JSON line."""
+"""One client process: does one work or several with one front end, and prints the figures of each as one JSON line."""
 
 from __future__ import annotations
 
@@ -16,9 +16,8 @@ def main() -> None:
     """Run as a program."""
     parser = argparse.ArgumentParser(description="One client of the load server.")
     parser.add_argument("--front", required=True, choices=PROGRAMS)
-    parser.add_argument("--work", required=True)
     parser.add_argument("--host", required=True, help="HOST:PORT of the load server; the CA is in the environment")
-    parser.add_argument("--sizes", required=True, type=json.loads, help="the arguments of the work, as JSON")
+    parser.add_argument("--jobs", required=True, type=json.loads, help="JSON: a list of works, each with its arguments")
     parser.add_argument("--limit", type=float, default=600.0, help="after this many seconds it is killed, stacks shown")
     parser.add_argument(
         "--profile", metavar="FILE", help="write a cProfile of the main thread, for reading, not for timing"
@@ -29,11 +28,12 @@ def main() -> None:
     profile = cProfile.Profile() if options.profile else None
     if profile is not None:
         profile.enable()
-    figures = program.run(options.front, options.work, options.host, options.sizes)
+    figures = [program.run(options.front, work, options.host, sizes) for work, sizes in options.jobs]
     if profile is not None:
         profile.disable()
         profile.dump_stats(options.profile)
-    print(json.dumps(figures))
+    for each in figures:
+        print(json.dumps(each))
 
 
 if __name__ == "__main__":

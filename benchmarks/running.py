@@ -77,24 +77,31 @@ class LoadServer:
         kept = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
         return {**kept, "SIGNALWIRE_RELAY_CA_FILE": self._ca_file}
 
-    def run(self, front: str, work: Work, sizes: dict[str, Any]) -> Run:
-        """Run one client process, and return what it printed.
+    def run(self, front: str, jobs: Sequence[tuple[str, dict[str, Any]]]) -> list[Run]:
+        """Run one client process.
+
+        Args:
+            front: Its front end.
+            jobs: The works that it does, by name, and how much of each.
+
+        Returns:
+            The figures of each.
 
         Raises:
             Failed: It did not end well, or not in time.
         """
-        command = [sys.executable, str(HERE / "client.py"), "--front", front, "--work", work.name]
-        command += ["--host", f"localhost:{self._port}", "--sizes", json.dumps(sizes), "--limit", str(CLIENT_LIMIT)]
+        command = [sys.executable, str(HERE / "client.py"), "--front", front, "--host", f"localhost:{self._port}"]
+        command += ["--jobs", json.dumps(jobs), "--limit", str(CLIENT_LIMIT)]
+        what = f"{', '.join(name for name, _ in jobs)}, {front}"
         try:
             done = subprocess.run(
                 command, env=self.environment(), capture_output=True, text=True, timeout=CLIENT_LIMIT + 10
             )
         except subprocess.TimeoutExpired as error:
-            raise Failed(f"{work.key}, {front}: not done within {CLIENT_LIMIT:g} s") from error
+            raise Failed(f"{what}: not done within {CLIENT_LIMIT:g} s") from error
         if done.returncode != 0:
-            raise Failed(f"{work.key}, {front}: {done.stderr.strip()[-2_000:]}")
-        figures: Run = json.loads(done.stdout.strip().splitlines()[-1])
-        return figures
+            raise Failed(f"{what}: {done.stderr.strip()[-2_000:]}")
+        return [json.loads(line) for line in done.stdout.strip().splitlines()[-len(jobs) :]]
 
 
 def start_times(fronts: Sequence[str], repeats: int) -> dict[str, Run]:
@@ -130,7 +137,7 @@ def run_work(server: LoadServer, work: Work, fronts: Sequence[str], sizes: dict[
     """
     if work.name == "start":
         return start_times(fronts, **sizes)
-    return {front: server.run(front, work, sizes) for front in fronts}
+    return {front: server.run(front, [(work.name, sizes)])[0] for front in fronts}
 
 
 def turned(items: Sequence[str], by: int) -> list[str]:
@@ -184,16 +191,23 @@ def _summary(work: Work, done: dict[str, Run]) -> str:
 
 
 def smoke(works: Sequence[Work], fronts: Sequence[str], tell: Callable[[str], None]) -> None:
-    """Do a little of every work, two clients at a time: nothing is measured, only checked.
+    """Do a little of every work, each client in one process, two at a time: nothing is measured, only checked.
 
     Raises:
         Failed: A client has failed, or its work was not done right.
     """
-    with LoadServer(limit=120.0) as server, ThreadPoolExecutor(2) as pool:
-        jobs = []
-        for work in works:
-            taking_part = [BASE, *(front for front in work.fronts if front in fronts)]
-            jobs += [(work, front, pool.submit(run_work, server, work, [front], work.smoke)) for front in taking_part]
-        for work, front, job in jobs:
+    with LoadServer(limit=CLIENT_LIMIT) as server, ThreadPoolExecutor(2) as pool:
+        doing = []
+        for front in (BASE, *fronts):
+            own = [work for work in works if front in work.fronts or front == BASE]
+            loads = [(work.name, work.smoke) for work in own if work.name != "start"]
+            if any(work.name == "start" for work in own):
+                doing.append((front, ["start"], pool.submit(start_times, [front], 1)))
+            if loads:
+                doing.append(
+                    (front, [work.key for work in own if work.name != "start"], pool.submit(server.run, front, loads))
+                )
+        for front, keys, job in doing:
             job.result()
-            tell(f"{work.key}, {front}: right")
+            for key in keys:
+                tell(f"{key}, {front}: right")

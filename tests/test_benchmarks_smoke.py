@@ -19,7 +19,7 @@ def test_every_client_does_a_little_of_every_work_right() -> None:
         assert "CI" not in os.environ, "signalwire-sdk is not installed: see tests/requirements.txt"
         pytest.skip("needs signalwire-sdk")
 
-    done = subprocess.run([sys.executable, str(COMPARE), "--smoke"], capture_output=True, text=True, timeout=120)
+    done = subprocess.run([sys.executable, str(COMPARE), "--smoke"], capture_output=True, text=True, timeout=300)
 
     assert done.returncode == 0, done.stderr
     right = [line for line in done.stderr.splitlines() if line.endswith(": right")]

@@ -24,6 +24,9 @@ from anyrelay import ClientState, ReconnectPolicy
 LIMIT = 15.0
 """How long a case may take, in seconds."""
 
+SUPPORT = "sip:support@example.com"
+"""Where calls are referred to."""
+
 AT_ONCE = ReconnectPolicy(initial=0.01, maximum=0.05, jitter=False)
 
 
@@ -86,13 +89,25 @@ def disguised(value: Any) -> Any:
     return value
 
 
+def undisguised(value: Any) -> Any:
+    return value._thing if isinstance(value, Disguise) else value
+
+
 def plain(value: Any) -> Any:
     """Turn an argument into what `anyrelay.sync` takes: handlers are plain functions there."""
-    if isinstance(value, Disguise):
-        return value._thing
     if inspect.iscoroutinefunction(value):
         return lambda *args: run_through(value(*map(disguised, args)))
-    return value
+    return undisguised(value)
+
+
+def readers_of(call: Any) -> int:
+    """Return how many read or wait for events of a call: of that nothing else tells."""
+    return len(undisguised(call)._machine._subscriptions)
+
+
+def commands_waiting(client: Any) -> int:
+    """Return how many commands wait for the line."""
+    return int(undisguised(client)._machine._requests.queued)
 
 
 def run_through(coroutine: Coroutine[Any, Any, Any]) -> Any:
@@ -318,7 +333,7 @@ class ThreadWorld(World):
 
     def _close_clients(self) -> None:
         for client in self._clients:
-            client._thing.disconnect()
+            undisguised(client).disconnect()
 
     def flag(self) -> Any:
         return Flag()

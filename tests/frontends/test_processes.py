@@ -260,10 +260,14 @@ import anyio
 @client.on_call
 async def handle(call):
     say("arrived")
-    if {where == "in a handler"}:
-        signal.raise_signal(signal.SIGINT)
-        await anyio.sleep(0)
-    await anyio.sleep_forever()
+    async with anyio.create_task_group() as tasks:
+        if {where == "in a handler"}:
+            tasks.start_soon(strike)
+        await anyio.sleep_forever()
+
+async def strike():
+    signal.raise_signal(signal.SIGINT)
+    await anyio.sleep(0)
 
 async def main():
     async with client:

@@ -150,8 +150,8 @@ def test_a_command_on_the_wire(order: Any, method: str, params: dict[str, Any]) 
         (lambda call: call.refer_and_wait(0.0, TARGET, timeout="1"), TypeError, "timeout must be a number"),
         (lambda call: call.wait_for_ended(0.0, timeout=math.nan), ValueError, "timeout must be 0 or more"),
         (lambda call: call.wait_for(0.0, RelayEvent, timeout=True), TypeError, "timeout must be a number"),
-        (lambda call: call.wait_for(0.0, 5), TypeError, "event must be an event class or the name"),
-        (lambda call: call.wait_for(0.0, int), TypeError, "event must be an event class or the name"),
+        (lambda call: call.wait_for(0.0, 5), TypeError, "event_type must be an event class or the name"),
+        (lambda call: call.wait_for(0.0, int), TypeError, "event_type must be an event class or the name"),
         (lambda call: call.on(RelayEvent, None), TypeError, "handler must be a function"),
     ],
 )

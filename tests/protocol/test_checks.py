@@ -9,6 +9,7 @@ import pytest
 
 from anyrelay.protocol.checks import (
     Named,
+    check_handler,
     check_json,
     check_timeout,
     is_amount,
@@ -142,6 +143,12 @@ def test_how_long_one_may_wait(timeout: float | None) -> None:
 def test_how_long_one_may_not_wait(timeout: Any, error: type[Exception]) -> None:
     with pytest.raises(error, match=r"^patience must be"):
         check_timeout(timeout, "patience")
+
+
+def test_what_is_called_later() -> None:
+    assert check_handler(None, "on_completed") is check_handler(print, "on_completed") is None  # type: ignore[func-returns-value]
+    with pytest.raises(TypeError, match=r"^on_completed must be a function or None, not str"):
+        check_handler("print", "on_completed")
 
 
 class Shouting(str):

@@ -200,6 +200,17 @@ def test_events_may_overtake_the_reply() -> None:
     assert promise.result().state == "answered"
 
 
+def test_a_refusal_after_the_winner_changes_nothing() -> None:
+    pair = connected()
+    pair.silent.add("calling.dial")
+    promise = dial(pair)
+    won(pair)
+    assert pair.server is not None
+    pair.server.refuse(pair.commands[-1].id, 500, "what?")
+    pair.settle()
+    assert promise.result().state == "answered"
+
+
 def test_the_tag_may_be_nested_too() -> None:
     pair = connected()
     promise = dial(pair)

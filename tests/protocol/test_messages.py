@@ -13,6 +13,7 @@ from anyrelay.protocol.messages import FINAL, TRANSITIONS, MessageMachine, Messa
 from anyrelay.protocol.outbound import EARLY_EVENTS
 from anyrelay.protocol.outputs import RunHandler
 from anyrelay.protocol.promise import Promise
+from anyrelay.protocol.session import ClientState
 
 TO, FROM = "+15551230001", "+15551230002"
 ORDER = [MessageState.QUEUED, MessageState.INITIATED, MessageState.SENT, MessageState.DELIVERED]
@@ -438,15 +439,17 @@ def test_a_message_that_nobody_takes() -> None:
     assert pair.session.statistics.stray_events == 2
 
 
-def test_a_handler_of_a_message_is_waited_for_when_draining() -> None:
+@pytest.mark.parametrize("error", [None, RuntimeError("oh")])
+def test_a_handler_of_a_message_is_waited_for_when_draining(error: Exception | None) -> None:
     pair = connected()
     pair.session.takes_messages(True)
     pair.event("messaging.receive", {"message_id": "m-7"})
     [run] = pair.asked(RunHandler)
-    closed = pair.session.drain(0.0)
+    pair.session.drain(0.0)
     pair.settle()
-    assert not closed.done
-    pair.session.handler_finished(run.subject, RuntimeError("oh"), 0.0)
-    pair.settle()
-    assert any("on_message handler raised for m-7" in note for note in pair.notes())
-    assert pair.session.statistics.handler_errors == 1
+    assert pair.session.state is ClientState.DRAINING
+    pair.session.handler_finished(run.subject, error, 0.0)
+    notes = pair.notes()
+    assert pair.session.state is ClientState.CLOSED
+    assert any("on_message handler raised for m-7" in note for note in notes) is (error is not None)
+    assert pair.session.statistics.handler_errors == (error is not None)

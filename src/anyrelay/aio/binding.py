@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar, overload
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from anyrelay.frontend.binding import dress
+from anyrelay.frontend.binding import Bound, dress
 from anyrelay.protocol.call import Search
 from anyrelay.protocol.events import RelayEvent
 from anyrelay.protocol.promise import Promise
 
-if TYPE_CHECKING:
-    from anyrelay.aio.driver import Driver
-
-__all__ = ["Bound", "awaiting", "finding", "plain", "starting"]
+__all__ = ["awaiting", "finding", "starting"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -22,21 +19,14 @@ A = TypeVar("A")
 E = TypeVar("E", bound=RelayEvent)
 
 
-class Bound(Protocol):
-    """What a class needs for its methods to be bound."""
-
-    _machine: Any
-    _driver: Driver
-
-
 def awaiting(
     method: Callable[Concatenate[M, float, P], Promise[T]],
 ) -> Callable[Concatenate[Any, P], Coroutine[Any, Any, T]]:
     """Bind a method whose promise is awaited."""
 
     async def bound(self: Bound, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        driver = self._driver
-        return await driver.result_of(driver.ask(method, self._machine, *args, **kwargs))
+        value: T = await self._driver.fulfil(method, self._machine, *args, **kwargs)
+        return value
 
     return dress(bound, method)
 
@@ -47,8 +37,7 @@ def starting(
     """Bind a method that hands out a machine, for which the user gets an object of the class `face`."""
 
     async def bound(self: Bound, /, *args: P.args, **kwargs: P.kwargs) -> A:
-        driver = self._driver
-        return face(driver, await driver.result_of(driver.ask(method, self._machine, *args, **kwargs)))
+        return face(self._driver, await self._driver.fulfil(method, self._machine, *args, **kwargs))
 
     return dress(bound, method, returns=getattr(face, "__name__", None))
 
@@ -59,29 +48,7 @@ def finding(
     """Bind a method that looks for an event; the user's predicate is called here, outside the core."""
 
     async def bound(self: Bound, /, *args: P.args, **kwargs: P.kwargs) -> E:
-        driver = self._driver
-        search = driver.ask(method, self._machine, *args, **kwargs)
-        try:
-            while (event := await driver.next_of(search.subscription)) is not None:
-                if search.predicate is None or search.predicate(event):
-                    return event
-        finally:
-            search.subscription.close()
-            driver.stir()
-        raise RuntimeError("a search ends with an event or an error")  # it is made to end with an error
+        event: E = await self._driver.find(method, self._machine, *args, **kwargs)
+        return event
 
     return dress(bound, method)
-
-
-@overload
-def plain(method: Callable[Concatenate[M, P], T]) -> Callable[Concatenate[Any, P], T]: ...
-@overload
-def plain(method: Callable[Concatenate[M, P], T], face: Callable[[Any, T], A]) -> Callable[Concatenate[Any, P], A]: ...
-def plain(method: Callable[..., Any], face: Callable[[Any, Any], Any] | None = None) -> Callable[..., Any]:
-    """Bind a method that neither waits nor needs the time; for what it hands out the user gets a `face`, if one is given."""
-
-    def bound(self: Bound, /, *args: Any, **kwargs: Any) -> Any:
-        answer = method(self._machine, *args, **kwargs)
-        return answer if face is None else face(self._driver, answer)
-
-    return dress(bound, method, returns=getattr(face, "__name__", None))

@@ -20,8 +20,8 @@ from anyrelay.aio.actions import (
     TapAction,
     TranscribeAction,
 )
-from anyrelay.aio.binding import awaiting, finding, plain, starting
-from anyrelay.frontend.binding import public
+from anyrelay.aio.binding import awaiting, finding, starting
+from anyrelay.frontend.binding import plain, public
 from anyrelay.frontend.views import CallView, StreamView
 from anyrelay.protocol.call import CallMachine
 from anyrelay.protocol.events import RelayEvent

@@ -11,15 +11,12 @@ from typing import Any, Final, TypeVar
 
 import anyio
 
-from anyrelay.aio.binding import awaiting, plain, starting
+from anyrelay.aio.binding import awaiting, starting
 from anyrelay.aio.call import Call
 from anyrelay.aio.driver import Driver
 from anyrelay.aio.message import Message
-from anyrelay.frontend.binding import public
+from anyrelay.frontend.binding import plain, public
 from anyrelay.frontend.client import ClientBase
-from anyrelay.frontend.views import CallMap
-from anyrelay.protocol.call import CallMachine
-from anyrelay.protocol.messages import MessageMachine
 from anyrelay.protocol.session import Session
 
 __all__ = ["RelayClient"]
@@ -34,16 +31,13 @@ CLOSE_PATIENCE: Final = 2.0
 
 
 @public("anyrelay")
-class RelayClient(ClientBase):
+class RelayClient(ClientBase, driver=Driver, faces=(Call, Message)):
     """A client of SignalWire RELAY, on asyncio or trio."""
-
-    def _new_driver(self) -> Driver:
-        return Driver(self._machine, self._handle)
 
     @property
     def calls(self) -> Mapping[str, Call]:
         """The calls of this client by their call_id."""
-        return CallMap(lambda: self._machine.calls, lambda machine: Call(self._driver, machine))
+        return self._call_map(Call)
 
     def on_call(self, handler: H) -> H:
         """Call a coroutine function with each call that is offered; a decorator. A later one replaces an earlier one.
@@ -54,9 +48,7 @@ class RelayClient(ClientBase):
         Returns:
             The handler.
         """
-        self._call_handler = handler
-        self._machine.takes_calls(True)
-        return handler
+        return self._takes_calls(handler)
 
     def on_message(self, handler: G) -> G:
         """Call a coroutine function with each text message that comes; a decorator. A later one replaces an earlier one.
@@ -67,16 +59,7 @@ class RelayClient(ClientBase):
         Returns:
             The handler.
         """
-        self._message_handler = handler
-        self._machine.takes_messages(True)
-        return handler
-
-    async def _handle(self, machine: CallMachine | MessageMachine) -> None:
-        if isinstance(machine, CallMachine):
-            if self._call_handler is not None:
-                await self._call_handler(Call(self._driver, machine))
-        elif self._message_handler is not None:
-            await self._message_handler(Message(self._driver, machine))
+        return self._takes_messages(handler)
 
     on_event = plain(Session.on_event)
     execute = awaiting(Session.execute)

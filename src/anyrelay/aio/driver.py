@@ -19,12 +19,13 @@ import anyio
 import anyio.to_thread
 from anyio.abc import TaskGroup
 
-from anyrelay.aio.owner import spawn_owner, spawnable
+from anyrelay.aio.owner import spawn_owner
 from anyrelay.aio.transport import Transport
 from anyrelay.frontend import journal
+from anyrelay.frontend.binding import accepts
 from anyrelay.frontend.ending import abandon, empty
 from anyrelay.frontend.process import check_process
-from anyrelay.protocol.call import CallMachine
+from anyrelay.protocol.call import CallMachine, Search
 from anyrelay.protocol.events import RelayEvent
 from anyrelay.protocol.mailbox import Mailbox
 from anyrelay.protocol.messages import MessageMachine
@@ -57,15 +58,15 @@ _own_scope: ContextVar[anyio.CancelScope | None] = ContextVar("anyrelay_own_scop
 class Driver:
     """The owner of one client."""
 
-    def __init__(self, session: Session, handle: Callable[[CallMachine | MessageMachine], Any]) -> None:
+    def __init__(self, session: Session, addressed: Callable[[CallMachine | MessageMachine], tuple[Any, Any]]) -> None:
         """Make one that does not run yet.
 
         Args:
             session: What it drives.
-            handle: Calls the user's `on_call` or `on_message` handler.
+            addressed: Returns the user's handler for a call or a message, and what it is given.
         """
         self.session = session
-        self._handle = handle
+        self._addressed = addressed
         self._made_in = os.getpid()
         self._thread: int | None = None
         self._context: Context = copy_context()
@@ -78,12 +79,36 @@ class Driver:
 
     # --- what bound methods use -------------------------------------------------------------------------------------
 
-    def ask(self, method: Callable[Concatenate[M, float, P], T], machine: M, *args: P.args, **kwargs: P.kwargs) -> T:
+    def ask(self, method: Callable[Concatenate[M, float, P], T], machine: M, /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Call a machine's method with the time, and do what comes of it."""
         self._check_caller()
         answer = method(machine, anyio.current_time(), *args, **kwargs)
         self.stir()
         return answer
+
+    async def fulfil(
+        self, method: Callable[Concatenate[M, float, P], Promise[T]], machine: M, /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Call a machine's method and await what it promises."""
+        return await self.result_of(self.ask(method, machine, *args, **kwargs))
+
+    async def find(
+        self, method: Callable[Concatenate[M, float, P], Search[E]], machine: M, /, *args: P.args, **kwargs: P.kwargs
+    ) -> E:
+        """Call a machine's method and await the event that it looks for."""
+        search = self.ask(method, machine, *args, **kwargs)
+        try:
+            while not accepts(search, event := await self.next_of(search.subscription)):
+                pass
+        finally:
+            search.subscription.close()
+            self.stir()
+        assert event is not None
+        return event
+
+    def locked(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call something of the core's that needs no time; on an event loop nobody can come between."""
+        return function(*args, **kwargs)
 
     async def result_of(self, promise: Promise[T]) -> T:
         """Sleep until a promise is done, and return its result; a caller that is cancelled gives it up."""
@@ -150,8 +175,8 @@ class Driver:
                     await self._keep_time()
                     self._tasks = None
                 over = self.session.state is ClientState.CLOSED
-        except Exception as error:  # a bug of ours must not take the event loop down with it
-            journal.write(Note(Note.ERROR, "the client's owner task failed", error=error))
+        except* Exception as errors:  # a bug of ours must not take the event loop down with it
+            journal.write(Note(Note.ERROR, "the client's owner task failed", error=errors))
         finally:
             with contextlib.suppress(Exception):  # the clock too may be gone
                 abandon(self.session, ConnectionError("the event loop has ended"), anyio.current_time())
@@ -220,7 +245,7 @@ class Driver:
         assert self._tasks is not None
         scope = anyio.CancelScope()
         self._children[scope] = patience
-        self._context.run(self._tasks.start_soon, spawnable(self._run_child), scope, function, *args)
+        self._context.run(self._tasks.start_soon, self._run_child, scope, function, *args)
 
     async def _run_child(self, scope: anyio.CancelScope, function: Callable[..., Awaitable[None]], *args: Any) -> None:
         _own_scope.set(scope)
@@ -266,7 +291,9 @@ class Driver:
     async def _run_handler(self, subject: CallMachine | MessageMachine) -> None:
         failure: BaseException | None = None
         try:
-            await self._handle(subject)
+            handler, face = self._addressed(subject)
+            if handler is not None:
+                await handler(face)
         except (Exception, SystemExit) as error:
             failure = error
         finally:

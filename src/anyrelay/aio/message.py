@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from anyrelay.aio.binding import awaiting, plain
-from anyrelay.frontend.binding import public
+from anyrelay.aio.binding import awaiting
+from anyrelay.frontend.binding import plain, public
 from anyrelay.frontend.views import MessageView
 from anyrelay.protocol.messages import MessageMachine
 

@@ -10,15 +10,29 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, overload
 
-__all__ = ["dress", "public"]
+from anyrelay.protocol.call import Search
+from anyrelay.protocol.events import RelayEvent
 
+__all__ = ["Bound", "accepts", "dress", "plain", "public"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+M = TypeVar("M")
+A = TypeVar("A")
 F = TypeVar("F", bound=Callable[..., Any])
 C = TypeVar("C", bound=type)
 
 _TIME_LINE = re.compile(r"\n *now: The time, in seconds\.")
 _EMPTY_ARGS = re.compile(r"\n *Args:\n(?=\n)")
+
+
+class Bound(Protocol):
+    """What a class needs for its methods to be bound."""
+
+    _machine: Any
+    _driver: Any
 
 
 def dress(bound: F, method: Callable[..., Any], *, returns: Any = None) -> F:
@@ -48,6 +62,31 @@ def _unwrapped(annotation: Any) -> Any:
         return annotation
     found = re.fullmatch(r"(?:Promise|Search)\[(.*)\]", annotation)
     return found.group(1) if found else annotation
+
+
+@overload
+def plain(method: Callable[Concatenate[M, P], T]) -> Callable[Concatenate[Any, P], T]: ...
+@overload
+def plain(method: Callable[Concatenate[M, P], T], face: Callable[[Any, T], A]) -> Callable[Concatenate[Any, P], A]: ...
+def plain(method: Callable[..., Any], face: Callable[[Any, Any], Any] | None = None) -> Callable[..., Any]:
+    """Bind a method that neither waits nor needs the time; for what it hands out the user gets a `face`, if one is given."""
+
+    def bound(self: Bound, /, *args: Any, **kwargs: Any) -> Any:
+        answer = self._driver.locked(method, self._machine, *args, **kwargs)
+        return answer if face is None else face(self._driver, answer)
+
+    return dress(bound, method, returns=getattr(face, "__name__", None))
+
+
+def accepts(search: Search[Any], event: RelayEvent | None) -> bool:
+    """Whether an event is the one that a search is for; the user's predicate is called here, outside the core.
+
+    Raises:
+        RuntimeError: There is no event, and none will come: a search is made to end with an event or an error.
+    """
+    if event is None:
+        raise RuntimeError("a search ends with an event or an error")
+    return search.predicate is None or bool(search.predicate(event))
 
 
 def public(module: str) -> Callable[[C], C]:

@@ -5,21 +5,39 @@ from __future__ import annotations
 import random
 import ssl
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from os import PathLike
-from typing import Any
+from typing import Any, ClassVar, TypeVar
 
 from attrs import asdict
 
 from anyrelay.frontend.options import client_settings
+from anyrelay.frontend.views import CallMap
+from anyrelay.protocol.call import CallMachine
+from anyrelay.protocol.messages import MessageMachine
 from anyrelay.protocol.session import ClientState, Session
 from anyrelay.protocol.settings import JwtToken, ReconnectPolicy
 
 __all__ = ["ClientBase"]
 
+F = TypeVar("F")
+H = TypeVar("H")
+
 
 class ClientBase:
     """What both clients share. A front end adds the driver, and the methods that wait."""
+
+    _driver_class: ClassVar[Any]
+    _faces: ClassVar[tuple[Any, Any]]
+
+    def __init_subclass__(cls, *, driver: Any, faces: tuple[Any, Any]) -> None:
+        """Name what is a front end's own.
+
+        Args:
+            driver: What drives the session.
+            faces: What handlers are given: the class of its calls, and that of its messages.
+        """
+        cls._driver_class, cls._faces = driver, faces
 
     def __init__(
         self,
@@ -96,11 +114,31 @@ class ClientBase:
         self._machine = Session(settings, new_id=lambda: str(uuid.uuid4()), random=random.random)
         self._call_handler: Any = None
         self._message_handler: Any = None
-        self._driver = self._new_driver()
+        self._driver = self._driver_class(self._machine, self._addressed)
 
-    def _new_driver(self) -> Any:
-        """Return what drives the session in this front end."""
-        raise NotImplementedError
+    def _addressed(self, machine: CallMachine | MessageMachine) -> tuple[Any, Any]:
+        """Return the handler that a call or message is for, None when there is none, and what it is given."""
+        call_face, message_face = self._faces
+        if isinstance(machine, CallMachine):
+            return self._call_handler, call_face(self._driver, machine)
+        return self._message_handler, message_face(self._driver, machine)
+
+    def _call_map(self, face: Callable[[Any, CallMachine], F]) -> CallMap[F]:
+        """Return the calls of this client as the front end shows them."""
+        driver, machine = self._driver, self._machine
+        return CallMap(lambda: driver.locked(dict, machine.calls), lambda call: face(driver, call))
+
+    def _takes_calls(self, handler: H) -> H:
+        """Give offered calls to a handler from now on."""
+        self._call_handler = handler
+        self._driver.locked(self._machine.takes_calls, True)
+        return handler
+
+    def _takes_messages(self, handler: H) -> H:
+        """Give messages that come to a handler from now on."""
+        self._message_handler = handler
+        self._driver.locked(self._machine.takes_messages, True)
+        return handler
 
     @property
     def state(self) -> ClientState:

@@ -535,22 +535,22 @@ class CallMachine(MediaVerbs, InputVerbs, BridgingVerbs, AgentVerbs):
 
     # --- listening --------------------------------------------------------------------------------------------------
 
-    def on(self, event: type[E] | str, handler: Callable[[E], Any]) -> Callable[[], None]:
+    def on(self, event_type: type[E] | str, handler: Callable[[E], Any]) -> Callable[[], None]:
         """Call a handler with each event of one kind, in order; it may use the call.
 
         Args:
-            event: An event class, or the name of a RELAY event such as ``calling.call.play``.
+            event_type: An event class, or the name of a RELAY event such as ``calling.call.play``.
             handler: A function (in the async front end a coroutine function too).
 
         Returns:
             A function that takes the handler off again.
 
         Raises:
-            TypeError: `event` is neither, or `handler` cannot be called.
+            TypeError: `event_type` is neither, or `handler` cannot be called.
         """
         if not callable(handler):
             raise TypeError(f"handler must be a function, not {type(handler).__name__}")
-        listener = _Listener(*_kind(event), handler)
+        listener = _Listener(*_kind(event_type), handler)
         self._listeners = [*self._listeners, listener]
 
         def remove() -> None:
@@ -575,7 +575,7 @@ class CallMachine(MediaVerbs, InputVerbs, BridgingVerbs, AgentVerbs):
         self,
         now: float,
         /,
-        event: type[E],
+        event_type: type[E],
         predicate: Callable[[E], object] | None = None,
         timeout: float | None = None,
     ) -> Search[E]: ...
@@ -584,7 +584,7 @@ class CallMachine(MediaVerbs, InputVerbs, BridgingVerbs, AgentVerbs):
         self,
         now: float,
         /,
-        event: str,
+        event_type: str,
         predicate: Callable[[RelayEvent], object] | None = None,
         timeout: float | None = None,
     ) -> Search[RelayEvent]: ...
@@ -592,7 +592,7 @@ class CallMachine(MediaVerbs, InputVerbs, BridgingVerbs, AgentVerbs):
         self,
         now: float,
         /,
-        event: type[RelayEvent] | str,
+        event_type: type[RelayEvent] | str,
         predicate: Callable[[Any], object] | None = None,
         timeout: float | None = None,
     ) -> Search[Any]:
@@ -600,7 +600,7 @@ class CallMachine(MediaVerbs, InputVerbs, BridgingVerbs, AgentVerbs):
 
         Args:
             now: The time, in seconds.
-            event: An event class, or the name of a RELAY event such as ``calling.call.play``.
+            event_type: An event class, or the name of a RELAY event such as ``calling.call.play``.
             predicate: Whether an event is the one waited for; None takes the first.
             timeout: How long to wait, in seconds; None waits as long as it takes.
 
@@ -613,7 +613,7 @@ class CallMachine(MediaVerbs, InputVerbs, BridgingVerbs, AgentVerbs):
             ConnectionLost: The session could not be resumed.
         """
         check_timeout(timeout)
-        subscription = self._subscribe(*_kind(event), raises=True)
+        subscription = self._subscribe(*_kind(event_type), raises=True)
         if timeout is not None and not subscription.closed:
             expired = TimeoutError(f"no such event on call {self.call_id} within {timeout:g} s")
             expiry = self.timers.at(now + timeout, lambda _: subscription.end(expired))
@@ -747,7 +747,7 @@ def _kind(event: type[RelayEvent] | str) -> tuple[type[RelayEvent], str | None]:
         return RelayEvent, event
     if isinstance(event, type) and issubclass(event, RelayEvent):
         return event, None
-    raise TypeError(f"event must be an event class or the name of an event, not {event!r}")
+    raise TypeError(f"event_type must be an event class or the name of an event, not {event!r}")
 
 
 def _text(params: dict[str, Any], name: str) -> str:

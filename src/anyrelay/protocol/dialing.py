@@ -141,12 +141,12 @@ class Dialing(Follower):
             params = {"call_id": call.call_id, "call_state": str(CallState.ANSWERED)}
             answered = CallStateEvent(call_id=call.call_id, call_state=CallState.ANSWERED, params=params)
             call.receive(answered, now)
-        if self.state is State.GIVEN_UP:
+        if not self._move(Input.WON):  # its caller has given up
             self._hang_up(call, now)
-        elif self._move(Input.WON):
-            self._winner = call
-            self._close()
-            self.promise.resolve(call)
+            return
+        self._winner = call
+        self._close()
+        self.promise.resolve(call)
 
     def _know(self, call_id: str, params: dict[str, Any]) -> CallMachine:
         """Return a leg; it starts at the beginning, since its state is to be told to it like any other call's."""

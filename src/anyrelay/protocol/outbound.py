@@ -27,7 +27,7 @@ EARLY_EVENTS: Final = 1_000
 """How many events of messages are kept while a ``messaging.send`` is not answered yet."""
 
 _OPTIONAL: Final = frozenset({"context", "body", "media", "tags", "region"})
-_EMPTY: Final = (None, "", [], ())
+_EMPTY: Final[tuple[Any, ...]] = (None, "", [], ())
 """What an optional parameter of a message is left out for, as SignalWire's client does."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-from anyrelay.frontend.binding import public
+from anyrelay.frontend.binding import plain, public
 from anyrelay.frontend.views import CallView, StreamView
 from anyrelay.protocol.call import CallMachine
 from anyrelay.protocol.events import RelayEvent
@@ -24,7 +24,7 @@ from anyrelay.sync.actions import (
     TapAction,
     TranscribeAction,
 )
-from anyrelay.sync.binding import blocking, finding, plain, starting
+from anyrelay.sync.binding import blocking, finding, starting
 
 __all__ = ["Call", "EventStream"]
 

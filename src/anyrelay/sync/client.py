@@ -9,13 +9,10 @@ from collections.abc import Callable, Iterator, Mapping
 from types import FrameType, TracebackType
 from typing import Any, TypeVar
 
-from anyrelay.frontend.binding import public
+from anyrelay.frontend.binding import plain, public
 from anyrelay.frontend.client import ClientBase
-from anyrelay.frontend.views import CallMap
-from anyrelay.protocol.call import CallMachine
-from anyrelay.protocol.messages import MessageMachine
 from anyrelay.protocol.session import Session
-from anyrelay.sync.binding import blocking, plain, starting
+from anyrelay.sync.binding import blocking, starting
 from anyrelay.sync.call import Call
 from anyrelay.sync.driver import Driver
 from anyrelay.sync.message import Message
@@ -29,30 +26,13 @@ G = TypeVar("G", bound=MessageHandler)
 
 
 @public("anyrelay.sync")
-class RelayClient(ClientBase):
+class RelayClient(ClientBase, driver=Driver, faces=(Call, Message)):
     """A client of SignalWire RELAY for plain threads; safe to use from several of them at once."""
-
-    def _new_driver(self) -> Driver:
-        return Driver(self._machine, self._handle)
 
     @property
     def calls(self) -> Mapping[str, Call]:
         """The calls of this client by their call_id."""
-        copy = self._driver.locked
-        return CallMap(lambda: copy(dict, self._machine.calls), lambda machine: Call(self._driver, machine))
-
-    def on_call(self, handler: H) -> H:
-        """Call a function with each call that is offered; a decorator. A later one replaces an earlier one.
-
-        Args:
-            handler: The function; it runs in a thread of its own. When the client is closed, whatever it waits for ends.
-
-        Returns:
-            The handler.
-        """
-        self._call_handler = handler
-        self._driver.locked(self._machine.takes_calls, True)
-        return handler
+        return self._call_map(Call)
 
     def on_message(self, handler: G) -> G:
         """Call a function with each text message that comes; a decorator. A later one replaces an earlier one.
@@ -63,16 +43,18 @@ class RelayClient(ClientBase):
         Returns:
             The handler.
         """
-        self._message_handler = handler
-        self._driver.locked(self._machine.takes_messages, True)
-        return handler
+        return self._takes_messages(handler)
 
-    def _handle(self, machine: CallMachine | MessageMachine) -> None:
-        if isinstance(machine, CallMachine):
-            if self._call_handler is not None:
-                self._call_handler(Call(self._driver, machine))
-        elif self._message_handler is not None:
-            self._message_handler(Message(self._driver, machine))
+    def on_call(self, handler: H) -> H:
+        """Call a function with each call that is offered; a decorator. A later one replaces an earlier one.
+
+        Args:
+            handler: The function; it runs in a thread of its own. When the client is closed, whatever it waits for ends.
+
+        Returns:
+            The handler.
+        """
+        return self._takes_calls(handler)
 
     on_event = plain(Session.on_event)
     execute = blocking(Session.execute)

@@ -21,9 +21,10 @@ from collections.abc import Callable
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 from anyrelay.frontend import journal
+from anyrelay.frontend.binding import accepts
 from anyrelay.frontend.ending import abandon, drop
 from anyrelay.frontend.process import check_process
-from anyrelay.protocol.call import CallMachine
+from anyrelay.protocol.call import CallMachine, Search
 from anyrelay.protocol.events import RelayEvent
 from anyrelay.protocol.mailbox import Mailbox
 from anyrelay.protocol.messages import MessageMachine
@@ -84,18 +85,18 @@ class Driver:
     def __init__(
         self,
         session: Session,
-        handle: Callable[[CallMachine | MessageMachine], Any],
+        addressed: Callable[[CallMachine | MessageMachine], tuple[Any, Any]],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Make one that does not run yet.
 
         Args:
             session: What it drives.
-            handle: Calls the user's `on_call` or `on_message` handler.
+            addressed: Returns the user's handler for a call or a message, and what it is given.
             clock: Tells the time, in seconds.
         """
         self.session = session
-        self._handle = handle
+        self._addressed = addressed
         self._clock = clock
         self._made_in = os.getpid()
         self._core = threading.Lock()
@@ -116,7 +117,7 @@ class Driver:
 
     # --- what bound methods use -------------------------------------------------------------------------------------
 
-    def ask(self, method: Callable[Concatenate[M, float, P], T], machine: M, *args: P.args, **kwargs: P.kwargs) -> T:
+    def ask(self, method: Callable[Concatenate[M, float, P], T], machine: M, /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Call a machine's method with the time, and do what comes of it."""
         check_process(self._made_in)
         with self._core:
@@ -132,11 +133,30 @@ class Driver:
             self._ring()
         return answer
 
-    def locked(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    def locked(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Call something of the core's that needs no time."""
         check_process(self._made_in)  # in a forked process the lock may be held by a thread that is not there
         with self._core:
             return function(*args, **kwargs)
+
+    def fulfil(
+        self, method: Callable[Concatenate[M, float, P], Promise[T]], machine: M, /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Call a machine's method and wait for what it promises."""
+        return self.result_of(self.ask(method, machine, *args, **kwargs))
+
+    def find(
+        self, method: Callable[Concatenate[M, float, P], Search[E]], machine: M, /, *args: P.args, **kwargs: P.kwargs
+    ) -> E:
+        """Call a machine's method and wait for the event that it looks for."""
+        search = self.ask(method, machine, *args, **kwargs)
+        try:
+            while not accepts(search, event := self.next_of(search.subscription)):
+                pass
+        finally:
+            self.locked(search.subscription.close)
+        assert event is not None
+        return event
 
     def result_of(self, promise: Promise[T]) -> T:
         """Sleep until a promise is done, and return its result; Ctrl-C gives it up."""
@@ -436,7 +456,9 @@ class Driver:
     def _run_handler(self, subject: CallMachine | MessageMachine) -> None:
         error: BaseException | None = None
         try:
-            self._handle(subject)
+            handler, face = self._addressed(subject)
+            if handler is not None:
+                handler(face)
         except (Exception, SystemExit) as raised:
             error = raised
         self._report(lambda: self.session.handler_finished(subject, error, self._clock()))

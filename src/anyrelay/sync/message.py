@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from anyrelay.frontend.binding import public
+from anyrelay.frontend.binding import plain, public
 from anyrelay.frontend.views import MessageView
 from anyrelay.protocol.messages import MessageMachine
-from anyrelay.sync.binding import blocking, plain
+from anyrelay.sync.binding import blocking
 
 __all__ = ["Message"]
 
