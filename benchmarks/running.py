@@ -22,6 +22,9 @@ HERE = Path(__file__).parent
 CLIENT_LIMIT = 600.0
 """How long one client process may take, in seconds."""
 
+SMOKE_LIMIT = 100.0
+"""How long one may take that only does a little of everything."""
+
 IMPORTS = {
     "bare": "pass",
     "sdk": "from signalwire.relay import RelayClient",
@@ -77,12 +80,13 @@ class LoadServer:
         kept = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
         return {**kept, "SIGNALWIRE_RELAY_CA_FILE": self._ca_file}
 
-    def run(self, front: str, jobs: Sequence[tuple[str, dict[str, Any]]]) -> list[Run]:
+    def run(self, front: str, jobs: Sequence[tuple[str, dict[str, Any]]], limit: float = CLIENT_LIMIT) -> list[Run]:
         """Run one client process.
 
         Args:
             front: Its front end.
             jobs: The works that it does, by name, and how much of each.
+            limit: How long it may take, in seconds.
 
         Returns:
             The figures of each.
@@ -91,14 +95,12 @@ class LoadServer:
             Failed: It did not end well, or not in time.
         """
         command = [sys.executable, str(HERE / "client.py"), "--front", front, "--host", f"localhost:{self._port}"]
-        command += ["--jobs", json.dumps(jobs), "--limit", str(CLIENT_LIMIT)]
+        command += ["--jobs", json.dumps(jobs), "--limit", str(limit)]
         what = f"{', '.join(name for name, _ in jobs)}, {front}"
         try:
-            done = subprocess.run(
-                command, env=self.environment(), capture_output=True, text=True, timeout=CLIENT_LIMIT + 10
-            )
+            done = subprocess.run(command, env=self.environment(), capture_output=True, text=True, timeout=limit + 10)
         except subprocess.TimeoutExpired as error:
-            raise Failed(f"{what}: not done within {CLIENT_LIMIT:g} s") from error
+            raise Failed(f"{what}: not done within {limit:g} s") from error
         if done.returncode != 0:
             raise Failed(f"{what}: {done.stderr.strip()[-2_000:]}")
         return [json.loads(line) for line in done.stdout.strip().splitlines()[-len(jobs) :]]
@@ -205,7 +207,11 @@ def smoke(works: Sequence[Work], fronts: Sequence[str], tell: Callable[[str], No
                 doing.append((front, ["start"], pool.submit(start_times, [front], 1)))
             if loads:
                 doing.append(
-                    (front, [work.key for work in own if work.name != "start"], pool.submit(server.run, front, loads))
+                    (
+                        front,
+                        [work.key for work in own if work.name != "start"],
+                        pool.submit(server.run, front, loads, SMOKE_LIMIT),
+                    )
                 )
         for front, keys, job in doing:
             job.result()
