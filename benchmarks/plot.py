@@ -14,6 +14,7 @@ RIGHT = 60
 ROW = 26
 TOP = 64
 BOTTOM = 40
+STEPS = (0.25, 0.5, 1, 2, 5, 10)
 COLOURS = {"asyncio": "#2f6f9f", "trio": "#6a8f3c", "sync": "#b0662a"}
 
 
@@ -28,15 +29,12 @@ def plot(found: Sequence[Comparison]) -> str:
         _text(16, 24, "anyrelay / signalwire-sdk, the same work on the same machine: less is better", size=15),
         _text(16, 44, f"{machine()}; bars: median of the runs, dots: runs, marks: what is aimed at", fill="#555555"),
     ]
-    for step in range(int(most / 0.25) + 1):
-        x = LEFT + step * 0.25 * scale
-        is_base = step == 4
-        parts.append(
-            f'<line x1="{x:.1f}" y1="{TOP - 6}" x2="{x:.1f}" y2="{height - BOTTOM + 4}" '
-            f'stroke="{"#333333" if is_base else "#dddddd"}" stroke-width="{1.5 if is_base else 1}"/>'
-        )
-        if most <= 3 or step % 4 == 0:
-            parts.append(_text(x, height - BOTTOM + 20, f"{step * 0.25:g}", anchor="middle", fill="#555555"))
+    step = next((step for step in STEPS if most / step <= 10), STEPS[-1])
+    for count in range(int(most / step) + 1):
+        x = LEFT + count * step * scale
+        parts.append(_line(x, height, "#dddddd", 1))
+        parts.append(_text(x, height - BOTTOM + 20, f"{count * step:g}", anchor="middle", fill="#555555"))
+    parts.append(_line(LEFT + scale, height, "#333333", 1.5))
     for number, each in enumerate(found):
         parts += _row(each, TOP + ROW * number, scale)
     parts.append("</svg>\n")
@@ -69,6 +67,14 @@ def _row(each: Comparison, top: float, scale: float) -> list[str]:
         *dots,
         _text(end, middle + 4, f"{each.ratio:.2f}", fill="#333333"),
     ]
+
+
+def _line(x: float, height: int, colour: str, width: float) -> str:
+    """Return a line down the whole plot."""
+    return (
+        f'<line x1="{x:.1f}" y1="{TOP - 6}" x2="{x:.1f}" y2="{height - BOTTOM + 4}" '
+        f'stroke="{colour}" stroke-width="{width:g}"/>'
+    )
 
 
 def _text(x: float, y: float, words: str, *, size: int = 12, anchor: str = "start", fill: str = "#222222") -> str:

@@ -155,6 +155,116 @@ def _listed(names: list[str]) -> str:
     return f"{', '.join(quoted[:-1])} and {quoted[-1]}" if len(quoted) > 1 else "".join(quoted)
 
 
+# --- the support table --------------------------------------------------------------------------------------------------
+
+PUBLISHED = {
+    "Call": [
+        "answer",
+        "hangup",
+        "pass_",
+        "play",
+        "play_tts",
+        "play_audio",
+        "play_silence",
+        "play_ringtone",
+        "record",
+        "collect",
+        "play_and_collect",
+        "prompt_tts",
+        "prompt_audio",
+        "detect",
+        "detect_digit",
+        "detect_answering_machine",
+        "detect_fax",
+        "connect",
+        "disconnect",
+        "send_digits",
+        "tap",
+        "stream",
+        "transcribe",
+        "send_fax",
+        "receive_fax",
+        "pay",
+        "refer",
+        "transfer",
+        "join_conference",
+        "leave_conference",
+        "hold",
+        "unhold",
+        "denoise",
+        "denoise_stop",
+        "echo",
+        "bind_digit",
+        "clear_digit_bindings",
+        "queue_enter",
+        "queue_leave",
+        "live_transcribe",
+        "live_translate",
+        "join_room",
+        "leave_room",
+        "ai",
+        "amazon_bedrock",
+        "ai_message",
+        "ai_hold",
+        "ai_unhold",
+        "user_event",
+        "on",
+        "wait_for",
+        "wait_for_ringing",
+        "wait_for_answered",
+        "wait_for_ending",
+        "wait_for_ended",
+    ],
+    "RelayClient": (
+        [
+            "on_call",
+            "on_message",
+            "connect",
+            "disconnect",
+            "run",
+            "dial",
+            "send_message",
+            "receive",
+            "unreceive",
+            "execute",
+            "relay_protocol",
+        ]
+    ),
+    "Message": ["on", "wait", "is_done", "result"],
+    "PlayAction": ["stop", "pause", "resume", "volume", "wait", "is_done"],
+    "RecordAction": ["stop", "pause", "resume", "wait", "is_done"],
+    "CollectAction": ["stop", "pause", "resume", "volume", "start_input_timers", "wait", "is_done"],
+    "StandaloneCollectAction": ["stop", "start_input_timers", "wait", "is_done"],
+    "DetectAction": ["stop", "wait", "is_done"],
+    "FaxAction": ["stop", "wait", "is_done"],
+    "TapAction": ["stop", "wait", "is_done"],
+    "StreamAction": ["stop", "wait", "is_done"],
+    "PayAction": ["stop", "wait", "is_done"],
+    "TranscribeAction": ["stop", "wait", "is_done"],
+    "AIAction": ["stop", "wait", "is_done"],
+}
+"""What SignalWire's published Python reference has, by class."""
+
+
+def support_page() -> str:
+    """Return which of the published names there are, in both front ends, and what anyrelay has beside them."""
+    sync = import_module("anyrelay.sync")
+    parts = []
+    for kind, names in PUBLISHED.items():
+        ours, theirs = getattr(anyrelay, kind), getattr(sync, kind)
+        rows = [f"| `{name}` | {_mark(ours, name)} | {_mark(theirs, name)} |" for name in names]
+        public = {name for name in dir(ours) if not name.startswith("_")}
+        more = sorted(public - set(names))
+        parts += [f"## {kind}\n", f"| {kind} | `anyrelay` | `anyrelay.sync` |", "| --- | --- | --- |", *rows, ""]
+        if more:
+            parts += [f"anyrelay's own beside them: {', '.join(f'`{name}`' for name in more)}.\n"]
+    return NOTE + "# Support table\n\nEvery name of SignalWire's published Python reference.\n\n" + "\n".join(parts)
+
+
+def _mark(kind: type, name: str) -> str:
+    return "yes" if hasattr(kind, name) else "**no**"
+
+
 # --- files --------------------------------------------------------------------------------------------------------------
 
 
@@ -169,7 +279,7 @@ def _tree(path: Path) -> ast.Module:
 def pages() -> dict[Path, str]:
     """Return every generated page by its file."""
     drawn = {GENERATED / f"{name}.md": machine_page(*machine) for name, machine in MACHINES.items()}
-    return {**drawn, GENERATED / "house.md": house_page()}
+    return {**drawn, GENERATED / "house.md": house_page(), GENERATED / "support.md": support_page()}
 
 
 def main(arguments: list[str]) -> int:

@@ -278,6 +278,11 @@ def test_every_option_is_documented():
         assert set(re.findall(r"--[a-z][a-z-]*", table)) == options, name
 
 
+def test_every_published_name_is_supported(monkeypatch):
+    monkeypatch.syspath_prepend(str(DOCS))
+    assert "**no**" not in import_module("draw").support_page()
+
+
 def test_what_works_now_is_there():
     works = re.search(r"- inbound calls:(.*?)\n- ", README, re.DOTALL)
     assert works
