@@ -252,12 +252,19 @@ def test_a_refusal_after_the_outcome_takes_nothing_back(overtaken_by: dict[str, 
 
 
 @pytest.mark.parametrize(
-    ("first", "state"), [(None, State.SENT), ({"state": "cancel"}, State.CANCELING), ({"state": "trying"}, State.SENT)]
+    ("before", "state"),
+    [
+        ([], State.SENT),
+        ([Step(0, "event", {"state": "trying"})], State.SENT),
+        ([Step(0, "event", {"state": "cancel"})], State.CANCELING),
+        ([Step(0, "ended")], State.ENDING),
+        ([Step(0, "reply")], State.OPEN),  # a server that says both yes and no
+    ],
 )
-def test_a_refused_command_has_no_outcome(first: dict[str, Any] | None, state: State) -> None:
+def test_a_refused_command_has_no_outcome(before: list[Step], state: State) -> None:
     bench = Bench()
-    if first is not None:
-        bench.event(**first)
+    for step in before:
+        bench.do(step)
     assert bench.transfer.state is state
     promise, error = bench.transfer.wait(0.0, 30.0), CallGone(410, "gone")
     bench.transfer.refused(error)
@@ -266,8 +273,8 @@ def test_a_refused_command_has_no_outcome(first: dict[str, Any] | None, state: S
     assert bench.told == [None]
     assert bench.transfer.outcome is None
     assert not bench.transfer.is_open
-    bench.advance(60)
     assert bench.timers.next_deadline() is None
+    bench.advance(60)
     assert bench.told == [None]
 
 

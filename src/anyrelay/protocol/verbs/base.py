@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, TypeAlias, TypeVar
 
@@ -20,9 +21,10 @@ OnCompleted: TypeAlias = Callable[[RelayEvent], Any] | None
 """Called with an operation's final event, once; in the async front end it may be a coroutine function."""
 
 
-class CallVerbs:
+class CallVerbs(ABC):
     """What a verb needs of its call."""
 
+    @abstractmethod
     def order(
         self,
         now: float,
@@ -33,8 +35,8 @@ class CallVerbs:
         **params: Any,
     ) -> Promise[Reply]:
         """Send a command on this call."""
-        raise NotImplementedError
 
+    @abstractmethod
     def begin(
         self,
         now: float,
@@ -47,8 +49,7 @@ class CallVerbs:
         **params: Any,
     ) -> Promise[O]:
         """Send a command that starts an operation; the operation listens before the command leaves."""
-        raise NotImplementedError
 
+    @abstractmethod
     def make_id(self) -> str:
         """Make an identifier that was never used before."""
-        raise NotImplementedError
