@@ -13,7 +13,16 @@ nox.options.error_on_missing_interpreters = False
 nox.options.reuse_existing_virtualenvs = True
 nox.options.sessions = ["lint", "types", "tests", "docs"]
 
-PYTHONS = [version for version in ("3.11", "3.12", "3.13", "3.14") if shutil.which(f"python{version}")] or ["3"]
+
+def runs(python: str) -> bool:
+    """Whether an interpreter is there and runs: a version manager leaves names behind that lead nowhere."""
+    return (
+        bool(shutil.which(python))
+        and subprocess.run([python, "-c", ""], capture_output=True, check=False).returncode == 0
+    )
+
+
+PYTHONS = [version for version in ("3.11", "3.12", "3.13", "3.14") if runs(f"python{version}")] or ["3"]
 """Every supported interpreter that is found on this machine."""
 
 TOOLS = {
