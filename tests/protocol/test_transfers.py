@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from anyrelay.errors import CallGone, ClientClosed, ConnectionLost, ReferInProgress, RelayError, RequestTimeout
 from anyrelay.protocol.call import CallMachine
+from anyrelay.protocol.events import ReferEvent
 from anyrelay.protocol.promise import Promise
 from anyrelay.protocol.refer import ReferOutcome, State, Transfer
 from anyrelay.protocol.session import ClientState
@@ -745,3 +747,59 @@ def test_on_completed_is_told_in_order_with_the_events(bench: Bench) -> None:
     assert sorted(seen) == sorted(["inProgress", "unknown", "unknown", "success", "busy"])
     assert seen[0] == "inProgress"
     assert bench.fates == ["succeeded"]
+
+
+# --- many transfers of one call -----------------------------------------------------------------------------------------------
+
+
+def steps(work: Callable[[], object]) -> int:
+    """Count the calls of functions and the lines that a piece of work runs."""
+    count = 0
+
+    def trace(*_: object) -> Any:
+        nonlocal count
+        count += 1
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        work()
+    finally:
+        sys.settrace(before)
+    return count
+
+
+def test_a_transfer_costs_the_same_however_many_the_call_has_had() -> None:
+    """Nothing scans the transfers of a call: not the next command, not its reply, not its events."""
+    transfers = Transfers(Timers(), 3.0, lambda transfer, outcome: None)
+
+    def one_more() -> None:
+        transfer = transfers.arm(SUPPORT, 0.0, waits_for_reply=False)
+        follower = transfers.follow(transfer)
+        follower.sent(0.0)
+        follower.taken({}, 0.0)
+        for state, code in (("inProgress", "100"), ("success", "200")):
+            event = ReferEvent(state=state, sip_refer_to=SUPPORT, sip_notify_response_code=code)
+            transfers.receive(event, 0.0)
+        assert not transfers.any_open
+        assert not transfers.awaited
+
+    for _ in range(3):
+        one_more()
+    steps(one_more)  # the first one that is traced also counts what Python prepares for tracing
+    early = steps(one_more)
+    for _ in range(500):
+        one_more()
+    assert steps(one_more) == early
+    assert len(list(transfers)) == 506
+
+
+def test_a_late_reply_supersedes_only_what_is_older() -> None:
+    transfers = Transfers(Timers(), 3.0, lambda transfer, outcome: None)
+    first, second, third = (transfers.arm(uri, 0.0, waits_for_reply=False) for uri in (SALES, SUPPORT, DESK))
+    followers = [transfers.follow(transfer) for transfer in (first, second, third)]
+    for follower in followers:
+        follower.sent(0.0)
+    followers[1].taken({}, 0.0)
+    assert [transfer.is_open for transfer in (first, second, third)] == [False, True, True]

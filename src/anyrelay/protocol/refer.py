@@ -271,7 +271,7 @@ _REASONS: Final = {
 class Transfer:
     """One transfer of one call, from its command to its outcome."""
 
-    def __init__(self, refer_to: str, *, now: float, timers: Timers, grace: float) -> None:
+    def __init__(self, refer_to: str, *, now: float, timers: Timers, grace: float, number: int = 1) -> None:
         """Arm a transfer before its command is sent, so that an event which overtakes the reply counts.
 
         Args:
@@ -279,8 +279,10 @@ class Transfer:
             now: The time, in seconds.
             timers: Where its deadlines go.
             grace: How long a final event may come after the end of the call, in seconds.
+            number: Its place among the transfers of its call, counted from 1.
         """
         self.refer_to = refer_to
+        self.number = number
         self.state = State.QUEUED
         self.outcome: ReferOutcome | None = None
         self.ack: dict[str, object] | None = None
@@ -303,9 +305,19 @@ class Transfer:
         return self.state not in _OVER and self.state is not State.QUEUED
 
     @property
+    def is_over(self) -> bool:
+        """Whether it has an outcome, or never became a transfer."""
+        return self.state in _OVER
+
+    @property
     def has_waiters(self) -> bool:
         """Whether anybody waits for its outcome now."""
         return bool(self._waiters)
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether anybody waits for its outcome now, or for its reply in a way that bears no second transfer."""
+        return self.has_waiters or self.waits_for_reply
 
     def sent(self, now: float) -> None:
         """The command has left."""

@@ -56,7 +56,11 @@ class _Following(Follower):
 
 
 class Transfers:
-    """Every transfer of one call, oldest first."""
+    """Every transfer of one call, oldest first.
+
+    A call may be transferred thousands of times, while at most a few transfers are under way: whatever is done for each event
+    looks at those few only.
+    """
 
     def __init__(self, timers: Timers, grace: float, on_over: Callable[[Transfer, ReferOutcome | None], None]) -> None:
         """Make the book of a call that has none yet.
@@ -70,7 +74,9 @@ class Transfers:
         self._timers = timers
         self._grace = grace
         self._on_over = on_over
-        self._all: list[Transfer] = []
+        self._armed = 0
+        self._all: dict[Transfer, None] = {}
+        self._under_way: list[Transfer] = []  # and those that ended since the last one was armed
 
     def __iter__(self) -> Iterator[Transfer]:
         """Iterate over those whose command has left."""
@@ -79,12 +85,12 @@ class Transfers:
     @property
     def any_open(self) -> bool:
         """Whether the outcome of one is still to come."""
-        return any(transfer.is_open for transfer in self._all)
+        return any(transfer.is_open for transfer in self._under_way)
 
     @property
     def awaited(self) -> bool:
         """Whether somebody waits for one, for its reply (not `refer`) or its outcome: another one would be a mix-up."""
-        return any(transfer.has_waiters or transfer.waits_for_reply for transfer in self._all)
+        return any(transfer.is_awaited for transfer in self._under_way)
 
     def arm(self, refer_to: str, now: float, *, waits_for_reply: bool) -> Transfer:
         """Make a transfer before its command is sent.
@@ -94,10 +100,13 @@ class Transfers:
             now: The time, in seconds.
             waits_for_reply: Whether another transfer would be a mix-up until the reply has come or its caller has given up.
         """
-        transfer = Transfer(refer_to, now=now, timers=self._timers, grace=self._grace)
+        self._armed += 1
+        transfer = Transfer(refer_to, now=now, timers=self._timers, grace=self._grace, number=self._armed)
         transfer.waits_for_reply = waits_for_reply
         transfer.on_over = lambda outcome: self._over(transfer, outcome)
-        self._all.append(transfer)
+        self._all[transfer] = None
+        self._under_way = [other for other in self._under_way if not other.is_over or other.is_awaited]
+        self._under_way.append(transfer)
         return transfer
 
     def _over(self, transfer: Transfer, outcome: ReferOutcome | None) -> None:
@@ -111,12 +120,14 @@ class Transfers:
 
     def discard(self, transfer: Transfer) -> None:
         """Forget a transfer that never was one: its command was not sent, or refused."""
-        self._all.remove(transfer)
+        del self._all[transfer]
+        self._under_way = [other for other in self._under_way if other is not transfer]
 
     def supersede(self, newer: Transfer, now: float) -> None:
         """The server took a newer command: of the older ones nothing more will be heard."""
-        for transfer in self._all[: self._all.index(newer)]:
-            transfer.superseded(now)
+        for transfer in self._under_way:
+            if transfer.number < newer.number:
+                transfer.superseded(now)
 
     def receive(self, event: ReferEvent, now: float) -> None:
         """Hand an event to the transfer that it belongs to."""
@@ -130,19 +141,21 @@ class Transfers:
         Until the newer command's reply comes, events belong to the older open transfer; once it is there the older one is
         superseded, so that the oldest open one is the right one at any time.
         """
-        sent = list(self)
-        if not sent:
-            return None
-        expected = next((transfer for transfer in sent if transfer.is_open), sent[-1])
-        if not event.sip_refer_to or same_sip_uri(event.sip_refer_to, expected.refer_to):
+        expected = next((transfer for transfer in self._under_way if transfer.is_open), None) or self._newest_sent()
+        if expected is None or not event.sip_refer_to or same_sip_uri(event.sip_refer_to, expected.refer_to):
             return expected
-        named = [transfer for transfer in sent if same_sip_uri(event.sip_refer_to, transfer.refer_to)]
-        return named[-1] if named else expected
+        return self._newest_sent(event.sip_refer_to) or expected
+
+    def _newest_sent(self, refer_to: str | None = None) -> Transfer | None:
+        for transfer in reversed(self._all):
+            if transfer.state is not State.QUEUED and (refer_to is None or same_sip_uri(refer_to, transfer.refer_to)):
+                return transfer
+        return None
 
     def call_ended(self, now: float) -> None:
         """The call has ended: the grace time of the open ones begins."""
         self.call_is_over = True
-        for transfer in self._all:
+        for transfer in self._under_way:
             transfer.call_ended(now)
 
     def session_lost(self, now: float) -> None:
