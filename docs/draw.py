@@ -23,8 +23,8 @@ NOTE = "<!-- Drawn by docs/draw.py from the code; change the code, then draw aga
 
 MACHINES = {
     "transfer": ("anyrelay.protocol.refer", "State", "Input"),
-    "link": ("anyrelay.protocol.link", "LinkState", "Input"),
-    "call": ("anyrelay.protocol.call", "CallState", None),
+    "link": ("anyrelay.protocol.link_states", "LinkState", "Input"),
+    "call": ("anyrelay.protocol.call_states", "CallState", None),
     "operation": ("anyrelay.protocol.operations", "State", "Input"),
     "referring": ("anyrelay.local.referring", "ReferState", "Fact"),
 }

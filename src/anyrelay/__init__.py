@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from anyrelay.errors import ReferInProgress as ReferInProgress
     from anyrelay.errors import RelayError as RelayError
     from anyrelay.errors import RequestTimeout as RequestTimeout
-    from anyrelay.protocol.call import CallState as CallState
+    from anyrelay.protocol.call_states import CallState as CallState
     from anyrelay.protocol.events import CallingErrorEvent as CallingErrorEvent
     from anyrelay.protocol.events import CallReceiveEvent as CallReceiveEvent
     from anyrelay.protocol.events import CallStateEvent as CallStateEvent
@@ -103,7 +103,7 @@ SHARED_NAMES = {
         "RelayError",
         "RequestTimeout",
     ),
-    "anyrelay.protocol.call": ("CallState",),
+    "anyrelay.protocol.call_states": ("CallState",),
     "anyrelay.protocol.events": (
         "CallReceiveEvent",
         "CallStateEvent",

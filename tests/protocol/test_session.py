@@ -13,9 +13,10 @@ from joined import TOKEN, Joined, joined_call, note_in
 from anyrelay.errors import CallGone, ClientClosed, ConnectionLost, RelayError
 from anyrelay.protocol import mailbox, requests
 from anyrelay.protocol.events import EVENT_CLASSES, PlayEvent, RelayEvent
+from anyrelay.protocol.incoming import EVENTS_REMEMBERED
 from anyrelay.protocol.outputs import CloseTransport, Note, RunHandler
 from anyrelay.protocol.server import CommandReceived
-from anyrelay.protocol.session import EVENTS_REMEMBERED, ClientState
+from anyrelay.protocol.session import ClientState
 
 # --- resuming ------------------------------------------------------------------------------------------------------------
 

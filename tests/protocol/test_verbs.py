@@ -25,10 +25,12 @@ from anyrelay.protocol.values import (
     TapAudio,
 )
 from anyrelay.protocol.verbs.agents import AgentVerbs
-from anyrelay.protocol.verbs.base import CallVerbs
+from anyrelay.protocol.verbs.base import CallVerbs, verb, wait
 from anyrelay.protocol.verbs.bridging import BridgingVerbs
 from anyrelay.protocol.verbs.inputs import InputVerbs
 from anyrelay.protocol.verbs.media import MediaVerbs
+from anyrelay.protocol.verbs.transferring import TransferringVerbs
+from anyrelay.protocol.verbs.waiting import WaitingVerbs
 
 Order = Callable[[CallMachine], Any]
 
@@ -545,9 +547,9 @@ def test_the_timeout_of_a_command_is_not_that_of_its_request() -> None:
     "method",
     [
         method
-        for verbs in (AgentVerbs, BridgingVerbs, InputVerbs, MediaVerbs)
+        for verbs in (AgentVerbs, BridgingVerbs, InputVerbs, MediaVerbs, TransferringVerbs, WaitingVerbs)
         for name, method in vars(verbs).items()
-        if inspect.isfunction(method)
+        if inspect.isfunction(method) and not name.startswith("_")
     ],
     ids=lambda method: method.__name__,
 )
@@ -557,6 +559,30 @@ def test_every_argument_is_described(method: Callable[..., Any]) -> None:
         assert doc.count(f"    {name}: ") == 1, name
     for section in ("Args", "Returns", "Raises"):
         assert doc.count(f"\n{section}:\n") == 1
+
+
+@pytest.mark.parametrize("complete", [verb, wait])
+def test_a_docstring_may_come_without_its_indentation(complete: Callable[..., Any]) -> None:
+    """From Python 3.13 on, the compiler takes it off."""
+
+    def method(self: object, now: float, /, name: str, timeout: float) -> None:
+        """Wait in a room.
+
+        Args:
+            name: The room's name, which
+                is long.
+
+        Raises:
+            CallGone: The call has ended.
+        """
+
+    doc = method.__doc__ or ""
+    described = complete(method).__doc__
+    method.__doc__ = inspect.cleandoc(doc)
+    assert complete(method).__doc__ == described
+    for line in ("Args:", "    name: The room's name, which", "        is long.", "    CallGone: The call has ended."):
+        assert f"\n{line}\n" in described
+    assert described.count("CallGone") == 1
 
 
 def test_verbs_stand_on_a_call() -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from anyrelay.protocol.lazy import handing_on
 
 if TYPE_CHECKING:
     from anyrelay.local.relay_phones import RelayCaller, RelayPhones
@@ -25,29 +26,14 @@ __all__ = [
     "SyncPhones",
 ]
 
-_HOMES = {
-    "Frame": "server",
-    "LocalRelay": "server",
-    "RelayCaller": "relay_phones",
-    "RelayPhones": "relay_phones",
-    "SimulatedCaller": "simulated",
-    "SimulatedPhones": "simulated",
-    "SipPhones": "sip",
-    "SyncCaller": "sync_relay",
-    "SyncLocalRelay": "sync_relay",
-    "SyncPhones": "sync_relay",
+_ROOMS = {
+    "relay_phones": ("RelayCaller", "RelayPhones"),
+    "server": ("Frame", "LocalRelay"),
+    "simulated": ("SimulatedCaller", "SimulatedPhones"),
+    "sip": ("SipPhones",),
+    "sync_relay": ("SyncCaller", "SyncLocalRelay", "SyncPhones"),
 }
+_HOME = {name: f"{__name__}.{room}" for room, names in _ROOMS.items() for name in names}
 
-
-def __getattr__(name: str) -> object:
-    """Hand a name on from where it is defined, imported only when it is asked for (PEP 562)."""
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{home}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+if not TYPE_CHECKING:  # pragma: no branch
+    __getattr__, __dir__ = handing_on(globals(), _HOME)

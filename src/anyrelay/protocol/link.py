@@ -1,14 +1,14 @@
 """The link to the server: one connection after another, each signed in, kept alive, and followed by the next.
 
 Every decision about connecting is made here: when to try, when to give up, when a connection is dead, how long to wait.
-Whoever drives the session only opens and closes transports when it is told to.
+Whoever drives the session only opens and closes transports when it is told to. Where the link can be, and what leads
+where, is in `link_states.py`.
 """
 
 from __future__ import annotations
 
 import ssl
 from collections.abc import Callable
-from enum import StrEnum, auto
 from typing import Any, Final, Protocol
 
 from anyrelay.errors import AuthenticationError, ClientClosed, ConnectFailed, RelayError
@@ -21,6 +21,7 @@ from anyrelay.protocol.connection import (
     TextReceived,
 )
 from anyrelay.protocol.jsonrpc import Broken, Failure, Request, Response, decode, encode_request, encode_result
+from anyrelay.protocol.link_states import TRANSITIONS, Input, LinkState
 from anyrelay.protocol.outputs import CloseTransport, FetchToken, Note, OpenTransport, Output
 from anyrelay.protocol.promise import Promise
 from anyrelay.protocol.settings import ClientSettings, is_jwt
@@ -48,72 +49,8 @@ RETRY_AFTER_MAX: Final = 300.0
 """The longest Retry-After that is obeyed, in seconds."""
 
 
-class LinkState(StrEnum):
-    """Where the link is."""
-
-    IDLE = auto()
-    """Nobody wants a connection yet."""
-    CONNECTING = auto()
-    """A transport is being opened."""
-    OPENING = auto()
-    """The transport is up: proxy, TLS and WebSocket shake hands."""
-    SIGNING_IN = auto()
-    """``signalwire.connect`` is on its way, or the JWT for it is being fetched."""
-    READY = auto()
-    """Signed in."""
-    LEAVING = auto()
-    """Signed in, but the server is about to close: events are still read, commands wait for the next connection."""
-    WAITING = auto()
-    """The next attempt has to wait."""
-    CLOSING = auto()
-    """Our close frame is out."""
-    CLOSED = auto()
-    """Over, until somebody connects again."""
-
-
-class Input(StrEnum):
-    """What happens to the link."""
-
-    CONNECT = auto()
-    """Somebody wants a connection."""
-    TRANSPORT_UP = auto()
-    """The transport is open."""
-    WEBSOCKET_UP = auto()
-    """The WebSocket is open."""
-    SIGNED_IN = auto()
-    """The server took the sign-in."""
-    GOODBYE = auto()
-    """The server said that it is about to close."""
-    LOST = auto()
-    """The connection, or the attempt, is over."""
-    RETRY = auto()
-    """The wait is over."""
-    CLOSE = auto()
-    """Nobody wants this connection any more: say so to the server."""
-    ABORT = auto()
-    """Nobody wants a connection any more, and there is none to say it on; or trying is useless."""
-
-
 _DOWN: Final = frozenset({LinkState.IDLE, LinkState.WAITING, LinkState.CLOSED})
 _SIGNED_IN: Final = frozenset({LinkState.READY, LinkState.LEAVING})
-_ON_LINE: Final = (LinkState.SIGNING_IN, LinkState.READY, LinkState.LEAVING)
-
-TRANSITIONS: Final[dict[tuple[LinkState, Input], LinkState]] = {
-    (LinkState.IDLE, Input.CONNECT): LinkState.CONNECTING,
-    (LinkState.CLOSED, Input.CONNECT): LinkState.CONNECTING,
-    (LinkState.CONNECTING, Input.TRANSPORT_UP): LinkState.OPENING,
-    (LinkState.OPENING, Input.WEBSOCKET_UP): LinkState.SIGNING_IN,
-    (LinkState.SIGNING_IN, Input.SIGNED_IN): LinkState.READY,
-    (LinkState.READY, Input.GOODBYE): LinkState.LEAVING,
-    (LinkState.WAITING, Input.RETRY): LinkState.CONNECTING,
-    (LinkState.CONNECTING, Input.LOST): LinkState.WAITING,
-    (LinkState.OPENING, Input.LOST): LinkState.WAITING,
-    **{(state, Input.LOST): LinkState.WAITING for state in _ON_LINE},
-    **{(state, Input.CLOSE): LinkState.CLOSING for state in _ON_LINE},
-    (LinkState.CLOSING, Input.LOST): LinkState.CLOSED,
-    **{(state, Input.ABORT): LinkState.CLOSED for state in LinkState},
-}
-"""Where the link goes; a pair that is not here does not happen."""
 
 
 class LinkOwner(Protocol):

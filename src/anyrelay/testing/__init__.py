@@ -6,8 +6,9 @@ hypothesis nor trio unless it uses them.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from anyrelay.protocol.lazy import handing_on
 
 if TYPE_CHECKING:
     from anyrelay.testing.cable import Direction, Fate, Logged
@@ -37,15 +38,7 @@ _ROOMS = {
     "virtual_time": ("VirtualLoop", "virtual_backend"),
     "wire": ("IncomingCommand", "SignIn", "Wire", "accept"),
 }
-_ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
+_HOME = {name: f"{__name__}.{room}" for room, names in _ROOMS.items() for name in names}
 
-
-def __getattr__(name: str) -> Any:
-    """Hand on a name from the module that it lives in."""
-    if name not in _ROOM_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_ROOM_OF[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *_ROOM_OF])
+if not TYPE_CHECKING:  # pragma: no branch
+    __getattr__, __dir__ = handing_on(globals(), _HOME)

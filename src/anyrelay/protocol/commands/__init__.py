@@ -7,8 +7,7 @@ made when it is first asked for.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from anyrelay.protocol.commands.base import CallCommand as CallCommand
 from anyrelay.protocol.commands.base import Command as Command
@@ -18,6 +17,7 @@ from anyrelay.protocol.commands.base import make_command as make_command
 from anyrelay.protocol.commands.table import COMMANDS as COMMANDS
 from anyrelay.protocol.commands.table import METHODS as METHODS
 from anyrelay.protocol.commands.table import decode_command as decode_command
+from anyrelay.protocol.lazy import handing_on
 
 if TYPE_CHECKING:
     from anyrelay.protocol.commands.ai import Ai as Ai
@@ -104,13 +104,4 @@ if not TYPE_CHECKING:  # pragma: no branch
         "make_command",
         *sorted(_HOME),
     ]
-
-    def __getattr__(name: str) -> Any:
-        if name not in _HOME:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        value = getattr(import_module(_HOME[name]), name)
-        globals()[name] = value
-        return value
-
-    def __dir__() -> list[str]:
-        return [*globals(), *__all__]
+    __getattr__, __dir__ = handing_on(globals(), _HOME)

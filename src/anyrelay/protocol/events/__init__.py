@@ -6,13 +6,13 @@ event keeps raw. Each class is made when it is first asked for, or when the firs
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from anyrelay.protocol.events.base import RelayEvent as RelayEvent
 from anyrelay.protocol.events.reading import parse_event as parse_event
 from anyrelay.protocol.events.table import EVENT_CLASSES as EVENT_CLASSES
 from anyrelay.protocol.events.table import EVENT_TYPES as EVENT_TYPES
+from anyrelay.protocol.lazy import handing_on
 
 if TYPE_CHECKING:
     from anyrelay.protocol.events.call import AuthorizationStateEvent as AuthorizationStateEvent
@@ -49,13 +49,4 @@ if not TYPE_CHECKING:  # pragma: no branch
         "parse_event",
         *sorted(_HOME),
     ]
-
-    def __getattr__(name: str) -> Any:
-        if name not in _HOME:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        value = getattr(import_module(_HOME[name]), name)
-        globals()[name] = value
-        return value
-
-    def __dir__() -> list[str]:
-        return [*globals(), *__all__]
+    __getattr__, __dir__ = handing_on(globals(), _HOME)

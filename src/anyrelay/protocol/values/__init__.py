@@ -6,8 +6,9 @@ sent as it is. Each is made when it is first asked for, since many applications 
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
+
+from anyrelay.protocol.lazy import handing_on
 
 if TYPE_CHECKING:
     from anyrelay.protocol.values.devices import AgoraDevice as AgoraDevice
@@ -101,13 +102,4 @@ _HOME: Final = {name: f"{__name__}.{module}" for module, names in _NAMES.items()
 
 if not TYPE_CHECKING:  # pragma: no branch
     __all__ = sorted(_HOME)
-
-    def __getattr__(name: str) -> Any:
-        if name not in _HOME:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        value = getattr(import_module(_HOME[name]), name)
-        globals()[name] = value
-        return value
-
-    def __dir__() -> list[str]:
-        return [*globals(), *__all__]
+    __getattr__, __dir__ = handing_on(globals(), _HOME)

@@ -10,10 +10,10 @@ from anyrelay.protocol.commands import CallCommand
 from anyrelay.protocol.events import RelayEvent
 from anyrelay.protocol.operations import Operation
 from anyrelay.protocol.promise import Promise
-from anyrelay.protocol.requests import Reply
-from anyrelay.protocol.verbs.documented import verb
+from anyrelay.protocol.requests import Follower, Reply
+from anyrelay.protocol.verbs.documented import verb, wait
 
-__all__ = ["CallVerbs", "OnCompleted", "verb"]
+__all__ = ["CallVerbs", "OnCompleted", "verb", "wait"]
 
 O = TypeVar("O", bound=Operation)  # noqa: E741
 
@@ -30,8 +30,11 @@ class CallVerbs(ABC):
         now: float,
         kind: type[CallCommand],
         *,
+        follower: Follower | None = None,
         content_with: tuple[int, ...] = (),
         extra: dict[str, Any] | None = None,
+        unanswered_for: float | None = None,
+        only_while_queued: bool = False,
         **params: Any,
     ) -> Promise[Reply]:
         """Send a command on this call."""

@@ -1,24 +1,16 @@
-"""What all verbs share in their documentation: common arguments, the reply, and the errors of every command."""
+"""What verbs share in their documentation: a docstring names only what is its own, a decorator adds the rest."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar
 
-__all__ = ["verb"]
+__all__ = ["verb", "wait"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_ERRORS: Final = """
-            ValueError: A parameter is not allowed; the message names it, its value and its range.
-            TypeError: A parameter has a wrong type.
-            CallGone: The call does not exist any more.
-            RelayError: The server refused.
-            RequestTimeout: The reply did not come within `request_timeout`.
-            ConnectionLost: The connection dropped while the command was under way."""
-
-_COMMON_ARGS: Final = {
+_COMMAND_ARGS: Final = {
     "now": "The time, in seconds.",
     "control_id": "The operation's identifier; one is made when None.",
     "on_completed": "Called with the final event, once.",
@@ -26,23 +18,58 @@ _COMMON_ARGS: Final = {
     "status_url": "Where the server POSTs the events too.",
     "volume": "From -40 to 40 dB.",
 }
-"""What the arguments that many verbs share mean: a docstring names only those that are its own."""
+_COMMAND_ERRORS: Final = {
+    "ValueError": "A parameter is not allowed; the message names it, its value and its range.",
+    "TypeError": "A parameter has a wrong type.",
+    "CallGone": "The call does not exist any more.",
+    "RelayError": "The server refused.",
+    "RequestTimeout": "The reply did not come within `request_timeout`.",
+    "ConnectionLost": "The connection dropped while the command was under way.",
+}
+_WAIT_ARGS: Final = {
+    "now": "The time, in seconds.",
+    "timeout": "How long to wait, in seconds; None waits as long as it takes.",
+}
+_WAIT_ERRORS: Final = {
+    "TimeoutError": "`timeout` is over.",
+    "ConnectionLost": "The session could not be resumed.",
+}
 
 
 def verb(method: F) -> F:
     """Complete a verb's docstring with what all verbs share: the common arguments, the reply, and the errors."""
-    text = (method.__doc__ or "").rstrip()
-    summary, _, rest = text.partition("\n\n        Args:\n")
-    arguments, _, returns = rest.partition("\n\n        Returns:\n") if rest else ("", "", "")
-    if not rest:
-        summary, _, returns = text.partition("\n\n        Returns:\n")
-    named = set(re.findall(r"^ {12}(\w+):", arguments, re.MULTILINE))
-    common = [f"            {name}: {words}" for name, words in _COMMON_ARGS.items() if name not in named]
-    taken = set(method.__code__.co_varnames)
-    lines = [
-        line for line in (arguments, *common) if line and (line is arguments or line.split(":")[0].strip() in taken)
-    ]
-    returns = returns or "            The server's reply."
-    parts = [summary, "Args:\n" + "\n".join(lines), "Returns:\n" + returns, "Raises:" + _ERRORS]
-    method.__doc__ = "\n\n        ".join(parts) + "\n        "
+    return _complete(method, _COMMAND_ARGS, "The server's reply.", _COMMAND_ERRORS)
+
+
+def wait(method: F) -> F:
+    """Complete the docstring of a wait for a state of the call: its arguments, the event, and the errors of every wait."""
+    return _complete(method, _WAIT_ARGS, "The event that told so.", _WAIT_ERRORS)
+
+
+def _complete(method: F, arguments: Mapping[str, str], returns: str, errors: Mapping[str, str]) -> F:
+    summary, own = _read(method.__doc__ or "")
+    taken = method.__code__.co_varnames
+    common = {name: words for name, words in arguments.items() if name in taken}
+    sections = {
+        "Args": _listed(own.get("Args", ""), common),
+        "Returns": own.get("Returns", f"    {returns}"),
+        "Raises": _listed(own.get("Raises", ""), errors),
+    }
+    method.__doc__ = "\n\n".join([summary, *(f"{title}:\n{text}" for title, text in sections.items())]) + "\n"
     return method
+
+
+def _read(doc: str) -> tuple[str, dict[str, str]]:
+    """Take a docstring apart: what stands before its sections, and each section by its title."""
+    first, *lines = doc.rstrip().splitlines()
+    margin = min((len(line) - len(line.lstrip()) for line in lines if line), default=0)  # none from Python 3.13 on
+    text = "\n".join([first, *(line[margin:] for line in lines)])
+    summary, *parts = re.split(r"\n\n(Args|Returns|Raises):\n", text)
+    return summary, dict(zip(parts[::2], parts[1::2], strict=True))
+
+
+def _listed(own: str, common: Mapping[str, str]) -> str:
+    """Return the lines of a section: those of the docstring itself, then the common ones that it does not name."""
+    named = re.findall(r"^ {4}(\w+):", own, re.MULTILINE)
+    more = [f"    {name}: {words}" for name, words in common.items() if name not in named]
+    return "\n".join([own, *more] if own else more)

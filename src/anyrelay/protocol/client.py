@@ -1,0 +1,328 @@
+"""What can be done with a client: each public method of `RelayClient` that needs the session, and how it drains."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from anyrelay.protocol.checks import Named, check_json, check_timeout, is_text
+from anyrelay.protocol.commands import COMMANDS, Command, Reauthenticate, Receive, Unreceive
+from anyrelay.protocol.events import RelayEvent
+from anyrelay.protocol.link import Link
+from anyrelay.protocol.link_states import LinkState
+from anyrelay.protocol.promise import Promise
+from anyrelay.protocol.requests import Reply
+from anyrelay.protocol.settings import ClientSettings, is_jwt
+from anyrelay.protocol.timers import Timer, Timers
+
+if TYPE_CHECKING:
+    from anyrelay.protocol.call import CallMachine
+    from anyrelay.protocol.messages import MessageMachine
+    from anyrelay.protocol.outbound import Outbound
+    from anyrelay.protocol.values import DevicesLike
+
+__all__ = ["ClientVerbs"]
+
+
+class ClientVerbs(ABC):
+    """The public methods of a client, and what they need of its session."""
+
+    settings: ClientSettings
+    timers: Timers
+    calls: dict[str, CallMachine]
+    outbound: Outbound
+    _link: Link
+    _contexts: dict[str, None]
+    _running_handlers: int
+
+    def __init__(self) -> None:
+        """Begin with no handler of events, and without draining."""
+        super().__init__()
+        self._event_handlers: list[Callable[[RelayEvent], Any]] = []
+        self._draining = False
+        self._drain_timer: Timer | None = None
+
+    @abstractmethod
+    def submit(self, now: float, command: Command) -> Promise[Reply]:
+        """Send a command, or queue it while the line is down."""
+
+    @abstractmethod
+    def _submit(self, now: float, method: str, params: dict[str, Any], **rest: Any) -> Promise[Reply]:
+        """Send a command by its name."""
+
+    @abstractmethod
+    def _submit_quietly(self, now: float, command: Command) -> bool:
+        """Send a command whose reply nobody waits for."""
+
+    # --- connecting and closing -------------------------------------------------------------------------------------
+
+    def connect(self, now: float, /) -> Promise[None]:
+        """Connect and sign in; from then on the client stays connected until `disconnect`.
+
+        Raises:
+            ConnectFailed: Not signed in within `connect_timeout`; ``__cause__`` says why.
+            AuthenticationError: The credentials were refused three times.
+        """
+        return self._link.connect(now)
+
+    def serve(self, now: float, /) -> Promise[None]:
+        """Stay connected, trying as long as it takes; return once the client is closed.
+
+        Raises:
+            ConnectFailed: The server's certificate is not to be trusted.
+            AuthenticationError: The credentials were refused three times, and before any success.
+        """
+        return self._link.serve(now)
+
+    def disconnect(self, now: float, /) -> Promise[None]:
+        """Close the client; calls go on at the server. Every waiter is told (`ClientClosed`, transfers UNKNOWN)."""
+        return self._link.close(now)
+
+    def drain(self, now: float, /, timeout: float | None = None) -> Promise[None]:
+        """Finish open work, then close.
+
+        No more calls are received, offers that come all the same are passed back, and running handlers, open operations,
+        open transfers and open dials are waited for. Calls that are still up are not hung up.
+
+        Args:
+            now: The time, in seconds.
+            timeout: How long to wait for the open work, in seconds; `drain_timeout` when None.
+
+        Returns:
+            Once the client is closed.
+
+        Raises:
+            ValueError: `timeout` is negative.
+        """
+        check_timeout(timeout)
+        promise = self._link.close_promise()
+        if not self._draining and self._link.state not in (LinkState.CLOSING, LinkState.CLOSED):
+            self._draining = True
+            patience = self.settings.drain_timeout if timeout is None else timeout
+            self._drain_timer = self.timers.at(now + patience, self._close_drained)
+            if self._link.state is LinkState.READY and self._contexts:
+                self._submit_quietly(now, Unreceive(contexts=list(self._contexts)))
+        self._check_drained(now)
+        return promise
+
+    def _check_drained(self, now: float) -> None:
+        if not self._draining or self._running_handlers:
+            return
+        if not self.outbound.any_open and not any(call.has_open_work for call in self.calls.values()):
+            self._close_drained(now)
+
+    def _close_drained(self, now: float) -> None:
+        self._link.close(now)
+
+    def work_ended(self) -> None:
+        """An operation, transfer or dial is over: draining may be, once whatever ended it is done with."""
+        if self._draining:
+            self.timers.at(float("-inf"), self._check_drained)
+
+    # --- receiving --------------------------------------------------------------------------------------------------
+
+    def receive(self, now: float, /, contexts: Iterable[str]) -> Promise[Reply]:
+        """Receive calls and messages of more contexts, after a reconnect too.
+
+        Args:
+            now: The time, in seconds.
+            contexts: Their names.
+
+        Returns:
+            The server's reply.
+
+        Raises:
+            ValueError: A name is empty or too long.
+            TypeError: A name is not a string.
+            RelayError: The server refused.
+            RequestTimeout: The reply did not come within `request_timeout`.
+            ConnectionLost: The connection dropped while the command was under way.
+        """
+        command = Receive(contexts=_names(contexts))
+        promise = self.submit(now, command)
+        self._contexts.update(dict.fromkeys(command.contexts))
+        return promise
+
+    def unreceive(self, now: float, /, contexts: Iterable[str]) -> Promise[Reply]:
+        """Receive calls and messages of these contexts no more.
+
+        Args:
+            now: The time, in seconds.
+            contexts: Their names.
+
+        Returns:
+            The server's reply.
+
+        Raises:
+            ValueError: A name is empty or too long.
+            TypeError: A name is not a string.
+            RelayError: The server refused.
+            RequestTimeout: The reply did not come within `request_timeout`.
+            ConnectionLost: The connection dropped while the command was under way.
+        """
+        command = Unreceive(contexts=_names(contexts))
+        promise = self.submit(now, command)
+        for context in command.contexts:
+            self._contexts.pop(context, None)
+        return promise
+
+    # --- sending ----------------------------------------------------------------------------------------------------
+
+    def reauthenticate(self, now: float, /, jwt_token: str) -> Promise[Reply]:
+        """Renew the JWT of the live session; it is used for the next sign-in too.
+
+        Args:
+            now: The time, in seconds.
+            jwt_token: The new JWT.
+
+        Returns:
+            The server's reply.
+
+        Raises:
+            ValueError: `jwt_token` is empty.
+            RelayError: The server refused.
+            RequestTimeout: The reply did not come within `request_timeout`.
+            ConnectionLost: The connection dropped while the command was under way.
+        """
+        is_jwt(None, Named("jwt_token"), jwt_token)
+        promise = self.submit(now, Reauthenticate(authentication={"jwt_token": jwt_token}))
+        self._link.jwt_token = jwt_token
+        return promise
+
+    def execute(self, now: float, /, method: str, params: dict[str, Any] | None = None) -> Promise[Reply]:
+        """Send any RELAY command as it is.
+
+        Args:
+            now: The time, in seconds.
+            method: Its name on the wire, such as ``calling.answer``.
+            params: Its parameters.
+
+        Returns:
+            The server's reply.
+
+        Raises:
+            ValueError: JSON cannot carry the parameters.
+            TypeError: A parameter is of a type that JSON does not know.
+            CallGone: The command was on a call, and the call does not exist.
+            RelayError: The server refused.
+            RequestTimeout: The reply did not come within `request_timeout`.
+            ConnectionLost: The connection dropped while the command was under way.
+        """
+        is_text(limit=256)(None, Named("method"), method)
+        params = dict(params or {})
+        check_json(params, method)
+        call_id = params.get("call_id") if method.startswith("calling.") else None
+        kind = COMMANDS.get(method)
+        return self._submit(
+            now,
+            method,
+            params,
+            call_id=call_id if isinstance(call_id, str) else None,
+            names_operation="control_id" in params if kind is None else kind.names_operation,
+        )
+
+    def dial(
+        self,
+        now: float,
+        /,
+        devices: DevicesLike,
+        *,
+        tag: str | None = None,
+        max_duration: int | None = None,
+        dial_timeout: float = 120.0,
+        **extra: Any,
+    ) -> Promise[CallMachine]:
+        """Call somebody.
+
+        Args:
+            now: The time, in seconds.
+            devices: Whom to call: the outer list in turn, each inner list at once.
+            tag: What the dial's events carry; one is made when None.
+            max_duration: How long the call may last, passed on as given (SignalWire's reference says seconds, its source
+                minutes).
+            dial_timeout: How long anybody may take to answer, in seconds.
+            extra: Further parameters such as region and max_price_per_minute, sent as given.
+
+        Returns:
+            The call that was answered.
+
+        Raises:
+            ValueError: A parameter is not allowed; the message names it, its value and its range.
+            TypeError: A parameter has a wrong type.
+            DialFailed: Nobody answered; a `TimeoutError` too when `dial_timeout` is over. Every leg is hung up then, one
+                that answers late too, and so they are when the caller gives up.
+            RelayError: The server refused.
+            RequestTimeout: The line was down for `request_timeout` seconds; the command was withdrawn unsent.
+            ConnectionLost: The session could not be resumed.
+        """
+        if max_duration is not None:
+            extra["max_duration"] = max_duration
+        return self.outbound.dial(now, devices, tag=tag, dial_timeout=dial_timeout, extra=extra)
+
+    def send_message(
+        self,
+        now: float,
+        /,
+        *,
+        to_number: str,
+        from_number: str,
+        context: str | None = None,
+        body: str | None = None,
+        media: list[str] | None = None,
+        tags: list[str] | None = None,
+        region: str | None = None,
+        on_completed: Callable[[RelayEvent], Any] | None = None,
+    ) -> Promise[MessageMachine]:
+        """Send a text message.
+
+        Args:
+            now: The time, in seconds.
+            to_number: Whom to, in E.164 form such as +15551234567.
+            from_number: The number that it comes from.
+            context: The context that hears what becomes of it; this session when None.
+            body: Its text; this or `media` must be given.
+            media: The URLs of its pictures and files.
+            tags: What it can be found by.
+            region: The region that it is sent from.
+            on_completed: Called with its final event, once.
+
+        Returns:
+            The message, which goes on; wait for it to be delivered, undelivered or failed.
+
+        Raises:
+            ValueError: A parameter is not allowed; the message names it, its value and its range.
+            TypeError: A parameter has a wrong type.
+            RelayError: The server refused.
+            RequestTimeout: The reply did not come within `request_timeout`.
+            ConnectionLost: The connection dropped while the command was under way.
+        """
+        return self.outbound.send_message(
+            now,
+            on_completed=on_completed,
+            to_number=to_number,
+            from_number=from_number,
+            context=context,
+            body=body,
+            media=media,
+            tags=tags,
+            region=region,
+        )
+
+    def on_event(self, handler: Callable[[RelayEvent], Any]) -> Callable[[RelayEvent], Any]:
+        """Call a handler with every event of the session, in order; a decorator.
+
+        Args:
+            handler: A function (in the async front end a coroutine function too).
+
+        Returns:
+            The handler.
+        """
+        self._event_handlers.append(handler)
+        return handler
+
+
+def _names(contexts: Iterable[str]) -> list[str]:
+    if isinstance(contexts, str):
+        raise TypeError(f"contexts must be a list of names, not a string; write [{contexts!r}]")
+    return list(contexts)

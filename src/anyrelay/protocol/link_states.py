@@ -1,0 +1,74 @@
+"""Where the link to the server can be, what can happen to it, and where that leads."""
+
+from __future__ import annotations
+
+from enum import StrEnum, auto
+from typing import Final
+
+__all__ = ["TRANSITIONS", "Input", "LinkState"]
+
+
+class LinkState(StrEnum):
+    """Where the link is."""
+
+    IDLE = auto()
+    """Nobody wants a connection yet."""
+    CONNECTING = auto()
+    """A transport is being opened."""
+    OPENING = auto()
+    """The transport is up: proxy, TLS and WebSocket shake hands."""
+    SIGNING_IN = auto()
+    """``signalwire.connect`` is on its way, or the JWT for it is being fetched."""
+    READY = auto()
+    """Signed in."""
+    LEAVING = auto()
+    """Signed in, but the server is about to close: events are still read, commands wait for the next connection."""
+    WAITING = auto()
+    """The next attempt has to wait."""
+    CLOSING = auto()
+    """Our close frame is out."""
+    CLOSED = auto()
+    """Over, until somebody connects again."""
+
+
+class Input(StrEnum):
+    """What happens to the link."""
+
+    CONNECT = auto()
+    """Somebody wants a connection."""
+    TRANSPORT_UP = auto()
+    """The transport is open."""
+    WEBSOCKET_UP = auto()
+    """The WebSocket is open."""
+    SIGNED_IN = auto()
+    """The server took the sign-in."""
+    GOODBYE = auto()
+    """The server said that it is about to close."""
+    LOST = auto()
+    """The connection, or the attempt, is over."""
+    RETRY = auto()
+    """The wait is over."""
+    CLOSE = auto()
+    """Nobody wants this connection any more: say so to the server."""
+    ABORT = auto()
+    """Nobody wants a connection any more, and there is none to say it on; or trying is useless."""
+
+
+_ON_LINE: Final = (LinkState.SIGNING_IN, LinkState.READY, LinkState.LEAVING)
+
+TRANSITIONS: Final[dict[tuple[LinkState, Input], LinkState]] = {
+    (LinkState.IDLE, Input.CONNECT): LinkState.CONNECTING,
+    (LinkState.CLOSED, Input.CONNECT): LinkState.CONNECTING,
+    (LinkState.CONNECTING, Input.TRANSPORT_UP): LinkState.OPENING,
+    (LinkState.OPENING, Input.WEBSOCKET_UP): LinkState.SIGNING_IN,
+    (LinkState.SIGNING_IN, Input.SIGNED_IN): LinkState.READY,
+    (LinkState.READY, Input.GOODBYE): LinkState.LEAVING,
+    (LinkState.WAITING, Input.RETRY): LinkState.CONNECTING,
+    (LinkState.CONNECTING, Input.LOST): LinkState.WAITING,
+    (LinkState.OPENING, Input.LOST): LinkState.WAITING,
+    **{(state, Input.LOST): LinkState.WAITING for state in _ON_LINE},
+    **{(state, Input.CLOSE): LinkState.CLOSING for state in _ON_LINE},
+    (LinkState.CLOSING, Input.LOST): LinkState.CLOSED,
+    **{(state, Input.ABORT): LinkState.CLOSED for state in LinkState},
+}
+"""Where the link goes; a pair that is not here does not happen."""

@@ -1,0 +1,198 @@
+"""Verbs that hand a call to somebody else: transfers by SIP REFER, and control of the call itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from anyrelay.errors import ReferInProgress
+from anyrelay.protocol import commands
+from anyrelay.protocol.checks import check_handler, check_timeout
+from anyrelay.protocol.promise import Promise
+from anyrelay.protocol.refer import ReferOutcome
+from anyrelay.protocol.refer import Transfer as TransferMachine
+from anyrelay.protocol.requests import Reply
+from anyrelay.protocol.transfers import TransferOrder, Transfers
+from anyrelay.protocol.values import ReferDeviceLike, read_refer_device
+from anyrelay.protocol.verbs.base import CallVerbs
+
+if TYPE_CHECKING:
+    from anyrelay.protocol.session import Session
+
+__all__ = ["TransferringVerbs"]
+
+
+class TransferringVerbs(CallVerbs):
+    """SIP REFER, waited for or not, and handing control on."""
+
+    session: Session
+    call_id: str
+    transfers: Transfers
+
+    def refer(
+        self, now: float, /, device: ReferDeviceLike, *, status_url: str | None = None, **extra: Any
+    ) -> Promise[Reply]:
+        """Ask for a transfer by SIP REFER, and do not wait for its outcome.
+
+        The reply says only that the command was taken. `refer_and_wait` tells what became of the transfer; so does the last
+        of `refers`, which keeps every transfer of this call.
+
+        Args:
+            now: The time, in seconds.
+            device: Where to: a SIP URI, a dict ``{"type": "sip", "params": {"uri": …}}``, or a `SipReferDevice`.
+            status_url: Where the server POSTs the transfer's events too.
+            extra: Further parameters, sent as given.
+
+        Returns:
+            The server's reply, such as ``{"code": "200", "message": "Starting SIP REFER"}``.
+
+        Raises:
+            ValueError: The device is not one that can be referred to.
+            TypeError: A parameter has a wrong type.
+            CallGone: The call does not exist any more.
+            RelayError: The server refused.
+            RequestTimeout: The reply did not come within `request_timeout`; the transfer may still happen.
+            ConnectionLost: The connection dropped while the command was under way; it is never sent again.
+        """
+        return self._refer(now, device, status_url, extra).reply
+
+    def start_refer(
+        self,
+        now: float,
+        /,
+        device: ReferDeviceLike,
+        *,
+        status_url: str | None = None,
+        on_completed: Callable[[ReferOutcome], Any] | None = None,
+        **extra: Any,
+    ) -> Promise[TransferMachine]:
+        """Start a transfer by SIP REFER, and return once the server took the command.
+
+        Args:
+            now: The time, in seconds.
+            device: Where to, as for `refer`.
+            status_url: Where the server POSTs the transfer's events too.
+            on_completed: Called with the `ReferOutcome`, once.
+            extra: Further parameters, sent as given.
+
+        Returns:
+            The transfer, which goes on: `wait` for its outcome.
+
+        Raises:
+            ValueError: The device is not one that can be referred to.
+            TypeError: A parameter has a wrong type.
+            ReferInProgress: Another transfer of this call is still being waited for; nothing was sent.
+            CallGone: The call does not exist any more.
+            RelayError: The server refused.
+            RequestTimeout: The reply did not come within `request_timeout`; the transfer may still happen.
+            ConnectionLost: The connection dropped while the command was under way; it is never sent again.
+        """
+        order = self._refer(now, device, status_url, extra, alone=True, on_completed=on_completed)
+        return order.reply.then(lambda _: order.transfer)
+
+    def refer_and_wait(
+        self,
+        now: float,
+        /,
+        device: ReferDeviceLike,
+        *,
+        status_url: str | None = None,
+        timeout: float | None = 60.0,
+        **extra: Any,
+    ) -> Promise[ReferOutcome]:
+        """Transfer the call by SIP REFER, and wait for what becomes of it.
+
+        Once the command has been sent, this returns an outcome and never raises for a deadline, a slow reply or a lost
+        connection: what cannot be known is UNKNOWN, with the reason.
+
+        Args:
+            now: The time, in seconds.
+            device: Where to, as for `refer`.
+            status_url: Where the server POSTs the transfer's events too.
+            timeout: How long to wait for the outcome, in seconds from now; None waits as long as it takes. When it is over
+                the outcome is UNKNOWN because TIMED_OUT, and the transfer itself goes on.
+            extra: Further parameters, sent as given.
+
+        Returns:
+            What became of the transfer.
+
+        Raises:
+            ValueError: The device is not one that can be referred to, or `timeout` is negative.
+            TypeError: A parameter has a wrong type.
+            ReferInProgress: Another transfer of this call is still being waited for; nothing was sent.
+            CallGone: The call does not exist any more.
+            RelayError: The server refused the command.
+            RequestTimeout: The line was down for `request_timeout` (or `timeout`) seconds; the command was withdrawn unsent.
+        """
+        check_timeout(timeout)
+        order = self._refer(now, device, status_url, extra, alone=True, unsent_for=timeout)
+        return order.transfer.wait(now, timeout, on_abandon=order.reply.abandon)
+
+    def _refer(
+        self,
+        now: float,
+        device: ReferDeviceLike,
+        status_url: str | None,
+        extra: dict[str, Any],
+        *,
+        alone: bool = False,
+        on_completed: Callable[[ReferOutcome], Any] | None = None,
+        unsent_for: float | None = -1,
+    ) -> TransferOrder:
+        """Send a REFER command; its transfer is armed first, since an event may overtake the reply.
+
+        Args:
+            now: The time, in seconds.
+            device: Where to.
+            status_url: Where events are POSTed too.
+            extra: Further parameters.
+            alone: Whether a transfer that is being waited for forbids this one.
+            on_completed: Called with the outcome.
+            unsent_for: How long the command may wait for the line when nobody waits for its reply, in seconds, None for
+                `request_timeout` alone; -1 when somebody waits for the reply.
+        """
+        check_handler(on_completed, "on_completed")
+        target = read_refer_device(device)
+        if alone and self.transfers.awaited:
+            raise ReferInProgress(f"a transfer of call {self.call_id} is still being waited for; nothing was sent")
+        request_timeout = self.session.settings.request_timeout
+        waits_for_outcome = unsent_for != -1
+        transfer = self.transfers.arm(target.uri, now, waits_for_reply=alone and not waits_for_outcome)
+        transfer.on_completed = on_completed
+        try:
+            reply = self.order(
+                now,
+                commands.Refer,
+                device=target,
+                status_url=status_url,
+                extra=extra,
+                follower=self.transfers.follow(transfer),
+                unanswered_for=min(request_timeout, unsent_for)
+                if waits_for_outcome and unsent_for is not None
+                else None,
+                only_while_queued=waits_for_outcome,
+            )
+        except BaseException:
+            self.transfers.discard(transfer)
+            raise
+        return TransferOrder(transfer, reply)
+
+    def transfer(self, now: float, /, dest: str, **extra: Any) -> Promise[Reply]:
+        """Hand control of the call to another RELAY application or to a SWML script; this client loses the call.
+
+        Args:
+            now: The time, in seconds.
+            dest: A context, the URL of a SWML script, or inline SWML.
+            extra: Further parameters, sent as given.
+
+        Returns:
+            The server's reply.
+
+        Raises:
+            ValueError: `dest` is empty.
+            CallGone: The call does not exist any more.
+            RelayError: The server refused.
+            RequestTimeout: The reply did not come within `request_timeout`.
+            ConnectionLost: The connection dropped while the command was under way.
+        """
+        return self.order(now, commands.Transfer, dest=dest, extra=extra)
