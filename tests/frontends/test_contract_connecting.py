@@ -126,7 +126,7 @@ async def test_connect_to_a_name_that_does_not_exist(world: World) -> None:
 
 async def test_connect_gives_up_on_a_server_that_says_nothing(world: World) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        client = world.client(host=f"ws://127.0.0.1:{listener.getsockname()[1]}", connect_timeout=0.1)
+        client = world.client(host=f"ws://127.0.0.1:{listener.getsockname()[1]}", connect_timeout=0.5)
         with pytest.raises(ConnectFailed, match="shake hands"):
             await client.connect()
 

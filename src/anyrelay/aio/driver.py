@@ -11,6 +11,7 @@ import inspect
 import math
 import os
 import threading
+from collections import deque
 from collections.abc import Awaitable, Callable
 from contextvars import Context, ContextVar, copy_context
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
@@ -19,8 +20,7 @@ import anyio
 import anyio.to_thread
 from anyio.abc import TaskGroup
 
-from anyrelay.aio.owner import spawn_owner
-from anyrelay.aio.transport import Transport
+from anyrelay.aio.loops import Bell, EventLoop, Transport, running_loop
 from anyrelay.frontend import journal
 from anyrelay.frontend.binding import accepts
 from anyrelay.frontend.ending import abandon, empty
@@ -51,6 +51,9 @@ E = TypeVar("E", bound=RelayEvent)
 DELIVERY_PATIENCE: Final = 2.0
 """How long closing waits for handlers of events and outcomes, in seconds; those of calls are cancelled at once."""
 
+_AWAKE: Final = -math.inf
+"""In place of the deadline for which the timekeeper sleeps, when it does not."""
+
 _own_scope: ContextVar[anyio.CancelScope | None] = ContextVar("anyrelay_own_scope", default=None)
 """The cancel scope that a client runs this task in."""
 
@@ -69,12 +72,15 @@ class Driver:
         self._addressed = addressed
         self._made_in = os.getpid()
         self._thread: int | None = None
+        self._loop: EventLoop | None = None
         self._context: Context = copy_context()
         self._tasks: TaskGroup | None = None
         self._children: dict[anyio.CancelScope, float] = {}
         self._transport: Transport | None = None
-        self._armed = math.inf
-        self._rearm: anyio.Event | None = None
+        self._attended: deque[Mailbox] = deque()
+        self._post = Bell()
+        self._armed = _AWAKE
+        self._rearm = Bell()
         self._finished: anyio.Event | None = None
 
     # --- what bound methods use -------------------------------------------------------------------------------------
@@ -82,7 +88,7 @@ class Driver:
     def ask(self, method: Callable[Concatenate[M, float, P], T], machine: M, /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Call a machine's method with the time, and do what comes of it."""
         self._check_caller()
-        answer = method(machine, anyio.current_time(), *args, **kwargs)
+        answer = method(machine, self._now(), *args, **kwargs)
         self.stir()
         return answer
 
@@ -113,10 +119,8 @@ class Driver:
     async def result_of(self, promise: Promise[T]) -> T:
         """Sleep until a promise is done, and return its result; a caller that is cancelled gives it up."""
         if not promise.done:
-            ready = anyio.Event()
-            promise.on_ready(ready.set)
             try:
-                await ready.wait()
+                await self._running.sleep(promise)
             except BaseException:
                 promise.abandon()
                 self.stir()
@@ -126,10 +130,16 @@ class Driver:
     async def next_of(self, subscription: Subscription[E]) -> E | None:
         """Sleep until there is an event to take; None when there will be none."""
         while not subscription.ready:
-            ready = anyio.Event()
-            subscription.on_ready(ready.set)
-            await ready.wait()
+            await self._running.sleep(subscription)
         return subscription.take()
+
+    @property
+    def _running(self) -> EventLoop:
+        """The loop that the client runs in; before it is connected, and after, the one of whoever asks."""
+        return self._loop or running_loop()
+
+    def _now(self) -> float:
+        return self._running.time()
 
     def _check_caller(self) -> None:
         """Raise where nothing would come of it: in a forked process, and in a thread other than the event loop's."""
@@ -147,8 +157,9 @@ class Driver:
         self._check_caller()
         if self._finished is None:
             self._thread = threading.get_ident()
+            self._loop = running_loop()
             self._context = copy_context()
-            spawn_owner(self._own)
+            self._loop.spawn_owner(self._own)
         elif self.session.state is ClientState.CLOSED:
             # The owner is at the end of the last connection and goes on with the next; who closed that one is not kept.
             self._finished.set()
@@ -170,17 +181,22 @@ class Driver:
         try:
             over = False
             while not over:
-                async with anyio.create_task_group() as self._tasks:
+                async with anyio.create_task_group() as tasks:
+                    self._tasks = tasks
+                    tasks.start_soon(self._deliver_all)
                     self.stir()
                     await self._keep_time()
                     self._tasks = None
+                    tasks.cancel_scope.cancel()
                 over = self.session.state is ClientState.CLOSED
         except* Exception as errors:  # a bug of ours must not take the event loop down with it
             journal.write(Note(Note.ERROR, "the client's owner task failed", error=errors))
         finally:
             with contextlib.suppress(Exception):  # the clock too may be gone
-                abandon(self.session, ConnectionError("the event loop has ended"), anyio.current_time())
-            self._tasks = self._transport = self._thread = None
+                abandon(self.session, ConnectionError("the event loop has ended"), self._now())
+            while self._attended:
+                empty(self._attended.popleft())
+            self._tasks = self._transport = self._thread = self._loop = None
             self._children.clear()
             finished, self._finished = self._finished, None
             if finished is not None:
@@ -188,19 +204,18 @@ class Driver:
 
     async def _keep_time(self) -> None:
         """Serve until the session is closed and nothing runs any more."""
-        while not self._is_closed or self._children:
+        while not self._is_closed or self._children or self._attended:
             if self._is_closed:
-                now = anyio.current_time()
+                now = self._now()
                 for scope, patience in self._children.items():
                     scope.deadline = min(scope.deadline, now + patience)
             deadline = self.session.next_deadline()
             self._armed = math.inf if deadline is None else deadline
-            self._rearm = anyio.Event()
             with anyio.CancelScope(deadline=self._armed):
-                await self._rearm.wait()
-            self.session.handle_timeout(anyio.current_time())
+                await self._running.sleep(self._rearm)
+            self._armed = _AWAKE
+            self.session.handle_timeout(self._now())
             self.stir()
-        self._armed, self._rearm = math.inf, None
 
     @property
     def _is_closed(self) -> bool:
@@ -214,21 +229,23 @@ class Driver:
             self._follow(output)
         if self._transport is not None:
             self._transport.wake()
-        if self._rearm is not None:
-            deadline = self.session.next_deadline()
-            if self._is_closed or (deadline is not None and deadline < self._armed):
-                self._rearm.set()
+        deadline = self.session.next_deadline()
+        if self._armed > _AWAKE and (self._is_closed or (deadline is not None and deadline < self._armed)):
+            self._armed = _AWAKE
+            self._rearm.ring()
 
     def _follow(self, output: Output) -> None:
         match output:
             case Deliver(mailbox):
-                self._spawn(self._deliver, mailbox, patience=DELIVERY_PATIENCE)
+                self._attended.append(mailbox)
+                if len(self._attended) == 1:
+                    self._post.ring()
             case RunHandler(subject):
                 self._spawn(self._run_handler, subject)
             case Note() as note:
                 journal.write(note)
             case OpenTransport() as order:
-                self._transport = Transport(self)
+                self._transport = self._running.transport(self)
                 self._spawn(self._transport.run, order, patience=math.inf)
             case CloseTransport(last_words):
                 if self._transport is not None:
@@ -261,25 +278,25 @@ class Driver:
     def transport_opened(self, transport: Transport) -> None:
         """The connection is open."""
         if transport is self._transport:
-            self.session.transport_opened(anyio.current_time())
+            self.session.transport_opened(self._now())
             self.stir()
 
     def transport_failed(self, transport: Transport, error: Exception) -> None:
         """The connection could not be opened, or broke."""
         if transport is self._transport:
-            self.session.transport_failed(error, anyio.current_time())
+            self.session.transport_failed(error, self._now())
             self.stir()
 
     def received(self, transport: Transport, data: bytes) -> None:
         """Bytes came."""
         if transport is self._transport:
-            self.session.receive_data(data, anyio.current_time())
+            self.session.receive_data(data, self._now())
             self.stir()
 
     def received_eof(self, transport: Transport) -> None:
         """No more bytes will come."""
         if transport is self._transport:
-            self.session.receive_eof(anyio.current_time())
+            self.session.receive_eof(self._now())
             self.stir()
 
     def data_to_send(self, transport: Transport) -> bytes:
@@ -297,20 +314,45 @@ class Driver:
         except (Exception, SystemExit) as error:
             failure = error
         finally:
-            self.session.handler_finished(subject, failure, anyio.current_time())
+            self.session.handler_finished(subject, failure, self._now())
 
-    async def _deliver(self, mailbox: Mailbox) -> None:
+    async def _deliver_all(self) -> None:
+        """Attend to one mailbox after another; one whose handler has to be awaited is left to a task of its own."""
+        while True:
+            await self._running.sleep(self._post)
+            while self._attended:
+                mailbox = self._attended[0]
+                if (answer := self._hand_out(mailbox)) is not None:
+                    self._spawn(self._deliver, mailbox, answer, patience=DELIVERY_PATIENCE)
+                self._attended.popleft()
+            self.stir()
+
+    def _hand_out(self, mailbox: Mailbox) -> Awaitable[Any] | None:
+        """Make a mailbox's deliveries, up to one that has to be awaited; None when it is empty."""
+        while (delivery := mailbox.take()) is not None:
+            try:
+                answer = copy_context().run(delivery.handler, delivery.subject)
+            except (Exception, SystemExit) as error:
+                self._delivery_failed(mailbox, error)
+            else:
+                if answer is not None and inspect.isawaitable(answer):
+                    return answer
+        return None
+
+    async def _deliver(self, mailbox: Mailbox, answer: Awaitable[Any] | None) -> None:
         try:
-            while (delivery := mailbox.take()) is not None:
+            while answer is not None:
                 try:
-                    answer = delivery.handler(delivery.subject)
-                    if inspect.isawaitable(answer):
-                        await answer
+                    await answer
                 except (Exception, SystemExit) as error:
-                    self.session.delivery_failed(mailbox, error)
-                    self.stir()
+                    self._delivery_failed(mailbox, error)
+                answer = self._hand_out(mailbox)
         finally:
             empty(mailbox)  # nobody attends to it now, and the client may be used again
+
+    def _delivery_failed(self, mailbox: Mailbox, error: BaseException) -> None:
+        self.session.delivery_failed(mailbox, error)
+        self.stir()
 
     async def _fetch_token(self, source: Callable[[], Any]) -> None:
         try:
@@ -320,6 +362,6 @@ class Driver:
             if inspect.isawaitable(token):
                 token = await token
         except Exception as error:
-            self.session.token_failed(error, anyio.current_time())
+            self.session.token_failed(error, self._now())
         else:
-            self.session.token_fetched(token, anyio.current_time())
+            self.session.token_fetched(token, self._now())

@@ -22,6 +22,7 @@ from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 from anyrelay.frontend import journal
 from anyrelay.frontend.binding import accepts
+from anyrelay.frontend.dialer import open_connection
 from anyrelay.frontend.ending import abandon, drop
 from anyrelay.frontend.process import check_process
 from anyrelay.protocol.call import CallMachine, Search
@@ -39,9 +40,8 @@ from anyrelay.protocol.outputs import (
 )
 from anyrelay.protocol.promise import Promise, Subscription
 from anyrelay.protocol.session import ClientState, Session
-from anyrelay.sync.dialer import open_connection
 from anyrelay.sync.watch import Bell, Watch
-from anyrelay.sync.workers import Workers
+from anyrelay.sync.workers import Workers, may_hang
 
 __all__ = ["Driver"]
 
@@ -436,8 +436,8 @@ class Driver:
         error: Exception | None = None
         sock: socket.socket | None = None
         try:
-            sock = open_connection(host, port, self.session.settings.connect_timeout)
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            with may_hang():
+                sock = open_connection(host, port, self.session.settings.connect_timeout)
         except Exception as raised:  # not only OSError: a name that IDNA cannot encode is a UnicodeError
             error = raised
         with self._core:
@@ -475,7 +475,8 @@ class Driver:
 
     def _fetch_token(self, source: Callable[[], Any]) -> None:
         try:
-            token = source()
+            with may_hang():
+                token = source()
         except Exception as error:
             failure = error
             self._report(lambda: self.session.token_failed(failure, self._clock()))

@@ -8,6 +8,8 @@ import selectors
 import socket
 import threading
 
+from anyrelay.frontend.dialer import LONGEST_SLEEP
+
 __all__ = ["Bell", "Watch"]
 
 
@@ -57,10 +59,10 @@ class Watch:
         self._events = 0
 
     def wait(self, sock: socket.socket | None, for_writing: bool, timeout: float | None) -> int:
-        """Sleep until something happens, for up to `timeout` seconds; return what the socket is ready for."""
+        """Sleep until something happens, for up to `timeout` seconds or a day; return what the socket is ready for."""
         self._attend(sock, selectors.EVENT_READ | (selectors.EVENT_WRITE if for_writing else 0))
         ready = 0
-        for key, events in self._selector.select(timeout):
+        for key, events in self._selector.select(None if timeout is None else min(timeout, LONGEST_SLEEP)):
             if key.fileobj is self._bell:
                 self._bell.hush()
             else:

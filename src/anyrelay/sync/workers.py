@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from queue import Empty, SimpleQueue
 from typing import Final
 
-__all__ = ["Workers"]
+__all__ = ["Workers", "may_hang"]
 
 IDLE_TIME: Final = 2.0
 """How long a thread waits for more work before it ends, in seconds."""
+
+MOMENT: Final = 0.05
+"""How long a thread that may hang is waited for, in seconds: nearly always it does not."""
+
+_out_of_reach: Final[set[threading.Thread]] = set()
+
+
+@contextlib.contextmanager
+def may_hang() -> Iterator[None]:
+    """Within it, a job does what nobody can put an end to, such as looking up a name: `Workers.join` hardly waits for it."""
+    thread = threading.current_thread()
+    _out_of_reach.add(thread)
+    try:
+        yield
+    finally:
+        _out_of_reach.discard(thread)
 
 
 class Workers:
@@ -74,9 +91,10 @@ class Workers:
                 self._hand_over(None)
 
     def join(self, timeout: float) -> None:
-        """Wait for the threads, for up to `timeout` seconds, but not for the one that calls."""
+        """Wait for the threads, for up to `timeout` seconds; one of them that calls waits for none, as others may call too."""
         deadline = time.monotonic() + timeout
         with self._lock:
-            threads = self._threads - {threading.current_thread()}
+            threads = set() if threading.current_thread() in self._threads else set(self._threads)
         for thread in threads:
-            thread.join(max(0.0, deadline - time.monotonic()))
+            patience = max(0.0, deadline - time.monotonic())
+            thread.join(min(patience, MOMENT) if thread in _out_of_reach else patience)

@@ -1,4 +1,4 @@
-"""Opening a TCP connection without a thread that could hang on it: names are looked up aside, addresses are raced."""
+"""Opening a TCP connection, in a thread that may hang on a name look-up: the addresses of a name are raced (RFC 8305)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ import socket
 import time
 from typing import Any, Final
 
-__all__ = ["open_connection"]
+__all__ = ["LONGEST_SLEEP", "open_connection"]
+
+LONGEST_SLEEP: Final = 86_400.0
+"""How long to sleep at once, in seconds: selectors count milliseconds in 32 bits, which overflow after 24 days."""
 
 NEXT_ADDRESS_AFTER: Final = 0.25
 """How long one address is tried alone before the next one is tried beside it, in seconds (RFC 8305 section 5)."""
@@ -25,7 +28,7 @@ def open_connection(host: str, port: int, timeout: float) -> socket.socket:
         timeout: How long all addresses together may take after the look-up, in seconds.
 
     Returns:
-        A connected, non-blocking socket.
+        A connected, non-blocking socket that sends what it is given without delay.
 
     Raises:
         OSError: No address answered in time; the last one's error.
@@ -33,9 +36,11 @@ def open_connection(host: str, port: int, timeout: float) -> socket.socket:
     addresses = _alternate([(family, where) for family, _, _, _, where in _look_up(host, port)])
     race = _Race(time.monotonic() + timeout)
     try:
-        return race.run(addresses)
+        sock = race.run(addresses)
     finally:
         race.close()
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return sock
 
 
 def _look_up(host: str, port: int) -> list[tuple[Any, ...]]:
@@ -75,7 +80,7 @@ class _Race:
                 raise self._error
 
     def _left(self) -> float:
-        return max(0.0, self._deadline - time.monotonic())
+        return min(max(0.0, self._deadline - time.monotonic()), LONGEST_SLEEP)
 
     def _start(self, address: _Address) -> socket.socket | None:
         family, where = address

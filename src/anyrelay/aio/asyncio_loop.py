@@ -1,0 +1,134 @@
+"""The async front end's ground on asyncio: its bytes come by callback, with no task and no stream between."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any, Final
+
+import anyio
+
+from anyrelay.aio.dialer import dial
+from anyrelay.aio.loops import Source
+from anyrelay.protocol.outputs import OpenTransport
+
+if TYPE_CHECKING:
+    from anyrelay.aio.driver import Driver
+
+__all__ = ["AsyncioLoop"]
+
+LAST_WORDS_PATIENCE: Final = 0.2
+"""How long the last bytes may take to leave, in seconds: closing waits for nobody."""
+
+_owners: set[asyncio.Task[None]] = set()
+"""asyncio keeps only weak references to tasks."""
+
+
+class AsyncioLoop:
+    """The event loop of asyncio that runs here."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self.time = self._loop.time
+
+    def spawn_owner(self, main: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Start a task that belongs to no task group."""
+        task = self._loop.create_task(main(), name="anyrelay client")
+        _owners.add(task)
+        task.add_done_callback(_owners.discard)
+
+    async def sleep(self, source: Source) -> None:
+        """Sleep until `source` is ready."""
+        future: asyncio.Future[None] = self._loop.create_future()
+
+        def wake() -> None:
+            if not future.done():  # as it is when the sleeper was cancelled
+                future.set_result(None)
+
+        source.on_ready(wake)
+        await future
+
+    def transport(self, driver: Driver) -> AsyncioTransport:
+        """Return a connection that is not open yet."""
+        return AsyncioTransport(driver, self._loop)
+
+
+class AsyncioTransport(asyncio.Protocol):
+    """One connection; what comes is told to the driver at once, what goes leaves once a turn of the loop."""
+
+    def __init__(self, driver: Driver, loop: asyncio.AbstractEventLoop) -> None:
+        self._driver = driver
+        self._loop = loop
+        self._opening = anyio.CancelScope()
+        self._gone = loop.create_future()
+        self._tcp: asyncio.Transport | None = None
+        self._about_to_send = False
+        self._blocked = False
+
+    async def run(self, order: OpenTransport) -> None:
+        """Open the connection and serve it until it is closed."""
+        with self._opening:
+            try:
+                sock = await dial(order, self._driver.session.settings.connect_timeout)
+            except Exception as error:
+                self._driver.transport_failed(self, error)
+                return
+            tcp, _ = await self._loop.create_connection(lambda: self, sock=sock)
+            try:
+                tcp.set_write_buffer_limits(0)
+                self._tcp = tcp
+                self._driver.transport_opened(self)
+                await self._gone
+            finally:
+                tcp.abort()
+
+    def wake(self) -> None:
+        """Say that there may be something to send."""
+        if not self._about_to_send:
+            self._about_to_send = True
+            # Whoever the last bytes woke comes first, so that all answer in one write.
+            self._loop.call_soon(self._send)
+
+    def _send(self) -> None:
+        self._about_to_send = False
+        if self._tcp is not None and not self._blocked and (data := self._driver.data_to_send(self)):
+            self._tcp.write(data)
+
+    def close(self, last_words: bytes) -> None:
+        """Give up opening, or close after `last_words`."""
+        tcp, self._tcp = self._tcp, None
+        if tcp is None:
+            self._opening.cancel()
+            return
+        tcp.write(last_words)
+        tcp.close()
+        if tcp.get_write_buffer_size():
+            self._loop.call_later(LAST_WORDS_PATIENCE, tcp.abort)
+
+    # --- what asyncio tells -----------------------------------------------------------------------------------------
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes came."""
+        self._driver.received(self, data)
+
+    def eof_received(self) -> bool:
+        """No more bytes will come; the core decides when to close."""
+        self._driver.received_eof(self)
+        return True
+
+    def pause_writing(self) -> None:
+        """The peer is slow to read: what there is to send waits in the core."""
+        self._blocked = True
+
+    def resume_writing(self) -> None:
+        """Everything has left."""
+        self._blocked = False
+        self.wake()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """The connection broke, or has been closed."""
+        if not self._gone.done():
+            self._gone.set_result(None)
+        if self._tcp is not None:
+            self._tcp = None
+            self._driver.transport_failed(self, error or ConnectionError("the connection was closed"))

@@ -1,0 +1,99 @@
+"""What the async front end needs of an event loop beyond anyio, and which of the two it is on.
+
+anyio serves everything that happens once in a while: task groups, cancel scopes, threads, signals. What happens for every
+message is asked of the loop itself, since a stream and an event of anyio's cost more there than RELAY does (the figures are
+in the documentation's page of design decisions).
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any, Protocol
+
+from anyrelay.protocol.outputs import OpenTransport
+
+if TYPE_CHECKING:
+    from anyrelay.aio.driver import Driver
+
+__all__ = ["Bell", "EventLoop", "Source", "Transport", "running_loop"]
+
+
+class Source(Protocol):
+    """Something to wait for: a promise, a subscription, a bell."""
+
+    def on_ready(self, waker: Callable[[], None]) -> None:
+        """Call `waker` once when it is ready; at once when it is so already."""
+
+
+class Transport(Protocol):
+    """One TCP connection, from the order to open it to its close."""
+
+    async def run(self, order: OpenTransport) -> None:
+        """Open the connection, which races the addresses of a name (RFC 8305), and serve it until it is closed."""
+
+    def wake(self) -> None:
+        """Say that there may be something to send; what others add before the loop comes to it leaves with it."""
+
+    def close(self, last_words: bytes) -> None:
+        """Give up opening; or close after `last_words`, as far as they can leave without waiting."""
+
+
+class EventLoop(Protocol):
+    """One of the two event loops, as far as they differ."""
+
+    def time(self) -> float:
+        """Return the time, in seconds of the loop's clock."""
+        ...
+
+    def spawn_owner(self, main: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Start a task that belongs to no task group of the caller's; it must not raise."""
+
+    async def sleep(self, source: Source) -> None:
+        """Sleep until `source` is ready, or this task is cancelled; then the source may call its waker in vain."""
+
+    def transport(self, driver: Driver) -> Transport:
+        """Return a connection that is not open yet."""
+        ...
+
+
+class Bell:
+    """Wakes one sleeper; rung while nobody sleeps, it wakes the next one at once."""
+
+    __slots__ = ("_rung", "_waker")
+
+    def __init__(self) -> None:
+        self._rung = False
+        self._waker: Callable[[], None] | None = None
+
+    def ring(self) -> None:
+        """Wake whoever sleeps, or the next one who would."""
+        waker, self._waker = self._waker, None
+        if waker is None:
+            self._rung = True
+        else:
+            waker()
+
+    def on_ready(self, waker: Callable[[], None]) -> None:
+        """Call `waker` at the next ring; at once if that has been."""
+        if self._rung:
+            self._rung = False
+            waker()
+        else:
+            self._waker = waker
+
+
+def running_loop() -> EventLoop:
+    """Return the event loop that runs here.
+
+    Raises:
+        RuntimeError: None does.
+    """
+    trio = sys.modules.get("trio")  # whoever runs in trio has imported it
+    if trio is not None and trio.lowlevel.in_trio_run():
+        from anyrelay.aio.trio_loop import TrioLoop
+
+        return TrioLoop()
+    from anyrelay.aio.asyncio_loop import AsyncioLoop
+
+    return AsyncioLoop()
