@@ -151,8 +151,9 @@ class World:
 
     front: str
 
-    def __init__(self) -> None:
-        self.relay = ScriptedRelay()
+    def __init__(self, relay: Any = None, limit: float = LIMIT) -> None:
+        self.relay = ScriptedRelay() if relay is None else relay
+        self.limit = limit
         self._clients: list[Any] = []
 
     def client(self, **settings: Any) -> Any:
@@ -223,8 +224,8 @@ class World:
 class AsyncWorld(World):
     """On an event loop."""
 
-    def __init__(self, front: str) -> None:
-        super().__init__()
+    def __init__(self, front: str, relay: Any = None, limit: float = LIMIT) -> None:
+        super().__init__(relay, limit)
         self.front = front
 
     def _new_client(self, **settings: Any) -> Any:
@@ -232,7 +233,7 @@ class AsyncWorld(World):
 
     def run(self, case: Callable[..., Any], arguments: dict[str, Any]) -> None:
         async def main() -> None:
-            with anyio.fail_after(LIMIT):
+            with anyio.fail_after(self.limit):
                 async with anyio.create_task_group() as self._tasks:
                     try:
                         await case(**arguments)
@@ -303,8 +304,8 @@ class ThreadWorld(World):
 
     front = "threads"
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, relay: Any = None, limit: float = LIMIT) -> None:
+        super().__init__(relay, limit)
         self._threads: list[threading.Thread] = []
         self._late = False
 
@@ -313,7 +314,7 @@ class ThreadWorld(World):
 
     def run(self, case: Callable[..., Any], arguments: dict[str, Any]) -> None:
         # A case that hangs is ended by closing what it waits for.
-        alarm = threading.Timer(LIMIT, self._break_off)
+        alarm = threading.Timer(self.limit, self._break_off)
         alarm.start()
         try:
             run_through(case(**arguments))

@@ -259,7 +259,7 @@ async def test_a_logging_filter_that_raises_leaves_nobody_waiting(world: World) 
     await client.connect()
     waiting = world.spawn(client.execute, "test.echo")
     await world.seen("test.echo")
-    logger = logging.getLogger("anyrelay.session")
+    logger = logging.getLogger("anyrelay.connection")
     logger.addFilter(refuse_all)
     try:
         world.relay.drop()

@@ -34,7 +34,7 @@ def say(*words):
     print(*words, flush=True)
 """
 
-Program = Callable[[str], "subprocess.Popen[str]"]
+Program = Callable[..., "subprocess.Popen[str]"]
 
 
 @pytest.fixture
@@ -42,8 +42,8 @@ def program(world: World) -> Iterator[Program]:
     """Start a program that finds the world's server in its first argument, and its event loop's name in the second."""
     started: list[subprocess.Popen[str]] = []
 
-    def start(text: str) -> subprocess.Popen[str]:
-        text = START + text
+    def start(text: str, *, first: str = "") -> subprocess.Popen[str]:
+        text = first + START + text
         if world.front == "threads":
             text = re.sub(r"\basync |\bawait ", "", text).replace("from anyrelay import", "from anyrelay.sync import")
             text = re.sub(r"anyio\.run\((\w+), backend=\S+\)", r"\1()", text.replace("import anyio\n", ""))
@@ -329,6 +329,86 @@ anyio.run(main, backend=sys.argv[2])
     world.relay.wait_until_quiet()
 
 
+TELL_OF_THREADS = """
+import atexit, threading
+
+@atexit.register  # before anyrelay's own, and so called after it
+def tell_of_threads():
+    others = [thread for thread in threading.enumerate() if thread is not threading.main_thread()]
+    for thread in others:
+        if not thread.name.startswith("anyrelay"):
+            thread.join(5)  # the program's own, which has been woken
+    print("left:", [thread.name for thread in others if thread.is_alive()])
+"""
+
+
+@pytest.mark.parametrize("front", ["threads"])
+@pytest.mark.parametrize("while_it", ["is idle", "answers", "waits in a thread", "reconnects"])
+def test_no_thread_is_left_at_the_end_of_the_interpreter(world: World, program: Program, while_it: str) -> None:
+    process = program(
+        f"""
+while_it = {while_it!r}
+answered = threading.Event()
+
+@client.on_call
+def handle(call):
+    call.answer()
+    answered.set()
+    call.wait_for_ended()
+
+def wait():
+    try:
+        client.execute("test.never")
+    except Exception:
+        pass
+
+client.connect()
+if while_it == "answers":
+    answered.wait()
+if while_it == "waits in a thread":
+    threading.Thread(target=wait, daemon=True).start()
+    signal.pause()
+if while_it == "reconnects":
+    while client.state != "waiting":
+        time.sleep(0.005)
+""",
+        first=TELL_OF_THREADS + "import signal\nsignal.signal(signal.SIGTERM, lambda *_: None)\n",
+    )
+    world.relay.script("test.never", never)
+    world.relay.wait_for("signalwire.connect")
+    if while_it == "answers":
+        world.relay.offer()
+    elif while_it == "waits in a thread":
+        world.relay.wait_for("test.never")
+        process.send_signal(signal.SIGTERM)
+    elif while_it == "reconnects":
+        world.relay.go_down()
+    status, lines, _ = outcome_of(process)
+    assert (status, lines) == (0, ["left: []"])
+
+
+@pytest.mark.parametrize("front", ["threads"])
+def test_a_name_that_hangs_keeps_neither_ctrl_c_nor_the_end_waiting(world: World, program: Program) -> None:
+    process = program("""
+import socket
+
+def hang(*about, **more):
+    say("looking up")
+    time.sleep(3_600)
+
+socket.getaddrinfo = hang
+client = RelayClient(project="p", token="t", host="wss://hangs.example", connect_timeout=3_600)
+try:
+    client.connect()
+except KeyboardInterrupt:
+    say("interrupted")
+say(client.state)
+""")
+    assert next_line(process) == "looking up"
+    process.send_signal(signal.SIGINT)
+    assert outcome_of(process) == (0, ["interrupted", "closed"], "")
+
+
 # --- fork -----------------------------------------------------------------------------------------------------------
 
 
@@ -358,6 +438,83 @@ anyio.run(main, backend=sys.argv[2])
 """)
     status, lines, _ = outcome_of(process)
     assert (status, lines) == (0, ["child 0"])
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_whatever_a_forked_client_is_asked_it_says_so(world: World, program: Program) -> None:
+    process = program("""
+import anyio
+import warnings
+warnings.simplefilter("ignore")  # newer Pythons warn of what is tried here
+
+calls = []
+taken = threading.Event()
+
+@client.on_call
+async def handle(call):
+    calls.append(call)
+    taken.set()
+    await call.wait_for_ended()
+
+async def main():
+    await client.connect()
+    say("connected")
+    while not taken.is_set():
+        await client.execute("test.echo")
+    (call,) = calls
+    uses = {
+        "execute": lambda: client.execute("test.echo"),
+        "connect": client.connect,
+        "serve_forever": client.serve_forever,
+        "disconnect": client.disconnect,
+        "drain": client.drain,
+        "answer": call.answer,
+        "wait_for": lambda: call.wait_for("calling.call.play"),
+    }
+    child = os.fork()
+    if child == 0:
+        for name, use in uses.items():
+            try:
+                await use()
+            except ClientClosed as error:
+                if "fork" in str(error):
+                    say(name)
+        os._exit(0)
+    os.waitpid(child, 0)
+    await client.execute("test.echo")
+    await client.disconnect()
+
+anyio.run(main, backend=sys.argv[2])
+""")
+    assert next_line(process) == "connected"
+    world.relay.offer()
+    status, lines, _ = outcome_of(process)
+    assert (status, lines) == (
+        0,
+        ["execute", "connect", "serve_forever", "disconnect", "drain", "answer", "wait_for"],
+    )
+    assert len(world.relay.sent("signalwire.connect")) == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+@pytest.mark.parametrize("front", ["threads"])
+def test_a_forked_process_may_have_a_client_of_its_own(world: World, program: Program) -> None:
+    process = program("""
+import warnings
+warnings.simplefilter("ignore")  # newer Pythons warn of what is tried here
+
+client.connect()
+child = os.fork()
+if child == 0:
+    with RelayClient(project="p", token="t", host=sys.argv[1]) as other:
+        say("child", other.execute("test.echo")["code"])
+    forgotten = RelayClient(project="p", token="t", host=sys.argv[1])
+    forgotten.connect()
+    sys.exit(7)
+_, status = os.waitpid(child, 0)
+say("parent", client.execute("test.echo")["code"], os.waitstatus_to_exitcode(status))
+""")
+    assert outcome_of(process) == (0, ["child 200", "parent 200 7"], "")
 
 
 # --- what gets imported ---------------------------------------------------------------------------------------------

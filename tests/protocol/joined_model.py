@@ -7,17 +7,33 @@ books of calls, commands, operations and transfers. What should become of a tran
 from __future__ import annotations
 
 import json
+import math
+from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 from unittest.mock import patch
 
+import hypothesis
 import pytest
 from refer_oracle import Fate, Step, expect, expect_for_waiter
 
-from anyrelay.errors import CallGone, ClientClosed, ConnectionLost, ReferInProgress, RelayError, RequestTimeout
+from anyrelay.errors import (
+    CallGone,
+    ClientClosed,
+    ConnectionLost,
+    DialFailed,
+    DialTimeout,
+    QueueOverflow,
+    ReferInProgress,
+    RelayError,
+    RequestTimeout,
+)
 from anyrelay.protocol.call import CallMachine
-from anyrelay.protocol.promise import Promise
+from anyrelay.protocol.dialing import LATE_LEGS
+from anyrelay.protocol.link_states import LinkState
+from anyrelay.protocol.promise import Promise, Subscription
 from anyrelay.protocol.refer import ReferOutcome
 from anyrelay.protocol.timers import Timer, Timers
 from anyrelay.testing import cable, wire
@@ -33,6 +49,24 @@ TARGETS = [
 ]
 """Three targets, each in spellings that mean the same."""
 
+PASS_AGAIN_AFTER = 5.0
+"""How soon an offer that was passed back may come again without being passed back again."""
+
+SITUATIONS = (
+    "resumed, with calls up",
+    "a resume was refused, with calls up",
+    "restarted, with calls up",
+    "the queue was full",
+    "a reader was too slow",
+    "a call was passed back",
+    "a call that was passed back came again at once",
+    "a drain waited for work",
+    "a drain waited in vain",
+    "an event came twice",
+    "an event came while closing",
+)
+"""What has to be reached, or the machine shows nothing about it."""
+
 
 class TracingTimers(Timers):
     """Timers that tell which deadline is being handled: after a leap of the clock that is not the time it is."""
@@ -44,12 +78,14 @@ class TracingTimers(Timers):
         self.firing: float | None = None
 
     def at(self, when: float, action: Callable[[float], None]) -> Timer:
+        due = when if when > -math.inf else self.firing  # in the next turn is now, whenever that is
+
         def fire(now: float) -> None:
-            self.firing = when
+            before, self.firing = self.firing, due
             try:
                 action(now)
             finally:
-                self.firing = None
+                self.firing = before
 
         return super().at(when, fire)
 
@@ -78,6 +114,22 @@ class ObservedWire(wire.Wire):
             tell_session()
 
         self.session.connection_lost = connection_lost  # type: ignore[method-assign]
+        link = self.session._link
+        close_link = link.close
+
+        def close(now: float) -> Promise[None]:
+            before = link.state
+            promise = close_link(now)
+            if link.state is LinkState.CLOSING is not before:
+                self.mark("closing")
+            return promise
+
+        link.close = close  # type: ignore[method-assign]
+
+    @property
+    def is_up(self) -> bool:
+        """Whether a command would be sent at once."""
+        return self.session._link.state is LinkState.READY
 
     def mark(self, kind: str, error: BaseException | None = None) -> None:
         at = self.now if self.timers.firing is None else min(self.now, self.timers.firing)
@@ -95,7 +147,7 @@ class CommandModel:
 
     number: int
     kind: str
-    call: CallModel
+    call: CallModel | None
     at: float
     promise: Promise[Any]
     patience: float
@@ -113,7 +165,7 @@ class CommandModel:
 
     def pass_time(self, until: float) -> None:
         """Its caller's deadline, if nothing came first. Who waits for an outcome waits for the line no longer than that."""
-        waits = self.kind != "refer_and_wait" or self.queued
+        waits = self.kind not in ("refer_and_wait", "dial") or self.queued
         if self.result is None and waits and not self.abandoned and self.at + self.patience <= until:
             self.withdrawn = self.withdrawn or self.sent_at is None
             self.end(RequestTimeout)
@@ -123,6 +175,89 @@ class CommandModel:
             self.result = result
         if self.withdrawn and self.operation is not None:
             self.operation.end(result)
+
+
+@dataclass(eq=False)
+class DialModel:
+    """An outbound dial: known by its tag while a leg of it could turn up."""
+
+    command: CommandModel
+    timeout: float
+    given_up_at: float | None = None
+    over: bool = False
+
+    @property
+    def is_open(self) -> bool:
+        return self.given_up_at is None and not self.over
+
+    def pass_time(self, until: float) -> None:
+        expires = self.command.at + self.timeout
+        if self.is_open and expires <= until:
+            if self.command.queued:
+                self.command.withdrawn = self.over = True
+            else:
+                self.given_up_at = expires
+            self.command.end(DialTimeout)
+        if self.given_up_at is not None and self.given_up_at + LATE_LEGS <= until:
+            self.over = True
+
+    def end(self, result: Any) -> None:
+        self.over = True
+        if not self.command.abandoned:
+            self.command.end(result)
+
+
+@dataclass(eq=False)
+class PassModel:
+    """An offer that is passed back to routing, and whether that was said."""
+
+    call_id: str
+    at: float
+    queued: bool = True
+
+
+@dataclass(eq=False)
+class ReaderModel:
+    """Somebody who reads a call's events."""
+
+    call: CallModel
+    subscription: Subscription[Any]
+    limit: int
+    queue: deque[int] = field(default_factory=deque)
+    over: bool = False
+    error: type[RelayError] | None = None
+
+    def tell(self, number: int) -> bool:
+        """Queue an event; False when that is one too many."""
+        if self.over:
+            return True
+        if len(self.queue) == self.limit:
+            self.end(QueueOverflow)
+            return False
+        self.queue.append(number)
+        return True
+
+    def end(self, error: type[RelayError] | None) -> None:
+        if not self.over:
+            self.over, self.error = True, error
+
+    def read(self, count: int) -> None:
+        """Take some events, and check them, and the end."""
+        for _ in range(count):
+            if self.queue:
+                event = self.subscription.take()
+                assert event is not None
+                assert event.params["n"] == self.queue.popleft()
+            elif self.error is not None:
+                with pytest.raises(RelayError) as caught:
+                    self.subscription.take()
+                assert caught.type is self.error
+            else:
+                assert self.subscription.take() is None
+
+    def compare(self) -> None:
+        assert self.subscription.closed is self.over, self
+        assert self.subscription.ready is (self.over or bool(self.queue)), self
 
 
 @dataclass(eq=False)
@@ -175,6 +310,11 @@ class CallModel:
     transfers: list[TransferModel] = field(default_factory=list)
     commands: list[CommandModel] = field(default_factory=list)
     waiters: list[WaiterModel] = field(default_factory=list)
+    readers: list[ReaderModel] = field(default_factory=list)
+
+    def is_silent(self, until: float) -> bool:
+        """Whether it has ended, and with it its last open transfer."""
+        return self.ended_at is not None and not any(transfer.fate(until).is_open for transfer in self.transfers)
 
     def listed(self, until: float) -> list[TransferModel]:
         """Those that the call keeps: their command left, and was not refused."""
@@ -202,19 +342,35 @@ class CallModel:
 class Model:
     """The books."""
 
-    def __init__(self, joined: ObservedWire) -> None:
+    reached: Counter[str] = Counter()
+    """How often each situation was reached, in every run of this process."""
+
+    def __init__(self, joined: ObservedWire, *, queue_limit: int, reader_limit: int) -> None:
         self.wire = joined
+        self.queue_limit = queue_limit
+        self.reader_limit = reader_limit
+        self.max_active_calls = joined.session.settings.max_active_calls
         self.read = 0
         self.protocol = ""
         self.ever_signed_in = False
         self.refusals = 0
         self.session_ends = False
         self.closing = False
+        self.closing_asked = False
         self.closed = True
+        self.draining = False
+        self.drain_ends = math.inf
+        self.drain_waited = False
+        self.contexts = list(joined.session.settings.contexts)
         self.calls: dict[str, CallModel] = {}
         self.all_calls: list[CallModel] = []
         self.commands: dict[int, CommandModel] = {}
         self.operations: dict[int, OperationModel] = {}
+        self.dials: dict[str, DialModel] = {}
+        self.passes: list[PassModel] = []
+        self.passed: dict[str, float] = {}
+        self.running: list[CallModel] = []
+        self.acknowledgements: Counter[tuple[int, Any]] = Counter()
         self.operation_waiters: list[tuple[OperationModel, Promise[Any]]] = []
         self.requests: dict[str, Any] = {}
         self.seen: set[tuple[Any, str]] = set()
@@ -222,9 +378,18 @@ class Model:
         joined.session.on_event(lambda event: self.told.append(event.params["n"]))
         self.told: list[int] = []
 
+    def reach(self, situation: str) -> None:
+        """Count a situation."""
+        assert situation in SITUATIONS
+        Model.reached[situation] += 1
+        if hypothesis.currently_in_test_context():
+            hypothesis.event(situation)
+
     # --- what the client does -----------------------------------------------------------------------------------------
 
-    def command(self, kind: str, call: CallModel, number: int, submit: Callable[[], Promise[Any]], **more: Any) -> None:
+    def command(
+        self, kind: str, call: CallModel | None, number: int, submit: Callable[[], Promise[Any]], **more: Any
+    ) -> None:
         """Give a command, and check the errors that come at once."""
         now = self.wire.now
         at_once = self.error_at_once(kind, call, now)
@@ -234,15 +399,23 @@ class Model:
             assert caught.type is at_once
             return
         promise = submit()
-        if kind == "hangup" and call.ended_at is not None:
+        if kind == "hangup" and call is not None and call.ended_at is not None:
             assert promise.result() == {}
             return
         patience = REQUEST_TIMEOUT
-        if more.get("timeout") is not None:
+        if kind == "dial":
+            patience = REQUEST_TIMEOUT if more["timeout"] > REQUEST_TIMEOUT else math.inf  # else its own time is over first
+        elif more.get("timeout") is not None:
             patience = min(patience, more["timeout"])
         command = CommandModel(number, kind, call, now, promise, patience)
         self.commands[number] = command
-        call.commands.append(command)
+        if call is not None:
+            call.commands.append(command)
+        if kind == "dial":
+            self.dials[f"t{number}"] = DialModel(command, more["timeout"])
+        if kind in ("receive", "unreceive"):
+            others = [each for each in self.contexts if each not in more["contexts"]]
+            self.contexts = others + more["contexts"] * (kind == "receive")
         if kind == "play":
             command.operation = self.operations[number] = OperationModel(number)
             # A command that is still on its way when its call ends does not keep its operation open.
@@ -255,23 +428,60 @@ class Model:
             command.waiter = waiter  # type: ignore[attr-defined]
         self.wire.settle()
 
-    def error_at_once(self, kind: str, call: CallModel, now: float) -> type[RelayError] | None:
-        if kind in ("start_refer", "refer_and_wait") and call.is_awaited(now):
-            return ReferInProgress
+    def error_at_once(self, kind: str, call: CallModel | None, now: float) -> type[RelayError] | None:
+        if call is not None:
+            if kind in ("start_refer", "refer_and_wait") and call.is_awaited(now):
+                return ReferInProgress
+            if call.gone is not None:
+                return call.gone
+            if call.ended_at is not None:
+                return None if kind == "hangup" else CallGone
+        if self.closing or self.closed:
+            return ClientClosed
+        if self.queue_is_full:
+            self.reach("the queue was full")
+            return RelayError
+        return None
+
+    @property
+    def queue_is_full(self) -> bool:
+        queued = sum(each.queued for each in self.commands.values()) + sum(each.queued for each in self.passes)
+        assert queued <= self.queue_limit
+        return queued == self.queue_limit
+
+    def open_reader(self, call: CallModel) -> None:
+        assert call.machine is not None
+        with patch("anyrelay.protocol.verbs.listening.Subscription", partial(Subscription, limit=self.reader_limit)):
+            reader = ReaderModel(call, call.machine.events(), self.reader_limit)
         if call.gone is not None:
-            return call.gone
-        if call.ended_at is not None:
-            return None if kind == "hangup" else CallGone
-        return ClientClosed if self.closing or self.closed else None
+            reader.end(call.gone)
+        elif call.is_silent(self.wire.now):
+            reader.end(None)
+        call.readers.append(reader)
+
+    def drain(self, timeout: float) -> None:
+        if not self.draining and not self.closing:
+            self.draining, self.drain_ends, self.drain_waited = True, self.wire.now + timeout, False
+        self.wire.session.drain(self.wire.now, timeout)
+        self.wire.settle()
+
+    def finish_handler(self, call: CallModel) -> None:
+        assert call.machine is not None
+        self.running.remove(call)
+        self.wire.finish_handler(call.machine)
 
     def abandon(self, command: CommandModel) -> None:
         command.promise.abandon()
         command.abandoned = True
-        if command.kind == "refer_and_wait" and command.transfer in command.call.transfers:
+        if command.kind == "dial" and command.sent_at is not None:
+            self.dials[f"t{command.number}"].given_up_at = self.wire.now
+        if command.kind == "refer_and_wait" and command.call and command.transfer in command.call.transfers:
             command.waiter.abandoned = True  # type: ignore[attr-defined]
         if command.queued and command.result is None:
             command.withdrawn = True
             command.end(RelayError)
+            if command.kind == "dial":
+                self.dials[f"t{command.number}"].over = True
 
     # --- what the wire tells ------------------------------------------------------------------------------------------
 
@@ -280,10 +490,12 @@ class Model:
         for entry in self.wire.log[self.read :]:
             self.pass_time(entry.at)
             if isinstance(entry, Mark):
-                self.connection_lost(entry.at) if entry.kind == "connection lost" else self.client_closed(entry)
+                self.take_mark(entry)
             elif entry.direction is cable.Direction.TO_SERVER:
                 if entry.fate is cable.Fate.SENT and "method" in entry.message:
                     self.request_sent(entry)
+                elif entry.fate is cable.Fate.SENT:
+                    self.acknowledgements[entry.connection, entry.message["id"]] -= 1
             elif entry.fate is cable.Fate.ARRIVED:
                 self.arrived(entry)
         self.read = len(self.wire.log)
@@ -291,7 +503,17 @@ class Model:
 
     def pass_time(self, until: float) -> None:
         for command in self.commands.values():
-            command.pass_time(until)
+            if command.result is None:
+                command.pass_time(until)
+        for dial in self.dials.values():
+            dial.pass_time(until)
+            dial.over = dial.over or dial.command.withdrawn
+        for each in self.passes:
+            each.queued = each.queued and until < each.at + REQUEST_TIMEOUT
+        for call in self.all_calls:
+            if any(not reader.over for reader in call.readers) and call.is_silent(until):
+                for reader in call.readers:
+                    reader.end(None)
         for call_id in [call_id for call_id, call in self.calls.items() if not call.is_known(until)]:
             del self.calls[call_id]
 
@@ -299,11 +521,12 @@ class Model:
         method, params = entry.message["method"], entry.message["params"]
         if method == "signalwire.connect":
             self.requests[entry.message["id"]] = "connect"
+            assert params.get("contexts", []) == (self.contexts if not self.draining else []), "what is wanted now"
+            assert params.get("protocol", "") == self.protocol, "the session that is to be resumed"
             return
-        if not method.startswith("calling."):
+        command = self.command_in(method, params)
+        if command is None:
             return
-        number = int(params["reason"][1:]) if method == "calling.end" else params["n"]
-        command = self.commands[number]
         command.times_sent += 1
         assert command.times_sent == 1, "sent twice"
         assert not command.withdrawn, "sent although its caller gave up, or its call or session is over"
@@ -318,14 +541,37 @@ class Model:
             if call.ended_at is not None:
                 command.transfer.steps.append(Step(entry.at, "ended"))
 
+    def command_in(self, method: str, params: dict[str, Any]) -> CommandModel | None:
+        """Find out whose command this is; None for one of the client's own."""
+        if method in ("signalwire.receive", "signalwire.unreceive"):
+            kind = method.rpartition(".")[2]
+            mine = [each for each in self.commands.values() if each.kind == kind and each.queued]
+            assert mine or (kind == "unreceive" and self.draining)
+            return mine[0] if mine else None
+        if method == "calling.pass":
+            waiting = [each for each in self.passes if each.queued and each.call_id == params["call_id"]]
+            assert waiting, "passed back although nobody asked for it, or twice"
+            waiting[0].queued = False
+            self.reach("a call was passed back")
+            return None
+        if not method.startswith("calling."):
+            return None
+        if method == "calling.dial":
+            return self.commands[int(params["tag"][1:])]
+        return self.commands[int(params["reason"][1:]) if method == "calling.end" else params["n"]]
+
     def arrived(self, entry: cable.Logged) -> None:
         message = entry.message
-        if self.closing and "method" in message:
-            return  # what cannot be acknowledged any more is not handled
         if message.get("method") == "signalwire.event":
+            if self.closing:
+                self.reach("an event came while closing")  # it cannot be acknowledged, but tells what became of things
+            else:
+                self.acknowledgements[entry.connection, message["id"]] += 1
             self.event(entry.at, message)
-        elif message.get("method") == "signalwire.disconnect":
-            self.session_ends = self.session_ends or message["params"]["restart"]
+        elif "method" in message and not self.closing:
+            self.acknowledgements[entry.connection, message["id"]] += 1
+            if message["method"] == "signalwire.disconnect":
+                self.session_ends = self.session_ends or message["params"]["restart"]
         elif "method" not in message:
             request = self.requests.pop(message["id"], None)
             if request == "connect":
@@ -345,15 +591,27 @@ class Model:
         self.refusals, self.ever_signed_in = 0, True
         result = message["result"]
         if self.protocol and (result["protocol"] != self.protocol or result.get("session_restored") is False):
+            if self.calls:
+                self.reach("a resume was refused, with calls up")
             self.session_lost(at, ConnectionLost)
+        elif self.protocol and self.calls:
+            self.reach("resumed, with calls up")
         self.protocol = result["protocol"]
 
     def answered(self, at: float, command: CommandModel, message: dict[str, Any]) -> None:
         error = self.error_in(message)
+        if command.call is None and error is CallGone:
+            error = RelayError  # whatever is not there is no call
         content = command.kind == "hangup" and error is CallGone
         refused = error is not None and not content
         # Whatever its caller got, the answer counts.
+        if command.kind == "dial":
+            dial = self.dials[f"t{command.number}"]
+            if refused and not dial.over:
+                dial.end(error)
+            return
         if command.transfer is not None:
+            assert command.call is not None
             command.transfer.steps.append(Step(at, "refused" if refused else "reply"))
             if not refused:
                 transfers = command.call.transfers
@@ -374,17 +632,22 @@ class Model:
         params = message["params"]["params"]
         key = (message["id"], json.dumps(message["params"], sort_keys=True))
         if key in self.seen:
+            self.reach("an event came twice")
             return
         self.seen.add(key)
         self.handled.append(params["n"])
         kind = message["params"]["event_type"].rpartition(".")[2]
+        if kind == "dial":
+            self.dial_told(at, params)
+            return
         call = self.calls.get(params["call_id"])
         if call is None:
-            if kind == "receive":
-                call = CallModel(params["call_id"])
-                self.calls[call.call_id] = call
-                self.all_calls.append(call)
+            if kind == "receive" and not self.closing:
+                self.offered(at, params["call_id"])
             return
+        for reader in call.readers:
+            if not reader.tell(params["n"]):
+                self.reach("a reader was too slow")
         match kind:
             case "refer":
                 owner = self.owner_of(call, params.get("sip_refer_to"), at)
@@ -402,6 +665,32 @@ class Model:
                 if number in self.operations and self.commands[number].call is call:
                     self.operations[number].end(("event", params["n"]))
 
+    def offered(self, at: float, call_id: str) -> None:
+        """An offer is taken, or passed back when this client cannot take it, but not in circles."""
+        active = sum(call.ended_at is None for call in self.calls.values())
+        if active < self.max_active_calls and not self.draining:
+            call = self.calls[call_id] = CallModel(call_id)
+            self.all_calls.append(call)
+            self.running.append(call)
+        elif at - self.passed.get(call_id, -math.inf) < PASS_AGAIN_AFTER:
+            self.reach("a call that was passed back came again at once")
+        elif not self.queue_is_full:
+            self.passed[call_id] = at
+            self.passes.append(PassModel(call_id, at))
+
+    def dial_told(self, at: float, params: dict[str, Any]) -> None:
+        dial = self.dials.get(params["tag"])
+        if dial is None or dial.over:
+            return
+        if params["dial_state"] == "failed":
+            dial.end(DialFailed)
+            return
+        call_id = params["call"]["call_id"]
+        if call_id not in self.calls:
+            self.calls[call_id] = CallModel(call_id)
+            self.all_calls.append(self.calls[call_id])
+        dial.end(self.calls[call_id])
+
     @staticmethod
     def owner_of(call: CallModel, named: Any, at: float) -> TransferModel | None:
         """Whose event it is: the older open one's, unless it names the other; the last one's when none is open."""
@@ -416,9 +705,45 @@ class Model:
 
     # --- how things end -----------------------------------------------------------------------------------------------
 
+    def take_mark(self, mark: Mark) -> None:
+        match mark.kind:
+            case "connection lost":
+                self.connection_lost(mark.at)
+            case "closing":
+                self.leave(mark.at)
+                self.closing = True
+            case _:
+                if not self.closing and mark.error is None:
+                    self.leave(mark.at)
+                self.client_closed(mark)
+
+    def leave(self, at: float) -> None:
+        """The client closes: somebody asked for that, or it has drained."""
+        if self.closing_asked:
+            return
+        assert self.draining, "nobody wants it closed"
+        if at >= self.drain_ends:
+            self.reach("a drain waited in vain")
+        else:
+            assert not self.any_work(at), "closed while something is under way"
+            if self.drain_waited:
+                self.reach("a drain waited for work")
+
+    def any_work(self, at: float) -> bool:
+        """Whether a handler runs, or an operation, a transfer or a dial is open."""
+        operations = [each.operation for call in self.calls.values() for each in call.commands if each.operation]
+        return (
+            bool(self.running)
+            or any(dial.is_open for dial in self.dials.values())
+            or any(operation.result is None for operation in operations)
+            or any(transfer.fate(at).is_open for call in self.calls.values() for transfer in call.transfers)
+        )
+
     def connection_lost(self, at: float) -> None:
         self.end_sent(ConnectionLost)
         if self.session_ends:
+            if self.calls:
+                self.reach("restarted, with calls up")
             self.session_lost(at, ConnectionLost)
             self.protocol = ""
         self.session_ends = False
@@ -432,13 +757,13 @@ class Model:
                 command.end(error)
         self.session_lost(mark.at, error)  # type: ignore[arg-type]
         self.protocol = ""
-        self.ever_signed_in = self.closing = self.session_ends = False
+        self.ever_signed_in = self.closing = self.closing_asked = self.session_ends = self.draining = False
         self.refusals = 0
         self.closed = True
 
     def end_sent(self, error: type[BaseException]) -> None:
         for request in self.requests.values():
-            if isinstance(request, CommandModel) and request.kind != "refer_and_wait":
+            if isinstance(request, CommandModel) and request.kind not in ("refer_and_wait", "dial"):
                 request.end(error)
         self.requests.clear()
 
@@ -446,23 +771,36 @@ class Model:
         self.seen.clear()
         for call in self.calls.values():
             call.gone = error
+            for reader in call.readers:
+                reader.end(error)
             for transfer in call.transfers:
                 transfer.steps.append(Step(at, "lost"))
             for command in call.commands:
                 if command.operation is not None:
                     command.operation.end(error)
         self.calls.clear()
+        for dial in self.dials.values():
+            if not dial.over and dial.command.sent_at is not None:
+                dial.end(error)
+        for each in self.passes:
+            each.queued = False
         for command in self.commands.values():
-            if command.queued and command.result is None:
+            if command.queued and command.result is None and command.call is not None:
                 command.withdrawn = True
                 command.end(error)
 
     # --- comparing ----------------------------------------------------------------------------------------------------
 
     def pair_calls(self) -> None:
-        for call, machine in zip(self.all_calls, self.wire.offered, strict=True):
+        """Match the calls in the books with those whose handlers run, and with those that dials have won."""
+        for call, machine in zip(self.running, self.wire.offered, strict=True):
             assert machine.call_id == call.call_id
             call.machine = machine
+        for dial in self.dials.values():
+            call = dial.command.result
+            if isinstance(call, CallModel) and not dial.command.abandoned:
+                call.machine = dial.command.promise.result()
+                assert call.machine.call_id == call.call_id
 
     def compare(self) -> None:
         """Everything that can be seen of the client is as the books say."""
@@ -470,6 +808,16 @@ class Model:
         self.pair_calls()
         assert self.told == self.handled, "each event is handled once, in order, and none is lost"
         assert set(self.wire.session.calls) == set(self.calls), "the calls that are kept"
+        assert not any(self.acknowledgements.values()), "each event is acknowledged once, on its own connection"
+        if self.wire.is_up:
+            assert not any(each.queued for each in (*self.commands.values(), *self.passes)), "the line is up"
+        if self.draining and not self.closing:
+            assert self.any_work(now), "drained, and not closed"
+            assert now < self.drain_ends, "drained for too long"
+            self.drain_waited = True
+        for call in self.all_calls:
+            for reader in call.readers:
+                reader.compare()
         for command in self.commands.values():
             self.compare_command(command, now)
         for operation, promise in self.operation_waiters:
@@ -489,7 +837,9 @@ class Model:
         assert command.promise.done is (command.result is not None), command
         if command.result is None:
             return
-        if isinstance(command.result, dict):
+        if isinstance(command.result, CallModel):
+            assert command.promise.result() is command.result.machine
+        elif isinstance(command.result, dict):
             value = command.promise.result()
             if command.kind == "play":
                 assert value.control_id == f"p{command.number}"
@@ -502,7 +852,9 @@ class Model:
             assert type(command.promise.error) is command.result, (command, command.promise.error)
 
     def compare_transfers(self, call: CallModel, now: float) -> None:
-        assert call.machine is not None
+        if call.machine is None:  # a leg that nobody holds
+            assert not call.transfers
+            return
         listed = call.listed(now)
         machines = list(call.machine.transfers)
         assert len(listed) == len(machines), (listed, machines)

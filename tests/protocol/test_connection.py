@@ -11,6 +11,7 @@ import trustme
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from anyrelay.protocol import connection as connection_module
 from anyrelay.protocol.connection import (
     Connection,
     ConnectionClosed,
@@ -23,6 +24,7 @@ from anyrelay.protocol.connection import (
     TextReceived,
 )
 from anyrelay.protocol.proxy import ProxyAddress
+from anyrelay.protocol.websocket import OUTBOX_LIMIT
 
 HOST = "relay.example"
 PROXY = ProxyAddress("proxy.example", 3128, "zoe", "s3cret")
@@ -313,6 +315,27 @@ def test_a_refusal_that_is_cut_off_is_still_a_refusal(tls: bool) -> None:
     end = the_end(client)
     assert isinstance(end.error, HandshakeRefused)
     assert (end.error.status, end.retry_after) == (503, 12.0)
+
+
+def test_what_tls_answers_by_itself_counts_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    client, server = new_client(tls=True), new_server(tls=True)
+    client.open()
+    server.receive_data(client.data_to_send())
+    monkeypatch.setattr(connection_module, "OUTBOX_LIMIT", 10)
+    client.receive_data(server.data_to_send())  # it waits for the rest of the handshake, which nobody fetches
+    assert str(the_end(client).error) == "the server does not read: more than 16 MiB wait to be sent"
+    client.data_to_send()
+    assert client.wants_eof
+
+
+def test_what_is_encrypted_in_one_piece_may_be_large() -> None:
+    client, server = joined(tls=True, max_message_size=2**26)
+    server.send_text("x" * (OUTBOX_LIMIT + 1))
+    exchange(client, server)
+    client.send_text("still there")
+    assert isinstance(client.next_event(), TextReceived)
+    assert not client.closed
+    assert not server.closed
 
 
 # The proxy

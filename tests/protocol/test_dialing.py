@@ -12,6 +12,7 @@ from anyrelay.protocol.call import CallMachine
 from anyrelay.protocol.dialing import LATE_LEGS, TRANSITIONS, Dialing, Input, State
 from anyrelay.protocol.events import RelayEvent
 from anyrelay.protocol.promise import Promise
+from anyrelay.protocol.session import ClientState
 
 PHONE = {"type": "phone", "params": {"to_number": "+15551230001", "from_number": "+15551230002"}}
 SIP = {"type": "sip", "params": {"to": "sip:bob@example.com"}}
@@ -96,7 +97,7 @@ def test_a_dial_on_the_wire() -> None:
         ([[PHONE]], {"tag": []}, TypeError, "tag must be a string"),
         ([[PHONE]], {"max_duration": -1}, ValueError, "max_duration must be at least 0"),
         ([[PHONE]], {"dial_timeout": 0}, ValueError, "dial_timeout must be at least 0.001 seconds"),
-        ([[PHONE]], {"dial_timeout": None}, TypeError, "dial_timeout must be a number"),
+        ([[PHONE]], {"dial_timeout": "5"}, TypeError, "dial_timeout must be a number"),
         ([[PHONE]], {"region": 5}, TypeError, "region must be a string"),
         ([[PHONE]], {"new": float("nan")}, ValueError, "must be a finite number"),
     ],
@@ -347,6 +348,15 @@ def test_a_dial_that_takes_too_long() -> None:
     assert len(hung_up(pair)) == 4
 
 
+def test_a_dial_that_says_no_time_has_two_minutes() -> None:
+    pair = connected(ping_interval=1_000.0)
+    unsaid, default = dial(pair, dial_timeout=None), dial(pair, tag="u")
+    pair.at(119.9)
+    assert not unsaid.done
+    pair.at(120.0)
+    assert str(unsaid.error) == str(default.error) == "RELAY error -1: nobody answered the dial within 120 s"
+
+
 def test_a_dial_that_takes_too_long_and_fails_later() -> None:
     pair = connected(ping_interval=1_000.0)
     promise = dial(pair, dial_timeout=20.0)
@@ -396,6 +406,17 @@ def test_a_winner_whose_caller_was_cancelled_before_it_saw_it() -> None:
     assert hung_up(pair) == ["leg-1@node-of-leg-1 cancel"]
 
 
+def test_a_winner_that_comes_between_the_giving_up_and_the_next_turn() -> None:
+    pair = connected(ping_interval=1_000.0)
+    promise = dial(pair)
+    promise.abandon()
+    won(pair)
+    pair.at(0.0)
+    assert "leg-1@node-of-leg-1 cancel" in hung_up(pair)
+    assert not promise.done
+    assert dialing_of(pair).state is State.GIVEN_UP
+
+
 def test_a_leg_that_the_server_does_not_hang_up_is_no_trouble() -> None:
     pair = connected()
     pair.answers["calling.end"] = (500, "no")
@@ -407,6 +428,124 @@ def test_a_leg_that_the_server_does_not_hang_up_is_no_trouble() -> None:
 
 
 # --- the line ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_leg_is_hung_up_after_the_line_was_down_for_long() -> None:
+    pair = connected(request_timeout=2.0)
+    promise = dial(pair)
+    leg(pair, "ringing")
+    pair.drop()
+    promise.abandon()
+    pair.at(60.0)
+    pair.retry()
+    assert hung_up(pair) == ["leg-1@node-of-leg-1 cancel"]
+
+
+def test_a_hang_up_waits_for_the_line_no_longer_than_late_legs_count() -> None:
+    pair = connected()
+    promise = dial(pair)
+    leg(pair, "ringing")
+    pair.drop()
+    promise.abandon()
+    pair.at(0.0)
+    pair.at(LATE_LEGS)
+    pair.retry()
+    assert hung_up(pair) == []
+    assert pair.session.outbound._dials == {}
+
+
+@pytest.mark.parametrize("cancelled", ["ringing", "won"])
+def test_a_hang_up_that_was_lost_with_its_connection_is_given_again(cancelled: str) -> None:
+    pair = connected()
+    pair.silent.add("calling.end")
+    promise = dial(pair)
+    leg(pair, "ringing")
+    if cancelled == "won":
+        won(pair)
+    promise.abandon()
+    pair.at(0.0)
+    pair.reconnect()
+    assert hung_up(pair) == ["leg-1@node-of-leg-1 cancel"] * 2
+    pair.event("calling.call.state", {"call_id": "leg-1", "call_state": "ended"})
+    pair.reconnect()
+    assert hung_up(pair) == ["leg-1@node-of-leg-1 cancel"] * 2
+
+
+def test_a_hang_up_that_was_lost_with_its_session_is_not() -> None:
+    pair = connected()
+    pair.silent.add("calling.end")
+    promise = dial(pair)
+    leg(pair, "ringing")
+    promise.abandon()
+    pair.at(0.0)
+    assert pair.server is not None
+    pair.server.say_goodbye(restart=True)
+    pair.settle()
+    pair.sign_in = {"protocol": "protocol-2"}
+    pair.reconnect()
+    assert len(hung_up(pair)) == 1
+    assert not any("could not be hung up" in text for text in pair.notes())
+
+
+@pytest.mark.parametrize("way", ["disconnect", "drain"])
+def test_what_rings_is_hung_up_before_the_client_closes(way: str) -> None:
+    pair = connected()
+    promise = dial(pair)
+    leg(pair, "ringing")
+    leg(pair, "ended", "leg-2")
+    server = pair.server
+    if way == "drain":
+        pair.session.drain(0.0, timeout=3.0)
+        pair.at(3.0)
+    else:
+        pair.session.disconnect(0.0)
+        won(pair, "leg-3")  # too late to be hung up
+    pair.settle()
+    assert server is not None
+    assert not server.is_open
+    assert hung_up(pair) == ["leg-1@node-of-leg-1 cancel"]
+    assert isinstance(promise.error, ClientClosed)
+    assert pair.session.outbound._dials == {}
+
+
+@pytest.mark.parametrize("way", ["disconnect", "drain", "handler"])
+@pytest.mark.parametrize("cancelled", ["ringing", "won"])
+def test_what_was_given_up_just_before_the_client_closes_is_hung_up(cancelled: str, way: str) -> None:
+    pair = connected()
+    call = pair.offer()
+    assert call is not None
+    if way == "handler":
+        pair.session.drain(0.0)
+    else:
+        pair.session.handler_finished(call, None, 0.0)
+    promise = dial(pair)
+    leg(pair, "ringing")
+    if cancelled == "won":
+        won(pair)
+    promise.abandon()
+    # In the same turn, as a cancelled task does that leaves its block.
+    match way:
+        case "disconnect":
+            pair.session.disconnect(0.0)
+        case "drain":
+            pair.session.drain(0.0)
+        case _:
+            pair.session.handler_finished(call, None, 0.0)
+    pair.settle()
+    assert hung_up(pair) == ["leg-1@node-of-leg-1 cancel"]
+    assert pair.session.state is ClientState.CLOSED
+
+
+def test_what_rings_is_left_alone_when_the_line_is_down() -> None:
+    pair = connected()
+    promise = dial(pair)
+    leg(pair, "ringing")
+    pair.drop()
+    pair.session.disconnect(0.0)
+    pair.settle()
+    assert hung_up(pair) == []
+    assert isinstance(promise.error, ClientClosed)
+    assert not any("could not be hung up" in text for text in pair.notes())
 
 
 def test_a_dial_lives_on_over_a_resumed_session() -> None:

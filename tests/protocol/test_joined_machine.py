@@ -8,6 +8,7 @@ nobody may be left waiting.
 from __future__ import annotations
 
 from typing import Any
+from unittest.mock import patch
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -31,10 +32,18 @@ words = st.sampled_from(["inProgress", "success", "busy", "cancel", "unknown", "
 class JoinedMachine(RuleBasedStateMachine):
     """One client, one server, up to three calls at a time, and a model that watches them."""
 
+    QUEUE_LIMIT, READER_LIMIT = 6, 4
+    """So low that they are reached."""
+
     def __init__(self) -> None:
         super().__init__()
-        self.wire = ObservedWire()
-        self.model = Model(self.wire)
+        self.patched = patch("anyrelay.protocol.requests.QUEUE_LIMIT", self.QUEUE_LIMIT)
+        self.patched.start()
+        self.build()
+
+    def build(self, **settings: Any) -> None:
+        self.wire = ObservedWire(**settings)
+        self.model = Model(self.wire, queue_limit=self.QUEUE_LIMIT, reader_limit=self.READER_LIMIT)
         self.count = 0
         self.event_ids: list[str] = []
 
@@ -46,6 +55,7 @@ class JoinedMachine(RuleBasedStateMachine):
 
     def pick_call(self, pick: int) -> CallModel:
         """Mostly one that is alive, and now and then any."""
+        self.model.pair_calls()
         calls = list(self.model.calls.values()) or self.model.all_calls
         if pick % 8 == 0:
             calls = self.model.all_calls
@@ -67,8 +77,9 @@ class JoinedMachine(RuleBasedStateMachine):
 
     # --- the beginning ----------------------------------------------------------------------------------------------
 
-    @initialize(calls=st.integers(0, 3), bytewise=st.sampled_from([False] * 7 + [True]))
-    def begin(self, calls: int, bytewise: bool) -> None:
+    @initialize(calls=st.integers(0, 3), bytewise=st.sampled_from([False] * 7 + [True]), most=st.sampled_from([1_000, 2]))
+    def begin(self, calls: int, bytewise: bool, most: int = 1_000) -> None:
+        self.build(max_active_calls=most)
         self.wire.bytewise = bytewise
         self.connect()
         for number in range(calls):
@@ -173,11 +184,58 @@ class JoinedMachine(RuleBasedStateMachine):
             self.model.abandon(waiting[pick % len(waiting)])
             self.wire.settle()
 
+    @rule(kind=st.sampled_from(["receive", "unreceive"]), contexts=st.sampled_from([["default"], ["sales", "support"]]))
+    def change_contexts(self, kind: str, contexts: list[str]) -> None:
+        submit = getattr(self.wire.session, kind)
+        self.model.command(kind, None, self.number(), lambda: submit(self.wire.now, contexts), contexts=contexts)
+
+    @rule(timeout=st.sampled_from([5.3, 12.3, 60.3]))
+    def dial(self, timeout: float) -> None:
+        number, session = self.number(), self.wire.session
+        device = {"type": "sip", "params": {"to": "sip:bob@example.com"}}
+        self.model.command(
+            "dial",
+            None,
+            number,
+            lambda: session.dial(self.wire.now, [[device]], tag=f"t{number}", dial_timeout=timeout),
+            timeout=timeout,
+        )
+
+    @precondition(has_calls)
+    @rule(pick=numbers)
+    def open_reader(self, pick: int) -> None:
+        self.model.open_reader(self.pick_call(pick))
+
+    @precondition(lambda self: any(call.readers for call in self.model.all_calls))
+    @rule(pick=numbers, count=st.integers(1, 6))
+    def read(self, pick: int, count: int) -> None:
+        readers = [reader for call in self.model.all_calls for reader in call.readers]
+        readers[-1 - pick % min(3, len(readers))].read(count)
+
+    @precondition(has_calls)
+    @rule(pick=numbers, count=st.integers(2, 7))
+    def burst_with_the_line_down(self, pick: int, count: int) -> None:
+        self.wire.reachable = False
+        self.wire.cut()
+        self.model.catch_up()
+        for _ in range(count):
+            self.command(pick, "answer")
+
     # --- the server -------------------------------------------------------------------------------------------------
 
     @rule(pick=numbers)
     def offer(self, pick: int) -> None:
         self.send(f"call-{pick % 3}", "receive", call_state="created", context="default")
+
+    @precondition(lambda self: any(dial.is_open for dial in self.model.dials.values()))
+    @rule(pick=numbers, state=st.sampled_from(["answered", "failed", "dialing"]))
+    def dial_event(self, pick: int, state: str) -> None:
+        tags = [tag for tag, dial in self.model.dials.items() if dial.is_open]
+        tag = tags[pick % len(tags)]
+        at_once = self.wire.is_up and self.wire.server is not None and not self.wire.delay[Direction.TO_CLIENT]
+        if at_once or state != "answered":  # a winner that comes too late is hung up: that is shown elsewhere
+            call = {"call_id": f"leg-{tag}", "node_id": "node", "tag": tag, "dial_winner": True}
+            self.send("", "dial", tag=tag, dial_state=state, **({"call": call} if state == "answered" else {}))
 
     @rule(pick=numbers, state=st.sampled_from(["answered", "ending", "ended", "ended", "ended"]))
     def call_state(self, pick: int, state: str) -> None:
@@ -309,6 +367,24 @@ class JoinedMachine(RuleBasedStateMachine):
 
     # --- the end ----------------------------------------------------------------------------------------------------
 
+    @precondition(lambda self: self.model.running)
+    @rule(pick=numbers)
+    def finish_handler(self, pick: int) -> None:
+        self.model.pair_calls()
+        self.model.finish_handler(self.model.running[pick % len(self.model.running)])
+
+    @precondition(lambda self: not self.model.closed and not self.model.closing)
+    @rule(sure=st.integers(0, 3), timeout=st.sampled_from([0.0, 4.7, 25.7]))
+    def drain(self, sure: int, timeout: float) -> None:
+        if sure == 3:
+            self.model.drain(timeout)
+
+    @precondition(lambda self: self.model.draining)
+    @rule()
+    def finish_all_handlers(self) -> None:
+        while self.model.running:
+            self.finish_handler(0)
+
     @precondition(lambda self: not self.model.closed and not self.model.closing)
     @rule(sure=st.integers(0, 5))
     def disconnect(self, sure: int) -> None:
@@ -319,7 +395,7 @@ class JoinedMachine(RuleBasedStateMachine):
         self.model.catch_up()
         if not self.model.closed:
             # What is closed before it was signed in has nobody to say goodbye to, and is closed at once.
-            self.model.closing = True
+            self.model.closing_asked = True
             self.wire.disconnect()
 
     @invariant()
@@ -328,6 +404,12 @@ class JoinedMachine(RuleBasedStateMachine):
         self.model.compare()
 
     def teardown(self) -> None:
+        try:
+            self.end_all()
+        finally:
+            self.patched.stop()
+
+    def end_all(self) -> None:
         if not self.count and self.model.closed:
             return
         self.heal()
@@ -347,6 +429,8 @@ class JoinedMachine(RuleBasedStateMachine):
         assert self.wire.session.calls == {}
         assert self.wire.session.next_deadline() is None
         for call in self.model.all_calls:
+            for reader in call.readers:
+                reader.read(self.READER_LIMIT + 1)
             assert call.machine is not None
             assert not call.machine.has_open_work
             assert all(transfer.outcome is not None for transfer in call.machine.transfers)

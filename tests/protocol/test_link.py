@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import ssl
 from typing import Any
 
@@ -9,8 +10,9 @@ import pytest
 from joined import TOKEN, FetchToken, Joined, OpenTransport, joined_call
 
 from anyrelay.errors import AuthenticationError, ClientClosed, ConnectFailed, ConnectionLost, RelayError
+from anyrelay.protocol.jsonrpc import encode_request
 from anyrelay.protocol.link import TRANSITIONS, Input, LinkState
-from anyrelay.protocol.outputs import CloseTransport, Note
+from anyrelay.protocol.outputs import CloseTransport, Note, RunHandler
 from anyrelay.protocol.proxy import ProxyAddress
 from anyrelay.protocol.session import ClientState
 from anyrelay.protocol.settings import ReconnectPolicy
@@ -81,6 +83,20 @@ def test_three_refused_sign_ins_are_final(code: int) -> None:
     for promise in (connected, served, command):
         with pytest.raises(AuthenticationError, match=f"^RELAY error {code}: go away$"):
             promise.result()
+
+
+@pytest.mark.parametrize(("settings", "secret"), [({}, TOKEN), ({"jwt_token": "JWT-secret"}, "JWT-secret")])
+def test_a_server_that_repeats_the_credentials_does_not_get_them_into_the_error(
+    settings: dict[str, Any], secret: str
+) -> None:
+    pair = Joined(**settings)
+    pair.sign_in = (401, f"{secret} is no token of p")
+    connected = pair.connect()
+    assert "not connected: RELAY error 401: *** is no token of p; next try in 1.0 s" in pair.notes()
+    pair.retry()
+    pair.retry()
+    with pytest.raises(AuthenticationError, match=r"^RELAY error 401: \*\*\* is no token of p$"):
+        connected.result()
 
 
 def test_refusals_that_a_redeployment_can_cause_are_not_final() -> None:
@@ -625,19 +641,49 @@ def test_a_sign_in_that_is_answered_while_closing_is_passed_over() -> None:
     assert isinstance(connected.error, ClientClosed)
 
 
-def test_what_is_requested_while_closing_is_neither_answered_nor_handled() -> None:
-    pair, call = joined_call()
+def test_what_is_requested_while_closing_is_not_answered_and_begins_nothing() -> None:
+    pair, _ = joined_call()
+    pair.session.takes_messages(True)
     server = pair.server
     assert server is not None
     pair.session.disconnect(0.0)
-    server.send_event({"event_type": "calling.call.state", "params": {"call_id": "call-1", "call_state": "ended"}})
     server.send_event({"event_type": "calling.call.receive", "params": {"call_id": "call-2"}})
+    server.send_event({"event_type": "messaging.receive", "params": {"message_id": "m"}})
+    server.say_goodbye(restart=True)
     server.ping()
     pair.session.receive_data(server.data_to_send(), 0.0)
-    assert call.state == "created"
+    assert list(pair.session.calls) == ["call-1"]
     pair.settle()
-    assert list(pair.session.calls) == []
+    assert pair.asked(RunHandler) == []
+    assert not any("passed back" in text or "about to close" in text for text in pair.notes())
     assert len(server.unacknowledged) == 2
+    assert server.pongs == 0
+
+
+def test_what_is_told_while_closing_counts() -> None:
+    pair, call = joined_call()
+    waiting = call.refer_and_wait(0.0, "sip:support@example.com")
+    playing = call.play(0.0, {"type": "silence", "duration": 1}, control_id="p")
+    pair.settle()
+    played, answered, ended = playing.result().wait(0.0), call.wait_for_answered(0.0), call.wait_for_ended(0.0)
+    server = pair.server
+    assert server is not None
+    pair.session.disconnect(0.0)
+    told = {
+        "state": {"call_state": "answered"},
+        "play": {"control_id": "p", "state": "finished"},
+        "refer": {"state": "busy", "sip_notify_response_code": "486"},
+    }
+    for kind, params in told.items():
+        server.send_event({"event_type": f"calling.call.{kind}", "params": {"call_id": "call-1", **params}})
+    pair.session.receive_data(server.data_to_send(), 0.0)
+    assert waiting.result().status == "busy"
+    assert played.result().params["state"] == "finished"
+    assert answered.done
+    assert not ended.done, "whoever waits for more is told at the end of closing"
+    pair.settle()
+    assert isinstance(ended.error, ClientClosed)
+    assert len(server.unacknowledged) == 3
 
 
 def test_a_reply_that_comes_while_closing_counts() -> None:
@@ -758,6 +804,59 @@ def test_an_unknown_method_is_refused_and_counted() -> None:
     assert len(answers) == 1
     assert '"code":-32601' in answers[0]
     assert pair.session.statistics.unknown_requests == 2
+
+
+# --- a server that does not read ------------------------------------------------------------------------------------------
+
+
+def say_without_reading(pair: Joined, mebibytes: int) -> None:
+    """Let the server send pings whose answers are large, and read none of them."""
+    pair.settle()
+    assert pair.server is not None
+    for number in range(mebibytes):
+        ping = encode_request(f"p{number}", "signalwire.ping", {"payload": "x" * 2**20})
+        pair.server._connection.send_text(ping)
+        pair.session.receive_data(pair.server.data_to_send(), pair.now)
+
+
+def test_a_server_that_does_not_read_is_left_and_connected_to_again() -> None:
+    pair, call = joined_call()
+    pair.silent.add("calling.new")
+    told = pair.session.execute(0.0, "calling.new", {})
+    say_without_reading(pair, 18)
+    assert pair.session.state is ClientState.WAITING
+    assert isinstance(told.error, ConnectionLost)
+    assert any("the server does not read: more than 16 MiB wait to be sent" in note for note in pair.notes())
+    assert pair.session.statistics.connections_lost == 1
+    pair.retry()
+    assert pair.session.state is ClientState.READY
+    assert pair.session.calls == {"call-1": call}
+
+
+def test_what_waits_for_a_server_that_does_not_read_is_dropped() -> None:
+    pair, _ = joined_call()
+    say_without_reading(pair, 18)
+    pair.take_outputs()
+    (close,) = pair.asked(CloseTransport)
+    assert close.last_words == b""
+
+
+def test_a_server_that_takes_longer_to_read_is_not_left() -> None:
+    pair, _ = joined_call()
+    for _ in range(3):
+        say_without_reading(pair, 12)
+    assert pair.session.state is ClientState.READY
+
+
+def test_a_command_that_finds_too_much_waiting_is_told_like_the_others() -> None:
+    pair, _ = joined_call()
+    say_without_reading(pair, 16)
+    assert pair.session.next_deadline() == 30.0
+    told = pair.session.execute(0.0, "calling.new", {})
+    assert pair.session.next_deadline() == -math.inf  # whoever drives it is to come back at once
+    pair.session.handle_timeout(0.0)
+    assert isinstance(told.error, ConnectionLost)
+    assert pair.session.state is ClientState.WAITING
 
 
 # --- the table -----------------------------------------------------------------------------------------------------------

@@ -33,8 +33,8 @@ class Noting(Follower):
         super().refused(error)
         self.told.append(f"refused {type(error).__name__}")
 
-    def given_up(self) -> None:
-        super().given_up()
+    def given_up(self, error: RelayError | None) -> None:
+        super().given_up(error)
         self.told.append("given up")
 
 

@@ -14,7 +14,7 @@ from anyrelay.errors import CallGone, ClientClosed, ConnectionLost, RelayError
 from anyrelay.protocol import mailbox, requests
 from anyrelay.protocol.events import EVENT_CLASSES, PlayEvent, RelayEvent
 from anyrelay.protocol.incoming import EVENTS_REMEMBERED
-from anyrelay.protocol.outputs import CloseTransport, Note, RunHandler
+from anyrelay.protocol.outputs import CloseTransport, Layer, Note, RunHandler
 from anyrelay.protocol.server import CommandReceived
 from anyrelay.protocol.session import ClientState
 
@@ -204,7 +204,7 @@ def test_a_handler_of_events_that_raises_is_told_of() -> None:
     error = ValueError("bug")
     pair.session.delivery_failed(call.mailbox, error)
     pair.take_outputs()
-    assert pair.asked(Note)[-1] == Note(Note.ERROR, "a handler raised", "call-1", error)
+    assert pair.asked(Note)[-1] == Note(Note.ERROR, "a handler raised", "call-1", error, Layer.HANDLER)
     assert pair.session.statistics.handler_errors == 1
 
 
@@ -312,7 +312,7 @@ def test_a_handler_that_raises_is_logged_with_its_call(policy: str, hung_up: boo
     pair.session.handler_finished(call, error, 0.0)
     assert bool(pair.sent("calling.end")) is hung_up
     pair.take_outputs()
-    assert pair.asked(Note)[-1] == Note(Note.ERROR, "the on_call handler raised", "call-1", error)
+    assert pair.asked(Note)[-1] == Note(Note.ERROR, "the on_call handler raised", "call-1", error, Layer.HANDLER)
     assert pair.session.statistics.handler_errors == 1
 
 
@@ -373,6 +373,21 @@ def test_draining_waits_for_handlers_operations_and_transfers() -> None:
     assert pair.sent("calling.end") == []  # calls that are up are not hung up
     assert pair.session.next_deadline() is None
     assert pair.session.state is ClientState.CLOSED
+
+
+def test_draining_does_not_wait_for_the_handler_that_asks_for_it() -> None:
+    pair, call = joined_call()
+    other = pair.offer("call-2")
+    assert other is not None
+    pair.session.excuse_handler(call)
+    drained = pair.session.drain(0.0)
+    pair.at(0.0)
+    assert pair.session.state is ClientState.DRAINING  # for the other one
+    pair.session.handler_finished(other, None, 0.0)
+    pair.at(0.0)
+    assert drained.done
+    pair.session.handler_finished(call, ValueError("after the drain"), 0.0)
+    assert pair.session.statistics.handler_errors == 1
 
 
 @pytest.mark.parametrize(("given_timeout", "deadline"), [(None, 12.0), (3.0, 5.0)])

@@ -61,6 +61,13 @@ def test_a_host_that_is_none(host: Any) -> None:
         parse_host(host)
 
 
+@pytest.mark.parametrize("host", ["wss://zoe:s3cret@space.example", "s3cret@space.example", "s3cret@ x"])
+def test_a_password_in_the_host_is_not_quoted(host: str) -> None:
+    with pytest.raises(ValueError, match="host must not carry a user name or a password") as raised:
+        parse_host(host)
+    assert "s3cret" not in str(raised.value)
+
+
 @pytest.mark.parametrize("host", ["ws://space.example", "ws://192.0.2.1:80", "ws://localhost.example"])
 def test_a_token_does_not_travel_in_the_clear_unasked(host: str) -> None:
     with pytest.raises(ValueError, match="the token would travel in the clear"):

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from anyrelay.protocol.frames import LONGEST_FAST_MASK
 from anyrelay.protocol.httphead import MAX_HEAD_SIZE
-from anyrelay.protocol.websocket import Phase, WebSocketLayer
+from anyrelay.protocol.websocket import OUTBOX_LIMIT, Phase, WebSocketLayer
 from anyrelay.protocol.wire import (
     BrokenMessage,
     ConnectionClosed,
@@ -633,6 +633,48 @@ def test_a_message_in_tiny_pieces_takes_little_memory() -> None:
         tracemalloc.stop()
     layer.receive_data(frame(FIN | CONTINUATION))
     assert events_of(layer) == [TextReceived("☎" * 20_001)]
+
+
+# A peer that does not read
+
+MEBIBYTE = "x" * 2**20
+
+
+@pytest.mark.parametrize(("role", "peer"), [("client", "server"), ("server", "client")])
+def test_a_peer_that_does_not_read_is_left(role: str, peer: str) -> None:
+    layer = new_open(role)
+    for _ in range(OUTBOX_LIMIT // len(MEBIBYTE)):
+        layer.send_text(MEBIBYTE)
+    assert layer.phase is Phase.OPEN
+    layer.send_text("one more")  # it finds more than the limit: each frame has a header, too
+    end = the_end(layer)
+    assert isinstance(end.error, ConnectionError)
+    assert str(end.error) == end.reason == f"the {peer} does not read: more than 16 MiB wait to be sent"
+    assert (end.code, end.clean) == (None, False)
+    assert layer.data_to_send() == b""
+
+
+def test_a_ping_counts_like_text() -> None:
+    layer = new_open("client")
+    for _ in range(OUTBOX_LIMIT // len(MEBIBYTE)):
+        layer.send_text(MEBIBYTE)
+    layer.ping(b"p")
+    assert "does not read" in the_end(layer).reason
+
+
+def test_who_reads_is_told_everything() -> None:
+    layer = new_open("client")
+    for _ in range(3 * OUTBOX_LIMIT // len(MEBIBYTE)):
+        layer.send_text(MEBIBYTE)
+        assert len(layer.data_to_send()) > len(MEBIBYTE)
+    assert layer.phase is Phase.OPEN
+
+
+def test_one_large_message_leaves_whatever_its_size() -> None:
+    layer = new_open("client")
+    layer.send_text("x" * (OUTBOX_LIMIT + 1))
+    assert layer.phase is Phase.OPEN
+    assert len(layer.data_to_send()) > OUTBOX_LIMIT
 
 
 # Whatever comes

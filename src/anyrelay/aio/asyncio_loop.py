@@ -125,10 +125,10 @@ class AsyncioTransport(asyncio.Protocol):
         self._blocked = False
         self.wake()
 
-    def connection_lost(self, error: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:
         """The connection broke, or has been closed."""
         if not self._gone.done():
             self._gone.set_result(None)
         if self._tcp is not None:
             self._tcp = None
-            self._driver.transport_failed(self, error or ConnectionError("the connection was closed"))
+            self._driver.transport_failed(self, exc or ConnectionError("the connection was closed"))

@@ -93,6 +93,7 @@ class RelayClient(ClientBase, driver=Driver, faces=(Call, Message)):
         Args:
             timeout: How long to wait for them, in seconds; `drain_timeout` when None.
         """
+        self._excuse_caller()
         await self._driver.see_off(self._drain(timeout))
 
     async def serve_forever(self) -> None:
@@ -106,7 +107,12 @@ class RelayClient(ClientBase, driver=Driver, faces=(Call, Message)):
         await self._driver.see_off(self._serve())
 
     async def __aenter__(self) -> RelayClient:
-        await self.connect()
+        try:
+            await self.connect()
+        except anyio.get_cancelled_exc_class():
+            # It may be connected by now, and a block that is not entered is not left either.
+            await self.__aexit__(None, None, None)
+            raise
         return self
 
     async def __aexit__(

@@ -357,8 +357,11 @@ class Driver:
     async def _fetch_token(self, source: Callable[[], Any]) -> None:
         try:
             # A plain function may block on the network, so it gets a thread; what a coroutine function returns is awaited
-            # here. It comes in a tuple, since trio's threads must not return awaitables.
-            (token,) = await anyio.to_thread.run_sync(lambda: (source(),), abandon_on_cancel=True)
+            # here. It comes in a list of our own: trio's threads must not return awaitables, and asyncio's debug mode writes
+            # what a thread returns into the log.
+            fetched: list[Any] = []
+            await anyio.to_thread.run_sync(lambda: fetched.append(source()), abandon_on_cancel=True)
+            token = fetched.pop()
             if inspect.isawaitable(token):
                 token = await token
         except Exception as error:

@@ -6,6 +6,7 @@ import random
 import ssl
 import uuid
 from collections.abc import Callable, Iterable
+from contextvars import ContextVar
 from os import PathLike
 from typing import Any, ClassVar, TypeVar
 
@@ -15,6 +16,7 @@ from anyrelay.frontend.options import client_settings
 from anyrelay.frontend.views import CallMap
 from anyrelay.protocol.call import CallMachine
 from anyrelay.protocol.messages import MessageMachine
+from anyrelay.protocol.observer import Observer
 from anyrelay.protocol.session import ClientState, Session
 from anyrelay.protocol.settings import JwtToken, ReconnectPolicy
 
@@ -22,6 +24,9 @@ __all__ = ["ClientBase"]
 
 F = TypeVar("F")
 H = TypeVar("H")
+
+_handling: ContextVar[CallMachine | MessageMachine | None] = ContextVar("anyrelay_handling", default=None)
+"""What the handler that runs in this task or thread is for."""
 
 
 class ClientBase:
@@ -117,11 +122,21 @@ class ClientBase:
         self._driver = self._driver_class(self._machine, self._addressed)
 
     def _addressed(self, machine: CallMachine | MessageMachine) -> tuple[Any, Any]:
-        """Return the handler that a call or message is for, None when there is none, and what it is given."""
+        """Return the handler that a call or message is for, None when there is none, and what it is given.
+
+        To be called in the handler's own task or thread.
+        """
+        _handling.set(machine)
         call_face, message_face = self._faces
         if isinstance(machine, CallMachine):
             return self._call_handler, call_face(self._driver, machine)
         return self._message_handler, message_face(self._driver, machine)
+
+    def _excuse_caller(self) -> None:
+        """Let a drain that a handler asks for not wait for that handler."""
+        subject = _handling.get()
+        if subject is not None:
+            self._driver.locked(self._machine.excuse_handler, subject)
 
     def _call_map(self, face: Callable[[Any, CallMachine], F]) -> CallMap[F]:
         """Return the calls of this client as the front end shows them."""
@@ -139,6 +154,16 @@ class ClientBase:
         self._message_handler = handler
         self._driver.locked(self._machine.takes_messages, True)
         return handler
+
+    def _observe(self, observer: Observer) -> None:
+        """Tell an observer of what the session does from now on.
+
+        Raises:
+            RuntimeError: The client is connected, so that the observer would miss what is under way; or it has one.
+        """
+        if self.state not in (ClientState.IDLE, ClientState.CLOSED):
+            raise RuntimeError("a client is instrumented before it connects")
+        self._driver.locked(self._machine.observe, observer)
 
     @property
     def state(self) -> ClientState:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, ItemsView, Iterator, Mapping, ValuesView
 from typing import Any, Generic, TypeVar
 
 from anyrelay.protocol.call import CallMachine, CallState
@@ -48,6 +48,16 @@ class CallMap(Mapping[str, F], Generic[F]):
 
     def __len__(self) -> int:
         return len(self._calls())
+
+    # Those of `Mapping` look each call up when its turn comes, and raise KeyError when it has ended by then.
+
+    def items(self) -> ItemsView[str, F]:
+        """Return the calls of this moment, each with its call_id."""
+        return {call_id: self._face_of(call) for call_id, call in list(self._calls().items())}.items()
+
+    def values(self) -> ValuesView[F]:
+        """Return the calls of this moment."""
+        return dict(self.items()).values()
 
     def __repr__(self) -> str:
         return f"<{len(self)} calls>"

@@ -42,9 +42,8 @@ O = TypeVar("O", bound=Operation)  # noqa: E741
 class _Starting(Follower):
     """Follows the command that starts an operation."""
 
-    def __init__(self, call: CallMachine, operation: Operation) -> None:
-        self._call = call
-        self._operation = operation
+    def __init__(self, operation: Operation) -> None:
+        self.subject = self._operation = operation
 
     def taken(self, reply: Reply, now: float) -> None:
         self._operation.taken()
@@ -124,13 +123,22 @@ class CallMachine(MediaVerbs, InputVerbs, BridgingVerbs, AgentVerbs, Transferrin
         return moved is CallState.ENDED
 
     def _tell_operation(self, event: RelayEvent) -> None:
-        control_id = event.params.get("control_id")
-        operation = self._operations.get(control_id) if isinstance(control_id, str) else None
+        operation = self._operation_of(event)
         if operation is not None:
             operation.receive(event)
 
+    def _operation_of(self, event: RelayEvent) -> Operation | None:
+        control_id = event.params.get("control_id")
+        return self._operations.get(control_id) if isinstance(control_id, str) else None
+
+    def subject_of(self, event: RelayEvent) -> Operation | TransferMachine | None:
+        """Return the operation or transfer that an event is about, if it is about one."""
+        return self.transfers.owner_of(event) if isinstance(event, ReferEvent) else self._operation_of(event)
+
     def _end(self, event: RelayEvent, now: float) -> None:
         """The call has ended: operations are resolved, transfers get their grace time, then the call is forgotten."""
+        if self.session.observer is not None:
+            self.session.observer.call_over(self)
         for operation in list(self._operations.values()):
             operation.call_ended(event)
         self._in_grace = True
@@ -143,6 +151,8 @@ class CallMachine(MediaVerbs, InputVerbs, BridgingVerbs, AgentVerbs, Transferrin
         self._retire_if_over()
 
     def _transfer_over(self, transfer: TransferMachine, outcome: ReferOutcome | None) -> None:
+        if self.session.observer is not None:
+            self.session.observer.transfer_over(transfer, outcome)
         if outcome is not None and transfer.on_completed is not None:
             self.mailbox.post(transfer.on_completed, outcome, must_keep=True)
         self.session.work_ended()
@@ -159,6 +169,8 @@ class CallMachine(MediaVerbs, InputVerbs, BridgingVerbs, AgentVerbs, Transferrin
     def session_lost(self, error: RelayError, now: float) -> None:
         """The session is gone for good, and this call with it (or the call alone): whoever waits is told."""
         self._gone = error
+        if self.session.observer is not None and self.state is not CallState.ENDED:
+            self.session.observer.call_over(self)
         self.transfers.session_lost(now)
         for operation in list(self._operations.values()):
             operation.session_lost(error)
@@ -189,6 +201,8 @@ class CallMachine(MediaVerbs, InputVerbs, BridgingVerbs, AgentVerbs, Transferrin
     def operation_ended(self, operation: Operation) -> None:
         """An operation is over and needs no more events."""
         self._operations.pop(operation.control_id, None)
+        if self.session.observer is not None:
+            self.session.observer.operation_over(operation)
         self.session.work_ended()
 
     def order(
@@ -245,9 +259,7 @@ class CallMachine(MediaVerbs, InputVerbs, BridgingVerbs, AgentVerbs, Transferrin
             raise ValueError(f"control_id {begun.control_id!r} is in use by another operation of this call")
         self._operations[begun.control_id] = begun
         try:
-            reply = self.order(
-                now, kind, follower=_Starting(self, begun), extra=extra, control_id=begun.control_id, **params
-            )
+            reply = self.order(now, kind, follower=_Starting(begun), extra=extra, control_id=begun.control_id, **params)
         except BaseException:
             del self._operations[begun.control_id]
             raise

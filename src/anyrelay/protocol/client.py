@@ -34,7 +34,7 @@ class ClientVerbs(ABC):
     outbound: Outbound
     _link: Link
     _contexts: dict[str, None]
-    _running_handlers: int
+    _running_handlers: set[CallMachine | MessageMachine]
 
     def __init__(self) -> None:
         """Begin with no handler of events, and without draining."""
@@ -76,8 +76,13 @@ class ClientVerbs(ABC):
         return self._link.serve(now)
 
     def disconnect(self, now: float, /) -> Promise[None]:
-        """Close the client; calls go on at the server. Every waiter is told (`ClientClosed`, transfers UNKNOWN)."""
-        return self._link.close(now)
+        """Close the client; calls go on at the server, but what rings for an open dial is hung up if the line is up.
+
+        What the server still reports while the connection closes counts. After that every waiter is told (`ClientClosed`,
+        transfers UNKNOWN).
+        """
+        self.timers.run_due(now)  # a dial that was given up in this very turn has its legs still to be hung up
+        return self._close(now)
 
     def drain(self, now: float, /, timeout: float | None = None) -> Promise[None]:
         """Finish open work, then close.
@@ -103,8 +108,17 @@ class ClientVerbs(ABC):
             self._drain_timer = self.timers.at(now + patience, self._close_drained)
             if self._link.state is LinkState.READY and self._contexts:
                 self._submit_quietly(now, Unreceive(contexts=list(self._contexts)))
+        self.timers.run_due(now)  # as in disconnect()
         self._check_drained(now)
         return promise
+
+    def excuse_handler(self, subject: CallMachine | MessageMachine) -> None:
+        """Let no drain wait for the handler of a call or message: it is the one that asks for it.
+
+        Args:
+            subject: What the handler is for; one whose handler does not run, or is another client's, changes nothing.
+        """
+        self._running_handlers.discard(subject)
 
     def _check_drained(self, now: float) -> None:
         if not self._draining or self._running_handlers:
@@ -113,7 +127,13 @@ class ClientVerbs(ABC):
             self._close_drained(now)
 
     def _close_drained(self, now: float) -> None:
-        self._link.close(now)
+        self._close(now)
+
+    def _close(self, now: float) -> Promise[None]:
+        """Close the link; what rings for dials is hung up first, as long as that can be said."""
+        if self._link.state is LinkState.READY:
+            self.outbound.client_closes(now)
+        return self._link.close(now)
 
     def work_ended(self) -> None:
         """An operation, transfer or dial is over: draining may be, once whatever ended it is done with."""
@@ -230,7 +250,7 @@ class ClientVerbs(ABC):
         *,
         tag: str | None = None,
         max_duration: int | None = None,
-        dial_timeout: float = 120.0,
+        dial_timeout: float | None = 120.0,
         **extra: Any,
     ) -> Promise[CallMachine]:
         """Call somebody.
@@ -241,7 +261,7 @@ class ClientVerbs(ABC):
             tag: What the dial's events carry; one is made when None.
             max_duration: How long the call may last, passed on as given (SignalWire's reference says seconds, its source
                 minutes).
-            dial_timeout: How long anybody may take to answer, in seconds.
+            dial_timeout: How long anybody may take to answer, in seconds; None stands for the 120 s too.
             extra: Further parameters such as region and max_price_per_minute, sent as given.
 
         Returns:
@@ -285,7 +305,7 @@ class ClientVerbs(ABC):
             media: The URLs of its pictures and files.
             tags: What it can be found by.
             region: The region that it is sent from.
-            on_completed: Called with its final event, once.
+            on_completed: Called once: with its final event, or with an event without a type when its session is lost first.
 
         Returns:
             The message, which goes on; wait for it to be delivered, undelivered or failed.

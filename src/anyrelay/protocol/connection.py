@@ -11,7 +11,7 @@ import ssl
 
 from anyrelay.protocol.proxy import ProxyAddress, ProxyTunnel, authority
 from anyrelay.protocol.tls import TlsLayer
-from anyrelay.protocol.websocket import DEFAULT_MAX_MESSAGE_SIZE, Phase, WebSocketLayer
+from anyrelay.protocol.websocket import DEFAULT_MAX_MESSAGE_SIZE, OUTBOX_LIMIT, Phase, WebSocketLayer
 from anyrelay.protocol.wire import (
     BrokenMessage,
     ConnectionClosed,
@@ -167,6 +167,8 @@ class Connection:
         if plaintext:
             self._websocket.receive_data(plaintext)
         self._note_tls(self._tls)
+        if self._tls.waiting > OUTBOX_LIMIT:
+            self._websocket.fail_unread()
 
     def receive_eof(self) -> None:
         """Note that the transport brings no more bytes: the peer shut its side, or the network is gone.
@@ -193,6 +195,9 @@ class Connection:
 
     def send_text(self, text: str) -> None:
         """Queue a text message.
+
+        A peer that does not read ends the connection here, once more than `OUTBOX_LIMIT` bytes wait for it: then `closed` is
+        true afterwards, and a `ConnectionClosed` says why.
 
         Raises:
             RuntimeError: The connection is not open: `Opened` has not come, or `close` was called, or it is over.

@@ -9,11 +9,11 @@ from __future__ import annotations
 from enum import StrEnum, auto
 from typing import TYPE_CHECKING, Any, Final
 
-from anyrelay.errors import DialFailed, DialTimeout, RelayError
+from anyrelay.errors import ConnectionLost, DialFailed, DialTimeout, RelayError
 from anyrelay.protocol.call import CallMachine, CallState
 from anyrelay.protocol.events import CallStateEvent, RelayEvent
 from anyrelay.protocol.promise import Promise
-from anyrelay.protocol.requests import Follower
+from anyrelay.protocol.requests import Follower, Reply
 from anyrelay.protocol.timers import Timer
 
 if TYPE_CHECKING:
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["TRANSITIONS", "Dialing", "Input", "State"]
 
 LATE_LEGS: Final = 120.0
-"""How long after its caller gave up a dial's legs are still hung up when they turn up, in seconds."""
+"""How long after its caller gave up a dial's legs are still hung up when they turn up, in seconds; as long does hanging one
+up wait for the line."""
 
 
 class State(StrEnum):
@@ -171,13 +172,16 @@ class Dialing(Follower):
         why = f"nobody answered the dial within {self._timeout:g} s"
         self.promise.fail(DialTimeout(self._why(why, "state")))
         self._reply.abandon()  # withdraws the command if it still waits for the line
-        self._give_up(now)
+        if self._move(Input.GIVE_UP):
+            self._hang_up_all(now)
 
     def abandoned(self) -> None:
         """Its caller waits no more."""
         self._reply.abandon()
-        # Whoever gives up has no time to tell; the next turn has.
-        self._session.timers.at(float("-inf"), self._give_up)
+        if self._move(Input.GIVE_UP):  # at once: a winner that comes before the next turn is nobody's either
+            # Whoever gives up has no time to tell; the next turn has.
+            self._timer.cancel()
+            self._timer = self._session.timers.at(float("-inf"), self._hang_up_all)
 
     def unclaimed(self) -> None:
         """Its caller went away without its result: a winner is nobody's."""
@@ -185,10 +189,16 @@ class Dialing(Follower):
         if winner is not None:
             self._session.timers.at(float("-inf"), lambda now: self._hang_up(winner, now))
 
-    def _give_up(self, now: float) -> None:
-        """Hang up every leg, and those that turn up late."""
-        if not self._move(Input.GIVE_UP):
-            return
+    def client_closes(self, now: float) -> None:
+        """The client is about to close, and the line is up: what rings is hung up while that can be said.
+
+        Its caller is told like everybody else, once the client is closed.
+        """
+        if self._move(Input.GIVE_UP):
+            self._hang_up_all(now)
+
+    def _hang_up_all(self, now: float) -> None:
+        """Hang up every leg, and for a while those that turn up late."""
         self._timer.cancel()
         self._timer = self._session.timers.at(now + LATE_LEGS, lambda _: self._close())
         for leg in list(self._legs.values()):
@@ -196,8 +206,19 @@ class Dialing(Follower):
         self._session.work_ended()
 
     def _hang_up(self, leg: CallMachine, now: float) -> None:
-        if leg.state not in (CallState.ENDING, CallState.ENDED):
-            self._session.hang_up_quietly(leg, now, "cancel")
+        if leg.state in (CallState.ENDING, CallState.ENDED):
+            return
+        reply = self._session.hang_up_quietly(leg, now, "cancel", patience=LATE_LEGS)
+        if reply is not None:
+            reply.on_ready(lambda: self._hang_up_again(leg, reply))
+
+    def _hang_up_again(self, leg: CallMachine, reply: Promise[Reply]) -> None:
+        """What was lost with its connection may not have got there: hanging up twice does no harm, ringing on does."""
+        if isinstance(reply.error, ConnectionLost):
+            # The next turn knows the time, and whether the session is over too.
+            self._session.timers.at(
+                float("-inf"), lambda now: self._hang_up(leg, now) if leg.call_id in self._session.calls else None
+            )
 
     def _why(self, words: str, of_legs: str) -> str:
         told = ", ".join(sorted({str(getattr(leg, of_legs)) for leg in self._legs.values()} - {""}))

@@ -17,6 +17,8 @@ from anyrelay.protocol.events import (
     parse_event,
 )
 from anyrelay.protocol.jsonrpc import METHOD_NOT_FOUND, Request, encode_error, encode_result, fingerprint
+from anyrelay.protocol.link import Link
+from anyrelay.protocol.link_states import LinkState
 from anyrelay.protocol.mailbox import Mailbox
 from anyrelay.protocol.outputs import Note, Output, RunHandler
 from anyrelay.protocol.settings import ClientSettings
@@ -25,6 +27,7 @@ from anyrelay.protocol.statistics import Statistics
 if TYPE_CHECKING:
     from anyrelay.protocol.call import CallMachine
     from anyrelay.protocol.messages import MessageMachine
+    from anyrelay.protocol.observer import Observer
     from anyrelay.protocol.outbound import Outbound
 
 __all__ = ["Incoming"]
@@ -43,19 +46,21 @@ class Incoming(ABC):
     statistics: Statistics
     calls: dict[str, CallMachine]
     outbound: Outbound
+    _link: Link
     _outputs: deque[Output]
     _mailbox: Mailbox
     _event_handlers: list[Callable[[RelayEvent], Any]]
     _authorization_state: str
-    _running_handlers: int
+    _running_handlers: set[CallMachine | MessageMachine]
     _draining: bool
 
     def __init__(self) -> None:
         """Begin with nothing seen, and without handlers of calls and messages."""
         super().__init__()
+        self.observer: Observer | None = None
         self._seen: OrderedDict[int, None] = OrderedDict()
-        self._passed: dict[str, float] = {}
-        self._declined: dict[str, float] = {}
+        self._passed: OrderedDict[str, float] = OrderedDict()
+        self._declined: OrderedDict[str, float] = OrderedDict()
         self._takes_calls = False
         self._takes_messages = False
 
@@ -68,7 +73,7 @@ class Incoming(ABC):
         """Make a message that was received."""
 
     @abstractmethod
-    def note(self, level: int, text: str, *, call_id: str = "", error: BaseException | None = None) -> None:
+    def note(self, level: int, text: str, *, call_id: str = "") -> None:
         """Ask for a log record."""
 
     @abstractmethod
@@ -122,6 +127,8 @@ class Incoming(ABC):
         for handler in self._event_handlers:
             self._mailbox.post(handler, event)
         call = self.calls.get(event.call_id)
+        if self.observer is not None:
+            self.observer.event_received(event, call)
         if call is not None:
             call.receive(event, now)
         elif isinstance(event, CallReceiveEvent) and event.call_id and event.call_state != CallState.ENDED:
@@ -144,22 +151,25 @@ class Incoming(ABC):
 
     def _receive_message(self, event: RelayEvent) -> None:
         message_id = event.params.get("message_id")
-        if not self._takes_messages or not isinstance(message_id, str):
+        if not self._takes_messages or self._is_closing or not isinstance(message_id, str):
             self.statistics.stray_events += 1
             return
-        self._running_handlers += 1
-        self._outputs.append(RunHandler(self.make_message(message_id, event)))
+        message = self.make_message(message_id, event)
+        self._running_handlers.add(message)
+        self._outputs.append(RunHandler(message))
 
     def _receive_offer(self, offer: CallReceiveEvent, now: float) -> None:
         """Take an offered call, or pass it back to routing when this client cannot take it."""
-        self._passed = _recent(self._passed, now)
-        self._declined = _recent(self._declined, now)
+        if self._is_closing:
+            return
+        _forget_old(self._passed, now)
+        _forget_old(self._declined, now)
         if offer.call_id in self._declined:
             return
         full = self._active_calls() >= self.settings.max_active_calls
         if self._takes_calls and not full and not self._draining:
             call = self.add_call(offer)
-            self._running_handlers += 1
+            self._running_handlers.add(call)
             self._outputs.append(RunHandler(call))
             return
         if offer.call_id in self._passed:
@@ -169,6 +179,13 @@ class Incoming(ABC):
         if self._submit_quietly(now, Pass(node_id=offer.node_id, call_id=offer.call_id)):
             self._passed[offer.call_id] = now
             self.statistics.calls_passed += 1
+            if self.observer is not None:
+                self.observer.call_passed_back(offer.call_id)
+
+    @property
+    def _is_closing(self) -> bool:
+        """Whether nothing can be answered any more: no new work is begun, but what became of the old counts."""
+        return self._link.state is LinkState.CLOSING
 
     def _active_calls(self) -> int:
         """How many calls have not ended; those that have are kept for the grace time of their transfers."""
@@ -178,5 +195,7 @@ class Incoming(ABC):
         return sum(call.state is not CallState.ENDED for call in self.calls.values())
 
 
-def _recent(passed: dict[str, float], now: float) -> dict[str, float]:
-    return {call_id: at for call_id, at in passed.items() if now - at < PASS_AGAIN_AFTER}
+def _forget_old(passed: OrderedDict[str, float], now: float) -> None:
+    """Forget the calls that were passed back too long ago, which come first; a flood of offers must not scan the others."""
+    while passed and now - next(iter(passed.values())) >= PASS_AGAIN_AFTER:
+        passed.popitem(last=False)

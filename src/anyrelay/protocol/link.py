@@ -7,6 +7,7 @@ where, is in `link_states.py`.
 
 from __future__ import annotations
 
+import math
 import ssl
 from collections.abc import Callable
 from typing import Any, Final, Protocol
@@ -48,6 +49,9 @@ LASTED: Final = 10.0
 RETRY_AFTER_MAX: Final = 300.0
 """The longest Retry-After that is obeyed, in seconds."""
 
+
+SHORTEST_SECRET: Final = 8
+"""Credentials of fewer characters are not struck out of the server's words: they are none, and would tear words apart."""
 
 _DOWN: Final = frozenset({LinkState.IDLE, LinkState.WAITING, LinkState.CLOSED})
 _SIGNED_IN: Final = frozenset({LinkState.READY, LinkState.LEAVING})
@@ -105,6 +109,7 @@ class Link:
         self._connection: Connection | None = None
         self._attempt_timer: Timer | None = None
         self._keep_alive_timer: Timer | None = None
+        self._credentials: tuple[str, ...] = ()
         self._sign_in_id = ""
         self._ping_id = ""
         self._failures = 0
@@ -253,6 +258,8 @@ class Link:
         if self._connection is not None and self._connection.is_open:
             self._statistics.frames_sent += 1
             self._connection.send_text(text)
+            if self._connection.closed:  # the server does not read; whoever sends now is told like everybody else
+                self._timers.at(-math.inf, self._drain_events)
 
     def _drain_events(self, now: float) -> None:
         connection = self._connection
@@ -375,13 +382,14 @@ class Link:
 
     def _sign_in(self, jwt_token: str | None) -> None:
         self._sign_in_id = self._new_id()
+        self._credentials = (self._settings.token, jwt_token or "")
         params = self._owner.sign_in_params(jwt_token)
         self.send(encode_request(self._sign_in_id, "signalwire.connect", params))
 
     def _signed_in(self, answer: Response | Failure, now: float) -> None:
         self._sign_in_id = ""
         if isinstance(answer, Failure):
-            self._refused(RelayError(answer.code, answer.message), now)
+            self._refused(RelayError(answer.code, self._without_credentials(answer.message)), now)
             return
         self._stop_timers()
         self._move(Input.SIGNED_IN)
@@ -395,6 +403,13 @@ class Link:
         for promise, timer in connecting.items():
             timer.cancel()
             promise.resolve(None)
+
+    def _without_credentials(self, words: str) -> str:
+        """Strike out what the server repeats of the sign-in: its words go into logs and errors."""
+        for secret in self._credentials:
+            if len(secret) >= SHORTEST_SECRET:
+                words = words.replace(secret, "***")
+        return words
 
     def _refused(self, error: RelayError, now: float) -> None:
         """The server refused the sign-in: final after three times, before any success and for bad credentials only."""
@@ -428,8 +443,8 @@ class Link:
                 self._owner.receive_answer(answer, now)
 
     def _receive_request(self, request: Request, now: float) -> None:
-        if self.state is LinkState.CLOSING:
-            return  # it cannot be answered any more, so the server knows that it was not handled
+        if self.state is LinkState.CLOSING and request.method != "signalwire.event":
+            return  # it cannot be answered any more; an event still tells what became of something
         if request.method == "signalwire.ping":
             echo: dict[str, Any] = {k: request.params[k] for k in ("timestamp", "payload") if k in request.params}
             self._answer(request, echo)

@@ -26,7 +26,7 @@ class LinkState(StrEnum):
     WAITING = auto()
     """The next attempt has to wait."""
     CLOSING = auto()
-    """Our close frame is out."""
+    """Our close frame is out: events are still read until the server's, but nothing can be said any more."""
     CLOSED = auto()
     """Over, until somebody connects again."""
 

@@ -62,7 +62,7 @@ class MessageMachine:
             session: Whose message it is.
             message_id: Its identifier, "" while the server has not named it.
             params: What it is, by the names on the wire.
-            on_completed: Called with its final event.
+            on_completed: Called with its final event, or an event without a type when its session is lost first.
         """
         self.message_id = message_id
         self.context = _text(params, "context")
@@ -115,6 +115,9 @@ class MessageMachine:
         for promise in list(self._waiters):
             self._forget(promise)
             promise.resolve(event)
+        self._tell_completed(event)
+
+    def _tell_completed(self, event: RelayEvent) -> None:
         if self._on_completed is not None:
             self.mailbox.post(self._on_completed, event, must_keep=True)
 
@@ -124,6 +127,7 @@ class MessageMachine:
         for promise in list(self._waiters):
             self._forget(promise)
             promise.fail(error)
+        self._tell_completed(RelayEvent(params={"message_id": self.message_id}))
 
     def on(self, handler: Callable[[RelayEvent], Any]) -> Callable[[], None]:
         """Call a handler with each event of this message, in order.

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Outbound"]
 
+DIAL_TIMEOUT: Final = 120.0
+"""How long anybody may take to answer a dial that says nothing else, in seconds."""
+
 EARLY_EVENTS: Final = 1_000
 """How many events of messages are kept while a ``messaging.send`` is not answered yet."""
 
@@ -49,7 +52,7 @@ class _Sending(Follower):
     def refused(self, error: RelayError) -> None:
         self._outbound.expect_no_more(self)
 
-    def given_up(self) -> None:
+    def given_up(self, error: RelayError | None) -> None:
         self._outbound.expect_no_more(self)
 
 
@@ -71,9 +74,10 @@ class Outbound:
     # --- dials ------------------------------------------------------------------------------------------------------
 
     def dial(
-        self, now: float, devices: DevicesLike, *, tag: str | None, dial_timeout: float, extra: dict[str, Any]
+        self, now: float, devices: DevicesLike, *, tag: str | None, dial_timeout: float | None, extra: dict[str, Any]
     ) -> Promise[CallMachine]:
         """Call devices. The dial is known by its tag before a byte leaves, since an event can overtake the reply."""
+        dial_timeout = DIAL_TIMEOUT if dial_timeout is None else dial_timeout
         is_number(0.001, unit="seconds")(None, Named("dial_timeout"), dial_timeout)
         command = make_command(
             commands.Dial, extra, tag=self._session.new_id() if tag is None else tag, devices=devices
@@ -82,6 +86,11 @@ class Outbound:
             raise ValueError(f"tag {command.tag!r} is in use by another dial, whose legs may still turn up")
         dialing = self._dials[command.tag] = Dialing(self._session, command, now, dial_timeout)
         return dialing.promise
+
+    def client_closes(self, now: float) -> None:
+        """The client is about to close, and the line is up."""
+        for dialing in list(self._dials.values()):
+            dialing.client_closes(now)
 
     def forget_dial(self, dialing: Dialing) -> None:
         """A dial is over."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from enum import StrEnum, auto
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from attrs import field, frozen
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from anyrelay.protocol.mailbox import Mailbox
     from anyrelay.protocol.messages import MessageMachine
 
-__all__ = ["CloseTransport", "Deliver", "FetchToken", "Note", "OpenTransport", "Output", "RunHandler"]
+__all__ = ["CloseTransport", "Deliver", "FetchToken", "Layer", "Note", "OpenTransport", "Output", "RunHandler"]
 
 
 @frozen
@@ -58,6 +59,17 @@ class Deliver:
     """Whose deliveries are to be made."""
 
 
+class Layer(StrEnum):
+    """What a note is about, and so which logger writes it."""
+
+    CONNECTION = auto()
+    """Connections, sign-ins, keep-alive, and messages that cannot be read."""
+    CALL = auto()
+    """Calls: which are passed back, which cannot be hung up, which ended while somebody was at it."""
+    HANDLER = auto()
+    """Your handlers: what they raise, and whether they keep up."""
+
+
 @frozen
 class Note:
     """Write a log record."""
@@ -70,6 +82,8 @@ class Note:
     """The call it is about."""
     error: BaseException | None = None
     """What was raised, when its traceback is of use."""
+    layer: Layer = Layer.CONNECTION
+    """What it is about."""
 
     DEBUG = logging.DEBUG
     INFO = logging.INFO

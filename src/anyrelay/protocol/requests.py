@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import StrEnum, auto
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from attrs import define
 
@@ -18,6 +18,9 @@ from anyrelay.errors import CallGone, ConnectionLost, RelayError, RequestTimeout
 from anyrelay.protocol.jsonrpc import Failure, Response, as_code, encode_request
 from anyrelay.protocol.promise import Promise
 from anyrelay.protocol.timers import Timer, Timers
+
+if TYPE_CHECKING:
+    from anyrelay.protocol.observer import Observer
 
 __all__ = ["OPEN_LIMIT", "QUEUE_LIMIT", "Follower", "Reply", "RequestBook", "Stage"]
 
@@ -42,6 +45,9 @@ class Stage(StrEnum):
 class Follower:
     """What a machine wants to hear of a command of its own, whether or not its caller still waits."""
 
+    subject: object | None = None
+    """The operation or transfer that the command starts, and that goes on after the reply."""
+
     def sent(self, now: float) -> None:
         """It has left."""
 
@@ -51,8 +57,12 @@ class Follower:
     def refused(self, error: RelayError) -> None:
         """The server refused it, or it never left: nothing will come of it."""
 
-    def given_up(self) -> None:
-        """Its caller waits for the answer no more (too late, cancelled, connection dropped); it may still have its effect."""
+    def given_up(self, error: RelayError | None) -> None:
+        """Its caller waits for the answer no more; it may still have its effect.
+
+        Args:
+            error: What the caller gets (too late, connection dropped, client closed); None when it went away.
+        """
 
 
 _NOBODY: Final = Follower()
@@ -84,6 +94,7 @@ class RequestBook:
         self._send = send
         self._queued: dict[str, _Open] = {}
         self._sent: dict[str, _Open] = {}
+        self.observer: Observer | None = None
 
     @property
     def queued(self) -> int:
@@ -127,11 +138,14 @@ class RequestBook:
         if len(self._sent) >= OPEN_LIMIT:
             raise RelayError(-1, f"{OPEN_LIMIT} commands wait for their answers already; this one was not sent")
         id_ = self._new_id()
+        text = encode_request(id_, method, params)
+        if self.observer is not None:
+            follower = self.observer.command_given(method, call_id or "", follower)
         promise: Promise[Reply] = Promise(lambda: self._abandon(request))
         request = _Open(
             id=id_,
             method=method,
-            text=encode_request(id_, method, params),
+            text=text,
             promise=promise,
             follower=follower,
             stage=Stage.QUEUED,
@@ -185,10 +199,9 @@ class RequestBook:
         for request in lost.values():
             request.stage = Stage.OVER
             self._stop_timer(request)
-            request.follower.given_up()
-            request.promise.fail(
-                ConnectionLost(f"the connection dropped before {request.method} was answered; it is not sent again")
-            )
+            error = ConnectionLost(f"the connection dropped before {request.method} was answered; it is not sent again")
+            request.follower.given_up(error)
+            request.promise.fail(error)
 
     def close(self, error: RelayError) -> None:
         """Nothing is sent any more: everything that waits fails with `error`."""
@@ -196,7 +209,7 @@ class RequestBook:
         for request in sent.values():
             request.stage = Stage.OVER
             self._stop_timer(request)
-            request.follower.given_up()
+            request.follower.given_up(error)
             request.promise.fail(error)
         for request in list(self._queued.values()):
             self._withdraw(request, error)
@@ -218,7 +231,7 @@ class RequestBook:
             gone = RelayError(-1, f"{request.method} was withdrawn before it was sent: its caller gave up")
             self._withdraw(request, gone)
         else:
-            request.follower.given_up()
+            request.follower.given_up(None)
 
     def _expire(self, request: _Open, timeout: float) -> None:
         request.timer = None
@@ -226,8 +239,9 @@ class RequestBook:
             error = RequestTimeout(f"{request.method} was not sent within {timeout:g} s and was withdrawn")
             self._withdraw(request, error)
         else:
-            request.follower.given_up()
-            request.promise.fail(RequestTimeout(f"{request.method} was not answered within {timeout:g} s"))
+            error = RequestTimeout(f"{request.method} was not answered within {timeout:g} s")
+            request.follower.given_up(error)
+            request.promise.fail(error)
 
     def _stop_timer(self, request: _Open) -> None:
         if request.timer is not None:

@@ -16,7 +16,7 @@ from typing import Any, Final
 from anyrelay.errors import CallGone, ClientClosed, ConnectionLost, RelayError
 from anyrelay.protocol.call import CallMachine
 from anyrelay.protocol.client import ClientVerbs
-from anyrelay.protocol.commands import CallCommand, Command, Connect
+from anyrelay.protocol.commands import CallCommand, Command, Connect, End
 from anyrelay.protocol.commands import encode_command as params_of
 from anyrelay.protocol.events import RelayEvent
 from anyrelay.protocol.incoming import Incoming
@@ -25,8 +25,9 @@ from anyrelay.protocol.link import Link
 from anyrelay.protocol.link_states import LinkState
 from anyrelay.protocol.mailbox import Mailbox
 from anyrelay.protocol.messages import MessageMachine
+from anyrelay.protocol.observer import Observer
 from anyrelay.protocol.outbound import Outbound
-from anyrelay.protocol.outputs import Deliver, Note, Output
+from anyrelay.protocol.outputs import Deliver, Layer, Note, Output
 from anyrelay.protocol.promise import Promise
 from anyrelay.protocol.requests import Follower, Reply, RequestBook
 from anyrelay.protocol.settings import ClientSettings
@@ -100,7 +101,7 @@ class Session(ClientVerbs, Incoming):
             new_id=new_id,
             random=random,
         )
-        self._running_handlers = 0
+        self._running_handlers: set[CallMachine | MessageMachine] = set()
         self.outbound = Outbound(self)
         self._mailbox = self.new_mailbox("")
 
@@ -159,12 +160,12 @@ class Session(ClientVerbs, Incoming):
 
     def handler_finished(self, subject: CallMachine | MessageMachine, error: BaseException | None, now: float) -> None:
         """A handler that `RunHandler` asked for has returned, or raised."""
-        self._running_handlers -= 1
+        self.timers.run_due(now)  # a dial that the handler gave up last of all has its legs still to be hung up
+        self._running_handlers.discard(subject)
         if isinstance(subject, CallMachine):
             self._call_handler_finished(subject, error, now)
         elif error is not None:
-            self.statistics.handler_errors += 1
-            self.note(Note.ERROR, f"the on_message handler raised for {subject.message_id}", error=error)
+            self._handler_failed(f"the on_message handler raised for {subject.message_id}", "", error)
         self._check_drained(now)
 
     def _call_handler_finished(self, call: CallMachine, error: BaseException | None, now: float) -> None:
@@ -172,22 +173,39 @@ class Session(ClientVerbs, Incoming):
             # Callers hang up: the handler's next command finding that out is how most calls end.
             self.note(Note.INFO, "the call ended while its handler was at it", call_id=call.call_id)
         elif error is not None:
-            self.statistics.handler_errors += 1
-            self.note(Note.ERROR, "the on_call handler raised", call_id=call.call_id, error=error)
+            self._handler_failed("the on_call handler raised", call.call_id, error)
             if self.settings.on_handler_error == "hangup":
                 self.hang_up_quietly(call, now, "error")
 
-    def hang_up_quietly(self, call: CallMachine, now: float, reason: str) -> None:
-        """Hang up a call that nobody holds; when that is not possible, a note is enough."""
+    def hang_up_quietly(
+        self, call: CallMachine, now: float, reason: str, *, patience: float | None = None
+    ) -> Promise[Reply] | None:
+        """Hang up a call that nobody holds; when that is not possible, a note is enough.
+
+        Args:
+            call: The call.
+            now: The time, in seconds.
+            reason: The end reason.
+            patience: How long the command may wait for the line and its answer, in seconds; `request_timeout` when None.
+
+        Returns:
+            The server's reply; None when the command cannot be sent.
+        """
         try:
-            call.hangup(now, reason)
+            return call.order(now, End, reason=reason, content_with=(404, 410), unanswered_for=patience)
         except RelayError as error:
             self.note(Note.WARNING, f"the call could not be hung up: {error}", call_id=call.call_id)
+            return None
 
     def delivery_failed(self, mailbox: Mailbox, error: BaseException) -> None:
         """A handler that was told of an event has raised."""
+        self._handler_failed("a handler raised", mailbox.call_id, error)
+
+    def _handler_failed(self, text: str, call_id: str, error: BaseException) -> None:
         self.statistics.handler_errors += 1
-        self.note(Note.ERROR, "a handler raised", call_id=mailbox.call_id, error=error)
+        self.note(Note.ERROR, text, call_id=call_id, error=error, layer=Layer.HANDLER)
+        if self.observer is not None:
+            self.observer.handler_failed(call_id)
 
     # --- what calls, dials and messages use -------------------------------------------------------------------------
 
@@ -255,18 +273,37 @@ class Session(ClientVerbs, Incoming):
     def _note_overflow(self, mailbox: Mailbox) -> None:
         self.statistics.dropped_events += 1
         if mailbox.dropped == 1:
-            self.note(
-                Note.ERROR, "the handlers are too slow: they are not told of every event", call_id=mailbox.call_id
-            )
+            slow = "the handlers are too slow: they are not told of every event"
+            self.note(Note.ERROR, slow, call_id=mailbox.call_id, layer=Layer.HANDLER)
 
-    def note(self, level: int, text: str, *, call_id: str = "", error: BaseException | None = None) -> None:
+    def note(
+        self,
+        level: int,
+        text: str,
+        *,
+        call_id: str = "",
+        error: BaseException | None = None,
+        layer: Layer = Layer.CALL,
+    ) -> None:
         """Ask for a log record."""
-        self._outputs.append(Note(level, text, call_id, error))
+        self._outputs.append(Note(level, text, call_id, error, layer))
+
+    def observe(self, observer: Observer) -> None:
+        """Tell an observer of what happens from now on.
+
+        Raises:
+            RuntimeError: There is one already.
+        """
+        if self.observer is not None:
+            raise RuntimeError("this client was instrumented before")
+        self.observer = self._requests.observer = observer
 
     def add_call(self, event: RelayEvent) -> CallMachine:
         """Make a call that was offered or dialled."""
         call = self.calls[event.call_id] = CallMachine(self, event)
         self.statistics.calls += 1
+        if self.observer is not None:
+            self.observer.call_began(call)
         return call
 
     def make_message(self, message_id: str, event: RelayEvent) -> MessageMachine:
@@ -314,11 +351,15 @@ class Session(ClientVerbs, Incoming):
         elif before:
             self.forget_session("the server did not resume it", now)
         self.relay_protocol = protocol
-        self.note(Note.INFO, "signed in" + (", session resumed" if resumed else ""))
+        if self.observer is not None:
+            self.observer.signed_in(resumed=resumed)
+        self.note(Note.INFO, "signed in" + (", session resumed" if resumed else ""), layer=Layer.CONNECTION)
         self._requests.flush(now)
 
     def connection_lost(self) -> None:
         """A connection is over; what was sent on it will not be answered."""
+        if self.observer is not None:
+            self.observer.connection_lost()
         self._requests.connection_lost()
 
     def forget_session(self, why: str, now: float) -> None:
@@ -338,6 +379,8 @@ class Session(ClientVerbs, Incoming):
 
     def link_closed(self, error: RelayError, now: float) -> None:
         """The link is closed for good."""
+        if self.observer is not None:
+            self.observer.closed()
         self.relay_protocol = self._authorization_state = ""
         self._seen.clear()
         self._draining = False

@@ -71,7 +71,9 @@ def parse_host(host: str, *, allow_insecure: bool = False) -> ServerAddress:
     Raises:
         ValueError: It is none of these, or plain ``ws://`` to another machine, which would send the token in the clear.
     """
-    if not isinstance(host, str) or not host or any(c <= " " or c in "@?#\\" or c >= "\x7f" for c in host):
+    if isinstance(host, str) and "@" in host:  # there may be a password in it, so it is not quoted
+        raise ValueError("host must not carry a user name or a password; pass project=… and token=… instead")
+    if not isinstance(host, str) or not host or any(c <= " " or c in "?#\\" or c >= "\x7f" for c in host):
         raise ValueError(f"host must be a host name, host:port, or a ws:// or wss:// URL, not {host!r}")
     url = host if "://" in host else f"wss://{host}"
     try:

@@ -49,6 +49,11 @@ class TlsLayer:
         self.error: ssl.SSLError | None = None
         """What broke the connection: `ssl.SSLCertVerificationError` for a certificate, `ssl.SSLEOFError` for a cut."""
 
+    @property
+    def waiting(self) -> int:
+        """How many bytes `data_to_send` would return: TLS answers some of what comes in by itself."""
+        return self._outgoing.pending
+
     def start(self) -> None:
         """Begin the handshake. A client speaks first; a server need not call this."""
         self._shake_hands()

@@ -34,8 +34,8 @@ class _Following(Follower):
     """Tells a transfer what became of its command, whether or not anybody waits for the reply."""
 
     def __init__(self, transfers: Transfers, transfer: Transfer) -> None:
+        self.subject = self._transfer = transfer
         self._transfers = transfers
-        self._transfer = transfer
 
     def sent(self, now: float) -> None:
         self._transfer.sent(now)
@@ -51,7 +51,7 @@ class _Following(Follower):
         self._transfer.waits_for_reply = False
         self._transfer.refused(error)
 
-    def given_up(self) -> None:
+    def given_up(self, error: RelayError | None) -> None:
         self._transfer.waits_for_reply = False
 
 
@@ -131,12 +131,12 @@ class Transfers:
 
     def receive(self, event: ReferEvent, now: float) -> None:
         """Hand an event to the transfer that it belongs to."""
-        transfer = self._owner_of(event)
+        transfer = self.owner_of(event)
         if transfer is not None:
             transfer.receive(event, now)
 
-    def _owner_of(self, event: ReferEvent) -> Transfer | None:
-        """Choose by order, unless the event names another one's target.
+    def owner_of(self, event: ReferEvent) -> Transfer | None:
+        """Return the transfer that an event belongs to: by order, unless the event names another one's target.
 
         Until the newer command's reply comes, events belong to the older open transfer; once it is there the older one is
         superseded, so that the oldest open one is the right one at any time.

@@ -33,10 +33,17 @@ from anyrelay.protocol.wire import (
     TextReceived,
 )
 
-__all__ = ["DEFAULT_MAX_MESSAGE_SIZE", "Phase", "WebSocketLayer"]
+__all__ = ["DEFAULT_MAX_MESSAGE_SIZE", "OUTBOX_LIMIT", "Phase", "WebSocketLayer"]
 
 DEFAULT_MAX_MESSAGE_SIZE = 10 * 1024 * 1024
 """The largest message that is taken, in bytes."""
+
+OUTBOX_LIMIT = 16 * 1024 * 1024
+"""How many bytes may wait for a peer that does not read; a message that finds more of them ends the connection.
+
+Whoever reads never comes near it: it holds the acknowledgements of nearly 200,000 events, or all the commands that may be
+open at a time. What counts is what waits before a message, so that a large one of ours leaves whatever its size.
+"""
 
 LONGEST_CONTROL_PAYLOAD = 125
 """RFC 6455 section 5.5."""
@@ -71,6 +78,7 @@ class WebSocketLayer:
         self._client = handshake.client
         self._events: deque[ConnectionEvent] = deque()
         self._outgoing: list[bytes | bytearray] = []
+        self._waiting = 0  # how many bytes of frames are in it
         self._request = request
         self._heads = HeadCutter(b"HTTP/1.") if self._client else HeadCutter()
         self._refusal: Refusal | None = None
@@ -144,12 +152,13 @@ class WebSocketLayer:
             return b""
         data = b"".join(self._outgoing)
         self._outgoing.clear()
+        self._waiting = 0
         return data
 
     # What we say
 
     def send_text(self, text: str) -> None:
-        """Queue a text message.
+        """Queue a text message; if more than `OUTBOX_LIMIT` bytes wait before it, everything is dropped and it is over.
 
         Raises:
             RuntimeError: The connection is not open.
@@ -158,7 +167,7 @@ class WebSocketLayer:
         if self.phase is not Phase.OPEN:
             raise self._not_open("send text")
         frame = text_frame(text.encode(), mask=self._client)
-        self._outgoing.append(self._frames.send_data(text) if frame is None else frame)
+        self._queue(self._frames.send_data(text) if frame is None else frame)
 
     def ping(self, payload: bytes = b"") -> None:
         """Queue a ping; the answer to the latest one is reported as `PongReceived`.
@@ -172,7 +181,7 @@ class WebSocketLayer:
         if self.phase is not Phase.OPEN:
             raise self._not_open("ping")
         self._pinged = bytes(payload)
-        self._outgoing.append(self._frames.ping(payload))
+        self._queue(self._frames.ping(payload))
 
     def close(self, code: int = 1000, reason: str = "") -> None:
         """Begin the end: queue a close frame and go on reading until the peer's; before it is open, end at once.
@@ -206,6 +215,12 @@ class WebSocketLayer:
         else:
             retry_after = error.retry_after if isinstance(error, HandshakeRefused) else None
             self._finish(ConnectionClosed(reason=str(error), error=error, retry_after=retry_after))
+
+    def fail_unread(self) -> None:
+        """End at once, because the peer does not read; what waits for it is dropped, for it would not read that either."""
+        self._outgoing.clear()
+        peer = "server" if self._client else "client"
+        self.fail(ConnectionError(f"the {peer} does not read: more than {OUTBOX_LIMIT // 1024**2} MiB wait to be sent"))
 
     # What we hear
 
@@ -366,6 +381,13 @@ class WebSocketLayer:
         error = ProtocolViolation(f"the peer broke the WebSocket protocol: {words}")
         error.__cause__ = fault
         self._finish(ConnectionClosed(code=int(code), reason=words, error=error))
+
+    def _queue(self, frame: bytes | bytearray) -> None:
+        if self._waiting > OUTBOX_LIMIT:
+            self.fail_unread()
+            return
+        self._outgoing.append(frame)
+        self._waiting += len(frame)
 
     def _queue_pong(self) -> None:
         if self._pong is not None and self.phase is Phase.OPEN:

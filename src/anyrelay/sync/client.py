@@ -93,6 +93,7 @@ class RelayClient(ClientBase, driver=Driver, faces=(Call, Message)):
         Args:
             timeout: How long to wait for them, in seconds; `drain_timeout` when None.
         """
+        self._excuse_caller()
         self._driver.close(Session.drain, timeout)
 
     def __enter__(self) -> RelayClient:
