@@ -1,4 +1,4 @@
-"""Everything that is run on this project: ``nox -s tests``, ``demo``, ``lint``, ``types``, ``docs``, ``bench``."""
+"""Everything that is run on this project: ``nox -s tests``, ``demo``, ``lint``, ``types``, ``docs``, ``bench``, ``fuzz``."""
 
 from __future__ import annotations
 
@@ -96,3 +96,12 @@ def bench(session: nox.Session) -> None:
     """Measure against the official SDK, side by side; arguments go to the benchmark."""
     session.install("-e", ".[trio]", "-r", "benchmarks/requirements.txt")
     session.run("python", "benchmarks/compare.py", *session.posargs)
+
+
+@nox.session
+def fuzz(session: nox.Session) -> None:
+    """Fuzz what comes in from the server, a minute for each harness; arguments go to libFuzzer."""
+    session.install("-e", ".", "atheris>=3")  # it has wheels for CPython on Linux alone
+    arguments = session.posargs or ["-max_total_time=60"]
+    for harness in ("fuzz_frames", "fuzz_messages", "fuzz_handshake"):
+        session.run("python", "fuzz/run.py", harness, *arguments)

@@ -1,0 +1,164 @@
+"""A server that means harm, over real sockets: the client lives on or leaves for a reason, and takes no more memory for it."""
+
+from __future__ import annotations
+
+import logging
+import ssl
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import frontend_world
+import pytest
+import trustme
+from frontend_world import World
+from hostile_frames import KNOWN_CALL, MESSAGE_LIMIT, SEED_VARIABLE, chosen_seed
+from hostile_relay import MARKER_EVERY, UNREAD_AT_MOST, AttackingRelay, DeafRelay
+
+from anyrelay import ConnectionLost, PlayEvent, ReconnectPolicy
+from anyrelay.protocol.websocket import OUTBOX_LIMIT
+
+ATTACKS = 10_000
+"""How many frames each front end gets; over TLS, a tenth."""
+
+GROWTH_ALLOWED = 48 * 2**20
+"""How much more memory client and server together may take than after the first 1,000 attacks, in bytes."""
+
+GROWTH_ALLOWED_UNREAD = 4 * OUTBOX_LIMIT
+"""The same for a server that never reads: the outbox itself, one piece on its way, and copies of both while they move."""
+
+AT_ONCE = ReconnectPolicy(initial=0.001, maximum=0.001)
+"""A server that harms the client 200 times would else keep it waiting most of the time."""
+
+VIOLATION = "the peer broke the WebSocket protocol: "
+"""How the reason begins for which every attack that is meant to end the connection ends it."""
+
+
+class Reasons(logging.Handler):
+    """Counts why connections ended, as the client tells it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.counts: Counter[str] = Counter()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        text = record.getMessage()
+        if text.startswith("not connected: "):
+            self.counts[text.removeprefix("not connected: ").partition(";")[0]] += 1
+
+
+@pytest.fixture
+def reasons() -> Iterator[Reasons]:
+    logger, reasons = logging.getLogger("anyrelay"), Reasons()
+    logger.addHandler(reasons)
+    logger.propagate = False  # thousands of broken messages are reported, and pytest would keep them all
+    yield reasons
+    logger.removeHandler(reasons)
+    logger.propagate = True
+
+
+@pytest.fixture
+def seed() -> int:
+    seed = chosen_seed()
+    print(f"{SEED_VARIABLE}={seed}")  # pytest shows it when the test fails
+    return seed
+
+
+@pytest.fixture
+def encryption(tmp_path: Path) -> tuple[ssl.SSLContext, Path]:
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(context)
+    ca_file = tmp_path / "ca.pem"
+    authority.cert_pem.write_to_path(str(ca_file))
+    return context, ca_file
+
+
+@pytest.fixture(autouse=True)
+def _time_to_endure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(frontend_world, "LIMIT", 60.0)
+
+
+class Known:
+    """The call that the client has throughout, and the markers that it is told of."""
+
+    def __init__(self, world: World, client: Any) -> None:
+        self.markers: list[int] = []
+        self.there = world.flag()
+        self.call: Any = None
+        client.on_call(self._take)
+
+    async def _take(self, call: Any) -> None:
+        if call.call_id == KNOWN_CALL:
+            self.call = call
+            call.on(PlayEvent, self._note)
+            self.there.set()
+
+    def _note(self, event: PlayEvent) -> None:
+        if event.control_id == "marker":
+            self.markers.append(int(event.state))
+
+
+async def endure(world: World, relay: AttackingRelay, reasons: Reasons, **settings: Any) -> None:
+    """Let a client live through everything that a server sends, and see what became of both."""
+    world.relay.close()
+    world.relay = relay  # type: ignore[assignment]
+    client = world.client(
+        host=relay.url, reconnect=AT_ONCE, max_message_size=MESSAGE_LIMIT, max_active_calls=20, **settings
+    )
+    known = Known(world, client)
+    async with client:
+        await known.there.wait()
+        relay.may_begin.set()
+        await world.aside(relay.wait_until_finished)
+        assert (await client.execute("test.echo", {}))["code"] == "200"
+        await world.until(lambda: len(known.markers) >= relay.markers)
+        assert client.calls[KNOWN_CALL] == known.call
+        counted = client.statistics()
+    assert known.markers == list(range(relay.markers))
+    assert (relay.survived, relay.died_of) == ({}, {})
+    assert relay.connections == relay.lethal + 1 == counted["connections"] == counted["connections_lost"] + 1
+    assert reasons.counts.total() == relay.lethal
+    assert not [reason for reason in reasons.counts if not reason.startswith(VIOLATION)]
+
+
+async def test_ten_thousand_hostile_frames(world: World, reasons: Reasons, seed: int) -> None:
+    relay = AttackingRelay(seed, ATTACKS)
+    await endure(world, relay, reasons)
+    assert relay.attacked.total() == ATTACKS
+    assert relay.markers > ATTACKS / MARKER_EVERY * 0.9
+    assert relay.memory.growth < GROWTH_ALLOWED
+
+
+async def test_hostile_frames_over_tls(
+    world: World, reasons: Reasons, seed: int, encryption: tuple[ssl.SSLContext, Path]
+) -> None:
+    context, ca_file = encryption
+    relay = AttackingRelay(seed, ATTACKS // 10, context)
+    await endure(world, relay, reasons, ca_file=ca_file)
+    assert relay.attacked.total() == ATTACKS // 10
+
+
+@pytest.mark.parametrize("encrypted", [False, True], ids=["plain", "tls"])
+async def test_a_server_that_writes_and_never_reads(
+    world: World, reasons: Reasons, encryption: tuple[ssl.SSLContext, Path], encrypted: bool
+) -> None:
+    context, ca_file = encryption
+    world.relay.close()
+    world.relay = relay = DeafRelay(context if encrypted else None)  # type: ignore[assignment]
+    client = world.client(host=relay.url, ca_file=ca_file, max_message_size=MESSAGE_LIMIT, ping_interval=600.0)
+    known = Known(world, client)
+    async with client:
+        await known.there.wait()
+        waiting = world.spawn(client.execute, "test.never", {})
+        await world.until(lambda: client.statistics()["frames_sent"] >= 3)  # sign-in, acknowledgement, command
+        relay.may_begin.set()
+        with pytest.raises(ConnectionLost):
+            await waiting.result()
+        await world.aside(relay.wait_until_finished)
+        assert (await client.execute("test.echo", {}))["code"] == "200"
+        assert client.calls[KNOWN_CALL] == known.call
+    assert set(reasons.counts) == {"the server does not read: more than 16 MiB wait to be sent"}
+    assert OUTBOX_LIMIT < relay.sent < UNREAD_AT_MOST
+    assert relay.memory.growth < GROWTH_ALLOWED_UNREAD

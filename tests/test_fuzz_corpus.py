@@ -1,0 +1,32 @@
+"""What the fuzzers begin with, and what they once found, does no harm: each input of the corpus is replayed without them."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+FUZZ = Path(__file__).parent.parent / "fuzz"
+sys.path.append(str(FUZZ))
+
+INPUTS = sorted((FUZZ / "corpus").glob("*/*"))
+
+
+@pytest.mark.parametrize("path", INPUTS, ids=lambda path: f"{path.parent.name}-{path.name}")
+def test_an_input_of_the_corpus_does_no_harm(path: Path) -> None:
+    import_module(path.parent.name).one_input(path.read_bytes())
+
+
+def test_every_harness_has_a_corpus_and_a_dictionary() -> None:
+    harnesses = import_module("run").HARNESSES
+    assert {path.parent.name for path in INPUTS} == set(harnesses)
+    for name in harnesses:
+        assert import_module(name).DICTIONARY
+
+
+def test_the_seeds_are_those_that_are_made() -> None:
+    for harness, seeds in import_module("make_corpus").all_seeds().items():
+        names = {path.name for path in INPUTS if path.parent.name == harness and not path.name.startswith("found-")}
+        assert names == set(seeds), "python fuzz/make_corpus.py makes them anew"
