@@ -218,6 +218,21 @@ def test_dropped_connections_can_be_resumed(bench):
     assert client.command(call_id, "end", reason="hangup")[0] == 200
 
 
+def test_sessions_that_are_forgotten_cannot_be_resumed(bench):
+    caller, client, call_id = bench.call()
+    away = bench.client()
+    away.lose_connection()
+    bench.exchange.forget_sessions(bench.now)
+    bench.settle()
+    assert client.closed.error is not None
+    for lost in (client, away):
+        lost.open()
+        assert lost.sign_in(protocol=lost.protocol).result["session_restored"] is False
+    assert client.command(call_id, "end", reason="hangup")[0] == 410
+    assert (caller.state, caller.end_reason) == ("ended", "hangup")
+    assert list(bench.exchange.sessions) == [client.line.session, away.line.session]
+
+
 @pytest.mark.parametrize("restart", [False, True])
 def test_goodbye(bench, restart):
     caller, client, call_id = bench.call()

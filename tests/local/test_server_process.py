@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 
 import anyio
 import pytest
@@ -110,6 +111,17 @@ def test_connections_are_dropped_and_said_goodbye_to(relay):
         relay.phones.dial("sip:alice@example.com").hang_up()
         relay.say_goodbye(restart=True)
         assert client.relay_protocol
+
+
+def test_sessions_are_forgotten(relay):
+    with make_client(relay) as client:
+        before = client.relay_protocol
+        relay.forget_sessions()
+        deadline = time.monotonic() + 10
+        while client.relay_protocol in ("", before):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        assert client.statistics()["sessions_lost"] == 1
 
 
 def test_a_server_that_is_not_running():

@@ -40,6 +40,7 @@ class Control:
             "hang_up": self._hang_up,
             "wait": self._wait,
             "drop_connections": self._drop_connections,
+            "forget_sessions": self._forget_sessions,
             "say_goodbye": self._say_goodbye,
         }
 
@@ -100,6 +101,9 @@ class Control:
 
     async def _drop_connections(self) -> None:
         self._relay.drop_connections()
+
+    async def _forget_sessions(self) -> None:
+        self._relay.forget_sessions()
 
     async def _say_goodbye(self, restart: bool = False) -> None:
         self._relay.say_goodbye(restart=restart)

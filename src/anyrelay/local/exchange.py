@@ -147,6 +147,12 @@ class Exchange:
         for line in list(self.lines):
             line.drop(now)
 
+    def forget_sessions(self, now: float) -> None:
+        """Lose every session, as a server does that crashed and is back: connections drop, calls end, nobody can resume."""
+        self.drop_connections(now)
+        for session in self.sessions:
+            self._give_up(session, now)
+
     def say_goodbye(self, now: float, *, restart: bool = False) -> None:
         """Tell every client that its connection is about to be closed, as a deployment does, and close it.
 

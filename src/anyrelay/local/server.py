@@ -207,6 +207,11 @@ class LocalRelay:
         self.exchange.drop_connections(anyio.current_time())
         self.follow_outputs()
 
+    def forget_sessions(self) -> None:
+        """Drop every connection and every session with its calls, as a server does that crashed and is back."""
+        self.exchange.forget_sessions(anyio.current_time())
+        self.follow_outputs()
+
     def say_goodbye(self, *, restart: bool = False) -> None:
         """Tell every client that its connection is about to be closed, and close it a second later.
 

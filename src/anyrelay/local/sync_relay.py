@@ -88,6 +88,10 @@ class SyncLocalRelay:
         """Close every client's transport without a word, as a broken network does."""
         self.order("drop_connections")
 
+    def forget_sessions(self) -> None:
+        """Drop every connection and every session with its calls, as a server does that crashed and is back."""
+        self.order("forget_sessions")
+
     def say_goodbye(self, *, restart: bool = False) -> None:
         """Tell every client that its connection is about to be closed, and close it a second later."""
         self.order("say_goodbye", restart=restart)

@@ -1,0 +1,79 @@
+"""The world of the front ends' contract suite, with a storm in place of its server."""
+
+from __future__ import annotations
+
+import gc
+import inspect
+import os
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from random import SystemRandom
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "frontends"))
+
+from frontend_world import AsyncWorld, ThreadWorld, World
+from storm import Storm
+
+LIMIT = 120.0
+"""Seconds that a storm may take, its checks included."""
+
+SEED = "ANYRELAY_FAULTS_SEED"
+"""The environment variable that replays a storm."""
+
+
+@pytest.fixture(params=["asyncio", "trio", "threads"])
+def front(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def seed() -> int:
+    seed = int(os.environ.get(SEED, SystemRandom().randrange(1_000_000)))
+    print(f"{SEED}={seed}")  # pytest shows it with a failure
+    return seed
+
+
+def open_things() -> Counter[str]:
+    """Count what can leak: the threads, but for trio's, which idle for a while and are used again, and open files."""
+    gc.collect()
+    threads = [each.name for each in threading.enumerate() if not each.name.startswith("Trio thread")]
+    return Counter({**Counter(threads), "open files": len(os.listdir("/dev/fd"))})
+
+
+@pytest.fixture
+def nothing_leaks() -> Iterator[None]:
+    """Whatever is opened during the test is closed soon after it."""
+    before = open_things()
+    yield
+    deadline = time.monotonic() + 5
+    while (leaked := open_things() - before) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert leaked == Counter()
+
+
+@pytest.fixture
+def storm(seed: int, nothing_leaks: None) -> Storm:
+    return Storm(seed)
+
+
+@pytest.fixture
+def world(front: str, storm: Storm) -> Iterator[World]:
+    world = ThreadWorld(storm, LIMIT) if front == "threads" else AsyncWorld(front, storm, LIMIT)
+    yield world
+    world.close()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    world = pyfuncitem.funcargs.get("world")
+    if world is None or not inspect.iscoroutinefunction(pyfuncitem.obj):
+        return None
+    names = pyfuncitem._fixtureinfo.argnames
+    world.run(pyfuncitem.obj, {name: pyfuncitem.funcargs[name] for name in names})
+    return True

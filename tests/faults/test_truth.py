@@ -1,0 +1,75 @@
+"""What tells right outcomes from wrong ones does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from truth import PhoneLog
+
+from anyrelay import ReferOutcome, ReferStatus, UnknownReason
+
+ALICE, SUPPORT = "sip:alice@example.com", "sip:support@example.com"
+
+REFERRED = f"is sent a REFER to {SUPPORT}"
+
+BUSY = [REFERRED, "answers the REFER 202", "sends NOTIFY 100", "sends NOTIFY 486, terminated"]
+
+
+def log_of(*steps: str) -> PhoneLog:
+    log = PhoneLog()
+    for step in steps:
+        log.note(ALICE, step)
+    return log
+
+
+def outcome(status: ReferStatus, refer: int | None = 202, notify: int | None = None, **more: Any) -> ReferOutcome:
+    known = {"refer_to": SUPPORT, "unknown_because": None, "events": (), "elapsed": 1.0}
+    return ReferOutcome(status=status, refer_response_code=refer, notify_response_code=notify, **(known | more))
+
+
+def unknown(because: UnknownReason, **more: Any) -> ReferOutcome:
+    return outcome(ReferStatus.UNKNOWN, unknown_because=because, **more)
+
+
+@pytest.mark.parametrize(
+    ("steps", "told"),
+    [
+        (BUSY, outcome(ReferStatus.BUSY, notify=486)),
+        ([REFERRED, "answers the REFER 488"], outcome(ReferStatus.REJECTED, refer=488)),
+        ([REFERRED, "answers the REFER 202", "ended hangup"], outcome(ReferStatus.CANCELED)),
+        (["ended hangup", *BUSY], outcome(ReferStatus.BUSY, notify=486)),
+        (BUSY, unknown(UnknownReason.CONNECTION_LOST)),
+        ([], unknown(UnknownReason.ACK_LOST)),
+        ([REFERRED, "ended hangup"], unknown(UnknownReason.CALL_ENDED)),
+        ([REFERRED, "sends NOTIFY without a status, terminated"], unknown(UnknownReason.NOT_REPORTED)),
+    ],
+)
+def test_what_is_so(steps: list[str], told: ReferOutcome) -> None:
+    assert log_of(*steps).contradiction(ALICE, told) == ""
+
+
+@pytest.mark.parametrize(
+    ("steps", "told"),
+    [
+        (BUSY, outcome(ReferStatus.SUCCEEDED, notify=200)),
+        (BUSY, outcome(ReferStatus.BUSY, notify=600)),
+        (BUSY, outcome(ReferStatus.CANCELED)),
+        (BUSY, outcome(ReferStatus.BUSY, notify=486, refer_to="sip:sales@example.com")),
+        (BUSY[:3], outcome(ReferStatus.BUSY, notify=486)),
+        ([], outcome(ReferStatus.CANCELED)),
+        ([REFERRED, "answers the REFER 488"], outcome(ReferStatus.REJECTED, refer=403)),
+        ([REFERRED, "answers the REFER 202"], outcome(ReferStatus.SUCCEEDED)),
+        (BUSY, unknown(UnknownReason.NOT_REPORTED)),
+        (BUSY, unknown(UnknownReason.CALL_ENDED)),
+        (BUSY, unknown(UnknownReason.SUPERSEDED)),
+        (BUSY, unknown(UnknownReason.ACK_LOST, events=("one",))),
+    ],
+)
+def test_what_is_not_so(steps: list[str], told: ReferOutcome) -> None:
+    assert log_of(*steps).contradiction(ALICE, told) != ""
+
+
+def test_a_phone_with_two_minds_is_a_mistake_of_the_plan() -> None:
+    with pytest.raises(AssertionError, match="no plan"):
+        log_of(*BUSY, "sends NOTIFY 200, terminated").verdict(ALICE)
