@@ -69,10 +69,11 @@ def to_wire(command: Any) -> dict[str, Any]:
         writer = make_dict_unstructure_fn(kind, strict, _cattrs_omit_if_default=True, **overrides)
         _writers[kind] = writer
         _names[kind] = frozenset(a.metadata.get("wire", a.name) for a in fields(kind)) - {KEPT_APART}
-    if command.extra:
-        if taken := _names[kind] & command.extra.keys():
-            raise TypeError(f"{min(taken)} is a field of {kind.method} and cannot be given as an extra one")
-        check_json(command.extra, kind.method)
+    if not command.extra:
+        return writer(command)
+    if taken := _names[kind] & command.extra.keys():
+        raise TypeError(f"{min(taken)} is a field of {kind.method} and cannot be given as an extra one")
+    check_json(command.extra, kind.method)
     return {**writer(command), **command.extra}
 
 

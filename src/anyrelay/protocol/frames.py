@@ -16,6 +16,12 @@ __all__ = ["FrameSplitter", "MessageTooBig", "text_frame"]
 LONGEST_FAST_MASK = 1_024
 """Up to so many bytes one big XOR is quicker than wsproto's four strided ones."""
 
+KEYS_AT_ONCE = 256
+"""How many masking keys are drawn at once."""
+
+_keys: list[bytes] = []
+"""Keys that were drawn and not used; never the same one twice."""
+
 _WHOLE_TEXT = 0x81  # FIN set, no reserved bit, opcode 1: a text frame that is a whole message
 _FIN = 0x80
 _CONTROL = 0x08
@@ -142,5 +148,15 @@ def text_frame(payload: bytes, *, mask: bool) -> bytes | None:
         return None
     if not mask:
         return header + payload
-    key = os.urandom(4)
+    key = _next_key()
     return header + key + _masked(payload, key)
+
+
+def _next_key() -> bytes:
+    """Return four bytes that the operating system drew, many at a time: asking it costs more than masking."""
+    try:
+        return _keys.pop()
+    except IndexError:
+        drawn = os.urandom(4 * KEYS_AT_ONCE)
+        _keys.extend(drawn[place : place + 4] for place in range(4, len(drawn), 4))
+        return drawn[:4]

@@ -10,7 +10,7 @@ import re
 from typing import Any, Final, TypeAlias
 
 import orjson
-from attrs import field, frozen
+from attrs import define, field, frozen
 
 __all__ = [
     "Broken",
@@ -29,6 +29,8 @@ __all__ = [
 
 MAX_DEPTH: Final = 128
 """How deep a message may be nested. The JSON library reads 1,024 levels and writes 254; what is read must be writable."""
+
+_CODE: Final = re.compile(r"-?[0-9]{1,9}")
 
 METHOD_NOT_FOUND: Final = -32601
 """The code of an answer to a request whose method is not known (JSON-RPC 2.0 section 5.1)."""
@@ -50,7 +52,7 @@ def shown(params: dict[str, Any]) -> str:
     return scrub(orjson.dumps(params, default=repr).decode())
 
 
-@frozen
+@define  # not frozen, here and for a response: one is made of every message, and that takes three times as long
 class Request:
     """A request of the peer's."""
 
@@ -62,7 +64,7 @@ class Request:
     """Its parameters; empty when it brought none."""
 
 
-@frozen
+@define
 class Response:
     """A result for a request of ours."""
 
@@ -154,7 +156,7 @@ def _failure(id_: str, error: Any) -> Failure:
 
 def as_code(value: object) -> int:
     """Read a RELAY code, which comes as ``"200"`` or as 200; -1 when it is neither."""
-    if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,9}", value):
+    if isinstance(value, str) and _CODE.fullmatch(value):
         return int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) else -1
 

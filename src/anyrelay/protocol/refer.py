@@ -213,12 +213,14 @@ _WORDS: Final = {
 }
 """What a state word means when there is no final code. Any other word means that it is not over."""
 
+_SEPARATORS: Final = re.compile(r"[-_\s]")
+
 _IN_PROGRESS: Final = "inprogress"
 
 
 def _plain(word: str) -> str:
     """Words are compared without regard to case, hyphens, underscores and spaces."""
-    return re.sub(r"[-_\s]", "", word).lower()
+    return _SEPARATORS.sub("", word).lower()
 
 
 def judge(word: str, refer_code: int | None, notify_code: int | None) -> ReferStatus | None:

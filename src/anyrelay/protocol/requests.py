@@ -22,7 +22,7 @@ from anyrelay.protocol.timers import Timer, Timers
 if TYPE_CHECKING:
     from anyrelay.protocol.observer import Observer
 
-__all__ = ["OPEN_LIMIT", "QUEUE_LIMIT", "Follower", "Reply", "RequestBook", "Stage"]
+__all__ = ["NOBODY", "OPEN_LIMIT", "QUEUE_LIMIT", "Follower", "Reply", "RequestBook", "Stage"]
 
 Reply = dict[str, Any]
 """The result of a command."""
@@ -65,7 +65,8 @@ class Follower:
         """
 
 
-_NOBODY: Final = Follower()
+NOBODY: Final = Follower()
+"""Follows a command that no machine wants to hear of."""
 
 
 @define(eq=False, repr=False)
@@ -109,7 +110,7 @@ class RequestBook:
         *,
         line_up: bool,
         timeout: float,
-        follower: Follower = _NOBODY,
+        follower: Follower = NOBODY,
         content_with: tuple[int, ...] = (),
         names_operation: bool = False,
         only_while_queued: bool = False,

@@ -29,7 +29,7 @@ from anyrelay.protocol.observer import Observer
 from anyrelay.protocol.outbound import Outbound
 from anyrelay.protocol.outputs import Deliver, Layer, Note, Output
 from anyrelay.protocol.promise import Promise
-from anyrelay.protocol.requests import Follower, Reply, RequestBook
+from anyrelay.protocol.requests import NOBODY, Follower, Reply, RequestBook
 from anyrelay.protocol.settings import ClientSettings
 from anyrelay.protocol.statistics import Statistics
 from anyrelay.protocol.timers import Timers
@@ -252,7 +252,7 @@ class Session(ClientVerbs, Incoming):
             params,
             line_up=self._link.state is LinkState.READY,
             timeout=self.settings.request_timeout if timeout is None else timeout,
-            follower=follower or Follower(),
+            follower=follower or NOBODY,
             **rest,
         )
 

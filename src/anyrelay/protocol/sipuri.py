@@ -54,6 +54,11 @@ def check_sip_uri(uri: object, where: str) -> str:
     """
     if not isinstance(uri, str):
         raise TypeError(f"{where} must be a SIP URI as a string, not {type(uri).__name__}")
+    return _checked(uri, where)
+
+
+@lru_cache(maxsize=512)
+def _checked(uri: str, where: str) -> str:
     if not uri:
         raise ValueError(f"{where} is empty; give a SIP URI such as sip:support@example.com")
     if len(uri) > MAX_URI_LENGTH:

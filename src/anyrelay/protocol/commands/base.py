@@ -74,6 +74,8 @@ def make_command(kind: type[K], extra: dict[str, Any], **params: Any) -> K:
         ValueError: A field is not allowed.
         TypeError: A field has a wrong type, or is given twice.
     """
+    if not extra:
+        return kind(**params)
     extra = dict(extra)
     for each in fields(kind):
         for name in {each.name, each.metadata.get("wire", each.name)} - {"extra"}:

@@ -75,7 +75,7 @@ def _target(params: Mapping[str, Any]) -> str:
     if not given:
         raise ValueError("device.params.uri is missing; give the SIP URI to refer to")
     first_name = next(iter(given))
-    first = check_sip_uri(given[first_name], f"device.params.{first_name}")
+    first = check_sip_uri(given.pop(first_name), f"device.params.{first_name}")
     for name, target in given.items():
         if not same_sip_uri(check_sip_uri(target, f"device.params.{name}"), first):
             raise ValueError(
