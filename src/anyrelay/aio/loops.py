@@ -2,7 +2,7 @@
 
 anyio serves everything that happens once in a while: task groups, cancel scopes, threads, signals. What happens for every
 message is asked of the loop itself, since a stream and an event of anyio's cost more there than RELAY does (the figures are
-in the documentation's page of design decisions).
+in docs/explanation/architecture.md).
 """
 
 from __future__ import annotations
