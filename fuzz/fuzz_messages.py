@@ -13,11 +13,11 @@ _KEYS = """
     jsonrpc id method params result error code message event_type timestamp
     call_id call_state state control_id node_id tag dial_state message_id message_state device
     type context peer end_reason sip_refer_to sip_refer_response_code sip_notify_response_code
-""".split()
+""".split()  # noqa: SIM905 - as a list it is unreadable
 _VALUES = """
     call-1 p tag message-1 signalwire.event signalwire.ping signalwire.disconnect restart
     created answered ended finished playing inProgress success failed busy 200 202 486
-""".split()
+""".split()  # noqa: SIM905 - as a list it is unreadable
 DICTIONARY = [json.dumps(word).encode() for word in (*_KEYS, *_VALUES, *EVENT_CLASSES, *COMMANDS)]
 """The words of RELAY."""
 
