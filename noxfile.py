@@ -1,4 +1,4 @@
-"""Everything that is run on this project: ``nox -s tests``, ``demo``, ``lint``, ``types``, ``docs``, ``bench``, ``fuzz``."""
+"""What is run on this project: ``nox -s tests``, ``demo``, ``lint``, ``types``, ``docs``, ``bench``, ``fuzz``, ``soak``."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Check types with mypy --strict and pyright: the package, and a file that uses the public surface only."""
-    session.install("-e", ".[sip,cli,testing,trio]", TOOLS["mypy"], TOOLS["pyright"])
+    session.install("-e", ".[sip,cli,otel,testing,trio]", TOOLS["mypy"], TOOLS["pyright"])
     session.run("mypy")
     session.run("pyright")
     session.run("python", "tests/typing/check.py")
@@ -105,3 +105,10 @@ def fuzz(session: nox.Session) -> None:
     arguments = session.posargs or ["-max_total_time=60"]
     for harness in ("fuzz_frames", "fuzz_messages", "fuzz_handshake"):
         session.run("python", "fuzz/run.py", harness, *arguments)
+
+
+@nox.session
+def soak(session: nox.Session) -> None:
+    """Keep 200 calls in the air for ten minutes on each front end; arguments go to the soak (``--help``)."""
+    session.install("-e", ".[trio]")
+    session.run("python", "tests/soak/soak.py", *session.posargs)

@@ -30,7 +30,7 @@ MACHINES = {
 }
 """The pages of machines: the module with the table, the enum of its states, and that of its inputs if it has one."""
 
-ROOMS = ("cli", "testing", "local", "aio", "sync", "frontend", "protocol", "errors")
+ROOMS = ("cli", "testing", "telemetry", "local", "aio", "sync", "frontend", "protocol", "errors")
 """The rooms of the house, from the roof to the ground."""
 
 

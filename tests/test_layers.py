@@ -19,6 +19,7 @@ ALLOWED: Final = {
     "frontend": {"errors", "protocol", "frontend"},
     "aio": {"errors", "protocol", "frontend", "aio"},
     "sync": {"errors", "protocol", "frontend", "sync"},
+    "telemetry": {"errors", "protocol", "frontend"},
     "local": {"errors", "protocol", "local"},
     "webhooks": {"errors", "protocol", "webhooks"},
 }

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import logging
+from typing import Final
 
-from anyrelay.protocol.outputs import Note
+from anyrelay.protocol.outputs import Layer, Note
 
 __all__ = ["write"]
 
-_LOGGER = logging.getLogger("anyrelay.session")
+_LOGGERS: Final = {layer: logging.getLogger(f"anyrelay.{layer}") for layer in Layer}
 
 
 def write(note: Note) -> None:
-    """Write one note; its call_id is an attribute of the record, and part of its text when there is one."""
-    if not _LOGGER.isEnabledFor(note.level):
+    """Write one note; its call_id is an attribute of the record ("" for none), and part of its text when there is one."""
+    logger = _LOGGERS[note.layer]
+    if not logger.isEnabledFor(note.level):
         return
     text = f"[{note.call_id}] {note.text}" if note.call_id else note.text
     error = note.error
     trace = (type(error), error, error.__traceback__) if error is not None else None
-    _LOGGER.log(note.level, "%s", text, exc_info=trace, extra={"call_id": note.call_id})
+    logger.log(note.level, "%s", text, exc_info=trace, extra={"call_id": note.call_id})

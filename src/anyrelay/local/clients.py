@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 import anyio
+
+from anyrelay.local.logs import logger_of
 
 if TYPE_CHECKING:
     from anyio.abc import ByteStream
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Bell", "serve_client"]
 
-logger = logging.getLogger(__name__)
+logger = logger_of(__name__)
 
 SEND_TIME: Final = 30.0
 """Seconds for which a client may refuse to take bytes before it counts as gone."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
@@ -11,6 +10,7 @@ import attrs
 import numpy
 
 from anyrelay.local.clips import Programme, Samples
+from anyrelay.local.logs import logger_of
 from anyrelay.local.voice import render
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["AudioSink", "Player"]
 
-logger = logging.getLogger(__name__)
+logger = logger_of(__name__)
 
 _PERIOD = 0.05
 """Seconds between two looks at the call's buffer."""

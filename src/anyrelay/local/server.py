@@ -5,7 +5,6 @@ Everything that RELAY is happens in `exchange.py`; here bytes are moved, time is
 
 from __future__ import annotations
 
-import logging
 import math
 import os
 import time
@@ -20,6 +19,7 @@ from attrs import frozen
 
 from anyrelay.local.clients import Bell, serve_client
 from anyrelay.local.exchange import Exchange, Flush, PostStatus
+from anyrelay.local.logs import logger_of
 from anyrelay.local.relay_phones import RelayPhones
 from anyrelay.local.sessions import Credentials
 from anyrelay.local.simulated import SimulatedPhones
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Frame", "LocalRelay"]
 
-logger = logging.getLogger(__name__)
+logger = logger_of(__name__)
 
 LAST_WORDS_TIME: Final = 0.5
 """Seconds in which the last bytes are to be sent to clients, and the last POSTs, when the server stops."""

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import re
 from collections.abc import Callable, Coroutine
 from types import TracebackType
 from typing import Any
 from urllib.parse import unquote
 
+from anyrelay.local.logs import logger_of
 from anyrelay.local.phones import Switchboard
 from anyrelay.local.sip_leg import SipLeg
 from anyrelay.local.sip_native import NativeCall, NativeEvent
@@ -23,7 +23,7 @@ from anyrelay.local.sip_trace import DialogOver, ReferAnswered, ReferNotified, R
 
 __all__ = ["SipLeg", "SipMessageSeen", "SipPhones", "SipStackError"]
 
-logger = logging.getLogger(__name__)
+logger = logger_of(__name__)
 
 _LINGER = 35.0
 """Seconds for which the trace is followed after a call's end: a NOTIFY may come late, and be sent again for 32 s (RFC

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import importlib
-import logging
 from collections.abc import Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy
 
+from anyrelay.local.logs import logger_of
 from anyrelay.local.phones import Leg, Switchboard
 from anyrelay.local.playback import Player
 from anyrelay.protocol.sipuri import check_sip_uri
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CallAudio", "SipLeg"]
 
-logger = logging.getLogger(__name__)
+logger = logger_of(__name__)
 
 _NOT_SENT = 503
 """What a REFER that could not be sent amounts to: RFC 3261 section 8.1.3.1."""

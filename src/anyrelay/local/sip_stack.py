@@ -18,13 +18,14 @@ from typing import Any
 
 import attrs
 
+from anyrelay.local.logs import logger_of
 from anyrelay.local.sip_native import NativeCall, NativeEvent
 from anyrelay.local.sip_trace import SipMessageSeen
 from anyrelay.protocol.sipuri import check_sip_uri
 
 __all__ = ["SipStack", "SipStackError", "check_dialable", "split_address"]
 
-logger = logging.getLogger(__name__)
+logger = logger_of(__name__)
 
 _TRACE = "baresip.native.sip"
 _BIND_ATTEMPTS = 5

@@ -6,7 +6,6 @@ the queue is dropped. There is no second try.
 
 from __future__ import annotations
 
-import logging
 import ssl
 from collections import deque
 from collections.abc import Callable
@@ -18,9 +17,11 @@ import h11
 import orjson
 from anyio.abc import ByteStream
 
+from anyrelay.local.logs import logger_of
+
 __all__ = ["StatusPoster", "post_json"]
 
-logger = logging.getLogger(__name__)
+logger = logger_of(__name__)
 
 POST_TIME: Final = 5.0
 """Seconds that one POST may take, from the look-up of the name to the status of the answer."""

@@ -1,0 +1,211 @@
+"""OpenTelemetry for a client: a span for each command, and metrics. Needs the extra ``otel``.
+
+Nothing here runs unless `instrument` is called, and nothing below this module knows of OpenTelemetry: it is told by an
+`Observer` of the session.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from anyrelay.errors import RelayError
+from anyrelay.protocol.jsonrpc import as_code
+from anyrelay.protocol.observer import Observer
+from anyrelay.protocol.requests import Follower, Reply
+
+try:
+    from opentelemetry import metrics, trace
+except ImportError as error:
+    raise ImportError(
+        "anyrelay.telemetry needs opentelemetry-api; install it with: pip install 'anyrelay[otel]'"
+    ) from error
+
+if TYPE_CHECKING:
+    from opentelemetry.metrics import Meter, MeterProvider
+    from opentelemetry.trace import Span, TracerProvider
+
+    from anyrelay.frontend.client import ClientBase
+    from anyrelay.protocol.call import CallMachine
+    from anyrelay.protocol.events import RelayEvent
+    from anyrelay.protocol.operations import Operation
+    from anyrelay.protocol.refer import ReferOutcome, Transfer
+
+__all__ = ["instrument"]
+
+LONGEST_WORD: Final = 64
+"""How many characters of a word of the server's are taken; RELAY's own are shorter."""
+
+_TOLD: Final = ("state", "sip_refer_response_code", "sip_notify_response_code")
+"""What is told of an event, where it has it."""
+
+
+def instrument(
+    client: ClientBase, *, tracer_provider: TracerProvider | None = None, meter_provider: MeterProvider | None = None
+) -> None:
+    """Make a client's spans and metrics from now on.
+
+    Args:
+        client: A `RelayClient`, of `anyrelay` or of `anyrelay.sync`.
+        tracer_provider: Where spans go; the global provider when None.
+        meter_provider: Where metrics go; the global provider when None.
+
+    Raises:
+        RuntimeError: The client is connected, or was instrumented before.
+    """
+    tracer = trace.get_tracer("anyrelay", tracer_provider=tracer_provider)
+    meter = metrics.get_meter("anyrelay", meter_provider=meter_provider)
+    client._observe(_Telemetry(tracer, _Instruments(meter)))
+
+
+class _Instruments:
+    """What is counted and measured."""
+
+    def __init__(self, meter: Meter) -> None:
+        counter, up_down = meter.create_counter, meter.create_up_down_counter
+        self.durations = meter.create_histogram("anyrelay.command.duration", "s", "From a command to its reply")
+        self.calls = counter("anyrelay.calls", "{call}", "Calls that were taken, or dialled")
+        self.active = up_down("anyrelay.calls.active", "{call}", "Calls that have not ended")
+        self.passed_back = counter("anyrelay.calls.passed_back", "{call}", "Offers given back to routing unseen")
+        self.transfers = counter("anyrelay.transfers", "{transfer}", "Transfers, by what became of them")
+        self.reconnects = counter("anyrelay.reconnects", "{connection}", "Sign-ins after a connection was lost")
+        self.handler_errors = counter("anyrelay.handler.errors", "{error}", "Handlers that raised")
+
+
+class _Command(Follower):
+    """One command: its span, which ends with the reply, or with the operation or transfer that the command starts."""
+
+    def __init__(self, telemetry: _Telemetry, method: str, call_id: str, follower: Follower) -> None:
+        self.subject = follower.subject
+        self._follower = follower
+        self._telemetry = telemetry
+        self._labels: dict[str, str | int] = {"relay.method": method}
+        self._waited_for = True
+        self._began = time.perf_counter()
+        where = {"relay.call_id": call_id} if call_id else {}
+        # Whoever gave the command is still at it, so that the span becomes a child of the current one.
+        self.span = telemetry.tracer.start_span(
+            method, kind=trace.SpanKind.CLIENT, attributes={"relay.method": method, **where}
+        )
+
+    def sent(self, now: float) -> None:
+        self.span.add_event("sent")
+        self._follower.sent(now)
+
+    def taken(self, reply: Reply, now: float) -> None:
+        self._replied("reply", as_code(reply["code"]) if "code" in reply else None)
+        if self.subject is None:
+            self._end()
+        self._follower.taken(reply, now)
+
+    def refused(self, error: RelayError) -> None:
+        self._replied("refused", error.code)
+        self._end(error)
+        self._telemetry.let_go(self)
+        self._follower.refused(error)
+
+    def given_up(self, error: RelayError | None) -> None:
+        if self.subject is None:
+            self._end(error or RelayError(-1, "abandoned"))
+        elif self._waited_for and self.span.is_recording():  # it may have been taken: what it starts is waited for
+            self.span.add_event("no reply", {} if error is None else {"error.type": type(error).__name__})
+        self._waited_for = False  # those that were given up are so again when the connection goes
+        self._follower.given_up(error)
+
+    def _replied(self, what: str, code: int | None) -> None:
+        duration = time.perf_counter() - self._began
+        labels = self._labels if code is None else {**self._labels, "relay.code": code}
+        self._telemetry.instruments.durations.record(duration, labels)
+        if self.span.is_recording():  # it has ended when the reply comes too late
+            self.span.add_event(what, labels)
+            self.span.set_attributes({**labels, "relay.duration": duration})
+
+    def _end(self, error: RelayError | None = None) -> None:
+        if not self.span.is_recording():
+            return
+        if error is not None:  # only its name: what the server says may repeat a number
+            self.span.set_attribute("error.type", type(error).__name__)
+            self.span.set_status(trace.StatusCode.ERROR, type(error).__name__)
+        self.span.end()
+
+
+class _Telemetry(Observer):
+    """What one client is watched by."""
+
+    def __init__(self, tracer: trace.Tracer, instruments: _Instruments) -> None:
+        self.tracer = tracer
+        self.instruments = instruments
+        self._under_way: dict[object, Span] = {}
+        self._signed_in = self._was_lost = False
+
+    # --- commands and what they start -------------------------------------------------------------------------------
+
+    def command_given(self, method: str, call_id: str, follower: Follower) -> Follower:
+        command = _Command(self, method, call_id, follower)
+        if command.subject is not None:
+            self._under_way[command.subject] = command.span
+        return command
+
+    def let_go(self, command: _Command) -> None:
+        """What a command was to start will not be."""
+        self._under_way.pop(command.subject, None)
+
+    def event_received(self, event: RelayEvent, call: CallMachine | None) -> None:
+        subject = None if call is None else call.subject_of(event)
+        span = self._under_way.get(subject)
+        if span is not None:
+            words = {f"relay.{name}": event.params.get(name) for name in _TOLD}
+            told = {name: word[:LONGEST_WORD] for name, word in words.items() if isinstance(word, str)}
+            span.add_event(event.event_type[:LONGEST_WORD], told)
+
+    def operation_over(self, operation: Operation) -> None:
+        span = self._under_way.pop(operation, None)
+        if span is not None:
+            self._end(span, {"relay.operation.state": str(operation.state)}, failed=not operation.completed)
+
+    def transfer_over(self, transfer: Transfer, outcome: ReferOutcome | None) -> None:
+        if outcome is None:
+            return
+        because = "" if outcome.unknown_because is None else str(outcome.unknown_because)
+        told: dict[str, str | int] = {"relay.transfer.status": str(outcome.status)}
+        if because:
+            told["relay.transfer.unknown_because"] = because
+        self.instruments.transfers.add(1, told)
+        span = self._under_way.pop(transfer, None)
+        if span is not None:
+            codes = {"refer": outcome.refer_response_code, "notify": outcome.notify_response_code}
+            told |= {f"relay.transfer.{name}_code": code for name, code in codes.items() if code is not None}
+            self._end(span, told, failed=not outcome.succeeded)
+
+    def _end(self, span: Span, told: dict[str, Any], *, failed: bool) -> None:
+        span.add_event("outcome", told)
+        span.set_attributes(told)
+        if failed:
+            span.set_status(trace.StatusCode.ERROR, ", ".join(str(word) for word in told.values()))
+        span.end()
+
+    # --- calls, handlers, connections -------------------------------------------------------------------------------
+
+    def call_began(self, call: CallMachine) -> None:
+        self.instruments.calls.add(1, {"relay.direction": call.direction[:LONGEST_WORD]})
+        self.instruments.active.add(1)
+
+    def call_over(self, call: CallMachine) -> None:
+        self.instruments.active.add(-1)
+
+    def call_passed_back(self, call_id: str) -> None:
+        self.instruments.passed_back.add(1)
+
+    def handler_failed(self, call_id: str) -> None:
+        self.instruments.handler_errors.add(1)
+
+    def signed_in(self, *, resumed: bool) -> None:
+        if self._was_lost:
+            self.instruments.reconnects.add(1, {"relay.session": "resumed" if resumed else "new"})
+        self._signed_in, self._was_lost = True, False
+
+    def connection_lost(self) -> None:
+        self._was_lost = self._was_lost or self._signed_in
+
+    def closed(self) -> None:
+        self._signed_in = self._was_lost = False

@@ -1,0 +1,385 @@
+"""Spans and metrics of a client that is instrumented, on asyncio, trio and threads alike; nothing of one that is not."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from frontend_world import SUPPORT, World, undisguised
+from scripted_relay import (
+    hang_up_the_line,
+    never,
+    play_event,
+    refer_event,
+    refuse,
+    reply,
+    state_event,
+    then,
+)
+
+from anyrelay import CallGone, ClientState, ConnectionLost, RelayClient, RelayError, RequestTimeout, UnknownReason
+
+pytest.importorskip("opentelemetry.sdk", reason="needs opentelemetry-sdk")
+
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+from anyrelay import telemetry
+from anyrelay.telemetry import instrument
+
+SILENCE = [{"type": "silence", "duration": 1}]
+
+
+class Scope:
+    """Looks at what was exported."""
+
+    def __init__(self) -> None:
+        self._exporter = InMemorySpanExporter()
+        self._reader = InMemoryMetricReader()
+        self.tracers = TracerProvider()
+        self.tracers.add_span_processor(SimpleSpanProcessor(self._exporter))
+        self.meters = MeterProvider([self._reader])
+
+    def client(self, world: World, **settings: Any) -> Any:
+        """Make a client that is instrumented."""
+        client = world.client(**settings)
+        instrument(undisguised(client), tracer_provider=self.tracers, meter_provider=self.meters)
+        return client
+
+    def spans(self, name: str) -> list[ReadableSpan]:
+        """Return the spans of that name that have ended."""
+        return [span for span in self._exporter.get_finished_spans() if span.name == name]
+
+    def span(self, name: str) -> ReadableSpan:
+        """Return the only one."""
+        (span,) = self.spans(name)
+        return span
+
+    def metric(self, name: str) -> dict[tuple[Any, ...], Any]:
+        """Return what a metric counts, or how often it was measured, by its attributes' values."""
+        data = self._reader.get_metrics_data()
+        found = data.resource_metrics[0].scope_metrics[0].metrics if data is not None else []
+        points = [point for metric in found if metric.name == name for point in metric.data.data_points]
+        values = {
+            tuple(point.attributes.values()): getattr(point, "value", getattr(point, "count", 0)) for point in points
+        }
+        return {labels: value for labels, value in values.items() if value}
+
+    def everything(self) -> str:
+        """Return all that was exported, as text."""
+        data = self._reader.get_metrics_data()
+        spans = [span.to_json() for span in self._exporter.get_finished_spans()]
+        return "\n".join([*spans, "" if data is None else data.to_json()])
+
+
+@pytest.fixture
+def scope() -> Iterator[Scope]:
+    scope = Scope()
+    yield scope
+    scope.tracers.shutdown()
+    scope.meters.shutdown()
+
+
+def events_of(span: ReadableSpan) -> list[str]:
+    return [event.name for event in span.events]
+
+
+def under_way(client: Any) -> int:
+    """Return how many spans are held for operations and transfers that are not over."""
+    return len(undisguised(client)._machine.observer._under_way)
+
+
+# --- commands -----------------------------------------------------------------------------------------------------------
+
+
+async def test_a_command_is_a_span(world: World, scope: Scope) -> None:
+    async with scope.client(world) as client:
+        call = await world.taken_call(client)
+        await call.answer()
+    span = scope.span("calling.answer")
+    assert span.attributes is not None
+    attributes = dict(span.attributes)
+    assert 0 < attributes.pop("relay.duration") < 10
+    assert attributes == {"relay.method": "calling.answer", "relay.call_id": "call-1", "relay.code": 200}
+    assert events_of(span) == ["sent", "reply"]
+    assert (span.kind.name, span.status.status_code.name) == ("CLIENT", "UNSET")
+    assert scope.metric("anyrelay.command.duration") == {("calling.answer", 200): 1}
+
+
+async def test_a_command_is_a_child_of_its_callers_span(world: World, scope: Scope) -> None:
+    async with scope.client(world) as client:
+        with scope.tracers.get_tracer("mine").start_as_current_span("mine") as mine:
+            await client.execute("test.echo")
+    span = scope.span("test.echo")
+    assert span.parent is not None
+    assert span.parent.span_id == mine.get_span_context().span_id
+
+
+async def test_commands_that_fail(world: World, scope: Scope) -> None:
+    world.relay.script("calling.answer", refuse(410), refuse(500, "no, +15551230001"))
+    world.relay.script("test.echo", never, hang_up_the_line, reply(code="204"))
+    async with scope.client(world, request_timeout=0.2) as client:
+        call = await world.taken_call(client)
+        for failure in (CallGone, RelayError):
+            with pytest.raises(failure):
+                await call.answer()
+        for failure in (RequestTimeout, ConnectionLost):
+            with pytest.raises(failure):
+                await client.execute("test.echo")
+        await world.until(lambda: client.state is ClientState.READY)
+        await client.execute("test.echo")
+    ends = [
+        (span.attributes.get("error.type"), span.attributes.get("relay.code")) for span in scope.spans("calling.answer")
+    ]
+    assert ends == [("CallGone", 410), ("RelayError", 500)]
+    ends = [(span.attributes.get("error.type"), span.attributes.get("relay.code")) for span in scope.spans("test.echo")]
+    assert ends == [("RequestTimeout", None), ("ConnectionLost", None), (None, 204)]
+    codes = [span.status.status_code.name for span in scope.spans("test.echo")]
+    assert codes == ["ERROR", "ERROR", "UNSET"]
+
+
+async def test_a_reply_that_comes_too_late_is_measured_and_changes_nothing(
+    world: World, scope: Scope, caplog: pytest.LogCaptureFixture
+) -> None:
+    kept: list[Any] = []
+    world.relay.script("test.late", lambda relay, peer, command: kept.append((peer, command)))
+    async with scope.client(world, request_timeout=0.05) as client:
+        with pytest.raises(RequestTimeout):
+            await client.execute("test.late")
+        peer, command = kept[0]
+        peer.send(lambda connection: connection.reply(command.id, {"code": "200"}))
+        await client.execute("test.echo")
+    assert events_of(scope.span("test.late")) == ["sent"]
+    assert scope.metric("anyrelay.command.duration") == {("test.late", 200): 1, ("test.echo", 200): 1}
+    assert "ended span" not in caplog.text
+
+
+# --- operations and transfers -------------------------------------------------------------------------------------------
+
+
+async def test_the_span_of_an_operation_ends_with_it(world: World, scope: Scope) -> None:
+    async with scope.client(world) as client:
+        call = await world.taken_call(client)
+        playback = await call.play(SILENCE)
+        world.relay.event(("calling.call.play", {"control_id": playback.control_id, "state": "playing"}))
+        await world.aside(world.relay.wait_for_acknowledgements)
+        assert scope.spans("calling.play") == []
+        world.relay.event(("calling.call.play", {"control_id": playback.control_id, "state": "finished"}))
+        await playback.wait(timeout=5)
+    span = scope.span("calling.play")
+    assert events_of(span) == ["sent", "reply", "calling.call.play", "calling.call.play", "outcome"]
+    assert [event.attributes.get("relay.state") for event in span.events][2:4] == ["playing", "finished"]
+    assert span.attributes["relay.operation.state"] == "done"
+    assert span.status.status_code.name == "UNSET"
+
+
+async def test_operations_that_are_refused_or_lost(world: World, scope: Scope) -> None:
+    world.relay.script("calling.play", refuse(500), never, then(play_event("playing")))
+    async with scope.client(world, request_timeout=0.1) as client:
+        call = await world.taken_call(client)
+        for failure in (RelayError, RequestTimeout):
+            with pytest.raises(failure):
+                await call.play(SILENCE)
+        await call.play(SILENCE)
+    assert under_way(client) == 0
+    refused, unanswered, playing = scope.spans("calling.play")
+    assert events_of(refused) == ["sent", "refused"]
+    assert refused.attributes["relay.code"] == 500
+    assert events_of(unanswered) == ["sent", "no reply", "outcome"]
+    assert events_of(playing) == ["sent", "reply", "calling.call.play", "outcome"]
+    assert {span.attributes["relay.operation.state"] for span in (unanswered, playing)} == {"lost"}
+    assert {span.status.status_code.name for span in (refused, unanswered, playing)} == {"ERROR"}
+
+
+OUTCOMES = {
+    "succeeded": (refer_event(), refer_event("200")),
+    "busy": (refer_event("486"),),
+    "no_answer": (refer_event("480"),),
+    "declined": (refer_event("603"),),
+    "failed": (refer_event("404"),),
+    "rejected": (refer_event(response="403"),),
+    "canceled": (refer_event(state="cancel"),),
+    "unknown": (refer_event(state="notReported"),),
+}
+
+
+@pytest.mark.parametrize("status", OUTCOMES)
+async def test_every_outcome_of_a_transfer(world: World, scope: Scope, status: str) -> None:
+    world.relay.script("calling.refer", then(*OUTCOMES[status]))
+    async with scope.client(world, refer_grace=0.05) as client:
+        call = await world.taken_call(client)
+        outcome = await call.refer_and_wait(SUPPORT, timeout=5)
+        assert outcome.status == status
+    span = scope.span("calling.refer")
+    assert span.attributes is not None
+    assert span.attributes["relay.transfer.status"] == status
+    assert span.attributes.get("relay.transfer.notify_code") == outcome.notify_response_code
+    assert span.attributes["relay.transfer.refer_code"] == outcome.refer_response_code
+    assert events_of(span) == ["sent", "reply", *["calling.call.refer"] * len(OUTCOMES[status]), "outcome"]
+    assert (span.status.status_code.name == "UNSET") is outcome.succeeded
+    because = ("not_reported",) if status == "unknown" else ()
+    assert scope.metric("anyrelay.transfers") == {(status, *because): 1}
+
+
+async def test_every_reason_not_to_know(world: World, scope: Scope) -> None:
+    async with scope.client(world, refer_grace=0.05) as client:
+        call = await world.taken_call(client)
+        for _ in range(2):
+            outcome = await call.refer_and_wait(SUPPORT, timeout=0.02)
+            assert outcome.unknown_because is UnknownReason.TIMED_OUT
+        await call.start_refer(SUPPORT)
+        world.relay.event(state_event("ended"))
+        assert (await call.refers[-1].wait(timeout=5)).unknown_because is UnknownReason.CALL_ENDED
+        other = await world.taken_call(client, call_id="call-2")
+        await other.start_refer(SUPPORT)
+    # A waiter that gives up ends no transfer: each is counted once, when it is over.
+    assert scope.metric("anyrelay.transfers") == {
+        ("unknown", "superseded"): 2,
+        ("unknown", "call_ended"): 1,
+        ("unknown", "connection_lost"): 1,
+    }
+    reasons = [span.attributes["relay.transfer.unknown_because"] for span in scope.spans("calling.refer")]
+    assert reasons == ["superseded", "superseded", "call_ended", "connection_lost"]
+
+
+async def test_a_transfer_that_is_refused_is_none(world: World, scope: Scope) -> None:
+    world.relay.script("calling.refer", refuse(400))
+    async with scope.client(world) as client:
+        call = await world.taken_call(client)
+        with pytest.raises(RelayError):
+            await call.refer_and_wait(SUPPORT)
+        assert under_way(client) == 0
+    assert events_of(scope.span("calling.refer")) == ["sent", "refused"]
+    assert scope.metric("anyrelay.transfers") == {}
+
+
+# --- calls, connections, handlers ---------------------------------------------------------------------------------------
+
+
+async def test_calls_are_counted(world: World, scope: Scope) -> None:
+    async with scope.client(world, max_active_calls=2) as client:
+        first = await world.taken_call(client, direction="inbound")
+        await world.taken_call(client, call_id="call-2")
+        world.relay.offer("call-3")
+        await world.seen("calling.pass")
+        assert scope.metric("anyrelay.calls") == {("inbound",): 2}
+        assert scope.metric("anyrelay.calls.active") == {(): 2}
+        assert scope.metric("anyrelay.calls.passed_back") == {(): 1}
+        await world.ended(client, first)
+        assert scope.metric("anyrelay.calls.active") == {(): 1}
+    assert scope.metric("anyrelay.calls.active") == {}
+
+
+async def test_reconnects_are_counted(world: World, scope: Scope) -> None:
+    client = scope.client(world)
+    async with client:
+        assert scope.metric("anyrelay.reconnects") == {}
+        world.relay.drop()
+        await world.until(lambda: client.statistics()["connections"] == 2)
+        assert scope.metric("anyrelay.reconnects") == {("resumed",): 1}
+        world.relay.resumes = False
+        world.relay.drop()
+        await world.until(lambda: client.statistics()["connections"] == 3)
+        await world.aside(world.relay.go_down)
+        await world.state(client, ClientState.WAITING)
+    world.relay.come_back()
+    async with client:  # a new beginning is no reconnect
+        pass
+    assert scope.metric("anyrelay.reconnects") == {("resumed",): 1, ("new",): 1}
+
+
+async def test_handlers_that_raise_are_counted(world: World, scope: Scope) -> None:
+    client = scope.client(world)
+
+    @client.on_call
+    async def handle(call: Any) -> None:
+        raise LookupError("a bug")
+
+    async with client:
+        world.relay.offer()
+        await world.until(lambda: client.statistics()["handler_errors"])
+    assert scope.metric("anyrelay.handler.errors") == {(): 1}
+
+
+# --- what is not recorded -----------------------------------------------------------------------------------------------
+
+
+async def test_no_secret_and_no_number_is_recorded(world: World, scope: Scope) -> None:
+    world.relay.script("calling.refer", then(refer_event("200")))
+    world.relay.script("test.echo", refuse(500, "not +15551230001, MARKER"))
+    client = scope.client(world, token="MARKER")
+    async with client:
+        call = await world.taken_call(client)
+        await client.reauthenticate("MARKER")
+        await call.refer_and_wait("sip:+15551230009@example.com", timeout=5)
+        with pytest.raises(RelayError):
+            await client.execute("test.echo", {"to": "+15551230001"})
+    text = scope.everything()
+    assert "relay.transfer.status" in text
+    assert not [secret for secret in ("MARKER", "+1555", "sip:") if secret in text]
+
+
+async def test_nothing_is_recorded_of_a_client_that_is_not_instrumented(world: World, scope: Scope) -> None:
+    instrument(undisguised(world.client()), tracer_provider=scope.tracers, meter_provider=scope.meters)
+    client = world.client()
+    async with client:
+        call = await world.taken_call(client)
+        await call.answer()
+    assert undisguised(client)._machine.observer is None
+    assert undisguised(client)._machine._requests.observer is None
+    assert scope.everything() == ""
+
+
+async def test_a_client_is_instrumented_before_it_connects_and_once(world: World, scope: Scope) -> None:
+    client = scope.client(world)
+    with pytest.raises(RuntimeError, match="before"):
+        instrument(undisguised(client))
+    client = world.client()
+    async with client:
+        with pytest.raises(RuntimeError, match="before it connects"):
+            instrument(undisguised(client))
+
+
+def test_without_a_provider_the_global_one_is_used() -> None:
+    instrument(RelayClient("p", "t", host="ws://127.0.0.1:1"))
+
+
+def test_every_metric_and_attribute_is_documented() -> None:
+    source = Path(telemetry.__file__).read_text(encoding="utf-8")
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "telemetry.md").read_text(encoding="utf-8")
+    metrics = re.findall(r'"(anyrelay\.[a-z._]+)", "', source)
+    assert len(metrics) == 7
+    assert metrics == re.findall(r"^\| `(anyrelay\.[a-z._]+)`", page, re.MULTILINE)
+    attributes = set(re.findall(r'"(relay\.[a-z._]+)"', source))
+    assert len(attributes) == 9
+    assert {name for name in attributes if f"`{name}`" not in page} == set()
+
+
+WITHOUT = """
+import sys
+sys.modules["opentelemetry"] = None
+import anyrelay, anyrelay.sync
+anyrelay.RelayClient, anyrelay.sync.RelayClient
+import anyrelay.telemetry
+"""
+
+
+def test_without_opentelemetry_the_extra_is_named() -> None:
+    done = subprocess.run([sys.executable, "-c", WITHOUT], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == (
+        "ImportError: anyrelay.telemetry needs opentelemetry-api; install it with: pip install 'anyrelay[otel]'"
+    )
+
+
+def test_nothing_of_it_is_imported_unless_asked_for() -> None:
+    program = "import sys, anyrelay.sync; anyrelay.sync.RelayClient; assert 'opentelemetry' not in sys.modules"
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)

@@ -1,0 +1,105 @@
+"""The soak finds what it looks for, and a few seconds of it come out right."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from soak_book import LEAST_LOOKS, Book
+
+SOAK = Path(__file__).parent / "soak.py"
+ALICE, SUPPORT = "sip:caller-1@example.com", "sip:answer@example.com"
+
+
+def outcome(status: str = "succeeded", notify: int | None = 200, **more: Any) -> dict[str, Any]:
+    told = {"event": "outcome", "uri": ALICE, "status": status, "notify": notify, "refer": 202, "target": SUPPORT}
+    return {**told, "because": None, **more}
+
+
+def phone(status: str | None = "succeeded", code: int | None = 200, referred_to: tuple[str, ...] = (SUPPORT,)) -> Any:
+    return {"event": "phone", "uri": ALICE, "status": status, "code": code, "referred_to": list(referred_to)}
+
+
+def over(**counted: int) -> dict[str, Any]:
+    names = ("calls_left", "handler_errors", "dropped_events", "broken_messages", "sessions_lost")
+    return {"event": "over", "statistics": {**dict.fromkeys(names, 0), **counted}, "threads": []}
+
+
+def booked(*events: dict[str, Any]) -> Book:
+    book = Book()
+    for event in (*events, over()):
+        book.note(event)
+    book.close()
+    return book
+
+
+@pytest.mark.parametrize(
+    ("told", "did", "word"),
+    [
+        (outcome(), phone(), "succeeded"),
+        (outcome("rejected", None, refer=403), phone("rejected", 403), "rejected"),
+        (outcome("unknown", None, because="ack_lost"), phone(None, None, ()), "unknown, ack_lost"),
+        ({"event": "unsent", "uri": ALICE, "error": "RequestTimeout"}, phone(None, None, ()), "not sent"),
+    ],
+)
+def test_what_is_right_is_counted(told: Any, did: Any, word: str) -> None:
+    for events in ((told, did), (did, told)):
+        book = booked(*events)
+        assert (book.wrong, book.outcomes) == ([], {word: 1})
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        (outcome("busy", 486), phone()),
+        (outcome(notify=204), phone()),
+        (outcome(), phone(referred_to=(SUPPORT, SUPPORT))),
+        (outcome("unknown", None, because="timed_out"), phone()),
+        ({"event": "unsent", "uri": ALICE, "error": "ConnectionLost"}, phone()),
+        (outcome(),),
+        (phone(),),
+        (outcome(), outcome(), phone()),
+    ],
+)
+def test_what_is_wrong_is_found(events: Any) -> None:
+    assert len(booked(*events).wrong) == 1
+
+
+@pytest.mark.parametrize("counted", [{"calls_left": 1}, {"handler_errors": 1}, {"sessions_lost": 1}])
+def test_what_the_client_counted_is_looked_at(counted: dict[str, int]) -> None:
+    book = Book()
+    book.note(over(**counted))
+    book.note({**over(**counted), "threads": ["anyrelay client"]})
+    book.close()
+    assert len(book.wrong) == 2
+
+
+@pytest.mark.parametrize(
+    ("sizes", "growth"),
+    [
+        ([50, 90, *[100] * 14, 104, *[100] * 3], 0.04),
+        ([50, 90, *range(100, 118)], 0.14),
+        ([1] * (LEAST_LOOKS - 1), None),
+    ],
+    ids=["flat", "growing", "too few looks"],
+)
+def test_memory_that_grows_is_found(sizes: list[int], growth: float | None) -> None:
+    book = Book()
+    for at, size in enumerate(sizes):
+        book.note({"event": "memory", "at": at, "resident": size})
+    found = book.growth(0.2)
+    assert (found and found[2]) == pytest.approx(growth, abs=0.02)
+
+
+def test_a_few_seconds_of_it() -> None:
+    done = subprocess.run(
+        [sys.executable, SOAK, "--minutes=0.05", "--calls=20", "--pace=10", "--drop-every=2", "--look-every=60"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("succeeded") == 3, done.stdout
