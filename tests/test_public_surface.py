@@ -225,6 +225,17 @@ def test_importing_the_blocking_front_end_brings_no_event_loop() -> None:
     assert not modules & (LOOPS | ROOMS_ABOVE | {"anyrelay.aio"})
 
 
+WITH_THE_FIRST_CLIENT = {"cattrs", "email", "h11", "http", "logging", "socket", "ssl", "urllib.parse", "wsproto"}
+"""What takes longer to import than everything else together, and what only a client needs."""
+
+
+@pytest.mark.parametrize("front", FRONTS)
+def test_a_client_class_is_there_before_what_its_clients_need(front: Any) -> None:
+    class_only = f"from {front.__name__} import RelayClient"
+    assert not imported_by(class_only) & WITH_THE_FIRST_CLIENT
+    assert imported_by(f"{class_only}; RelayClient('project', 'token', host='ws://localhost')") >= WITH_THE_FIRST_CLIENT
+
+
 def test_shared_names_bring_no_front_end() -> None:
     modules = imported_by("from anyrelay import ReferOutcome, RelayError, ReferEvent, Media")
     assert not modules & (LOOPS | ROOMS_ABOVE | {"anyrelay.aio", "anyrelay.sync"})

@@ -64,11 +64,11 @@ if TYPE_CHECKING:
     from anyrelay.protocol.events import TranscribeEvent as TranscribeEvent
     from anyrelay.protocol.events import parse_event as parse_event
     from anyrelay.protocol.messages import MessageState as MessageState
+    from anyrelay.protocol.reconnect import ReconnectPolicy as ReconnectPolicy
     from anyrelay.protocol.refer import ReferOutcome as ReferOutcome
     from anyrelay.protocol.refer import ReferStatus as ReferStatus
     from anyrelay.protocol.refer import UnknownReason as UnknownReason
     from anyrelay.protocol.session import ClientState as ClientState
-    from anyrelay.protocol.settings import ReconnectPolicy as ReconnectPolicy
     from anyrelay.protocol.values import AgoraDevice as AgoraDevice
     from anyrelay.protocol.values import CallDevice as CallDevice
     from anyrelay.protocol.values import CollectDigits as CollectDigits
@@ -132,9 +132,9 @@ SHARED_NAMES = {
         "parse_event",
     ),
     "anyrelay.protocol.messages": ("MessageState",),
+    "anyrelay.protocol.reconnect": ("ReconnectPolicy",),
     "anyrelay.protocol.refer": ("ReferOutcome", "ReferStatus", "UnknownReason"),
     "anyrelay.protocol.session": ("ClientState",),
-    "anyrelay.protocol.settings": ("ReconnectPolicy",),
     "anyrelay.protocol.values": (
         "AgoraDevice",
         "CallDevice",

@@ -10,9 +10,10 @@ from anyrelay.protocol.call import CallMachine
 from anyrelay.protocol.events import RelayEvent
 from anyrelay.protocol.outputs import CloseTransport, Deliver, FetchToken, Note, OpenTransport, Output, RunHandler
 from anyrelay.protocol.promise import Promise
+from anyrelay.protocol.reconnect import ReconnectPolicy
 from anyrelay.protocol.server import CommandReceived, ServerConnection
 from anyrelay.protocol.session import Session
-from anyrelay.protocol.settings import ClientSettings, ReconnectPolicy, parse_host
+from anyrelay.protocol.settings import ClientSettings, parse_host
 
 TOKEN = "PT-secret-0123456789"
 """A token to look for where it must not be."""

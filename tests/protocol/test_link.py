@@ -14,8 +14,8 @@ from anyrelay.protocol.jsonrpc import encode_request
 from anyrelay.protocol.link import TRANSITIONS, Input, LinkState
 from anyrelay.protocol.outputs import CloseTransport, Note, RunHandler
 from anyrelay.protocol.proxy import ProxyAddress
+from anyrelay.protocol.reconnect import ReconnectPolicy
 from anyrelay.protocol.session import ClientState
-from anyrelay.protocol.settings import ReconnectPolicy
 
 # --- signing in ----------------------------------------------------------------------------------------------------------
 

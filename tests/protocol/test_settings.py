@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from anyrelay.protocol.settings import DEFAULT_HOST, ClientSettings, ReconnectPolicy, ServerAddress, parse_host
+from anyrelay.protocol.reconnect import ReconnectPolicy
+from anyrelay.protocol.settings import DEFAULT_HOST, ClientSettings, ServerAddress, parse_host
 
 HERE = parse_host("ws://127.0.0.1")
 

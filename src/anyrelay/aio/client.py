@@ -7,17 +7,19 @@ import sys
 import threading
 from collections.abc import Awaitable, Callable, Mapping
 from types import TracebackType
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import anyio
 
 from anyrelay.aio.binding import awaiting, starting
 from anyrelay.aio.call import Call
-from anyrelay.aio.driver import Driver
 from anyrelay.aio.message import Message
 from anyrelay.frontend.binding import plain, public
 from anyrelay.frontend.client import ClientBase
-from anyrelay.protocol.session import Session
+from anyrelay.protocol.client import ClientVerbs
+
+if TYPE_CHECKING:
+    from anyrelay.aio.driver import Driver
 
 __all__ = ["RelayClient"]
 
@@ -30,8 +32,14 @@ CLOSE_PATIENCE: Final = 2.0
 """How long leaving an ``async with`` block that was cancelled waits for the close, in seconds."""
 
 
+def _new_driver(*args: Any) -> Driver:
+    from anyrelay.aio.driver import Driver  # with the first client, as the session
+
+    return Driver(*args)
+
+
 @public("anyrelay")
-class RelayClient(ClientBase, driver=Driver, faces=(Call, Message)):
+class RelayClient(ClientBase, driver=_new_driver, faces=(Call, Message)):
     """A client of SignalWire RELAY, on asyncio or trio."""
 
     @property
@@ -61,17 +69,17 @@ class RelayClient(ClientBase, driver=Driver, faces=(Call, Message)):
         """
         return self._takes_messages(handler)
 
-    on_event = plain(Session.on_event)
-    execute = awaiting(Session.execute)
-    dial = starting(Session.dial, Call)
-    send_message = starting(Session.send_message, Message)
-    receive = awaiting(Session.receive)
-    unreceive = awaiting(Session.unreceive)
-    reauthenticate = awaiting(Session.reauthenticate)
-    _connect = awaiting(Session.connect)
-    _serve = awaiting(Session.serve)
-    _disconnect = awaiting(Session.disconnect)
-    _drain = awaiting(Session.drain)
+    on_event = plain(ClientVerbs.on_event)
+    execute = awaiting(ClientVerbs.execute)
+    dial = starting(ClientVerbs.dial, Call)
+    send_message = starting(ClientVerbs.send_message, Message)
+    receive = awaiting(ClientVerbs.receive)
+    unreceive = awaiting(ClientVerbs.unreceive)
+    reauthenticate = awaiting(ClientVerbs.reauthenticate)
+    _connect = awaiting(ClientVerbs.connect)
+    _serve = awaiting(ClientVerbs.serve)
+    _disconnect = awaiting(ClientVerbs.disconnect)
+    _drain = awaiting(ClientVerbs.drain)
 
     async def connect(self) -> None:
         """Connect and sign in; from then on the client stays connected until `disconnect`.

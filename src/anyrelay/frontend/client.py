@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import os
 import random
-import ssl
 from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from os import PathLike
-from typing import Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from attrs import asdict
 
-from anyrelay.frontend.options import client_settings
 from anyrelay.frontend.views import CallMap
 from anyrelay.protocol.call import CallMachine
 from anyrelay.protocol.messages import MessageMachine
-from anyrelay.protocol.observer import Observer
-from anyrelay.protocol.session import ClientState, Session
-from anyrelay.protocol.settings import JwtToken, ReconnectPolicy
+from anyrelay.protocol.reconnect import ReconnectPolicy
+
+if TYPE_CHECKING:
+    import ssl
+
+    from anyrelay.protocol.observer import Observer
+    from anyrelay.protocol.session import ClientState
+    from anyrelay.protocol.settings import JwtToken
 
 __all__ = ["ClientBase"]
 
@@ -38,17 +41,17 @@ def _new_id() -> str:
 class ClientBase:
     """What both clients share. A front end adds the driver, and the methods that wait."""
 
-    _driver_class: ClassVar[Any]
+    _driver_for: ClassVar[Callable[..., Any]]
     _faces: ClassVar[tuple[Any, Any]]
 
-    def __init_subclass__(cls, *, driver: Any, faces: tuple[Any, Any]) -> None:
+    def __init_subclass__(cls, *, driver: Callable[..., Any], faces: tuple[Any, Any]) -> None:
         """Name what is a front end's own.
 
         Args:
-            driver: What drives the session.
+            driver: Makes what drives the session.
             faces: What handlers are given: the class of its calls, and that of its messages.
         """
-        cls._driver_class, cls._faces = driver, faces
+        cls._driver_for, cls._faces = staticmethod(driver), faces
 
     def __init__(
         self,
@@ -101,6 +104,10 @@ class ClientBase:
             ValueError: Something is missing or not allowed; the message says what, and how to give it.
             TypeError: An argument has a wrong type.
         """
+        # With the first client, not with its class: HTTP, WebSocket and cattrs take as long to import as all the rest.
+        from anyrelay.frontend.options import client_settings
+        from anyrelay.protocol.session import Session
+
         settings = client_settings(
             project=project,
             token=token,
@@ -125,7 +132,7 @@ class ClientBase:
         self._machine = Session(settings, new_id=_new_id, random=random.random)
         self._call_handler: Any = None
         self._message_handler: Any = None
-        self._driver = self._driver_class(self._machine, self._addressed)
+        self._driver = self._driver_for(self._machine, self._addressed)
 
     def _addressed(self, machine: CallMachine | MessageMachine) -> tuple[Any, Any]:
         """Return the handler that a call or message is for, None when there is none, and what it is given.
@@ -167,6 +174,8 @@ class ClientBase:
         Raises:
             RuntimeError: The client is connected, so that the observer would miss what is under way; or it has one.
         """
+        from anyrelay.protocol.session import ClientState
+
         if self.state not in (ClientState.IDLE, ClientState.CLOSED):
             raise RuntimeError("a client is instrumented before it connects")
         self._driver.locked(self._machine.observe, observer)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 __all__ = [
     "Named",
@@ -17,6 +17,7 @@ __all__ = [
     "is_flag",
     "is_integer",
     "is_json",
+    "is_jwt",
     "is_number",
     "is_object",
     "is_opaque",
@@ -69,6 +70,10 @@ def is_text(*, limit: int = 10_000, empty: bool = False, lines: bool = False) ->
 
 
 _SOME_TEXT = is_text()
+
+
+is_jwt: Final = is_text(limit=100_000)
+"""The check of a JWT, wherever it comes from; its error names the attribute and never tells the value."""
 
 
 def is_opaque(_: Any, attribute: Any, value: Any) -> None:

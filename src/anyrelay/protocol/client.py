@@ -6,20 +6,21 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from anyrelay.protocol.checks import Named, check_json, check_timeout, is_text
-from anyrelay.protocol.commands import COMMANDS, Command, Reauthenticate, Receive, Unreceive
+from anyrelay.protocol import commands
+from anyrelay.protocol.checks import Named, check_json, check_timeout, is_jwt, is_text
+from anyrelay.protocol.commands import COMMANDS, Command
 from anyrelay.protocol.events import RelayEvent
-from anyrelay.protocol.link import Link
 from anyrelay.protocol.link_states import LinkState
 from anyrelay.protocol.promise import Promise
-from anyrelay.protocol.requests import Reply
-from anyrelay.protocol.settings import ClientSettings, is_jwt
 from anyrelay.protocol.timers import Timer, Timers
 
 if TYPE_CHECKING:
     from anyrelay.protocol.call import CallMachine
+    from anyrelay.protocol.link import Link
     from anyrelay.protocol.messages import MessageMachine
     from anyrelay.protocol.outbound import Outbound
+    from anyrelay.protocol.requests import Reply
+    from anyrelay.protocol.settings import ClientSettings
     from anyrelay.protocol.values import DevicesLike
 
 __all__ = ["ClientVerbs"]
@@ -107,7 +108,7 @@ class ClientVerbs(ABC):
             patience = self.settings.drain_timeout if timeout is None else timeout
             self._drain_timer = self.timers.at(now + patience, self._close_drained)
             if self._link.state is LinkState.READY and self._contexts:
-                self._submit_quietly(now, Unreceive(contexts=list(self._contexts)))
+                self._submit_quietly(now, commands.Unreceive(contexts=list(self._contexts)))
         self.timers.run_due(now)  # as in disconnect()
         self._check_drained(now)
         return promise
@@ -159,7 +160,7 @@ class ClientVerbs(ABC):
             RequestTimeout: The reply did not come within `request_timeout`.
             ConnectionLost: The connection dropped while the command was under way.
         """
-        command = Receive(contexts=_names(contexts))
+        command = commands.Receive(contexts=_names(contexts))
         promise = self.submit(now, command)
         self._contexts.update(dict.fromkeys(command.contexts))
         return promise
@@ -181,7 +182,7 @@ class ClientVerbs(ABC):
             RequestTimeout: The reply did not come within `request_timeout`.
             ConnectionLost: The connection dropped while the command was under way.
         """
-        command = Unreceive(contexts=_names(contexts))
+        command = commands.Unreceive(contexts=_names(contexts))
         promise = self.submit(now, command)
         for context in command.contexts:
             self._contexts.pop(context, None)
@@ -206,7 +207,7 @@ class ClientVerbs(ABC):
             ConnectionLost: The connection dropped while the command was under way.
         """
         is_jwt(None, Named("jwt_token"), jwt_token)
-        promise = self.submit(now, Reauthenticate(authentication={"jwt_token": jwt_token}))
+        promise = self.submit(now, commands.Reauthenticate(authentication={"jwt_token": jwt_token}))
         self._link.jwt_token = jwt_token
         return promise
 

@@ -117,7 +117,7 @@ class Connection:
     @property
     def closed(self) -> bool:
         """Whether `ConnectionClosed` is queued or taken: nothing more will come, and nothing more may be sent."""
-        return self._websocket.closed
+        return self._websocket.phase is Phase.CLOSED
 
     @property
     def wants_eof(self) -> bool:

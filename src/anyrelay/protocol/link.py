@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any, Final, Protocol
 
 from anyrelay.errors import AuthenticationError, ClientClosed, ConnectFailed, RelayError
-from anyrelay.protocol.checks import Named
+from anyrelay.protocol.checks import Named, is_jwt
 from anyrelay.protocol.connection import (
     BrokenMessage,
     Connection,
@@ -25,7 +25,7 @@ from anyrelay.protocol.jsonrpc import Broken, Failure, Request, Response, decode
 from anyrelay.protocol.link_states import TRANSITIONS, Input, LinkState
 from anyrelay.protocol.outputs import CloseTransport, FetchToken, Note, OpenTransport, Output
 from anyrelay.protocol.promise import Promise
-from anyrelay.protocol.settings import ClientSettings, is_jwt
+from anyrelay.protocol.settings import ClientSettings
 from anyrelay.protocol.statistics import Statistics
 from anyrelay.protocol.timers import Timer, Timers
 
@@ -264,9 +264,11 @@ class Link:
     def _drain_events(self, now: float) -> None:
         connection = self._connection
         while connection is not None and connection is self._connection:
-            match connection.next_event():
-                case TextReceived(text):
-                    self._receive_text(text, now)
+            event = connection.next_event()
+            if isinstance(event, TextReceived):
+                self._receive_text(event.text, now)
+                continue
+            match event:
                 case Opened():
                     self._move(Input.WEBSOCKET_UP)
                     self._prepare_sign_in(now)

@@ -195,6 +195,7 @@ TRANSITIONS: Final[dict[tuple[State, Input], State]] = {
 }
 """Where a transfer goes. A pair that is not here changes nothing: a settled transfer, for one, stays as it is."""
 
+_UNDER_GRACE: Final = frozenset({State.CANCELING, State.ENDING, State.LATE_CANCEL})
 _OVER: Final = frozenset({State.UNKNOWN, State.LATE_CANCEL, State.SETTLED, State.REFUSED})
 
 _BUSY: Final = frozenset({486, 600})
@@ -351,9 +352,10 @@ class Transfer:
         if self.state is State.SETTLED:
             return
         self.events.append(event)
-        self._refer_code = event.refer_response_code or self._refer_code
+        refer_code = event.refer_response_code
+        self._refer_code = refer_code or self._refer_code
         self._notify_code = event.notify_response_code or self._notify_code
-        status = judge(event.state, event.refer_response_code, self._notify_code)
+        status = judge(event.state, refer_code, self._notify_code)
         self._move(_VERDICTS.get(status, Input.FINAL), now, status)
 
     def call_ended(self, now: float) -> None:
@@ -419,7 +421,7 @@ class Transfer:
         if after is before:
             return
         self.state = after
-        if after in (State.CANCELING, State.ENDING, State.LATE_CANCEL):
+        if after in _UNDER_GRACE:
             self._start_grace(now)
         elif after is State.UNKNOWN:
             self._settle(self._outcome(ReferStatus.UNKNOWN, now, _REASONS[what]))

@@ -10,41 +10,17 @@ from urllib.parse import urlsplit
 
 from attrs import field, frozen
 
-from anyrelay.protocol.checks import is_flag, is_integer, is_number, is_text, list_of, one_of
+from anyrelay.protocol.checks import is_integer, is_jwt, is_number, is_text, list_of, one_of
 from anyrelay.protocol.proxy import ProxyAddress, authority
+from anyrelay.protocol.reconnect import ReconnectPolicy
 
-__all__ = ["DEFAULT_HOST", "ClientSettings", "JwtToken", "ReconnectPolicy", "ServerAddress", "is_jwt", "parse_host"]
+__all__ = ["DEFAULT_HOST", "ClientSettings", "JwtToken", "ServerAddress", "parse_host"]
 
 DEFAULT_HOST: Final = "relay.signalwire.com"
 """Where a client connects when it was not told."""
 
 JwtToken: TypeAlias = str | Callable[[], Any]
 """A JWT, or a function (in the async front end a coroutine function too) that is asked for one before each sign-in."""
-
-
-@frozen
-class ReconnectPolicy:
-    """How long to wait before the next attempt: exponential back-off, with full jitter."""
-
-    initial: float = field(default=1.0, validator=is_number(0.001, 3_600, "seconds"))
-    """The first delay, in seconds."""
-    maximum: float = field(default=30.0, validator=is_number(0.001, 3_600, "seconds"))
-    """The longest delay, in seconds."""
-    factor: float = field(default=2.0, validator=is_number(1, 100))
-    """How much longer each delay is than the one before."""
-    jitter: bool = field(default=True, validator=is_flag)
-    """Whether each delay is drawn from 0 to its length, so that clients do not come back all at once."""
-
-    def delay(self, attempt: int, random: Callable[[], float]) -> float:
-        """Return the delay before the next attempt, in seconds.
-
-        Args:
-            attempt: How many attempts have failed in a row before the last one; 0 gives `initial`.
-            random: Draws from 0 to 1.
-        """
-        # The exponent is bounded: 2.0 ** 2000 does not fit a float.
-        ceiling = min(self.maximum, self.initial * self.factor ** min(attempt, 64))
-        return random() * ceiling if self.jitter else ceiling
 
 
 @frozen
@@ -104,10 +80,6 @@ def _is_loopback(name: str) -> bool:
         return False
 
 
-is_jwt: Final = is_text(limit=100_000)
-"""The check of a JWT, wherever it comes from; its error names the attribute and never tells the value."""
-
-
 def _check_jwt(_: Any, attribute: Any, value: object) -> None:
     if value is None or callable(value):
         return
@@ -154,7 +126,7 @@ class ClientSettings:
     """How long draining waits for open work, in seconds."""
     refer_grace: float = field(default=3.0, validator=is_number(0, unit="seconds"))
     """How long a transfer's final event may come after the end of its call, in seconds."""
-    reconnect: ReconnectPolicy = ReconnectPolicy()
+    reconnect: ReconnectPolicy = field(factory=ReconnectPolicy)
     """How long to wait between attempts."""
     max_message_size: int = field(default=10 * 1024 * 1024, validator=is_integer(1024, unit="bytes"))
     """The largest message taken from the server, in bytes."""

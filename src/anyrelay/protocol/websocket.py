@@ -147,7 +147,8 @@ class WebSocketLayer:
 
     def data_to_send(self) -> bytes:
         """Return everything that waits to be sent, as one piece, and forget it."""
-        self._queue_pong()
+        if self._pong is not None:
+            self._queue_pong()
         if not self._outgoing:
             return b""
         data = b"".join(self._outgoing)

@@ -7,15 +7,17 @@ import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from types import FrameType, TracebackType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from anyrelay.frontend.binding import plain, public
 from anyrelay.frontend.client import ClientBase
-from anyrelay.protocol.session import Session
+from anyrelay.protocol.client import ClientVerbs
 from anyrelay.sync.binding import blocking, starting
 from anyrelay.sync.call import Call
-from anyrelay.sync.driver import Driver
 from anyrelay.sync.message import Message
+
+if TYPE_CHECKING:
+    from anyrelay.sync.driver import Driver
 
 __all__ = ["RelayClient"]
 
@@ -25,8 +27,14 @@ H = TypeVar("H", bound=CallHandler)
 G = TypeVar("G", bound=MessageHandler)
 
 
+def _new_driver(*args: Any) -> Driver:
+    from anyrelay.sync.driver import Driver  # with the first client, as the session
+
+    return Driver(*args)
+
+
 @public("anyrelay.sync")
-class RelayClient(ClientBase, driver=Driver, faces=(Call, Message)):
+class RelayClient(ClientBase, driver=_new_driver, faces=(Call, Message)):
     """A client of SignalWire RELAY for plain threads; safe to use from several of them at once."""
 
     @property
@@ -56,13 +64,13 @@ class RelayClient(ClientBase, driver=Driver, faces=(Call, Message)):
         """
         return self._takes_calls(handler)
 
-    on_event = plain(Session.on_event)
-    execute = blocking(Session.execute)
-    dial = starting(Session.dial, Call)
-    send_message = starting(Session.send_message, Message)
-    receive = blocking(Session.receive)
-    unreceive = blocking(Session.unreceive)
-    reauthenticate = blocking(Session.reauthenticate)
+    on_event = plain(ClientVerbs.on_event)
+    execute = blocking(ClientVerbs.execute)
+    dial = starting(ClientVerbs.dial, Call)
+    send_message = starting(ClientVerbs.send_message, Message)
+    receive = blocking(ClientVerbs.receive)
+    unreceive = blocking(ClientVerbs.unreceive)
+    reauthenticate = blocking(ClientVerbs.reauthenticate)
 
     def connect(self) -> None:
         """Connect and sign in; from then on the client stays connected until `disconnect`.
@@ -71,7 +79,7 @@ class RelayClient(ClientBase, driver=Driver, faces=(Call, Message)):
             ConnectFailed: Not signed in within `connect_timeout`; ``__cause__`` says why.
             AuthenticationError: The credentials were refused three times.
         """
-        promise, _ = self._driver.begin(Session.connect)
+        promise, _ = self._driver.begin(ClientVerbs.connect)
         self._driver.result_of(promise)
 
     def serve_forever(self) -> None:
@@ -81,11 +89,11 @@ class RelayClient(ClientBase, driver=Driver, faces=(Call, Message)):
             ConnectFailed: The server's certificate is not to be trusted.
             AuthenticationError: The credentials were refused three times, and before any success.
         """
-        self._driver.see_off(*self._driver.begin(Session.serve))
+        self._driver.see_off(*self._driver.begin(ClientVerbs.serve))
 
     def disconnect(self) -> None:
         """Close the client, from any thread; calls go on at the server. Every waiter is told."""
-        self._driver.close(Session.disconnect)
+        self._driver.close(ClientVerbs.disconnect)
 
     def drain(self, timeout: float | None = None) -> None:
         """Finish open work, then close: no more calls are taken, and handlers, operations and transfers are waited for.
@@ -94,7 +102,7 @@ class RelayClient(ClientBase, driver=Driver, faces=(Call, Message)):
             timeout: How long to wait for them, in seconds; `drain_timeout` when None.
         """
         self._excuse_caller()
-        self._driver.close(Session.drain, timeout)
+        self._driver.close(ClientVerbs.drain, timeout)
 
     def __enter__(self) -> RelayClient:
         self.connect()

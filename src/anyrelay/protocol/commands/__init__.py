@@ -12,11 +12,9 @@ from typing import TYPE_CHECKING, Final
 from anyrelay.protocol.commands.base import CallCommand as CallCommand
 from anyrelay.protocol.commands.base import Command as Command
 from anyrelay.protocol.commands.base import OperationCommand as OperationCommand
-from anyrelay.protocol.commands.base import encode_command as encode_command
 from anyrelay.protocol.commands.base import make_command as make_command
 from anyrelay.protocol.commands.table import COMMANDS as COMMANDS
 from anyrelay.protocol.commands.table import METHODS as METHODS
-from anyrelay.protocol.commands.table import decode_command as decode_command
 from anyrelay.protocol.lazy import handing_on
 
 if TYPE_CHECKING:
@@ -31,6 +29,8 @@ if TYPE_CHECKING:
     from anyrelay.protocol.commands.call import Pass as Pass
     from anyrelay.protocol.commands.call import Refer as Refer
     from anyrelay.protocol.commands.call import Transfer as Transfer
+    from anyrelay.protocol.commands.codec import decode_command as decode_command
+    from anyrelay.protocol.commands.codec import encode_command as encode_command
     from anyrelay.protocol.commands.connecting import Begin as Begin
     from anyrelay.protocol.commands.connecting import ConnectCall as ConnectCall
     from anyrelay.protocol.commands.connecting import Dial as Dial
@@ -91,7 +91,10 @@ if TYPE_CHECKING:
     from anyrelay.protocol.commands.streams import Transcribe as Transcribe
     from anyrelay.protocol.commands.streams import TranscribeStop as TranscribeStop
 
-_HOME: Final = {name: f"{__name__}.{module}" for module, classes in METHODS.items() for name in classes}
+_HOME: Final = {
+    **{name: f"{__name__}.{module}" for module, classes in METHODS.items() for name in classes},
+    **dict.fromkeys(("decode_command", "encode_command"), f"{__name__}.codec"),
+}
 
 if not TYPE_CHECKING:  # pragma: no branch
     __all__ = [
@@ -99,8 +102,6 @@ if not TYPE_CHECKING:  # pragma: no branch
         "CallCommand",
         "Command",
         "OperationCommand",
-        "decode_command",
-        "encode_command",
         "make_command",
         *sorted(_HOME),
     ]

@@ -8,9 +8,8 @@ from typing import Any, ClassVar, TypeVar
 from attrs import field, fields, frozen
 
 from anyrelay.protocol.checks import is_opaque, is_text
-from anyrelay.protocol.converter import to_wire
 
-__all__ = ["CallCommand", "Command", "OperationCommand", "command", "encode_command", "make_command"]
+__all__ = ["CallCommand", "Command", "OperationCommand", "command", "make_command"]
 
 C = TypeVar("C", bound="type[Command]")
 K = TypeVar("K", bound="Command")
@@ -84,8 +83,3 @@ def make_command(kind: type[K], extra: dict[str, Any], **params: Any) -> K:
                     raise TypeError(f"{name} is given twice")
                 params[each.name] = extra.pop(name)
     return kind(**params, extra=extra)
-
-
-def encode_command(command: Command) -> dict[str, Any]:
-    """Return the JSON-RPC params of a command."""
-    return to_wire(command)

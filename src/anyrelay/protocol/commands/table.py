@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from importlib import import_module
-from typing import Any, Final
+from typing import Final
 
 from anyrelay.protocol.commands.base import Command
-from anyrelay.protocol.converter import from_wire
 
-__all__ = ["COMMANDS", "METHODS", "decode_command"]
+__all__ = ["COMMANDS", "METHODS"]
 
 METHODS: Final[dict[str, dict[str, str]]] = {
     "session": {
@@ -138,16 +137,3 @@ class _Commands(Mapping[str, "type[Command]"]):
 
 COMMANDS: Final[Mapping[str, type[Command]]] = _Commands()
 """The class of each method that has one."""
-
-
-def decode_command(method: str, params: dict[str, Any]) -> Command:
-    """Read a client's request.
-
-    Raises:
-        LookupError: No such method is known.
-        ValueError: A parameter is missing or not allowed.
-        TypeError: A parameter has a wrong type.
-    """
-    if method not in COMMANDS:
-        raise LookupError(f"unknown method {method}")
-    return from_wire(COMMANDS[method], params)

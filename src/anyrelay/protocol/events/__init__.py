@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from anyrelay.protocol.events.base import RelayEvent as RelayEvent
-from anyrelay.protocol.events.reading import parse_event as parse_event
 from anyrelay.protocol.events.table import EVENT_CLASSES as EVENT_CLASSES
 from anyrelay.protocol.events.table import EVENT_TYPES as EVENT_TYPES
 from anyrelay.protocol.lazy import handing_on
@@ -36,17 +35,20 @@ if TYPE_CHECKING:
     from anyrelay.protocol.events.operations import StreamEvent as StreamEvent
     from anyrelay.protocol.events.operations import TapEvent as TapEvent
     from anyrelay.protocol.events.operations import TranscribeEvent as TranscribeEvent
+    from anyrelay.protocol.events.reading import parse_event as parse_event
     from anyrelay.protocol.events.sound import DenoiseEvent as DenoiseEvent
     from anyrelay.protocol.events.sound import EchoEvent as EchoEvent
     from anyrelay.protocol.events.sound import HoldEvent as HoldEvent
 
-_HOME: Final = {name: f"{__name__}.{module}" for module, classes in EVENT_TYPES.items() for name in classes}
+_HOME: Final = {
+    **{name: f"{__name__}.{module}" for module, classes in EVENT_TYPES.items() for name in classes},
+    "parse_event": f"{__name__}.reading",
+}
 
 if not TYPE_CHECKING:  # pragma: no branch
     __all__ = [
         "EVENT_CLASSES",
         "RelayEvent",
-        "parse_event",
         *sorted(_HOME),
     ]
     __getattr__, __dir__ = handing_on(globals(), _HOME)

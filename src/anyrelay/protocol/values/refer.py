@@ -31,7 +31,8 @@ class SipReferDevice:
     """Any further parameters, sent as given."""
 
     def __attrs_post_init__(self) -> None:
-        check_json(self.extra, "device.params")
+        if self.extra:
+            check_json(self.extra, "device.params")
 
     def to_wire(self) -> dict[str, Any]:
         """Return the device of the command: the target as ``uri`` and as ``to``, since the sources disagree on its name."""
