@@ -352,7 +352,7 @@ def test_parameters_that_are_not_allowed_are_named(bench, method, params, field)
     assert field in answer.message
 
 
-@pytest.mark.parametrize("method", ["calling.dial", "calling.fly", "signalwire.disconnect"])
+@pytest.mark.parametrize("method", ["calling.fly", "signalwire.disconnect"])
 def test_methods_that_are_not_known(bench, method):
     answer = bench.client().request(method, tag="t", devices=[[{"type": "sip", "params": {"to": "sip:a@b"}}]])
     assert answer.code == -32601

@@ -436,6 +436,7 @@ def test_a_leg_is_hung_up_after_the_line_was_down_for_long() -> None:
     leg(pair, "ringing")
     pair.drop()
     promise.abandon()
+    pair.at(0.0)
     pair.at(60.0)
     pair.retry()
     assert hung_up(pair) == ["leg-1@node-of-leg-1 cancel"]

@@ -87,3 +87,32 @@ def listen(contexts: tuple[str, ...], as_json: bool) -> None:
     from anyrelay.cli.listen import run_listen
 
     sys.exit(run_listen(contexts or ("default",), as_json=as_json))
+
+
+@anyrelay.command()
+@click.argument("to")
+@click.option("--from", "from_", required=True, metavar="CALLER", help="Who calls: a number of yours, or a SIP URI.")
+@click.option("--say", metavar="TEXT", help="What to say once the call is answered.")
+@click.option("--refer", metavar="URI", help="Then transfer the call to this SIP URI, and print what became of it.")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0.001),
+    default=120.0,
+    show_default=True,
+    help="How long it may ring, seconds.",
+)
+def dial(to: str, from_: str, say: str | None, refer: str | None, timeout: float) -> None:
+    """Call TO, a telephone number or a SIP URI.
+
+    Project, token and host come from SIGNALWIRE_PROJECT_ID, SIGNALWIRE_API_TOKEN and SIGNALWIRE_SPACE. Without --say and
+    --refer the call lasts until the other side hangs up, or Ctrl-C.
+
+    The exit status is 0 when the call was answered and, with --refer, the transfer succeeded; else 1.
+
+    \b
+    anyrelay dial +15551234567 --from +15557654321 --say "Your table is ready."
+    anyrelay dial sip:bob@example.com --from sip:desk@example.com --refer sip:support@example.com
+    """  # noqa: D301 - click reads the backspace: what follows is not to be wrapped
+    from anyrelay.cli.dial import run_dial
+
+    sys.exit(run_dial(to, from_=from_, say=say, refer=refer, timeout=timeout))

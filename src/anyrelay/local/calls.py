@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from attrs import define, field
 
 if TYPE_CHECKING:
+    from anyrelay.local.dials import Dialing
     from anyrelay.local.phones import Leg
     from anyrelay.local.referring import Referring
     from anyrelay.local.sessions import RelaySession
@@ -58,6 +59,10 @@ class Call:
     """Whether it was answered by its controller; the phone may still be on its way to it."""
     taken: bool = False
     """Whether the session that controls it now has answered it; a call that was handed on is answered once more."""
+    dialing: Dialing | None = None
+    """The dial that it is a leg of; None for a call that came from a phone."""
+    device: dict[str, Any] | None = None
+    """The device that a dial called."""
     end_reason: str = ""
     """The reason that its controller ended it for, "" until then."""
     playbacks: dict[str, str | None] = field(factory=dict)
@@ -90,7 +95,11 @@ class Call:
     def state_params(self, end_reason: str = "") -> dict[str, Any]:
         """Return the parameters of ``calling.call.state``."""
         params = {**self.names(), "call_state": str(self.state), "direction": "inbound", "device": self._device()}
+        if self.dialing is not None:
+            params |= {"direction": "outbound", "tag": self.dialing.tag}
         return {**params, "end_reason": end_reason} if end_reason else params
 
     def _device(self) -> dict[str, Any]:
+        if self.device is not None:
+            return self.device
         return {"type": "sip", "params": {"from": self.from_uri, "to": self.to_uri, "headers": []}}

@@ -103,14 +103,15 @@ class Desk:
 
     def _end(self, command: End, call: Call, now: float) -> Result | None:
         if call.state is not CallState.ENDING:
-            self._end_call(call, command.reason, now)
+            self.end_call(call, command.reason, now)
         return None
 
-    def _end_call(self, call: Call, reason: str, now: float) -> None:
+    def end_call(self, call: Call, reason: str, now: float) -> None:
+        """Order a call to end."""
         call.end_reason = reason
         self._set_state(call, CallState.ENDING, now)
         refusal = REFUSALS.get(reason)
-        if refusal is not None and not call.answer_ordered:
+        if refusal is not None and not call.answer_ordered and call.dialing is None:
             call.leg.refuse(refusal)
         else:
             call.leg.hang_up()
@@ -214,7 +215,7 @@ class Desk:
     def calls_abandoned(self, session: RelaySession, now: float) -> None:
         """A client will not come back: its calls end."""
         for call in self._calls_of(session):
-            self._end_call(call, "abandoned", now)
+            self.end_call(call, "abandoned", now)
 
     def _calls_of(self, session: RelaySession) -> list[Call]:
         calls = self._exchange.calls.values()
@@ -222,11 +223,24 @@ class Desk:
 
     # --- what phones do ---------------------------------------------------------------------------------------------
 
+    def call_placed(self, call: Call, now: float) -> None:
+        """A phone is being called."""
+        self._by_leg[call.leg] = call
+        self._set_state(call, CallState.CREATED, now)
+
+    def rings(self, call: Call, now: float) -> None:
+        """A phone that is being called rings."""
+        if call.state is CallState.CREATED:
+            self._set_state(call, CallState.RINGING, now)
+
     def call_answered(self, leg: Leg, now: float) -> None:
         """Media may flow."""
         call = self._by_leg.get(leg)
         if call is not None and call.state in (CallState.CREATED, CallState.RINGING):
+            call.answer_ordered = True
             self._set_state(call, CallState.ANSWERED, now)
+            if call.dialing is not None:
+                call.dialing.answered(call, now)
 
     def call_ended(self, leg: Leg, reason: str, now: float) -> None:
         """The call is over: told at once, whatever is still to be told of a transfer."""
@@ -241,6 +255,8 @@ class Desk:
         if call.referring is not None:
             call.referring.call_ended(now)
         self._forget_if_over(call)
+        if call.dialing is not None:
+            call.dialing.ended(call, now)
 
     def play_changed(self, leg: Leg, control_id: str, state: str, error: str, now: float) -> None:
         """A playback's state has changed."""
@@ -273,7 +289,7 @@ class Desk:
         params = {**call.names(), **report.params()}
         self._exchange.tell(call.controller, "calling.call.refer", params, now, status_url=call.refer_status_url)
         if report.hang_up and call.state is CallState.ANSWERED:
-            self._end_call(call, "hangup", now)
+            self.end_call(call, "hangup", now)
         self._forget_if_over(call)
 
     # --- book-keeping -----------------------------------------------------------------------------------------------

@@ -15,16 +15,17 @@ from attrs import frozen
 
 from anyrelay.local.calls import Call
 from anyrelay.local.desk import Desk
+from anyrelay.local.dials import Dials
 from anyrelay.local.lines import Line
 from anyrelay.local.sessions import Credentials, RelaySession, SessionBook
-from anyrelay.protocol.commands import CallCommand, Connect, Reauthenticate, Receive, Unreceive
+from anyrelay.protocol.commands import CallCommand, Connect, Dial, Reauthenticate, Receive, Unreceive
 from anyrelay.protocol.jsonrpc import METHOD_NOT_FOUND
 from anyrelay.protocol.timers import Timers
 
 if TYPE_CHECKING:
     import ssl
 
-    from anyrelay.local.phones import Leg
+    from anyrelay.local.phones import Dialer, Leg
     from anyrelay.protocol.server import CommandReceived
 
 __all__ = ["Exchange", "ExchangeOutput", "Flush", "PostStatus"]
@@ -106,6 +107,8 @@ class Exchange:
         self._to_flush: set[Line] = set()
         self._lines_opened = 0
         self._desk = Desk(self)
+        self._dials = Dials(self, self._desk)
+        self.dialer: Dialer | None = None  # those phones that can be called, once they are started
 
     # --- driving it -------------------------------------------------------------------------------------------------
 
@@ -215,6 +218,11 @@ class Exchange:
                     line.refuse(received.id, UNAUTHORIZED, refusal)
                 else:
                     line.reply(received.id, {})
+            case Dial() as dial:
+                refusal_of_dial = self._dials.refusal(dial, line.session)
+                line.reply(received.id, refusal_of_dial or {"code": "200", "message": dial.reply})
+                if refusal_of_dial is None:
+                    self._dials.begin(dial, line.session, now)
             case CallCommand() as command if self._desk.knows(command):
                 line.reply(received.id, self._desk.carry_out(command, line.session, now))
             case _:

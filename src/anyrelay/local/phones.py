@@ -9,13 +9,13 @@ words of RELAY: turning one into the other is the exchange's work (``local/refer
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from anyrelay.protocol.values import Media
 
-__all__ = ["Leg", "Switchboard"]
+__all__ = ["Dialer", "Leg", "Switchboard"]
 
 
 class Leg(ABC):
@@ -56,6 +56,20 @@ class Leg(ABC):
     @abstractmethod
     def refer(self, target: str) -> None:
         """Send a SIP REFER to `target` (RFC 3515); reported by `refer_answered` and `refer_notified`."""
+
+
+class Dialer(Protocol):
+    """Phones that can be called."""
+
+    def call(self, to_uri: str, from_uri: str, *, on_ringing: Callable[[float], None]) -> Leg:
+        """Call a phone; that it is answered or over is reported to the switchboard.
+
+        Args:
+            to_uri: Whom to call: a SIP or tel URI.
+            from_uri: Who calls, "" for nobody in particular.
+            on_ringing: Called with the time when the phone rings.
+        """
+        ...
 
 
 class Switchboard(Protocol):

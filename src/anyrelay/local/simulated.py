@@ -6,11 +6,12 @@ They report facts of SIP as real phones do, so the exchange cannot tell them apa
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Protocol
 
-from anyrelay.local.phones import Leg, Switchboard
+from anyrelay.local.logs import logger_of
+from anyrelay.local.phones import Dialer, Leg, Switchboard
 from anyrelay.local.scripts import (
     NOT_FOUND,
     REJECTION,
@@ -31,7 +32,10 @@ from anyrelay.protocol.values import Media
 
 __all__ = ["SimulatedCaller", "SimulatedPhones", "TheExchange"]
 
-logger = logging.getLogger(__name__)
+logger = logger_of(__name__)
+
+RINGING = 180
+"""The SIP status of a phone that rings."""
 
 REASONS = {486: "busy", 600: "busy", 480: "noAnswer", 408: "noAnswer", 487: "cancel", 603: "decline", 607: "decline"}
 """RELAY's end reasons for the SIP statuses that a call is refused with; any other is an error."""
@@ -44,10 +48,12 @@ class TheExchange(Switchboard, Protocol):
     """Where deadlines go."""
     now: float
     """The time it was told last, in seconds."""
+    dialer: Dialer | None
+    """Who calls phones for it."""
 
 
 class SimulatedCaller:
-    """A phone that has called a context, for the test that holds it."""
+    """A phone that has called a context, or was called by a dial, for the test that holds it."""
 
     uri: str
     """Its SIP URI."""
@@ -80,7 +86,7 @@ class SimulatedCaller:
         self._phones.later(0.0, lambda now: self._leg.end(now, reason))
 
     @property
-    def leg(self) -> Leg:
+    def leg(self) -> SimulatedLeg:
         """The call as the exchange sees it."""
         return self._leg
 
@@ -153,6 +159,13 @@ class SimulatedLeg(Leg):
         for step in sorted(steps, key=lambda step: step.after):
             self._phones.later(step.after, self._doing(step, number, target))
 
+    def take_final(self, now: float, *, code: int) -> None:
+        """Answer or refuse a call that was placed to the phone, with this final SIP status."""
+        if 200 <= code < 300:
+            self._answered(now)
+        else:
+            self.end(now, REASONS.get(code, "error"))
+
     def end(self, now: float, reason: str) -> None:
         """The call ends."""
         if self._caller.state != "ended":
@@ -223,6 +236,7 @@ class SimulatedPhones:
     def start(self, exchange: TheExchange) -> None:
         """Join the phones to an exchange; they run on its clock."""
         self._exchange = exchange
+        exchange.dialer = self
 
     @property
     def switchboard(self) -> TheExchange:
@@ -276,6 +290,25 @@ class SimulatedPhones:
         """Return the description of a target; one that has none cannot be found (404)."""
         unknown = Target(uri=uri, answers="busy", ring_time=0.0, code=NOT_FOUND)
         return next((one for one in self._targets if same_sip_uri(one.uri, uri)), unknown)
+
+    def call(self, to_uri: str, from_uri: str, *, on_ringing: Callable[[float], None]) -> Leg:
+        """Let a phone be called by a dial: it rings and answers as its target was described.
+
+        Args:
+            to_uri: Its URI; one that was never described cannot be found (404).
+            from_uri: Who calls.
+            on_ringing: Called with the time when it rings.
+        """
+        phone = SimulatedCaller(self, to_uri, Follow(), None)
+        self.callers.append(phone)
+        self.note(to_uri, f"is called by {from_uri or 'nobody in particular'}")
+        target = self.target(to_uri)
+        for after, code in target.progress() or [(0.0, target.code or REJECTION)]:
+            if code >= 200:
+                self.later(after, partial(phone.leg.take_final, code=code))
+            elif code == RINGING:
+                self.later(after, on_ringing)
+        return phone.leg
 
     def dial(
         self,
