@@ -98,6 +98,28 @@ def bench(session: nox.Session) -> None:
     session.run("python", "benchmarks/compare.py", *session.posargs)
 
 
+@nox.session(name="bench-smoke")
+def bench_smoke(session: nox.Session) -> None:
+    """Check that every benchmark does its work right, and measure nothing; the tests do the same."""
+    session.install("-e", ".[testing,trio]", "-r", "benchmarks/requirements.txt")
+    session.run("python", "benchmarks/compare.py", "--smoke")
+    session.run("pytest", "-q", "benchmarks/test_core.py", "--benchmark-disable")
+
+
+@nox.session(name="bench-core")
+def bench_core(session: nox.Session) -> None:
+    """Measure the core's hot functions, without a socket; arguments go to pytest."""
+    session.install("-e", ".[testing,trio]", "-r", "benchmarks/requirements.txt")
+    session.run("pytest", "-q", "benchmarks/test_core.py", *session.posargs)
+
+
+@nox.session(name="bench-carry")
+def bench_carry(session: nox.Session) -> None:
+    """Measure what a process and this machine carry: calls a second, calls held."""
+    session.install("-e", ".[trio]", "-r", "benchmarks/requirements.txt")
+    session.run("python", "benchmarks/carry.py", *session.posargs)
+
+
 @nox.session
 def fuzz(session: nox.Session) -> None:
     """Fuzz what comes in from the server, a minute for each harness; arguments go to libFuzzer."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-COMPARE = Path(__file__).parent.parent / "benchmarks" / "compare.py"
+BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 
 
 @pytest.mark.sdk
@@ -19,8 +19,19 @@ def test_every_client_does_a_little_of_every_work_right() -> None:
         assert "CI" not in os.environ, "signalwire-sdk is not installed: see tests/requirements.txt"
         pytest.skip("needs signalwire-sdk")
 
-    done = subprocess.run([sys.executable, str(COMPARE), "--smoke"], capture_output=True, text=True, timeout=300)
+    done = subprocess.run(
+        [sys.executable, str(BENCHMARKS / "compare.py"), "--smoke"], capture_output=True, text=True, timeout=300
+    )
 
     assert done.returncode == 0, done.stderr
     right = [line for line in done.stderr.splitlines() if line.endswith(": right")]
     assert len(right) == 24, done.stderr  # of every work, each front end that does it, and the official client
+
+
+def test_the_hot_functions_of_the_core_do_what_is_measured() -> None:
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--benchmark-disable"]
+
+    done = subprocess.run([*command, str(BENCHMARKS / "test_core.py")], capture_output=True, text=True, timeout=120)
+
+    assert done.returncode == 0, done.stdout
+    assert "8 passed" in done.stdout
