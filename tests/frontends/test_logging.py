@@ -18,10 +18,12 @@ from anyrelay.protocol.outputs import Layer, Note
 
 
 async def test_each_layer_has_a_logger_and_each_record_a_call_id(
-    world: World, caplog: pytest.LogCaptureFixture
+    world: World, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     caplog.set_level(logging.DEBUG, "anyrelay")
-    caplog.handler.setFormatter(logging.Formatter("%(name)s %(levelname)s <%(call_id)s> %(message)s"))
+    # The handler is that of every test, and the records of others have no call_id.
+    layout = logging.Formatter("%(name)s %(levelname)s <%(call_id)s> %(message)s")
+    monkeypatch.setattr(caplog.handler, "formatter", layout)
     async with world.client(max_active_calls=1) as client:
         call = await world.taken_call(client)
         told = world.flag()

@@ -47,6 +47,21 @@ def test_what_events_tell_of_a_call() -> None:
     assert (call.state, call.device, call.end_reason) == ("ended", {"type": "sip"}, "busy")
 
 
+def test_the_device_of_a_call_is_the_one_that_was_told_of_last() -> None:
+    pair, call = joined_call()
+    devices = []
+    for state, device in [
+        ("answered", {"n": 1}),
+        ("ending", {}),
+        ("answered", {"n": 2}),
+        ("ended", {"n": 3}),
+        ("ended", {}),
+    ]:
+        pair.call_state(state, device=device)
+        devices.append(call.device)
+    assert devices == [{"n": 1}, {"n": 1}, {"n": 2}, {"n": 3}, {"n": 3}]
+
+
 @pytest.mark.parametrize(("offered", "state"), [("ringing", "ringing"), ("new", "created"), (5, "created")])
 def test_where_an_offered_call_is(offered: Any, state: str) -> None:
     pair = Joined()
@@ -352,7 +367,7 @@ def test_waiting_for_a_state_to_come(target: str) -> None:
     assert not waiting.done
     pair.call_state(target)
     assert waiting.result().call_state == target
-    assert waiting.result() is wait_for(call, target, 5.0).result()
+    assert waiting.result() == wait_for(call, target, 5.0).result()
     assert pair.session.next_deadline() == (30.0 if target != "ended" else 3.0)
 
 
@@ -557,3 +572,18 @@ def test_closing_the_client_settles_transfers_as_unknown() -> None:
     pair.deliveries()
     assert [each.unknown_because for each in told] == ["connection_lost"]
     assert started.result().outcome == told[0]
+
+
+def test_readers_of_an_ended_call_are_told_that_the_report_of_its_transfer_is_lost() -> None:
+    pair, call = joined_call()
+    call.start_refer(0.0, TARGET)
+    pair.settle()
+    events, search = call.events(), call.wait_for(0.0, ReferEvent)
+    pair.call_state("ended")
+    assert not events.closed
+    pair.sign_in = {"protocol": "protocol-2"}
+    pair.reconnect()
+    assert isinstance(events.take(), CallStateEvent)
+    for reader in (events, search.subscription):
+        with pytest.raises(ConnectionLost):
+            reader.take()

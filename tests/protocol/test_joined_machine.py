@@ -7,14 +7,26 @@ nobody may be left waiting.
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from unittest.mock import patch
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from joined_model import TARGETS, CallModel, Model, ObservedWire, WaiterModel
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from joined_model import SITUATIONS, TARGETS, CallModel, Model, ObservedWire, WaiterModel
 
+from anyrelay.errors import ConnectionLost, QueueOverflow, RequestTimeout
 from anyrelay.protocol.session import ClientState
 from anyrelay.testing.cable import Direction
 from anyrelay.testing.strategies import refer_histories
@@ -32,7 +44,7 @@ words = st.sampled_from(["inProgress", "success", "busy", "cancel", "unknown", "
 class JoinedMachine(RuleBasedStateMachine):
     """One client, one server, up to three calls at a time, and a model that watches them."""
 
-    QUEUE_LIMIT, READER_LIMIT = 6, 4
+    QUEUE_LIMIT, READER_LIMIT = 6, 2
     """So low that they are reached."""
 
     def __init__(self) -> None:
@@ -77,7 +89,9 @@ class JoinedMachine(RuleBasedStateMachine):
 
     # --- the beginning ----------------------------------------------------------------------------------------------
 
-    @initialize(calls=st.integers(0, 3), bytewise=st.sampled_from([False] * 7 + [True]), most=st.sampled_from([1_000, 2]))
+    @initialize(
+        calls=st.integers(0, 3), bytewise=st.sampled_from([False] * 7 + [True]), most=st.sampled_from([1_000, 2])
+    )
     def begin(self, calls: int, bytewise: bool, most: int = 1_000) -> None:
         self.build(max_active_calls=most)
         self.wire.bytewise = bytewise
@@ -212,6 +226,13 @@ class JoinedMachine(RuleBasedStateMachine):
         readers = [reader for call in self.model.all_calls for reader in call.readers]
         readers[-1 - pick % min(3, len(readers))].read(count)
 
+    @precondition(lambda self: any(call.readers for call in self.model.calls.values()))
+    @rule(count=st.integers(1, 4))
+    def many_events(self, count: int) -> None:
+        call = next(call for call in self.model.calls.values() if call.readers)
+        for _ in range(count):
+            self.send(call.call_id, "state", call_state="answered")
+
     @precondition(has_calls)
     @rule(pick=numbers, count=st.integers(2, 7))
     def burst_with_the_line_down(self, pick: int, count: int) -> None:
@@ -226,6 +247,12 @@ class JoinedMachine(RuleBasedStateMachine):
     @rule(pick=numbers)
     def offer(self, pick: int) -> None:
         self.send(f"call-{pick % 3}", "receive", call_state="created", context="default")
+
+    @rule(pick=numbers, seconds=st.sampled_from([0.0, 4.9, 5.0]))
+    def offer_again(self, pick: int, seconds: float) -> None:
+        self.offer(pick)
+        self.wire.advance(seconds)
+        self.offer(pick)
 
     @precondition(lambda self: any(dial.is_open for dial in self.model.dials.values()))
     @rule(pick=numbers, state=st.sampled_from(["answered", "failed", "dialing"]))
@@ -340,7 +367,7 @@ class JoinedMachine(RuleBasedStateMachine):
     def reconnect(self, sign_in: SignIn, restart: bool) -> None:
         self.heal()
         if restart:
-            self.wire.say_goodbye(restart=sign_in is SignIn.ANEW)
+            self.wire.say_goodbye(restart=True)
         self.wire.sign_in = sign_in
         self.wire.cut()
         self.wire.advance(1.0)
@@ -374,14 +401,32 @@ class JoinedMachine(RuleBasedStateMachine):
         self.model.finish_handler(self.model.running[pick % len(self.model.running)])
 
     @precondition(lambda self: not self.model.closed and not self.model.closing)
-    @rule(sure=st.integers(0, 3), timeout=st.sampled_from([0.0, 4.7, 25.7]))
-    def drain(self, sure: int, timeout: float) -> None:
-        if sure == 3:
+    @rule(sure=st.integers(0, 3), timeout=st.sampled_from([0.0, 4.7, 25.7]), finish=st.booleans())
+    def drain(self, sure: int, timeout: float, finish: bool = False) -> None:
+        if sure >= 2:
             self.model.drain(timeout)
+            self.the_client_is_as_the_model_says()
+            if finish:
+                self.finish_all_work()
 
     @precondition(lambda self: self.model.draining)
     @rule()
+    def finish_all_work(self) -> None:
+        for number, operation in self.model.operations.items():
+            if operation.result is None:
+                call = self.model.commands[number].call
+                assert call is not None
+                self.send(call.call_id, "play", control_id=f"p{number}", state="finished")
+        for call in self.model.calls.values():
+            if any(transfer.fate(self.wire.now).is_open for transfer in call.transfers):
+                self.send(call.call_id, "refer", state="busy")
+        for tag, dial in self.model.dials.items():
+            if dial.is_open:
+                self.send("", "dial", tag=tag, dial_state="failed")
+        self.finish_all_handlers()
+
     def finish_all_handlers(self) -> None:
+        self.model.pair_calls()
         while self.model.running:
             self.finish_handler(0)
 
@@ -389,6 +434,14 @@ class JoinedMachine(RuleBasedStateMachine):
     @rule(sure=st.integers(0, 5))
     def disconnect(self, sure: int) -> None:
         if sure == 5:
+            self.close()
+
+    @precondition(lambda self: self.wire.is_up)
+    @rule(pick=numbers, notify=final_codes, sure=st.integers(0, 3))
+    def disconnect_while_reports_are_on_their_way(self, pick: int, notify: str, sure: int) -> None:
+        if sure >= 2:
+            self.wire.delay = {Direction.TO_CLIENT: 0.5, Direction.TO_SERVER: 0.5}
+            self.refer_event(pick, "inProgress", "", "202", notify)
             self.close()
 
     def close(self) -> None:
@@ -400,7 +453,6 @@ class JoinedMachine(RuleBasedStateMachine):
 
     @invariant()
     def the_client_is_as_the_model_says(self) -> None:
-        self.model.catch_up()
         self.model.compare()
 
     def teardown(self) -> None:
@@ -447,3 +499,190 @@ TestJoinedMachine.settings = settings(
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
 )
+
+
+def test_an_ordinary_run_gets_everywhere() -> None:
+    before = Counter(Model.reached)
+    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+        JoinedMachine,
+        settings=settings(TestJoinedMachine.settings, max_examples=120, derandomize=True, database=None),
+    )
+    reached = Model.reached - before
+    assert [situation for situation in SITUATIONS if not reached[situation]] == []
+
+
+# --- each situation by itself, with the limits that users have ------------------------------------------------------------
+
+
+class Scripted(JoinedMachine):
+    """The same machine and model, walked along by a test."""
+
+    QUEUE_LIMIT, READER_LIMIT = 500, 1_000
+
+
+@pytest.fixture
+def script() -> Iterator[Scripted]:
+    machine = Scripted()
+    yield machine
+    machine.the_client_is_as_the_model_says()
+    machine.teardown()
+
+
+@contextmanager
+def reaching(machine: Scripted, situation: str) -> Iterator[None]:
+    """Expect that the model sees a situation in here, and nothing wrong before and after it."""
+    machine.the_client_is_as_the_model_says()
+    before = Model.reached[situation]
+    yield
+    machine.the_client_is_as_the_model_says()
+    assert Model.reached[situation] == before + 1
+
+
+def busy(machine: Scripted) -> CallModel:
+    """One call, with a playback, a transfer, a reader and a dial."""
+    machine.begin(1, bytewise=False)
+    machine.model.catch_up()
+    [call] = machine.model.all_calls
+    machine.open_reader(1)
+    machine.play(1)
+    machine.refer(1, "refer_and_wait", TARGETS[0][0], None)
+    machine.dial(60.3)
+    machine.change_contexts("receive", ["sales"])
+    machine.take_all()
+    machine.the_client_is_as_the_model_says()
+    machine.wait_for_playback(0)
+    return call
+
+
+def still_waiting(machine: Scripted) -> list[bool]:
+    """Whether the transfer, the playback and the dial of `busy` are still waited for."""
+    transfers = [each.promise for each in machine.model.commands.values() if each.kind in ("refer_and_wait", "dial")]
+    return [not promise.done for promise in (*transfers, machine.model.operation_waiters[0][1])]
+
+
+def test_a_resumed_session_keeps_everything(script: Scripted) -> None:
+    busy(script)
+    with reaching(script, "resumed, with calls up"):
+        script.reconnect(SignIn.RESUME, restart=False)
+    assert still_waiting(script) == [True] * 3
+    assert script.wire.sent("signalwire.connect")[-1]["contexts"] == ["default", "sales"]
+    assert len(script.wire.sent("calling.refer")) == 1
+
+
+@pytest.mark.parametrize("sign_in", [SignIn.ANEW, SignIn.UNRESTORED])
+def test_a_refused_resume_tells_everybody(script: Scripted, sign_in: SignIn) -> None:
+    call = busy(script)
+    with reaching(script, "a resume was refused, with calls up"):
+        script.reconnect(sign_in, restart=False)
+    assert still_waiting(script) == [False] * 3
+    assert call.gone is ConnectionLost
+
+
+def test_a_restart_tells_everybody(script: Scripted) -> None:
+    call = busy(script)
+    with reaching(script, "restarted, with calls up"):
+        script.wire.say_goodbye(restart=True)
+        script.the_client_is_as_the_model_says()
+        assert still_waiting(script) == [True] * 3, "what the old connection still reports counts"
+        script.wire.close_by_server(1001)
+    assert still_waiting(script) == [False] * 3
+    assert call.gone is ConnectionLost
+
+
+def test_five_hundred_commands_wait_for_the_line(script: Scripted) -> None:
+    busy(script)
+    with reaching(script, "the queue was full"):
+        script.burst_with_the_line_down(1, 501)
+    assert len(script.wire.sent("calling.answer")) == 0
+    script.all_is_well()
+    assert len(script.wire.sent("calling.answer")) == 500
+
+
+def test_what_waited_for_the_line_for_too_long_is_never_sent(script: Scripted) -> None:
+    script.begin(1, bytewise=False)
+    script.wire.reachable = False
+    script.wire.cut()
+    for kind in ("refer", "start_refer", "refer_and_wait"):
+        script.refer(1, kind, TARGETS[0][0], None)
+        script.advance(10.5)
+    script.all_is_well()
+    script.advance(45.0)
+    assert script.wire.sent("calling.refer") == []
+    assert [type(each.promise.error) for each in script.model.commands.values()] == [RequestTimeout] * 3
+
+
+def test_a_slow_reader_is_told_and_nobody_else(script: Scripted) -> None:
+    call = busy(script)
+    script.open_reader(1)
+    slow, quick = call.readers
+    for _ in range(1_000):
+        script.call_state(1, "answered")
+    script.the_client_is_as_the_model_says()
+    quick.read(1_000)
+    with reaching(script, "a reader was too slow"):
+        script.call_state(1, "answered")
+    slow.read(1_001)
+    quick.read(2)
+    assert (slow.error, quick.error) == (QueueOverflow, None)
+    assert still_waiting(script) == [True] * 3
+
+
+def test_a_surplus_call_is_passed_back_and_not_in_circles(script: Scripted) -> None:
+    script.begin(2, bytewise=False, most=2)
+    with reaching(script, "a call was passed back"):
+        script.offer(2)
+    with reaching(script, "a call that was passed back came again at once"):
+        script.advance(4.5)
+        script.offer(2)
+    with reaching(script, "a call was passed back"):
+        script.advance(0.5)
+        script.offer(2)
+    assert [each["call_id"] for each in script.wire.sent("calling.pass")] == ["call-2", "call-2"]
+
+
+@pytest.mark.parametrize("last", ["handler", "playback", "transfer", "dial"])
+def test_a_drain_waits_for_all_work_and_closes(script: Scripted, last: str) -> None:
+    busy(script)
+    playback = next(each.number for each in script.model.commands.values() if each.kind == "play")
+    ends = {
+        "handler": lambda: script.finish_all_handlers(),
+        "playback": lambda: script.send("call-0", "play", control_id=f"p{playback}", state="finished"),
+        "transfer": lambda: script.refer_word(1, "busy"),
+        "dial": lambda: script.dial_event(0, "failed"),
+    }
+    with reaching(script, "a drain waited for work"):
+        script.drain(3, 25.7)
+        for name, end in [*((name, end) for name, end in ends.items() if name != last), (last, ends[last])]:
+            script.the_client_is_as_the_model_says()
+            assert script.wire.session.state is ClientState.DRAINING, name
+            end()
+    assert script.wire.session.state is ClientState.CLOSED
+    assert {"contexts": ["default", "sales"]} in script.wire.sent("signalwire.unreceive")
+
+
+def test_a_drain_does_not_wait_for_ever(script: Scripted) -> None:
+    busy(script)
+    with reaching(script, "a drain waited in vain"):
+        script.drain(3, 25.7)
+        script.advance(25.0)
+        script.the_client_is_as_the_model_says()
+        assert script.wire.session.state is ClientState.DRAINING
+        script.advance(1.0)
+    assert still_waiting(script) == [False] * 3
+
+
+def test_what_comes_twice_is_handled_once(script: Scripted) -> None:
+    call = busy(script)
+    with reaching(script, "an event came twice"):
+        script.repeat_event(0)
+    assert len(script.model.handled) == len(set(script.model.handled)) == script.wire.session.statistics.events
+    assert len(call.readers[0].queue) == 0
+
+
+def test_a_report_that_comes_while_closing_settles_its_transfer(script: Scripted) -> None:
+    busy(script)
+    transfer = next(each for each in script.model.commands.values() if each.kind == "refer_and_wait")
+    with reaching(script, "an event came while closing"):
+        script.disconnect_while_reports_are_on_their_way(1, "486", 2)
+        script.advance(0.75)
+    assert transfer.promise.result().status == "busy"

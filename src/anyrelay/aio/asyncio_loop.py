@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,6 +20,9 @@ __all__ = ["AsyncioLoop"]
 
 LAST_WORDS_PATIENCE: Final = 0.2
 """How long the last bytes may take to leave, in seconds: closing waits for nobody."""
+
+CANCEL_AGAIN: Final = 1.0
+"""How long a task that was cancelled may go on before it is cancelled again, in seconds."""
 
 _owners: set[asyncio.Task[None]] = set()
 """asyncio keeps only weak references to tasks."""
@@ -37,20 +41,98 @@ class AsyncioLoop:
         _owners.add(task)
         task.add_done_callback(_owners.discard)
 
-    async def sleep(self, source: Source) -> None:
-        """Sleep until `source` is ready."""
+    def tasks(self) -> AsyncioTasks:
+        """Return a block that is left once every task which was started in it has ended."""
+        return AsyncioTasks()
+
+    def scope(self) -> AsyncioScope:
+        """Return a block that can be cancelled."""
+        return AsyncioScope(self._loop)
+
+    def sleep(self, source: Source) -> asyncio.Future[None]:
+        """Return what this task awaits at once, to sleep until `source` is ready."""
         future: asyncio.Future[None] = self._loop.create_future()
-
-        def wake() -> None:
-            if not future.done():  # as it is when the sleeper was cancelled
-                future.set_result(None)
-
-        source.on_ready(wake)
-        await future
+        source.on_ready(_Waker(future))
+        return future
 
     def transport(self, driver: Driver) -> AsyncioTransport:
         """Return a connection that is not open yet."""
         return AsyncioTransport(driver, self._loop)
+
+
+class _Waker:
+    """Wakes whoever awaits a future."""
+
+    __slots__ = ("_future",)
+
+    def __init__(self, future: asyncio.Future[None]) -> None:
+        self._future = future
+
+    def __call__(self) -> None:
+        if not self._future.done():  # as it is when the sleeper was cancelled
+            self._future.set_result(None)
+
+
+class AsyncioTasks(asyncio.TaskGroup):
+    """Tasks of asyncio's own, which take a third of the memory of anyio's."""
+
+    def start_soon(self, function: Callable[..., Coroutine[Any, Any, None]], /, *args: Any, name: str) -> None:
+        """Start a task."""
+        coroutine = function(*args)
+        try:
+            self.create_task(coroutine, name=name)
+        except RuntimeError:  # they are being cancelled
+            coroutine.close()
+            raise
+
+
+class AsyncioScope:
+    """The outermost block of a task, cancelled as asyncio does it: a tenth of the memory of a scope of anyio's.
+
+    Whoever is cancelled may clean up, and await what that takes; one who goes on after all is cancelled again and again.
+    """
+
+    __slots__ = ("_deadline", "_loop", "_task", "_timer")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._deadline = math.inf
+        self._task: asyncio.Task[Any] | None = None
+        self._timer: asyncio.Handle | None = None
+
+    @property
+    def deadline(self) -> float:
+        """When it is cancelled, in seconds of the loop's clock."""
+        return self._deadline
+
+    @deadline.setter
+    def deadline(self, deadline: float) -> None:
+        if deadline != self._deadline:
+            self._deadline = deadline
+            self._stop_timer()
+            self._start_timer()
+
+    def __enter__(self) -> None:
+        self._task = asyncio.current_task()
+        self._start_timer()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        self._task = None
+        self._stop_timer()
+
+    def _cancel(self) -> None:
+        assert self._task is not None
+        self._task.cancel()
+        self._timer = self._loop.call_later(CANCEL_AGAIN, self._cancel)
+
+    def _start_timer(self) -> None:
+        if self._task is not None and self._deadline < math.inf:
+            self._timer = self._loop.call_at(max(self._deadline, self._loop.time()), self._cancel)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
 
 class AsyncioTransport(asyncio.Protocol):

@@ -19,25 +19,45 @@ A = TypeVar("A")
 E = TypeVar("E", bound=RelayEvent)
 
 
+def _waiting(
+    method: Callable[Concatenate[M, float, P], Promise[T]],
+) -> Callable[Concatenate[Bound, P], Coroutine[Any, Any, T]]:
+    """Return a coroutine function that awaits what a method promises.
+
+    A call may be held open for hours in here, beside thousands of others: no coroutine is below this one, and it keeps
+    nothing that it does not need.
+    """
+
+    async def bound(self: Bound, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        driver = self._driver
+        promise: Promise[T] = driver.ask(method, self._machine, *args, **kwargs)
+        del self, args, kwargs
+        if not promise.done:
+            try:
+                await driver.sleep(promise)
+            except BaseException:
+                driver.give_up(promise)
+                raise
+        return promise.result()
+
+    return bound
+
+
 def awaiting(
     method: Callable[Concatenate[M, float, P], Promise[T]],
 ) -> Callable[Concatenate[Any, P], Coroutine[Any, Any, T]]:
     """Bind a method whose promise is awaited."""
-
-    async def bound(self: Bound, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        value: T = await self._driver.fulfil(method, self._machine, *args, **kwargs)
-        return value
-
-    return dress(bound, method)
+    return dress(_waiting(method), method)
 
 
 def starting(
     method: Callable[Concatenate[M, float, P], Promise[T]], face: Callable[[Any, T], A]
 ) -> Callable[Concatenate[Any, P], Coroutine[Any, Any, A]]:
     """Bind a method that hands out a machine, for which the user gets an object of the class `face`."""
+    waiting = _waiting(method)
 
     async def bound(self: Bound, /, *args: P.args, **kwargs: P.kwargs) -> A:
-        return face(self._driver, await self._driver.fulfil(method, self._machine, *args, **kwargs))
+        return face(self._driver, await waiting(self, *args, **kwargs))
 
     return dress(bound, method, returns=getattr(face, "__name__", None))
 

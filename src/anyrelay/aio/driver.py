@@ -12,15 +12,14 @@ import math
 import os
 import threading
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextvars import Context, ContextVar, copy_context
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 import anyio
 import anyio.to_thread
-from anyio.abc import TaskGroup
 
-from anyrelay.aio.loops import Bell, EventLoop, Transport, running_loop
+from anyrelay.aio.loops import Bell, EventLoop, Scope, Tasks, Transport, running_loop
 from anyrelay.frontend import journal
 from anyrelay.frontend.binding import accepts
 from anyrelay.frontend.ending import abandon, empty
@@ -54,7 +53,7 @@ DELIVERY_PATIENCE: Final = 2.0
 _AWAKE: Final = -math.inf
 """In place of the deadline for which the timekeeper sleeps, when it does not."""
 
-_own_scope: ContextVar[anyio.CancelScope | None] = ContextVar("anyrelay_own_scope", default=None)
+_own_scope: ContextVar[Scope | None] = ContextVar("anyrelay_own_scope", default=None)
 """The cancel scope that a client runs this task in."""
 
 
@@ -74,8 +73,8 @@ class Driver:
         self._thread: int | None = None
         self._loop: EventLoop | None = None
         self._context: Context = copy_context()
-        self._tasks: TaskGroup | None = None
-        self._children: dict[anyio.CancelScope, float] = {}
+        self._tasks: Tasks | None = None
+        self._children: dict[Scope, float] = {}
         self._transport: Transport | None = None
         self._attended: deque[Mailbox] = deque()
         self._post = Bell()
@@ -91,12 +90,6 @@ class Driver:
         answer = method(machine, self._now(), *args, **kwargs)
         self.stir()
         return answer
-
-    async def fulfil(
-        self, method: Callable[Concatenate[M, float, P], Promise[T]], machine: M, /, *args: P.args, **kwargs: P.kwargs
-    ) -> T:
-        """Call a machine's method and await what it promises."""
-        return await self.result_of(self.ask(method, machine, *args, **kwargs))
 
     async def find(
         self, method: Callable[Concatenate[M, float, P], Search[E]], machine: M, /, *args: P.args, **kwargs: P.kwargs
@@ -116,16 +109,14 @@ class Driver:
         """Call something of the core's that needs no time; on an event loop nobody can come between."""
         return function(*args, **kwargs)
 
-    async def result_of(self, promise: Promise[T]) -> T:
-        """Sleep until a promise is done, and return its result; a caller that is cancelled gives it up."""
-        if not promise.done:
-            try:
-                await self._running.sleep(promise)
-            except BaseException:
-                promise.abandon()
-                self.stir()
-                raise
-        return promise.result()
+    def sleep(self, promise: Promise[Any]) -> Awaitable[object]:
+        """Return what this task awaits at once, to sleep until a promise is done; one that is cancelled gives it up."""
+        return self._running.sleep(promise)
+
+    def give_up(self, promise: Promise[Any]) -> None:
+        """Say that whoever slept until a promise is done was cancelled."""
+        promise.abandon()
+        self.stir()
 
     async def next_of(self, subscription: Subscription[E]) -> E | None:
         """Sleep until there is an event to take; None when there will be none."""
@@ -181,13 +172,13 @@ class Driver:
         try:
             over = False
             while not over:
-                async with anyio.create_task_group() as tasks:
-                    self._tasks = tasks
-                    tasks.start_soon(self._deliver_all)
+                async with self._running.tasks() as tasks:
+                    self._tasks, delivering = tasks, self._running.scope()
+                    tasks.start_soon(self._deliver_all, delivering, name="anyrelay deliveries")
                     self.stir()
                     await self._keep_time()
                     self._tasks = None
-                    tasks.cancel_scope.cancel()
+                    delivering.deadline = -math.inf
                 over = self.session.state is ClientState.CLOSED
         except* Exception as errors:  # a bug of ours must not take the event loop down with it
             journal.write(Note(Note.ERROR, "the client's owner task failed", error=errors))
@@ -241,37 +232,42 @@ class Driver:
                 if len(self._attended) == 1:
                     self._post.ring()
             case RunHandler(subject):
-                self._spawn(self._run_handler, subject)
+                self._spawn("anyrelay handler", self._run_handler, subject)
             case Note() as note:
                 journal.write(note)
             case OpenTransport() as order:
                 self._transport = self._running.transport(self)
-                self._spawn(self._transport.run, order, patience=math.inf)
+                self._spawn("anyrelay connection", self._run_child, self._transport.run, order, patience=math.inf)
             case CloseTransport(last_words):
                 if self._transport is not None:
                     self._transport.close(last_words)
                     self._transport = None
             case FetchToken(source):
-                self._spawn(self._fetch_token, source)
+                self._spawn("anyrelay token", self._run_child, self._fetch_token, source)
 
-    def _spawn(self, function: Callable[..., Awaitable[None]], *args: Any, patience: float = 0.0) -> None:
-        """Run a task of the owner's: `patience` seconds after the session is closed it is cancelled.
+    def _spawn(
+        self, name: str, function: Callable[..., Coroutine[Any, Any, None]], *args: Any, patience: float = 0.0
+    ) -> None:
+        """Run a task of the owner's in a scope of its own: `patience` seconds after the session is closed it is cancelled.
 
         It runs in the context of whoever connected: not in that of the handler which happens to be at work now.
         """
         assert self._tasks is not None
-        scope = anyio.CancelScope()
+        scope = self._running.scope()
         self._children[scope] = patience
-        self._context.run(self._tasks.start_soon, self._run_child, scope, function, *args)
+        self._context.run(self._tasks.start_soon, function, scope, *args, name=name)
 
-    async def _run_child(self, scope: anyio.CancelScope, function: Callable[..., Awaitable[None]], *args: Any) -> None:
+    async def _run_child(self, scope: Scope, function: Callable[..., Awaitable[None]], *args: Any) -> None:
         _own_scope.set(scope)
         try:
             with scope:
                 await function(*args)
         finally:
-            del self._children[scope]
-            self.stir()
+            self._child_ended(scope)
+
+    def _child_ended(self, scope: Scope) -> None:
+        del self._children[scope]
+        self.stir()
 
     # --- the transport ----------------------------------------------------------------------------------------------
 
@@ -305,27 +301,33 @@ class Driver:
 
     # --- user code --------------------------------------------------------------------------------------------------
 
-    async def _run_handler(self, subject: CallMachine | MessageMachine) -> None:
+    async def _run_handler(self, scope: Scope, subject: CallMachine | MessageMachine) -> None:
+        # A coroutine around this one, as all others have, would take its memory for as long as the call lasts.
+        _own_scope.set(scope)
         failure: BaseException | None = None
         try:
-            handler, face = self._addressed(subject)
-            if handler is not None:
-                await handler(face)
+            with scope:
+                handler, face = self._addressed(subject)
+                if handler is not None:
+                    await handler(face)
         except (Exception, SystemExit) as error:
             failure = error
         finally:
             self.session.handler_finished(subject, failure, self._now())
+            self._child_ended(scope)
 
-    async def _deliver_all(self) -> None:
+    async def _deliver_all(self, scope: Scope) -> None:
         """Attend to one mailbox after another; one whose handler has to be awaited is left to a task of its own."""
-        while True:
-            await self._running.sleep(self._post)
-            while self._attended:
-                mailbox = self._attended[0]
-                if (answer := self._hand_out(mailbox)) is not None:
-                    self._spawn(self._deliver, mailbox, answer, patience=DELIVERY_PATIENCE)
-                self._attended.popleft()
-            self.stir()
+        with scope:
+            while True:
+                await self._running.sleep(self._post)
+                while self._attended:
+                    mailbox = self._attended[0]
+                    if (answer := self._hand_out(mailbox)) is not None:
+                        job = (self._run_child, self._deliver, mailbox, answer)
+                        self._spawn("anyrelay delivery", *job, patience=DELIVERY_PATIENCE)
+                    self._attended.popleft()
+                self.stir()
 
     def _hand_out(self, mailbox: Mailbox) -> Awaitable[Any] | None:
         """Make a mailbox's deliveries, up to one that has to be awaited; None when it is empty."""

@@ -1,14 +1,16 @@
 """What the async front end needs of an event loop beyond anyio, and which of the two it is on.
 
-anyio serves everything that happens once in a while: task groups, cancel scopes, threads, signals. What happens for every
-message is asked of the loop itself, since a stream and an event of anyio's cost more there than RELAY does (the figures are
-in docs/explanation/architecture.md).
+anyio serves everything that happens once in a while: cancel scopes, threads, signals. What happens for every message is asked
+of the loop itself, since a stream and an event of anyio's cost more there than RELAY does (the figures are in
+docs/explanation/architecture.md); and so are tasks, since one of anyio's takes more memory than the call it is for.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import AbstractAsyncContextManager
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from anyrelay.protocol.outputs import OpenTransport
@@ -16,7 +18,7 @@ from anyrelay.protocol.outputs import OpenTransport
 if TYPE_CHECKING:
     from anyrelay.aio.driver import Driver
 
-__all__ = ["Bell", "EventLoop", "Source", "Transport", "running_loop"]
+__all__ = ["Bell", "EventLoop", "Scope", "Source", "Tasks", "Transport", "running_loop"]
 
 
 class Source(Protocol):
@@ -39,6 +41,34 @@ class Transport(Protocol):
         """Give up opening; or close after `last_words`, as far as they can leave without waiting."""
 
 
+class Scope(Protocol):
+    """The outermost block of a task: it is cancelled at its deadline, and again until it is left."""
+
+    @property
+    def deadline(self) -> float:
+        """When it is cancelled, in seconds of the loop's clock; infinite at first."""
+        ...
+
+    @deadline.setter
+    def deadline(self, deadline: float, /) -> None: ...
+
+    def __enter__(self) -> object:
+        """Begin the block in the task that runs."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
+    ) -> bool | None:
+        """End the block; its cancellation ends with it."""
+        ...
+
+
+class Tasks(Protocol):
+    """Tasks that end together: one that fails cancels the others."""
+
+    def start_soon(self, function: Callable[..., Coroutine[Any, Any, None]], /, *args: Any, name: str) -> None:
+        """Start a task, in a copy of the context of whoever asks for it."""
+
+
 class EventLoop(Protocol):
     """One of the two event loops, as far as they differ."""
 
@@ -49,8 +79,20 @@ class EventLoop(Protocol):
     def spawn_owner(self, main: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Start a task that belongs to no task group of the caller's; it must not raise."""
 
-    async def sleep(self, source: Source) -> None:
-        """Sleep until `source` is ready, or this task is cancelled; then the source may call its waker in vain."""
+    def tasks(self) -> AbstractAsyncContextManager[Tasks, bool | None]:
+        """Return a block that is left once every task which was started in it has ended."""
+        ...
+
+    def scope(self) -> Scope:
+        """Return the outermost block of a task that is about to start."""
+        ...
+
+    def sleep(self, source: Source) -> Awaitable[object]:
+        """Return what this task awaits at once, to sleep until `source` is ready.
+
+        When it is cancelled, the source may still call its waker, in vain.
+        """
+        ...
 
     def transport(self, driver: Driver) -> Transport:
         """Return a connection that is not open yet."""

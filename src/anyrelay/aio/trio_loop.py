@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import signal
 import socket
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any, Final
 
 import trio
@@ -33,31 +34,54 @@ class TrioLoop:
         """Start a task that belongs to no nursery of the caller's."""
         trio.lowlevel.spawn_system_task(_own, main, name="anyrelay client")
 
-    async def sleep(self, source: Source) -> None:
-        """Sleep until `source` is ready."""
-        task = trio.lowlevel.current_task()
-        asleep = woken = False
+    def tasks(self) -> AbstractAsyncContextManager[trio.Nursery]:
+        """Return a block that is left once every task which was started in it has ended."""
+        return trio.open_nursery()
 
-        def wake() -> None:
-            nonlocal asleep, woken
-            woken = True
-            if asleep:
-                asleep = False
-                trio.lowlevel.reschedule(task)
+    def scope(self) -> trio.CancelScope:
+        """Return a block that can be cancelled."""
+        return trio.CancelScope()
 
-        def give_up(_: object) -> trio.lowlevel.Abort:
-            nonlocal asleep
-            asleep = False
-            return trio.lowlevel.Abort.SUCCEEDED
-
-        source.on_ready(wake)
-        if not woken:
-            asleep = True
-            await trio.lowlevel.wait_task_rescheduled(give_up)
+    def sleep(self, source: Source) -> Awaitable[object]:
+        """Return what this task awaits at once, to sleep until `source` is ready."""
+        sleeper = _Sleeper(trio.lowlevel.current_task())
+        source.on_ready(sleeper)
+        return sleeper.sleep()
 
     def transport(self, driver: Driver) -> TrioTransport:
         """Return a connection that is not open yet."""
         return TrioTransport(driver, self)
+
+
+class _Sleeper:
+    """A task that is about to sleep, and what wakes it when called."""
+
+    __slots__ = ("_asleep", "_task", "_woken")
+
+    def __init__(self, task: trio.lowlevel.Task) -> None:
+        self._task = task
+        self._asleep = self._woken = False
+
+    def sleep(self) -> Awaitable[object]:
+        """Return what the task awaits at once."""
+        if self._woken:
+            return _go_on()
+        self._asleep = True
+        return trio.lowlevel.wait_task_rescheduled(self._give_up)
+
+    def __call__(self) -> None:
+        self._woken = True
+        if self._asleep:
+            self._asleep = False
+            trio.lowlevel.reschedule(self._task)
+
+    def _give_up(self, _: object) -> trio.lowlevel.Abort:
+        self._asleep = False
+        return trio.lowlevel.Abort.SUCCEEDED
+
+
+async def _go_on() -> None:
+    pass
 
 
 async def _own(main: Callable[[], Coroutine[Any, Any, None]]) -> None:

@@ -10,10 +10,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from anyrelay.errors import CallGone, RelayError
+from anyrelay.protocol import commands
 from anyrelay.protocol.call_states import TRANSITIONS, CallState
 from anyrelay.protocol.checks import check_handler
-from anyrelay.protocol.commands import Answer, CallCommand, End, Pass, make_command
+from anyrelay.protocol.commands import CallCommand, make_command
 from anyrelay.protocol.events import CallReceiveEvent, CallStateEvent, ReferEvent, RelayEvent
+from anyrelay.protocol.events.packed import pack_device, unpack_device
 from anyrelay.protocol.mailbox import Mailbox
 from anyrelay.protocol.operations import Operation
 from anyrelay.protocol.promise import Promise
@@ -22,7 +24,7 @@ from anyrelay.protocol.requests import Follower, Reply
 from anyrelay.protocol.timers import Timers
 from anyrelay.protocol.transfers import Transfers
 from anyrelay.protocol.verbs.agents import AgentVerbs
-from anyrelay.protocol.verbs.base import OnCompleted
+from anyrelay.protocol.verbs.base import NONE_YET, OnCompleted
 from anyrelay.protocol.verbs.bridging import BridgingVerbs
 from anyrelay.protocol.verbs.inputs import InputVerbs
 from anyrelay.protocol.verbs.listening import ListeningVerbs, Search
@@ -72,18 +74,19 @@ class CallMachine(MediaVerbs, InputVerbs, BridgingVerbs, AgentVerbs, Transferrin
         self.session = session
         self.timers: Timers = session.timers
         self.call_id = offer.call_id
-        self.node_id = _text(params, "node_id")
-        self.project_id = _text(params, "project_id")
-        self.context = offer.context if isinstance(offer, CallReceiveEvent) else _text(params, "context")
+        one_of = session.texts.one_of
+        self.node_id = one_of(_text(params, "node_id"))
+        self.project_id = one_of(_text(params, "project_id"))
+        self.context = one_of(offer.context if isinstance(offer, CallReceiveEvent) else _text(params, "context"))
         self.tag = _text(params, "tag")
-        self.direction = _text(params, "direction") or "inbound"
+        self.direction = one_of(_text(params, "direction") or "inbound")
         self.segment_id = _text(params, "segment_id")
-        self.device: dict[str, Any] = params["device"] if isinstance(params.get("device"), dict) else {}
+        self._device = pack_device(params["device"]) if isinstance(params.get("device"), dict) else b""
         self.state = _state(_text(params, "call_state")) or CallState.CREATED
         self.end_reason = ""
-        self.mailbox: Mailbox = session.new_mailbox(self.call_id)
-        self.transfers = Transfers(self.timers, session.settings.refer_grace, self._transfer_over)
-        self._operations: dict[str, Operation] = {}
+        self._mailbox: Mailbox | None = None
+        self._transfers: Transfers | None = None
+        self._operations: dict[str, Operation] = NONE_YET
         self._in_grace = False
         self._gone: RelayError | None = None
 
@@ -110,16 +113,15 @@ class CallMachine(MediaVerbs, InputVerbs, BridgingVerbs, AgentVerbs, Transferrin
         word = _state(event.call_state)
         if word is None:
             return False
-        if event.device:
-            self.device = event.device
         moved = TRANSITIONS.get((self.state, word))
         if moved is None:
+            self._device = pack_device(event.device) or self._device
             return False
         self.state = moved
         self.end_reason = event.end_reason or self.end_reason
-        self._state_events[moved] = event
-        for waiter in list(self._state_waiters):
-            self._answer_state_waiter(waiter)
+        self._keep_state_event(event)
+        if event.device:  # it is kept with its event
+            self._device = b""
         return moved is CallState.ENDED
 
     def _tell_operation(self, event: RelayEvent) -> None:
@@ -171,10 +173,10 @@ class CallMachine(MediaVerbs, InputVerbs, BridgingVerbs, AgentVerbs, Transferrin
         self._gone = error
         if self.session.observer is not None and self.state is not CallState.ENDED:
             self.session.observer.call_over(self)
+        self._fail_readers(error)  # first: who reads an ended call takes the end of its last transfer for a plain end
         self.transfers.session_lost(now)
         for operation in list(self._operations.values()):
             operation.session_lost(error)
-        self._fail_readers(error)
         self._fail_state_waiters(error)
 
     def passed(self, now: float) -> None:
@@ -185,9 +187,29 @@ class CallMachine(MediaVerbs, InputVerbs, BridgingVerbs, AgentVerbs, Transferrin
     # --- what verbs and machines below use --------------------------------------------------------------------------
 
     @property
+    def device(self) -> dict[str, Any]:
+        """The call's device as it was told of last, made anew for each look."""
+        packed = self._device  # which another thread may be about to set
+        return unpack_device(packed) if packed else self._told_device()
+
+    @property
+    def mailbox(self) -> Mailbox:
+        """What is to be told to handlers; made when it is first asked for, as most calls need none."""
+        if self._mailbox is None:
+            self._mailbox = self.session.new_mailbox(self.call_id)
+        return self._mailbox
+
+    @property
+    def transfers(self) -> Transfers:
+        """Every transfer; made when it is first asked for, as most calls have none."""
+        if self._transfers is None:
+            self._transfers = Transfers(self.timers, self.session.settings.refer_grace, self._transfer_over)
+        return self._transfers
+
+    @property
     def has_open_work(self) -> bool:
         """Whether an operation or a transfer is still open."""
-        return bool(self._operations) or self.transfers.any_open
+        return bool(self._operations) or (self._transfers is not None and self._transfers.any_open)
 
     @property
     def is_silent(self) -> bool:
@@ -257,6 +279,7 @@ class CallMachine(MediaVerbs, InputVerbs, BridgingVerbs, AgentVerbs, Transferrin
         begun = operation(self, control_id if control_id is not None else self.make_id(), on_completed)
         if begun.control_id in self._operations:
             raise ValueError(f"control_id {begun.control_id!r} is in use by another operation of this call")
+        self._operations = self._operations or {}
         self._operations[begun.control_id] = begun
         try:
             reply = self.order(now, kind, follower=_Starting(begun), extra=extra, control_id=begun.control_id, **params)
@@ -292,7 +315,7 @@ class CallMachine(MediaVerbs, InputVerbs, BridgingVerbs, AgentVerbs, Transferrin
             RequestTimeout: The reply did not come within `request_timeout`.
             ConnectionLost: The connection dropped while the command was under way.
         """
-        return self.order(now, Answer, codecs=codecs, max_duration=max_duration, extra=extra)
+        return self.order(now, commands.Answer, codecs=codecs, max_duration=max_duration, extra=extra)
 
     def hangup(self, now: float, /, reason: str = "hangup") -> Promise[Reply]:
         """End the call; one that has ended already is left alone.
@@ -309,7 +332,7 @@ class CallMachine(MediaVerbs, InputVerbs, BridgingVerbs, AgentVerbs, Transferrin
             RequestTimeout: The reply did not come within `request_timeout`.
             ConnectionLost: The connection dropped while the command was under way.
         """
-        return self.order(now, End, reason=reason, content_with=(404, 410))
+        return self.order(now, commands.End, reason=reason, content_with=(404, 410))
 
     def pass_(self, now: float, /) -> Promise[Reply]:
         """Give an offered call back to routing, to be offered to another subscriber.
@@ -323,7 +346,7 @@ class CallMachine(MediaVerbs, InputVerbs, BridgingVerbs, AgentVerbs, Transferrin
             RequestTimeout: The reply did not come within `request_timeout`.
             ConnectionLost: The connection dropped while the command was under way.
         """
-        return self.order(now, Pass, follower=_Passing(self))
+        return self.order(now, commands.Pass, follower=_Passing(self))
 
 
 def _text(params: dict[str, Any], name: str) -> str:

@@ -31,6 +31,7 @@ from anyrelay.protocol.outputs import Deliver, Layer, Note, Output
 from anyrelay.protocol.promise import Promise
 from anyrelay.protocol.requests import NOBODY, Follower, Reply, RequestBook
 from anyrelay.protocol.settings import ClientSettings
+from anyrelay.protocol.sharing import SharedTexts
 from anyrelay.protocol.statistics import Statistics
 from anyrelay.protocol.timers import Timers
 
@@ -86,6 +87,7 @@ class Session(ClientVerbs, Incoming):
         self.new_id = new_id
         self.timers = Timers()
         self.statistics = Statistics()
+        self.texts = SharedTexts()
         self.calls: dict[str, CallMachine] = {}
         self.relay_protocol = ""
         self._authorization_state = ""

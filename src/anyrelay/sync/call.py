@@ -59,7 +59,7 @@ class Call(CallView):
     @property
     def refers(self) -> list[ReferAction]:
         """Every transfer of this call, oldest first."""
-        transfers = self._driver.locked(list, self._machine.transfers)
+        transfers = self._driver.locked(lambda: list(self._machine.transfers))
         return [ReferAction(self._driver, transfer) for transfer in transfers]
 
     events = plain(CallMachine.events, EventStream)

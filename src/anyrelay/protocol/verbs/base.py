@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 from anyrelay.protocol.commands import CallCommand
 from anyrelay.protocol.events import RelayEvent
@@ -13,12 +13,16 @@ from anyrelay.protocol.promise import Promise
 from anyrelay.protocol.requests import Follower, Reply
 from anyrelay.protocol.verbs.documented import verb, wait
 
-__all__ = ["CallVerbs", "OnCompleted", "verb", "wait"]
+__all__ = ["NONE_YET", "CallVerbs", "OnCompleted", "verb", "wait"]
 
 O = TypeVar("O", bound=Operation)  # noqa: E741
 
 OnCompleted: TypeAlias = Callable[[RelayEvent], Any] | None
 """Called with an operation's final event, once; in the async front end it may be a coroutine function."""
+
+NONE_YET: Final[dict[Any, Any]] = {}
+"""Stands for a dict until something has to be put into one: thousands of calls are held open that need none. It stays empty:
+whoever adds to such a dict takes a new one when there is nothing in it."""
 
 
 class CallVerbs(ABC):

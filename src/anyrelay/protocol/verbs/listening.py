@@ -13,7 +13,7 @@ from anyrelay.protocol.checks import check_timeout
 from anyrelay.protocol.events import RelayEvent
 from anyrelay.protocol.promise import Subscription
 from anyrelay.protocol.timers import Timers
-from anyrelay.protocol.verbs.base import CallVerbs
+from anyrelay.protocol.verbs.base import NONE_YET, CallVerbs
 
 __all__ = ["ListeningVerbs", "Search"]
 
@@ -52,8 +52,8 @@ class ListeningVerbs(CallVerbs):
     def __init__(self) -> None:
         """Begin with nobody who listens."""
         super().__init__()
-        self._listeners: list[_Listener] = []
-        self._subscriptions: dict[Subscription[Any], bool] = {}
+        self._listeners: tuple[_Listener, ...] = ()
+        self._subscriptions: dict[Subscription[Any], bool] = NONE_YET
 
     @property
     @abstractmethod
@@ -80,10 +80,10 @@ class ListeningVerbs(CallVerbs):
         if not callable(handler):
             raise TypeError(f"handler must be a function, not {type(handler).__name__}")
         listener = _Listener(*_kind(event_type), handler)
-        self._listeners = [*self._listeners, listener]
+        self._listeners = (*self._listeners, listener)
 
         def remove() -> None:
-            self._listeners = [each for each in self._listeners if each is not listener]
+            self._listeners = tuple(each for each in self._listeners if each is not listener)
 
         return remove
 
@@ -161,6 +161,7 @@ class ListeningVerbs(CallVerbs):
         elif self.is_silent:
             subscription.end(self.ended_error() if raises else None)
         else:
+            self._subscriptions = self._subscriptions or {}
             self._subscriptions[subscription] = raises
             subscription.also_on_close(forget)
         return subscription

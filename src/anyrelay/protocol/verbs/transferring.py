@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +28,11 @@ class TransferringVerbs(CallVerbs):
 
     session: Session
     call_id: str
-    transfers: Transfers
+
+    @property
+    @abstractmethod
+    def transfers(self) -> Transfers:
+        """Every transfer of the call."""
 
     def refer(
         self, now: float, /, device: ReferDeviceLike, *, status_url: str | None = None, **extra: Any

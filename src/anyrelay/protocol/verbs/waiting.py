@@ -2,35 +2,54 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from attrs import frozen
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Any
 
 from anyrelay.errors import CallGone, RelayError
+from anyrelay.protocol import events
 from anyrelay.protocol.call_states import TRANSITIONS, CallState
 from anyrelay.protocol.checks import check_timeout
-from anyrelay.protocol.events import CallStateEvent
+from anyrelay.protocol.events.packed import pack_event, unpack_events
 from anyrelay.protocol.promise import Promise
 from anyrelay.protocol.timers import Timer, Timers
 from anyrelay.protocol.verbs.base import CallVerbs, wait
 
+if TYPE_CHECKING:
+    from anyrelay.protocol.events import CallStateEvent
+
 __all__ = ["WaitingVerbs"]
 
 
-@frozen(eq=False)
-class _StateWaiter:
-    """Somebody who waits for the call to get somewhere."""
+class _StateWaiter(Promise["CallStateEvent"]):
+    """The promise to somebody who waits for the call to get somewhere."""
 
-    target: CallState
-    promise: Promise[CallStateEvent]
-    timer: Timer | None
+    __slots__ = ("_call", "target", "timer")
+
+    def __init__(self, call: WaitingVerbs, target: CallState) -> None:
+        super().__init__()
+        self._call = call
+        self.target = target
+        self.timer: Timer | None = None
+
+    def abandon(self) -> None:
+        """Say that nobody waits any more."""
+        self._stop_timer()
+        self._call._forget_state_waiter(self)
+        super().abandon()
+
+    def _finish(self) -> None:
+        self._stop_timer()
+        super()._finish()
+
+    def _stop_timer(self) -> None:
+        if self.timer is not None:
+            self.timer.cancel()
 
 
 class WaitingVerbs(CallVerbs):
     """Waiting for the states of a call. One that the call was in, or skipped, is not waited for."""
 
     call_id: str
-    device: dict[str, Any]
     state: CallState
     timers: Timers
     _gone: RelayError | None
@@ -38,8 +57,13 @@ class WaitingVerbs(CallVerbs):
     def __init__(self) -> None:
         """Begin with nobody who waits, and nothing told."""
         super().__init__()
-        self._state_waiters: list[_StateWaiter] = []
-        self._state_events: dict[CallState, CallStateEvent] = {}
+        self._state_waiters: tuple[_StateWaiter, ...] = ()
+        self._told = b""
+
+    @property
+    @abstractmethod
+    def device(self) -> dict[str, Any]:
+        """The call's device."""
 
     @wait
     def wait_for_ringing(self, now: float, /, timeout: float | None = None) -> Promise[CallStateEvent]:
@@ -67,47 +91,55 @@ class WaitingVerbs(CallVerbs):
 
     def _wait_for_state(self, now: float, target: CallState, timeout: float | None) -> Promise[CallStateEvent]:
         check_timeout(timeout)
+        waiter = _StateWaiter(self, target)
+        if self._has_got_to(target):
+            self._answer_state_waiter(waiter)
+        elif self._gone is not None:
+            waiter.fail(self._gone)
+        else:
+            if timeout is not None:
+                late = TimeoutError(f"call {self.call_id} was not {target} within {timeout:g} s")
+                waiter.timer = self.timers.at(now + timeout, lambda _: self._expire_state_waiter(waiter, late))
+            self._state_waiters = (*self._state_waiters, waiter)
+        return waiter
 
-        def give_up() -> None:
-            _settle_timer(waiter)
-            self._state_waiters = [each for each in self._state_waiters if each is not waiter]
+    def _has_got_to(self, target: CallState) -> bool:
+        """Whether the call is where somebody waits for it, or past that."""
+        return (self.state, target) not in TRANSITIONS
 
-        def expire(_: float) -> None:
-            self._state_waiters.remove(waiter)
-            promise.fail(TimeoutError(f"call {self.call_id} was not {target} within {timeout:g} s"))
+    def _keep_state_event(self, event: CallStateEvent) -> None:
+        """Remember what told of the state that the call is in now, and answer those who waited for it."""
+        self._told += pack_event(event)
+        there = [each for each in self._state_waiters if self._has_got_to(each.target)]
+        self._state_waiters = tuple(each for each in self._state_waiters if not self._has_got_to(each.target))
+        for waiter in there:
+            self._answer_state_waiter(waiter)
 
-        promise: Promise[CallStateEvent] = Promise(give_up)
-        waiter = _StateWaiter(target, promise, None if timeout is None else self.timers.at(now + timeout, expire))
-        self._state_waiters.append(waiter)
-        self._answer_state_waiter(waiter)
-        if self._gone is not None and not promise.done:
-            give_up()
-            promise.fail(self._gone)
-        return promise
+    def _told_device(self) -> dict[str, Any]:
+        """Return the device that the last event to tell of one had, an empty one when none did."""
+        return next((event.device for event in unpack_events(self._told) if event.device), {})
 
     def _answer_state_waiter(self, waiter: _StateWaiter) -> None:
-        """Answer a waiter if the call got to where it waits for, or past it."""
-        if (self.state, waiter.target) in TRANSITIONS:
-            return
-        self._state_waiters.remove(waiter)
-        _settle_timer(waiter)
-        told = self._state_events.get(waiter.target)
-        if told is None and waiter.target is CallState.ANSWERED and self.state in (CallState.ENDING, CallState.ENDED):
+        """Tell somebody that the call got to where it was waited for, by what was told of that state."""
+        told = {event.call_state: event for event in unpack_events(self._told)}
+        answer = told.get(waiter.target)
+        if answer is None and waiter.target is CallState.ANSWERED and self.state in (CallState.ENDING, CallState.ENDED):
             why = f"call {self.call_id} ended without having been answered"
-            waiter.promise.fail(CallGone(410, why, self.call_id))
+            waiter.fail(CallGone(410, why, self.call_id))
             return
         # A call that skipped the state, or was in it when it was offered, is told by where it is now.
-        told = told or self._state_events.get(self.state)
-        waiter.promise.resolve(told or CallStateEvent(call_id=self.call_id, call_state=self.state, device=self.device))
+        answer = answer or told.get(self.state)
+        waiter.resolve(answer or events.CallStateEvent(call_id=self.call_id, call_state=self.state, device=self.device))
 
     def _fail_state_waiters(self, error: RelayError) -> None:
         """The call gets nowhere any more."""
-        waiters, self._state_waiters = self._state_waiters, []
+        waiters, self._state_waiters = self._state_waiters, ()
         for waiter in waiters:
-            _settle_timer(waiter)
-            waiter.promise.fail(error)
+            waiter.fail(error)
 
+    def _expire_state_waiter(self, waiter: _StateWaiter, error: TimeoutError) -> None:
+        self._forget_state_waiter(waiter)
+        waiter.fail(error)
 
-def _settle_timer(waiter: _StateWaiter) -> None:
-    if waiter.timer is not None:
-        waiter.timer.cancel()
+    def _forget_state_waiter(self, waiter: _StateWaiter) -> None:
+        self._state_waiters = tuple(each for each in self._state_waiters if each is not waiter)
