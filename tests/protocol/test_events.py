@@ -70,7 +70,7 @@ def test_whatever_comes_is_an_event(envelope: dict[str, Any]) -> None:
 
 
 def test_the_table_and_the_classes_agree() -> None:
-    modules = {each.name for each in pkgutil.iter_modules(package.__path__)} - {"base", "reading", "table"}
+    modules = {each.name for each in pkgutil.iter_modules(package.__path__)} - {"base", "packed", "reading", "table"}
     assert EVENT_TYPES.keys() == modules
     for name in modules:
         module = importlib.import_module(f"{package.__name__}.{name}")
