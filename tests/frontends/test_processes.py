@@ -259,10 +259,11 @@ import anyio
 
 @client.on_call
 async def handle(call):
-    say("arrived")
     async with anyio.create_task_group() as tasks:
         if {where == "in a handler"}:
+            say("arrived")
             tasks.start_soon(strike)
+        here.set()
         await anyio.sleep_forever()
 
 async def strike():
@@ -270,7 +271,13 @@ async def strike():
     await anyio.sleep(0)
 
 async def main():
+    global here
+    here = anyio.Event()
     async with client:
+        await here.wait()
+        if {where == "in the main task"}:
+            await anyio.sleep(0.05)  # until the handler sleeps
+            say("arrived")
         await anyio.sleep_forever()
 
 try:
