@@ -5,8 +5,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import socket
-from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Final
 
 import trio
@@ -34,9 +33,11 @@ class TrioLoop:
         """Start a task that belongs to no nursery of the caller's."""
         trio.lowlevel.spawn_system_task(_own, main, name="anyrelay client")
 
-    def tasks(self) -> AbstractAsyncContextManager[trio.Nursery]:
+    @contextlib.asynccontextmanager
+    async def tasks(self) -> AsyncIterator[TrioTasks]:
         """Return a block that is left once every task which was started in it has ended."""
-        return trio.open_nursery()
+        async with trio.open_nursery() as nursery:
+            yield TrioTasks(nursery)
 
     def scope(self) -> trio.CancelScope:
         """Return a block that can be cancelled."""
@@ -51,6 +52,25 @@ class TrioLoop:
     def transport(self, driver: Driver) -> TrioTransport:
         """Return a connection that is not open yet."""
         return TrioTransport(driver, self)
+
+
+class TrioTasks:
+    """Tasks of a nursery, in whose code Ctrl-C does not strike: it goes to the main task.
+
+    A handler may be anywhere, in the midst of entering a task group too, and that would leave trio's own state torn.
+    """
+
+    def __init__(self, nursery: trio.Nursery) -> None:
+        self._nursery = nursery
+
+    def start_soon(self, function: Callable[..., Coroutine[Any, Any, None]], /, *args: Any, name: str) -> None:
+        """Start a task."""
+        self._nursery.start_soon(_undisturbed, function, *args, name=name)
+
+
+@trio.lowlevel.enable_ki_protection
+async def _undisturbed(function: Callable[..., Coroutine[Any, Any, None]], *args: Any) -> None:
+    await function(*args)
 
 
 class _Sleeper:
