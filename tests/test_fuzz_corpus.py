@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 FUZZ = Path(__file__).parent.parent / "fuzz"
-sys.path.append(str(FUZZ))
 
 INPUTS = sorted((FUZZ / "corpus").glob("*/*"))
 

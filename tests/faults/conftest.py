@@ -3,33 +3,25 @@
 from __future__ import annotations
 
 import gc
-import inspect
 import os
-import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 from random import SystemRandom
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "frontends"))
-
 from frontend_world import AsyncWorld, ThreadWorld, World
 from storm import Storm
+from world_fixtures import front, pytest_pyfunc_call
+
+__all__ = ["front", "pytest_pyfunc_call"]
 
 LIMIT = 120.0
 """Seconds that a storm may take, its checks included."""
 
 SEED = "ANYRELAY_FAULTS_SEED"
 """The environment variable that replays a storm."""
-
-
-@pytest.fixture(params=["asyncio", "trio", "threads"])
-def front(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
 
 
 @pytest.fixture
@@ -67,13 +59,3 @@ def world(front: str, storm: Storm) -> Iterator[World]:
     world = ThreadWorld(storm, LIMIT) if front == "threads" else AsyncWorld(front, storm, LIMIT)
     yield world
     world.close()
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
-    world = pyfuncitem.funcargs.get("world")
-    if world is None or not inspect.iscoroutinefunction(pyfuncitem.obj):
-        return None
-    names = pyfuncitem._fixtureinfo.argnames
-    world.run(pyfuncitem.obj, {name: pyfuncitem.funcargs[name] for name in names})
-    return True

@@ -290,23 +290,3 @@ async def test_a_jwt_from_a_coroutine_function(world: World) -> None:
     for source, token in ((fetch, "from a coroutine"), (Source(), "from an object")):
         async with world.client(project=None, token=None, jwt_token=source):
             assert world.relay.sent("signalwire.connect")[-1]["authentication"] == {"jwt_token": token}
-
-
-@pytest.mark.parametrize("front", ["asyncio", "trio"])
-async def test_closing_does_not_wait_for_a_jwt(world: World) -> None:
-    asked, let_go = threading.Event(), threading.Event()
-
-    def fetch() -> str:
-        asked.set()
-        let_go.wait(10)
-        return "late"
-
-    client = world.client(project=None, token=None, jwt_token=fetch)
-    connecting = world.spawn(client.connect)
-    await world.aside(asked.wait, 5)
-    began = time.monotonic()
-    await client.disconnect()
-    assert time.monotonic() - began < 3
-    let_go.set()
-    with pytest.raises(ClientClosed):
-        await connecting.result()

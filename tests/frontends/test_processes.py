@@ -293,6 +293,32 @@ except KeyboardInterrupt:
     assert outcome_of(process) == (0, ["interrupted closed"], "")
 
 
+@pytest.mark.parametrize("front", ["trio"])
+def test_ctrl_c_does_not_strike_in_the_midst_of_a_handler(world: World, program: Program) -> None:
+    """It would leave trio's own state torn, if it struck where a task group is entered, and then it would be lost."""
+    process = program("""
+import anyio
+
+@client.on_call
+async def handle(call):
+    signal.raise_signal(signal.SIGINT)
+    say("undisturbed")
+    await anyio.sleep_forever()
+
+async def main():
+    async with client:
+        await anyio.sleep_forever()
+
+try:
+    anyio.run(main, backend=sys.argv[2])
+except KeyboardInterrupt:
+    say("interrupted", client.state)
+""")
+    world.relay.wait_for("signalwire.connect")
+    world.relay.offer()
+    assert outcome_of(process) == (0, ["undisturbed", "interrupted closed"], "")
+
+
 # --- the end of the interpreter -------------------------------------------------------------------------------------
 
 

@@ -110,7 +110,6 @@ async def test_closing_does_not_wait_for_a_name(
     assert took < 1.0
 
 
-@pytest.mark.parametrize("front", ["threads"])  # for the others see test_contract_connecting
 async def test_closing_does_not_wait_for_a_jwt(world: World) -> None:
     asked, let_go = threading.Event(), threading.Event()
 
