@@ -25,6 +25,9 @@ def runs(python: str) -> bool:
 PYTHONS = [version for version in ("3.11", "3.12", "3.13", "3.14") if runs(f"python{version}")] or ["3"]
 """Every supported interpreter that is found on this machine."""
 
+SIDE_BY_SIDE = ("-n", str((os.cpu_count() or 1) + 1), "--dist", "loadfile")
+"""How pytest shares out the files of tests: to one more process than there are cores, since most tests wait for something."""
+
 TOOLS = {
     "ruff": "ruff>=0.14",
     "mypy": "mypy>=1.18",
@@ -53,7 +56,7 @@ def tests(session: nox.Session) -> None:
         session.run("pytest", *session.posargs)
         return
     session.run("coverage", "erase")
-    session.run("coverage", "run", "-m", "pytest", "-q")
+    session.run("coverage", "run", "-m", "pytest", "-q", *SIDE_BY_SIDE)
     session.run("coverage", "combine", success_codes=[0, 1])
     session.run("coverage", "report", "--skip-covered", "--sort=cover")
     session.run("coverage", "report", "--include=*/anyrelay/protocol/*", "--fail-under=100", "--skip-covered")
