@@ -25,8 +25,8 @@ def runs(python: str) -> bool:
 PYTHONS = [version for version in ("3.11", "3.12", "3.13", "3.14") if runs(f"python{version}")] or ["3"]
 """Every supported interpreter that is found on this machine."""
 
-SIDE_BY_SIDE = ("-n", str((os.cpu_count() or 1) + 1), "--dist", "loadfile")
-"""How pytest shares out the files of tests: to one more process than there are cores, since most tests wait for something."""
+SIDE_BY_SIDE = ("-n", str(min(os.cpu_count() or 1, 4) + 1), "--dist", "loadfile")
+"""How pytest shares out the files of tests: to one more process than there are cores (five at most), since most tests wait for something."""
 
 TOOLS = {
     "ruff": "ruff>=0.14",
