@@ -26,7 +26,7 @@ PYTHONS = [version for version in ("3.11", "3.12", "3.13", "3.14") if runs(f"pyt
 """Every supported interpreter that is found on this machine."""
 
 SIDE_BY_SIDE = ("-n", str(min(os.cpu_count() or 1, 4) + 1), "--dist", "loadfile")
-"""How pytest shares out the files of tests: to one more process than there are cores (five at most), since most tests wait for something."""
+"""How pytest shares out the files of tests: most of them wait, so to a process more than there are cores, five at most."""
 
 TOOLS = {
     "ruff": "ruff>=0.14",

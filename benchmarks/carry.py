@@ -76,7 +76,7 @@ def main() -> int:
     except Failed as failure:
         print(f"FAILED {failure}", file=sys.stderr)
         return 1
-    print(f"\n{report.machine()}\n\n{report.rows(header, rows)}")
+    print(f"\n{report.machine()}\n\n{report.aligned(header, rows)}")
     return 0
 
 

@@ -101,7 +101,7 @@ def server_busy(results: Results) -> float:
     return max(shares, default=0.0)
 
 
-def rows(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def aligned(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Return a Markdown table, its columns aligned for reading as text too."""
     widths = [max(len(row[column]) for row in (header, *rows)) for column in range(len(header))]
     lines = [header, ["-" * width for width in widths], *rows]
@@ -126,7 +126,7 @@ def table(found: Sequence[Comparison], *, absolute: bool) -> str:
         if absolute:
             row += [f"{value * each.figure.scale:.1f} {each.figure.unit}" for value in (each.ours, each.theirs)]
         rows.append(row)
-    return rows([*header, "ours", "theirs"] if absolute else header, rows)
+    return aligned([*header, "ours", "theirs"] if absolute else header, rows)
 
 
 def growth_table(found: Sequence[Growth], *, absolute: bool) -> str:
@@ -141,7 +141,7 @@ def growth_table(found: Sequence[Growth], *, absolute: bool) -> str:
         ]
         aim = ["", ""] if each.front == BASE else [f"{GROWTH_TARGET:.2f}", "met" if each.met else "missed"]
         rows.append([FRONT_TITLES[each.front], f"CPU per {each.what}", *shown, f"{each.ratio:.2f}", *aim])
-    return rows(["client", "figure", *columns, "growth", "aim", ""], rows)
+    return aligned(["client", "figure", *columns, "growth", "aim", ""], rows)
 
 
 def as_json(works: Sequence[Work], results: Results) -> dict[str, Any]:
