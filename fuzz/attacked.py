@@ -79,8 +79,8 @@ class Attacked:
 
     def _do_outputs(self) -> None:
         """Do what a front end would: run the handlers, and take what they are told."""
-        while (output := self.session.next_output()) is not None:
-            match output:
+        while self.session.outputs:
+            match self.session.outputs.popleft():
                 case Deliver(mailbox):
                     taken = 0
                     while (delivery := mailbox.take()) is not None:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 import trustme
 from frontend_world import World, commands_waiting
@@ -104,6 +105,32 @@ async def test_a_handler_cut_short_by_the_close_does_not_stop_those_of_the_next_
     async with client:
         world.relay.event(("calling.call.last", {}))
         await told.wait()
+
+
+@pytest.mark.parametrize("front", ["asyncio", "trio"])
+async def test_a_handler_of_the_last_connection_takes_no_event_of_the_next(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("anyrelay.aio.driver.DELIVERY_PATIENCE", 0.2)
+    monkeypatch.setattr("anyrelay.aio.client.CLOSE_PATIENCE", 0.1)
+    client = world.client()
+    told: list[str] = []
+    last = world.flag()
+
+    @client.on_event
+    async def on_any(event: Any) -> None:
+        told.append(event.event_type)
+        if event.event_type == "calling.call.first":
+            await anyio.sleep_forever()
+        last.set()
+
+    async with client:
+        world.relay.event(("calling.call.first", {}))
+        await world.until(lambda: told)
+    async with client:
+        world.relay.event(("calling.call.last", {}))
+        await last.wait()
+    assert told == ["calling.call.first", "calling.call.last"]
 
 
 async def test_connect_tells_why_it_failed(world: World, nobody: int) -> None:

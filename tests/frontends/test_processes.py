@@ -66,8 +66,12 @@ def outcome_of(process: subprocess.Popen[str]) -> tuple[int, list[str], str]:
 
 
 def next_line(process: subprocess.Popen[str]) -> str:
+    """Return a line, and read not a byte more: what is in a reader's buffer, `communicate` does not see."""
     assert process.stdout is not None
-    return process.stdout.readline().strip()
+    line = b""
+    while not line.endswith(b"\n") and (byte := os.read(process.stdout.fileno(), 1)):
+        line += byte
+    return line.decode().strip()
 
 
 # --- run() and signals ----------------------------------------------------------------------------------------------

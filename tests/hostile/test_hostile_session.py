@@ -151,8 +151,7 @@ def test_a_flood_of_offers_does_not_make_the_next_one_dearer() -> None:
             request = {"jsonrpc": "2.0", "id": f"f{number}", "method": "signalwire.event", "params": envelope}
             pair.session.receive_data(text_frame(request), pair.now)
             pair.session.data_to_send()
-            while pair.session.next_output() is not None:
-                pass
+            pair.session.outputs.clear()
         return time.process_time() - start
 
     costs = [cost_of_a_hundred() for _ in range(120)]

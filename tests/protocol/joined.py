@@ -64,11 +64,11 @@ class Joined:
         back = self.server.data_to_send() if self.server is not None else b""
         if back:
             self.session.receive_data(back, self.now)
-        return bool(data or back or self.session.has_outputs)
+        return bool(data or back or self.session.outputs)
 
     def take_outputs(self) -> None:
-        while (output := self.session.next_output()) is not None:
-            self.outputs.append(output)
+        while self.session.outputs:
+            self.outputs.append(output := self.session.outputs.popleft())
             if isinstance(output, CloseTransport):
                 self.server = None
 

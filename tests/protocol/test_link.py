@@ -64,7 +64,7 @@ def test_connecting_when_connected_is_done_at_once() -> None:
 def test_the_proxy_is_what_the_transport_goes_to() -> None:
     pair = Joined(proxy=ProxyAddress("proxy.example", 3128, None))
     pair.session.connect(0.0)
-    assert pair.session.next_output() == OpenTransport("proxy.example", 3128)
+    assert pair.session.outputs.popleft() == OpenTransport("proxy.example", 3128)
 
 
 @pytest.mark.parametrize("code", [401, 403, -32000, -32001, -32002])

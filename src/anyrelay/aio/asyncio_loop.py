@@ -55,6 +55,8 @@ class AsyncioLoop:
         source.on_ready(_Waker(future))
         return future
 
+    turn = sleep  # whoever is woken first goes first
+
     def transport(self, driver: Driver) -> AsyncioTransport:
         """Return a connection that is not open yet."""
         return AsyncioTransport(driver, self._loop)
@@ -136,7 +138,7 @@ class AsyncioScope:
 
 
 class AsyncioTransport(asyncio.Protocol):
-    """One connection; what comes is told to the driver at once, what goes leaves once a turn of the loop."""
+    """One connection; what comes is told to the driver at once."""
 
     def __init__(self, driver: Driver, loop: asyncio.AbstractEventLoop) -> None:
         self._driver = driver
@@ -144,7 +146,6 @@ class AsyncioTransport(asyncio.Protocol):
         self._opening = anyio.CancelScope()
         self._gone = loop.create_future()
         self._tcp: asyncio.Transport | None = None
-        self._about_to_send = False
         self._blocked = False
 
     async def run(self, order: OpenTransport) -> None:
@@ -164,15 +165,8 @@ class AsyncioTransport(asyncio.Protocol):
             finally:
                 tcp.abort()
 
-    def wake(self) -> None:
-        """Say that there may be something to send."""
-        if not self._about_to_send:
-            self._about_to_send = True
-            # Whoever the last bytes woke comes first, so that all answer in one write.
-            self._loop.call_soon(self._send)
-
-    def _send(self) -> None:
-        self._about_to_send = False
+    def flush(self) -> None:
+        """Send what there is to send, unless the peer is slow to read."""
         if self._tcp is not None and not self._blocked and (data := self._driver.data_to_send(self)):
             self._tcp.write(data)
 
@@ -205,7 +199,7 @@ class AsyncioTransport(asyncio.Protocol):
     def resume_writing(self) -> None:
         """Everything has left."""
         self._blocked = False
-        self.wake()
+        self.flush()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection broke, or has been closed."""

@@ -28,8 +28,8 @@ MessageHandler = Callable[[Message], Awaitable[Any]]
 H = TypeVar("H", bound=CallHandler)
 G = TypeVar("G", bound=MessageHandler)
 
-CLOSE_PATIENCE: Final = 2.0
-"""How long leaving an ``async with`` block that was cancelled waits for the close, in seconds."""
+CLOSE_PATIENCE: Final = 3.0
+"""How long leaving an ``async with`` block waits for the close, in seconds: longer than handlers of events may take."""
 
 
 def _new_driver(*args: Any) -> Driver:

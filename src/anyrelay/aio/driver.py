@@ -77,7 +77,8 @@ class Driver:
         self._children: dict[Scope, float] = {}
         self._transport: Transport | None = None
         self._attended: deque[Mailbox] = deque()
-        self._post = Bell()
+        self._turn_due = False
+        self._turn = Bell()
         self._armed = _AWAKE
         self._rearm = Bell()
         self._finished: anyio.Event | None = None
@@ -173,12 +174,13 @@ class Driver:
             over = False
             while not over:
                 async with self._running.tasks() as tasks:
-                    self._tasks, delivering = tasks, self._running.scope()
-                    tasks.start_soon(self._deliver_all, delivering, name="anyrelay deliveries")
+                    self._tasks, turning = tasks, self._running.scope()
+                    self._turn, self._turn_due = Bell(), False
+                    tasks.start_soon(self._take_turns, turning, name="anyrelay turns")
                     self.stir()
                     await self._keep_time()
                     self._tasks = None
-                    delivering.deadline = -math.inf
+                    turning.deadline = -math.inf
                 over = self.session.state is ClientState.CLOSED
         except* Exception as errors:  # a bug of ours must not take the event loop down with it
             journal.write(Note(Note.ERROR, "the client's owner task failed", error=errors))
@@ -210,27 +212,28 @@ class Driver:
 
     @property
     def _is_closed(self) -> bool:
-        return self.session.state is ClientState.CLOSED and self._transport is None
+        return self._transport is None and self.session.state is ClientState.CLOSED
 
     def stir(self) -> None:
         """Do what the session asks for, and wake whoever has to do more."""
         if self._tasks is None:
             return
-        while (output := self.session.next_output()) is not None:
-            self._follow(output)
-        if self._transport is not None:
-            self._transport.wake()
-        deadline = self.session.next_deadline()
-        if self._armed > _AWAKE and (self._is_closed or (deadline is not None and deadline < self._armed)):
-            self._armed = _AWAKE
-            self._rearm.ring()
+        outputs = self.session.outputs
+        while outputs:
+            self._follow(outputs.popleft())
+        if not self._turn_due:
+            self._turn_due = True
+            self._turn.ring()
+        if self._armed > _AWAKE:
+            deadline = self.session.next_deadline()
+            if (deadline is not None and deadline < self._armed) or self._is_closed:
+                self._armed = _AWAKE
+                self._rearm.ring()
 
     def _follow(self, output: Output) -> None:
         match output:
             case Deliver(mailbox):
                 self._attended.append(mailbox)
-                if len(self._attended) == 1:
-                    self._post.ring()
             case RunHandler(subject):
                 self._spawn("anyrelay handler", self._run_handler, subject)
             case Note() as note:
@@ -316,18 +319,29 @@ class Driver:
             self.session.handler_finished(subject, failure, self._now())
             self._child_ended(scope)
 
-    async def _deliver_all(self, scope: Scope) -> None:
-        """Attend to one mailbox after another; one whose handler has to be awaited is left to a task of its own."""
+    async def _take_turns(self, scope: Scope) -> None:
+        """Turn by turn, tell handlers what there is to tell, then let go what there is to send.
+
+        Whoever the last bytes woke has gone first by then, so that all answer in one write.
+        """
         with scope:
             while True:
-                await self._running.sleep(self._post)
-                while self._attended:
-                    mailbox = self._attended[0]
-                    if (answer := self._hand_out(mailbox)) is not None:
-                        job = (self._run_child, self._deliver, mailbox, answer)
-                        self._spawn("anyrelay delivery", *job, patience=DELIVERY_PATIENCE)
-                    self._attended.popleft()
-                self.stir()
+                await self._running.turn(self._turn)
+                if self._attended:
+                    self._deliver_all()
+                self._turn_due = False
+                if self._transport is not None:
+                    self._transport.flush()
+
+    def _deliver_all(self) -> None:
+        """Attend to one mailbox after another; one whose handler has to be awaited is left to a task of its own."""
+        while self._attended:
+            mailbox = self._attended[0]
+            if (answer := self._hand_out(mailbox)) is not None:
+                job = (self._run_child, self._deliver, mailbox, answer)
+                self._spawn("anyrelay delivery", *job, patience=DELIVERY_PATIENCE)
+            self._attended.popleft()
+        self.stir()
 
     def _hand_out(self, mailbox: Mailbox) -> Awaitable[Any] | None:
         """Make a mailbox's deliveries, up to one that has to be awaited; None when it is empty."""
@@ -350,7 +364,16 @@ class Driver:
                     self._delivery_failed(mailbox, error)
                 answer = self._hand_out(mailbox)
         finally:
-            empty(mailbox)  # nobody attends to it now, and the client may be used again
+            if mailbox.attended:  # and nobody attends to it now: this task was cancelled
+                self._leave(mailbox)
+
+    def _leave(self, mailbox: Mailbox) -> None:
+        """Forget what is left in a mailbox, unless the client was connected again: then it is attended to anew."""
+        if self.session.state is ClientState.CLOSED:
+            empty(mailbox)
+        else:
+            self._attended.append(mailbox)
+            self.stir()
 
     def _delivery_failed(self, mailbox: Mailbox, error: BaseException) -> None:
         self.session.delivery_failed(mailbox, error)

@@ -34,8 +34,8 @@ class Transport(Protocol):
     async def run(self, order: OpenTransport) -> None:
         """Open the connection, which races the addresses of a name (RFC 8305), and serve it until it is closed."""
 
-    def wake(self) -> None:
-        """Say that there may be something to send; what others add before the loop comes to it leaves with it."""
+    def flush(self) -> None:
+        """Send what there is to send, as far as that can leave now; the rest follows when it can."""
 
     def close(self, last_words: bytes) -> None:
         """Give up opening; or close after `last_words`, as far as they can leave without waiting."""
@@ -92,6 +92,10 @@ class EventLoop(Protocol):
 
         When it is cancelled, the source may still call its waker, in vain.
         """
+        ...
+
+    def turn(self, source: Source) -> Awaitable[object]:
+        """Return what a task awaits at once, to sleep until `source` is ready and whoever was woken before has gone."""
         ...
 
     def transport(self, driver: Driver) -> Transport:

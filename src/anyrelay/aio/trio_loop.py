@@ -49,6 +49,11 @@ class TrioLoop:
         source.on_ready(sleeper)
         return sleeper.sleep()
 
+    async def turn(self, source: Source) -> None:
+        """Sleep until `source` is ready and whoever was woken before has gone."""
+        await self.sleep(source)
+        await trio.lowlevel.cancel_shielded_checkpoint()
+
     def transport(self, driver: Driver) -> TrioTransport:
         """Return a connection that is not open yet."""
         return TrioTransport(driver, self)
@@ -120,16 +125,29 @@ class TrioTransport:
         self._driver = driver
         self._loop = loop
         self._scope = trio.CancelScope()
-        self._something_to_send = Bell()
-        self._about_to_send = False
+        self._socket: socket.socket | None = None
+        self._blocked = Bell()
         self._left_over = b""
         self._last_words = b""
 
-    def wake(self) -> None:
-        """Say that there may be something to send."""
-        if not self._about_to_send:
-            self._about_to_send = True
-            self._something_to_send.ring()
+    def flush(self) -> None:
+        """Send what there is to send; what the socket does not take now is left to a task that waits for it."""
+        if self._socket is None or self._left_over:
+            return
+        try:
+            self._send(self._socket, self._driver.data_to_send(self))
+        except OSError as error:
+            self._driver.transport_failed(self, error)
+        else:
+            if self._left_over:
+                self._blocked.ring()
+
+    def _send(self, sock: socket.socket, data: bytes) -> None:
+        """Send what the socket takes."""
+        self._left_over = data
+        if data:
+            with contextlib.suppress(BlockingIOError):
+                self._left_over = data[sock.send(data) :]
 
     def close(self, last_words: bytes) -> None:
         """Give up opening, or close after `last_words`."""
@@ -154,6 +172,7 @@ class TrioTransport:
                     trio.lowlevel.notify_closing(sock)
 
     async def _serve(self, sock: socket.socket) -> None:
+        self._socket = sock
         self._driver.transport_opened(self)
         async with trio.open_nursery() as tasks:
             tasks.start_soon(self._write, sock)
@@ -178,20 +197,12 @@ class TrioTransport:
 
     async def _write(self, sock: socket.socket) -> None:
         while True:
-            await self._loop.sleep(self._something_to_send)
-            # Whoever the last bytes woke comes first, so that all answer in one write.
-            await trio.lowlevel.cancel_shielded_checkpoint()
-            self._about_to_send = False
+            await self._loop.sleep(self._blocked)
             try:
-                while data := self._left_over or self._driver.data_to_send(self):
-                    await self._send(sock, data)
+                while self._left_over:
+                    await trio.lowlevel.wait_writable(sock)
+                    self._send(sock, self._left_over)
             except OSError as error:
                 self._driver.transport_failed(self, error)
                 return
-
-    async def _send(self, sock: socket.socket, data: bytes) -> None:
-        self._left_over = data
-        try:
-            self._left_over = data[sock.send(data) :]
-        except BlockingIOError:
-            await trio.lowlevel.wait_writable(sock)
+            self.flush()

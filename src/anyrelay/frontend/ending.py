@@ -19,8 +19,8 @@ def abandon(session: Session, error: Exception, now: float) -> None:
     """
     session.disconnect(now)
     session.transport_failed(error, now)
-    while (output := session.next_output()) is not None:
-        drop(session, output, now)
+    while session.outputs:
+        drop(session, session.outputs.popleft(), now)
 
 
 def drop(session: Session, output: Output, now: float) -> None:

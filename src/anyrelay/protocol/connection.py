@@ -8,6 +8,7 @@ answers one read provokes, they leave in one write.
 from __future__ import annotations
 
 import ssl
+from collections.abc import Callable
 
 from anyrelay.protocol.proxy import ProxyAddress, ProxyTunnel, authority
 from anyrelay.protocol.tls import TlsLayer
@@ -49,10 +50,14 @@ class Connection:
     transport is to be shut, whatever the peer still says. Nothing the peer does raises.
     """
 
-    __slots__ = ("_begun", "_drained", "_tls", "_tunnel", "_websocket")
+    __slots__ = ("_begun", "_drained", "_tls", "_tunnel", "_websocket", "next_event")
+
+    next_event: Callable[[], ConnectionEvent | None]
+    """Returns the next event, or None until more is received."""
 
     def __init__(self, websocket: WebSocketLayer, tls: TlsLayer | None, tunnel: ProxyTunnel | None) -> None:
         self._websocket = websocket
+        self.next_event = websocket.next_event
         self._tls = tls
         self._tunnel = tunnel
         self._begun = websocket.phase is not Phase.IDLE
@@ -188,10 +193,6 @@ class Connection:
             self._note_tls(self._tls)
         else:
             self._websocket.receive_eof()
-
-    def next_event(self) -> ConnectionEvent | None:
-        """Return the next event, or None until more is received."""
-        return self._websocket.next_event()
 
     def send_text(self, text: str) -> None:
         """Queue a text message.

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Iterator
+from functools import lru_cache
 
 __all__ = ["FrameSplitter", "MessageTooBig", "text_frame"]
 
@@ -46,7 +47,9 @@ class FrameSplitter:
 
     def __init__(self, *, masked: bool, max_message_size: int) -> None:
         self._masked = masked
+        self._mask_bit, self._key_length = (_MASK, 4) if masked else (0, 0)
         self._max_message_size = max_message_size
+        self._longest_fast = min(max_message_size, LONGEST_FAST_MASK) if masked else max_message_size
         self._held = b""  # the beginning of a header
         self._left = 0  # how many bytes of wsproto's frame are still to come
         self._in_message = False  # between the fragments of a message
@@ -69,16 +72,16 @@ class FrameSplitter:
         position, end = 0, len(data)
         while position < end:
             if not self._left:
+                if (text := self._short_text(data, position, end)) is not None:
+                    start, position = text
+                    payload = data[start:position]
+                    yield True, _masked(payload, data[start - 4 : start]) if self._masked else payload
+                    continue
                 header = _read_header(data, position)
                 if header is None:
                     self._held = data[position:]
                     return
                 start, size = header
-                if start + size <= end and self._is_fast(data[position], data[position + 1], size):
-                    payload = data[start : start + size]
-                    yield True, _masked(payload, data[start - 4 : start]) if self._masked else payload
-                    position = start + size
-                    continue
                 self._count(data[position], size)
                 self._left = start + size - position
             piece = data[position : position + self._left]
@@ -86,14 +89,21 @@ class FrameSplitter:
             self._left -= len(piece)
             yield False, piece
 
-    def _is_fast(self, first: int, second: int, size: int) -> bool:
-        if first != _WHOLE_TEXT or self._in_message or size > self._max_message_size:
-            return False
-        # The size has to be written in the fewest bytes (section 5.2); where it is not, wsproto says so.
-        minimal = second & _SIZE == min(size, _SIZE_IN_TWO_BYTES)
-        if self._masked:
-            return minimal and second >= _MASK and size <= LONGEST_FAST_MASK
-        return minimal and second < _MASK
+    def _short_text(self, data: bytes, position: int, end: int) -> tuple[int, int] | None:
+        """Return where the payload of a whole short text begins and ends; None for anything else at `position`."""
+        if data[position] != _WHOLE_TEXT or self._in_message or end - position < 4:
+            return None
+        size = data[position + 1] - self._mask_bit
+        start = position + 2 + self._key_length
+        if size == _SIZE_IN_TWO_BYTES:
+            size = data[position + 2] << 8 | data[position + 3]
+            start += 2
+            if size < _SIZE_IN_TWO_BYTES:  # it has to be written in the fewest bytes (section 5.2); wsproto says so
+                return None
+        elif not 0 <= size < _SIZE_IN_TWO_BYTES:
+            return None
+        stop = start + size
+        return (start, stop) if stop <= end and size <= self._longest_fast else None
 
     def _count(self, first: int, size: int) -> None:
         if first & _CONTROL:  # it may stand between fragments
@@ -139,17 +149,19 @@ def text_frame(payload: bytes, *, mask: bool) -> bytes | None:
         mask: Whether to mask it, as a client must. The key is fresh from the operating system (section 5.3).
     """
     size = len(payload)
-    mask_bit = _MASK if mask else 0
-    if size < _SIZE_IN_TWO_BYTES:
-        header = bytes((_WHOLE_TEXT, mask_bit | size))
-    elif size <= LONGEST_FAST_MASK:
-        header = struct.pack("!BBH", _WHOLE_TEXT, mask_bit | _SIZE_IN_TWO_BYTES, size)
-    else:
+    if size > LONGEST_FAST_MASK:
         return None
     if not mask:
-        return header + payload
+        return _header(size, 0) + payload
     key = _next_key()
-    return header + key + _masked(payload, key)
+    return _header(size, _MASK) + key + _masked(payload, key)
+
+
+@lru_cache(maxsize=2 * LONGEST_FAST_MASK + 2)
+def _header(size: int, mask_bit: int) -> bytes:
+    if size < _SIZE_IN_TWO_BYTES:
+        return bytes((_WHOLE_TEXT, mask_bit | size))
+    return struct.pack("!BBH", _WHOLE_TEXT, mask_bit | _SIZE_IN_TWO_BYTES, size)
 
 
 def _next_key() -> bytes:

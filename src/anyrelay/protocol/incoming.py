@@ -47,7 +47,7 @@ class Incoming(ABC):
     calls: dict[str, CallMachine]
     outbound: Outbound
     _link: Link
-    _outputs: deque[Output]
+    outputs: deque[Output]
     _mailbox: Mailbox
     _event_handlers: list[Callable[[RelayEvent], Any]]
     _authorization_state: str
@@ -156,7 +156,7 @@ class Incoming(ABC):
             return
         message = self.make_message(message_id, event)
         self._running_handlers.add(message)
-        self._outputs.append(RunHandler(message))
+        self.outputs.append(RunHandler(message))
 
     def _receive_offer(self, offer: CallReceiveEvent, now: float) -> None:
         """Take an offered call, or pass it back to routing when this client cannot take it."""
@@ -170,7 +170,7 @@ class Incoming(ABC):
         if self._takes_calls and not full and not self._draining:
             call = self.add_call(offer)
             self._running_handlers.add(call)
-            self._outputs.append(RunHandler(call))
+            self.outputs.append(RunHandler(call))
             return
         if offer.call_id in self._passed:
             return

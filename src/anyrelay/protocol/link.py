@@ -268,6 +268,8 @@ class Link:
             if isinstance(event, TextReceived):
                 self._receive_text(event.text, now)
                 continue
+            if event is None:
+                return
             match event:
                 case Opened():
                     self._move(Input.WEBSOCKET_UP)
@@ -276,8 +278,6 @@ class Link:
                     self._note_broken(reason)
                 case ConnectionClosed() as closed:
                     self._lost(closed.error or _closed_by_peer(closed), now, retry_after=closed.retry_after)
-                case None:
-                    return
                 case _:  # a pong: RELAY's own pings decide
                     pass
 

@@ -195,6 +195,7 @@ TRANSITIONS: Final[dict[tuple[State, Input], State]] = {
 }
 """Where a transfer goes. A pair that is not here changes nothing: a settled transfer, for one, stays as it is."""
 
+_UNDER_WAY: Final = frozenset({State.SENT, State.OPEN})
 _UNDER_GRACE: Final = frozenset({State.CANCELING, State.ENDING, State.LATE_CANCEL})
 _OVER: Final = frozenset({State.UNKNOWN, State.LATE_CANCEL, State.SETTLED, State.REFUSED})
 
@@ -421,6 +422,8 @@ class Transfer:
         if after is before:
             return
         self.state = after
+        if after in _UNDER_WAY:
+            return
         if after in _UNDER_GRACE:
             self._start_grace(now)
         elif after is State.UNKNOWN:

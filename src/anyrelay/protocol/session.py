@@ -3,7 +3,7 @@
 The session owns the link to the server (`link.py`), the commands under way (`requests.py`) and the calls (`call.py`). What
 users do with it is in `client.py`, what the server tells it finds its way in `incoming.py`; here is what both stand on. It
 is driven with `receive_data`, `receive_eof`, `transport_opened`, `transport_failed` and `handle_timeout`; after each call
-whoever drives it sends `data_to_send`, follows every `next_output`, and sleeps until `next_deadline`.
+whoever drives it sends `data_to_send`, follows all `outputs`, and sleeps until `next_deadline`.
 """
 
 from __future__ import annotations
@@ -86,12 +86,15 @@ class Session(ClientVerbs, Incoming):
         self.settings = settings
         self.new_id = new_id
         self.timers = Timers()
+        self.next_deadline = self.timers.next_deadline
+        """Returns when to call `handle_timeout`, in seconds; None for never."""
         self.statistics = Statistics()
         self.texts = SharedTexts()
         self.calls: dict[str, CallMachine] = {}
         self.relay_protocol = ""
         self._authorization_state = ""
-        self._outputs: deque[Output] = deque()
+        self.outputs: deque[Output] = deque()
+        """What there is to do, the oldest first; whoever drives the session takes it from here."""
         self._contexts: dict[str, None] = dict.fromkeys(settings.contexts)
         self._requests = RequestBook(self.timers, new_id, self._send)
         self._link = Link(
@@ -99,7 +102,7 @@ class Session(ClientVerbs, Incoming):
             self,
             timers=self.timers,
             statistics=self.statistics,
-            put_out=self._outputs.append,
+            put_out=self.outputs.append,
             new_id=new_id,
             random=random,
         )
@@ -142,19 +145,6 @@ class Session(ClientVerbs, Incoming):
     def data_to_send(self) -> bytes:
         """Return everything that waits for the transport as one piece, and forget it."""
         return self._link.data_to_send()
-
-    def next_output(self) -> Output | None:
-        """Return the next thing to do, None when there is none."""
-        return self._outputs.popleft() if self._outputs else None
-
-    @property
-    def has_outputs(self) -> bool:
-        """Whether `next_output` has something."""
-        return bool(self._outputs)
-
-    def next_deadline(self) -> float | None:
-        """Return when to call `handle_timeout`, in seconds; None for never."""
-        return self.timers.next_deadline()
 
     def handle_timeout(self, now: float) -> None:
         """Do what is due."""
@@ -222,41 +212,37 @@ class Session(ClientVerbs, Incoming):
         only_while_queued: bool = False,
     ) -> Promise[Reply]:
         """Send a command, or queue it while the line is down."""
-        return self._submit(
+        return self._requests.submit(
             now,
             command.method,
             params_of(command),
-            call_id=command.call_id if isinstance(command, CallCommand) else None,
-            names_operation=command.names_operation,
-            follower=follower,
+            line_up=self._line_is_up(command.method),
+            timeout=self.settings.request_timeout if timeout is None else timeout,
+            follower=follower or NOBODY,
             content_with=content_with,
-            timeout=timeout,
+            names_operation=command.names_operation,
             only_while_queued=only_while_queued,
+            call_id=command.call_id if isinstance(command, CallCommand) else None,
         )
 
-    def _submit(
-        self,
-        now: float,
-        method: str,
-        params: dict[str, Any],
-        *,
-        follower: Follower | None = None,
-        timeout: float | None = None,
-        **rest: Any,
-    ) -> Promise[Reply]:
-        if self._link.state in (LinkState.IDLE, LinkState.CLOSING, LinkState.CLOSED):
+    def _submit(self, now: float, method: str, params: dict[str, Any], **rest: Any) -> Promise[Reply]:
+        timeout = self.settings.request_timeout
+        return self._requests.submit(now, method, params, line_up=self._line_is_up(method), timeout=timeout, **rest)
+
+    def _line_is_up(self, method: str) -> bool:
+        """Whether a command may be sent now.
+
+        Raises:
+            ClientClosed: It cannot be queued either: nobody wants to be connected.
+        """
+        state = self._link.state
+        if state is LinkState.READY:
+            return True
+        if state in (LinkState.IDLE, LinkState.CLOSING, LinkState.CLOSED):
             raise ClientClosed(
                 f"{method} was not sent: the client is not connected; use connect(), run() or a with block"
             )
-        return self._requests.submit(
-            now,
-            method,
-            params,
-            line_up=self._link.state is LinkState.READY,
-            timeout=self.settings.request_timeout if timeout is None else timeout,
-            follower=follower or NOBODY,
-            **rest,
-        )
+        return False
 
     def _submit_quietly(self, now: float, command: Command) -> bool:
         """Send a command of our own, whose reply nobody waits for; False, and a note, when it cannot be sent."""
@@ -270,7 +256,7 @@ class Session(ClientVerbs, Incoming):
 
     def new_mailbox(self, call_id: str) -> Mailbox:
         """Make a mailbox that asks to be attended to when something is in it."""
-        return Mailbox(call_id, lambda mailbox: self._outputs.append(Deliver(mailbox)), self._note_overflow)
+        return Mailbox(call_id, lambda mailbox: self.outputs.append(Deliver(mailbox)), self._note_overflow)
 
     def _note_overflow(self, mailbox: Mailbox) -> None:
         self.statistics.dropped_events += 1
@@ -288,7 +274,7 @@ class Session(ClientVerbs, Incoming):
         layer: Layer = Layer.CALL,
     ) -> None:
         """Ask for a log record."""
-        self._outputs.append(Note(level, text, call_id, error, layer))
+        self.outputs.append(Note(level, text, call_id, error, layer))
 
     def observe(self, observer: Observer) -> None:
         """Tell an observer of what happens from now on.

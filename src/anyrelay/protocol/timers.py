@@ -12,21 +12,17 @@ __all__ = ["Timer", "Timers"]
 class Timer:
     """One deadline; `cancel` takes it back."""
 
-    __slots__ = ("_order", "_timers", "action", "when")
+    __slots__ = ("_timers", "action", "when")
 
     when: float
     """The deadline, in seconds of the driver's clock."""
     action: Callable[[float], None] | None
     """What to do then, given the time it is; None once done or cancelled."""
 
-    def __init__(self, timers: Timers, when: float, order: int, action: Callable[[float], None]) -> None:
+    def __init__(self, timers: Timers, when: float, action: Callable[[float], None]) -> None:
         self._timers = timers
-        self._order = order
         self.when = when
         self.action = action
-
-    def __lt__(self, other: Timer) -> bool:
-        return (self.when, self._order) < (other.when, other._order)
 
     def cancel(self) -> None:
         """Take the deadline back; harmless when it is over or was cancelled before."""
@@ -42,27 +38,32 @@ class Timers:
 
     def __init__(self) -> None:
         self._added = 0
-        self._heap: list[Timer] = []
+        self._heap: list[
+            tuple[float, int, Timer]
+        ] = []  # no two have the same number, so that timers are never compared
         self._cancelled = 0
 
     def at(self, when: float, action: Callable[[float], None]) -> Timer:
         """Ask for `action` to be called, with the time, once `when` (seconds) is reached; equal ones in the order asked for."""
         self._added += 1
-        timer = Timer(self, when, self._added, action)
-        heappush(self._heap, timer)
+        timer = Timer(self, when, action)
+        heappush(self._heap, (when, self._added, timer))
         return timer
 
     def next_deadline(self) -> float | None:
         """Return the earliest deadline that still stands, in seconds; None when there is none, or none but infinite ones."""
-        while self._heap and self._heap[0].action is None:
+        while self._heap:
+            when, _, timer = self._heap[0]
+            if timer.action is not None:
+                return when if when < math.inf else None
             heappop(self._heap)
             self._cancelled -= 1
-        return self._heap[0].when if self._heap and self._heap[0].when < math.inf else None
+        return None
 
     def run_due(self, now: float) -> None:
         """Call the action of each deadline that is over, earliest first, those included that the actions add."""
         while (when := self.next_deadline()) is not None and when <= now:
-            timer = heappop(self._heap)
+            _, _, timer = heappop(self._heap)
             action, timer.action = timer.action, None
             assert action is not None
             action(now)
@@ -72,6 +73,6 @@ class Timers:
         # of answered requests.
         self._cancelled += 1
         if self._cancelled > 64 and self._cancelled * 2 > len(self._heap):
-            self._heap = [timer for timer in self._heap if timer.action is not None]
+            self._heap = [entry for entry in self._heap if entry[2].action is not None]
             heapify(self._heap)
             self._cancelled = 0

@@ -124,7 +124,7 @@ class Driver:
             answer = method(machine, self._clock(), *args, **kwargs)
             deadline = self.session.next_deadline()
             needs_thread = (
-                self.session.has_outputs
+                bool(self.session.outputs)
                 or (deadline is not None and deadline < self._armed)
                 or self.session.state is ClientState.CLOSED
             )
@@ -276,7 +276,7 @@ class Driver:
         with self._core:
             if self.session.state is not ClientState.CLOSED or self._socket is not None:
                 return None
-            return None if self._condemned or self._todo or self.session.has_outputs else self._leave()
+            return None if self._condemned or self._todo or self.session.outputs else self._leave()
 
     def _leave_because(self, error: Exception) -> Life:
         with self._core:
@@ -303,7 +303,7 @@ class Driver:
             if self._armed <= now:
                 self._armed = math.inf
             self._armed = min(self._armed, math.inf if deadline is None else deadline)
-            waits = not (self._condemned or self._todo or self.session.has_outputs)
+            waits = not (self._condemned or self._todo or self.session.outputs)
             patience = max(0.0, self._armed - now) if waits else 0.0
         ready = watch.wait(sock, blocked, None if patience == math.inf else patience)
         if sock is not None and ready & selectors.EVENT_READ:
@@ -343,8 +343,9 @@ class Driver:
 
         Otherwise a socket that was opened for the last attempt could be reported to a session that waits for the next one.
         """
-        while (output := self.session.next_output()) is not None:
-            match output:
+        outputs = self.session.outputs
+        while outputs:
+            match output := outputs.popleft():
                 case CloseTransport(last_words):
                     self._condemn(last_words)
                 case OpenTransport():
@@ -401,33 +402,34 @@ class Driver:
         while self._unwritten and self._writing.acquire(blocking=False):
             try:
                 self._unwritten = False
-                self._write_all()
+                self._write_what_waits()
             finally:
                 self._writing.release()
 
-    def _write_all(self) -> None:
-        while True:
-            with self._core:
-                sock = self._socket
-                if sock is None:
-                    return
-                self._left_over = data = self._left_over or self.session.data_to_send()
-            if not data:
+    def _write_what_waits(self) -> None:
+        with self._core:
+            sock = self._socket
+            if sock is None:
                 return
-            try:
-                sent = sock.send(data)
-            except (BlockingIOError, InterruptedError):
-                sent = 0
-            except OSError as error:
-                self._tell(sock, Session.transport_failed, error)
-                self._ring()
-                return
-            with self._core:
-                if sock is self._socket:
-                    self._left_over = data[sent:]
-            if sent < len(data):
-                self._ring()  # the I/O thread goes on when the socket takes more
-                return
+            held_back = bool(self._left_over)
+            self._left_over = data = self._left_over or self.session.data_to_send()
+        if not data:
+            return
+        try:
+            sent = sock.send(data)
+        except (BlockingIOError, InterruptedError):
+            sent = 0
+        except OSError as error:
+            self._tell(sock, Session.transport_failed, error)
+            self._ring()
+            return
+        with self._core:
+            if sock is self._socket:
+                self._left_over = data[sent:]
+        if sent < len(data):
+            self._ring()  # the I/O thread goes on when the socket takes more
+        elif held_back:
+            self._unwritten = True  # what came after it
 
     # --- what runs in threads of its own ----------------------------------------------------------------------------
 

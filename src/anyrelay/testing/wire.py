@@ -331,8 +331,8 @@ class Wire:
         if due is not None and due <= self.now:
             self.session.handle_timeout(self.now)
             return True
-        if (output := self.session.next_output()) is not None:
-            self._follow(output)
+        if self.session.outputs:
+            self._follow(self.session.outputs.popleft())
             return True
         if data := self.session.data_to_send():
             if self._cable is not None:

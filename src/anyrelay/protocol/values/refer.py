@@ -36,17 +36,19 @@ class SipReferDevice:
 
     def to_wire(self) -> dict[str, Any]:
         """Return the device of the command: the target as ``uri`` and as ``to``, since the sources disagree on its name."""
-        secrets = {"username": self.username, "password": self.password}
-        params = {"uri": self.uri, "to": self.uri} | {
-            name: value for name, value in secrets.items() if value is not None
-        }
-        return {"type": self.type, "params": params | self.extra}
+        params: dict[str, Any] = {"uri": self.uri, "to": self.uri}
+        if self.username is not None:
+            params["username"] = self.username
+        if self.password is not None:
+            params["password"] = self.password
+        return {"type": self.type, "params": {**params, **self.extra}}
 
 
 ReferDeviceLike: TypeAlias = SipReferDevice | Mapping[str, Any] | str
 """A `SipReferDevice`, a dict ``{"type": "sip", "params": {"uri": …}}``, or simply a SIP URI."""
 
 _TARGET_NAMES = ("uri", "to", "to_uri")
+_FIELDS = frozenset({*_TARGET_NAMES, "username", "password"})
 
 
 def read_refer_device(device: ReferDeviceLike) -> SipReferDevice:
@@ -67,7 +69,7 @@ def read_refer_device(device: ReferDeviceLike) -> SipReferDevice:
     params = device.get("params")
     if not isinstance(params, Mapping):
         raise ValueError('device.params is missing; give {"type": "sip", "params": {"uri": "sip:…"}}')
-    extra = {key: value for key, value in params.items() if key not in (*_TARGET_NAMES, "username", "password")}
+    extra = {key: value for key, value in params.items() if key not in _FIELDS}
     return SipReferDevice(_target(params), params.get("username"), params.get("password"), extra)
 
 
