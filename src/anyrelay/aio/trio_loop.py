@@ -70,12 +70,8 @@ class TrioTasks:
 
     def start_soon(self, function: Callable[..., Coroutine[Any, Any, None]], /, *args: Any, name: str) -> None:
         """Start a task."""
-        self._nursery.start_soon(_undisturbed, function, *args, name=name)
-
-
-@trio.lowlevel.enable_ki_protection
-async def _undisturbed(function: Callable[..., Coroutine[Any, Any, None]], *args: Any) -> None:
-    await function(*args)
+        trio.lowlevel.enable_ki_protection(function)  # of its code: once would do
+        self._nursery.start_soon(function, *args, name=name)
 
 
 class _Sleeper:
