@@ -96,9 +96,10 @@ def docs(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measure against the official SDK, side by side; arguments go to the benchmark."""
+    """Measure against the official SDK, side by side, and write what came of it into docs; or as the arguments say."""
     session.install("-e", ".[trio]", "-r", "benchmarks/requirements.txt")
-    session.run("python", "benchmarks/compare.py", *session.posargs)
+    into_docs = ("--json", "docs/benchmarks.json", "--svg", "docs/benchmarks.svg")
+    session.run("python", "benchmarks/compare.py", *(session.posargs or into_docs))
 
 
 @nox.session(name="bench-smoke")
