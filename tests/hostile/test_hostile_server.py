@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import frontend_world
 import pytest
 import trustme
 from frontend_world import World
@@ -73,11 +72,6 @@ def encryption(tmp_path: Path) -> tuple[ssl.SSLContext, Path]:
     ca_file = tmp_path / "ca.pem"
     authority.cert_pem.write_to_path(str(ca_file))
     return context, ca_file
-
-
-@pytest.fixture(autouse=True)
-def _time_to_endure(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(frontend_world, "LIMIT", 60.0)
 
 
 class Known:
