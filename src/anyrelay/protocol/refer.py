@@ -432,7 +432,7 @@ class Transfer:
             # Whatever settles a transfer and is no final event ends the grace time after the word cancel.
             final = status if what is Input.FINAL and status is not None else ReferStatus.CANCELED
             self._settle(self._outcome(final, now), upgrade=before in (State.UNKNOWN, State.LATE_CANCEL))
-        elif after is State.REFUSED:
+        else:  # refused
             self._stop_grace()
 
     def _start_grace(self, now: float) -> None:
