@@ -10,8 +10,8 @@ from world_fixtures import front, pytest_pyfunc_call
 
 __all__ = ["front", "pytest_pyfunc_call"]
 
-LIMIT = 240.0
-"""Seconds that a test may take: ten thousand frames take five on an idle machine, and many more beside other tests."""
+LIMIT = 60.0
+"""Seconds that a test may take: ten thousand frames take five on an idle machine, and more beside other tests."""
 
 
 @pytest.fixture
