@@ -10,6 +10,7 @@ from __future__ import annotations
 import inspect
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
@@ -146,7 +147,7 @@ class Running:
         return self._value
 
 
-class World:
+class World(ABC):
     """What a case needs: the server, clients of one front end, and ways to wait."""
 
     front: str
@@ -202,23 +203,29 @@ class World:
 
     # --- what differs -----------------------------------------------------------------------------------------------
 
+    @abstractmethod
     def _new_client(self, **settings: Any) -> Any:
-        raise NotImplementedError
+        """Make a client of this front end."""
 
+    @abstractmethod
     def run(self, case: Callable[..., Any], arguments: dict[str, Any]) -> None:
-        raise NotImplementedError
+        """Run a case to its end, within the limit."""
 
+    @abstractmethod
     def flag(self) -> Any:
-        raise NotImplementedError
+        """Return what one task or thread sets and another awaits."""
 
+    @abstractmethod
     def spawn(self, function: Callable[..., Any], *args: Any) -> Running:
-        raise NotImplementedError
+        """Run a function beside the case."""
 
+    @abstractmethod
     async def aside(self, function: Callable[..., Any], *args: Any) -> Any:
-        raise NotImplementedError
+        """Call a function that blocks, without holding up the client."""
 
+    @abstractmethod
     async def sleep(self, seconds: float) -> None:
-        raise NotImplementedError
+        """Sleep, in seconds."""
 
 
 class AsyncWorld(World):

@@ -6,9 +6,9 @@ import inspect
 from collections.abc import Iterator
 
 import pytest
-from frontend_world import AsyncWorld, ThreadWorld, World
+from frontend_world import LIMIT, AsyncWorld, ThreadWorld, World
 
-__all__ = ["front", "pytest_pyfunc_call", "world"]
+__all__ = ["front", "pytest_pyfunc_call", "time_limit", "world"]
 
 
 @pytest.fixture(params=["asyncio", "trio", "threads"])
@@ -17,8 +17,13 @@ def front(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def world(front: str) -> Iterator[World]:
-    world = ThreadWorld() if front == "threads" else AsyncWorld(front)
+def time_limit() -> float:
+    return LIMIT
+
+
+@pytest.fixture
+def world(front: str, time_limit: float) -> Iterator[World]:
+    world = ThreadWorld(limit=time_limit) if front == "threads" else AsyncWorld(front, limit=time_limit)
     yield world
     world.close()
 

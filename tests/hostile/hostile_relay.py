@@ -11,6 +11,7 @@ import select
 import socket
 import ssl
 import threading
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable
 from random import Random
@@ -43,7 +44,7 @@ class Left(Exception):
     """The client ended the connection."""
 
 
-class HostileRelay:
+class HostileRelay(ABC):
     """What the servers have in common; `_harm` is what each does to a client that is signed in."""
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
@@ -84,8 +85,9 @@ class HostileRelay:
         self._listener.close()
         self._thread.join(PATIENCE)
 
+    @abstractmethod
     def _harm(self, line: Line) -> None:
-        raise NotImplementedError
+        """Do to a client that is signed in what this server is for."""
 
     def _run(self) -> None:
         try:

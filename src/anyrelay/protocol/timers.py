@@ -38,9 +38,8 @@ class Timers:
 
     def __init__(self) -> None:
         self._added = 0
-        self._heap: list[
-            tuple[float, int, Timer]
-        ] = []  # no two have the same number, so that timers are never compared
+        # No two have the same number, so that timers themselves are never compared.
+        self._heap: list[tuple[float, int, Timer]] = []
         self._cancelled = 0
 
     def at(self, when: float, action: Callable[[float], None]) -> Timer:
