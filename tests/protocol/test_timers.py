@@ -83,3 +83,14 @@ def test_exactly_what_stands_and_is_due_is_done(wanted: list[tuple[int, bool]], 
     standing = [(when, number) for number, (when, cancelled) in enumerate(wanted) if not cancelled]
     assert done == [number for when, number in sorted(standing) if when <= now]
     assert timers.next_deadline() == min((when for when, _ in standing if when > now), default=None)
+
+
+def test_none_is_before_the_soonest() -> None:
+    timers = Timers()
+    assert timers.soonest() == math.inf
+    timers.at(3.0, lambda now: None)
+    taken_back = timers.at(1.0, lambda now: None)
+    assert timers.soonest() == 1.0
+    taken_back.cancel()
+    assert timers.soonest() == 1.0  # cheap, not exact
+    assert timers.next_deadline() == timers.soonest() == 3.0

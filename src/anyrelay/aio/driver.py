@@ -224,11 +224,10 @@ class Driver:
         if not self._turn_due:
             self._turn_due = True
             self._turn.ring()
-        if self._armed > _AWAKE:
-            deadline = self.session.next_deadline()
-            if (deadline is not None and deadline < self._armed) or self._is_closed:
-                self._armed = _AWAKE
-                self._rearm.ring()
+        # A deadline that was taken back may wake the timekeeper in vain: that is cheaper than looking for such ones here.
+        if self._armed > _AWAKE and (self.session.timers.soonest() < self._armed or self._is_closed):
+            self._armed = _AWAKE
+            self._rearm.ring()
 
     def _follow(self, output: Output) -> None:
         match output:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 from collections.abc import Callable, Iterable
 from contextvars import ContextVar
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from attrs import asdict
 
+from anyrelay.frontend.identifiers import new_id
 from anyrelay.frontend.views import CallMap
 from anyrelay.protocol.call import CallMachine
 from anyrelay.protocol.messages import MessageMachine
@@ -30,12 +30,6 @@ H = TypeVar("H")
 
 _handling: ContextVar[CallMachine | MessageMachine | None] = ContextVar("anyrelay_handling", default=None)
 """What the handler that runs in this task or thread is for."""
-
-
-def _new_id() -> str:
-    """Return a UUID of version 4 (RFC 9562 section 5.4); the library's own takes three times as long."""
-    drawn = os.urandom(16).hex()
-    return f"{drawn[:8]}-{drawn[8:12]}-4{drawn[13:16]}-{'89ab'[int(drawn[16], 16) & 3]}{drawn[17:20]}-{drawn[20:]}"
 
 
 class ClientBase:
@@ -129,7 +123,7 @@ class ClientBase:
             max_message_size=max_message_size,
             on_handler_error=on_handler_error,
         )
-        self._machine = Session(settings, new_id=_new_id, random=random.random)
+        self._machine = Session(settings, new_id=new_id, random=random.random)
         self._call_handler: Any = None
         self._message_handler: Any = None
         self._driver = self._driver_for(self._machine, self._addressed)

@@ -59,6 +59,10 @@ class Timers:
             self._cancelled -= 1
         return None
 
+    def soonest(self) -> float:
+        """Return a time before which no deadline is, in seconds: that of `next_deadline`, or of one that was taken back."""
+        return self._heap[0][0] if self._heap else math.inf
+
     def run_due(self, now: float) -> None:
         """Call the action of each deadline that is over, earliest first, those included that the actions add."""
         while (when := self.next_deadline()) is not None and when <= now:

@@ -1,0 +1,38 @@
+"""Identifiers that nobody else has: UUIDs of version 4 (RFC 9562 section 5.4), drawn many at a time.
+
+The operating system is asked for 64 of them at once. Each time it is asked the interpreter may go to another thread, which
+finds the core's lock taken, since it is under that lock that an identifier is asked for.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Final
+
+__all__ = ["new_id"]
+
+AT_ONCE: Final = 64
+"""How many are drawn at once."""
+
+_drawn: Final[list[str]] = []
+"""Those that nobody has yet."""
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_drawn.clear)  # they are the parent's
+
+
+def new_id() -> str:
+    """Return an identifier that was never returned before, in this process or any other."""
+    try:
+        return _drawn.pop()
+    except IndexError:
+        octets = os.urandom(16 * AT_ONCE).hex()
+        first, *others = (_uuid(octets[place : place + 32]) for place in range(0, len(octets), 32))
+        _drawn.extend(others)
+        return first
+
+
+def _uuid(digits: str) -> str:
+    """Return 32 random hexadecimal digits as a UUID: two places of it tell its version and variant."""
+    variant = "89ab"[int(digits[16], 16) & 3]
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
