@@ -23,7 +23,7 @@ from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 from anyrelay.frontend import journal
 from anyrelay.frontend.binding import accepts
 from anyrelay.frontend.dialer import open_connection
-from anyrelay.frontend.ending import abandon, drop
+from anyrelay.frontend.ending import abandon, drop, empty
 from anyrelay.frontend.process import check_process
 from anyrelay.protocol.call import CallMachine, Search
 from anyrelay.protocol.events import RelayEvent
@@ -52,6 +52,9 @@ E = TypeVar("E", bound=RelayEvent)
 
 READ_SIZE: Final = 65_536
 """How much is read at once, in bytes."""
+
+LINGER: Final = 0.001
+"""How long what one read provoked waits for more to be sent with it, in seconds."""
 
 JOIN_PATIENCE: Final = 2.0
 """How long closing waits for handlers that do not end, in seconds."""
@@ -106,11 +109,15 @@ class Driver:
         self._socket: socket.socket | None = None
         self._condemned: list[tuple[socket.socket, bytes]] = []
         self._todo: deque[tuple[int, Output]] = deque()
+        self._unattended: deque[Mailbox] = deque()
+        self._postman_called = False
         self._dials = 0
         self._thread: threading.Thread | None = None
         self._bell: Bell | None = None
         self._workers = Workers("anyrelay handler")
         self._armed = math.inf
+        self._asleep = False
+        self._lingers = False
         self._life = Life()
         self._life.over.set()
         self._signals: deque[None] = deque()
@@ -122,16 +129,19 @@ class Driver:
         check_process(self._made_in)
         with self._core:
             answer = method(machine, self._clock(), *args, **kwargs)
-            deadline = self.session.next_deadline()
-            needs_thread = (
-                bool(self.session.outputs)
-                or (deadline is not None and deadline < self._armed)
-                or self.session.state is ClientState.CLOSED
-            )
+            oversleeps = self._oversleeps()
         self._write()
-        if needs_thread:
+        if oversleeps:
             self._ring()
         return answer
+
+    def _oversleeps(self) -> bool:
+        """Whether the I/O thread has to be woken for what there is to do now; it looks for that before it sleeps."""
+        return self._asleep and (
+            bool(self.session.outputs)
+            or self.session.timers.soonest() < self._armed
+            or self.session.state is ClientState.CLOSED
+        )
 
     def locked(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Call something of the core's that needs no time."""
@@ -203,6 +213,7 @@ class Driver:
                 self._life = Life()
             promise = method(self.session, self._clock())
             if self._thread is None:
+                self._workers.recall()
                 self._start_thread()
             self._life.thread = self._thread
             life = self._life
@@ -266,7 +277,6 @@ class Driver:
             with contextlib.suppress(Exception):
                 journal.write(Note(Note.ERROR, "the client's thread failed", error=error))
         self._close_condemned(watch)
-        self._workers.dismiss()
         watch.close()
         bell.close()
         life.over.set()
@@ -283,6 +293,8 @@ class Driver:
             with contextlib.suppress(Exception):
                 while self._todo:
                     drop(self.session, self._todo.popleft()[1], self._clock())
+                while self._unattended:
+                    empty(self._unattended.popleft())
                 abandon(self.session, error, self._clock())
             self._condemn(b"")
             return self._leave()
@@ -290,23 +302,19 @@ class Driver:
     def _leave(self) -> Life:
         self._thread = None
         _running.discard(self)
+        self._workers.dismiss()
         return self._life
 
     def _turn(self, watch: Watch) -> None:
         """Wait for whatever comes first, and deal with it."""
         with self._core:
             sock, blocked = self._socket, bool(self._left_over)
-            now = self._clock()
-            deadline = self.session.next_deadline()
-            # A deadline once armed is left so until it is over, even when it was taken back: under load each command would
-            # otherwise ring for its own, only to be answered at once.
-            if self._armed <= now:
-                self._armed = math.inf
-            self._armed = min(self._armed, math.inf if deadline is None else deadline)
-            waits = not (self._condemned or self._todo or self.session.outputs)
-            patience = max(0.0, self._armed - now) if waits else 0.0
+            patience = self._patience()
+            self._asleep = True
         ready = watch.wait(sock, blocked, None if patience == math.inf else patience)
-        if sock is not None and ready & selectors.EVENT_READ:
+        self._asleep = False
+        reads = bool(ready & selectors.EVENT_READ)
+        if sock is not None and reads:
             self._read(sock)
         with self._core:
             self.session.handle_timeout(self._clock())
@@ -316,7 +324,22 @@ class Driver:
                 method(self.session, self._clock())
         self._follow_outputs()
         self._close_condemned(watch)
-        self._write()
+        # Acknowledgements ride with the next command: whoever was woken just now may be about to give one.
+        self._lingers = reads and not self._lingers
+        if not self._lingers:
+            self._write()
+
+    def _patience(self) -> float:
+        """Return how long there is nothing to do, in seconds."""
+        if self._condemned or self._todo or self.session.outputs or self._unwritten:
+            return 0.0
+        now, deadline = self._clock(), self.session.next_deadline()
+        # A deadline once armed is left so until it is over, even when it was taken back: under load each command would
+        # otherwise ring for its own, only to be answered at once.
+        if self._armed <= now:
+            self._armed = math.inf
+        self._armed = min(self._armed, math.inf if deadline is None else deadline)
+        return max(0.0, min(self._armed - now, LINGER if self._lingers else math.inf))
 
     def _read(self, sock: socket.socket) -> None:
         try:
@@ -346,6 +369,9 @@ class Driver:
         outputs = self.session.outputs
         while outputs:
             match output := outputs.popleft():
+                case Deliver(mailbox):
+                    self._unattended.append(mailbox)
+                    continue
                 case CloseTransport(last_words):
                     self._condemn(last_words)
                 case OpenTransport():
@@ -356,15 +382,16 @@ class Driver:
         while True:
             with self._core:
                 self._sort_outputs()
-                if not self._todo:
-                    return
-                dial, output = self._todo.popleft()
+                calls = self._calls_postman()
+                dial, output = self._todo.popleft() if self._todo else (0, None)
+            if calls:
+                self._workers.submit(self._deliver)
+            if output is None:
+                return
             self._follow(output, dial)
 
     def _follow(self, output: Output, dial: int) -> None:
         match output:
-            case Deliver(mailbox):
-                self._workers.submit(lambda: self._deliver(mailbox))
             case RunHandler(subject):
                 self._workers.submit(lambda: self._run_handler(subject))
             case Note() as note:
@@ -396,7 +423,9 @@ class Driver:
         """Write what waits, as far as the socket takes it; a thread that finds another one at it leaves it to that one."""
         if threading.get_ident() == _MAIN_THREAD:
             # There Ctrl-C may strike between any two steps: a lock would stay locked, or bytes that have left leave again.
-            self._ring()
+            self._unwritten = True
+            if self._asleep:
+                self._ring()
             return
         self._unwritten = True
         while self._unwritten and self._writing.acquire(blocking=False):
@@ -465,8 +494,32 @@ class Driver:
             error = raised
         self._report(lambda: self.session.handler_finished(subject, error, self._clock()))
 
-    def _deliver(self, mailbox: Mailbox) -> None:
-        while (delivery := self.locked(mailbox.take)) is not None:
+    def _calls_postman(self) -> bool:
+        """Whether a thread has to be called for the mailboxes that nobody attends to; never one while another is on its way."""
+        calls = bool(self._unattended) and not self._postman_called
+        self._postman_called = self._postman_called or calls
+        return calls
+
+    def _deliver(self) -> None:
+        """Attend to one mailbox after another.
+
+        Whoever is at one has called somebody for the next: no call's handlers wait for another's, and yet a few threads do it
+        all while handlers are quick.
+        """
+        with self._core:
+            self._postman_called = False
+        mailbox: Mailbox | None = None
+        while True:
+            with self._core:
+                delivery = mailbox.take() if mailbox is not None else None
+                while delivery is None and self._unattended:
+                    mailbox = self._unattended.popleft()
+                    delivery = mailbox.take()
+                calls = self._calls_postman()
+            if calls:
+                self._workers.submit(self._deliver)
+            if delivery is None or mailbox is None:
+                return
             try:
                 delivery.handler(delivery.subject)
             except (Exception, SystemExit) as raised:
@@ -488,5 +541,7 @@ class Driver:
     def _report(self, tell: Callable[[], None]) -> None:
         with self._core:
             tell()
+            oversleeps = self._oversleeps()
         self._write()
-        self._ring()
+        if oversleeps:
+            self._ring()

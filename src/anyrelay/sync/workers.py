@@ -45,7 +45,6 @@ class Workers:
     def submit(self, job: Callable[[], None]) -> None:
         """Run a job, which must not raise."""
         with self._lock:
-            self._stays = True
             if self._idle > 0:
                 self._hand_over(job)
                 return
@@ -70,7 +69,7 @@ class Workers:
 
     def _next_job(self) -> Callable[[], None] | None:
         with self._lock:
-            if not self._stays and self._idle >= 0:
+            if self._dismissed and self._idle >= 0:
                 return None
             self._idle += 1
         try:
@@ -83,10 +82,15 @@ class Workers:
                 return None
         return self._jobs.get()  # one was promised to this thread between the two
 
+    def recall(self) -> None:
+        """Keep threads again, for the jobs to come."""
+        with self._lock:
+            self._dismissed = False
+
     def dismiss(self) -> None:
         """Let the idle threads end now, and busy ones when their jobs do."""
         with self._lock:
-            self._stays = False
+            self._dismissed = True
             while self._idle > 0:
                 self._hand_over(None)
 
