@@ -49,7 +49,7 @@ class Bench:
         self.timers = Timers()
         self.told: list[ReferOutcome | None] = []
         self.transfer = Transfer(TARGET, now=0.0, timers=self.timers, grace=grace)
-        self.transfer.on_over = self.told.append
+        self.transfer.on_over = lambda _, outcome: self.told.append(outcome)
         if sent:
             self.transfer.sent(0.0)
 

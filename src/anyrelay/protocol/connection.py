@@ -50,14 +50,25 @@ class Connection:
     transport is to be shut, whatever the peer still says. Nothing the peer does raises.
     """
 
-    __slots__ = ("_begun", "_drained", "_tls", "_tunnel", "_websocket", "next_event")
+    __slots__ = ("_begun", "_drained", "_tls", "_tunnel", "_websocket", "next_event", "send_text")
 
     next_event: Callable[[], ConnectionEvent | None]
     """Returns the next event, or None until more is received."""
+    send_text: Callable[[str], None]
+    """Queues a text message.
+
+    A peer that does not read ends the connection here, once more than `OUTBOX_LIMIT` bytes wait for it: then `closed` is true
+    afterwards, and a `ConnectionClosed` says why.
+
+    Raises:
+        RuntimeError: The connection is not open: `Opened` has not come, or `close` was called, or it is over.
+        UnicodeEncodeError: The text has lone surrogates.
+    """
 
     def __init__(self, websocket: WebSocketLayer, tls: TlsLayer | None, tunnel: ProxyTunnel | None) -> None:
         self._websocket = websocket
         self.next_event = websocket.next_event
+        self.send_text = websocket.send_text
         self._tls = tls
         self._tunnel = tunnel
         self._begun = websocket.phase is not Phase.IDLE
@@ -193,18 +204,6 @@ class Connection:
             self._note_tls(self._tls)
         else:
             self._websocket.receive_eof()
-
-    def send_text(self, text: str) -> None:
-        """Queue a text message.
-
-        A peer that does not read ends the connection here, once more than `OUTBOX_LIMIT` bytes wait for it: then `closed` is
-        true afterwards, and a `ConnectionClosed` says why.
-
-        Raises:
-            RuntimeError: The connection is not open: `Opened` has not come, or `close` was called, or it is over.
-            UnicodeEncodeError: The text has lone surrogates.
-        """
-        self._websocket.send_text(text)
 
     def ping(self, payload: bytes = b"") -> None:
         """Queue a WebSocket ping (RFC 6455 section 5.5.2); the answer to the latest one comes as `PongReceived`.

@@ -31,6 +31,9 @@ _SIZE = 0x7F
 _SIZE_IN_TWO_BYTES = 126
 _SIZE_IN_EIGHT_BYTES = 127
 
+_HEADER = struct.Struct("!BBH")  # opcode, size, and the size in two bytes if that says so
+_read_fields = _HEADER.unpack_from
+
 
 class MessageTooBig(Exception):
     """A message is over the limit, going by the headers of its frames."""
@@ -47,7 +50,10 @@ class FrameSplitter:
 
     def __init__(self, *, masked: bool, max_message_size: int) -> None:
         self._masked = masked
-        self._mask_bit, self._key_length = (_MASK, 4) if masked else (0, 0)
+        mask_bit, key_length = (_MASK, 4) if masked else (0, 0)
+        self._size_follows = mask_bit | _SIZE_IN_TWO_BYTES
+        self._short_sizes = range(mask_bit, mask_bit | _SIZE_IN_TWO_BYTES)
+        self._header_length = _HEADER.size + key_length
         self._max_message_size = max_message_size
         self._longest_fast = min(max_message_size, LONGEST_FAST_MASK) if masked else max_message_size
         self._held = b""  # the beginning of a header
@@ -91,16 +97,18 @@ class FrameSplitter:
 
     def _short_text(self, data: bytes, position: int, end: int) -> tuple[int, int] | None:
         """Return where the payload of a whole short text begins and ends; None for anything else at `position`."""
-        if data[position] != _WHOLE_TEXT or self._in_message or end - position < 4:
+        if end - position < _HEADER.size:
             return None
-        size = data[position + 1] - self._mask_bit
-        start = position + 2 + self._key_length
-        if size == _SIZE_IN_TWO_BYTES:
-            size = data[position + 2] << 8 | data[position + 3]
-            start += 2
+        first, second, size = _read_fields(data, position)
+        if first != _WHOLE_TEXT or self._in_message:
+            return None
+        start: int = position + self._header_length
+        if second == self._size_follows:
             if size < _SIZE_IN_TWO_BYTES:  # it has to be written in the fewest bytes (section 5.2); wsproto says so
                 return None
-        elif not 0 <= size < _SIZE_IN_TWO_BYTES:
+        elif second in self._short_sizes:  # and what was read as the size is what follows the header
+            start, size = start - 2, second & _SIZE
+        else:
             return None
         stop = start + size
         return (start, stop) if stop <= end and size <= self._longest_fast else None
@@ -161,7 +169,7 @@ def text_frame(payload: bytes, *, mask: bool) -> bytes | None:
 def _header(size: int, mask_bit: int) -> bytes:
     if size < _SIZE_IN_TWO_BYTES:
         return bytes((_WHOLE_TEXT, mask_bit | size))
-    return struct.pack("!BBH", _WHOLE_TEXT, mask_bit | _SIZE_IN_TWO_BYTES, size)
+    return _HEADER.pack(_WHOLE_TEXT, mask_bit | _SIZE_IN_TWO_BYTES, size)
 
 
 def _next_key() -> bytes:

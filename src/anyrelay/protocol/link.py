@@ -255,10 +255,11 @@ class Link:
     def send(self, text: str) -> None:
         """Queue a message for the transport."""
         # Not open: its end came in the same read as what is answered here, and is about to be told.
-        if self._connection is not None and self._connection.is_open:
+        connection = self._connection
+        if connection is not None and connection.is_open:
             self._statistics.frames_sent += 1
-            self._connection.send_text(text)
-            if self._connection.closed:  # the server does not read; whoever sends now is told like everybody else
+            connection.send_text(text)
+            if connection.closed:  # the server does not read; whoever sends now is told like everybody else
                 self._timers.at(-math.inf, self._drain_events)
 
     def _drain_events(self, now: float) -> None:
@@ -432,17 +433,17 @@ class Link:
 
     def _receive_text(self, text: str, now: float) -> None:
         self._statistics.frames_received += 1
-        match decode(text):
-            case Request() as request:
-                self._receive_request(request, now)
-            case Broken(reason):
-                self._note_broken(reason)
-            case answer if answer.id == self._sign_in_id and self._sign_in_id:
-                self._signed_in(answer, now)
-            case answer if answer.id == self._ping_id and self._ping_id:
-                self._pong(now)
-            case answer:
-                self._owner.receive_answer(answer, now)
+        message = decode(text)
+        if isinstance(message, Request):
+            self._receive_request(message, now)
+        elif isinstance(message, Broken):
+            self._note_broken(message.reason)
+        elif self._sign_in_id and message.id == self._sign_in_id:
+            self._signed_in(message, now)
+        elif self._ping_id and message.id == self._ping_id:
+            self._pong(now)
+        else:
+            self._owner.receive_answer(message, now)
 
     def _receive_request(self, request: Request, now: float) -> None:
         if self.state is LinkState.CLOSING and request.method != "signalwire.event":

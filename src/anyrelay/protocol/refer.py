@@ -291,7 +291,7 @@ class Transfer:
         self.outcome: ReferOutcome | None = None
         self.ack: dict[str, object] | None = None
         self.events: deque[ReferEvent] = deque(maxlen=EVENTS_KEPT)
-        self.on_over: Callable[[ReferOutcome | None], None] | None = None
+        self.on_over: Callable[[Transfer, ReferOutcome | None], None] | None = None
         self.on_completed: Callable[[ReferOutcome], Any] | None = None
         self.waits_for_reply = False
         self._refer_code: int | None = None
@@ -454,7 +454,7 @@ class Transfer:
 
     def _tell(self, outcome: ReferOutcome | None) -> None:
         if self.on_over is not None:
-            self.on_over(outcome)
+            self.on_over(self, outcome)
 
     def _release(self) -> list[Promise[ReferOutcome]]:
         waiters = list(self._waiters)

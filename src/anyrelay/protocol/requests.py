@@ -155,9 +155,10 @@ class RequestBook:
             only_while_queued=only_while_queued,
             call_id=call_id,
         )
-        self._queued[id_] = request
         if line_up:
             self._let_go(request, now)
+        else:
+            self._queued[id_] = request
         if request.stage is Stage.QUEUED or not only_while_queued:
             request.timer = self._timers.at(now + timeout, lambda _: self._expire(request, timeout))
         return promise
@@ -165,14 +166,14 @@ class RequestBook:
     def flush(self, now: float) -> None:
         """The line is up: send everything that waits, in order."""
         for request in list(self._queued.values()):
+            del self._queued[request.id]
+            if request.only_while_queued:
+                self._stop_timer(request)
             self._let_go(request, now)
 
     def _let_go(self, request: _Open, now: float) -> None:
-        del self._queued[request.id]
         self._sent[request.id] = request
         request.stage = Stage.SENT
-        if request.only_while_queued:
-            self._stop_timer(request)
         self._send(request.text)
         request.text = ""
         request.follower.sent(now)

@@ -103,7 +103,7 @@ class Transfers:
         self._armed += 1
         transfer = Transfer(refer_to, now=now, timers=self._timers, grace=self._grace, number=self._armed)
         transfer.waits_for_reply = waits_for_reply
-        transfer.on_over = lambda outcome: self._over(transfer, outcome)
+        transfer.on_over = self._over
         self._all[transfer] = None
         self._under_way = [other for other in self._under_way if not other.is_over or other.is_awaited]
         self._under_way.append(transfer)
