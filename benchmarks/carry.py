@@ -43,7 +43,7 @@ def row(server: LoadServer, front: str, cores: int) -> list[str]:
     print(f"{FRONT_TITLES[front]}: one process, then {cores}, then calls held", file=sys.stderr, flush=True)
     (alone,) = side_by_side(server, front, 1, CALLS)
     together = side_by_side(server, front, cores, CALLS)
-    ((held,),) = [server.run(front, [("hold", {"count": HELD[front]})])]
+    ((held,),) = [server.run(front, [("hold", {"count": HELD[front], "waiting": True, "seconds": 0.0})])]
     a_second = sum(1 / each["wall"] for each in together)
     cpu = statistics.median(each["cpu"] for each in [alone, *together])
     return [

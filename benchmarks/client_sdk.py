@@ -134,28 +134,34 @@ async def whole_call(call: Call, number: int) -> None:
     await call.hangup()
 
 
-async def hold(client: RelayClient, count: int) -> Figures:
-    """Hold calls open, each with its handler waiting for the end."""
-    held, gone = itertools.count(1), itertools.count(1)
+async def hold(client: RelayClient, count: int, waiting: bool, seconds: float) -> Figures:
+    """Hold calls open for a while; their handlers wait for the end, or have returned."""
+    held: list[Call] = []
+    gone = itertools.count(1)
     all_held, all_gone = asyncio.Event(), asyncio.Event()
 
     @client.on_call
     async def handle(call: Call) -> None:
         await call.answer()
-        if next(held) == count:
+        held.append(call)
+        if len(held) == count:
             all_held.set()
-        ended = await call.wait_for_ended()
-        if ended.params["call_state"] == "ended" and next(gone) == count:
-            all_gone.set()
+        if waiting:
+            ended = await call.wait_for_ended()
+            if ended.params["call_state"] == "ended" and next(gone) == count:
+                all_gone.set()
 
     before, idle = await report(client), memory()
     await client.execute("bench.offer", offer(count, 200, "answered"))
     await all_held.wait()
+    await asyncio.sleep(seconds)
     after = await settled(client)
     figures = {"memory": (memory() - idle) / count, "server": server_share(before, after)}
     await client.execute("bench.end", {})
-    await all_gone.wait()
+    if waiting:
+        await all_gone.wait()
     check_report(await settled(client), offered=count, calling_answer=count)
+    expect("calls that have not ended", [call.call_id for call in held if call.state != "ended"], [])
     return figures
 
 

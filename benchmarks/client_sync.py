@@ -21,7 +21,7 @@ from metering import (
     server_share,
 )
 
-from anyrelay.sync import Call, CallStateEvent, PlayEvent, ReferEvent, ReferStatus, RelayClient
+from anyrelay.sync import Call, PlayEvent, ReferEvent, ReferStatus, RelayClient
 
 Figures = dict[str, Any]
 
@@ -128,28 +128,34 @@ def whole_call(call: Call, number: int) -> None:
     call.hangup()
 
 
-def hold(client: RelayClient, count: int) -> Figures:
-    """Hold calls open, each with its handler waiting for the end."""
-    held, gone = itertools.count(1), itertools.count(1)
+def hold(client: RelayClient, count: int, waiting: bool, seconds: float) -> Figures:
+    """Hold calls open for a while; their handlers wait for the end, or have returned."""
+    held: list[Call] = []
+    gone = itertools.count(1)
     all_held, all_gone = threading.Event(), threading.Event()
 
     @client.on_call
     def handle(call: Call) -> None:
         call.answer()
-        if next(held) == count:
+        held.append(call)
+        if len(held) == count:
             all_held.set()
-        ended = call.wait_for_ended()
-        if isinstance(ended, CallStateEvent) and ended.call_state == "ended" and next(gone) == count:
-            all_gone.set()
+        if waiting:
+            ended = call.wait_for_ended()
+            if ended.params["call_state"] == "ended" and next(gone) == count:
+                all_gone.set()
 
     before, idle = report(client), memory()
     client.execute("bench.offer", offer(count, 200, "answered"))
     all_held.wait()
+    time.sleep(seconds)
     after = settled(client)
     figures = {"memory": (memory() - idle) / count, "server": server_share(before, after)}
     client.execute("bench.end", {})
-    all_gone.wait()
+    if waiting:
+        all_gone.wait()
     check_report(settled(client), offered=count, calling_answer=count)
+    expect("calls that have not ended", [call.call_id for call in held if call.state != "ended"], [])
     return figures
 
 

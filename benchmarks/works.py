@@ -14,6 +14,10 @@ FRONTS = ("asyncio", "trio", "sync")
 FRONT_TITLES = {"sdk": "SDK", "asyncio": "asyncio", "trio": "trio", "sync": "threads"}
 
 
+LONG_ENOUGH = 3.0
+"""How long calls are held before their memory is measured, in seconds; a thread that has nothing to do is gone by then."""
+
+
 @dataclass(frozen=True)
 class Figure:
     """One number of a work."""
@@ -75,19 +79,37 @@ WORKS = (
     Work(
         "hold",
         "hold",
-        "10,000 calls held open",
+        "10,000 answered calls held open",
         ("asyncio", "trio"),
-        {"count": 10_000},
-        {"count": 40},
+        {"count": 10_000, "waiting": False, "seconds": LONG_ENOUGH},
+        {"count": 40, "waiting": False, "seconds": 0.0},
+        (Figure("memory", "memory per call", 0.80, "KiB", 1 / 1024),),
+    ),
+    Work(
+        "hold-waiting",
+        "hold",
+        "10,000 calls held open, a handler waits in each",
+        ("asyncio", "trio"),
+        {"count": 10_000, "waiting": True, "seconds": LONG_ENOUGH},
+        {"count": 40, "waiting": True, "seconds": 0.0},
         (Figure("memory", "memory per call", 0.80, "KiB", 1 / 1024),),
     ),
     Work(
         "hold-threads",
         "hold",
-        "2,000 calls held open, a thread each",
+        "2,000 answered calls held open",
         ("sync",),
-        {"count": 2_000},
-        {"count": 40},
+        {"count": 2_000, "waiting": False, "seconds": LONG_ENOUGH},
+        {"count": 40, "waiting": False, "seconds": 0.0},
+        (Figure("memory", "memory per call", 1.5, "KiB", 1 / 1024),),
+    ),
+    Work(
+        "hold-threads-waiting",
+        "hold",
+        "2,000 calls held open, a thread waits in each",
+        ("sync",),
+        {"count": 2_000, "waiting": True, "seconds": LONG_ENOUGH},
+        {"count": 40, "waiting": True, "seconds": 0.0},
         (Figure("memory", "memory per call", 1.5, "KiB", 1 / 1024),),
     ),
     Work(
