@@ -27,6 +27,25 @@ def test_deliveries_are_made_in_order_and_somebody_attends_once() -> None:
     assert attended == [box, box]
 
 
+def test_some_are_taken_at_once_and_somebody_stays_at_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mailboxes, "TAKEN_AT_ONCE", 2)
+    attended: list[Mailbox] = []
+    handler: Callable[[Any], Any] = print
+    box = Mailbox("call-1", attended.append, lambda _: None)
+    box.post(handler, 1)
+    box.post(handler, 2)
+    box.post(handler, 3)
+    assert box.take_some() == [Delivery(handler, 1), Delivery(handler, 2)]
+    assert box.take_some() == [Delivery(handler, 3)]
+    box.post(handler, 4)
+    assert attended == [box]
+    assert box.take_some() == [Delivery(handler, 4)]
+    assert box.take_some() == []
+    assert not box.attended
+    box.post(handler, 5)
+    assert attended == [box, box]
+
+
 def test_over_the_limit_events_are_dropped_but_results_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mailboxes, "MAILBOX_LIMIT", 2)
     overflowed: list[Mailbox] = []

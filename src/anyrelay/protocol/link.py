@@ -446,9 +446,11 @@ class Link:
             self._owner.receive_answer(message, now)
 
     def _receive_request(self, request: Request, now: float) -> None:
-        if self.state is LinkState.CLOSING and request.method != "signalwire.event":
+        if request.method == "signalwire.event":
+            self._owner.receive_request(request, now)
+        elif self.state is LinkState.CLOSING:
             return  # it cannot be answered any more; an event still tells what became of something
-        if request.method == "signalwire.ping":
+        elif request.method == "signalwire.ping":
             echo: dict[str, Any] = {k: request.params[k] for k in ("timestamp", "payload") if k in request.params}
             self._answer(request, echo)
         elif request.method == "signalwire.disconnect":

@@ -14,6 +14,9 @@ __all__ = ["Delivery", "Mailbox"]
 MAILBOX_LIMIT: Final = 10_000
 """How many events wait for handlers that are slow, per call; results of operations are never dropped."""
 
+TAKEN_AT_ONCE: Final = 100
+"""How many deliveries are taken at once where each taking costs a lock."""
+
 
 class Delivery(NamedTuple):
     """One thing to tell one handler."""
@@ -68,3 +71,10 @@ class Mailbox:
             return self._deliveries.popleft()
         self.attended = False
         return None
+
+    def take_some(self) -> list[Delivery]:
+        """Return the next deliveries, up to `TAKEN_AT_ONCE`; when there are none, nobody is at it any more."""
+        waiting = self._deliveries
+        taken = [waiting.popleft() for _ in range(min(len(waiting), TAKEN_AT_ONCE))]
+        self.attended = bool(taken)
+        return taken

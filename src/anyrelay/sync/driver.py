@@ -511,19 +511,20 @@ class Driver:
         mailbox: Mailbox | None = None
         while True:
             with self._core:
-                delivery = mailbox.take() if mailbox is not None else None
-                while delivery is None and self._unattended:
+                deliveries = mailbox.take_some() if mailbox is not None else []
+                while not deliveries and self._unattended:
                     mailbox = self._unattended.popleft()
-                    delivery = mailbox.take()
+                    deliveries = mailbox.take_some()
                 calls = self._calls_postman()
             if calls:
                 self._workers.submit(self._deliver)
-            if delivery is None or mailbox is None:
+            if mailbox is None or not deliveries:
                 return
-            try:
-                delivery.handler(delivery.subject)
-            except (Exception, SystemExit) as raised:
-                self._report_failure(mailbox, raised)
+            for delivery in deliveries:
+                try:
+                    delivery.handler(delivery.subject)
+                except (Exception, SystemExit) as raised:
+                    self._report_failure(mailbox, raised)
 
     def _report_failure(self, mailbox: Mailbox, error: BaseException) -> None:
         self._report(lambda: self.session.delivery_failed(mailbox, error))

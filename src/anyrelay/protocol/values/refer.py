@@ -74,9 +74,11 @@ def read_refer_device(device: ReferDeviceLike) -> SipReferDevice:
 
 
 def _target(params: Mapping[str, Any]) -> str:
-    given = {name: params[name] for name in _TARGET_NAMES if params.get(name) is not None}
+    given: dict[str, str] = {name: params[name] for name in _TARGET_NAMES if params.get(name) is not None}
     if not given:
         raise ValueError("device.params.uri is missing; give the SIP URI to refer to")
+    if given.keys() == {"uri"}:
+        return given["uri"]  # the class checks it, and calls it so
     first_name = next(iter(given))
     first = check_sip_uri(given.pop(first_name), f"device.params.{first_name}")
     for name, target in given.items():
