@@ -305,3 +305,27 @@ async def test_handlers_run_beside_each_other(world: World) -> None:
         world.relay.offer("call-0")
         world.relay.offer("call-1")
         await world.seen("calling.end", 2)
+
+
+async def test_a_slow_handler_of_events_holds_up_no_other_call(world: World) -> None:
+    released, all_told = world.flag(), world.flag()
+    told: list[str] = []
+
+    async with world.client() as client:
+        calls = [await world.taken_call(client, call_id=f"call-{number}") for number in range(6)]
+        for call in calls:
+
+            async def on_play(event: PlayEvent, waits: bool = call is not calls[-1]) -> None:
+                if waits:
+                    await released.wait()
+                told.append(event.call_id)
+                if len(told) == len(calls):
+                    all_told.set()
+
+            call.on(PlayEvent, on_play)
+        for call in calls:
+            world.relay.event(play_event("playing"), call.call_id)
+        await world.until(lambda: told == [calls[-1].call_id])
+        released.set()
+        await all_told.wait()
+    assert sorted(told) == [call.call_id for call in calls]

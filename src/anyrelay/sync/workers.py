@@ -97,8 +97,13 @@ class Workers:
     def join(self, timeout: float) -> None:
         """Wait for the threads, for up to `timeout` seconds; one of them that calls waits for none, as others may call too."""
         deadline = time.monotonic() + timeout
+        waited_for: set[threading.Thread] = set()
+        while threads := self._others() - waited_for:  # more than once, since a job may have called for another
+            for thread in threads:
+                patience = max(0.0, deadline - time.monotonic())
+                thread.join(min(patience, MOMENT) if thread in _out_of_reach else patience)
+            waited_for |= threads
+
+    def _others(self) -> set[threading.Thread]:
         with self._lock:
-            threads = set() if threading.current_thread() in self._threads else set(self._threads)
-        for thread in threads:
-            patience = max(0.0, deadline - time.monotonic())
-            thread.join(min(patience, MOMENT) if thread in _out_of_reach else patience)
+            return set() if threading.current_thread() in self._threads else set(self._threads)
