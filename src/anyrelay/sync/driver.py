@@ -284,9 +284,15 @@ class Driver:
     def _leave_if_over(self) -> Life | None:
         """Return what ends when the session is closed; from then on, this thread is not the client's any more."""
         with self._core:
-            if self.session.state is not ClientState.CLOSED or self._socket is not None:
-                return None
-            return None if self._condemned or self._todo or self.session.outputs else self._leave()
+            return self._leave() if self._is_over and not self._has_work else None
+
+    @property
+    def _is_over(self) -> bool:
+        return self._socket is None and self.session.state is ClientState.CLOSED
+
+    @property
+    def _has_work(self) -> bool:
+        return bool(self._condemned or self._todo or self.session.outputs)
 
     def _leave_because(self, error: Exception) -> Life:
         with self._core:
@@ -331,7 +337,7 @@ class Driver:
 
     def _patience(self) -> float:
         """Return how long there is nothing to do, in seconds."""
-        if self._condemned or self._todo or self.session.outputs or self._unwritten:
+        if self._has_work or self._unwritten or self._is_over:
             return 0.0
         now, deadline = self._clock(), self.session.next_deadline()
         # A deadline once armed is left so until it is over, even when it was taken back: under load each command would
