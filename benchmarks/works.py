@@ -11,6 +11,8 @@ BASE = "sdk"
 FRONTS = ("asyncio", "trio", "sync")
 """The front ends of anyrelay."""
 
+COROUTINES, THREADS = FRONTS[:2], FRONTS[2:]
+
 FRONT_TITLES = {"sdk": "SDK", "asyncio": "asyncio", "trio": "trio", "sync": "threads"}
 
 
@@ -48,6 +50,13 @@ class Work:
     figures: tuple[Figure, ...] = field(default=())
 
 
+def _hold(key: str, text: str, count: int, fronts: tuple[str, ...], target: float, *, waiting: bool = False) -> Work:
+    """Return the work of holding calls open, with or without a handler that waits in each."""
+    sizes = {"count": count, "waiting": waiting, "seconds": LONG_ENOUGH}
+    figure = Figure("memory", "memory per call", target, "KiB", 1 / 1024)
+    return Work(key, "hold", text, fronts, sizes, {**sizes, "count": 40, "seconds": 0.0}, (figure,))
+
+
 WORKS = (
     Work(
         "events",
@@ -76,42 +85,10 @@ WORKS = (
         {"count": 30, "at_once": 10},
         (Figure("cpu", "CPU per call", 0.45),),
     ),
-    Work(
-        "hold",
-        "hold",
-        "10,000 answered calls held open",
-        ("asyncio", "trio"),
-        {"count": 10_000, "waiting": False, "seconds": LONG_ENOUGH},
-        {"count": 40, "waiting": False, "seconds": 0.0},
-        (Figure("memory", "memory per call", 0.80, "KiB", 1 / 1024),),
-    ),
-    Work(
-        "hold-waiting",
-        "hold",
-        "10,000 calls held open, a handler waits in each",
-        ("asyncio", "trio"),
-        {"count": 10_000, "waiting": True, "seconds": LONG_ENOUGH},
-        {"count": 40, "waiting": True, "seconds": 0.0},
-        (Figure("memory", "memory per call", 0.80, "KiB", 1 / 1024),),
-    ),
-    Work(
-        "hold-threads",
-        "hold",
-        "2,000 answered calls held open",
-        ("sync",),
-        {"count": 2_000, "waiting": False, "seconds": LONG_ENOUGH},
-        {"count": 40, "waiting": False, "seconds": 0.0},
-        (Figure("memory", "memory per call", 1.5, "KiB", 1 / 1024),),
-    ),
-    Work(
-        "hold-threads-waiting",
-        "hold",
-        "2,000 calls held open, a thread waits in each",
-        ("sync",),
-        {"count": 2_000, "waiting": True, "seconds": LONG_ENOUGH},
-        {"count": 40, "waiting": True, "seconds": 0.0},
-        (Figure("memory", "memory per call", 1.5, "KiB", 1 / 1024),),
-    ),
+    _hold("hold", "10,000 answered calls held open", 10_000, COROUTINES, 0.80),
+    _hold("hold-waiting", "10,000 calls held open, a handler waits in each", 10_000, COROUTINES, 0.80, waiting=True),
+    _hold("hold-threads", "2,000 answered calls held open", 2_000, THREADS, 1.5),
+    _hold("hold-threads-waiting", "2,000 calls held open, a thread waits in each", 2_000, THREADS, 1.5, waiting=True),
     Work(
         "start",
         "start",
