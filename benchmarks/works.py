@@ -12,9 +12,9 @@ FRONTS = ("asyncio", "trio", "sync")
 """The front ends of anyrelay."""
 
 COROUTINES, THREADS = FRONTS[:2], FRONTS[2:]
+"""The same, by what a waiting handler is."""
 
 FRONT_TITLES = {"sdk": "SDK", "asyncio": "asyncio", "trio": "trio", "sync": "threads"}
-
 
 LONG_ENOUGH = 3.0
 """How long calls are held before their memory is measured, in seconds; a thread that has nothing to do is gone by then."""

@@ -427,13 +427,12 @@ class Driver:
 
     def _write(self) -> None:
         """Write what waits, as far as the socket takes it; a thread that finds another one at it leaves it to that one."""
+        self._unwritten = True
         if threading.get_ident() == _MAIN_THREAD:
             # There Ctrl-C may strike between any two steps: a lock would stay locked, or bytes that have left leave again.
-            self._unwritten = True
             if self._asleep:
                 self._ring()
             return
-        self._unwritten = True
         while self._unwritten and self._writing.acquire(blocking=False):
             try:
                 self._unwritten = False
@@ -509,8 +508,8 @@ class Driver:
     def _deliver(self) -> None:
         """Attend to one mailbox after another.
 
-        Whoever is at one has called somebody for the next: no call's handlers wait for another's, and yet a few threads do it
-        all while handlers are quick.
+        Whoever is at one has called somebody for the next: no call's handlers wait for another's, and yet fewer threads are
+        needed while handlers are quick.
         """
         with self._core:
             self._postman_called = False
