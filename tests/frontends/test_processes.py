@@ -229,9 +229,11 @@ def obey(number, frame):
 
 def strike():
     draw = random.Random(7)
-    for _ in range(150):
+    strikes = 0
+    while strikes < 150 or struck <= 20 or answered <= 20:
         time.sleep(draw.random() * 0.004)
         signal.pthread_kill(main, signal.SIGINT)
+        strikes += 1
     over.set()
 
 struck = answered = 0

@@ -1,8 +1,7 @@
 """What drives one session with threads: it moves bytes, keeps time, runs handlers, and wakes whoever waits.
 
-It decides nothing about RELAY. One I/O thread reads the socket and keeps the time; a calling thread (but for the main one,
-where Ctrl-C may strike) writes as far as the socket takes it, which saves a hand-over. Two locks, never taken in the other
-order: the write lock, held around `send`, and the core's lock, held around every use of the session and never around I/O.
+It decides nothing about RELAY. One I/O thread reads and writes the socket, keeps the time, and gives the session the commands
+that other threads post. One lock is held around every use of the session, and never around I/O.
 """
 
 from __future__ import annotations
@@ -40,6 +39,7 @@ from anyrelay.protocol.outputs import (
 )
 from anyrelay.protocol.promise import Promise, Subscription
 from anyrelay.protocol.session import ClientState, Session
+from anyrelay.sync.errands import Errand
 from anyrelay.sync.watch import Bell, Watch
 from anyrelay.sync.workers import Workers, may_hang
 
@@ -58,8 +58,6 @@ LINGER: Final = 0.001
 
 JOIN_PATIENCE: Final = 2.0
 """How long closing waits for handlers that do not end, in seconds."""
-
-_MAIN_THREAD: Final = threading.main_thread().ident
 
 _running: weakref.WeakSet[Driver] = weakref.WeakSet()
 
@@ -103,7 +101,7 @@ class Driver:
         self._clock = clock
         self._made_in = os.getpid()
         self._core = threading.Lock()
-        self._writing = threading.Lock()
+        self._posted: deque[Callable[[float], None]] = deque()
         self._unwritten = False
         self._left_over = b""
         self._socket: socket.socket | None = None
@@ -115,7 +113,6 @@ class Driver:
         self._thread: threading.Thread | None = None
         self._bell: Bell | None = None
         self._workers = Workers("anyrelay handler")
-        self._armed = math.inf
         self._asleep = False
         self._lingers = False
         self._life = Life()
@@ -129,19 +126,9 @@ class Driver:
         check_process(self._made_in)
         with self._core:
             answer = method(machine, self._clock(), *args, **kwargs)
-            oversleeps = self._oversleeps()
-        self._write()
-        if oversleeps:
-            self._ring()
+            self._unwritten = True
+        self._wake()
         return answer
-
-    def _oversleeps(self) -> bool:
-        """Whether the I/O thread has to be woken for what there is to do now; it looks for that before it sleeps."""
-        return self._asleep and (
-            bool(self.session.outputs)
-            or self.session.timers.soonest() < self._armed
-            or self.session.state is ClientState.CLOSED
-        )
 
     def locked(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Call something of the core's that needs no time."""
@@ -152,8 +139,30 @@ class Driver:
     def fulfil(
         self, method: Callable[Concatenate[M, float, P], Promise[T]], machine: M, /, *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """Call a machine's method and wait for what it promises."""
-        return self.result_of(self.ask(method, machine, *args, **kwargs))
+        """Have a machine's method called and wait for what it promises; Ctrl-C gives it up."""
+        check_process(self._made_in)
+        errand = Errand(method, machine, *args, **kwargs)
+        try:
+            self._post(errand.run)
+            errand.wait()
+        except BaseException:
+            self._post(errand.give_up)
+            raise
+        return errand.result()
+
+    def _post(self, job: Callable[[float], None]) -> None:
+        """Have the I/O thread do something under the core's lock, told the time."""
+        self._posted.append(job)
+        if self._thread is None:  # a thread that leaves looks for more once it has said so: one of the two finds it
+            with self._core:
+                self._do_posted()
+        else:
+            self._wake()
+
+    def _do_posted(self) -> None:
+        self._unwritten = self._unwritten or bool(self._posted)
+        while self._posted:
+            self._posted.popleft()(self._clock())
 
     def find(
         self, method: Callable[Concatenate[M, float, P], Search[E]], machine: M, /, *args: P.args, **kwargs: P.kwargs
@@ -174,9 +183,7 @@ class Driver:
             try:
                 self._sleep_until(promise)
             except BaseException:
-                self.locked(promise.abandon)
-                self._write()
-                self._ring()
+                self.ask(lambda given_up, _: given_up.abandon(), promise)  # at once: the client may be closed by it
                 raise
         return promise.result()
 
@@ -189,7 +196,6 @@ class Driver:
             self._sleep_until(subscription)
 
     def _sleep_until(self, awaited: Promise[Any] | Subscription[Any]) -> None:
-        # A bare lock is several times cheaper than an Event, and Ctrl-C ends its wait just the same.
         gate = threading.Lock()
         gate.acquire()
         with self._core:
@@ -230,6 +236,7 @@ class Driver:
             self._bell = self._thread = None
             bell.close()
             abandon(self.session, error, self._clock())
+            self._do_posted()
             raise
         self._signals.clear()
         _running.add(self)
@@ -259,6 +266,11 @@ class Driver:
         """Note a signal; safe in a signal handler, which may have interrupted anything, a lock's holder included."""
         self._signals.append(None)
         self._ring()
+
+    def _wake(self) -> None:
+        """Wake the I/O thread, unless it is awake: it says that it sleeps before it looks around for the last time."""
+        if self._asleep:
+            self._ring()
 
     def _ring(self) -> None:
         bell = self._bell
@@ -292,7 +304,7 @@ class Driver:
 
     @property
     def _has_work(self) -> bool:
-        return bool(self._condemned or self._todo or self.session.outputs)
+        return bool(self._posted or self._condemned or self._todo or self.session.outputs)
 
     def _leave_because(self, error: Exception) -> Life:
         with self._core:
@@ -307,22 +319,24 @@ class Driver:
 
     def _leave(self) -> Life:
         self._thread = None
+        self._do_posted()
         _running.discard(self)
         self._workers.dismiss()
         return self._life
 
     def _turn(self, watch: Watch) -> None:
         """Wait for whatever comes first, and deal with it."""
+        self._asleep = True
         with self._core:
             sock, blocked = self._socket, bool(self._left_over)
             patience = self._patience()
-            self._asleep = True
         ready = watch.wait(sock, blocked, None if patience == math.inf else patience)
         self._asleep = False
         reads = bool(ready & selectors.EVENT_READ)
         if sock is not None and reads:
             self._read(sock)
         with self._core:
+            self._do_posted()
             self.session.handle_timeout(self._clock())
             while self._signals:
                 self._signals.popleft()
@@ -331,7 +345,7 @@ class Driver:
         self._follow_outputs()
         self._close_condemned(watch)
         # Acknowledgements ride with the next command: whoever was woken just now may be about to give one.
-        self._lingers = reads and not self._lingers
+        self._lingers = reads and not self._lingers and not self._unwritten
         if not self._lingers:
             self._write()
 
@@ -339,13 +353,9 @@ class Driver:
         """Return how long there is nothing to do, in seconds."""
         if self._has_work or self._unwritten or self._is_over:
             return 0.0
-        now, deadline = self._clock(), self.session.next_deadline()
-        # A deadline once armed is left so until it is over, even when it was taken back: under load each command would
-        # otherwise ring for its own, only to be answered at once.
-        if self._armed <= now:
-            self._armed = math.inf
-        self._armed = min(self._armed, math.inf if deadline is None else deadline)
-        return max(0.0, min(self._armed - now, LINGER if self._lingers else math.inf))
+        deadline = self.session.next_deadline()
+        patience = math.inf if deadline is None else max(0.0, deadline - self._clock())
+        return min(patience, LINGER) if self._lingers else patience
 
     def _read(self, sock: socket.socket) -> None:
         try:
@@ -420,50 +430,37 @@ class Driver:
             condemned, self._condemned = self._condemned, []
         for sock, last_words in condemned:
             watch.forget(sock)
-            # No other thread may be in `send` when its descriptor is closed, for the number is soon another file's.
-            with self._writing, contextlib.suppress(OSError), sock:
+            with contextlib.suppress(OSError), sock:
                 if last_words:
                     sock.send(last_words)
 
     def _write(self) -> None:
-        """Write what waits, as far as the socket takes it; a thread that finds another one at it leaves it to that one."""
-        self._unwritten = True
-        if threading.get_ident() == _MAIN_THREAD:
-            # There Ctrl-C may strike between any two steps: a lock would stay locked, or bytes that have left leave again.
-            if self._asleep:
-                self._ring()
-            return
-        while self._unwritten and self._writing.acquire(blocking=False):
-            try:
-                self._unwritten = False
-                self._write_what_waits()
-            finally:
-                self._writing.release()
+        """Write what waits, as far as the socket takes it."""
+        while self._write_what_waits():
+            pass
 
-    def _write_what_waits(self) -> None:
+    def _write_what_waits(self) -> bool:
+        """Write once; return whether there may be more that the socket takes."""
+        self._unwritten = False
         with self._core:
             sock = self._socket
             if sock is None:
-                return
+                return False
             held_back = bool(self._left_over)
             self._left_over = data = self._left_over or self.session.data_to_send()
         if not data:
-            return
+            return False
         try:
             sent = sock.send(data)
         except (BlockingIOError, InterruptedError):
             sent = 0
         except OSError as error:
             self._tell(sock, Session.transport_failed, error)
-            self._ring()
-            return
+            return False
         with self._core:
             if sock is self._socket:
                 self._left_over = data[sent:]
-        if sent < len(data):
-            self._ring()  # the I/O thread goes on when the socket takes more
-        elif held_back:
-            self._unwritten = True  # what came after it
+        return held_back and sent == len(data)
 
     # --- what runs in threads of its own ----------------------------------------------------------------------------
 
@@ -484,10 +481,10 @@ class Driver:
                 self.session.transport_opened(self._clock())
             elif wanted and error is not None:
                 self.session.transport_failed(error, self._clock())
+            self._unwritten = True
         if sock is not None and not wanted:
             sock.close()
-        self._write()
-        self._ring()
+        self._wake()
 
     def _run_handler(self, subject: CallMachine | MessageMachine) -> None:
         error: BaseException | None = None
@@ -497,7 +494,7 @@ class Driver:
                 handler(face)
         except (Exception, SystemExit) as raised:
             error = raised
-        self._report(lambda: self.session.handler_finished(subject, error, self._clock()))
+        self._post(lambda now: self.session.handler_finished(subject, error, now))
 
     def _calls_postman(self) -> bool:
         """Whether a thread has to be called for the mailboxes that nobody attends to; never one while another is on its way."""
@@ -532,7 +529,7 @@ class Driver:
                     self._report_failure(mailbox, raised)
 
     def _report_failure(self, mailbox: Mailbox, error: BaseException) -> None:
-        self._report(lambda: self.session.delivery_failed(mailbox, error))
+        self._post(lambda _: self.session.delivery_failed(mailbox, error))
 
     def _fetch_token(self, source: Callable[[], Any]) -> None:
         try:
@@ -540,14 +537,6 @@ class Driver:
                 token = source()
         except Exception as error:
             failure = error
-            self._report(lambda: self.session.token_failed(failure, self._clock()))
+            self._post(lambda now: self.session.token_failed(failure, now))
         else:
-            self._report(lambda: self.session.token_fetched(token, self._clock()))
-
-    def _report(self, tell: Callable[[], None]) -> None:
-        with self._core:
-            tell()
-            oversleeps = self._oversleeps()
-        self._write()
-        if oversleeps:
-            self._ring()
+            self._post(lambda now: self.session.token_fetched(token, now))

@@ -1,0 +1,109 @@
+"""What threads have the blocking client's I/O thread do: none of it is lost, and nothing of it is left."""
+
+from __future__ import annotations
+
+import gc
+import socket
+import weakref
+
+import pytest
+
+from anyrelay import ClientClosed, ClientState, ConnectFailed
+from anyrelay.protocol.client import ClientVerbs
+from anyrelay.protocol.promise import Promise
+from anyrelay.sync import RelayClient
+from anyrelay.sync.driver import Driver
+from anyrelay.sync.errands import Errand
+
+
+class Machine:
+    """Something with a method for errands."""
+
+    def __init__(self) -> None:
+        self.promises: list[Promise[str]] = []
+        self.abandoned = 0
+
+    def start(self, now: float, word: str = "") -> Promise[str]:
+        promise: Promise[str] = Promise(self.forget)
+        self.promises.append(promise)
+        if word:
+            promise.resolve(f"{word} at {now:g}")
+        return promise
+
+    def forget(self) -> None:
+        self.abandoned += 1
+
+    def refuse(self, _now: float) -> Promise[str]:
+        raise ValueError("volume: 41 is over 40 dB")
+
+
+def test_it_calls_the_method_with_the_time() -> None:
+    errand = Errand(Machine.start, Machine(), word="done")
+    errand.run(3.0)
+    errand.wait()
+    assert errand.result() == "done at 3"
+
+
+def test_what_the_method_raises_is_raised_where_the_errand_comes_from_and_kept_by_nobody() -> None:
+    machine = Machine()
+    errand = Errand(Machine.refuse, machine)
+    errand.run(0.0)
+    errand.wait()
+    gc.disable()
+    try:
+        with pytest.raises(ValueError, match="over 40 dB") as caught:
+            errand.result()
+        gone = weakref.ref(machine)
+        del machine, errand, caught
+        assert gone() is None
+    finally:
+        gc.enable()
+
+
+def test_one_that_is_given_up_before_its_turn_is_not_run() -> None:
+    machine = Machine()
+    errand = Errand(Machine.start, machine)
+    errand.give_up(0.0)
+    errand.run(0.0)
+    assert machine.promises == []
+    with pytest.raises(RuntimeError, match="not run yet"):
+        errand.result()
+
+
+def test_one_that_is_given_up_while_it_waits_is_abandoned() -> None:
+    machine = Machine()
+    errand = Errand(Machine.start, machine)
+    errand.run(0.0)
+    errand.give_up(0.0)
+    assert machine.abandoned == 1
+
+
+def test_one_that_comes_in_the_moment_when_the_thread_leaves_is_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    look_around = Driver._has_work.fget  # type: ignore[attr-defined]
+    late: list[Errand[dict[str, object]]] = []
+
+    def look_around_and_be_overtaken(driver: Driver) -> bool:
+        found: bool = look_around(driver)
+        if not found and not late and driver.session.state is ClientState.CLOSED:
+            late.append(Errand(ClientVerbs.execute, driver.session, "test.echo"))
+            driver._posted.append(late[0].run)
+        return found
+
+    monkeypatch.setattr(Driver, "_has_work", property(look_around_and_be_overtaken))
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        client = RelayClient(
+            project="p", token="t", host=f"ws://127.0.0.1:{nobody.getsockname()[1]}", connect_timeout=0.1
+        )
+        with pytest.raises(ConnectFailed):
+            client.connect()
+    client.disconnect()
+    (errand,) = late
+    errand.wait()
+    with pytest.raises(ClientClosed):
+        errand.result()
+
+
+def test_without_a_thread_the_caller_runs_it_itself() -> None:
+    with pytest.raises(ClientClosed, match="connect"):
+        RelayClient(project="p", token="t", host="localhost").execute("test.echo")
