@@ -27,7 +27,7 @@ def test_deliveries_are_made_in_order_and_somebody_attends_once() -> None:
     assert attended == [box, box]
 
 
-def test_some_are_taken_at_once_and_somebody_stays_at_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_some_are_taken_at_once_and_somebody_stays_at_it_until_he_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mailboxes, "TAKEN_AT_ONCE", 2)
     attended: list[Mailbox] = []
     handler: Callable[[Any], Any] = print
@@ -41,8 +41,24 @@ def test_some_are_taken_at_once_and_somebody_stays_at_it(monkeypatch: pytest.Mon
     assert attended == [box]
     assert box.take_some() == [Delivery(handler, 4)]
     assert box.take_some() == []
+    assert box.attended
+    box.leave()
     assert not box.attended
     box.post(handler, 5)
+    assert attended == [box, box]
+
+
+def test_what_comes_before_he_leaves_asks_for_attention_again() -> None:
+    attended: list[Mailbox] = []
+    box = Mailbox("call-1", attended.append, lambda _: None)
+    box.post(print, 1)
+    assert len(box.take_some()) == 1
+    assert not box.has_mail
+    box.post(print, 2)
+    assert box.has_mail
+    assert attended == [box]
+    box.leave()
+    assert box.attended
     assert attended == [box, box]
 
 

@@ -35,7 +35,7 @@ class Mailbox:
     call_id: str
     """The call they are about, "" for the session's own."""
     attended: bool
-    """Whether somebody is at it: set when `attend` is called, cleared when `take` finds nothing more."""
+    """Whether somebody is at it: set when `attend` is called, cleared by `leave`, and when `take` finds nothing more."""
     dropped: int
     """How many events were dropped because the handlers were too slow."""
 
@@ -73,8 +73,20 @@ class Mailbox:
         return None
 
     def take_some(self) -> list[Delivery]:
-        """Return the next deliveries, up to `TAKEN_AT_ONCE`; when there are none, nobody is at it any more."""
+        """Return the next deliveries, up to `TAKEN_AT_ONCE`; whoever finds none has to `leave`.
+
+        Another thread may post meanwhile.
+        """
         waiting = self._deliveries
-        taken = [waiting.popleft() for _ in range(min(len(waiting), TAKEN_AT_ONCE))]
-        self.attended = bool(taken)
-        return taken
+        return [waiting.popleft() for _ in range(min(len(waiting), TAKEN_AT_ONCE))]
+
+    def leave(self) -> None:
+        """Say that nobody is at it any more; what came since it was found empty asks for attention again."""
+        self.attended = bool(self._deliveries)
+        if self.attended:
+            self._attend(self)
+
+    @property
+    def has_mail(self) -> bool:
+        """Whether there is something to take."""
+        return bool(self._deliveries)

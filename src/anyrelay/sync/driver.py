@@ -22,7 +22,7 @@ from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 from anyrelay.frontend import journal
 from anyrelay.frontend.binding import accepts
 from anyrelay.frontend.dialer import open_connection
-from anyrelay.frontend.ending import abandon, drop, empty
+from anyrelay.frontend.ending import abandon, drop
 from anyrelay.frontend.process import check_process
 from anyrelay.protocol.call import CallMachine, Search
 from anyrelay.protocol.events import RelayEvent
@@ -40,6 +40,7 @@ from anyrelay.protocol.outputs import (
 from anyrelay.protocol.promise import Promise, Subscription
 from anyrelay.protocol.session import ClientState, Session
 from anyrelay.sync.errands import Errand
+from anyrelay.sync.postmen import Postmen
 from anyrelay.sync.watch import Bell, Watch
 from anyrelay.sync.workers import Workers, may_hang
 
@@ -107,12 +108,11 @@ class Driver:
         self._socket: socket.socket | None = None
         self._condemned: list[tuple[socket.socket, bytes]] = []
         self._todo: deque[tuple[int, Output]] = deque()
-        self._unattended: deque[Mailbox] = deque()
-        self._postman_called = False
         self._dials = 0
         self._thread: threading.Thread | None = None
         self._bell: Bell | None = None
         self._workers = Workers("anyrelay handler")
+        self._postmen = Postmen(self._workers, self._delivery_failed, self._look_around)
         self._asleep = False
         self._lingers = False
         self._life = Life()
@@ -156,6 +156,7 @@ class Driver:
         if self._thread is None:  # a thread that leaves looks for more once it has said so: one of the two finds it
             with self._core:
                 self._do_posted()
+            self._follow_outputs()
         else:
             self._wake()
 
@@ -163,6 +164,10 @@ class Driver:
         self._unwritten = self._unwritten or bool(self._posted)
         while self._posted:
             self._posted.popleft()(self._clock())
+        self._postmen.take_back()
+
+    def _look_around(self) -> None:
+        self._post(lambda _: None)
 
     def find(
         self, method: Callable[Concatenate[M, float, P], Search[E]], machine: M, /, *args: P.args, **kwargs: P.kwargs
@@ -288,10 +293,13 @@ class Driver:
             life = self._leave_because(error)
             with contextlib.suppress(Exception):
                 journal.write(Note(Note.ERROR, "the client's thread failed", error=error))
-        self._close_condemned(watch)
-        watch.close()
-        bell.close()
-        life.over.set()
+        try:
+            self._follow_outputs()  # of what was posted at the last moment
+        finally:
+            self._close_condemned(watch)
+            watch.close()
+            bell.close()
+            life.over.set()
 
     def _leave_if_over(self) -> Life | None:
         """Return what ends when the session is closed; from then on, this thread is not the client's any more."""
@@ -311,8 +319,7 @@ class Driver:
             with contextlib.suppress(Exception):
                 while self._todo:
                     drop(self.session, self._todo.popleft()[1], self._clock())
-                while self._unattended:
-                    empty(self._unattended.popleft())
+                self._postmen.give_up()
                 abandon(self.session, error, self._clock())
             self._condemn(b"")
             return self._leave()
@@ -386,7 +393,7 @@ class Driver:
         while outputs:
             match output := outputs.popleft():
                 case Deliver(mailbox):
-                    self._unattended.append(mailbox)
+                    self._postmen.add(mailbox)
                     continue
                 case CloseTransport(last_words):
                     self._condemn(last_words)
@@ -398,10 +405,8 @@ class Driver:
         while True:
             with self._core:
                 self._sort_outputs()
-                calls = self._calls_postman()
                 dial, output = self._todo.popleft() if self._todo else (0, None)
-            if calls:
-                self._workers.submit(self._deliver)
+            self._postmen.call()
             if output is None:
                 return
             self._follow(output, dial)
@@ -496,39 +501,7 @@ class Driver:
             error = raised
         self._post(lambda now: self.session.handler_finished(subject, error, now))
 
-    def _calls_postman(self) -> bool:
-        """Whether a thread has to be called for the mailboxes that nobody attends to; never one while another is on its way."""
-        calls = bool(self._unattended) and not self._postman_called
-        self._postman_called = self._postman_called or calls
-        return calls
-
-    def _deliver(self) -> None:
-        """Attend to one mailbox after another.
-
-        Whoever is at one has called somebody for the next: no call's handlers wait for another's, and yet fewer threads are
-        needed while handlers are quick.
-        """
-        with self._core:
-            self._postman_called = False
-        mailbox: Mailbox | None = None
-        while True:
-            with self._core:
-                deliveries = mailbox.take_some() if mailbox is not None else []
-                while not deliveries and self._unattended:
-                    mailbox = self._unattended.popleft()
-                    deliveries = mailbox.take_some()
-                calls = self._calls_postman()
-            if calls:
-                self._workers.submit(self._deliver)
-            if mailbox is None or not deliveries:
-                return
-            for delivery in deliveries:
-                try:
-                    delivery.handler(delivery.subject)
-                except (Exception, SystemExit) as raised:
-                    self._report_failure(mailbox, raised)
-
-    def _report_failure(self, mailbox: Mailbox, error: BaseException) -> None:
+    def _delivery_failed(self, mailbox: Mailbox, error: BaseException) -> None:
         self._post(lambda _: self.session.delivery_failed(mailbox, error))
 
     def _fetch_token(self, source: Callable[[], Any]) -> None:
