@@ -9,6 +9,7 @@ import weakref
 import pytest
 
 from anyrelay import ClientClosed, ClientState, ConnectFailed
+from anyrelay.local import SyncLocalRelay
 from anyrelay.protocol.client import ClientVerbs
 from anyrelay.protocol.promise import Promise
 from anyrelay.sync import RelayClient
@@ -107,3 +108,23 @@ def test_one_that_comes_in_the_moment_when_the_thread_leaves_is_run(monkeypatch:
 def test_without_a_thread_the_caller_runs_it_itself() -> None:
     with pytest.raises(ClientClosed, match="connect"):
         RelayClient(project="p", token="t", host="localhost").execute("test.echo")
+
+
+def test_a_bug_in_the_clients_thread_leaves_nobody_waiting() -> None:
+    def fail(_now: float) -> None:
+        raise LookupError("a bug of ours")
+
+    with SyncLocalRelay() as relay:
+        client = RelayClient(project="p", token="t", host=relay.url)
+        client.connect()
+        errand = Errand(ClientVerbs.execute, client._driver.session, "test.echo")
+        driver = client._driver
+        with driver._core:
+            driver._posted.extend([fail, errand.run])
+        driver._ring()
+        errand.wait()
+        with pytest.raises(ClientClosed):
+            errand.result()
+        client.disconnect()
+        client.connect()  # it is as good as new
+        client.disconnect()

@@ -322,13 +322,15 @@ class Driver:
                 self._postmen.give_up()
                 abandon(self.session, error, self._clock())
             self._condemn(b"")
-            return self._leave()
+            with contextlib.suppress(Exception):
+                self._leave()
+            return self._life
 
     def _leave(self) -> Life:
         self._thread = None
-        self._do_posted()
         _running.discard(self)
         self._workers.dismiss()
+        self._do_posted()
         return self._life
 
     def _turn(self, watch: Watch) -> None:
@@ -426,7 +428,7 @@ class Driver:
         """Let go of the socket, or of the one that is being opened; it is closed outside the lock."""
         self._dials += 1
         if self._socket is not None:
-            # Something that is left over is on its way in another thread, or blocked: then the last words come too late.
+            # Something that is left over is on its way in the I/O thread, or blocked: then the last words come too late.
             self._condemned.append((self._socket, b"" if self._left_over else last_words))
         self._socket, self._left_over = None, b""
 
