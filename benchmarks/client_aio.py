@@ -70,8 +70,8 @@ async def events(client: RelayClient, count: int) -> Figures:
     return {**figures, "server": server_share(before, after)}
 
 
-async def refer(client: RelayClient, count: int) -> Figures:
-    """Refer one call again and again; each command has one event."""
+async def refer(client: RelayClient, count: int, beside_main: bool) -> Figures:
+    """Refer one call again and again; each command has one event. A program of coroutines has but the main thread."""
     call, done = await one_call(client, progress=False), anyio.Event()
     outcomes: list[str] = []
 

@@ -6,6 +6,7 @@ import itertools
 import statistics
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from metering import (
@@ -70,8 +71,11 @@ def events(client: RelayClient, count: int) -> Figures:
     return {**figures, "server": server_share(before, after)}
 
 
-def refer(client: RelayClient, count: int) -> Figures:
+def refer(client: RelayClient, count: int, beside_main: bool) -> Figures:
     """Refer one call again and again; each command has one event."""
+    if beside_main:
+        with ThreadPoolExecutor(max_workers=1) as beside:
+            return beside.submit(refer, client, count, False).result()
     call, done = one_call(client, progress=False), threading.Event()
     outcomes: list[str] = []
 

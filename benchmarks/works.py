@@ -50,6 +50,13 @@ class Work:
     figures: tuple[Figure, ...] = field(default=())
 
 
+def _refer(key: str, text: str, fronts: tuple[str, ...], *, beside_main: bool = False) -> Work:
+    """Return the work of referring again and again, in the main thread or in one beside it."""
+    figures = (Figure("cpu", "CPU per refer", 0.55), Figure("trip", "round trip, median", 0.60))
+    sizes = {"count": 3_000, "beside_main": beside_main}
+    return Work(key, "refer", text, fronts, sizes, {**sizes, "count": 20}, figures)
+
+
 def _hold(key: str, text: str, count: int, fronts: tuple[str, ...], target: float, *, waiting: bool = False) -> Work:
     """Return the work of holding calls open, with or without a handler that waits in each."""
     sizes = {"count": count, "waiting": waiting, "seconds": LONG_ENOUGH}
@@ -67,15 +74,8 @@ WORKS = (
         {"count": 300},
         (Figure("cpu", "CPU per event", 0.30),),
     ),
-    Work(
-        "refer",
-        "refer",
-        "3,000 refers of one call, one after another",
-        FRONTS,
-        {"count": 3_000},
-        {"count": 20},
-        (Figure("cpu", "CPU per refer", 0.55), Figure("trip", "round trip, median", 0.60)),
-    ),
+    _refer("refer", "3,000 refers of one call, one after another", FRONTS),
+    _refer("refer-beside-main", "3,000 refers in a thread beside the main one", THREADS, beside_main=True),
     Work(
         "calls",
         "calls",

@@ -36,7 +36,7 @@ def test_every_client_does_a_little_of_every_work_right() -> None:
     done = compare("--smoke")
 
     right = [line for line in done.stderr.splitlines() if line.endswith(": right")]
-    assert len(right) == 29, done.stderr  # of every work, each front end that does it, and the official client
+    assert len(right) == 31, done.stderr  # of every work, each front end that does it, and the official client
 
 
 def cells(line: str) -> list[str]:
