@@ -8,7 +8,8 @@ from typing import Any
 
 from anyrelay.protocol.call import CallMachine
 from anyrelay.protocol.events import RelayEvent
-from anyrelay.protocol.outputs import CloseTransport, Deliver, FetchToken, Note, OpenTransport, Output, RunHandler
+from anyrelay.protocol.mailbox import Mailbox
+from anyrelay.protocol.outputs import CloseTransport, FetchToken, Note, OpenTransport, Output, RunHandler
 from anyrelay.protocol.promise import Promise
 from anyrelay.protocol.reconnect import ReconnectPolicy
 from anyrelay.protocol.server import CommandReceived, ServerConnection
@@ -148,8 +149,8 @@ class Joined:
         """Call the handlers that were told of something; return what they were told."""
         self.settle()
         told = []
-        for deliver in self.asked(Deliver):
-            while (delivery := deliver.mailbox.take()) is not None:
+        for mailbox in self.asked(Mailbox):
+            while (delivery := mailbox.take()) is not None:
                 delivery.handler(delivery.subject)
                 told.append(delivery.subject)
         return told

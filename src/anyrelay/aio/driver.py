@@ -30,7 +30,6 @@ from anyrelay.protocol.mailbox import Mailbox
 from anyrelay.protocol.messages import MessageMachine
 from anyrelay.protocol.outputs import (
     CloseTransport,
-    Deliver,
     FetchToken,
     Note,
     OpenTransport,
@@ -231,8 +230,8 @@ class Driver:
 
     def _follow(self, output: Output) -> None:
         match output:
-            case Deliver(mailbox):
-                self._attended.append(mailbox)
+            case Mailbox():
+                self._attended.append(output)
             case RunHandler(subject):
                 self._spawn("anyrelay handler", self._run_handler, subject)
             case Note() as note:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from anyrelay.protocol.mailbox import Mailbox
-from anyrelay.protocol.outputs import Deliver, Output, RunHandler
+from anyrelay.protocol.outputs import Output, RunHandler
 from anyrelay.protocol.session import Session
 
 __all__ = ["abandon", "drop", "empty"]
@@ -26,8 +26,8 @@ def abandon(session: Session, error: Exception, now: float) -> None:
 def drop(session: Session, output: Output, now: float) -> None:
     """Leave undone what a session asked for."""
     match output:
-        case Deliver(mailbox):
-            empty(mailbox)
+        case Mailbox():
+            empty(output)
         case RunHandler(call):
             session.handler_finished(call, None, now)
 

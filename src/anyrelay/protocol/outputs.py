@@ -1,4 +1,7 @@
-"""What a session asks of whoever drives it. Bytes and deadlines have verbs of their own; everything else is one of these."""
+"""What a session asks of whoever drives it. Bytes and deadlines have verbs of their own; everything else is one of these.
+
+A mailbox among them asks to be attended to: take from it and call, one after another, until it is empty.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,13 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from attrs import field, frozen
 
+from anyrelay.protocol.mailbox import Mailbox
+
 if TYPE_CHECKING:
     from anyrelay.protocol.call import CallMachine
-    from anyrelay.protocol.mailbox import Mailbox
     from anyrelay.protocol.messages import MessageMachine
 
-__all__ = ["CloseTransport", "Deliver", "FetchToken", "Layer", "Note", "OpenTransport", "Output", "RunHandler"]
+__all__ = ["CloseTransport", "FetchToken", "Layer", "Note", "OpenTransport", "Output", "RunHandler"]
 
 
 @frozen
@@ -51,14 +55,6 @@ class RunHandler:
     """The call that was offered, or the message that came."""
 
 
-@frozen
-class Deliver:
-    """Attend to a mailbox: take from it and call, one after another, until it is empty."""
-
-    mailbox: Mailbox
-    """Whose deliveries are to be made."""
-
-
 class Layer(StrEnum):
     """What a note is about, and so which logger writes it."""
 
@@ -91,4 +87,4 @@ class Note:
     ERROR = logging.ERROR
 
 
-Output: TypeAlias = OpenTransport | CloseTransport | FetchToken | RunHandler | Deliver | Note
+Output: TypeAlias = OpenTransport | CloseTransport | FetchToken | RunHandler | Mailbox | Note

@@ -27,7 +27,7 @@ from anyrelay.protocol.mailbox import Mailbox
 from anyrelay.protocol.messages import MessageMachine
 from anyrelay.protocol.observer import Observer
 from anyrelay.protocol.outbound import Outbound
-from anyrelay.protocol.outputs import Deliver, Layer, Note, Output
+from anyrelay.protocol.outputs import Layer, Note, Output
 from anyrelay.protocol.promise import Promise
 from anyrelay.protocol.requests import NOBODY, Follower, Reply, RequestBook
 from anyrelay.protocol.settings import ClientSettings
@@ -256,7 +256,7 @@ class Session(ClientVerbs, Incoming):
 
     def new_mailbox(self, call_id: str) -> Mailbox:
         """Make a mailbox that asks to be attended to when something is in it."""
-        return Mailbox(call_id, lambda mailbox: self.outputs.append(Deliver(mailbox)), self._note_overflow)
+        return Mailbox(call_id, self.outputs.append, self._note_overflow)
 
     def _note_overflow(self, mailbox: Mailbox) -> None:
         self.statistics.dropped_events += 1

@@ -30,7 +30,6 @@ from anyrelay.protocol.mailbox import Mailbox
 from anyrelay.protocol.messages import MessageMachine
 from anyrelay.protocol.outputs import (
     CloseTransport,
-    Deliver,
     FetchToken,
     Note,
     OpenTransport,
@@ -394,8 +393,8 @@ class Driver:
         outputs = self.session.outputs
         while outputs:
             match output := outputs.popleft():
-                case Deliver(mailbox):
-                    self._postmen.add(mailbox)
+                case Mailbox():
+                    self._postmen.add(output)
                     continue
                 case CloseTransport(last_words):
                     self._condemn(last_words)

@@ -25,7 +25,7 @@ from attrs import field, frozen
 from anyrelay.protocol.call import CallMachine
 from anyrelay.protocol.commands import Command
 from anyrelay.protocol.mailbox import Delivery, Mailbox
-from anyrelay.protocol.outputs import CloseTransport, Deliver, FetchToken, Note, OpenTransport, Output, RunHandler
+from anyrelay.protocol.outputs import CloseTransport, FetchToken, Note, OpenTransport, Output, RunHandler
 from anyrelay.protocol.promise import Promise
 from anyrelay.protocol.server import CommandReceived, Gone, ServerConnection
 from anyrelay.protocol.session import Session
@@ -353,8 +353,8 @@ class Wire:
                 self.offered.append(call)
                 if self.on_call is not None:
                     self._run_handler(self.on_call, call)
-            case Deliver(mailbox):
-                self._attend(mailbox)
+            case Mailbox():
+                self._attend(output)
             case FetchToken(source):
                 try:
                     self.session.token_fetched(source(), self.now)
