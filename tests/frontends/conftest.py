@@ -1,5 +1,24 @@
 """The contract suite: every coroutine test that asks for `world` runs on asyncio, on trio and on threads."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
 from world_fixtures import front, pytest_pyfunc_call, time_limit, world
 
-__all__ = ["front", "pytest_pyfunc_call", "time_limit", "world"]
+from anyrelay.sync.workers import Workers
+
+__all__ = ["front", "pytest_pyfunc_call", "time_limit", "workers", "world"]
+
+PATIENCE = 10.0
+"""How long the workers' threads may take to end, in seconds."""
+
+
+@pytest.fixture
+def workers() -> Iterator[Workers]:
+    """Threads for jobs, which have ended when the test has."""
+    workers = Workers("test worker")
+    yield workers
+    workers.dismiss()
+    workers.join(PATIENCE)

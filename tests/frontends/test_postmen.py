@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -14,15 +14,7 @@ from anyrelay.sync import RelayClient
 from anyrelay.sync.postmen import Postmen
 from anyrelay.sync.workers import Workers
 
-PATIENCE = 10.0
-
-
-@pytest.fixture
-def workers() -> Iterator[Workers]:
-    workers = Workers("test postman")
-    yield workers
-    workers.dismiss()
-    workers.join(PATIENCE)
+PATIENCE = 30.0
 
 
 def refuse_to_fail(_mailbox: Mailbox, error: BaseException) -> None:

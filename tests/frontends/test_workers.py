@@ -4,21 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
-
-import pytest
 
 from anyrelay.sync.workers import Workers
 
 PATIENCE = 10.0
-
-
-@pytest.fixture
-def workers() -> Iterator[Workers]:
-    workers = Workers("test worker")
-    yield workers
-    workers.dismiss()
-    workers.join(PATIENCE)
 
 
 def test_a_thread_that_is_free_takes_the_next_job(workers: Workers) -> None:
