@@ -17,7 +17,8 @@ from joined import Joined, joined_call  # noqa: E402 - it lies beside the protoc
 from anyrelay.protocol.call import CallMachine  # noqa: E402
 from anyrelay.protocol.events import RelayEvent  # noqa: E402
 from anyrelay.protocol.mailbox import MAILBOX_LIMIT  # noqa: E402
-from anyrelay.protocol.outputs import Deliver, RunHandler  # noqa: E402
+from anyrelay.protocol.mailbox import Mailbox  # noqa: E402
+from anyrelay.protocol.outputs import RunHandler  # noqa: E402
 from anyrelay.protocol.promise import Promise  # noqa: E402
 from anyrelay.protocol.session import ClientState  # noqa: E402
 
@@ -81,7 +82,7 @@ class Attacked:
         """Do what a front end would: run the handlers, and take what they are told."""
         while self.session.outputs:
             match self.session.outputs.popleft():
-                case Deliver(mailbox):
+                case Mailbox() as mailbox:
                     taken = 0
                     while (delivery := mailbox.take()) is not None:
                         delivery.handler(delivery.subject)
