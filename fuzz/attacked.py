@@ -16,8 +16,7 @@ from joined import Joined, joined_call  # noqa: E402 - it lies beside the protoc
 
 from anyrelay.protocol.call import CallMachine  # noqa: E402
 from anyrelay.protocol.events import RelayEvent  # noqa: E402
-from anyrelay.protocol.mailbox import MAILBOX_LIMIT  # noqa: E402
-from anyrelay.protocol.mailbox import Mailbox  # noqa: E402
+from anyrelay.protocol.mailbox import MAILBOX_LIMIT, Mailbox  # noqa: E402
 from anyrelay.protocol.outputs import RunHandler  # noqa: E402
 from anyrelay.protocol.promise import Promise  # noqa: E402
 from anyrelay.protocol.session import ClientState  # noqa: E402
