@@ -212,10 +212,21 @@ say("nothing is left")
     assert outcome_of(process) == (0, ["interrupted", "nothing is left"], "")
 
 
+STRUCK = {
+    "a command": 'client.execute("test.echo", {"text": "x" * 2_000})',
+    "a wait": """
+            with contextlib.suppress(TimeoutError):
+                call.wait_for("calling.call.play", timeout=0.001)
+""",
+    "connecting": "client.disconnect(); client.connect()",
+}
+
+
 @pytest.mark.parametrize("front", ["threads"])
-def test_ctrl_c_may_strike_anywhere(world: World, program: Program) -> None:
-    process = program("""
-import random
+@pytest.mark.parametrize("what", STRUCK)
+def test_ctrl_c_may_strike_anywhere(world: World, program: Program, what: str) -> None:
+    process = program(f"""
+import contextlib, random
 
 main = threading.main_thread().ident
 over = threading.Event()
@@ -231,30 +242,47 @@ def strike():
     draw = random.Random(7)
     strikes = 0
     while strikes < 150 or struck <= 20 or answered <= 20:
-        time.sleep(draw.random() * 0.004)
+        time.sleep(draw.random() * {0.02 if what == "connecting" else 0.004})
         signal.pthread_kill(main, signal.SIGINT)
         strikes += 1
     over.set()
 
+arrived = threading.Event()
+calls = []
+
+@client.on_call
+def handle(offered):
+    calls.append(offered)
+    arrived.set()
+
 struck = answered = 0
 signal.signal(signal.SIGINT, obey)
 client.connect()
+say("connected")
+arrived.wait()
+(call,) = calls
 threading.Thread(target=strike).start()
 while not over.is_set():
     try:
         armed = True
         while not over.is_set():
-            client.execute("test.echo", {"text": "x" * 2_000})
+            {STRUCK[what]}
             answered += 1
     except KeyboardInterrupt:
         struck += 1
 armed = False
-client.execute("test.echo", {"last": True})
+client.connect()
+client.execute("test.echo", {{"last": True}})
+say(struck > 20, answered > 20, len(call._machine._subscriptions))
 client.disconnect()
-say(struck > 20, answered > 20, client.statistics()["connections"])
+say(threading.active_count())
 """)
+    assert next_line(process) == "connected"
+    world.relay.offer()
     status, lines, errors = outcome_of(process)
-    assert (status, lines) == (0, ["True True 1"]), errors
+    assert (status, lines) == (0, ["True True 0", "1"]), errors
+    if what != "connecting":
+        assert len(world.relay.sent("signalwire.connect")) == 1
 
 
 @pytest.mark.parametrize("front", ["asyncio", "trio"])

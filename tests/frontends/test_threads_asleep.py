@@ -7,7 +7,6 @@ import socket
 import pytest
 
 from anyrelay import ClientClosed, ClientState, ReconnectPolicy
-from anyrelay.protocol.session import Session
 from anyrelay.sync import RelayClient
 from anyrelay.sync.driver import Driver, Life
 
@@ -20,7 +19,7 @@ def test_it_ends_when_the_client_is_closed_in_that_moment(monkeypatch: pytest.Mo
     def look_around_and_be_overtaken(driver: Driver) -> Life | None:
         life = look_around(driver)
         if driver.session.state is ClientState.WAITING:
-            driver.ask(Session.disconnect, driver.session)
+            driver.post(driver.session.disconnect)
         return life
 
     monkeypatch.setattr(Driver, "_leave_if_over", look_around_and_be_overtaken)

@@ -79,8 +79,7 @@ class RelayClient(ClientBase, driver=_new_driver, faces=(Call, Message)):
             ConnectFailed: Not signed in within `connect_timeout`; ``__cause__`` says why.
             AuthenticationError: The credentials were refused three times.
         """
-        promise, _ = self._driver.begin(ClientVerbs.connect)
-        self._driver.result_of(promise)
+        self._driver.connect(ClientVerbs.connect)
 
     def serve_forever(self) -> None:
         """Stay connected, trying as long as it takes; return once the client is closed.
@@ -89,7 +88,7 @@ class RelayClient(ClientBase, driver=_new_driver, faces=(Call, Message)):
             ConnectFailed: The server's certificate is not to be trusted.
             AuthenticationError: The credentials were refused three times, and before any success.
         """
-        self._driver.see_off(*self._driver.begin(ClientVerbs.serve))
+        self._driver.outlast(self._driver.connect(ClientVerbs.serve))
 
     def disconnect(self) -> None:
         """Close the client, from any thread; calls go on at the server. Every waiter is told."""

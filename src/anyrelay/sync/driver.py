@@ -59,6 +59,9 @@ LINGER: Final = 0.001
 JOIN_PATIENCE: Final = 2.0
 """How long closing waits for handlers that do not end, in seconds."""
 
+_AT_REST: Final = frozenset({ClientState.IDLE, ClientState.CLOSED})
+"""What a session is in that needs no thread."""
+
 _running: weakref.WeakSet[Driver] = weakref.WeakSet()
 
 
@@ -67,7 +70,7 @@ def _close_forgotten() -> None:
     """Close every client that nobody closed, so that no thread is left when the interpreter ends."""
     forgotten = [driver for driver in list(_running) if driver.belongs_here]
     for driver in forgotten:
-        driver.ask(Session.disconnect, driver.session)
+        driver.post(driver.session.disconnect)
     for driver in forgotten:
         driver.finished(JOIN_PATIENCE)
 
@@ -75,9 +78,9 @@ def _close_forgotten() -> None:
 class Life:
     """A client's time from one connect to the next, or to its end; whoever closes it waits for the end of that time."""
 
-    def __init__(self) -> None:
+    def __init__(self, thread: threading.Thread | None) -> None:
         self.over = threading.Event()
-        self.thread: threading.Thread | None = None
+        self.thread = thread
 
 
 class Driver:
@@ -101,7 +104,7 @@ class Driver:
         self._clock = clock
         self._made_in = os.getpid()
         self._core = threading.Lock()
-        self._posted: deque[Callable[[float], None]] = deque()
+        self._posted: deque[Callable[[float], object]] = deque()
         self._unwritten = False
         self._left_over = b""
         self._socket: socket.socket | None = None
@@ -114,20 +117,11 @@ class Driver:
         self._postmen = Postmen(self._workers, self._delivery_failed, self._look_around)
         self._asleep = False
         self._lingers = False
-        self._life = Life()
+        self._life = Life(None)
         self._life.over.set()
         self._signals: deque[None] = deque()
 
     # --- what bound methods use -------------------------------------------------------------------------------------
-
-    def ask(self, method: Callable[Concatenate[M, float, P], T], machine: M, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        """Call a machine's method with the time, and do what comes of it."""
-        check_process(self._made_in)
-        with self._core:
-            answer = method(machine, self._clock(), *args, **kwargs)
-            self._unwritten = True
-        self._wake()
-        return answer
 
     def locked(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Call something of the core's that needs no time."""
@@ -142,14 +136,26 @@ class Driver:
         check_process(self._made_in)
         errand = Errand(method, machine, *args, **kwargs)
         try:
-            self._post(errand.run)
+            self.post(errand.run)
             errand.wait()
         except BaseException:
-            self._post(errand.give_up)
+            self._give_up(errand)
             raise
         return errand.result()
 
-    def _post(self, job: Callable[[float], None]) -> None:
+    def _give_up(self, errand: Errand[Any]) -> None:
+        """Have an errand given up, and wait until it is: the client may be closed by it."""
+        gate = threading.Lock()
+        gate.acquire()
+
+        def give_up(now: float) -> None:
+            errand.give_up(now)
+            gate.release()
+
+        self.post(give_up)
+        gate.acquire()
+
+    def post(self, job: Callable[[float], object]) -> None:
         """Have the I/O thread do something under the core's lock, told the time."""
         self._posted.append(job)
         if self._thread is None:  # a thread that leaves looks for more once it has said so: one of the two finds it
@@ -166,30 +172,31 @@ class Driver:
         self._postmen.take_back()
 
     def _look_around(self) -> None:
-        self._post(lambda _: None)
+        self.post(lambda _: None)
 
     def find(
         self, method: Callable[Concatenate[M, float, P], Search[E]], machine: M, /, *args: P.args, **kwargs: P.kwargs
     ) -> E:
         """Call a machine's method and wait for the event that it looks for."""
-        search = self.ask(method, machine, *args, **kwargs)
+        begun: list[Search[E]] = []
+
+        def begin(finder: M, now: float) -> Promise[None]:
+            begun.append(method(finder, now, *args, **kwargs))
+            return Promise.kept(None)
+
+        def end(_now: float) -> None:
+            for search in begun:
+                search.subscription.close()
+
         try:
+            self.fulfil(begin, machine)
+            (search,) = begun
             while not accepts(search, event := self.next_of(search.subscription)):
                 pass
-        finally:
-            self.locked(search.subscription.close)
+        finally:  # also when Ctrl-C comes between its beginning and here
+            self.post(end)
         assert event is not None
         return event
-
-    def result_of(self, promise: Promise[T]) -> T:
-        """Sleep until a promise is done, and return its result; Ctrl-C gives it up."""
-        if not promise.done:
-            try:
-                self._sleep_until(promise)
-            except BaseException:
-                self.ask(lambda given_up, _: given_up.abandon(), promise)  # at once: the client may be closed by it
-                raise
-        return promise.result()
 
     def next_of(self, subscription: Subscription[E]) -> E | None:
         """Sleep until there is an event to take; None when there will be none."""
@@ -197,14 +204,10 @@ class Driver:
             with self._core:
                 if subscription.ready:
                     return subscription.take()
-            self._sleep_until(subscription)
-
-    def _sleep_until(self, awaited: Promise[Any] | Subscription[Any]) -> None:
-        gate = threading.Lock()
-        gate.acquire()
-        with self._core:
-            awaited.on_ready(gate.release)
-        gate.acquire()
+                gate = threading.Lock()
+                gate.acquire()
+                subscription.on_ready(gate.release)
+            gate.acquire()
 
     # --- starting and closing ---------------------------------------------------------------------------------------
 
@@ -213,48 +216,59 @@ class Driver:
         """Whether this is the process that the client was made in."""
         return os.getpid() == self._made_in
 
-    def begin(self, method: Callable[[Session, float], Promise[None]]) -> tuple[Promise[None], Life]:
-        """Ask the session to connect, and start the I/O thread unless it runs."""
+    def connect(self, method: Callable[[Session, float], Promise[None]]) -> Life:
+        """Ask the session to connect, wait for what it promises, and return the time that began with it."""
         check_process(self._made_in)
+        errand = Errand(method, self.session)
+        try:
+            life = self._begin(errand.run)
+            errand.wait()
+        except BaseException:
+            self._give_up(errand)
+            raise
+        errand.result()
+        return life
+
+    def _begin(self, job: Callable[[float], object]) -> Life:
+        """Have the I/O thread do something; it is started unless it runs."""
         with self._core:
-            if self._thread is None or self.session.state is ClientState.CLOSED:
+            begins = self._thread is None or self.session.state is ClientState.CLOSED
+            if self._thread is None:
+                self._start_thread()
+            if begins:
                 # A thread that is at the end of the last connection goes on with the next; who closed that one is not kept.
                 self._life.over.set()
-                self._life = Life()
-            promise = method(self.session, self._clock())
-            if self._thread is None:
-                self._workers.recall()
-                self._start_thread()
-            self._life.thread = self._thread
+                self._life = Life(self._thread)
             life = self._life
+            self._posted.append(job)  # last: when Ctrl-C strikes before, the thread has nothing to do, and leaves
         self._ring()
-        return promise, life
+        return life
 
     def _start_thread(self) -> None:
         bell = Bell()
         thread = threading.Thread(target=self._run, args=(bell,), name="anyrelay client", daemon=True)
-        self._bell, self._thread = bell, thread  # first, since Ctrl-C may strike once it runs
+        self._signals.clear()
+        self._workers.recall()
+        _running.add(self)
+        self._bell, self._thread = bell, thread
         try:
-            thread.start()  # its first step waits for the lock
-        except RuntimeError as error:
+            thread.start()  # its first step waits for the lock, and finds whether it is still wanted
+        except BaseException:  # no more threads are to be had, or Ctrl-C
             self._bell = self._thread = None
             bell.close()
-            abandon(self.session, error, self._clock())
-            self._do_posted()
+            _running.discard(self)
             raise
-        self._signals.clear()
-        _running.add(self)
 
     def close(
         self, method: Callable[Concatenate[Session, float, P], Promise[None]], *args: P.args, **kwargs: P.kwargs
     ) -> None:
         """Ask the session to close, and wait until it has."""
         life = self._life  # before anything is asked: somebody may connect again at any time
-        self.see_off(self.ask(method, self.session, *args, **kwargs), life)
+        self.fulfil(method, self.session, *args, **kwargs)
+        self.outlast(life)
 
-    def see_off(self, promise: Promise[None], life: Life) -> None:
-        """Wait for what closes the session, then for the I/O thread, and a while for the handlers."""
-        self.result_of(promise)
+    def outlast(self, life: Life) -> None:
+        """Wait for the end of a time whose session is closed: for the I/O thread, and a while for the handlers."""
         life.over.wait()
         if life.thread is not None and life.thread is not self._thread:
             life.thread.join()
@@ -284,6 +298,9 @@ class Driver:
     # --- the I/O thread ---------------------------------------------------------------------------------------------
 
     def _run(self, bell: Bell) -> None:
+        with self._core:
+            if self._thread is not threading.current_thread():
+                return
         watch = Watch(bell)
         try:
             while (life := self._leave_if_over()) is None:
@@ -307,7 +324,7 @@ class Driver:
 
     @property
     def _is_over(self) -> bool:
-        return self._socket is None and self.session.state is ClientState.CLOSED
+        return self._socket is None and self.session.state in _AT_REST
 
     @property
     def _has_work(self) -> bool:
@@ -500,10 +517,10 @@ class Driver:
                 handler(face)
         except (Exception, SystemExit) as raised:
             error = raised
-        self._post(lambda now: self.session.handler_finished(subject, error, now))
+        self.post(lambda now: self.session.handler_finished(subject, error, now))
 
     def _delivery_failed(self, mailbox: Mailbox, error: BaseException) -> None:
-        self._post(lambda _: self.session.delivery_failed(mailbox, error))
+        self.post(lambda _: self.session.delivery_failed(mailbox, error))
 
     def _fetch_token(self, source: Callable[[], Any]) -> None:
         try:
@@ -511,6 +528,6 @@ class Driver:
                 token = source()
         except Exception as error:
             failure = error
-            self._post(lambda now: self.session.token_failed(failure, now))
+            self.post(lambda now: self.session.token_failed(failure, now))
         else:
-            self._post(lambda now: self.session.token_fetched(token, now))
+            self.post(lambda now: self.session.token_fetched(token, now))
