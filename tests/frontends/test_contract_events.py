@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 from typing import Any
 
@@ -151,6 +152,20 @@ async def test_an_iterator_that_is_closed_by_another_ends(world: World) -> None:
         await got.wait()
         await stream.aclose()
         assert len(await reading.result()) == 1
+
+
+async def test_an_iterator_that_is_dropped_listens_no_more(world: World) -> None:
+    async with world.client() as client:
+        call = await world.taken_call(client)
+        stream = call.events()
+        world.relay.event(play_event("playing"))
+        async for _ in stream:
+            break
+        assert readers_of(call) == 1
+        del stream
+        gc.collect()
+        world.relay.event(play_event("finished"))
+        await world.until(lambda: readers_of(call) == 0)
 
 
 async def test_several_readers_share_one_iterator(world: World) -> None:

@@ -161,6 +161,17 @@ def test_who_closes_it_gets_nothing_more() -> None:
     assert closed.count == 1
 
 
+def test_the_first_event_after_its_reader_is_gone_closes_it() -> None:
+    subscription: Subscription[Any] = Subscription(RelayEvent)
+    closed = Calls()
+    subscription.also_on_close(closed)
+    subscription.offer(PLAIN)
+    subscription.desert()
+    assert (subscription.closed, closed.count) == (False, 0)
+    subscription.offer(PLAIN)
+    assert (subscription.closed, closed.count, subscription.take()) == (True, 1, None)
+
+
 def test_a_reader_is_woken_once_for_each_time_it_asks() -> None:
     subscription: Subscription[Any] = Subscription(RelayEvent)
     woken = Calls()

@@ -163,7 +163,13 @@ class OperationView(Face[O], Generic[O]):
 
 
 class StreamView(Face[Subscription[RelayEvent]]):
-    """The events of a call, from the moment it was made; ends after the call and its last open transfer."""
+    """The events of a call, from the moment it was made; ends after the call and its last open transfer.
+
+    One that nobody holds any more, since its loop was left with ``break`` say, listens no more.
+    """
+
+    def __del__(self) -> None:
+        self._machine.desert()
 
 
 class TransferView(Face[Transfer]):

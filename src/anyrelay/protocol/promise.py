@@ -124,7 +124,17 @@ class Promise(Generic[T]):
 class Subscription(Generic[E]):
     """A bounded queue of events for one reader, filled from the moment it was opened."""
 
-    __slots__ = ("_closed", "_error", "_limit", "_on_close", "_queue", "_waker", "event_class", "event_type")
+    __slots__ = (
+        "_closed",
+        "_deserted",
+        "_error",
+        "_limit",
+        "_on_close",
+        "_queue",
+        "_waker",
+        "event_class",
+        "event_type",
+    )
 
     event_class: type[E]
     """Only events of this class (or a subclass) are queued."""
@@ -144,6 +154,7 @@ class Subscription(Generic[E]):
         self._on_close: list[Callable[[], None]] = []
         self._queue: deque[E] = deque()
         self._closed = False
+        self._deserted = False
         self._error: BaseException | None = None
         self._waker: Callable[[], None] | None = None
 
@@ -160,6 +171,9 @@ class Subscription(Generic[E]):
     def offer(self, event: RelayEvent) -> None:
         """Queue the event if it is of the kind asked for; a full queue ends the subscription with `QueueOverflow`."""
         if self._closed or not isinstance(event, self.event_class):
+            return
+        if self._deserted:
+            self.close()
             return
         if self.event_type is not None and event.event_type != self.event_type:
             return
@@ -201,6 +215,13 @@ class Subscription(Generic[E]):
         """Say that the reader has gone."""
         self._queue.clear()
         self.end()
+
+    def desert(self) -> None:
+        """Say that the reader is gone for good, in the middle of anything: the next event finds it closed.
+
+        For a reader that was forgotten: who collects garbage does so in any thread, under any lock.
+        """
+        self._deserted = True
 
     def on_ready(self, waker: Callable[[], None]) -> None:
         """Call `waker` once when there is something to take; at once when there is already."""

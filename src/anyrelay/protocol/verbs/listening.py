@@ -91,7 +91,7 @@ class ListeningVerbs(CallVerbs):
         """Iterate over the events of this call, from now on.
 
         Returns:
-            An iterator that ends after the call's ended event and its last open transfer.
+            An iterator that ends after the call's ended event and its last open transfer; it may be dropped before.
 
         Raises:
             QueueOverflow: (while iterating) the reader fell 1,000 events behind.
