@@ -78,6 +78,21 @@ def test_between_the_start_of_the_thread_and_what_it_is_for(world: World, monkey
     client.disconnect()
 
 
+def test_a_block_that_is_struck_once_it_is_connected(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    client, result = client_of(world), Errand.result
+
+    def be_struck(errand: Errand[Any]) -> None:
+        monkeypatch.setattr(Errand, "result", result)
+        assert client.state is ClientState.READY
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Errand, "result", be_struck)
+    with pytest.raises(KeyboardInterrupt), client:
+        raise AssertionError("it was entered")
+    assert client.state is ClientState.CLOSED
+    assert client_threads() == []
+
+
 def test_between_the_beginning_of_a_search_and_its_first_event(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     arrived, calls = threading.Event(), []
 

@@ -104,7 +104,12 @@ class RelayClient(ClientBase, driver=_new_driver, faces=(Call, Message)):
         self._driver.close(ClientVerbs.drain, timeout)
 
     def __enter__(self) -> RelayClient:
-        self.connect()
+        try:
+            self.connect()
+        except KeyboardInterrupt:
+            # It may be connected by now, and a block that is not entered is not left either.
+            self.disconnect()
+            raise
         return self
 
     def __exit__(
