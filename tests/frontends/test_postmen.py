@@ -64,6 +64,8 @@ def test_it_is_told_even_when_the_clients_thread_has_gone(monkeypatch: pytest.Mo
     driver._follow_outputs()
     until(lambda: told == [1, 2])
     until(lambda: not mailbox.has_mail)
+    driver._workers.dismiss()
+    driver._workers.join(PATIENCE)
 
 
 def test_everything_is_told_in_order_whoever_is_faster(workers: Workers) -> None:

@@ -94,9 +94,9 @@ def test_memory_that_grows_is_found(sizes: list[int], growth: float | None) -> N
     assert (found and found[2]) == pytest.approx(growth, abs=0.02)
 
 
-def test_a_few_seconds_of_it() -> None:
+def test_a_third_of_a_minute_of_it() -> None:
     done = subprocess.run(
-        [sys.executable, SOAK, "--minutes=0.05", "--calls=20", "--pace=10", "--drop-every=2", "--look-every=60"],
+        [sys.executable, SOAK, "--minutes=0.3", "--calls=20", "--pace=10", "--drop-every=4", "--look-every=60"],
         capture_output=True,
         text=True,
         timeout=120,
