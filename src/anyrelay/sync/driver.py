@@ -149,8 +149,10 @@ class Driver:
         gate.acquire()
 
         def give_up(now: float) -> None:
-            errand.give_up(now)
-            gate.release()
+            try:
+                errand.give_up(now)
+            finally:
+                gate.release()
 
         self.post(give_up)
         gate.acquire()
