@@ -233,7 +233,8 @@ async def test_every_reason_not_to_know(world: World, scope: Scope) -> None:
     async with scope.client(world, refer_grace=0.05) as client:
         call = await world.taken_call(client)
         for _ in range(2):
-            outcome = await call.refer_and_wait(SUPPORT, timeout=0.02)
+            await call.start_refer(SUPPORT)  # acknowledged before it is waited for: the wait alone may be short
+            outcome = await call.refers[-1].wait(timeout=0.02)
             assert outcome.unknown_because is UnknownReason.TIMED_OUT
         await call.start_refer(SUPPORT)
         world.relay.event(state_event("ended"))
