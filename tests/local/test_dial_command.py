@@ -74,7 +74,8 @@ def test_something_is_said_before_the_transfer(relay, dial):
     status, said = dial("+15551230003", "--from", "+15551230002", "--say", "Bye.", "--refer", "sip:nobody@example.com")
     assert status == 1
     lines = said.splitlines()
-    assert lines.index("play finished") < lines.index("transfer: FAILED")
+    assert lines.index("play finished") < lines.index("refer failed")
+    assert lines[-1] == "transfer: FAILED"
 
 
 @pytest.mark.parametrize(("arguments", "status"), [([], 0), (["--refer", SUPPORT], 1)])

@@ -59,7 +59,7 @@ def run_dial(to: str, *, from_: str, say: str | None, refer: str | None, timeout
             client.on_event(lambda event: _show(console, event))
             call = client.dial([[device]], dial_timeout=timeout)
             try:
-                return _talk(console, call, say, refer)
+                status, verdict = _talk(call, say, refer)
             finally:
                 call.hangup()
     except (ValueError, RelayError) as error:
@@ -67,22 +67,24 @@ def run_dial(to: str, *, from_: str, say: str | None, refer: str | None, timeout
         return 1
     except KeyboardInterrupt:  # what rings is hung up when the client closes, and so is what was answered
         return 130
+    if verdict:  # the last word: by now every event has been told, which happens in threads of their own
+        console.print(verdict, style="bold")
+    return status
 
 
-def _talk(console: Console, call: Call, say: str | None, refer: str | None) -> int:
+def _talk(call: Call, say: str | None, refer: str | None) -> tuple[int, str]:
+    """Return the exit status, and what there is to say at the end."""
     try:
         if say is not None:
             call.play_tts(say).wait()
         if refer is not None:
             outcome = call.refer_and_wait(refer, timeout=REFER_PATIENCE)
-            console.print(f"transfer: {outcome.status.name}", style="bold")
-            return 0 if outcome.succeeded else 1
+            return 0 if outcome.succeeded else 1, f"transfer: {outcome.status.name}"
         if say is None:
             call.wait_for_ended()
     except CallGone:
-        console.print("the other side has hung up", style="bold")
-        return 0 if refer is None else 1
-    return 0
+        return 0 if refer is None else 1, "the other side has hung up"
+    return 0, ""
 
 
 def _show(console: Console, event: RelayEvent) -> None:
