@@ -11,7 +11,7 @@ from joined import TOKEN, FetchToken, Joined, OpenTransport, joined_call
 
 from anyrelay.errors import AuthenticationError, ClientClosed, ConnectFailed, ConnectionLost, RelayError
 from anyrelay.protocol.jsonrpc import encode_request
-from anyrelay.protocol.link import TRANSITIONS, Input, LinkState
+from anyrelay.protocol.link import BROKEN_LOGGED, TRANSITIONS, Input, LinkState
 from anyrelay.protocol.outputs import CloseTransport, Note, RunHandler
 from anyrelay.protocol.proxy import ProxyAddress
 from anyrelay.protocol.reconnect import ReconnectPolicy
@@ -763,6 +763,20 @@ def test_a_broken_message_is_counted_and_survived(text: str) -> None:
     assert "passed over" in pair.notes()[-1]
     pair.call_state("answered")
     assert call.state == "answered"
+
+
+def test_a_flood_of_broken_messages_fills_no_log() -> None:
+    pair, _ = joined_call()
+    pair.notes()
+    for _ in range(BROKEN_LOGGED):
+        pair.text("{")
+    assert len(pair.notes()) == BROKEN_LOGGED
+    for _ in range(2 * BROKEN_LOGGED):
+        pair.text("{")
+    told = pair.notes()
+    assert [note.rpartition("(number ")[2].split(";")[0] for note in told] == ["200", "300"]
+    assert "one in 100 is logged" in told[0]
+    assert pair.session.statistics.broken_messages == 3 * BROKEN_LOGGED
 
 
 def test_a_binary_message_is_counted_and_survived() -> None:

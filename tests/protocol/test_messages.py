@@ -454,3 +454,67 @@ def test_a_handler_of_a_message_is_waited_for_when_draining(error: Exception | N
     assert pair.session.state is ClientState.CLOSED
     assert any("on_message handler raised for m-7" in note for note in notes) is (error is not None)
     assert pair.session.statistics.handler_errors == (error is not None)
+
+
+def text(pair: Joined, number: int) -> None:
+    pair.event("messaging.receive", {"message_id": f"m-{number}"}, settle=False)
+
+
+def begun(pair: Joined) -> list[MessageMachine]:
+    return [run.subject for run in pair.asked(RunHandler) if isinstance(run.subject, MessageMachine)]
+
+
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> Joined:
+    """Two handlers at once, and three messages that wait."""
+    monkeypatch.setattr("anyrelay.protocol.incoming.MESSAGES_AT_ONCE", 2)
+    monkeypatch.setattr("anyrelay.protocol.incoming.MESSAGES_WAITING", 3)
+    pair = connected()
+    pair.session.takes_messages(True)
+    return pair
+
+
+def test_only_so_many_handlers_of_messages_run_at_once(few: Joined) -> None:
+    for number in range(5):
+        text(few, number)
+    few.settle()
+    at_work, order = begun(few), []
+    assert len(at_work) == 2
+    few.session.drain(0.0)
+    while at_work:
+        message = at_work.pop(0)
+        order.append(message.message_id)
+        assert few.session.state is ClientState.DRAINING
+        few.session.handler_finished(message, None, 0.0)
+        at_work += begun(few)
+        few.settle()
+    assert order == [f"m-{number}" for number in range(5)]
+    assert few.session.state is ClientState.CLOSED
+
+
+def test_messages_that_nobody_could_ever_handle_are_left_out(few: Joined) -> None:
+    for number in range(7):
+        text(few, number)
+    few.settle()
+    assert few.session.statistics.dropped_events == 2
+    assert [note for note in few.notes() if "too slow" in note] == [
+        "the on_message handlers are too slow: they are not told of every message"
+    ]
+
+
+@pytest.mark.parametrize("finished_while_closing", [True, False])
+def test_messages_that_wait_are_left_when_the_client_closes(few: Joined, finished_while_closing: bool) -> None:
+    for number in range(4):
+        text(few, number)
+    few.settle()
+    one, two = begun(few)
+    few.session.disconnect(0.0)
+    if finished_while_closing:
+        few.session.handler_finished(one, None, 0.0)
+    few.settle()
+    assert few.session.state is ClientState.CLOSED
+    assert any("2 messages were left unread" in note for note in few.notes())
+    for message in (two,) if finished_while_closing else (one, two):
+        few.session.handler_finished(message, None, 0.0)
+    assert begun(few) == []
+    assert few.session._running_handlers == set()

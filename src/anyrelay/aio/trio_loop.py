@@ -123,7 +123,7 @@ class TrioTransport:
         self._scope = trio.CancelScope()
         self._socket: socket.socket | None = None
         self._blocked = Bell()
-        self._left_over = b""
+        self._left_over: bytes | memoryview = b""
         self._last_words = b""
 
     def flush(self) -> None:
@@ -138,12 +138,13 @@ class TrioTransport:
             if self._left_over:
                 self._blocked.ring()
 
-    def _send(self, sock: socket.socket, data: bytes) -> None:
-        """Send what the socket takes."""
+    def _send(self, sock: socket.socket, data: bytes | memoryview) -> None:
+        """Send what the socket takes; of the rest no copy is made, as it may be many megabytes in many small steps."""
         self._left_over = data
         if data:
             with contextlib.suppress(BlockingIOError):
-                self._left_over = data[sock.send(data) :]
+                sent = sock.send(data)
+                self._left_over = memoryview(data)[sent:] if sent < len(data) else b""
 
     def close(self, last_words: bytes) -> None:
         """Give up opening, or close after `last_words`."""

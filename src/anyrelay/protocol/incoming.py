@@ -20,7 +20,7 @@ from anyrelay.protocol.jsonrpc import METHOD_NOT_FOUND, Request, encode_error, e
 from anyrelay.protocol.link import Link
 from anyrelay.protocol.link_states import LinkState
 from anyrelay.protocol.mailbox import Mailbox
-from anyrelay.protocol.outputs import Note, Output, RunHandler
+from anyrelay.protocol.outputs import Layer, Note, Output, RunHandler
 from anyrelay.protocol.settings import ClientSettings
 from anyrelay.protocol.statistics import Statistics
 
@@ -37,6 +37,12 @@ EVENTS_REMEMBERED: Final = 4_096
 
 PASS_AGAIN_AFTER: Final = 5.0
 """An offer that was passed back and comes again within this many seconds is left alone: nobody else takes it."""
+
+MESSAGES_AT_ONCE: Final = 1_000
+"""How many `on_message` handlers run at once: on threads, each has one of its own."""
+
+MESSAGES_WAITING: Final = 10_000
+"""How many messages wait for one of them to end; more than these are left out and counted."""
 
 
 class Incoming(ABC):
@@ -63,6 +69,9 @@ class Incoming(ABC):
         self._declined: OrderedDict[str, float] = OrderedDict()
         self._takes_calls = False
         self._takes_messages = False
+        self._messages_at_work = 0
+        self._messages_waiting: deque[MessageMachine] = deque()
+        self._messages_left_out = 0
 
     @abstractmethod
     def add_call(self, event: RelayEvent) -> CallMachine:
@@ -73,7 +82,7 @@ class Incoming(ABC):
         """Make a message that was received."""
 
     @abstractmethod
-    def note(self, level: int, text: str, *, call_id: str = "") -> None:
+    def note(self, level: int, text: str, *, call_id: str = "", layer: Layer = Layer.CALL) -> None:
         """Ask for a log record."""
 
     @abstractmethod
@@ -154,9 +163,38 @@ class Incoming(ABC):
         if not self._takes_messages or self._is_closing or not isinstance(message_id, str):
             self.statistics.stray_events += 1
             return
+        if len(self._messages_waiting) >= MESSAGES_WAITING:
+            self._leave_out_message()
+            return
         message = self.make_message(message_id, event)
         self._running_handlers.add(message)
-        self.outputs.append(RunHandler(message))
+        self._messages_waiting.append(message)
+        self._handle_messages()
+
+    def _handle_messages(self) -> None:
+        while self._messages_waiting and self._messages_at_work < MESSAGES_AT_ONCE and not self._is_closing:
+            self._messages_at_work += 1
+            self.outputs.append(RunHandler(self._messages_waiting.popleft()))
+
+    def _leave_out_message(self) -> None:
+        self.statistics.dropped_events += 1
+        self._messages_left_out += 1
+        if self._messages_left_out == 1:
+            slow = "the on_message handlers are too slow: they are not told of every message"
+            self.note(Note.ERROR, slow, layer=Layer.HANDLER)
+
+    def message_handled(self) -> None:
+        """The handler of a message has ended: the next one may begin."""
+        self._messages_at_work -= 1
+        self._handle_messages()
+
+    def forget_waiting_messages(self) -> None:
+        """The client is closed: what no handler has begun with is left."""
+        if self._messages_waiting:
+            left = f"{len(self._messages_waiting)} messages were left unread when the client was closed"
+            self.note(Note.WARNING, left, layer=Layer.HANDLER)
+        self._running_handlers.difference_update(self._messages_waiting)
+        self._messages_waiting.clear()
 
     def _receive_offer(self, offer: CallReceiveEvent, now: float) -> None:
         """Take an offered call, or pass it back to routing when this client cannot take it."""

@@ -49,6 +49,8 @@ LASTED: Final = 10.0
 RETRY_AFTER_MAX: Final = 300.0
 """The longest Retry-After that is obeyed, in seconds."""
 
+BROKEN_LOGGED: Final = 100
+"""Of messages that cannot be read so many are logged, each; then one of so many, or a server could fill a disk."""
 
 SHORTEST_SECRET: Final = 8
 """Credentials of fewer characters are not struck out of the server's words: they are none, and would tear words apart."""
@@ -478,7 +480,11 @@ class Link:
             )
 
     def _note_broken(self, reason: str) -> None:
-        self._statistics.broken_messages += 1
+        self._statistics.broken_messages = number = self._statistics.broken_messages + 1
+        if number > BROKEN_LOGGED:
+            if number % BROKEN_LOGGED:
+                return
+            reason = f"{reason} (number {number}; of these, one in {BROKEN_LOGGED} is logged)"
         self._put_out(Note(Note.WARNING, f"a message that cannot be read was passed over: {reason}"))
 
     # --- keep-alive -------------------------------------------------------------------------------------------------

@@ -156,8 +156,10 @@ class Session(ClientVerbs, Incoming):
         self._running_handlers.discard(subject)
         if isinstance(subject, CallMachine):
             self._call_handler_finished(subject, error, now)
-        elif error is not None:
-            self._handler_failed(f"the on_message handler raised for {subject.message_id}", "", error)
+        else:
+            if error is not None:
+                self._handler_failed(f"the on_message handler raised for {subject.message_id}", "", error)
+            self.message_handled()
         self._check_drained(now)
 
     def _call_handler_finished(self, call: CallMachine, error: BaseException | None, now: float) -> None:
@@ -374,6 +376,7 @@ class Session(ClientVerbs, Incoming):
         self._draining = False
         if self._drain_timer is not None:
             self._drain_timer.cancel()
+        self.forget_waiting_messages()
         self._requests.close(error)
         self._end_session(error, now)
 

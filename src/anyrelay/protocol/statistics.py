@@ -30,7 +30,7 @@ class Statistics:
     stray_events: int = 0
     """Events of calls that this session does not know."""
     dropped_events: int = 0
-    """Events that a handler was not told of, since it was 10,000 behind."""
+    """Events and messages that a handler was not told of, since it was 10,000 behind."""
     connections: int = 0
     """Times signed in."""
     connections_lost: int = 0

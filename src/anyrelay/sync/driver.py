@@ -106,7 +106,7 @@ class Driver:
         self._core = threading.Lock()
         self._posted: deque[Callable[[float], object]] = deque()
         self._unwritten = False
-        self._left_over = b""
+        self._left_over: bytes | memoryview = b""
         self._socket: socket.socket | None = None
         self._condemned: list[tuple[socket.socket, bytes]] = []
         self._todo: deque[tuple[int, Output]] = deque()
@@ -484,7 +484,8 @@ class Driver:
             return False
         with self._core:
             if sock is self._socket:
-                self._left_over = data[sent:]
+                # No copy of the rest is made: it may be many megabytes in many small steps.
+                self._left_over = memoryview(data)[sent:] if sent < len(data) else b""
         return held_back and sent == len(data)
 
     # --- what runs in threads of its own ----------------------------------------------------------------------------
