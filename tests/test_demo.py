@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -75,9 +76,14 @@ def test_ctrl_c_ends_it_and_its_processes() -> None:
         [*COMMAND, "--phones", "simulated", "--target", "silent"], stdout=subprocess.PIPE, text=True
     ) as run:
         assert run.stdout is not None
-        for line in run.stdout:
-            if "calling.refer" in line:
-                break
-        run.send_signal(signal.SIGINT)
-        run.stdout.read()  # its children hold the other end too, until they are gone
-        assert run.wait(20) != 0
+        guard = threading.Timer(60, run.kill)
+        guard.start()
+        try:
+            for line in run.stdout:
+                if "calling.refer" in line:
+                    break
+            run.send_signal(signal.SIGINT)
+            run.stdout.read()  # its children hold the other end too, until they are gone
+            assert run.wait(20) not in (0, -signal.SIGKILL)
+        finally:
+            guard.cancel()

@@ -11,8 +11,8 @@ async def handle_call(call: Call) -> None:
     await call.answer()
     for target in (SUPPORT, VOICEMAIL):
         outcome = await call.refer_and_wait(target, timeout=30)
-        if outcome.succeeded:
-            return
+        if outcome.status in ("succeeded", "unknown"):
+            return  # of the unknown, nobody knows that they do not talk: the next target would cut in
     await call.hangup()
 
 

@@ -22,7 +22,7 @@ import anyrelay
 import anyrelay.sync
 from anyrelay import ClientState, ReconnectPolicy
 
-LIMIT = 15.0
+LIMIT = 60.0
 """How long a case may take, in seconds."""
 
 SUPPORT = "sip:support@example.com"

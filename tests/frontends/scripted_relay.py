@@ -14,7 +14,7 @@ from typing import Any
 
 from anyrelay.protocol.server import CommandReceived, Gone, ServerConnection
 
-PATIENCE = 8.0
+PATIENCE = 30.0
 """How long the server waits for a client to do something before it fails the test, in seconds."""
 
 

@@ -154,7 +154,7 @@ async def test_a_transfer_that_takes_too_long_times_out_and_is_settled_later(wor
     world.relay.script("calling.refer", then(refer_event("180")))
     async with world.client() as client:
         call = await world.taken_call(client)
-        outcome = await call.refer_and_wait(SUPPORT, timeout=0.1)
+        outcome = await call.refer_and_wait(SUPPORT, timeout=0.5)
         assert (outcome.status, outcome.unknown_because) == (ReferStatus.UNKNOWN, UnknownReason.TIMED_OUT)
         assert call.refers[0].outcome is None
         world.relay.event(refer_event("486"))
@@ -195,6 +195,7 @@ async def test_a_started_transfer_is_waited_for_and_told(world: World) -> None:
             {"type": "sip", "params": {"uri": SUPPORT}}, status_url="https://example.com/x", on_completed=on_completed
         )
         assert (action.ack, action.outcome, action.is_done) == ({"code": "200", "message": "OK"}, None, False)
+        assert "open" in repr(action)
         world.relay.event(refer_event("486"))
         outcome = await action.wait(timeout=5)
         await was_told.wait()
@@ -296,7 +297,7 @@ async def test_contexts_come_and_go_and_are_asked_for_again(world: World) -> Non
 
 async def test_a_command_that_is_never_answered(world: World) -> None:
     world.relay.script("calling.answer", never)
-    async with world.client(request_timeout=0.05) as client:
+    async with world.client(request_timeout=0.5) as client:
         call = await world.taken_call(client)
         with pytest.raises(RequestTimeout) as caught:
             await call.answer()

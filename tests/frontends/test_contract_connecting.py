@@ -134,7 +134,7 @@ async def test_a_handler_of_the_last_connection_takes_no_event_of_the_next(
 
 
 async def test_connect_tells_why_it_failed(world: World, nobody: int) -> None:
-    client = world.client(host=f"ws://127.0.0.1:{nobody}", connect_timeout=0.15)
+    client = world.client(host=f"ws://127.0.0.1:{nobody}", connect_timeout=0.3)
     began = time.monotonic()
     with pytest.raises(ConnectFailed) as caught:
         await client.connect()
@@ -160,7 +160,7 @@ async def test_connect_gives_up_on_a_server_that_says_nothing(world: World) -> N
 
 async def test_connect_gives_up_on_a_sign_in_that_is_never_answered(world: World) -> None:
     world.relay.script("signalwire.connect", never)
-    client = world.client(connect_timeout=0.1)
+    client = world.client(connect_timeout=0.5)
     with pytest.raises(ConnectFailed, match="sign in"):
         await client.connect()
     await world.aside(world.relay.wait_until_quiet)
@@ -297,7 +297,7 @@ async def test_a_jwt_is_renewed(world: World) -> None:
 
 @pytest.mark.parametrize("wrong", [lambda: 1 / 0, lambda: 7, lambda: ""])
 async def test_a_jwt_that_cannot_be_had(world: World, wrong: Any) -> None:
-    client = world.client(project=None, token=None, jwt_token=wrong, connect_timeout=0.2)
+    client = world.client(project=None, token=None, jwt_token=wrong, connect_timeout=0.5)
     with pytest.raises(ConnectFailed) as caught:
         await client.connect()
     assert isinstance(caught.value.__cause__, ZeroDivisionError | TypeError | ValueError)

@@ -270,3 +270,32 @@ async def test_a_logging_filter_that_raises_leaves_nobody_waiting(world: World) 
         logger.removeFilter(refuse_all)
     async with client:
         await client.execute("test.echo")
+
+
+# --- handlers that are none ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("register", ["on_call", "on_message", "on_event"])
+async def test_what_is_no_function_handles_nothing(world: World, register: str) -> None:
+    client = undisguised(world.client())
+    with pytest.raises(TypeError, match=f"{register}: a handler must be a"):
+        getattr(client, register)(5)
+
+
+async def test_a_plain_function_may_handle_calls(world: World) -> None:
+    calls: list[Any] = []
+    async with world.client() as client:
+        undisguised(client).on_call(calls.append)
+        world.relay.offer()
+        await world.until(lambda: bool(calls))
+    assert client.statistics()["handler_errors"] == 0
+
+
+@pytest.mark.parametrize("front", ["threads"])
+@pytest.mark.parametrize("register", ["on_call", "on_message"])
+async def test_threads_await_no_handler(world: World, register: str) -> None:
+    async def handle(_: Any) -> None:
+        raise AssertionError("nobody runs it")
+
+    with pytest.raises(TypeError, match="leave out its `async`"):
+        getattr(undisguised(world.client()), register)(handle)

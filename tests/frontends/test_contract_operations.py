@@ -119,7 +119,6 @@ COMMANDS = [
     ("clear_digit_bindings", {}, "clear_digit_bindings"),
     ("connect", {"devices": [[PHONE]]}, "connect"),
     ("disconnect", {}, "disconnect"),
-    ("transfer", {"dest": "support"}, "transfer"),
     ("join_conference", {"name": "meeting"}, "join_conference"),
     ("leave_conference", {"conference_id": "c"}, "leave_conference"),
     ("queue_enter", {"queue_name": "sales"}, "queue.enter"),
@@ -132,6 +131,7 @@ COMMANDS = [
     ("ai_hold", {}, "ai_hold"),
     ("ai_unhold", {}, "ai_unhold"),
     ("user_event", {"event": "stir"}, "user_event"),
+    ("transfer", {"dest": "support"}, "transfer"),  # the last: whom it hands the call to has it then
 ]
 
 

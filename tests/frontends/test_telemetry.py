@@ -126,7 +126,7 @@ async def test_a_command_is_a_child_of_its_callers_span(world: World, scope: Sco
 async def test_commands_that_fail(world: World, scope: Scope) -> None:
     world.relay.script("calling.answer", refuse(410), refuse(500, "no, +15551230001"))
     world.relay.script("test.echo", never, hang_up_the_line, reply(code="204"))
-    async with scope.client(world, request_timeout=0.2) as client:
+    async with scope.client(world, request_timeout=0.5) as client:
         call = await world.taken_call(client)
         for failure in (CallGone, RelayError):
             with pytest.raises(failure):
@@ -151,7 +151,7 @@ async def test_a_reply_that_comes_too_late_is_measured_and_changes_nothing(
 ) -> None:
     kept: list[Any] = []
     world.relay.script("test.late", lambda relay, peer, command: kept.append((peer, command)))
-    async with scope.client(world, request_timeout=0.05) as client:
+    async with scope.client(world, request_timeout=0.5) as client:
         with pytest.raises(RequestTimeout):
             await client.execute("test.late")
         peer, command = kept[0]
@@ -183,7 +183,7 @@ async def test_the_span_of_an_operation_ends_with_it(world: World, scope: Scope)
 
 async def test_operations_that_are_refused_or_lost(world: World, scope: Scope) -> None:
     world.relay.script("calling.play", refuse(500), never, then(play_event("playing")))
-    async with scope.client(world, request_timeout=0.1) as client:
+    async with scope.client(world, request_timeout=0.5) as client:
         call = await world.taken_call(client)
         for failure in (RelayError, RequestTimeout):
             with pytest.raises(failure):

@@ -101,6 +101,7 @@ def test_ctrl_c_hangs_up(relay, dial, monkeypatch):
     status, said = dial(BOB, "--from", DESK)
     assert status == 130
     assert "state answered" in said
+    assert said.splitlines()[-1].startswith("state ended")
 
 
 @pytest.mark.parametrize(("to", "from_"), [("bob", DESK), (BOB, "+15551230002"), ("+15551230001", "x"), ("", "")])

@@ -159,6 +159,17 @@ def test_a_leg_that_the_client_hangs_up(bench):
     assert reasons(client) == ["cancel"]
 
 
+def test_a_dial_that_the_client_gives_up_rings_nobody_more(bench):
+    for uri in (BOB, CAROL):
+        bench.phones.add(uri, "silent")
+    client = bench.client()
+    dial(client, [sip()], [sip(CAROL)])
+    client.command(client.events("calling.call.state")[0]["params"]["call_id"], "end", reason="cancel")
+    bench.advance(0.1)
+    assert dial_states(client) == ["dialing", "failed"]
+    assert list(legs(client)) == [BOB]
+
+
 def test_a_telephone_is_called_by_its_number(bench):
     bench.phones.add("tel:+15551230001")
     client = bench.client()

@@ -97,6 +97,12 @@ def test_a_refer_that_is_never_answered_is_unknown_after_32_seconds(bench):
     assert goes_on(bench, client, call_id)
 
 
+def test_a_refer_whose_answer_is_that_nobody_answered_is_unknown(bench):
+    _, client, call_id = referred(bench, answers="answer", on_refer={"name": "refuse", "code": 408})
+    assert client.refers() == [("unknown", "408", "")]
+    assert goes_on(bench, client, call_id)
+
+
 def test_an_answer_after_all_is_told_once_its_outcome_is_there(bench):
     late = Script((AnswerRefer(33.0), Notify(33.0, 180), Notify(40.0, 200, terminated=True)))
     caller, client, call_id = referred(bench, on_refer=late)

@@ -180,7 +180,7 @@ def test_a_session_is_given_up_after_five_minutes(bench):
     assert (caller.state, caller.end_reason) == ("ended", "hangup")
     assert ringing.state == "ringing"  # it waits for somebody else
     other = bench.client()
-    bench.advance(2)
+    bench.advance(6)
     assert len(other.calls) == 1
     client.open()
     assert client.sign_in(protocol=client.protocol).result["session_restored"] is False

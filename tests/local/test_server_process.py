@@ -64,8 +64,9 @@ def test_a_caller_with_a_behaviour_hangs_up(relay):
 
     with client:
         caller = relay.phones.dial("sip:alice@example.com", on_refer=Refuse(405))
-        while not caller.referred_to:
-            pass
+        deadline = time.monotonic() + 10
+        while not caller.referred_to and time.monotonic() < deadline:
+            time.sleep(0.001)
         assert caller.heard == ()
         caller.hang_up()
         caller.ended()
@@ -202,12 +203,15 @@ def test_lines_of_json(tmp_path):
 
 def test_words_for_people():
     with start("--frames", stdin=subprocess.DEVNULL) as process:
-        line = process.stdout.readline()
-        assert line.startswith("RELAY clients connect to ws://127.0.0.1:")
-        with RelayClient(project="p", token="t", host=line.split()[-1], contexts=["default"]):
-            assert "signalwire.connect" in process.stdout.readline()
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 0
+        try:
+            line = process.stdout.readline()
+            assert line.startswith("RELAY clients connect to ws://127.0.0.1:")
+            with RelayClient(project="p", token="t", host=line.split()[-1], contexts=["default"]):
+                assert "signalwire.connect" in process.stdout.readline()
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(10) == 0
+        finally:
+            process.kill()
 
 
 def test_words(capsys):

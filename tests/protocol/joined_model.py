@@ -210,6 +210,7 @@ class DialModel:
 
     def end(self, result: Any) -> None:
         self.over = True
+        self.command.withdrawn = self.command.withdrawn or self.command.queued  # told of before it was sent
         if not self.command.abandoned:
             self.command.end(result)
 

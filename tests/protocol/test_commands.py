@@ -443,3 +443,14 @@ def test_a_message_needs_something_to_say() -> None:
     assert SendMessage(**numbers, body="Hi").media is None
     with pytest.raises(ValueError, match="body or media is missing"):
         SendMessage(**numbers, body="", media=[])
+
+
+def test_a_token_within_a_device_is_not_shown() -> None:
+    stream = {"type": "stream", "params": {"url": "wss://example.com", "authorization_bearer_token": "s3cret"}}
+    for command in (
+        package.Dial(tag="t", devices=[[stream]]),
+        package.Begin(device=stream),
+        package.ConnectCall(node_id="n", call_id="c", devices=[[stream]]),
+    ):
+        assert "s3cret" not in repr(command)
+        assert "wss://example.com" in repr(command)

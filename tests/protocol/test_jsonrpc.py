@@ -119,7 +119,15 @@ def test_equal_params_have_equal_fingerprints() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["token", "jwt_token", "password", "authorization_state", "authorization_bearer_token", "proxy_authorization"],
+    [
+        "token",
+        "jwt_token",
+        "password",
+        "post_prompt_auth_password",
+        "authorization_state",
+        "authorization_bearer_token",
+        "proxy_authorization",
+    ],
 )
 def test_secrets_are_struck_out(name: str) -> None:
     text = orjson.dumps({"a": {name: 's3cret" \\ "s3cret'}, "b": "kept"}).decode()

@@ -894,3 +894,54 @@ def test_a_refused_sign_in_is_a_relay_error_with_its_code() -> None:
     cause = connected.error.__cause__
     assert isinstance(cause, RelayError)
     assert cause.code == 503
+
+
+def test_a_jwt_that_the_server_refuses_is_not_used_again() -> None:
+    pair = Joined(token="", project="", jwt_token="good.jwt")
+    pair.connect()
+    pair.session.reauthenticate(0.0, "better.jwt")
+    pair.settle()
+    pair.answers["signalwire.reauthenticate"] = (401, "no")
+    refused = pair.session.reauthenticate(0.0, "bad.jwt")
+    pair.settle()
+    assert isinstance(refused.error, RelayError)
+    pair.reconnect()
+    assert pair.sent("signalwire.connect")[-1]["authentication"] == {"jwt_token": "better.jwt"}
+
+
+def test_a_refusal_that_comes_late_leaves_the_newer_jwt_alone() -> None:
+    pair = Joined(token="", project="", jwt_token="good.jwt")
+    pair.connect()
+    pair.silent.add("signalwire.reauthenticate")
+    pair.session.reauthenticate(0.0, "bad.jwt")
+    pair.session.reauthenticate(0.0, "newest.jwt")
+    pair.settle()
+    assert pair.server is not None
+    pair.server.refuse(pair.commands[-2].id, 401, "no")
+    pair.settle()
+    pair.reconnect()
+    assert pair.sent("signalwire.connect")[-1]["authentication"] == {"jwt_token": "newest.jwt"}
+
+
+@pytest.mark.parametrize("secret", [TOKEN, "state-0123456789"])
+def test_words_with_which_the_server_closes_are_told_without_what_they_repeat(secret: str) -> None:
+    pair = Joined()
+    pair.connect()
+    pair.event("signalwire.authorization.state", {"authorization_state": "state-0123456789"})
+    pair.reconnect()
+    assert pair.server is not None
+    pair.server.close(1008, f"bad token {secret}")
+    pair.settle()
+    told = [note for note in pair.notes() if "1008" in note]
+    assert len(told) == 1
+    assert "bad token ***" in told[0]
+    assert secret not in told[0]
+
+
+def test_a_refusal_of_a_jwt_is_told_without_the_jwt() -> None:
+    pair = Joined()
+    pair.connect()
+    pair.answers["signalwire.reauthenticate"] = (401, "eyJ.new.0123456789 is not valid")
+    refused = pair.session.reauthenticate(0.0, "eyJ.new.0123456789")
+    pair.settle()
+    assert str(refused.error) == "RELAY error 401: *** is not valid"

@@ -77,14 +77,18 @@ def test_a_message_on_the_wire(params: dict[str, Any], frame: dict[str, Any]) ->
     assert (message.segments, message.reason, message.result, message.is_done) == (0, "", None, False)
 
 
-def test_before_there_is_a_session_the_context_is_the_default_one() -> None:
+def test_without_a_context_it_is_the_session_in_which_it_leaves() -> None:
     pair = Joined()
     promise = pair.session.connect(0.0)
-    waiting = send(pair)
+    first = send(pair)
     pair.open()
     assert promise.done
-    assert [each["context"] for each in pair.sent("messaging.send")] == ["default"]
-    assert waiting.done
+    pair.drop()
+    second, named = send(pair), send(pair, context="office")
+    pair.sign_in = {"protocol": "protocol-2"}
+    pair.retry()
+    assert [each["context"] for each in pair.sent("messaging.send")] == ["protocol-1", "protocol-2", "office"]
+    assert [each.result().context for each in (first, second, named)] == ["protocol-1", "protocol-2", "office"]
 
 
 @pytest.mark.parametrize(
@@ -249,16 +253,32 @@ def test_only_so_many_early_events_are_kept() -> None:
 def test_no_early_events_are_kept_for_one_that_nobody_waits_for() -> None:
     pair = connected(request_timeout=5.0)
     pair.silent.add("messaging.send")
+    promise = send(pair)
+    pair.settle()
+    pair.at(5.0)
+    assert isinstance(promise.error, RequestTimeout)
+    assert not pair.session.outbound.receive_message_state(RelayEvent(params={"message_id": "m-1"}))
+
+
+@pytest.mark.parametrize("early", [True, False])
+def test_what_becomes_of_one_whose_reply_is_late_is_still_told(early: bool) -> None:
+    pair = connected(request_timeout=5.0)
+    pair.silent.add("messaging.send")
     told: list[Any] = []
     promise = send(pair, on_completed=note_in(told))
     pair.settle()
     pair.at(5.0)
     assert isinstance(promise.error, RequestTimeout)
-    assert not pair.session.outbound.receive_message_state(RelayEvent(params={"message_id": "m-1"}))
-    reply(pair)  # late, but what becomes of it is still told
-    tell(pair, "delivered")
+    if early:
+        tell(pair, "delivered")
+        reply(pair)
+    else:
+        reply(pair)
+        tell(pair, "delivered")
     pair.deliveries()
     assert [each.message_state for each in told] == ["delivered"]
+    assert pair.session.outbound._messages == {}
+    assert not pair.session.outbound.receive_message_state(RelayEvent(params={"message_id": "m-1"}))
 
 
 def test_one_that_is_withdrawn_is_never_sent() -> None:
@@ -418,7 +438,7 @@ def test_a_message_that_comes() -> None:
         "message_state": "received",
     }
     pair.event("messaging.receive", {**params, "direction": "inbound"})
-    pair.event("messaging.receive", {"message_id": "m-8"})
+    pair.event("messaging.receive", {"message_id": "m-8", "direction": None})
     [run, other] = pair.asked(RunHandler)
     message = run.subject
     assert isinstance(message, MessageMachine)

@@ -691,3 +691,120 @@ def test_no_bytes_raise_out_of_the_session(data: bytes) -> None:
     pair.session.receive_data(data, 0.0)
     pair.session.receive_eof(0.0)
     assert pair.session.state is ClientState.WAITING
+
+
+# --- calls that are handed over ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("handler_first", [True, False])
+def test_a_call_that_is_handed_over_is_lost_to_this_client(handler_first: bool) -> None:
+    pair = Joined(max_active_calls=1)
+    pair.connect()
+    call = pair.offer()
+    assert call is not None
+    if not handler_first:
+        pair.session.handler_finished(call, None, 0.0)
+    ended, outcome = call.wait_for_ended(0.0), call.refer_and_wait(0.0, "sip:a@example.com", timeout=None)
+    handed = call.transfer(0.0, "sales")
+    pair.settle()
+    assert handed.result()
+    if handler_first:
+        call.answer(0.0)  # a handler that is still at it may finish
+        pair.session.handler_finished(call, None, 0.0)
+    assert isinstance(ended.error, CallGone)
+    assert outcome.result().status == "unknown"
+    assert pair.session.calls == {}
+    with pytest.raises(CallGone, match="was transferred"):
+        call.answer(0.0)
+    assert pair.offer("another") is not None
+
+
+def test_a_call_that_is_handed_over_may_come_back_before_the_reply() -> None:
+    pair, call = joined_call()
+    pair.silent.add("calling.transfer")
+    handed = call.transfer(0.0, "default")
+    pair.settle()
+    again = pair.offer()
+    assert again is not None
+    assert again is not call
+    assert pair.session.calls == {"call-1": again}
+    assert pair.server is not None
+    pair.server.reply(pair.commands[-1].id, {"code": "200"})
+    pair.settle()
+    assert handed.done
+    assert pair.session.calls == {"call-1": again}
+
+
+def test_a_call_that_could_not_be_handed_over_is_kept() -> None:
+    pair, call = joined_call()
+    pair.answers["calling.transfer"] = {"code": "404", "message": "nobody there"}
+    refused = call.transfer(0.0, "sales")
+    pair.settle()
+    assert refused.error is not None
+    pair.event("calling.call.receive", {"call_id": "call-1", "node_id": "node", "call_state": "created"})
+    assert pair.session.calls == {"call-1": call}
+    assert pair.asked(RunHandler) == []
+
+
+# --- sessions without a name ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("first", [{}, {"protocol": 5}])
+def test_a_session_that_the_server_did_not_name_cannot_be_resumed(first: dict[str, Any]) -> None:
+    pair = Joined()
+    pair.sign_in = first
+    pair.connect()
+    call = pair.offer()
+    assert call is not None
+    ended = call.wait_for_ended(0.0)
+    pair.sign_in = {"protocol": "protocol-2"}
+    pair.reconnect()
+    assert isinstance(ended.error, ConnectionLost)
+    assert pair.session.calls == {}
+    assert pair.session.statistics.sessions_lost == 1
+
+
+def test_a_transfer_that_waits_for_the_line_keeps_its_call() -> None:
+    pair, call = joined_call()
+    pair.silent.add("calling.refer")
+    assert pair.server is not None
+    pair.server.say_goodbye()
+    pair.settle()
+    waiting = call.refer_and_wait(0.0, "sip:a@example.com", timeout=60.0)
+    pair.call_state("ended")
+    pair.at(3.0)
+    assert pair.session.calls == {"call-1": call}
+    pair.drop()
+    pair.retry()
+    assert len(pair.sent("calling.refer")) == 1
+    closing = pair.session.disconnect(pair.now)
+    pair.settle()
+    pair.at(pair.now + 1)
+    assert closing.done
+    assert waiting.result().status == "unknown"
+    assert pair.session.next_deadline() is None
+
+
+def test_draining_waits_for_a_transfer_that_waits_for_the_line() -> None:
+    pair, call = joined_call()
+    pair.session.handler_finished(call, None, 0.0)
+    pair.drop()
+    waiting = call.refer_and_wait(0.0, "sip:a@example.com")
+    closed = pair.session.drain(0.0, 30.0)
+    pair.settle()
+    assert not closed.done
+    waiting.abandon()
+    pair.at(0.0)
+    assert closed.done
+
+
+def test_a_dial_that_names_its_winner_on_top_too() -> None:
+    pair = Joined()
+    pair.connect()
+    device = {"type": "sip", "params": {"to": "sip:a@example.com"}}
+    dialled = pair.session.dial(0.0, [[device]], tag="t", dial_timeout=20.0)
+    pair.settle()
+    pair.call_state("answered", "leg", tag="t", node_id="n")
+    told = {"call_id": "leg", "tag": "t", "dial_state": "answered", "call": {"call_id": "leg", "node_id": "n"}}
+    pair.event("calling.call.dial", told)
+    assert dialled.result().call_id == "leg"

@@ -55,7 +55,12 @@ class RelayClient(ClientBase, driver=_new_driver, faces=(Call, Message)):
 
         Returns:
             The handler.
+
+        Raises:
+            TypeError: It is no function.
         """
+        if not callable(handler):
+            raise TypeError(f"on_call: a handler must be a coroutine function, not {type(handler).__name__}")
         return self._takes_calls(handler)
 
     def on_message(self, handler: G) -> G:
@@ -66,7 +71,12 @@ class RelayClient(ClientBase, driver=_new_driver, faces=(Call, Message)):
 
         Returns:
             The handler.
+
+        Raises:
+            TypeError: It is no function.
         """
+        if not callable(handler):
+            raise TypeError(f"on_message: a handler must be a coroutine function, not {type(handler).__name__}")
         return self._takes_messages(handler)
 
     on_event = plain(ClientVerbs.on_event)

@@ -309,8 +309,9 @@ class Driver:
         try:
             with scope:
                 handler, face = self._addressed(subject)
-                if handler is not None:
-                    await handler(face)
+                answer = handler(face) if handler is not None else None
+                if answer is not None:  # as a plain function's is
+                    await answer
         except (Exception, SystemExit) as error:
             failure = error
         finally:

@@ -25,7 +25,7 @@ def run_listen(contexts: tuple[str, ...], *, as_json: bool) -> int:
     Returns:
         The exit status: 0 after Ctrl-C, 1 when there was no connection.
     """
-    console = Console()
+    console = Console(markup=False)
     try:
         client = RelayClient(contexts=contexts)
         client.on_event(lambda event: _print(console, event, as_json=as_json))

@@ -94,6 +94,7 @@ def _tls(
     except (OSError, ssl.SSLError) as error:
         raise ValueError(f"ca_file {os.fspath(ca_file or '')!r} cannot be used: {error}") from error
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.options |= ssl.OP_NO_RENEGOTIATION
     context.set_alpn_protocols(["http/1.1"])
     return context
 

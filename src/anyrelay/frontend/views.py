@@ -192,8 +192,8 @@ class TransferView(Face[Transfer]):
 
     @property
     def is_done(self) -> bool:
-        """Whether the transfer is settled."""
-        return self._machine.outcome is not None
+        """Whether the transfer is settled, or never became one because the server refused the command."""
+        return self._machine.is_over
 
     @property
     def completed(self) -> bool:
@@ -206,7 +206,7 @@ class TransferView(Face[Transfer]):
         return self.outcome
 
     def __repr__(self) -> str:
-        word = self.outcome.status if self.outcome is not None else "open"
+        word = self.outcome.status if self.outcome is not None else "refused" if self.is_done else "open"
         return f"<{type(self).__name__} {self.refer_to} {word}>"
 
 

@@ -33,8 +33,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Desk"]
 
-OFFER_AGAIN: Final = 2.0
-"""Seconds after which a call that every subscriber has passed back is offered anew, so that nobody passes in circles."""
+OFFER_AGAIN: Final = 6.0
+"""Seconds after which a call that every subscriber has passed back is offered anew, so that nobody passes in circles.
+
+Longer than clients leave such an offer alone (anyrelay's for 5 s), since one that is left alone comes no third time.
+"""
 
 REFUSALS: Final = {"busy": 486, "decline": 603, "noAnswer": 480, "error": 500, "not_found": 404}
 """The SIP status that a ringing call is refused with, by the reason that it is ended for (RFC 3261 section 21)."""

@@ -139,6 +139,10 @@ class Dialing:
     def ended(self, call: Call, now: float) -> None:
         """A call of it is over; the next devices follow the last of these."""
         self._ringing.remove(call)
+        if (
+            call.end_reason == "cancel"
+        ):  # whoever gives a dial up says so of every leg: those to come would ring for nobody
+            self._groups.clear()
         if not self._ringing and not self._is_over:
             self.call_next(now)
 

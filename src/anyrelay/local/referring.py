@@ -80,6 +80,7 @@ _OPEN: Final = {
     Fact.SUBSCRIPTION_ENDED: ReferState.UNKNOWN,
     Fact.CALL_ENDED: ReferState.WATCHED,
     Fact.NOT_REPORTED: ReferState.UNKNOWN,
+    Fact.NOT_ANSWERED: ReferState.UNKNOWN,
 }
 """What happens alike wherever the REFER is under way."""
 
@@ -96,7 +97,6 @@ TRANSITIONS: Final[dict[tuple[ReferState, Fact], ReferState]] = {
             Fact.ACCEPTED: ReferState.ACCEPTED,
             Fact.PROGRESS: ReferState.OVERTAKEN,
             Fact.LIFE_SIGN: ReferState.OVERTAKEN,
-            Fact.NOT_ANSWERED: ReferState.UNKNOWN,
         },
     ),
     **_rows(ReferState.ACCEPTED, _OPEN, {Fact.PROGRESS: ReferState.NOTIFIED, Fact.LIFE_SIGN: ReferState.NOTIFIED}),
@@ -198,7 +198,8 @@ class Referring:
         self._answered = True
         before = self.state
         self.refer_code = code
-        self._meet(Fact.ACCEPTED if code < 300 else Fact.REFUSED, now)
+        # A 408 is no answer but the lack of one, whoever made it up (RFC 3261 section 8.1.3.1).
+        self._meet(Fact.ACCEPTED if code < 300 else Fact.NOT_ANSWERED if code == 408 else Fact.REFUSED, now)
         if before is ReferState.SENT and self.state is ReferState.ACCEPTED:
             self._wait_until(now + FIRST_NOTIFY_TIME, self._not_reported)
 

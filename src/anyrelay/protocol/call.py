@@ -64,6 +64,27 @@ class _Passing(Follower):
         self._call.passed(now)
 
 
+class _HandingOver(Follower):
+    """Follows the command that hands a call to another application: once it is taken, the call is that one's.
+
+    A handler that is still at it may finish; the server says what it may do.
+    """
+
+    def __init__(self, call: CallMachine) -> None:
+        self._call = call
+
+    def sent(self, now: float) -> None:
+        self._call.is_leaving = True
+
+    def taken(self, reply: Reply, now: float) -> None:
+        self._call.was_handed_over = True
+        if not self._call.session.has_handler_at(self._call):
+            self._call.handed_over(now)
+
+    def refused(self, error: RelayError) -> None:
+        self._call.is_leaving = False
+
+
 class CallMachine(MediaVerbs, InputVerbs, BridgingVerbs, AgentVerbs, TransferringVerbs, ListeningVerbs, WaitingVerbs):
     """One call of a session."""
 
@@ -89,6 +110,8 @@ class CallMachine(MediaVerbs, InputVerbs, BridgingVerbs, AgentVerbs, Transferrin
         self._operations: dict[str, Operation] = NONE_YET
         self._in_grace = False
         self._gone: RelayError | None = None
+        self.is_leaving = False
+        self.was_handed_over = False
 
     # --- what the session tells -------------------------------------------------------------------------------------
 
@@ -165,7 +188,7 @@ class CallMachine(MediaVerbs, InputVerbs, BridgingVerbs, AgentVerbs, Transferrin
         if not self.is_silent:
             return
         self._end_readers()
-        if not self._in_grace:
+        if not self._in_grace and not self.transfers.any_queued:
             self.session.forget_call(self)
 
     def session_lost(self, error: RelayError, now: float) -> None:
@@ -183,6 +206,12 @@ class CallMachine(MediaVerbs, InputVerbs, BridgingVerbs, AgentVerbs, Transferrin
         """The call was passed back to routing: nothing more will be heard of it here."""
         self.session.call_passed(self, now)
         self.session_lost(CallGone(410, f"call {self.call_id} was passed back", self.call_id), now)
+
+    def handed_over(self, now: float) -> None:
+        """The call was handed to another application: nothing more will be heard of it here."""
+        if self._gone is None:
+            self.session.forget_call(self)
+            self.session_lost(CallGone(410, f"call {self.call_id} was transferred", self.call_id), now)
 
     # --- what verbs and machines below use --------------------------------------------------------------------------
 
@@ -207,9 +236,15 @@ class CallMachine(MediaVerbs, InputVerbs, BridgingVerbs, AgentVerbs, Transferrin
         return self._transfers
 
     @property
+    def handing_over(self) -> Follower:
+        """What follows the command that hands the call to another application."""
+        return _HandingOver(self)
+
+    @property
     def has_open_work(self) -> bool:
-        """Whether an operation or a transfer is still open."""
-        return bool(self._operations) or (self._transfers is not None and self._transfers.any_open)
+        """Whether an operation or a transfer is still open, or waits for the line."""
+        transfers = self._transfers
+        return bool(self._operations) or (transfers is not None and (transfers.any_open or transfers.any_queued))
 
     @property
     def is_silent(self) -> bool:

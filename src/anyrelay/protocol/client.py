@@ -12,9 +12,11 @@ from anyrelay.protocol.commands import COMMANDS, Command
 from anyrelay.protocol.events import RelayEvent
 from anyrelay.protocol.link_states import LinkState
 from anyrelay.protocol.promise import Promise
+from anyrelay.protocol.requests import Follower
 from anyrelay.protocol.timers import Timer, Timers
 
 if TYPE_CHECKING:
+    from anyrelay.errors import RelayError
     from anyrelay.protocol.call import CallMachine
     from anyrelay.protocol.link import Link
     from anyrelay.protocol.messages import MessageMachine
@@ -24,6 +26,19 @@ if TYPE_CHECKING:
     from anyrelay.protocol.values import DevicesLike
 
 __all__ = ["ClientVerbs"]
+
+
+class _Renewing(Follower):
+    """Follows the command that renews the JWT: one that the server refuses is not used for the next sign-in."""
+
+    def __init__(self, link: Link, before: str | None, new: str) -> None:
+        self._link = link
+        self._before = before
+        self._new = new
+
+    def refused(self, error: RelayError) -> None:
+        if self._link.jwt_token == self._new:
+            self._link.jwt_token = self._before
 
 
 class ClientVerbs(ABC):
@@ -45,7 +60,7 @@ class ClientVerbs(ABC):
         self._drain_timer: Timer | None = None
 
     @abstractmethod
-    def submit(self, now: float, command: Command) -> Promise[Reply]:
+    def submit(self, now: float, command: Command, *, follower: Follower | None = None) -> Promise[Reply]:
         """Send a command, or queue it while the line is down."""
 
     @abstractmethod
@@ -207,7 +222,8 @@ class ClientVerbs(ABC):
             ConnectionLost: The connection dropped while the command was under way.
         """
         is_jwt(None, Named("jwt_token"), jwt_token)
-        promise = self.submit(now, commands.Reauthenticate(authentication={"jwt_token": jwt_token}))
+        command = commands.Reauthenticate(authentication={"jwt_token": jwt_token})
+        promise = self.submit(now, command, follower=_Renewing(self._link, self._link.jwt_token, jwt_token))
         self._link.jwt_token = jwt_token
         return promise
 
@@ -338,7 +354,12 @@ class ClientVerbs(ABC):
 
         Returns:
             The handler.
+
+        Raises:
+            TypeError: It is no function.
         """
+        if not callable(handler):
+            raise TypeError(f"on_event: a handler must be a function, not {type(handler).__name__}")
         self._event_handlers.append(handler)
         return handler
 

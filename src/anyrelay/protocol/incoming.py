@@ -138,7 +138,10 @@ class Incoming(ABC):
         call = self.calls.get(event.call_id)
         if self.observer is not None:
             self.observer.event_received(event, call)
-        if call is not None:
+        if call is not None and isinstance(event, CallReceiveEvent) and call.is_leaving:
+            call.handed_over(now)  # offered again, to this very client, before the reply to the command
+            call = None
+        if call is not None and event.event_type != "calling.call.dial":  # a dial's own, even where it names its winner
             call.receive(event, now)
         elif isinstance(event, CallReceiveEvent) and event.call_id and event.call_state != CallState.ENDED:
             self._receive_offer(event, now)

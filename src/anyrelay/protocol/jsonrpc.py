@@ -37,8 +37,7 @@ METHOD_NOT_FOUND: Final = -32601
 
 
 _SECRET = re.compile(
-    r'("(?:token|jwt_token|password|authorization_state|authorization_bearer_token|proxy_authorization)"\s*:\s*)'
-    r'"(?:\\.|[^"\\])*"?'
+    r'("(?:[a-z_]*token|[a-z_]*password|authorization_state|proxy_authorization)"\s*:\s*)"(?:\\.|[^"\\])*"?'
 )
 
 
@@ -47,7 +46,7 @@ def scrub(text: str) -> str:
     return _SECRET.sub(r'\1"***"', text)
 
 
-def shown(params: dict[str, Any]) -> str:
+def shown(params: Any) -> str:
     """Return parameters as they may be shown: as JSON, with secrets struck out."""
     return scrub(orjson.dumps(params, default=repr).decode())
 

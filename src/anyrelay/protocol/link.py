@@ -280,7 +280,7 @@ class Link:
                 case BrokenMessage(reason):
                     self._note_broken(reason)
                 case ConnectionClosed() as closed:
-                    self._lost(closed.error or _closed_by_peer(closed), now, retry_after=closed.retry_after)
+                    self._lost(closed.error or self._closed_by_peer(closed), now, retry_after=closed.retry_after)
                 case _:  # a pong: RELAY's own pings decide
                     pass
 
@@ -387,14 +387,14 @@ class Link:
 
     def _sign_in(self, jwt_token: str | None) -> None:
         self._sign_in_id = self._new_id()
-        self._credentials = (self._settings.token, jwt_token or "")
         params = self._owner.sign_in_params(jwt_token)
+        self._credentials = (self._settings.token, jwt_token or "", params.get("authorization_state", ""))
         self.send(encode_request(self._sign_in_id, "signalwire.connect", params))
 
     def _signed_in(self, answer: Response | Failure, now: float) -> None:
         self._sign_in_id = ""
         if isinstance(answer, Failure):
-            self._refused(RelayError(answer.code, self._without_credentials(answer.message)), now)
+            self._refused(RelayError(answer.code, self.without_credentials(answer.message)), now)
             return
         self._stop_timers()
         self._move(Input.SIGNED_IN)
@@ -409,9 +409,9 @@ class Link:
             timer.cancel()
             promise.resolve(None)
 
-    def _without_credentials(self, words: str) -> str:
-        """Strike out what the server repeats of the sign-in: its words go into logs and errors."""
-        for secret in self._credentials:
+    def without_credentials(self, words: str) -> str:
+        """Return the server's words with what they repeat of a sign-in struck out: they go into logs and errors."""
+        for secret in (*self._credentials, self.jwt_token or ""):
             if len(secret) >= SHORTEST_SECRET:
                 words = words.replace(secret, "***")
         return words
@@ -504,6 +504,6 @@ class Link:
     def _no_pong(self, now: float) -> None:
         self._lost(TimeoutError(f"the server did not answer a ping within {self._settings.ping_timeout:g} s"), now)
 
-
-def _closed_by_peer(closed: ConnectionClosed) -> Exception:
-    return ConnectionError(f"the server closed the connection ({closed.code or 'no code'}) {closed.reason}".rstrip())
+    def _closed_by_peer(self, closed: ConnectionClosed) -> Exception:
+        words = self.without_credentials(closed.reason)
+        return ConnectionError(f"the server closed the connection ({closed.code or 'no code'}) {words}".rstrip())

@@ -86,7 +86,8 @@ class MessageMachine:
     @classmethod
     def received(cls, session: Session, message_id: str, event: RelayEvent) -> MessageMachine:
         """Make a message that came to us: it is complete, and the event that told of it is its final one."""
-        message = cls(session, message_id, {"direction": "inbound", **event.params})
+        message = cls(session, message_id, event.params)
+        message.direction = _text(event.params, "direction") or "inbound"
         message.state = MessageState.RECEIVED
         message.result = event
         return message
@@ -95,6 +96,11 @@ class MessageMachine:
     def is_done(self) -> bool:
         """Whether it is in a final state, or its session is over."""
         return self.result is not None or self._error is not None
+
+    @property
+    def is_followed(self) -> bool:
+        """Whether somebody is to be told how it ends, whoever gave it up."""
+        return self._on_completed is not None
 
     def receive(self, event: RelayEvent) -> None:
         """Take in an event of this message."""

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from anyrelay.errors import RelayError
+from anyrelay.errors import RelayError, RequestTimeout
 from anyrelay.protocol import commands
 from anyrelay.protocol.call import CallMachine
 from anyrelay.protocol.checks import Named, check_handler, is_number
@@ -53,7 +53,8 @@ class _Sending(Follower):
         self._outbound.expect_no_more(self)
 
     def given_up(self, error: RelayError | None) -> None:
-        self._outbound.expect_no_more(self)
+        if not (isinstance(error, RequestTimeout) and self._message.is_followed):  # else its late reply is waited for
+            self._outbound.expect_no_more(self)
 
 
 class Outbound:
@@ -124,11 +125,16 @@ class Outbound:
         """Send a text message; the promise is kept once the server gave it an identifier."""
         check_handler(on_completed, "on_completed")
         given = {name: value for name, value in params.items() if not (name in _OPTIONAL and value in _EMPTY)}
-        # Without a context, what becomes of the message is told to this session.
-        given.setdefault("context", self._session.relay_protocol or "default")
-        command = commands.SendMessage(**given)
         message = MessageMachine(self._session, "", given, on_completed)
-        return self._session.submit(now, command, follower=_Sending(self, message)).then(lambda _: message)
+
+        def renew() -> commands.SendMessage:
+            # Without a context, what becomes of the message is told to this session: the one in which it leaves.
+            named = {"context": self._session.relay_protocol or "default", **given}
+            command = commands.SendMessage(**named)
+            message.context = command.context
+            return command
+
+        return self._session.submit(now, renew(), follower=_Sending(self, message), renew=renew).then(lambda _: message)
 
     def expect(self, sending: _Sending) -> None:
         """A command has left whose reply will name a message."""

@@ -83,14 +83,30 @@ class _Open:
     names_operation: bool
     only_while_queued: bool
     call_id: str | None
+    renew: Callable[[], dict[str, Any]] | None
     timer: Timer | None = None
 
 
 class RequestBook:
     """Every command without an answer, by the JSON-RPC id of its request."""
 
-    def __init__(self, timers: Timers, new_id: Callable[[], str], send: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        timers: Timers,
+        new_id: Callable[[], str],
+        send: Callable[[str], None],
+        fit_for_a_log: Callable[[str], str] = str,
+    ) -> None:
+        """Make an empty one.
+
+        Args:
+            timers: Where deadlines go.
+            new_id: Makes an identifier that was never used before.
+            send: Queues a message for the transport.
+            fit_for_a_log: Strikes secrets out of the server's words.
+        """
         self._timers = timers
+        self._fit_for_a_log = fit_for_a_log
         self._new_id = new_id
         self._send = send
         self._queued: dict[str, _Open] = {}
@@ -115,6 +131,7 @@ class RequestBook:
         names_operation: bool = False,
         only_while_queued: bool = False,
         call_id: str | None = None,
+        renew: Callable[[], dict[str, Any]] | None = None,
     ) -> Promise[Reply]:
         """Send a command, or queue it while the line is down.
 
@@ -129,6 +146,7 @@ class RequestBook:
             names_operation: Whether a 404 is about an operation and not about the call.
             only_while_queued: Whether `timeout` ends once it is sent (its caller then waits for something else).
             call_id: The call that it is a command on, whose fate it shares; None for any other command.
+            renew: Makes the parameters anew when it leaves after it was queued: they depend on the session.
 
         Raises:
             ValueError: JSON cannot carry it.
@@ -154,6 +172,7 @@ class RequestBook:
             names_operation=names_operation,
             only_while_queued=only_while_queued,
             call_id=call_id,
+            renew=renew,
         )
         if line_up:
             self._let_go(request, now)
@@ -169,6 +188,8 @@ class RequestBook:
             del self._queued[request.id]
             if request.only_while_queued:
                 self._stop_timer(request)
+            if request.renew is not None:
+                request.text = encode_request(request.id, request.method, request.renew())
             self._let_go(request, now)
 
     def _let_go(self, request: _Open, now: float) -> None:
@@ -185,7 +206,7 @@ class RequestBook:
             return False
         request.stage = Stage.OVER
         self._stop_timer(request)
-        error = _error_in(answer, request)
+        error = self._error_in(answer, request)
         if error is None or error.code in request.content_with:
             reply = answer.result if isinstance(answer, Response) and error is None else {}
             request.follower.taken(reply, now)
@@ -250,18 +271,18 @@ class RequestBook:
             request.timer.cancel()
             request.timer = None
 
-
-def _error_in(answer: Response | Failure, request: _Open) -> RelayError | None:
-    """Return the error that an answer is: a JSON-RPC error, or a result whose code is not 2xx."""
-    if isinstance(answer, Failure):
-        code, message = answer.code, answer.message
-    else:
-        if "code" not in answer.result:
-            return None
-        code = as_code(answer.result["code"])
-        if 200 <= code <= 299:
-            return None
-        message = str(answer.result.get("message", "the server gave no message"))
-    if request.call_id is not None and (code == 410 or (code == 404 and not request.names_operation)):
-        return CallGone(code, message, request.call_id)
-    return RelayError(code, message)
+    def _error_in(self, answer: Response | Failure, request: _Open) -> RelayError | None:
+        """Return the error that an answer is: a JSON-RPC error, or a result whose code is not 2xx."""
+        if isinstance(answer, Failure):
+            code, message = answer.code, answer.message
+        else:
+            if "code" not in answer.result:
+                return None
+            code = as_code(answer.result["code"])
+            if 200 <= code <= 299:
+                return None
+            message = str(answer.result.get("message", "the server gave no message"))
+        message = self._fit_for_a_log(message)
+        if request.call_id is not None and (code == 410 or (code == 404 and not request.names_operation)):
+            return CallGone(code, message, request.call_id)
+        return RelayError(code, message)

@@ -92,11 +92,14 @@ class Session(ClientVerbs, Incoming):
         self.texts = SharedTexts()
         self.calls: dict[str, CallMachine] = {}
         self.relay_protocol = ""
+        self._has_session = False
         self._authorization_state = ""
         self.outputs: deque[Output] = deque()
         """What there is to do, the oldest first; whoever drives the session takes it from here."""
         self._contexts: dict[str, None] = dict.fromkeys(settings.contexts)
-        self._requests = RequestBook(self.timers, new_id, self._send)
+        self._requests = RequestBook(
+            self.timers, new_id, self._send, lambda words: self._link.without_credentials(words)
+        )
         self._link = Link(
             settings,
             self,
@@ -162,7 +165,13 @@ class Session(ClientVerbs, Incoming):
             self.message_handled()
         self._check_drained(now)
 
+    def has_handler_at(self, call: CallMachine) -> bool:
+        """Whether a handler of a call runs, or is about to."""
+        return call in self._running_handlers
+
     def _call_handler_finished(self, call: CallMachine, error: BaseException | None, now: float) -> None:
+        if call.was_handed_over:
+            call.handed_over(now)
         if isinstance(error, CallGone) and error.call_id == call.call_id:
             # Callers hang up: the handler's next command finding that out is how most calls end.
             self.note(Note.INFO, "the call ended while its handler was at it", call_id=call.call_id)
@@ -212,8 +221,9 @@ class Session(ClientVerbs, Incoming):
         content_with: tuple[int, ...] = (),
         timeout: float | None = None,
         only_while_queued: bool = False,
+        renew: Callable[[], Command] | None = None,
     ) -> Promise[Reply]:
-        """Send a command, or queue it while the line is down."""
+        """Send a command, or queue it while the line is down; `renew` makes it anew when it leaves after that."""
         return self._requests.submit(
             now,
             command.method,
@@ -225,6 +235,7 @@ class Session(ClientVerbs, Incoming):
             names_operation=command.names_operation,
             only_while_queued=only_while_queued,
             call_id=command.call_id if isinstance(command, CallCommand) else None,
+            renew=None if renew is None else lambda: params_of(renew()),
         )
 
     def _submit(self, now: float, method: str, params: dict[str, Any], **rest: Any) -> Promise[Reply]:
@@ -338,9 +349,10 @@ class Session(ClientVerbs, Incoming):
         resumed = bool(before) and protocol == before and result.get("session_restored") is not False
         if resumed:
             self.statistics.sessions_resumed += 1
-        elif before:
+        elif self._has_session:
             self.forget_session("the server did not resume it", now)
         self.relay_protocol = protocol
+        self._has_session = True
         if self.observer is not None:
             self.observer.signed_in(resumed=resumed)
         self.note(Note.INFO, "signed in" + (", session resumed" if resumed else ""), layer=Layer.CONNECTION)
@@ -354,8 +366,9 @@ class Session(ClientVerbs, Incoming):
 
     def forget_session(self, why: str, now: float) -> None:
         """The old session is over, and its calls with it; whoever waits for them is told."""
-        if self.relay_protocol:
+        if self._has_session:
             self.statistics.sessions_lost += 1
+        self._has_session = False
         self.relay_protocol = self._authorization_state = ""
         self._seen.clear()
         self._end_session(ConnectionLost(f"the session is over: {why}"), now)
@@ -371,6 +384,7 @@ class Session(ClientVerbs, Incoming):
         """The link is closed for good."""
         if self.observer is not None:
             self.observer.closed()
+        self._has_session = False
         self.relay_protocol = self._authorization_state = ""
         self._seen.clear()
         self._draining = False

@@ -18,7 +18,7 @@ class Statistics:
     broken_messages: int = 0
     """Messages that could not be read and were passed over."""
     unknown_answers: int = 0
-    """Answers to no command of ours, or to one given up."""
+    """Answers to no command of ours, or to one that was answered before."""
     unknown_requests: int = 0
     """Requests of the server's with a method that is not known."""
     events: int = 0

@@ -88,6 +88,11 @@ class Transfers:
         return any(transfer.is_open for transfer in self._under_way)
 
     @property
+    def any_queued(self) -> bool:
+        """Whether the command of one still waits for the line."""
+        return any(transfer.state is State.QUEUED for transfer in self._under_way)
+
+    @property
     def awaited(self) -> bool:
         """Whether somebody waits for one, for its reply (not `refer`) or its outcome: another one would be a mix-up."""
         return any(transfer.is_awaited for transfer in self._under_way)

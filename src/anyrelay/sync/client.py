@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -50,7 +51,11 @@ class RelayClient(ClientBase, driver=_new_driver, faces=(Call, Message)):
 
         Returns:
             The handler.
+
+        Raises:
+            TypeError: It is no function, or a coroutine function.
         """
+        _check_function(handler, "on_message")
         return self._takes_messages(handler)
 
     def on_call(self, handler: H) -> H:
@@ -61,7 +66,11 @@ class RelayClient(ClientBase, driver=_new_driver, faces=(Call, Message)):
 
         Returns:
             The handler.
+
+        Raises:
+            TypeError: It is no function, or a coroutine function.
         """
+        _check_function(handler, "on_call")
         return self._takes_calls(handler)
 
     on_event = plain(ClientVerbs.on_event)
@@ -144,3 +153,13 @@ class RelayClient(ClientBase, driver=_new_driver, faces=(Call, Message)):
             for number, handler in before.items():
                 # One that was not installed from Python cannot be restored.
                 signal.signal(number, signal.SIG_DFL if handler is None else handler)
+
+
+def _check_function(handler: object, where: str) -> None:
+    """Raise what tells that a handler would never run: nobody awaits a coroutine here."""
+    if not callable(handler):
+        raise TypeError(f"{where}: a handler must be a function, not {type(handler).__name__}")
+    if inspect.iscoroutinefunction(handler):
+        raise TypeError(
+            f"{where}: with threads a handler is a plain function; leave out its `async` and each `await` in it"
+        )

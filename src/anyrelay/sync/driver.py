@@ -369,6 +369,7 @@ class Driver:
                 self._signals.popleft()
                 method = Session.disconnect if self.session.state is ClientState.DRAINING else Session.drain
                 method(self.session, self._clock())
+            self._postmen.take_back()  # what was handed back since, and has more to tell by now
         self._follow_outputs()
         self._close_condemned(watch)
         # Acknowledgements ride with the next command: whoever was woken just now may be about to give one.

@@ -10,6 +10,7 @@ from typing import Any, Final
 import orjson
 from attrs import define, field, frozen
 
+from anyrelay.protocol.jsonrpc import shown
 from anyrelay.protocol.server import ServerConnection
 
 __all__ = ["Cable", "Direction", "Fate", "Logged"]
@@ -47,7 +48,7 @@ class Logged:
     """Which way."""
     fate: Fate
     """What became of it."""
-    message: dict[str, Any]
+    message: dict[str, Any] = field(repr=shown)
     """The JSON-RPC message."""
 
 

@@ -24,6 +24,7 @@ from attrs import field, frozen
 
 from anyrelay.protocol.call import CallMachine
 from anyrelay.protocol.commands import Command
+from anyrelay.protocol.jsonrpc import shown
 from anyrelay.protocol.mailbox import Delivery, Mailbox
 from anyrelay.protocol.outputs import CloseTransport, FetchToken, Note, OpenTransport, Output, RunHandler
 from anyrelay.protocol.promise import Promise
@@ -56,7 +57,7 @@ class IncomingCommand:
 
     method: str
     """Its name on the wire, such as ``calling.refer``."""
-    params: dict[str, Any]
+    params: dict[str, Any] = field(repr=shown)
     """Its parameters as they came."""
     command: Command | None
     """Its parameters, checked; None for a method that has no class."""

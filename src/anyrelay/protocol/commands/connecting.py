@@ -8,6 +8,7 @@ from attrs import converters, field, frozen
 
 from anyrelay.protocol.checks import is_number, is_text, optional
 from anyrelay.protocol.commands.base import CallCommand, Command, command
+from anyrelay.protocol.jsonrpc import shown
 from anyrelay.protocol.values.devices import read_device, read_devices
 from anyrelay.protocol.values.media import Media, read_media
 
@@ -21,7 +22,7 @@ class Dial(Command):
 
     tag: str = field(validator=is_text(limit=256))
     """What the events of this dial carry; chosen by the client."""
-    devices: list[list[dict[str, Any]]] = field(converter=read_devices)
+    devices: list[list[dict[str, Any]]] = field(repr=shown, converter=read_devices)
     """Whom to call: the lists are tried in turn, those within one list are called at once."""
     region: str | None = field(default=None, validator=optional(is_text(limit=64)))
     """The region that the call is made from."""
@@ -36,7 +37,7 @@ class Dial(Command):
 class Begin(Command):
     """Call one device; deprecated in favour of `Dial`."""
 
-    device: dict[str, Any] = field(converter=read_device)
+    device: dict[str, Any] = field(repr=shown, converter=read_device)
     """Whom to call."""
     tag: str | None = field(default=None, validator=optional(is_text(limit=256)))
     """What the events of this call carry; chosen by the client."""
@@ -51,7 +52,7 @@ class Begin(Command):
 class ConnectCall(CallCommand):
     """Connect the call with the first of some devices that answers."""
 
-    devices: list[list[dict[str, Any]]] = field(converter=read_devices)
+    devices: list[list[dict[str, Any]]] = field(repr=shown, converter=read_devices)
     """Whom to call: the lists are tried in turn, those within one list are called at once."""
     ringback: tuple[Media, ...] | None = field(default=None, converter=converters.optional(read_media))
     """What the call hears until somebody answers."""

@@ -12,7 +12,7 @@ from anyrelay.protocol.checks import check_handler, check_timeout
 from anyrelay.protocol.promise import Promise
 from anyrelay.protocol.refer import ReferOutcome
 from anyrelay.protocol.refer import Transfer as TransferMachine
-from anyrelay.protocol.requests import Reply
+from anyrelay.protocol.requests import Follower, Reply
 from anyrelay.protocol.transfers import TransferOrder, Transfers
 from anyrelay.protocol.values import ReferDeviceLike, read_refer_device
 from anyrelay.protocol.verbs.base import CallVerbs
@@ -33,6 +33,11 @@ class TransferringVerbs(CallVerbs):
     @abstractmethod
     def transfers(self) -> Transfers:
         """Every transfer of the call."""
+
+    @property
+    @abstractmethod
+    def handing_over(self) -> Follower:
+        """What follows the command that hands the call to another application."""
 
     def refer(
         self, now: float, /, device: ReferDeviceLike, *, status_url: str | None = None, **extra: Any
@@ -185,6 +190,9 @@ class TransferringVerbs(CallVerbs):
     def transfer(self, now: float, /, dest: str, **extra: Any) -> Promise[Reply]:
         """Hand control of the call to another RELAY application or to a SWML script; this client loses the call.
 
+        Once the call's handler has returned too, whoever still waits for something of the call gets `CallGone`, and its
+        transfers by REFER are UNKNOWN.
+
         Args:
             now: The time, in seconds.
             dest: A context, the URL of a SWML script, or inline SWML.
@@ -200,4 +208,4 @@ class TransferringVerbs(CallVerbs):
             RequestTimeout: The reply did not come within `request_timeout`.
             ConnectionLost: The connection dropped while the command was under way.
         """
-        return self.order(now, commands.Transfer, dest=dest, extra=extra)
+        return self.order(now, commands.Transfer, dest=dest, extra=extra, follower=self.handing_over)
