@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gc
+import signal
 import socket
+import threading
 import weakref
 
 import pytest
@@ -14,7 +16,7 @@ from anyrelay.protocol.client import ClientVerbs
 from anyrelay.protocol.promise import Promise
 from anyrelay.sync import RelayClient
 from anyrelay.sync.driver import Driver
-from anyrelay.sync.errands import Errand
+from anyrelay.sync.errands import Errand, pass_through
 
 
 class Machine:
@@ -128,3 +130,28 @@ def test_a_bug_in_the_clients_thread_leaves_nobody_waiting() -> None:
         client.disconnect()
         client.connect()  # it is as good as new
         client.disconnect()
+
+
+def test_the_main_thread_looks_for_signals_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A signal that came just before it fell asleep is handled although nothing wakes it."""
+    monkeypatch.setattr("anyrelay.sync.errands.LOOK_UP", 0.01)
+    handled = threading.Event()
+    before = signal.signal(signal.SIGUSR1, lambda *_: handled.set())
+    in_time: list[bool] = []
+    gate = threading.Lock()
+    gate.acquire()
+
+    def strike_and_open() -> None:
+        # Struck in this thread, it interrupts no system call of the main one's, as one that comes a moment too early.
+        signal.pthread_kill(threading.get_ident(), signal.SIGUSR1)
+        in_time.append(handled.wait(10))
+        gate.release()
+
+    striker = threading.Thread(target=strike_and_open)
+    try:
+        striker.start()
+        pass_through(gate)
+        assert in_time == [True]
+    finally:
+        striker.join()
+        signal.signal(signal.SIGUSR1, before)

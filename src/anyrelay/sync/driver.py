@@ -38,7 +38,7 @@ from anyrelay.protocol.outputs import (
 )
 from anyrelay.protocol.promise import Promise, Subscription
 from anyrelay.protocol.session import ClientState, Session
-from anyrelay.sync.errands import Errand
+from anyrelay.sync.errands import Errand, pass_through
 from anyrelay.sync.postmen import Postmen
 from anyrelay.sync.watch import Bell, Watch
 from anyrelay.sync.workers import Workers, may_hang
@@ -155,7 +155,7 @@ class Driver:
                 gate.release()
 
         self.post(give_up)
-        gate.acquire()
+        pass_through(gate)
 
     def post(self, job: Callable[[float], object]) -> None:
         """Have the I/O thread do something under the core's lock, told the time."""
@@ -209,7 +209,7 @@ class Driver:
                 gate = threading.Lock()
                 gate.acquire()
                 subscription.on_ready(gate.release)
-            gate.acquire()
+            pass_through(gate)
 
     # --- starting and closing ---------------------------------------------------------------------------------------
 

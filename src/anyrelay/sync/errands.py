@@ -5,15 +5,31 @@ from __future__ import annotations
 import contextvars
 import threading
 from collections.abc import Callable
-from typing import Concatenate, Generic, ParamSpec, TypeVar
+from typing import Concatenate, Final, Generic, ParamSpec, TypeVar
 
 from anyrelay.protocol.promise import Promise
 
-__all__ = ["Errand"]
+__all__ = ["Errand", "pass_through"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
 M = TypeVar("M")
+
+LOOK_UP: Final = 0.5
+"""How long the main thread sleeps without looking for signals, in seconds."""
+
+
+def pass_through(gate: threading.Lock) -> None:
+    """Sleep until a gate is opened by somebody else, and close it again.
+
+    The main thread, which alone handles signals, looks up now and then: Ctrl-C in the very moment in which a thread falls
+    asleep does not wake it, and would wait as long as it does.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        gate.acquire()
+        return
+    while not gate.acquire(timeout=LOOK_UP):
+        pass
 
 
 class Errand(Generic[T]):
@@ -57,7 +73,7 @@ class Errand(Generic[T]):
 
     def wait(self) -> None:
         """Sleep until there is a result, in the calling thread."""
-        self._gate.acquire()
+        pass_through(self._gate)
 
     def result(self) -> T:
         """Return the result.
