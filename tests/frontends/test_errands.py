@@ -6,6 +6,7 @@ import gc
 import signal
 import socket
 import threading
+import time
 import weakref
 
 import pytest
@@ -142,6 +143,7 @@ def test_the_main_thread_looks_for_signals_now_and_then(monkeypatch: pytest.Monk
     gate.acquire()
 
     def strike_and_open() -> None:
+        time.sleep(0.2)  # until the main thread sleeps
         # Struck in this thread, it interrupts no system call of the main one's, as one that comes a moment too early.
         signal.pthread_kill(threading.get_ident(), signal.SIGUSR1)
         in_time.append(handled.wait(10))
