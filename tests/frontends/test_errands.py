@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import gc
-import signal
+import logging
 import socket
 import threading
-import time
 import weakref
+from collections.abc import Callable
 
 import pytest
 
@@ -17,7 +17,7 @@ from anyrelay.protocol.client import ClientVerbs
 from anyrelay.protocol.promise import Promise
 from anyrelay.sync import RelayClient
 from anyrelay.sync.driver import Driver
-from anyrelay.sync.errands import Errand, pass_through
+from anyrelay.sync.errands import Errand
 
 
 class Machine:
@@ -133,27 +133,45 @@ def test_a_bug_in_the_clients_thread_leaves_nobody_waiting() -> None:
         client.disconnect()
 
 
-def test_the_main_thread_looks_for_signals_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A signal that came just before it fell asleep is handled although nothing wakes it."""
-    monkeypatch.setattr("anyrelay.sync.errands.LOOK_UP", 0.01)
-    handled = threading.Event()
-    before = signal.signal(signal.SIGUSR1, lambda *_: handled.set())
-    in_time: list[bool] = []
-    gate = threading.Lock()
-    gate.acquire()
+class Meddler(logging.Handler):
+    """A logging handler that uses the client whose records it is told."""
 
-    def strike_and_open() -> None:
-        time.sleep(0.2)  # until the main thread sleeps
-        # Struck in this thread, it interrupts no system call of the main one's, as one that comes a moment too early.
-        signal.pthread_kill(threading.get_ident(), signal.SIGUSR1)
-        in_time.append(handled.wait(10))
-        gate.release()
+    def __init__(self, client: RelayClient, meddle: Callable[[RelayClient], object]) -> None:
+        super().__init__()
+        self.client, self.meddle = client, meddle
+        self.errors: list[Exception] = []
 
-    striker = threading.Thread(target=strike_and_open)
-    try:
-        striker.start()
-        pass_through(gate)
-        assert in_time == [True]
-    finally:
-        striker.join()
-        signal.signal(signal.SIGUSR1, before)
+    def emit(self, record: logging.LogRecord) -> None:
+        if threading.current_thread().name == "anyrelay client":
+            try:
+                self.meddle(self.client)
+            except Exception as error:
+                self.errors.append(error)
+
+
+@pytest.mark.parametrize(
+    "meddle",
+    [
+        lambda client: client.execute("test.echo"),
+        lambda client: client.disconnect(),
+        lambda client: client.connect(),
+        lambda client: list(client.calls),
+    ],
+)
+def test_the_clients_own_thread_is_told_that_it_would_wait_for_itself(meddle: Callable[[RelayClient], object]) -> None:
+    with SyncLocalRelay() as relay:
+        client = RelayClient(project="p", token="t", host=relay.url)
+        meddler = Meddler(client, meddle)
+        logger = logging.getLogger("anyrelay")
+        before = logger.level
+        logger.addHandler(meddler)
+        logger.setLevel(logging.INFO)
+        try:
+            client.connect()
+            client.disconnect()
+        finally:
+            logger.setLevel(before)
+            logger.removeHandler(meddler)
+        assert meddler.errors
+        assert {type(error) for error in meddler.errors} == {RuntimeError}
+        assert "own I/O thread" in str(meddler.errors[0])

@@ -60,6 +60,7 @@ SITUATIONS = (
     "a reader was too slow",
     "a call was passed back",
     "a call that was passed back came again at once",
+    "the end of a call was told by a refusal alone",
     "a drain waited for work",
     "a drain waited in vain",
     "an event came twice",
@@ -165,6 +166,8 @@ class CommandModel:
     withdrawn: bool = False
     transfer: TransferModel | None = None
     operation: OperationModel | None = None
+    contexts: list[str] = field(default_factory=list)
+    """Those that it changes."""
 
     @property
     def queued(self) -> bool:
@@ -314,6 +317,7 @@ class CallModel:
     call_id: str
     machine: CallMachine | None = None
     ended_at: float | None = None
+    said_gone_at: float | None = None
     gone: type[RelayError] | None = None
     transfers: list[TransferModel] = field(default_factory=list)
     commands: list[CommandModel] = field(default_factory=list)
@@ -333,7 +337,23 @@ class CallModel:
         if self.gone is not None:
             return False
         in_grace = self.ended_at is None or until < self.ended_at + GRACE
-        return in_grace or any(transfer.fate(until).is_open for transfer in self.transfers)
+        return in_grace or self.is_transferred(until)
+
+    def is_transferred(self, until: float) -> bool:
+        """Whether a transfer is open, or its command waits for the line."""
+        queued = any(each.transfer is not None and each.queued for each in self.commands)
+        return queued or any(transfer.fate(until).is_open for transfer in self.transfers)
+
+    def lose(self, at: float, error: type[RelayError]) -> None:
+        """It is over without an event that tells so."""
+        self.gone = error
+        for reader in self.readers:
+            reader.end(error)
+        for transfer in self.transfers:
+            transfer.steps.append(Step(at, "lost"))
+        for command in self.commands:
+            if command.operation is not None:
+                command.operation.end(error)
 
     def is_awaited(self, until: float) -> bool:
         """Whether another start_refer or refer_and_wait is forbidden."""
@@ -424,8 +444,8 @@ class Model:
         if kind == "dial":
             self.dials[f"t{number}"] = DialModel(command, more["timeout"])
         if kind in ("receive", "unreceive"):
-            wanted = dict.fromkeys([*self.contexts, *more["contexts"]])
-            self.contexts = [each for each in wanted if kind == "receive" or each not in more["contexts"]]
+            command.contexts = [each for each in more["contexts"] if (each in self.contexts) is (kind == "unreceive")]
+            self.want(command.contexts, kind == "receive")
         if kind == "play":
             command.operation = self.operations[number] = OperationModel(number)
             # A command that is still on its way when its call ends does not keep its operation open.
@@ -458,6 +478,18 @@ class Model:
         queued = sum(each.queued for each in self.commands.values()) + sum(each.queued for each in self.passes)
         assert queued <= self.queue_limit
         return queued == self.queue_limit
+
+    def want(self, contexts: list[str], more: bool) -> None:
+        """What is asked for at the next sign-in."""
+        if more:
+            self.contexts = list(dict.fromkeys([*self.contexts, *contexts]))
+        else:
+            self.contexts = [each for each in self.contexts if each not in contexts]
+
+    def undo_contexts(self, command: CommandModel) -> None:
+        """It was refused, or withdrawn: it changes nothing."""
+        self.want(command.contexts, command.kind == "unreceive")
+        command.contexts = []
 
     def open_reader(self, call: CallModel) -> None:
         assert call.machine is not None
@@ -516,6 +548,8 @@ class Model:
         for command in self.commands.values():
             if command.result is None:
                 command.pass_time(until)
+            if command.withdrawn:
+                self.undo_contexts(command)
         for dial in self.dials.values():
             dial.pass_time(until)
             dial.over = dial.over or dial.command.withdrawn
@@ -525,6 +559,10 @@ class Model:
             if any(not reader.over for reader in call.readers) and call.is_silent(until):
                 for reader in call.readers:
                     reader.end(None)
+        for call in self.calls.values():
+            if call.said_gone_at is not None and call.ended_at is None and call.said_gone_at + GRACE <= until:
+                self.reach("the end of a call was told by a refusal alone")
+                call.lose(call.said_gone_at + GRACE, CallGone)
         for call_id in [call_id for call_id, call in self.calls.items() if not call.is_known(until)]:
             del self.calls[call_id]
 
@@ -549,7 +587,7 @@ class Model:
             call.transfers.append(command.transfer)
             if command.kind == "refer_and_wait":
                 call.waiters.append(command.waiter)  # type: ignore[attr-defined]
-            if call.ended_at is not None:
+            if call.ended_at is not None or call.said_gone_at is not None:
                 command.transfer.steps.append(Step(entry.at, "ended"))
 
     def command_in(self, method: str, params: dict[str, Any]) -> CommandModel | None:
@@ -630,11 +668,26 @@ class Model:
                     older.steps.append(Step(at, "superseded"))
         if refused and command.operation is not None:
             command.operation.end(error)
+        if refused:
+            self.undo_contexts(command)
         command.end(error if refused else message.get("result", {}))
+        # A 404 to other commands may mean whatever they name besides.
+        if error is CallGone and (command.kind in ("answer", "hangup") or self.code_in(message) == 410):
+            self.said_to_be_gone(at, command.call)
+
+    def said_to_be_gone(self, at: float, call: CallModel | None) -> None:
+        if call in self.calls.values() and call.ended_at is None and call.said_gone_at is None:
+            call.said_gone_at = at
+            for transfer in call.transfers:
+                transfer.steps.append(Step(at, "ended"))
+
+    @staticmethod
+    def code_in(message: dict[str, Any]) -> int:
+        return message["error"]["code"] if "error" in message else int(message["result"].get("code", "200"))
 
     @staticmethod
     def error_in(message: dict[str, Any]) -> type[RelayError] | None:
-        code = message["error"]["code"] if "error" in message else int(message["result"].get("code", "200"))
+        code = Model.code_in(message)
         if 200 <= code < 300:
             return None
         return CallGone if code in (404, 410) else RelayError
@@ -724,7 +777,8 @@ class Model:
                 self.closing = True
                 for dial in self.dials.values():
                     if dial.is_open and mark.kind != "closing":
-                        dial.given_up_at = mark.at  # what rings is hung up, and its caller told at the end of closing
+                        # What rings is hung up, and its caller told at the end of closing, which comes before any leg is late.
+                        dial.given_up_at = math.inf
             case _:
                 if not self.closing and mark.error is None:
                     self.leave(mark.at)
@@ -749,7 +803,7 @@ class Model:
             bool(self.running)
             or any(dial.is_open for dial in self.dials.values())
             or any(operation.result is None for operation in operations)
-            or any(transfer.fate(at).is_open for call in self.calls.values() for transfer in call.transfers)
+            or any(call.is_transferred(at) for call in self.calls.values())
         )
 
     def connection_lost(self, at: float) -> None:
@@ -784,14 +838,7 @@ class Model:
     def session_lost(self, at: float, error: type[RelayError]) -> None:
         self.seen.clear()
         for call in self.calls.values():
-            call.gone = error
-            for reader in call.readers:
-                reader.end(error)
-            for transfer in call.transfers:
-                transfer.steps.append(Step(at, "lost"))
-            for command in call.commands:
-                if command.operation is not None:
-                    command.operation.end(error)
+            call.lose(at, error)
         self.calls.clear()
         for dial in self.dials.values():
             if dial.command.sent_at is not None:

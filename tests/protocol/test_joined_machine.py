@@ -26,7 +26,7 @@ from hypothesis.stateful import (
 )
 from joined_model import SITUATIONS, TARGETS, CallModel, Model, ObservedWire, WaiterModel
 
-from anyrelay.errors import ConnectionLost, QueueOverflow, RequestTimeout
+from anyrelay.errors import CallGone, ConnectionLost, QueueOverflow, RequestTimeout
 from anyrelay.protocol.session import ClientState
 from anyrelay.testing.cable import Direction
 from anyrelay.testing.strategies import refer_histories
@@ -328,6 +328,16 @@ class JoinedMachine(RuleBasedStateMachine):
         for command in commands:
             command.reply({"code": "200", "message": "taken", "n": self.number()})
 
+    @precondition(lambda self: self.wire.is_up and self.has_calls())
+    @rule(pick=numbers, wait=st.sampled_from([2.0, 3.5]))
+    def deny_call(self, pick: int, wait: float) -> None:
+        """The server knows a call no more, and has lost the event that should have told so."""
+        self.command(pick, "hangup")
+        for command in self.wire.commands:
+            command.reply({"code": "410", "message": "gone"})
+        self.wire.commands.clear()
+        self.wire.advance(wait)
+
     # --- trouble ----------------------------------------------------------------------------------------------------
 
     @rule(
@@ -505,7 +515,7 @@ def test_an_ordinary_run_gets_everywhere() -> None:
     before = Counter(Model.reached)
     run_state_machine_as_test(  # type: ignore[no-untyped-call]
         JoinedMachine,
-        settings=settings(TestJoinedMachine.settings, max_examples=120, derandomize=True, database=None),
+        settings=settings(TestJoinedMachine.settings, max_examples=240, derandomize=True, database=None),
     )
     reached = Model.reached - before
     assert [situation for situation in SITUATIONS if not reached[situation]] == []
@@ -638,6 +648,28 @@ def test_a_surplus_call_is_passed_back_and_not_in_circles(script: Scripted) -> N
         script.advance(0.5)
         script.offer(2)
     assert [each["call_id"] for each in script.wire.sent("calling.pass")] == ["call-2", "call-2"]
+
+
+def test_a_call_that_the_server_knows_no_more_ends_although_no_event_tells_so(script: Scripted) -> None:
+    call = busy(script)
+    transfer = next(each.promise for each in script.model.commands.values() if each.kind == "refer_and_wait")
+    with reaching(script, "the end of a call was told by a refusal alone"):
+        script.deny_call(1, 3.5)
+    assert still_waiting(script) == [False, True, False]
+    assert transfer.result().unknown_because == "call_ended"
+    assert call.gone is CallGone
+    assert script.wire.session.calls == {}
+
+
+def test_a_refusal_does_not_take_the_place_of_the_end_that_is_on_its_way(script: Scripted) -> None:
+    call = busy(script)
+    script.deny_call(1, 2.0)
+    script.call_state(1, "ended")
+    script.advance(3.5)
+    script.the_client_is_as_the_model_says()
+    assert call.gone is None
+    assert call.machine is not None
+    assert call.machine.state == "ended"
 
 
 @pytest.mark.parametrize("last", ["handler", "playback", "transfer", "dial"])

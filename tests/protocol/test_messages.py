@@ -10,7 +10,7 @@ from joined import Joined, note_in
 from anyrelay.errors import ClientClosed, ConnectionLost, RelayError, RequestTimeout
 from anyrelay.protocol.events import MessageReceiveEvent, RelayEvent
 from anyrelay.protocol.messages import FINAL, TRANSITIONS, MessageMachine, MessageState
-from anyrelay.protocol.outbound import EARLY_EVENTS
+from anyrelay.protocol.outbound import EARLY_EVENTS, MESSAGES_FOLLOWED
 from anyrelay.protocol.outputs import RunHandler
 from anyrelay.protocol.promise import Promise
 from anyrelay.protocol.session import ClientState
@@ -248,6 +248,22 @@ def test_only_so_many_early_events_are_kept() -> None:
     pair.settle()
     reply(pair)
     assert promise.result().state == "queued"
+
+
+def test_ten_thousand_are_followed_and_the_oldest_is_told_when_there_are_more() -> None:
+    pair = connected()
+    told: list[Any] = []
+    oldest = None
+    for number in range(MESSAGES_FOLLOWED + 1):
+        pair.answers["messaging.send"] = {"code": "200", "message_id": f"m-{number}"}
+        message = sent(pair, on_completed=note_in(told))
+        oldest = oldest or message
+    assert oldest is not None
+    with pytest.raises(RelayError, match="10000 later messages are on their way"):
+        oldest.wait(pair.now).result()
+    assert len(pair.deliveries()) == len(told) == 1
+    tell(pair, "delivered", "m-1")
+    assert len(pair.deliveries()) == 1
 
 
 def test_no_early_events_are_kept_for_one_that_nobody_waits_for() -> None:

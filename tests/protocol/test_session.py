@@ -97,6 +97,31 @@ def test_contexts_are_asked_for_again_as_they_are_wanted_now() -> None:
     assert pair.sent("signalwire.connect")[-1]["contexts"] == ["b", "c"]
 
 
+def test_contexts_that_were_refused_do_not_change_the_next_sign_in() -> None:
+    """A server that refuses a context would refuse the whole sign-in for it, again and again."""
+    pair = Joined(contexts=["a", "b"])
+    pair.connect()
+    pair.answers["signalwire.receive"] = pair.answers["signalwire.unreceive"] = (403, "not yours")
+    received, unreceived = pair.session.receive(0.0, ["a", "c"]), pair.session.unreceive(0.0, ["b", "x"])
+    pair.settle()
+    assert isinstance(received.error, RelayError)
+    assert isinstance(unreceived.error, RelayError)
+    pair.drop()
+    given_up = pair.session.receive(0.0, ["d"])
+    given_up.abandon()
+    pair.retry()
+    assert pair.sent("signalwire.connect")[-1]["contexts"] == ["a", "b"]
+
+
+def test_a_context_that_was_there_before_a_refusal_stays() -> None:
+    pair = Joined(contexts=["a"])
+    pair.connect()
+    pair.answers["signalwire.receive"] = (500, "not now")
+    pair.session.receive(0.0, ["a"])
+    pair.reconnect()
+    assert pair.sent("signalwire.connect")[-1]["contexts"] == ["a"]
+
+
 def test_contexts_are_a_list_of_names() -> None:
     pair = Joined()
     pair.connect()
@@ -425,6 +450,19 @@ def test_while_draining_a_sign_in_asks_for_no_contexts() -> None:
     pair.session.drain(0.0)
     pair.retry()
     assert "contexts" not in pair.sent("signalwire.connect")[-1]
+    assert pair.sent("signalwire.unreceive") == [{"contexts": ["default"]}]  # the resumed session has it still
+
+
+def test_while_draining_a_new_session_has_no_contexts_to_lose() -> None:
+    pair, call = joined_call()
+    pair.drop()
+    pair.session.drain(0.0)
+    pair.sign_in = {"protocol": "protocol-2"}
+    pair.retry()
+    assert pair.sent("signalwire.unreceive") == []
+    pair.session.handler_finished(call, None, pair.now)
+    pair.settle()
+    assert pair.session.state is ClientState.CLOSED
 
 
 def test_draining_with_nothing_to_do_closes() -> None:

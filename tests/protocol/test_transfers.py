@@ -218,7 +218,6 @@ def test_a_timeout_has_to_be_one(bench: Bench) -> None:
     ("refuse", "error"),
     [
         (lambda command: command.refuse(404, "no call"), CallGone),
-        (lambda command: command.reply({"code": "410", "message": "gone"}), CallGone),
         (lambda command: command.reply({"code": "409", "message": "not yours"}), RelayError),
         (lambda command: command.refuse(-32601, "unknown method"), RelayError),
     ],
@@ -236,6 +235,20 @@ def test_a_refused_command_is_no_transfer(
     bench.event("success", notify="200")
     bench.refer_and_wait()
     assert bench.sent == 2
+
+
+@ways
+def test_a_command_that_is_refused_since_the_call_is_gone_is_no_transfer(bench: Bench, way: str) -> None:
+    more = {"on_completed": bench.completed.append} if way == "start_refer" else {}
+    promise = bench.ask(way, **more)
+    bench.wire.take("calling.refer").reply({"code": "410", "message": "gone"})
+    assert type(promise.error) is CallGone
+    bench.wire.advance(100.0)
+    assert bench.refers == []
+    assert bench.completed == []
+    with pytest.raises(CallGone):
+        bench.ask(way)
+    assert bench.sent == 1
 
 
 def test_a_refusal_that_comes_late_takes_the_transfer_back(bench: Bench) -> None:

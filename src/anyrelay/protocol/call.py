@@ -110,6 +110,7 @@ class CallMachine(MediaVerbs, InputVerbs, BridgingVerbs, AgentVerbs, Transferrin
         self._operations: dict[str, Operation] = NONE_YET
         self._in_grace = False
         self._gone: RelayError | None = None
+        self._is_said_to_be_gone = False
         self.is_leaving = False
         self.was_handed_over = False
 
@@ -206,6 +207,19 @@ class CallMachine(MediaVerbs, InputVerbs, BridgingVerbs, AgentVerbs, Transferrin
         """The call was passed back to routing: nothing more will be heard of it here."""
         self.session.call_passed(self, now)
         self.session_lost(CallGone(410, f"call {self.call_id} was passed back", self.call_id), now)
+
+    def said_to_be_gone(self, now: float) -> None:
+        """The server answered a command with: no such call. The event that tells so may be on its way, or was lost."""
+        if self.state is not CallState.ENDED and not self._is_said_to_be_gone:
+            self._is_said_to_be_gone = True
+            self.transfers.call_ended(now)
+            self.timers.at(now + self.session.settings.refer_grace, self._end_untold)
+
+    def _end_untold(self, now: float) -> None:
+        """No event has told of the end within the grace time: nobody may wait for one any more."""
+        if self.state is not CallState.ENDED and self._gone is None:
+            self.session.forget_call(self)
+            self.session_lost(CallGone(410, f"call {self.call_id} is gone, says the server", self.call_id), now)
 
     def handed_over(self, now: float) -> None:
         """The call was handed to another application: nothing more will be heard of it here."""

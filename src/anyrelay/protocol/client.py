@@ -41,6 +41,32 @@ class _Renewing(Follower):
             self._link.jwt_token = self._before
 
 
+class _ChangingContexts(Follower):
+    """Follows the command that asks for contexts, or for no more of them: one that is refused does not change the next sign-in.
+
+    A server may well refuse a sign-in for one context that it refused before.
+    """
+
+    def __init__(self, wanted: dict[str, None], names: list[str], *, more: bool) -> None:
+        self._wanted = wanted
+        self._changed = [name for name in names if (name in wanted) is not more]
+        self._more = more
+
+    def ordered(self) -> None:
+        """The command is on its way, or waits for the line."""
+        self._want(self._more)
+
+    def refused(self, error: RelayError) -> None:
+        self._want(not self._more)
+
+    def _want(self, more: bool) -> None:
+        for name in self._changed:
+            if more:
+                self._wanted[name] = None
+            else:
+                self._wanted.pop(name, None)
+
+
 class ClientVerbs(ABC):
     """The public methods of a client, and what they need of its session."""
 
@@ -176,9 +202,7 @@ class ClientVerbs(ABC):
             ConnectionLost: The connection dropped while the command was under way.
         """
         command = commands.Receive(contexts=_names(contexts))
-        promise = self.submit(now, command)
-        self._contexts.update(dict.fromkeys(command.contexts))
-        return promise
+        return self._change_contexts(now, command, more=True)
 
     def unreceive(self, now: float, /, contexts: Iterable[str]) -> Promise[Reply]:
         """Receive calls and messages of these contexts no more.
@@ -198,9 +222,14 @@ class ClientVerbs(ABC):
             ConnectionLost: The connection dropped while the command was under way.
         """
         command = commands.Unreceive(contexts=_names(contexts))
-        promise = self.submit(now, command)
-        for context in command.contexts:
-            self._contexts.pop(context, None)
+        return self._change_contexts(now, command, more=False)
+
+    def _change_contexts(
+        self, now: float, command: commands.Receive | commands.Unreceive, *, more: bool
+    ) -> Promise[Reply]:
+        follower = _ChangingContexts(self._contexts, command.contexts, more=more)
+        promise = self.submit(now, command, follower=follower)
+        follower.ordered()
         return promise
 
     # --- sending ----------------------------------------------------------------------------------------------------

@@ -29,6 +29,9 @@ DIAL_TIMEOUT: Final = 120.0
 EARLY_EVENTS: Final = 1_000
 """How many events of messages are kept while a ``messaging.send`` is not answered yet."""
 
+MESSAGES_FOLLOWED: Final = 10_000
+"""How many messages may be on their way: what becomes of one sent in another's context is told to that one alone."""
+
 _OPTIONAL: Final = frozenset({"context", "body", "media", "tags", "region"})
 _EMPTY: Final[tuple[Any, ...]] = (None, "", [], ())
 """What an optional parameter of a message is left out for, as SignalWire's client does."""
@@ -155,6 +158,11 @@ class Outbound:
             )
             return
         self._messages[message_id] = message
+        if len(self._messages) > MESSAGES_FOLLOWED:
+            oldest = self._messages.pop(next(iter(self._messages)))
+            oldest.session_lost(
+                RelayError(-1, f"{MESSAGES_FOLLOWED} later messages are on their way: nothing was heard of it")
+            )
         early, self._early = self._early, deque(maxlen=EARLY_EVENTS)
         for event in early:
             if event.params["message_id"] == message_id:

@@ -33,6 +33,9 @@ QUEUE_LIMIT: Final = 500
 OPEN_LIMIT: Final = 50_000
 """How many sent commands may be without an answer, those that their callers gave up included."""
 
+_NAME_THE_CALL_ALONE: Final = frozenset({"calling.answer", "calling.end", "calling.pass"})
+"""A 404 to one of these means the call; to another it may mean what the command is about besides."""
+
 
 class Stage(StrEnum):
     """Where a command is."""
@@ -96,6 +99,7 @@ class RequestBook:
         new_id: Callable[[], str],
         send: Callable[[str], None],
         fit_for_a_log: Callable[[str], str] = str,
+        call_is_gone: Callable[[str, float], None] = lambda call_id, now: None,
     ) -> None:
         """Make an empty one.
 
@@ -104,8 +108,10 @@ class RequestBook:
             new_id: Makes an identifier that was never used before.
             send: Queues a message for the transport.
             fit_for_a_log: Strikes secrets out of the server's words.
+            call_is_gone: Called with a call_id and the time when the server says that there is no such call.
         """
         self._timers = timers
+        self._call_is_gone = call_is_gone
         self._fit_for_a_log = fit_for_a_log
         self._new_id = new_id
         self._send = send
@@ -143,7 +149,7 @@ class RequestBook:
             timeout: Seconds from now until its caller gets `RequestTimeout`.
             follower: The machine that wants to hear of it.
             content_with: Codes of an error that mean the same as success to the caller.
-            names_operation: Whether a 404 is about an operation and not about the call.
+            names_operation: Whether a 404 is about an operation, or whatever else the command names, and not about the call.
             only_while_queued: Whether `timeout` ends once it is sent (its caller then waits for something else).
             call_id: The call that it is a command on, whose fate it shares; None for any other command.
             renew: Makes the parameters anew when it leaves after it was queued: they depend on the session.
@@ -214,6 +220,8 @@ class RequestBook:
         else:
             request.follower.refused(error)
             request.promise.fail(error)
+        if isinstance(error, CallGone) and (error.code == 410 or request.method in _NAME_THE_CALL_ALONE):
+            self._call_is_gone(error.call_id, now)
         return True
 
     def connection_lost(self) -> None:

@@ -16,7 +16,7 @@ from typing import Any, Final
 from anyrelay.errors import CallGone, ClientClosed, ConnectionLost, RelayError
 from anyrelay.protocol.call import CallMachine
 from anyrelay.protocol.client import ClientVerbs
-from anyrelay.protocol.commands import CallCommand, Command, Connect, End
+from anyrelay.protocol.commands import CallCommand, Command, Connect, End, Unreceive
 from anyrelay.protocol.commands import encode_command as params_of
 from anyrelay.protocol.events import RelayEvent
 from anyrelay.protocol.incoming import Incoming
@@ -98,7 +98,7 @@ class Session(ClientVerbs, Incoming):
         """What there is to do, the oldest first; whoever drives the session takes it from here."""
         self._contexts: dict[str, None] = dict.fromkeys(settings.contexts)
         self._requests = RequestBook(
-            self.timers, new_id, self._send, lambda words: self._link.without_credentials(words)
+            self.timers, new_id, self._send, lambda words: self._link.without_credentials(words), self._call_is_gone
         )
         self._link = Link(
             settings,
@@ -311,6 +311,11 @@ class Session(ClientVerbs, Incoming):
         """Make a message that was received."""
         return MessageMachine.received(self, message_id, event)
 
+    def _call_is_gone(self, call_id: str, now: float) -> None:
+        call = self.calls.get(call_id)
+        if call is not None:
+            call.said_to_be_gone(now)
+
     def forget_call(self, call: CallMachine) -> None:
         """A call has ended, its transfers are settled and its grace time is over."""
         if self.calls.get(call.call_id) is call:
@@ -357,6 +362,8 @@ class Session(ClientVerbs, Incoming):
             self.observer.signed_in(resumed=resumed)
         self.note(Note.INFO, "signed in" + (", session resumed" if resumed else ""), layer=Layer.CONNECTION)
         self._requests.flush(now)
+        if resumed and self._draining and self._contexts:  # the old session has them still
+            self._submit_quietly(now, Unreceive(contexts=list(self._contexts)))
 
     def connection_lost(self) -> None:
         """A connection is over; what was sent on it will not be answered."""

@@ -38,7 +38,8 @@ from anyrelay.protocol.outputs import (
 )
 from anyrelay.protocol.promise import Promise, Subscription
 from anyrelay.protocol.session import ClientState, Session
-from anyrelay.sync.errands import Errand, pass_through
+from anyrelay.sync.errands import Errand
+from anyrelay.sync.gates import Milestone, closed_gate, pass_through
 from anyrelay.sync.postmen import Postmen
 from anyrelay.sync.watch import Bell, Watch
 from anyrelay.sync.workers import Workers, may_hang
@@ -79,7 +80,7 @@ class Life:
     """A client's time from one connect to the next, or to its end; whoever closes it waits for the end of that time."""
 
     def __init__(self, thread: threading.Thread | None) -> None:
-        self.over = threading.Event()
+        self.over = Milestone()
         self.thread = thread
 
 
@@ -118,22 +119,36 @@ class Driver:
         self._asleep = False
         self._lingers = False
         self._life = Life(None)
-        self._life.over.set()
+        self._life.over.reach()
         self._signals: deque[None] = deque()
 
     # --- what bound methods use -------------------------------------------------------------------------------------
 
     def locked(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Call something of the core's that needs no time."""
-        check_process(self._made_in)  # in a forked process the lock may be held by a thread that is not there
+        self._check_caller()
         with self._core:
             return function(*args, **kwargs)
+
+    def _check_caller(self) -> None:
+        """Raise what tells that a call could never return.
+
+        Raises:
+            RuntimeError: This is a forked process, where the lock may be held by a thread that is not there; or the I/O
+                thread, which would wait for itself: user code gets into it as a logging handler or a finalizer.
+        """
+        check_process(self._made_in)
+        if threading.current_thread() is self._thread:
+            raise RuntimeError(
+                "a client cannot be used in its own I/O thread, where logging handlers and finalizers may run:"
+                " let another thread do it"
+            )
 
     def fulfil(
         self, method: Callable[Concatenate[M, float, P], Promise[T]], machine: M, /, *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """Have a machine's method called and wait for what it promises; Ctrl-C gives it up."""
-        check_process(self._made_in)
+        self._check_caller()
         errand = Errand(method, machine, *args, **kwargs)
         try:
             self.post(errand.run)
@@ -145,8 +160,7 @@ class Driver:
 
     def _give_up(self, errand: Errand[Any]) -> None:
         """Have an errand given up, and wait until it is: the client may be closed by it."""
-        gate = threading.Lock()
-        gate.acquire()
+        gate = closed_gate()
 
         def give_up(now: float) -> None:
             try:
@@ -202,12 +216,12 @@ class Driver:
 
     def next_of(self, subscription: Subscription[E]) -> E | None:
         """Sleep until there is an event to take; None when there will be none."""
+        self._check_caller()
         while True:
             with self._core:
                 if subscription.ready:
                     return subscription.take()
-                gate = threading.Lock()
-                gate.acquire()
+                gate = closed_gate()
                 subscription.on_ready(gate.release)
             pass_through(gate)
 
@@ -220,7 +234,7 @@ class Driver:
 
     def connect(self, method: Callable[[Session, float], Promise[None]]) -> Life:
         """Ask the session to connect, wait for what it promises, and return the time that began with it."""
-        check_process(self._made_in)
+        self._check_caller()
         errand = Errand(method, self.session)
         try:
             life = self._begin(errand.run)
@@ -239,7 +253,7 @@ class Driver:
                 self._start_thread()
             if begins:
                 # A thread that is at the end of the last connection goes on with the next; who closed that one is not kept.
-                self._life.over.set()
+                self._life.over.reach()
                 self._life = Life(self._thread)
             life = self._life
             self._posted.append(job)  # last: when Ctrl-C strikes before, the thread has nothing to do, and leaves
@@ -317,7 +331,7 @@ class Driver:
             self._close_condemned(watch)
             watch.close()
             bell.close()
-            life.over.set()
+            life.over.reach()
 
     def _leave_if_over(self) -> Life | None:
         """Return what ends when the session is closed; from then on, this thread is not the client's any more."""

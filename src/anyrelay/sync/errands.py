@@ -3,33 +3,17 @@
 from __future__ import annotations
 
 import contextvars
-import threading
 from collections.abc import Callable
-from typing import Concatenate, Final, Generic, ParamSpec, TypeVar
+from typing import Concatenate, Generic, ParamSpec, TypeVar
 
 from anyrelay.protocol.promise import Promise
+from anyrelay.sync.gates import closed_gate, pass_through
 
-__all__ = ["Errand", "pass_through"]
+__all__ = ["Errand"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
 M = TypeVar("M")
-
-LOOK_UP: Final = 0.5
-"""How long the main thread sleeps without looking for signals, in seconds."""
-
-
-def pass_through(gate: threading.Lock) -> None:
-    """Sleep until a gate is opened by somebody else, and close it again.
-
-    The main thread, which alone handles signals, looks up now and then: Ctrl-C in the very moment in which a thread falls
-    asleep does not wake it, and would wait as long as it does.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        gate.acquire()
-        return
-    while not gate.acquire(timeout=LOOK_UP):
-        pass
 
 
 class Errand(Generic[T]):
@@ -49,9 +33,7 @@ class Errand(Generic[T]):
         self._promise: Promise[T] | None = None
         self._error: Exception | None = None
         self._given_up = False
-        # A bare lock is several times cheaper than an Event, and Ctrl-C ends its wait just the same.
-        self._gate = threading.Lock()
-        self._gate.acquire()
+        self._gate = closed_gate()
 
     def run(self, now: float) -> None:
         """Call the method, in the I/O thread."""

@@ -21,7 +21,7 @@ def command(method: str, *, reply: str = "", operation: bool = False) -> Callabl
     Args:
         method: Its name on the wire; the table of methods names it too, so that the class can be found before it is made.
         reply: The message of the server's reply, as far as it is known.
-        operation: Whether a 404 says that an operation, queue or conference is not known, rather than the call.
+        operation: Whether a 404 says that an operation, queue, conference or destination is not known, rather than the call.
     """
 
     def enter(kind: C) -> C:

@@ -48,7 +48,7 @@ class Refer(CallCommand):
     """Where events are POSTed too."""
 
 
-@command("calling.transfer", reply="Transferring")
+@command("calling.transfer", reply="Transferring", operation=True)
 @frozen(kw_only=True)
 class Transfer(CallCommand):
     """Hand control of a call to another RELAY application or a SWML script."""
