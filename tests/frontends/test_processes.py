@@ -569,6 +569,33 @@ anyio.run(main, backend=sys.argv[2])
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 @pytest.mark.parametrize("front", ["threads"])
+def test_a_forked_process_draws_masking_keys_of_its_own(world: World, program: Program) -> None:
+    process = program("""
+import warnings
+warnings.simplefilter("ignore")  # newer Pythons warn of what is tried here
+from anyrelay.protocol.frames import text_frame
+
+def draw():
+    return [text_frame(b"x", mask=True)[2:6] for _ in range(100)]
+
+client.connect()  # and some keys are drawn in advance
+reader, writer = os.pipe()
+child = os.fork()
+if child == 0:
+    os.write(writer, b"".join(draw()))
+    os._exit(0)
+os.waitpid(child, 0)
+drawn = os.read(reader, 400)
+theirs = {drawn[place : place + 4] for place in range(0, 400, 4)}
+say(len(theirs), len(theirs.intersection(draw())))
+client.disconnect()
+""")
+    status, lines, _ = outcome_of(process)
+    assert (status, lines) == (0, ["100 0"])
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+@pytest.mark.parametrize("front", ["threads"])
 def test_a_forked_process_may_have_a_client_of_its_own(world: World, program: Program) -> None:
     process = program("""
 import warnings

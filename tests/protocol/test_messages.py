@@ -100,7 +100,7 @@ def test_without_a_context_it_is_the_session_in_which_it_leaves() -> None:
         ({"to_number": ""}, ValueError, "to_number must not be empty"),
         ({"from_number": None}, TypeError, "from_number must be a string"),
         ({"media": "https://x"}, TypeError, "media must be a list"),
-        ({"media": [""]}, ValueError, "media must not be empty"),
+        ({"media": [""]}, ValueError, r"media\[0\] must not be empty"),
         ({"tags": 0}, TypeError, "tags must be a list"),
         ({"context": 0}, TypeError, "context must be a string"),
         ({"on_completed": "x"}, TypeError, "on_completed must be a function or None"),

@@ -7,6 +7,7 @@ import ssl
 from collections.abc import Iterable
 from typing import Any
 
+from anyrelay.protocol.checks import Named, instance_of, is_flag, optional
 from anyrelay.protocol.proxy import ProxyAddress, parse_proxy_url
 from anyrelay.protocol.settings import (
     DEFAULT_HOST,
@@ -40,6 +41,10 @@ def client_settings(
         TypeError: An argument has a wrong type.
         OSError: The CA file cannot be read.
     """
+    is_flag(None, Named("allow_insecure"), allow_insecure)
+    optional(instance_of(ssl.SSLContext))(None, Named("ssl_context"), ssl_context)
+    if ca_file is not None and not isinstance(ca_file, str | os.PathLike):
+        raise TypeError(f"ca_file must be the path of a file, not {type(ca_file).__name__}")
     environ = os.environ
     project = project or environ.get("SIGNALWIRE_PROJECT_ID", "")
     token = token or environ.get("SIGNALWIRE_API_TOKEN", "")
@@ -48,8 +53,6 @@ def client_settings(
         _need(project, "project", "SIGNALWIRE_PROJECT_ID")
         _need(token, "token", "SIGNALWIRE_API_TOKEN")
     server = parse_host(host or environ.get("SIGNALWIRE_SPACE") or DEFAULT_HOST, allow_insecure=allow_insecure)
-    if isinstance(contexts, str):
-        raise TypeError(f"contexts must be a list of names, not a string; write [{contexts!r}]")
     return ClientSettings(
         project=project,
         token=token,
@@ -57,7 +60,7 @@ def client_settings(
         server=server,
         tls=_tls(server, ssl_context, ca_file or environ.get("SIGNALWIRE_RELAY_CA_FILE")),
         proxy=_proxy(server, proxy),
-        contexts=contexts or (),
+        contexts=() if contexts is None else contexts,
         max_active_calls=_max_active_calls() if max_active_calls is None else max_active_calls,
         agent=_agent(),
         **others,

@@ -1,12 +1,16 @@
-"""Whether this is still the process that the client was made in."""
+"""Whether this is still the process that the client was made in, and what a forked one must forget."""
 
 from __future__ import annotations
 
 import os
 
 from anyrelay.errors import ClientClosed
+from anyrelay.protocol.frames import forget_keys
 
 __all__ = ["check_process"]
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=forget_keys)
 
 
 def check_process(made_in: int) -> None:

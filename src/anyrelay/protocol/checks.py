@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "check_handler",
     "check_json",
     "check_timeout",
+    "instance_of",
     "is_amount",
     "is_digits",
     "is_flag",
@@ -25,6 +26,7 @@ __all__ = [
     "is_text_or_flag",
     "is_url",
     "list_of",
+    "names_of",
     "one_of",
     "optional",
 ]
@@ -207,8 +209,31 @@ def list_of(item: Validator) -> Validator:
     def check(instance: Any, attribute: Any, value: Any) -> None:
         if not isinstance(value, list | tuple):
             raise TypeError(f"{attribute.name} must be a list, not {type(value).__name__}")
-        for each in value:
-            item(instance, attribute, each)
+        for index, each in enumerate(value):
+            item(instance, Named(f"{attribute.name}[{index}]"), each)
+
+    return check
+
+
+def names_of(contexts: Iterable[str]) -> tuple[str, ...]:
+    """Return the names of contexts as they were given; what they are made of is checked elsewhere.
+
+    Raises:
+        TypeError: A string, which would be taken for a name per letter, or nothing to iterate over.
+    """
+    if isinstance(contexts, str):
+        raise TypeError(f"contexts must be a list of names, not a string; write [{contexts!r}]")
+    if not isinstance(contexts, Iterable):
+        raise TypeError(f"contexts must be a list of names, not {type(contexts).__name__}")
+    return tuple(contexts)
+
+
+def instance_of(kind: type) -> Validator:
+    """Accept an instance of a class."""
+
+    def check(_: Any, attribute: Any, value: Any) -> None:
+        if not isinstance(value, kind):
+            raise TypeError(f"{attribute.name} must be of the class {kind.__name__}, not {type(value).__name__}")
 
     return check
 

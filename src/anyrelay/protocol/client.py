@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from anyrelay.protocol import commands
-from anyrelay.protocol.checks import Named, check_json, check_timeout, is_jwt, is_text
+from anyrelay.protocol.checks import Named, check_json, check_timeout, is_jwt, is_text, names_of
 from anyrelay.protocol.commands import COMMANDS, Command
 from anyrelay.protocol.events import RelayEvent
 from anyrelay.protocol.link_states import LinkState
@@ -201,7 +201,7 @@ class ClientVerbs(ABC):
             RequestTimeout: The reply did not come within `request_timeout`.
             ConnectionLost: The connection dropped while the command was under way.
         """
-        command = commands.Receive(contexts=_names(contexts))
+        command = commands.Receive(contexts=list(names_of(contexts)))
         return self._change_contexts(now, command, more=True)
 
     def unreceive(self, now: float, /, contexts: Iterable[str]) -> Promise[Reply]:
@@ -221,7 +221,7 @@ class ClientVerbs(ABC):
             RequestTimeout: The reply did not come within `request_timeout`.
             ConnectionLost: The connection dropped while the command was under way.
         """
-        command = commands.Unreceive(contexts=_names(contexts))
+        command = commands.Unreceive(contexts=list(names_of(contexts)))
         return self._change_contexts(now, command, more=False)
 
     def _change_contexts(
@@ -391,9 +391,3 @@ class ClientVerbs(ABC):
             raise TypeError(f"on_event: a handler must be a function, not {type(handler).__name__}")
         self._event_handlers.append(handler)
         return handler
-
-
-def _names(contexts: Iterable[str]) -> list[str]:
-    if isinstance(contexts, str):
-        raise TypeError(f"contexts must be a list of names, not a string; write [{contexts!r}]")
-    return list(contexts)

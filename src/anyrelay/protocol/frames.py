@@ -12,7 +12,7 @@ import struct
 from collections.abc import Iterator
 from functools import lru_cache
 
-__all__ = ["FrameSplitter", "MessageTooBig", "text_frame"]
+__all__ = ["FrameSplitter", "MessageTooBig", "forget_keys", "text_frame"]
 
 LONGEST_FAST_MASK = 1_024
 """Up to so many bytes one big XOR is quicker than wsproto's four strided ones."""
@@ -170,6 +170,11 @@ def _header(size: int, mask_bit: int) -> bytes:
     if size < _SIZE_IN_TWO_BYTES:
         return bytes((_WHOLE_TEXT, mask_bit | size))
     return _HEADER.pack(_WHOLE_TEXT, mask_bit | _SIZE_IN_TWO_BYTES, size)
+
+
+def forget_keys() -> None:
+    """Forget the keys that were drawn; a forked process must not use those of its parent too."""
+    _keys.clear()
 
 
 def _next_key() -> bytes:

@@ -51,7 +51,10 @@ def parse_proxy_url(url: str) -> ProxyAddress:
 
     Raises:
         ValueError: It is no such URL. The text names the part at fault and never quotes the URL: a password is in it.
+        TypeError: It is no string.
     """
+    if not isinstance(url, str):
+        raise TypeError(f"proxy must be a URL such as http://HOST:PORT, not {type(url).__name__}")
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from ipaddress import ip_address
 from typing import Any, Final, TypeAlias
 from urllib.parse import urlsplit
 
 from attrs import field, frozen
 
-from anyrelay.protocol.checks import is_integer, is_jwt, is_number, is_text, list_of, one_of
+from anyrelay.protocol.checks import instance_of, is_integer, is_jwt, is_number, is_text, list_of, names_of, one_of
 from anyrelay.protocol.proxy import ProxyAddress, authority
 from anyrelay.protocol.reconnect import ReconnectPolicy
 
@@ -88,12 +88,6 @@ def _check_jwt(_: Any, attribute: Any, value: object) -> None:
     is_jwt(_, attribute, value)
 
 
-def _as_tuple(names: Iterable[str]) -> tuple[str, ...]:
-    if isinstance(names, str):
-        raise TypeError(f"contexts must be a list of names, not a string; write [{names!r}]")
-    return tuple(names)
-
-
 @frozen(kw_only=True)
 class ClientSettings:
     """Everything a session needs to know."""
@@ -110,7 +104,7 @@ class ClientSettings:
     """The TLS context, None for plain ws."""
     proxy: ProxyAddress | None = None
     """The HTTP proxy on the way, None for none."""
-    contexts: tuple[str, ...] = field(default=(), converter=_as_tuple, validator=list_of(is_text(limit=256)))
+    contexts: tuple[str, ...] = field(default=(), converter=names_of, validator=list_of(is_text(limit=256)))
     """The contexts to receive calls and messages of."""
     max_active_calls: int = field(default=1000, validator=is_integer(1, unit="calls"))
     """Offers over this many calls are passed back to routing."""
@@ -126,7 +120,7 @@ class ClientSettings:
     """How long draining waits for open work, in seconds."""
     refer_grace: float = field(default=3.0, validator=is_number(0, unit="seconds"))
     """How long a transfer's final event may come after the end of its call, in seconds."""
-    reconnect: ReconnectPolicy = field(factory=ReconnectPolicy)
+    reconnect: ReconnectPolicy = field(factory=ReconnectPolicy, validator=instance_of(ReconnectPolicy))
     """How long to wait between attempts."""
     max_message_size: int = field(default=10 * 1024 * 1024, validator=is_integer(1024, unit="bytes"))
     """The largest message taken from the server, in bytes."""
