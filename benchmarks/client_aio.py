@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import statistics
 import time
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import anyio
@@ -65,7 +66,8 @@ async def events(client: RelayClient, count: int) -> Figures:
     await done.wait()
     after = await report(client)
     figures = meter.stop(count)
-    check_report(await settled(client), streamed=count)
+    await client.execute("bench.end", {})
+    check_report(await settled(client), before, streamed=count)
     expect("wrong events", listeners.wrong, [])
     return {**figures, "server": server_share(before, after)}
 
@@ -89,7 +91,8 @@ async def refer(client: RelayClient, count: int, beside_main: bool) -> Figures:
         expect("code", reply["code"], "200")
     await done.wait()
     figures, after = meter.stop(count), await report(client)
-    check_report(await settled(client), calling_refer=count)
+    await client.execute("bench.end", {})
+    check_report(await settled(client), before, calling_refer=count)
     expect("outcomes", outcomes, [("success", "busy")[number % 2] for number in range(count)])
     return {**figures, "trip": statistics.median(trips), "server": server_share(before, after)}
 
@@ -114,9 +117,8 @@ async def calls(client: RelayClient, count: int, at_once: int) -> Figures:
     await done.wait()
     figures, after = meter.stop(count), await report(client)
     expect("wrong calls", wrong, [])
-    check_report(
-        await settled(client), calling_answer=count, calling_play=count, calling_refer=count, calling_end=count
-    )
+    done_right = dict.fromkeys(("calling_answer", "calling_play", "calling_refer", "calling_end"), count)
+    check_report(await settled(client), before, **done_right)
     return {**figures, "server": server_share(before, after)}
 
 
@@ -156,14 +158,15 @@ async def hold(client: RelayClient, count: int, waiting: bool, seconds: float) -
     await client.execute("bench.end", {})
     if waiting:
         await all_gone.wait()
-    check_report(await settled(client), offered=count, calling_answer=count)
+    check_report(await settled(client), before, offered=count, calling_answer=count)
     expect("calls that have not ended", [call.call_id for call in held if call.state != "ended"], [])
     return figures
 
 
-async def growth(client: RelayClient, sizes: list[int], events: int, calls: int) -> Figures:
-    """Measure events and calls with more and more other calls open."""
-    figures: Figures = {"event": {}, "call": {}}
+async def growth(
+    client: RelayClient, turns: Iterable[None], tell: Callable[[Figures], None], size: int, events: int, calls: int
+) -> None:
+    """Measure events and calls in each turn, with so many other calls open all the time."""
     phase = anyio.Event()
     listeners = Listeners(PlayEvent, lambda: phase.set())
     wrong: list[Any] = []
@@ -191,35 +194,39 @@ async def growth(client: RelayClient, sizes: list[int], events: int, calls: int)
         await phase.wait()
         expect("wrong calls", wrong, [])
 
-    for before, size in itertools.pairwise([0, *sizes]):
-        whole = False
-        await take(size - before, 200, "answered")
-        await settled(client)
-        phase = anyio.Event()
+    await take(size, 200, "answered")
+    whole = True
+    for _ in turns:
+        before, phase = await settled(client), anyio.Event()
         listeners.expecting(events)
         meter = Meter()
         await client.execute("bench.events", {"count": events})
         await phase.wait()
-        figures["event"][str(size)] = meter.stop(events)["cpu"]
+        of_event = meter.stop(events)["cpu"]
         await settled(client)
-        whole, meter = True, Meter()
+        meter = Meter()
         await take(calls, min(calls, 50), "ended")
-        figures["call"][str(size)] = meter.stop(calls)["cpu"]
-        await settled(client)
-    check_report(await settled(client), calling_refer=calls * len(sizes), streamed=events * len(sizes))
-    expect("wrong events", listeners.wrong, [])
-    return figures
+        of_call = meter.stop(calls)["cpu"]
+        check_report(await settled(client), before, calling_refer=calls, streamed=events)
+        expect("wrong events", listeners.wrong, [])
+        tell({"event": of_event, "call": of_call})
 
 
-WORKS = {"events": events, "refer": refer, "calls": calls, "hold": hold, "growth": growth}
+WORKS = {"events": events, "refer": refer, "calls": calls, "hold": hold}
 
 
-def run(front: str, work: str, host: str, sizes: dict[str, Any]) -> Figures:
-    """Do one work as the client of one process, and return its figures."""
+def run(
+    front: str, work: str, host: str, sizes: dict[str, Any], turns: Iterable[None], tell: Callable[[Figures], None]
+) -> None:
+    """Do one work in each turn as the client of one process, and tell its figures; between turns the loop stands still."""
 
-    async def main() -> Figures:
+    async def main() -> None:
         client = RelayClient(project="p", token="t", host=host, contexts=["bench"], max_active_calls=20_000)
         async with client:
-            return await WORKS[work](client, **sizes)
+            if work == "growth":  # what it prepares holds for all turns
+                await growth(client, turns, tell, **sizes)
+            else:
+                for _ in turns:
+                    tell(await WORKS[work](client, **sizes))
 
-    return anyio.run(main, backend=front)
+    anyio.run(main, backend=front)

@@ -6,6 +6,7 @@ import itertools
 import statistics
 import threading
 import time
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -66,7 +67,8 @@ def events(client: RelayClient, count: int) -> Figures:
     done.wait()
     after = report(client)
     figures = meter.stop(count)
-    check_report(settled(client), streamed=count)
+    client.execute("bench.end", {})
+    check_report(settled(client), before, streamed=count)
     expect("wrong events", listeners.wrong, [])
     return {**figures, "server": server_share(before, after)}
 
@@ -93,7 +95,8 @@ def refer(client: RelayClient, count: int, beside_main: bool) -> Figures:
         expect("code", reply["code"], "200")
     done.wait()
     figures, after = meter.stop(count), report(client)
-    check_report(settled(client), calling_refer=count)
+    client.execute("bench.end", {})
+    check_report(settled(client), before, calling_refer=count)
     expect("outcomes", outcomes, [("success", "busy")[number % 2] for number in range(count)])
     return {**figures, "trip": statistics.median(trips), "server": server_share(before, after)}
 
@@ -118,7 +121,8 @@ def calls(client: RelayClient, count: int, at_once: int) -> Figures:
     done.wait()
     figures, after = meter.stop(count), report(client)
     expect("wrong calls", wrong, [])
-    check_report(settled(client), calling_answer=count, calling_play=count, calling_refer=count, calling_end=count)
+    done_right = dict.fromkeys(("calling_answer", "calling_play", "calling_refer", "calling_end"), count)
+    check_report(settled(client), before, **done_right)
     return {**figures, "server": server_share(before, after)}
 
 
@@ -158,14 +162,15 @@ def hold(client: RelayClient, count: int, waiting: bool, seconds: float) -> Figu
     client.execute("bench.end", {})
     if waiting:
         all_gone.wait()
-    check_report(settled(client), offered=count, calling_answer=count)
+    check_report(settled(client), before, offered=count, calling_answer=count)
     expect("calls that have not ended", [call.call_id for call in held if call.state != "ended"], [])
     return figures
 
 
-def growth(client: RelayClient, sizes: list[int], events: int, calls: int) -> Figures:
-    """Measure events and calls with more and more other calls open."""
-    figures: Figures = {"event": {}, "call": {}}
+def growth(
+    client: RelayClient, turns: Iterable[None], tell: Callable[[Figures], None], size: int, events: int, calls: int
+) -> None:
+    """Measure events and calls in each turn, with so many other calls open all the time."""
     phase = threading.Event()
     listeners = Listeners(PlayEvent, lambda: phase.set())
     wrong: list[Any] = []
@@ -191,31 +196,35 @@ def growth(client: RelayClient, sizes: list[int], events: int, calls: int) -> Fi
         phase.wait()
         expect("wrong calls", wrong, [])
 
-    for before, size in itertools.pairwise([0, *sizes]):
-        whole = False
-        take(size - before, 200, "answered")
-        settled(client)
-        phase = threading.Event()
+    take(size, 200, "answered")
+    whole = True
+    for _ in turns:
+        before, phase = settled(client), threading.Event()
         listeners.expecting(events)
         meter = Meter()
         client.execute("bench.events", {"count": events})
         phase.wait()
-        figures["event"][str(size)] = meter.stop(events)["cpu"]
+        of_event = meter.stop(events)["cpu"]
         settled(client)
-        whole, meter = True, Meter()
+        meter = Meter()
         take(calls, min(calls, 50), "ended")
-        figures["call"][str(size)] = meter.stop(calls)["cpu"]
-        settled(client)
-    check_report(settled(client), calling_refer=calls * len(sizes), streamed=events * len(sizes))
-    expect("wrong events", listeners.wrong, [])
-    return figures
+        of_call = meter.stop(calls)["cpu"]
+        check_report(settled(client), before, calling_refer=calls, streamed=events)
+        expect("wrong events", listeners.wrong, [])
+        tell({"event": of_event, "call": of_call})
 
 
-WORKS = {"events": events, "refer": refer, "calls": calls, "hold": hold, "growth": growth}
+WORKS = {"events": events, "refer": refer, "calls": calls, "hold": hold}
 
 
-def run(front: str, work: str, host: str, sizes: dict[str, Any]) -> Figures:
-    """Do one work as the client of one process, and return its figures."""
+def run(
+    front: str, work: str, host: str, sizes: dict[str, Any], turns: Iterable[None], tell: Callable[[Figures], None]
+) -> None:
+    """Do one work in each turn as the client of one process, and tell its figures."""
     expect("front end", front, "sync")
     with RelayClient(project="p", token="t", host=host, contexts=["bench"], max_active_calls=20_000) as client:
-        return WORKS[work](client, **sizes)
+        if work == "growth":  # what it prepares holds for all turns
+            growth(client, turns, tell, **sizes)
+        else:
+            for _ in turns:
+                tell(WORKS[work](client, **sizes))

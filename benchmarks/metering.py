@@ -8,7 +8,7 @@ import re
 import resource
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -74,8 +74,17 @@ def server_share(before: dict[str, Any], after: dict[str, Any]) -> float:
     return share
 
 
-def check_report(report: dict[str, Any], **wanted: int) -> None:
-    """Check what the server counted: every event acknowledged once, and so many of each thing in `wanted`.
+def turns(*, on_request: bool) -> Iterator[None]:
+    """Yield once; or once for each line on standard input, between which other clients are at work."""
+    if not on_request:
+        yield
+        return
+    for _ in sys.stdin:
+        yield
+
+
+def check_report(report: dict[str, Any], before: dict[str, Any], **wanted: int) -> None:
+    """Check what the server counted: every event acknowledged once, and so many of each thing in `wanted` since `before`.
 
     Raises:
         WrongWork: A count is wrong.
@@ -84,7 +93,8 @@ def check_report(report: dict[str, Any], **wanted: int) -> None:
     expect("acknowledgements of nothing", report.get("wrong_acknowledgements", 0), 0)
     expect("events acknowledged", report["acknowledged"], report["events"])
     for name, count in wanted.items():
-        expect(name, report.get(name.replace("_", ".", 1), 0), count)
+        counted = name.replace("_", ".", 1)
+        expect(name, report.get(counted, 0) - before.get(counted, 0), count)
 
 
 class Listeners:

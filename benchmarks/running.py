@@ -1,7 +1,8 @@
-"""Runs the works: one load server, one process for each client and work, the clients in turn."""
+"""Runs the works: one load server, one process for each client and work, the clients in turns."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import statistics
@@ -15,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from works import BASE, GROWTH, Work
+from works import BASE, GROWTH, GROWTH_SIZES, Work
 
 HERE = Path(__file__).parent
 
@@ -80,6 +81,10 @@ class LoadServer:
         kept = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
         return {**kept, "SIGNALWIRE_RELAY_CA_FILE": self._ca_file}
 
+    def _command(self, front: str, jobs: Sequence[tuple[str, dict[str, Any]]], limit: float) -> list[str]:
+        client = [sys.executable, str(HERE / "client.py"), "--front", front, "--host", f"localhost:{self._port}"]
+        return [*client, "--jobs", json.dumps(jobs), "--limit", str(limit)]
+
     def run(self, front: str, jobs: Sequence[tuple[str, dict[str, Any]]], limit: float = CLIENT_LIMIT) -> list[Run]:
         """Run one client process.
 
@@ -94,8 +99,7 @@ class LoadServer:
         Raises:
             Failed: It did not end well, or not in time.
         """
-        command = [sys.executable, str(HERE / "client.py"), "--front", front, "--host", f"localhost:{self._port}"]
-        command += ["--jobs", json.dumps(jobs), "--limit", str(limit)]
+        command = self._command(front, jobs, limit)
         what = f"{', '.join(name for name, _ in jobs)}, {front}"
         try:
             done = subprocess.run(command, env=self.environment(), capture_output=True, text=True, timeout=limit + 10)
@@ -104,6 +108,108 @@ class LoadServer:
         if done.returncode != 0:
             raise Failed(f"{what}: {done.stderr.strip()[-2_000:]}")
         return [json.loads(line) for line in done.stdout.strip().splitlines()[-len(jobs) :]]
+
+    def run_in_turns(self, fronts: Sequence[str], work: Work) -> dict[str, Run]:
+        """Do one work with several clients that take turns: one is at work, the others wait for their next one.
+
+        Returns:
+            The figures of each front end: the mean of its turns, and of what is a median by itself the median.
+
+        Raises:
+            Failed: A client did not do its work right, or not in time.
+        """
+        with contextlib.ExitStack() as closing:
+            clients = {front: closing.enter_context(self._turn_taker(front, work, work.sizes)) for front in fronts}
+            return _take_turns(clients, work.turns)
+
+    def run_growth(self, front: str) -> Run:
+        """Do the work `GROWTH` with one front end: a process for each number of open calls, and they take turns.
+
+        Returns:
+            The cost of an event and of a call, by the number of open calls.
+
+        Raises:
+            Failed: A client did not do its work right, or not in time.
+        """
+        with contextlib.ExitStack() as closing:
+            clients = {
+                str(size): closing.enter_context(self._turn_taker(front, GROWTH, {"size": size, **GROWTH.sizes}))
+                for size in GROWTH_SIZES
+            }
+            costs = _take_turns(clients, GROWTH.turns)
+        return {what: {size: cost[what] for size, cost in costs.items()} for what in ("event", "call")}
+
+    def _turn_taker(self, front: str, work: Work, sizes: dict[str, Any]) -> TurnTaker:
+        command = self._command(front, [(work.name, sizes)], CLIENT_LIMIT)
+        return TurnTaker(f"{work.name}, {front}", command, self.environment())
+
+
+class TurnTaker:
+    """A client process that does its work in turns, for a ``with`` block."""
+
+    def __init__(self, what: str, command: Sequence[str], environment: dict[str, str]) -> None:
+        self._what = what
+        self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed with the process
+        self._process = subprocess.Popen(
+            [*command, "--turns"],
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            text=True,
+        )
+
+    def __enter__(self) -> TurnTaker:
+        return self
+
+    def take_turn(self) -> Run:
+        """Let it do its work once, and return the figures.
+
+        Raises:
+            Failed: It did not do it right, or not in time.
+        """
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        with contextlib.suppress(BrokenPipeError):
+            print(file=self._process.stdin, flush=True)
+        line = self._process.stdout.readline()  # it comes to an end within the client's own limit
+        if not line:
+            raise self._failed()
+        figures: Run = json.loads(line)
+        return figures
+
+    def _failed(self) -> Failed:
+        self._errors.seek(0)
+        return Failed(f"{self._what}: {self._errors.read().strip()[-2_000:]}")
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if error is None:
+                self._process.communicate(timeout=60)
+                if self._process.returncode != 0:
+                    raise self._failed()
+        finally:
+            self._process.kill()
+            self._process.wait()
+            self._errors.close()
+
+
+def _take_turns(clients: dict[str, TurnTaker], turns: int) -> dict[str, Run]:
+    """Let each client do its work so many times, in another order each time; return the figures of each."""
+    done: dict[str, list[Run]] = {name: [] for name in clients}
+    for turn in range(turns):
+        for name in turned(list(clients), turn):
+            done[name].append(clients[name].take_turn())
+    return {name: _summed_up(figures) for name, figures in done.items()}
+
+
+def _summed_up(turns: Sequence[Run]) -> Run:
+    return {
+        key: (statistics.median if key == "trip" else statistics.fmean)([turn[key] for turn in turns])
+        for key in turns[0]
+    }
 
 
 def start_times(fronts: Sequence[str], repeats: int) -> dict[str, Run]:
@@ -131,15 +237,19 @@ def start_times(fronts: Sequence[str], repeats: int) -> dict[str, Run]:
     return {front: {"wall": statistics.median(times) - bare} for front, times in taken.items()}
 
 
-def run_work(server: LoadServer, work: Work, fronts: Sequence[str], sizes: dict[str, Any]) -> dict[str, Run]:
-    """Do one work once with each of some front ends, one process after another.
+def run_work(server: LoadServer, work: Work, fronts: Sequence[str]) -> dict[str, Run]:
+    """Do one work once with each of some front ends, in turns or one process after another.
 
     Raises:
         Failed: A client has failed, or its work was not done right.
     """
     if work.name == "start":
-        return start_times(fronts, **sizes)
-    return {front: server.run(front, [(work.name, sizes)])[0] for front in fronts}
+        return start_times(fronts, **work.sizes)
+    if work is GROWTH:
+        return {front: server.run_growth(front) for front in fronts}
+    if work.turns > 1:
+        return server.run_in_turns(fronts, work)
+    return {front: server.run(front, [(work.name, work.sizes)])[0] for front in fronts}
 
 
 def turned(items: Sequence[str], by: int) -> list[str]:
@@ -172,7 +282,7 @@ def run_all(
                 taking_part = [BASE, *(front for front in work.fronts if front in fronts)]
                 if len(taking_part) == 1:
                     continue
-                done = run_work(server, work, turned(taking_part, run), work.sizes)
+                done = run_work(server, work, turned(taking_part, run))
                 for front in taking_part:
                     results.setdefault(work.key, {}).setdefault(front, []).append(done[front])
                 tell(f"run {run + 1} of {runs}: {work.text}: {_summary(work, done)}")

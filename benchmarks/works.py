@@ -36,7 +36,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Work:
-    """One piece of work, done by each client in a process of its own."""
+    """One piece of work, done by each client in a process of its own, which connects once."""
 
     key: str
     name: str
@@ -48,13 +48,18 @@ class Work:
     smoke: dict[str, Any]
     """The same, just enough to see that everything is right."""
     figures: tuple[Figure, ...] = field(default=())
+    turns: int = 1
+    """In how many turns each client does it, of which `sizes` is one; with one turn each has its process to itself.
+
+    The speed of a machine may change from one second to the next, and short turns give every client its share of that.
+    """
 
 
 def _refer(key: str, text: str, fronts: tuple[str, ...], *, beside_main: bool = False) -> Work:
     """Return the work of referring again and again, in the main thread or in one beside it."""
     figures = (Figure("cpu", "CPU per refer", 0.55), Figure("trip", "round trip, median", 0.60))
-    sizes = {"count": 3_000, "beside_main": beside_main}
-    return Work(key, "refer", text, fronts, sizes, {**sizes, "count": 20}, figures)
+    sizes = {"count": 300, "beside_main": beside_main}
+    return Work(key, "refer", text, fronts, sizes, {**sizes, "count": 20}, figures, turns=10)
 
 
 def _hold(key: str, text: str, count: int, fronts: tuple[str, ...], target: float, *, waiting: bool = False) -> Work:
@@ -70,9 +75,10 @@ WORKS = (
         "events",
         "30,000 play events of one call",
         FRONTS,
-        {"count": 30_000},
+        {"count": 3_000},
         {"count": 300},
         (Figure("cpu", "CPU per event", 0.30),),
+        turns=10,
     ),
     _refer("refer", "3,000 refers of one call, one after another", FRONTS),
     _refer("refer-beside-main", "3,000 refers in a thread beside the main one", THREADS, beside_main=True),
@@ -81,9 +87,10 @@ WORKS = (
         "calls",
         "3,000 whole calls, 200 at once",
         FRONTS,
-        {"count": 3_000, "at_once": 200},
+        {"count": 600, "at_once": 200},
         {"count": 30, "at_once": 10},
         (Figure("cpu", "CPU per call", 0.45),),
+        turns=5,
     ),
     _hold("hold", "10,000 answered calls held open", 10_000, COROUTINES, 0.80),
     _hold("hold-waiting", "10,000 calls held open, a handler waits in each", 10_000, COROUTINES, 0.80, waiting=True),
@@ -101,15 +108,19 @@ WORKS = (
 )
 """Every work but `GROWTH`, in the order in which they are done and shown."""
 
+GROWTH_SIZES = (10, 100, 1_000, 10_000)
+"""How many other calls are open."""
+
 GROWTH = Work(
     "growth",
     "growth",
     "the cost of events and calls with 10 to 10,000 other calls open",
     FRONTS,
-    {"sizes": [10, 100, 1_000, 10_000], "events": 10_000, "calls": 500},
-    {"sizes": [2, 20], "events": 100, "calls": 10},
+    {"events": 2_500, "calls": 250},
+    {"size": 20, "events": 100, "calls": 10},
+    turns=4,
 )
-"""Compares each client with itself."""
+"""Compares each client with itself: one process for each of `GROWTH_SIZES`, which take turns."""
 
 GROWTH_TARGET = 1.20
 """How much more an event or a call may cost with the most calls open than with the fewest."""
