@@ -162,6 +162,11 @@ ROWS: list[tuple[str, Order, dict[str, Any]]] = [
     ("calling.record", lambda c: c.record(0.0), {"control_id": NEW, "record": {"audio": {}}}),
     (
         "calling.record",
+        lambda c: c.record(0.0, {"audio": {"beep": True}}),  # as it is on the wire
+        {"control_id": NEW, "record": {"audio": {"beep": True}}},
+    ),
+    (
+        "calling.record",
         lambda c: c.record(0.0, {"beep": True, "format": "wav"}, control_id="r", status_url="u"),
         {"control_id": "r", "record": {"audio": {"beep": True, "format": "wav"}}, "status_url": "u"},
     ),

@@ -351,7 +351,8 @@ class CallMachine(MediaVerbs, InputVerbs, BridgingVerbs, AgentVerbs, Transferrin
         Args:
             now: The time, in seconds.
             codecs: The codecs to offer, in order of preference; the server's choice when None.
-            max_duration: How long the call may last, passed on as given (RELAY documents minutes).
+            max_duration: How long the call may last, passed on as given: SignalWire's pages and sources disagree on seconds or
+                minutes.
             extra: Further parameters, sent as given.
 
         Returns:

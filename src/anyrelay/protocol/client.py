@@ -305,8 +305,8 @@ class ClientVerbs(ABC):
             now: The time, in seconds.
             devices: Whom to call: the outer list in turn, each inner list at once.
             tag: What the dial's events carry; one is made when None.
-            max_duration: How long the call may last, passed on as given (SignalWire's reference says seconds, its source
-                minutes).
+            max_duration: How long the call may last, passed on as given: SignalWire's pages and sources disagree on seconds or
+                minutes.
             dial_timeout: How long anybody may take to answer, in seconds; None stands for the 120 s too.
             extra: Further parameters such as region and max_price_per_minute, sent as given.
 

@@ -19,7 +19,7 @@ class Answer(CallCommand):
     codecs: list[str] | None = field(default=None, validator=optional(list_of(is_text(limit=64))))
     """The codecs to offer, in order of preference."""
     max_duration: float | None = field(default=None, validator=optional(is_number(0)))
-    """How long the call may last, in the unit the server reads (documented as minutes)."""
+    """How long the call may last, passed on as given: SignalWire's pages and sources disagree on seconds or minutes."""
 
 
 @command("calling.end", reply="Disconnecting call")

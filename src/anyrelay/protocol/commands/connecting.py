@@ -27,7 +27,7 @@ class Dial(Command):
     region: str | None = field(default=None, validator=optional(is_text(limit=64)))
     """The region that the call is made from."""
     max_duration: float | None = field(default=None, validator=optional(is_number(0)))
-    """How long the call may last, passed on as given (SignalWire's sources say minutes, its reference seconds)."""
+    """How long the call may last, passed on as given: SignalWire's pages and sources disagree on seconds or minutes."""
     max_price_per_minute: float | None = field(default=None, validator=optional(is_number(0)))
     """The most that a minute may cost, in the account's currency."""
 
@@ -44,7 +44,7 @@ class Begin(Command):
     region: str | None = field(default=None, validator=optional(is_text(limit=64)))
     """The region that the call is made from."""
     max_duration: float | None = field(default=None, validator=optional(is_number(0)))
-    """How long the call may last, passed on as given (SignalWire's sources say minutes, its reference seconds)."""
+    """How long the call may last, passed on as given: SignalWire's pages and sources disagree on seconds or minutes."""
 
 
 @command("calling.connect", reply="connecting")
@@ -59,7 +59,7 @@ class ConnectCall(CallCommand):
     tag: str | None = field(default=None, validator=optional(is_text(limit=256)))
     """What the events of the new calls carry; chosen by the client."""
     max_duration: float | None = field(default=None, validator=optional(is_number(0)))
-    """How long the call may last, passed on as given (SignalWire's sources say minutes, its reference seconds)."""
+    """How long the call may last, passed on as given: SignalWire's pages and sources disagree on seconds or minutes."""
     max_price_per_minute: float | None = field(default=None, validator=optional(is_number(0)))
     """The most that a minute may cost, in the account's currency."""
     status_url: str | None = field(default=None, validator=optional(is_text()))

@@ -20,7 +20,7 @@ class JoinConference(CallCommand):
     name: str = field(validator=is_text(limit=256))
     """The conference's name."""
     muted: bool | None = field(default=None, validator=optional(is_flag))
-    """Whether the call is heard."""
+    """Whether the caller hears the conference and is not heard."""
     beep: str | None = field(default=None, validator=optional(is_text(limit=64)))
     """When a beep is played: ``true``, ``false``, ``onEnter`` or ``onExit``."""
     start_on_enter: bool | None = field(default=None, validator=optional(is_flag))

@@ -61,7 +61,7 @@ class PhoneDevice(Device):
     timeout: float | None = field(default=None, validator=optional(is_number(0, unit="seconds")))
     """How long it rings at most, in seconds."""
     max_duration: float | None = field(default=None, validator=optional(is_number(0)))
-    """How long the call may last, passed on as given (SignalWire's sources say minutes, its reference seconds)."""
+    """How long the call may last, passed on as given: SignalWire's pages and sources disagree on seconds or minutes."""
     call_state_url: str | None = field(default=None, validator=optional(is_text()))
     """Where this leg's states are POSTed."""
     call_state_events: list[str] | None = field(default=None, validator=optional(list_of(is_text(limit=64))))
@@ -85,7 +85,7 @@ class SipDevice(Device):
     timeout: float | None = field(default=None, validator=optional(is_number(0, unit="seconds")))
     """How long it rings at most, in seconds."""
     max_duration: float | None = field(default=None, validator=optional(is_number(0)))
-    """How long the call may last, passed on as given (SignalWire's sources say minutes, its reference seconds)."""
+    """How long the call may last, passed on as given: SignalWire's pages and sources disagree on seconds or minutes."""
     headers: list[dict[str, Any]] | None = field(default=None, validator=optional(list_of(is_object)))
     """Headers of the INVITE, each ``{"name", "value"}``."""
     codecs: list[str] | None = field(default=None, validator=optional(list_of(is_text(limit=64))))

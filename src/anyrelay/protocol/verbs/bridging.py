@@ -40,7 +40,8 @@ class BridgingVerbs(CallVerbs):
             devices: Whom to call: the outer list in turn, each inner list at once.
             ringback: What the call hears meanwhile.
             tag: A tag for the new call.
-            max_duration: How long it may last, passed on as given (RELAY documents minutes).
+            max_duration: How long it may last, passed on as given: SignalWire's pages and sources disagree on seconds or
+                minutes.
             max_price_per_minute: The highest price, in the currency of the project.
         """
         return self.order(
@@ -92,7 +93,7 @@ class BridgingVerbs(CallVerbs):
 
         Args:
             name: The conference's name; it is made when nobody is in it.
-            muted: Whether the call is only heard.
+            muted: Whether the caller hears the conference and is not heard.
             beep: When a beep tells of those who come and go.
             start_on_enter: Whether the conference starts when this call comes.
             end_on_exit: Whether it ends when this call goes.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from anyrelay.protocol import commands
@@ -156,7 +156,8 @@ class MediaVerbs(CallVerbs):
 
         Args:
             audio: How: beep, format (mp3, wav), stereo, direction (listen, speak, both), initial_timeout and
-                end_silence_timeout in seconds, terminators, input_sensitivity; the server's choice for what is left out.
+                end_silence_timeout in seconds, terminators, input_sensitivity; the server's choice for what is left out. The
+                whole of RELAY's ``record``, which is ``{"audio": …}``, does too.
 
         Returns:
             The recording, which goes on; wait for its end, or stop, pause and resume it.
@@ -168,7 +169,9 @@ class MediaVerbs(CallVerbs):
             control_id=control_id,
             on_completed=on_completed,
             extra=extra,
-            record={"audio": {} if audio is None else audio},
+            record=audio
+            if isinstance(audio, Mapping) and "audio" in audio
+            else {"audio": {} if audio is None else audio},
         )
 
     @verb
