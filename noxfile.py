@@ -56,7 +56,7 @@ def tests(session: nox.Session) -> None:
         session.run("pytest", *session.posargs)
         return
     session.run("coverage", "erase")
-    session.run("coverage", "run", "-m", "pytest", "-q", *SIDE_BY_SIDE)
+    session.run("coverage", "run", "-m", "pytest", "-q", "-rs", *SIDE_BY_SIDE)
     session.run("coverage", "combine", success_codes=[0, 1])
     session.run("coverage", "report", "--skip-covered", "--sort=cover")
     session.run("coverage", "report", "--include=*/anyrelay/protocol/*", "--fail-under=100", "--skip-covered")

@@ -16,7 +16,7 @@ BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 
 
 needs_sdk = pytest.mark.skipif(
-    "CI" not in os.environ and find_spec("signalwire") is None,
+    os.environ.get("CI") != "true" and find_spec("signalwire") is None,
     reason="needs signalwire-sdk: see tests/requirements.txt",
 )
 
