@@ -569,6 +569,35 @@ anyio.run(main, backend=sys.argv[2])
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 @pytest.mark.parametrize("front", ["threads"])
+def test_a_process_that_a_handler_forked_can_be_terminated(world: World, program: Program) -> None:
+    """`run` obeys the signals of its own process only; a pool that a handler makes could not be ended otherwise."""
+    process = program("""
+import warnings
+warnings.simplefilter("ignore")  # newer Pythons warn of what is tried here
+
+@client.on_call
+def handle(call):
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.write(writer, b"!")
+        time.sleep(30)
+        os._exit(0)
+    os.read(reader, 1)  # a signal that came before would be lost: a new process has none pending
+    os.kill(child, signal.SIGTERM)
+    _, status = os.waitpid(child, 0)
+    say(signal.Signals(-os.waitstatus_to_exitcode(status)).name, client.state)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+client.run()
+""")
+    world.relay.wait_for("signalwire.connect")
+    world.relay.offer()
+    assert outcome_of(process, 40.0) == (0, ["SIGTERM ready"], "")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+@pytest.mark.parametrize("front", ["threads"])
 def test_a_forked_process_draws_masking_keys_of_its_own(world: World, program: Program) -> None:
     process = program("""
 import warnings

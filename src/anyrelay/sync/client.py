@@ -143,16 +143,23 @@ class RelayClient(ClientBase, driver=_new_driver, faces=(Call, Message)):
             yield
             return
 
-        def obey(_number: int, _frame: FrameType | None) -> None:
-            self._driver.signal()
+        def obey(number: int, _frame: FrameType | None) -> None:
+            if self._driver.belongs_here:
+                self._driver.signal()
+            else:  # a process that a handler forked: its signals are none of the client's
+                restore()
+                signal.raise_signal(number)
+
+        def restore() -> None:
+            for number, handler in before.items():
+                # One that was not installed from Python cannot be restored.
+                signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
         before = {number: signal.signal(number, obey) for number in (signal.SIGINT, signal.SIGTERM)}
         try:
             yield
         finally:
-            for number, handler in before.items():
-                # One that was not installed from Python cannot be restored.
-                signal.signal(number, signal.SIG_DFL if handler is None else handler)
+            restore()
 
 
 def _check_function(handler: object, where: str) -> None:

@@ -42,7 +42,7 @@ from anyrelay.sync.errands import Errand
 from anyrelay.sync.gates import Milestone, closed_gate, pass_through
 from anyrelay.sync.postmen import Postmen
 from anyrelay.sync.watch import Bell, Watch
-from anyrelay.sync.workers import Workers, may_hang
+from anyrelay.sync.workers import MOMENT, Workers, may_hang
 
 __all__ = ["Driver"]
 
@@ -72,8 +72,9 @@ def _close_forgotten() -> None:
     forgotten = [driver for driver in list(_running) if driver.belongs_here]
     for driver in forgotten:
         driver.post(driver.session.disconnect)
+    deadline = time.monotonic() + JOIN_PATIENCE  # one for all of them
     for driver in forgotten:
-        driver.finished(JOIN_PATIENCE)
+        driver.finished(deadline)
 
 
 class Life:
@@ -291,10 +292,10 @@ class Driver:
         if self._thread is None:  # else somebody has connected again
             self._workers.join(JOIN_PATIENCE)
 
-    def finished(self, patience: float) -> None:
-        """Wait until nothing runs any more, for up to twice `patience` seconds."""
-        self._life.over.wait(patience)
-        self._workers.join(patience)
+    def finished(self, deadline: float) -> None:
+        """Wait until nothing runs any more, or until `deadline` of the monotonic clock; a moment at least."""
+        self._life.over.wait(max(MOMENT, deadline - time.monotonic()))
+        self._workers.join(max(MOMENT, deadline - time.monotonic()))
 
     def signal(self) -> None:
         """Note a signal; safe in a signal handler, which may have interrupted anything, a lock's holder included."""
