@@ -67,6 +67,16 @@ def test_the_proxy_is_what_the_transport_goes_to() -> None:
     assert pair.session.outputs.popleft() == OpenTransport("proxy.example", 3128)
 
 
+def test_a_connection_that_cannot_be_had_names_the_proxy_on_its_way() -> None:
+    pair = Joined(proxy=ProxyAddress("proxy.example", 3128, None))
+    connected = pair.session.connect(0.0)
+    pair.drop(ConnectionRefusedError("nobody listens"))
+    pair.at(10.0)
+    assert str(connected.error).endswith(
+        "no connection to 127.0.0.1:8080 through the proxy proxy.example:3128: nobody listens"
+    )
+
+
 @pytest.mark.parametrize("code", [401, 403, -32000, -32001, -32002])
 def test_three_refused_sign_ins_are_final(code: int) -> None:
     pair = Joined()

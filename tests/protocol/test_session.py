@@ -363,6 +363,31 @@ def test_a_handler_that_another_call_has_gone_under_is_logged() -> None:
     assert pair.session.statistics.handler_errors == 1
 
 
+@pytest.mark.parametrize("handles", ["a call", "a message"])
+def test_a_handler_under_which_its_client_was_closed_ends_quietly(handles: str) -> None:
+    pair, call = joined_call(on_handler_error="hangup")
+    pair.session.takes_messages(True)
+    pair.event("messaging.receive", {"message_id": "m-1"})
+    [message] = [each.subject for each in pair.asked(RunHandler)]
+    pair.session.disconnect(0.0)
+    with pytest.raises(ClientClosed) as caught:
+        call.answer(0.0)
+    pair.notes()
+    pair.session.handler_finished(call if handles == "a call" else message, caught.value, 0.0)
+    pair.take_outputs()
+    [note] = pair.asked(Note)
+    assert (note.level, note.call_id) == (Note.INFO, "call-1" if handles == "a call" else "")
+    assert pair.session.statistics.handler_errors == 0
+
+
+def test_a_handler_under_which_another_client_was_closed_is_logged() -> None:
+    pair, call = joined_call()
+    with pytest.raises(ClientClosed) as caught:
+        Joined().session.receive(0.0, ["a"])
+    pair.session.handler_finished(call, caught.value, 0.0)
+    assert pair.session.statistics.handler_errors == 1
+
+
 def test_a_call_that_cannot_be_hung_up_is_told_of() -> None:
     pair, call = joined_call(on_handler_error="hangup")
     pair.sign_in = {"protocol": "protocol-2"}

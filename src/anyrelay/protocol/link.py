@@ -196,8 +196,9 @@ class Link:
         if isinstance(self._last_error, AuthenticationError):
             return self._last_error
         why = f": {self._last_error}" if self._last_error is not None else ""
-        server = self._settings.server
-        error = ConnectFailed(f"no connection to {server.host}:{server.port}{why}")
+        server, proxy = self._settings.server, self._settings.proxy
+        way = f" through the proxy {proxy.host}:{proxy.port}" if proxy is not None else ""
+        error = ConnectFailed(f"no connection to {server.host}:{server.port}{way}{why}")
         error.__cause__ = self._last_error
         return error
 

@@ -157,6 +157,10 @@ class Session(ClientVerbs, Incoming):
         """A handler that `RunHandler` asked for has returned, or raised."""
         self.timers.run_due(now)  # a dial that the handler gave up last of all has its legs still to be hung up
         self._running_handlers.discard(subject)
+        if isinstance(error, ClientClosed) and self.state is ClientState.CLOSED:
+            call_id = subject.call_id if isinstance(subject, CallMachine) else ""
+            self.note(Note.INFO, "the client was closed while a handler was at it", call_id=call_id)
+            error = None
         if isinstance(subject, CallMachine):
             self._call_handler_finished(subject, error, now)
         else:
