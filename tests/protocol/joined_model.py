@@ -317,6 +317,7 @@ class CallModel:
     call_id: str
     machine: CallMachine | None = None
     ended_at: float | None = None
+    ended_unsure: bool = False
     said_gone_at: float | None = None
     gone: type[RelayError] | None = None
     transfers: list[TransferModel] = field(default_factory=list)
@@ -336,21 +337,35 @@ class CallModel:
         """Whether the client keeps it."""
         if self.gone is not None:
             return False
-        in_grace = self.ended_at is None or until < self.ended_at + GRACE
-        return in_grace or self.is_transferred(until)
+        if self.ended_at is None or self.is_transferred(until):
+            return True
+        return self.ended_unsure and until < self.ended_at + GRACE
+
+    def end(self, at: float) -> None:
+        """It has ended; when every outcome is known for sure by now, no later event concerns anybody."""
+        fates = [fate for transfer in self.transfers if not (fate := transfer.fate(at)).refused]
+        known = [fate.upgraded or fate.settled for fate in fates]
+        self.ended_at = at
+        unsure = any(outcome is None or outcome.status == "unknown" for outcome in known)
+        self.ended_unsure = unsure or self.has_queued_transfer
+        for transfer in self.transfers:
+            transfer.steps.append(Step(at, "ended"))
 
     def is_transferred(self, until: float) -> bool:
         """Whether a transfer is open, or its command waits for the line."""
-        queued = any(each.transfer is not None and each.queued for each in self.commands)
-        return queued or any(transfer.fate(until).is_open for transfer in self.transfers)
+        return self.has_queued_transfer or any(transfer.fate(until).is_open for transfer in self.transfers)
 
-    def lose(self, at: float, error: type[RelayError]) -> None:
+    @property
+    def has_queued_transfer(self) -> bool:
+        return any(each.transfer is not None and each.queued for each in self.commands)
+
+    def lose(self, at: float, error: type[RelayError], what: str = "lost") -> None:
         """It is over without an event that tells so."""
         self.gone = error
         for reader in self.readers:
             reader.end(error)
         for transfer in self.transfers:
-            transfer.steps.append(Step(at, "lost"))
+            transfer.steps.append(Step(at, what))
         for command in self.commands:
             if command.operation is not None:
                 command.operation.end(error)
@@ -562,7 +577,7 @@ class Model:
         for call in self.calls.values():
             if call.said_gone_at is not None and call.ended_at is None and call.said_gone_at + GRACE <= until:
                 self.reach("the end of a call was told by a refusal alone")
-                call.lose(call.said_gone_at + GRACE, CallGone)
+                call.lose(call.said_gone_at + GRACE, CallGone, "gone")
         for call_id in [call_id for call_id, call in self.calls.items() if not call.is_known(until)]:
             del self.calls[call_id]
 
@@ -718,9 +733,7 @@ class Model:
                 if owner is not None:
                     owner.steps.append(Step(at, "event", params))
             case "state" if params["call_state"] == "ended" and call.ended_at is None:
-                call.ended_at = at
-                for transfer in call.transfers:
-                    transfer.steps.append(Step(at, "ended"))
+                call.end(at)
                 for command in call.commands:
                     if command.operation is not None:
                         command.operation.end(("event", params["n"]))

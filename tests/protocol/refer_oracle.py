@@ -138,12 +138,13 @@ def expect(history: Sequence[Step], grace: float, until: float) -> Fate:
     cancel, cancel_over = cancels(start)
     candidates: list[tuple[Moment, str, str | None]] = [(*first(*finals), None)]
     if cancel != NEVER:
-        gone = min(first("lost", after=cancel)[0], first("superseded", after=cancel)[0])
+        gone = first("lost", "superseded", "gone", after=cancel)[0]
         candidates.append((min(cancel_over, gone), "canceled", None))
     ended = first("ended")[0]
     for moment, because in (
         (first(SILENT)[0], "not_reported"),
         ((ended[0] + grace, 0, 0), "call_ended"),
+        (first("gone")[0], "call_ended"),
         (first("lost")[0], "connection_lost"),
         (first("superseded")[0], "superseded"),
     ):
@@ -171,7 +172,7 @@ def expect(history: Sequence[Step], grace: float, until: float) -> Fate:
     cancel, cancel_over = cancels(moment)
     later, word = min(
         first(*finals, after=moment),
-        (min(cancel_over, first("lost", after=cancel)[0]), "canceled") if cancel != NEVER else (NEVER, ""),
+        (min(cancel_over, first("lost", "gone", after=cancel)[0]), "canceled") if cancel != NEVER else (NEVER, ""),
     )
     if later > horizon:
         return Fate(settled=settled, settled_at=moment)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -71,8 +72,25 @@ def test_where_an_offered_call_is(offered: Any, state: str) -> None:
     assert (call.state, call.device, call.direction, call.context) == (state, {}, "inbound", "ctx")
 
 
-def test_a_call_is_forgotten_after_the_grace_time() -> None:
+def refer_without_knowing(pair: Joined, call: CallMachine) -> None:
+    call.refer(pair.now, TARGET)
+    pair.settle()
+    pair.refer_event("notReported")
+
+
+@pytest.mark.parametrize(
+    "concern",
+    [
+        lambda _, call: call.on("calling.call.refer", note_in([])),
+        lambda pair, call: call.refer(pair.now, TARGET),
+        refer_without_knowing,
+    ],
+)
+def test_a_call_is_forgotten_after_the_grace_time(concern: Callable[[Joined, CallMachine], object]) -> None:
+    """Somebody listens, or the outcome of a transfer is not known for sure: a late event still concerns somebody."""
     pair, call = joined_call(refer_grace=3.0)
+    concern(pair, call)
+    pair.settle()
     pair.now = 10.0
     pair.call_state("ended")
     assert pair.session.calls == {"call-1": call}
@@ -80,6 +98,44 @@ def test_a_call_is_forgotten_after_the_grace_time() -> None:
     pair.at(13.0)
     assert pair.session.calls == {}
     assert call.state == "ended"
+
+
+@pytest.mark.parametrize("last", ["busy", "success"])
+def test_a_call_that_no_late_event_can_concern_is_forgotten_at_once(last: str) -> None:
+    pair, call = joined_call(refer_grace=3.0)
+    call.refer(pair.now, TARGET)
+    pair.settle()
+    pair.refer_event(last)
+    pair.call_state("ended")
+    assert pair.session.calls == {}
+    assert pair.session.next_deadline() == 30.0
+    assert [transfer.outcome and transfer.outcome.status for transfer in call.transfers] == [
+        "succeeded" if last == "success" else last
+    ]
+    with pytest.raises(CallGone):
+        call.answer(pair.now)
+    assert call.hangup(pair.now).result() == {}
+
+
+@pytest.mark.parametrize(
+    ("method", "code", "gone"),
+    [("hangup", 410, True), ("hangup", 404, True), ("answer", 404, True), ("hold", 410, True), ("hold", 404, False)],
+)
+def test_a_call_that_the_server_denies_is_over_after_the_grace_time(method: str, code: int, gone: bool) -> None:
+    """A 404 may mean whatever else a command is about, except where there is nothing else."""
+    pair, call = joined_call(refer_grace=3.0)
+    waiting = call.wait_for_ended(0.0)
+    pair.answers |= {"calling.end": (code, "no"), "calling.answer": (code, "no"), "calling.hold": (code, "no")}
+    getattr(call, method)(0.0)
+    pair.settle()
+    pair.at(2.0)
+    late = call.refer_and_wait(2.0, TARGET)
+    pair.at(3.0)
+    assert pair.session.calls == ({} if gone else {"call-1": call})
+    assert waiting.done is gone
+    if gone:
+        assert isinstance(waiting.error, CallGone)
+        assert late.result().unknown_because == "call_ended"
 
 
 def test_a_call_that_a_new_one_has_taken_the_place_of_is_not_forgotten_twice() -> None:
@@ -338,7 +394,7 @@ def test_wait_for_ends_with_the_call() -> None:
     for each in (search, call.wait_for(0.0, PlayEvent, timeout=1.0)):
         with pytest.raises(CallGone, match="call call-1 has ended"):
             each.subscription.take()
-    assert pair.session.next_deadline() == 3.0  # the grace time; no deadline was left
+    assert pair.session.next_deadline() == 30.0  # no deadline was left
 
 
 def test_readers_end_with_the_session() -> None:
@@ -368,7 +424,7 @@ def test_waiting_for_a_state_to_come(target: str) -> None:
     pair.call_state(target)
     assert waiting.result().call_state == target
     assert waiting.result() == wait_for(call, target, 5.0).result()
-    assert pair.session.next_deadline() == (30.0 if target != "ended" else 3.0)
+    assert pair.session.next_deadline() == 30.0
 
 
 @pytest.mark.parametrize("target", ["ringing", "ending"])

@@ -167,9 +167,10 @@ class CallMachine(MediaVerbs, InputVerbs, BridgingVerbs, AgentVerbs, Transferrin
             self.session.observer.call_over(self)
         for operation in list(self._operations.values()):
             operation.call_ended(event)
-        self._in_grace = True
         self.transfers.call_ended(now)
-        self.timers.at(now + self.session.settings.refer_grace, self._grace_over)
+        if self._listeners or not self.transfers.all_settled:  # else whatever may still come concerns nobody
+            self._in_grace = True
+            self.timers.at(now + self.session.settings.refer_grace, self._grace_over)
         self._retire_if_over()
 
     def _grace_over(self, now: float) -> None:
@@ -185,7 +186,7 @@ class CallMachine(MediaVerbs, InputVerbs, BridgingVerbs, AgentVerbs, Transferrin
         self._retire_if_over()
 
     def _retire_if_over(self) -> None:
-        """Readers end once the last open transfer of an ended call is settled; the call is forgotten after the grace."""
+        """Readers end once the last open transfer of an ended call is settled; after any grace time the call is forgotten."""
         if not self.is_silent:
             return
         self._end_readers()
@@ -219,6 +220,7 @@ class CallMachine(MediaVerbs, InputVerbs, BridgingVerbs, AgentVerbs, Transferrin
         """No event has told of the end within the grace time: nobody may wait for one any more."""
         if self.state is not CallState.ENDED and self._gone is None:
             self.session.forget_call(self)
+            self.transfers.grace_over(now)
             self.session_lost(CallGone(410, f"call {self.call_id} is gone, says the server", self.call_id), now)
 
     def handed_over(self, now: float) -> None:

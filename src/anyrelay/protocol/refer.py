@@ -363,6 +363,10 @@ class Transfer:
         """The call has ended: the grace time begins."""
         self._move(Input.CALL_ENDED, now)
 
+    def grace_over(self, now: float) -> None:
+        """Nothing more is waited for after the end of the call, or the word cancel."""
+        self._move(Input.GRACE_OVER, now)
+
     def session_lost(self, now: float) -> None:
         """The session is gone for good, or the client closed."""
         self._move(Input.SESSION_LOST, now)
@@ -437,7 +441,7 @@ class Transfer:
 
     def _start_grace(self, now: float) -> None:
         self._stop_grace()
-        self._grace_timer = self._timers.at(now + self._grace, lambda at: self._move(Input.GRACE_OVER, at))
+        self._grace_timer = self._timers.at(now + self._grace, self.grace_over)
 
     def _stop_grace(self) -> None:
         if self._grace_timer is not None:

@@ -93,6 +93,11 @@ class Transfers:
         return any(transfer.state is State.QUEUED for transfer in self._under_way)
 
     @property
+    def all_settled(self) -> bool:
+        """Whether no event can change the outcome of any of them any more."""
+        return all(transfer.state is State.SETTLED for transfer in self._all)
+
+    @property
     def awaited(self) -> bool:
         """Whether somebody waits for one, for its reply (not `refer`) or its outcome: another one would be a mix-up."""
         return any(transfer.is_awaited for transfer in self._under_way)
@@ -162,6 +167,11 @@ class Transfers:
         self.call_is_over = True
         for transfer in self._under_way:
             transfer.call_ended(now)
+
+    def grace_over(self, now: float) -> None:
+        """The call's grace time is over, and that of transfers which began in it too."""
+        for transfer in list(self._under_way):
+            transfer.grace_over(now)
 
     def session_lost(self, now: float) -> None:
         """The session is gone for good."""
