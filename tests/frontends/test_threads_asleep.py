@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 
 import pytest
 
@@ -23,6 +24,7 @@ def test_it_ends_when_the_client_is_closed_in_that_moment(monkeypatch: pytest.Mo
         return life
 
     monkeypatch.setattr(Driver, "_leave_if_over", look_around_and_be_overtaken)
+    before = set(threading.enumerate())
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
         never_again = ReconnectPolicy(initial=3_600, maximum=3_600, jitter=False)
@@ -31,4 +33,6 @@ def test_it_ends_when_the_client_is_closed_in_that_moment(monkeypatch: pytest.Mo
         )
         with pytest.raises(ClientClosed):
             client.connect()
-    assert client._driver._life.over.wait(PATIENCE)
+    for thread in set(threading.enumerate()) - before:
+        thread.join(PATIENCE)
+        assert not thread.is_alive()
