@@ -136,7 +136,7 @@ class _Telemetry(Observer):
         self.tracer = tracer
         self.instruments = instruments
         self._under_way: dict[object, Span] = {}
-        self._signed_in = self._was_lost = False
+        self._has_signed_in = False
 
     # --- commands and what they start -------------------------------------------------------------------------------
 
@@ -200,12 +200,9 @@ class _Telemetry(Observer):
         self.instruments.handler_errors.add(1)
 
     def signed_in(self, *, resumed: bool) -> None:
-        if self._was_lost:
+        if self._has_signed_in:  # and has not been closed: the connection was lost in between
             self.instruments.reconnects.add(1, {"relay.session": "resumed" if resumed else "new"})
-        self._signed_in, self._was_lost = True, False
-
-    def connection_lost(self) -> None:
-        self._was_lost = self._was_lost or self._signed_in
+        self._has_signed_in = True
 
     def closed(self) -> None:
-        self._signed_in = self._was_lost = False
+        self._has_signed_in = False

@@ -24,7 +24,6 @@ _PERIOD = 0.05
 """Seconds between two looks at the call's buffer."""
 _LEAD = 0.2
 """Seconds of sound kept in the call's buffer: what a busy event loop may be late without a gap being heard."""
-_SAMPLE_BYTES = 2
 
 
 class AudioSink(Protocol):

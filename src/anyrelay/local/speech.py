@@ -116,9 +116,7 @@ def _loaded() -> tuple[Any, int]:
             ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint, ctypes.c_int,
             ctypes.c_uint, ctypes.c_uint, ctypes.c_void_p, ctypes.c_void_p,
         )  # fmt: skip
-        rate = library.espeak_Initialize(
-            _SYNCHRONOUS, 0, str(data).encode(), 1 << 15
-        )  # 1 << 15: do not exit() on error
+        rate = library.espeak_Initialize(_SYNCHRONOUS, 0, str(data).encode(), _DONT_EXIT)
         if rate <= 0:
             raise VoiceMissingError(f"espeak-ng found no voices in {data}; {_ADVICE}")
         _library = library, rate
