@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import count
 
 from anyrelay.local.exchange import Exchange, Flush, PostStatus
+from anyrelay.local.phones import Leg
 from anyrelay.local.simulated import SimulatedPhones
 from anyrelay.protocol.connection import Connection, ConnectionClosed, TextReceived
 from anyrelay.protocol.jsonrpc import Failure, Request, Response, decode, encode_request, encode_result
@@ -143,6 +144,40 @@ class RawClient:
         return [round(event["timestamp"] - EPOCH, 6) for event in self.events("calling.call.refer")]
 
 
+class RecordingLeg(Leg):
+    """A phone that does nothing of its own accord; it keeps what it was ordered to do."""
+
+    def __init__(self):
+        self.orders = []
+
+    def answer(self):
+        self.orders.append("answer")
+
+    def refuse(self, code):
+        self.orders.append(f"refuse {code}")
+
+    def hang_up(self):
+        self.orders.append("hang up")
+
+    def play(self, control_id, media, *, volume, loop):
+        self.orders.append(f"play {media[0].type} {volume} {loop}")
+
+    def stop_play(self, control_id):
+        self.orders.append("stop")
+
+    def pause_play(self, control_id):
+        self.orders.append("pause")
+
+    def resume_play(self, control_id):
+        self.orders.append("resume")
+
+    def set_volume(self, control_id, volume):
+        self.orders.append(f"volume {volume}")
+
+    def refer(self, target):
+        self.orders.append(f"refer {target}")
+
+
 class Bench:
     def __init__(self, *, pace=1.0, **settings):
         ids = count(1)
@@ -191,6 +226,12 @@ class Bench:
         caller = self.phones.dial(uri, **how)
         self.settle()
         return caller
+
+    def ring(self, leg, context="default"):
+        """A phone calls that does nothing of its own accord."""
+        uris = {"from_uri": "sip:alice@example.com", "to_uri": f"sip:{context}@127.0.0.1"}
+        assert self.exchange.call_arrived(self.now, leg, context=context, **uris)
+        self.settle()
 
     def call(self, client=None, **how):
         """A call that was answered: the caller, the client that answered, the call_id."""

@@ -165,6 +165,30 @@ def test_a_call_is_handed_on(bench):
     assert one.states(call_id) == ["ringing", "answered"]
 
 
+def test_a_call_that_is_handed_on_is_offered_to_those_too_who_passed_it_before(bench):
+    one, other = bench.client(["desk", "night"]), bench.client(["desk"])
+    bench.dial(context="desk")
+    call_id = one.calls[0]
+    one.command(call_id, "pass")
+    other.command(call_id, "answer")
+    other.command(call_id, "transfer", dest="night")
+    assert one.calls == [call_id] * 2
+
+
+def test_a_call_that_is_handed_on_takes_no_playback_along(bench):
+    _, one, call_id = bench.call(bench.client(["desk"]), context="desk")
+    other = bench.client(["night"])
+    one.command(call_id, "play", control_id="p", play=[SECOND])
+    one.command(call_id, "transfer", dest="night")
+    other.command(call_id, "answer")
+    assert other.command(call_id, "play.stop", control_id="p") == (404, "No such playback")
+    bench.advance(2)
+    assert other.plays() == []
+    assert other.command(call_id, "play", control_id="p", play=[SECOND])[0] == 200
+    bench.advance(2)
+    assert other.plays() == [("p", "playing"), ("p", "finished")]
+
+
 # --- ends
 
 
@@ -193,6 +217,21 @@ def test_a_ringing_call_is_refused_with_a_reason(bench, reason, phone_hears):
     assert client.events("calling.call.state")[-1]["params"]["end_reason"] == reason
 
 
+def test_an_answered_call_is_hung_up_whatever_the_reason(bench):
+    caller, client, call_id = bench.call()
+    client.command(call_id, "end", reason="busy")
+    assert caller.end_reason == "hangup"
+    assert client.events("calling.call.state")[-1]["params"]["end_reason"] == "busy"
+
+
+def test_the_first_of_two_ends_counts(bench):
+    _, client, call_id = bench.call()
+    params = {"node_id": "n", "call_id": call_id}
+    client.requests_at_once([("calling.end", params | {"reason": reason}) for reason in ("hangup", "busy")])
+    assert client.states(call_id) == ["ringing", "answered", "ending", "ended"]
+    assert client.events("calling.call.state")[-1]["params"]["end_reason"] == "hangup"
+
+
 def test_commands_on_a_call_that_is_ending(bench):
     client = bench.client()
     bench.dial()
@@ -206,9 +245,10 @@ def test_commands_on_a_call_that_is_ending(bench):
         ("calling.pass", {}),
         ("calling.transfer", {"dest": "default"}),
         ("calling.play", {"control_id": "p", "play": HELLO}),
+        ("calling.refer", {"device": {"type": "sip", "params": {"uri": "sip:x@example.com"}}}),
     ]
     codes = [answer.result["code"] for answer in client.requests_at_once([(m, params | more) for m, more in orders])]
-    assert codes == ["200", "200", "409", "409", "409", "409"]
+    assert codes == ["200", "200", "409", "409", "409", "409", "409"]
 
 
 def test_a_caller_that_hangs_up(bench):
@@ -243,6 +283,18 @@ def test_a_playback_may_come_right_behind_the_answer(bench):
     answers = client.requests_at_once([("calling.answer", params), play])
     assert [answer.result["code"] for answer in answers] == ["200", "200"]
     assert client.plays() == [("one", "playing")]
+
+
+def test_replies_name_the_call_and_what_was_begun_on_it(bench):
+    client = bench.client()
+    bench.dial()
+    named = {"node_id": bench.exchange.node_id, "call_id": client.calls[0]}
+    answered = client.request("calling.answer", **named).result
+    playing = client.request("calling.play", **named, control_id="one", play=HELLO).result
+    stopped = client.request("calling.play.stop", **named, control_id="one").result
+    assert answered == {"code": "200", "message": "Answered", **named}
+    assert playing == {"code": "200", "message": "Playing", **named, "control_id": "one"}
+    assert stopped == {"code": "200", "message": "OK", **named, "control_id": "one"}
 
 
 def test_a_playback_needs_an_answered_call(bench):

@@ -6,10 +6,10 @@ import time
 
 import anyio
 import pytest
+from exchange_bench import RecordingLeg
 
 from anyrelay import CallGone, ConnectionLost, ReferStatus, RelayClient
 from anyrelay.local import LocalRelay, SimulatedPhones
-from anyrelay.local.phones import Leg
 from anyrelay.local.server import parse_address
 from anyrelay.protocol.connection import Connection, ConnectionClosed, TextReceived
 
@@ -274,38 +274,6 @@ class RealPhones:
 
     async def stop(self):
         self.switchboard = None
-
-
-class RecordingLeg(Leg):
-    def __init__(self):
-        self.orders = []
-
-    def answer(self):
-        self.orders.append("answer")
-
-    def refuse(self, code):
-        self.orders.append(f"refuse {code}")
-
-    def hang_up(self):
-        self.orders.append("hang up")
-
-    def play(self, control_id, media, *, volume, loop):
-        self.orders.append(f"play {media[0].type} {volume} {loop}")
-
-    def stop_play(self, control_id):
-        self.orders.append("stop")
-
-    def pause_play(self, control_id):
-        self.orders.append("pause")
-
-    def resume_play(self, control_id):
-        self.orders.append("resume")
-
-    def set_volume(self, control_id, volume):
-        self.orders.append(f"volume {volume}")
-
-    def refer(self, target):
-        self.orders.append(f"refer {target}")
 
 
 async def test_phones_that_are_not_simulated():

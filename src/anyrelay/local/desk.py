@@ -79,8 +79,8 @@ class Desk:
         """Carry a command out and return its reply; events of it come later."""
         exchange = self._exchange
         call = exchange.calls.get(command.call_id)
-        if call is None or call.state is CallState.ENDED:
-            gone = call is not None or command.call_id in exchange.gone
+        if call is None:
+            gone = command.call_id in exchange.gone
             return _refusal(410, "The call is over") if gone else _refusal(404, "No such call")
         if call.controller is not session:
             return _refusal(409, "The call is controlled by another client")
@@ -277,7 +277,6 @@ class Desk:
         call = self._by_leg.get(leg)
         if call is not None and call.referring is not None:
             call.referring.answered(now, code)
-            self._forget_if_over(call)
 
     def refer_notified(
         self, leg: Leg, code: int | None, now: float, *, terminated: bool, expires: float | None
@@ -286,7 +285,6 @@ class Desk:
         call = self._by_leg.get(leg)
         if call is not None and call.referring is not None:
             call.referring.notified(now, code, terminated=terminated, expires=expires)
-            self._forget_if_over(call)
 
     def _refer_changed(self, call: Call, report: Report, now: float) -> None:
         params = {**call.names(), **report.params()}
