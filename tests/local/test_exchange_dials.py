@@ -3,7 +3,7 @@
 import pytest
 from exchange_bench import Bench
 
-BOB, CAROL = "sip:bob@example.com", "sip:carol@example.com"
+BOB, CAROL, DAVE = "sip:bob@example.com", "sip:carol@example.com", "sip:dave@example.com"
 
 
 @pytest.fixture
@@ -129,7 +129,7 @@ def test_phones_side_by_side(bench):
     bench.phones.add(BOB, ring_time=2.0)
     bench.phones.add(CAROL, ring_time=1.0)
     client = bench.client()
-    dial(client, [sip(), sip(CAROL)], [sip("sip:dave@example.com")])
+    dial(client, [sip(), sip(CAROL)], [sip(DAVE)])
     bench.advance(5.0)
     assert dial_states(client) == ["dialing", "answered"]
     assert legs(client) == {
@@ -137,6 +137,39 @@ def test_phones_side_by_side(bench):
         CAROL: ["created", "ringing", "answered"],
     }
     assert reasons(client) == ["cancel"]
+
+
+def test_the_next_ones_wait_for_the_last_of_those_that_ring_side_by_side(bench):
+    bench.phones.add(BOB, "busy", ring_time=1.0)
+    bench.phones.add(CAROL, "busy", ring_time=3.0)
+    bench.phones.add(DAVE, ring_time=1.0)
+    client = bench.client()
+    dial(client, [sip(), sip(CAROL)], [sip(DAVE)])
+    bench.advance(2.9)
+    assert list(legs(client)) == [BOB, CAROL]
+    bench.advance(1.2)
+    assert legs(client)[DAVE] == ["created", "ringing", "answered"]
+
+
+def test_whoever_hangs_up_after_he_answered_makes_nobody_else_ring(bench):
+    bench.phones.add(BOB, ring_time=1.0)
+    client = bench.client()
+    dial(client, [sip()], [sip(CAROL)])
+    bench.advance(2.0)
+    bench.phones.callers[0].hang_up()
+    bench.advance(60.0)
+    assert dial_states(client) == ["dialing", "answered"]
+    assert legs(client) == {BOB: ["created", "ringing", "answered", "ended"]}
+
+
+def test_a_tag_may_be_used_again_once_its_dial_is_over(bench):
+    bench.phones.add(BOB, "busy", ring_time=1.0)
+    bench.phones.add(CAROL, ring_time=1.0)
+    client = bench.client()
+    for uri, outcome in ((BOB, "failed"), (CAROL, "answered"), (CAROL, "answered")):
+        assert dial(client, [sip(uri)])[0] == 200
+        bench.advance(2.0)
+        assert dial_states(client)[-1] == outcome
 
 
 def test_two_that_answer_at_once(bench):
@@ -192,6 +225,7 @@ def test_a_call_lasts_for_so_many_minutes(bench):
     bench.phones.callers[-1].hang_up()
     bench.advance(90.0)
     assert reasons(client) == ["max_duration", "hangup"]
+    assert legs(client)[BOB].count("ending") == 1
 
 
 def test_what_cannot_be_dialled(bench):

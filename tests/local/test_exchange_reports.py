@@ -39,13 +39,16 @@ class RecordingDialer:
         bench.exchange.dialer = self
 
     def call(self, to_uri, from_uri, *, on_ringing):
+        self.called = (to_uri, from_uri)
         self.ring = on_ringing
         return self.leg
 
 
-def dial(client):
-    device = {"type": "sip", "params": {"to": "sip:bob@example.com", "from": "sip:anyrelay@example.com"}}
-    assert client.request("calling.dial", tag="t", devices=[[device]]).result["code"] == "200"
+BOB = {"type": "sip", "params": {"to": "sip:bob@example.com", "from": "sip:anyrelay@example.com"}}
+
+
+def dial(client, device=BOB, **more):
+    assert client.request("calling.dial", tag="t", devices=[[device]], **more).result["code"] == "200"
 
 
 def states(client):
@@ -76,6 +79,17 @@ def test_a_phone_that_answers_while_it_is_given_up_is_hung_up(bench, client):
     bench.settle()
     assert states(client) == ["created", "ending", "ended"]
     assert phone.leg.orders == ["hang up"]  # nobody can refuse a call that he placed himself
+
+
+def test_a_phone_that_is_given_up_is_given_up_once(bench, client):
+    phone = RecordingDialer(bench)
+    dial(client, max_duration=1)
+    bench.exchange.call_answered(bench.now, phone.leg)
+    bench.settle()
+    client.command(client.events("calling.call.state")[0]["params"]["call_id"], "end", reason="hangup")
+    bench.advance(61)
+    assert states(client) == ["created", "answered", "ending"]
+    assert phone.leg.orders == ["hang up"]
 
 
 def test_a_call_is_answered_once(bench, client, leg):
@@ -129,6 +143,23 @@ def test_what_is_said_of_a_refer_that_nobody_sent_is_passed_over(bench, client, 
 
 
 # --- what is ordered
+
+
+@pytest.mark.parametrize(
+    ("device", "called"),
+    [
+        (BOB, ("sip:bob@example.com", "sip:anyrelay@example.com")),
+        ({"type": "sip", "params": {"to": "sip:bob@example.com"}}, ("sip:bob@example.com", "")),
+        (
+            {"type": "phone", "params": {"to_number": "+15551230001", "from_number": "+15551230002"}},
+            ("tel:+15551230001", "tel:+15551230002"),
+        ),
+    ],
+)
+def test_a_phone_is_told_who_calls(bench, client, device, called):
+    phone = RecordingDialer(bench)
+    dial(client, device)
+    assert phone.called == called
 
 
 def test_a_transfer_that_succeeds_while_its_call_is_ending_ends_it_no_second_time(bench, client, leg):

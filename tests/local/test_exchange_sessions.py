@@ -53,6 +53,7 @@ def test_any_credentials_do_where_none_are_asked_for():
     assert Credentials().refusal({"project": "a", "token": "b"}) == ""
     assert Credentials().refusal({"jwt_token": "b"}) == ""
     assert Credentials().refusal({}) != ""
+    assert Credentials().refusal({"project": "a", "token": ""}) != ""
     assert "secret" not in repr(Credentials("p", "secret"))
 
 
