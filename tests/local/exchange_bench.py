@@ -35,13 +35,13 @@ class RawClient:
         self.line = self.bench.exchange.open_line(self.bench.now)
         self.bench.settle()
 
-    def sign_in(self, contexts=("default",), *, project="p", token="t", event_acks=True, **more):
+    def sign_in(self, contexts=("default",), *, project="p", token="t", jwt="", event_acks=True, **more):
         result = self.request(
             "signalwire.connect",
             version={"major": 2, "minor": 0, "revision": 0},
             agent="raw",
             event_acks=event_acks,
-            authentication={"project": project, "token": token},
+            authentication={"jwt_token": jwt} if jwt else {"project": project, "token": token},
             **({} if contexts is None else {"contexts": list(contexts)}),
             **more,
         )

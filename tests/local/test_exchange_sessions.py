@@ -171,6 +171,48 @@ def test_nobody_resumes_the_session_of_another_project(bench):
     assert thief.protocol != client.protocol
 
 
+def test_who_shows_the_authorization_state_resumes_without_naming_the_project(bench):
+    client = bench.client()
+    state = client.events("signalwire.authorization.state")[0]["params"]["authorization_state"]
+    for shown, resumed in (("guess", False), (state, True)):
+        again = RawClient(bench)
+        answer = again.sign_in(jwt="j", protocol=client.protocol, authorization_state=shown)
+        assert answer.result["session_restored"] is resumed
+
+
+def test_who_signs_in_with_a_jwt_names_no_project(bench):
+    client = RawClient(bench)
+    answer = client.sign_in(jwt="j")
+    assert answer.result["authorization"] == {"project": ""}
+    bench.dial()
+    assert client.events("calling.call.receive")[0]["params"]["project_id"] == ""
+
+
+def test_a_session_that_was_resumed_is_not_given_up(bench):
+    caller, client, _ = bench.call()
+    client.lose_connection()
+    bench.advance(299)
+    client.open()
+    client.sign_in(protocol=client.protocol)
+    bench.advance(600)
+    assert caller.state == "answered"
+    assert client.closed is None
+    client.lose_connection()
+    bench.advance(299)
+    assert caller.state == "answered"
+    bench.advance(2)
+    assert caller.state == "ended"
+
+
+def test_a_client_that_left_and_is_back_is_offered_calls_again(bench):
+    client = bench.client()
+    client.leave()
+    client.open()
+    assert client.sign_in(protocol=client.protocol).result["session_restored"] is True
+    assert bench.dial().state == "ringing"
+    assert len(client.calls) == 1
+
+
 def test_a_session_is_given_up_after_five_minutes(bench):
     caller, client, _ = bench.call()
     ringing = bench.dial()
@@ -252,6 +294,14 @@ def test_goodbye(bench, restart):
     assert client.sign_in(protocol=client.protocol).result["session_restored"] is not restart
     assert caller.state == ("ended" if restart else "answered")
     assert bench.dial().state == "ringing"
+
+
+def test_nobody_resumes_a_session_that_is_to_begin_anew(bench):
+    client = bench.client()
+    bench.exchange.say_goodbye(bench.now, restart=True)
+    bench.settle()
+    again = RawClient(bench)  # before the old connection is closed
+    assert again.sign_in(protocol=client.protocol).result["session_restored"] is False
 
 
 def test_a_client_that_does_not_close_after_goodbye_is_dropped(bench):
