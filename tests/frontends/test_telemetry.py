@@ -258,6 +258,7 @@ async def test_a_transfer_that_is_refused_is_none(world: World, scope: Scope) ->
         with pytest.raises(RelayError):
             await call.refer_and_wait(SUPPORT)
         assert under_way(client) == 0
+        await client.execute("test.echo")  # which did not fall over it
     assert events_of(scope.span("calling.refer")) == ["sent", "refused"]
     assert scope.metric("anyrelay.transfers") == {}
 

@@ -85,12 +85,9 @@ class RawClient:
         if data := self.connection.data_to_send():
             self.line.receive_data(data, self.bench.now)
             moved = True
-        if (data := self.line.data_to_send()) and not self.line._dropped:
-            self.connection.receive_data(data)
+        if self.line in self.bench.flushed:
+            self._take_what_was_flushed()
             moved = True
-        if self.line.wants_eof and not self.connection.closed:
-            self.connection.receive_eof()
-            self.line.receive_eof(self.bench.now)
         while (event := self.connection.next_event()) is not None:
             match event:
                 case TextReceived(text):
@@ -98,6 +95,14 @@ class RawClient:
                 case ConnectionClosed() as closed:
                     self.closed = closed
         return moved
+
+    def _take_what_was_flushed(self):
+        self.bench.flushed.discard(self.line)
+        if (data := self.line.data_to_send()) and not self.line._dropped:
+            self.connection.receive_data(data)
+        if self.line.wants_eof and not self.connection.closed:
+            self.connection.receive_eof()
+            self.line.receive_eof(self.bench.now)
 
     def _take(self, message):
         match message:
@@ -183,6 +188,7 @@ class Bench:
         ids = count(1)
         self.happened = []
         self.posts = []
+        self.flushed = set()
         self.clients = []
         self.exchange = Exchange(new_id=lambda: f"x{next(ids)}", epoch=EPOCH, on_event=self.happened.append, **settings)
         self.phones = SimulatedPhones(pace=pace)
@@ -210,6 +216,8 @@ class Bench:
                 assert isinstance(output, Flush | PostStatus)
                 if isinstance(output, PostStatus):
                     self.posts.append((output.url, output.envelope))
+                else:
+                    self.flushed.add(output.line)
             for client in self.clients:
                 moved |= client.pump()
 
