@@ -23,7 +23,7 @@ def test_an_offer_and_an_answer(bench):
     caller = bench.dial("sip:alice@example.com")
     offer = client.events("calling.call.receive")[0]
     assert offer["timestamp"] == 1_000_000.0
-    assert offer["project_id"] == "p"
+    assert (offer["event_channel"], offer["project_id"]) == (client.protocol, "p")
     params = offer["params"]
     assert params["call_state"] == "created"
     assert params["direction"] == "inbound"
@@ -145,6 +145,17 @@ def test_calls_that_are_not_there(bench):
     caller.hang_up()
     bench.settle()
     assert client.command(call_id, "end", reason="hangup") == (410, "The call is over")
+
+
+def test_only_so_many_calls_are_known_to_be_over(bench, monkeypatch):
+    monkeypatch.setattr("anyrelay.local.exchange.CALLS_REMEMBERED", 2)
+    client = bench.client()
+    for _ in range(3):
+        caller, _, _ = bench.call(client)
+        caller.hang_up()
+        bench.settle()
+    codes = [client.command(call_id, "end", reason="hangup")[0] for call_id in client.calls]
+    assert codes == [404, 410, 410]
 
 
 def test_a_call_is_handed_on(bench):
@@ -406,6 +417,13 @@ def test_parameters_that_are_not_allowed_are_named(bench, method, params, field)
     answer = bench.client().request(method, **params)
     assert answer.code == -32602
     assert field in answer.message
+
+
+def test_a_command_that_is_known_and_not_served_here(bench):
+    _, client, call_id = bench.call()
+    code, message = client.command(call_id, "record", control_id="r", record={"audio": {}})
+    assert (code, "calling.record" in message) == (-32601, True)
+    assert client.command(call_id, "end", reason="hangup")[0] == 200
 
 
 @pytest.mark.parametrize("method", ["calling.fly", "signalwire.disconnect"])

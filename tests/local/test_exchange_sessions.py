@@ -99,6 +99,14 @@ def test_a_client_that_answers_no_ping_is_gone(bench):
     assert [request.method for request in client.requests] == ["signalwire.ping"] * 2
 
 
+def test_nothing_more_is_planned_for_a_client_that_is_gone(bench):
+    silent = bench.client()
+    silent.acknowledges = False
+    bench.advance(60 + 300)
+    assert silent.closed is not None
+    assert bench.exchange.next_deadline() is None
+
+
 def test_a_session_is_resumed_with_what_was_missed(bench):
     _, client, call_id = bench.call()
     before = client.protocol
