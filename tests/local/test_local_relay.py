@@ -5,6 +5,7 @@ import ssl
 import time
 
 import anyio
+import orjson
 import pytest
 from exchange_bench import RecordingLeg
 
@@ -91,6 +92,76 @@ async def test_a_lost_connection_is_resumed_and_nothing_is_missed():
             assert client.relay_protocol == before
 
 
+def is_back(relay, first):
+    """Whether a client has signed in on another connection than its first."""
+    return lambda: any(line is not first and line.session for line in relay.exchange.lines)
+
+
+async def until_quiet(client):
+    """Wait until the server has heard all that a client had to say, so that nothing wakes it any more."""
+    for _ in range(2):  # what the client acknowledged meanwhile goes out before the second command
+        await client.execute("signalwire.receive", {"contexts": ["more"]})
+
+
+async def test_connections_are_dropped_at_once():
+    async with LocalRelay(fast()) as relay, make_client(relay) as client:
+        await until_quiet(client)
+        before, first = client.relay_protocol, relay.exchange.lines[0]
+        relay.drop_connections()
+        await relay.until(is_back(relay, first), 5)
+        assert client.relay_protocol == before
+
+
+async def test_sessions_are_forgotten_at_once():
+    async with LocalRelay(fast()) as relay:
+        client = make_client(relay)
+        ended = []
+
+        @client.on_call
+        async def handle(call):
+            await call.answer()
+            try:
+                await call.wait_for_ended()
+            except ConnectionLost as error:
+                ended.append(error)
+
+        async with client:
+            before, first = client.relay_protocol, relay.exchange.lines[0]
+            caller = await relay.phones.dial("sip:alice@example.com")
+            await caller.answered()
+            await until_quiet(client)
+            relay.forget_sessions()
+            await relay.until(is_back(relay, first), 5)
+            await relay.until(lambda: client.relay_protocol not in ("", before), 5)
+            assert await caller.ended() == "hangup"
+        assert len(ended) == 1
+
+
+async def test_goodbye_is_said_at_once(monkeypatch):
+    monkeypatch.setattr("anyrelay.local.exchange.CLOSE_TIME", 3_600)
+    frames = []
+    async with LocalRelay(fast(), on_frame=frames.append) as relay, make_client(relay) as client:
+        await until_quiet(client)
+        relay.say_goodbye()
+        goodbye = next(frame for frame in frames if "signalwire.disconnect" in frame.text)
+        answer = f'"id":"{orjson.loads(goodbye.text)["id"]}"'
+        await relay.until(lambda: any(frame.direction == "rx" and answer in frame.text for frame in frames), 5)
+
+
+async def test_whoever_waits_for_the_end_of_the_server_waits():
+    relay, ended = LocalRelay(fast()), []
+
+    async def wait():
+        await relay.wait_closed()
+        ended.append(True)
+
+    async with anyio.create_task_group() as tasks, relay:
+        tasks.start_soon(wait)
+        await anyio.wait_all_tasks_blocked()
+        assert not ended
+    assert ended
+
+
 @pytest.mark.parametrize("restart", [False, True])
 async def test_goodbye(restart, monkeypatch):
     monkeypatch.setattr("anyrelay.local.exchange.CLOSE_TIME", 0.05)
@@ -98,7 +169,7 @@ async def test_goodbye(restart, monkeypatch):
         before = client.relay_protocol
         relay.say_goodbye(restart=restart)
         first = relay.exchange.lines[0]
-        await relay.until(lambda: any(line is not first and line.session for line in relay.exchange.lines), 10)
+        await relay.until(is_back(relay, first), 10)
         assert (relay.exchange.lines[-1].session.protocol == before) is not restart
 
 
@@ -191,6 +262,28 @@ async def test_too_many_clients_are_turned_away():
         async with await anyio.connect_tcp("127.0.0.1", port) as stream:
             with pytest.raises((anyio.EndOfStream, anyio.BrokenResourceError)):
                 await stream.receive()
+
+
+async def test_clients_that_have_left_make_room_for_others(caplog):
+    async with LocalRelay(fast(), max_connections=4) as relay:
+        for _ in range(5):
+            async with make_client(relay) as one, make_client(relay) as other:
+                assert one.relay_protocol != other.relay_protocol
+            await relay.until(lambda: not relay.exchange.lines, 5)
+    assert "turned away" not in caplog.text
+
+
+async def test_each_frame_says_which_client_it_is_about():
+    frames = []
+    async with LocalRelay(fast(), on_frame=frames.append) as relay:
+        began = time.time()
+        for number in (1, 2):
+            frames.clear()
+            async with make_client(relay):
+                pass
+            await relay.until(lambda: not relay.exchange.lines, 5)
+            assert {frame.client for frame in frames} == {number}
+            assert began <= frames[0].time <= frames[-1].time <= time.time()
 
 
 async def test_a_client_that_never_shakes_hands_is_sent_away(monkeypatch):
@@ -332,8 +425,11 @@ async def test_phones_that_cannot_start():
         async def start(self, switchboard):
             raise RuntimeError("no line")
 
+    relay = LocalRelay(BrokenPhones())
     with pytest.raises(RuntimeError, match="no line"):
-        await LocalRelay(BrokenPhones()).__aenter__()
+        await relay.__aenter__()
+    with pytest.raises(OSError, match=r".+"):
+        await anyio.connect_tcp("127.0.0.1", int(relay.url.rpartition(":")[2]))
 
 
 async def test_an_address_that_is_taken():

@@ -104,6 +104,15 @@ async def test_what_does_not_fit_into_the_queue_is_dropped(caplog, monkeypatch):
     assert poster.unfinished == 1
 
 
+async def test_what_happens_as_the_server_stops_is_posted_too(monkeypatch):
+    monkeypatch.setattr("anyrelay.local.server.LAST_WORDS_TIME", 5.0)
+    async with http_server() as (port, came):
+        async with LocalRelay(SimulatedPhones()) as relay:
+            relay.exchange.tell(None, "calling.call.play", {}, 0.0, status_url=f"http://127.0.0.1:{port}/")
+            assert came == []
+        assert len(came) == 1
+
+
 async def test_every_event_of_a_transfer_is_posted():
     async with http_server() as (port, came), LocalRelay(SimulatedPhones(pace=50)) as relay:
         relay.phones.add("sip:support@example.com", answers="busy")
