@@ -210,7 +210,7 @@ def test_a_transfer_in_the_background():
 # --- the tutorial, and the tests of an application ----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("answers", ["answer", "busy"])
+@pytest.mark.parametrize("answers", ["answer", "busy", "silent"])
 def test_the_tutorial_prints_what_it_says(answers):
     page = (EXAMPLES.parent / "tutorial.md").read_text(encoding="utf-8")
     argument = "" if answers == "answer" else f" {answers}"

@@ -20,15 +20,16 @@ async def main(answers: str) -> None:
         async def handle_call(call: Call) -> None:
             print(f"{call.from_} calls")
             await call.answer()
-            outcome = await call.refer_and_wait(SUPPORT, timeout=10)
+            outcome = await call.refer_and_wait(SUPPORT, timeout=5)
             print(f"outcome: {outcome.status} (target answered {outcome.notify_response_code})")
-            if not outcome.succeeded:
-                playback = await call.play([{"type": "tts", "text": "They are busy. Goodbye."}])
+            if outcome.status not in ("succeeded", "unknown"):
+                playback = await call.play([{"type": "tts", "text": "They cannot take your call. Goodbye."}])
                 await playback.wait()
                 await call.hangup()
 
         async with client:
-            caller = await relay.phones.dial("sip:alice@example.com", context="default")
+            # Alice hangs up after six seconds, if nobody else has ended the call by then.
+            caller = await relay.phones.dial("sip:alice@example.com", context="default", hang_up_after=6)
             await caller.ended(timeout=20)
             await client.drain()
             print(f"the caller heard {[media.params['text'] for media in caller.heard]}")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from anyrelay.cli.page import async_page, blocking_page
-from anyrelay.protocol.refer import ReferOutcome
+from anyrelay.protocol.refer import ReferOutcome, ReferStatus
 
 if TYPE_CHECKING:
     from anyrelay.aio.call import Call
@@ -63,7 +63,7 @@ class Application:
             try:
                 await page(call)
                 self.outcome = await call.refers[-1].wait(self._patience)
-                if not self.outcome.succeeded:
+                if self.outcome.status not in (ReferStatus.SUCCEEDED, ReferStatus.UNKNOWN):
                     await call.hangup()
                 with contextlib.suppress(TimeoutError):
                     await call.wait_for_ended(GOODBYE_PATIENCE)
@@ -83,7 +83,7 @@ class Application:
             try:
                 page(call)
                 self.outcome = call.refers[-1].wait(self._patience)
-                if not self.outcome.succeeded:
+                if self.outcome.status not in (ReferStatus.SUCCEEDED, ReferStatus.UNKNOWN):
                     call.hangup()
                 with contextlib.suppress(TimeoutError):
                     call.wait_for_ended(GOODBYE_PATIENCE)
