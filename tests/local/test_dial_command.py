@@ -101,7 +101,8 @@ def test_ctrl_c_hangs_up(relay, dial, monkeypatch):
     status, said = dial(BOB, "--from", DESK)
     assert status == 130
     assert "state answered" in said
-    assert said.splitlines()[-1].startswith("state ended")
+    assert said.splitlines()[-2].startswith("state ended")
+    assert said.splitlines()[-1] == "anyrelay: stopped"
 
 
 @pytest.mark.parametrize(("to", "from_"), [("bob", DESK), (BOB, "+15551230002"), ("+15551230001", "x"), ("", "")])
@@ -109,8 +110,40 @@ def test_what_is_neither_a_number_nor_a_uri(dial, to, from_):
     with pytest.raises(ValueError, match="must both be telephone numbers"):
         device_for(to, from_)
     status, said = dial(to, "--from", from_)
-    assert status == 1
-    assert "sip:alice@example.com" in said.replace("\n", " ")
+    assert status == 2
+    assert "sip:alice@example.com" in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["sip:", "--from", DESK], "TO must begin with sip:"),
+        ([BOB, "--from", "sip:@"], "--from must begin with sip:"),
+        ([BOB, "--from", DESK, "--refer", "support"], "--refer must begin with sip:"),
+        ([BOB, "--from", DESK, "--refer", ""], "--refer is empty"),
+        ([BOB, "--from", DESK, "--say", " "], "--say must not be empty"),
+        ([BOB, "--from", DESK, "--say", "\x01"], "--say contains"),
+        ([BOB, "--from", DESK, "--timeout", "inf"], "--timeout must be a number of seconds, not inf"),
+        ([BOB, "--from", DESK, "--timeout", "nan"], "--timeout must be a number of seconds, not nan"),
+        ([BOB, "--from", DESK, "--timeout", "0"], "'--timeout'"),
+    ],
+)
+def test_everything_is_checked_before_anybody_is_called(dial, monkeypatch, arguments, words):
+    monkeypatch.setattr("anyrelay.sync.RelayClient.connect", lambda _: pytest.fail("it connects"))
+    status, said = dial(*arguments)
+    assert status == 2
+    assert words in said
+
+
+def test_who_may_be_talking_is_not_hung_up_on(relay, dial, monkeypatch):
+    # The target answers after what is two of the caller's patience, so that first the outcome is not known.
+    monkeypatch.setattr("anyrelay.cli.dial.REFER_PATIENCE", 0.2)
+    relay.phones.add(BOB)
+    relay.phones.add(SUPPORT, ring_time=10.0)
+    status, said = dial(BOB, "--from", DESK, "--refer", SUPPORT)
+    assert "transfer: not known (timed_out); the call is left alone until it ends, or Ctrl-C" in said.splitlines()
+    assert said.splitlines()[-1] == "transfer: SUCCEEDED"
+    assert status == 0
 
 
 def test_its_help_teaches(dial):

@@ -133,7 +133,7 @@ def test_a_server_that_is_not_running():
 def test_a_server_that_cannot_start(capfd):
     with pytest.raises(RuntimeError, match="has ended"):
         SyncLocalRelay(listen="nonsense").__enter__()
-    assert "host:port" in capfd.readouterr().err
+    assert "--listen must be HOST:PORT" in capfd.readouterr().err
 
 
 def test_a_server_that_was_killed():
@@ -236,7 +236,8 @@ def test_words(capsys):
 
 
 @pytest.mark.parametrize(
-    ("options", "words"), [({"listen": "x"}, "host:port"), ({"phones": "tin cans"}, "phones"), ({"pace": -1}, "pace")]
+    ("options", "words"),
+    [({"listen": "x"}, "--listen must be HOST:PORT"), ({"phones": "tin cans"}, "--phones"), ({"pace": -1}, "pace")],
 )
 def test_what_cannot_be_served(options, words, capsys):
     assert serve.serve(**{"phones": "simulated"} | options) == 2

@@ -11,6 +11,10 @@ def main() -> None:
     """Run the command line; the extra ``[cli]`` is needed for it."""
     try:
         from anyrelay.cli.commands import anyrelay
-    except ImportError as error:
-        sys.exit(f"the anyrelay command needs {error.name}: pip install 'anyrelay[cli]'")
+    except ModuleNotFoundError as error:
+        if error.name not in ("click", "rich"):
+            raise
+        sys.exit(f"anyrelay: the commands need {error.name}, which is not installed: pip install 'anyrelay[cli]'")
+    except KeyboardInterrupt:  # while it was loaded
+        sys.exit(130)
     anyrelay()

@@ -6,7 +6,10 @@ import contextlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
+import anyio
+
 from anyrelay.cli.page import async_page, blocking_page
+from anyrelay.errors import ClientClosed
 from anyrelay.protocol.refer import ReferOutcome, ReferStatus
 
 if TYPE_CHECKING:
@@ -46,7 +49,11 @@ class Application:
         }
 
     def run(self) -> None:
-        """Run until the first call's transfer is settled, or waited for long enough; blocks."""
+        """Run until the first call's transfer is settled, or waited for long enough; blocks.
+
+        The client's own `run` takes Ctrl-C for an order to drain, and then nobody knows that the demo was stopped. Here it
+        is a KeyboardInterrupt in any moment.
+        """
         if self._front == "sync":
             self._run_blocking()
         else:
@@ -63,14 +70,16 @@ class Application:
             try:
                 await page(call)
                 self.outcome = await call.refers[-1].wait(self._patience)
-                if self.outcome.status not in (ReferStatus.SUCCEEDED, ReferStatus.UNKNOWN):
+                if self.outcome.status is ReferStatus.UNKNOWN:
+                    return  # caller and target may be talking
+                if not self.outcome.succeeded:
                     await call.hangup()
                 with contextlib.suppress(TimeoutError):
                     await call.wait_for_ended(GOODBYE_PATIENCE)
             finally:
                 await client.disconnect()
 
-        client.run(backend=backend)
+        anyio.run(client.serve_forever, backend=backend)
 
     def _run_blocking(self) -> None:
         from anyrelay.sync import RelayClient
@@ -83,11 +92,18 @@ class Application:
             try:
                 page(call)
                 self.outcome = call.refers[-1].wait(self._patience)
-                if self.outcome.status not in (ReferStatus.SUCCEEDED, ReferStatus.UNKNOWN):
+                if self.outcome.status is ReferStatus.UNKNOWN:
+                    return  # caller and target may be talking
+                if not self.outcome.succeeded:
                     call.hangup()
                 with contextlib.suppress(TimeoutError):
                     call.wait_for_ended(GOODBYE_PATIENCE)
+            except ClientClosed:  # the demo was stopped: no news to be logged
+                pass
             finally:
                 client.disconnect()
 
-        client.run()
+        try:
+            client.serve_forever()
+        finally:
+            client.disconnect()

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import sys
-
 import click
 
+from anyrelay.cli.ending import ends
 from anyrelay.cli.outcomes import FRONTS, PHONES, TARGETS
 
 __all__ = ["anyrelay"]
@@ -19,6 +18,9 @@ def anyrelay() -> None:
     """SignalWire RELAY on your own machine: see a call transferred, run a server, listen in.
 
     Start with: anyrelay demo
+
+    Results go to standard output, complaints to standard error. The exit status is 0 when it was done, 1 when it failed, 2
+    when nothing was tried because of a wrong option or variable, 130 after Ctrl-C and 143 after SIGTERM.
     """
 
 
@@ -32,25 +34,26 @@ def anyrelay() -> None:
 @click.option(
     "--target", type=click.Choice(TARGETS), default="answer", show_default=True, help="What the transfer's target does."
 )
-def demo(phones: str, front: str, target: str) -> None:
+@ends
+def demo(phones: str, front: str, target: str) -> int:
     """Transfer a call between phones on this machine, and show every message.
 
     Starts a local RELAY server and two phones, runs the example of the call.refer() page against it, prints the ladder of
     SIP and RELAY messages as they happen, and what became of the transfer. No account and no sound card are needed.
 
-    The exit status is 0 when the outcome is the one that the target should give: answer SUCCEEDED, busy BUSY, no-answer
-    NO_ANSWER, decline DECLINED, reject REJECTED, and silent (which rings for ever) UNKNOWN because TIMED_OUT.
+    The exit status is 0 when the outcome is the one that the target should give, else 1: answer SUCCEEDED, busy BUSY,
+    no-answer NO_ANSWER, decline DECLINED, reject REJECTED, and silent (which rings for ever) UNKNOWN because TIMED_OUT.
     """
     from anyrelay.cli.demo import run_demo
 
-    sys.exit(run_demo(phones, front, target))
+    return run_demo(phones, front, target)
 
 
 @anyrelay.command()
 @click.option(
     "--listen", default="127.0.0.1:0", show_default=True, metavar="HOST:PORT", help="Where RELAY clients connect."
 )
-@click.option("--sip", default="127.0.0.1:5060", show_default=True, metavar="HOST:PORT", help="Where SIP phones call.")
+@click.option("--sip", show_default="127.0.0.1:5060", metavar="HOST:PORT", help="Where SIP phones call.")
 @click.option(
     "--phones", type=click.Choice(PHONES), default="sip", show_default=True, help="Real SIP phones, or simulated ones."
 )
@@ -58,19 +61,31 @@ def demo(phones: str, front: str, target: str) -> None:
 @click.option("--project", help="The project that clients must name; any when left out.")
 @click.option("--token", envvar="ANYRELAY_SERVE_TOKEN", help="The token that clients must give; any when left out.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per line, the first once it is ready.")
+@ends
 def serve(
-    listen: str, sip: str, phones: str, tls_dir: str | None, project: str | None, token: str | None, as_json: bool
-) -> None:
-    """Run a RELAY server on this machine, for any RELAY client.
+    listen: str,
+    sip: str | None,
+    phones: str,
+    tls_dir: str | None,
+    project: str | None,
+    token: str | None,
+    as_json: bool,
+) -> int:
+    """Run a RELAY server on this machine, for any RELAY client, until Ctrl-C.
 
     A SIP phone that calls sip:CONTEXT@HOST:PORT reaches the clients that receive that context.
-    """
+
+    The exit status is 0 after Ctrl-C or SIGTERM, and 2 when it could not be started.
+
+    \b
+    anyrelay serve --phones simulated
+    anyrelay serve --tls-dir certificates --listen 127.0.0.1:8443
+    """  # noqa: D301 - click reads the backspace: what follows is not to be wrapped
     from anyrelay.local.serve import serve as run_server
 
-    status = run_server(
+    return run_server(
         listen=listen, sip=sip, phones=phones, tls_dir=tls_dir, project=project, token=token, as_json=as_json
     )
-    sys.exit(status)
 
 
 @anyrelay.command()
@@ -78,15 +93,18 @@ def serve(
     "--context", "contexts", multiple=True, metavar="CONTEXT", help="A context to receive; may be given again."
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per event and line.")
-def listen(contexts: tuple[str, ...], as_json: bool) -> None:
+@ends
+def listen(contexts: tuple[str, ...], as_json: bool) -> int:
     """Connect and print every event, until Ctrl-C.
 
     Project, token and host come from SIGNALWIRE_PROJECT_ID, SIGNALWIRE_API_TOKEN and SIGNALWIRE_SPACE. Offered calls are
     passed back to routing, so other clients still get them.
+
+    The exit status is 0 after Ctrl-C, 1 when the server refused the credentials, 2 when a variable is missing or wrong.
     """
     from anyrelay.cli.listen import run_listen
 
-    sys.exit(run_listen(contexts or ("default",), as_json=as_json))
+    return run_listen(contexts or ("default",), as_json=as_json)
 
 
 @anyrelay.command()
@@ -101,13 +119,15 @@ def listen(contexts: tuple[str, ...], as_json: bool) -> None:
     show_default=True,
     help="How long it may ring, seconds.",
 )
-def dial(to: str, from_: str, say: str | None, refer: str | None, timeout: float) -> None:
+@ends
+def dial(to: str, from_: str, say: str | None, refer: str | None, timeout: float) -> int:
     """Call TO, a telephone number or a SIP URI.
 
     Project, token and host come from SIGNALWIRE_PROJECT_ID, SIGNALWIRE_API_TOKEN and SIGNALWIRE_SPACE. Without --say and
     --refer the call lasts until the other side hangs up, or Ctrl-C.
 
-    The exit status is 0 when the call was answered and, with --refer, the transfer succeeded; else 1.
+    The exit status is 0 when the call was answered and, with --refer, the transfer succeeded; else 1. It is 2 when nobody
+    was called, since an argument or a variable is wrong. Ctrl-C (130) and SIGTERM (143) hang up.
 
     \b
     anyrelay dial +15551234567 --from +15557654321 --say "Your table is ready."
@@ -115,4 +135,4 @@ def dial(to: str, from_: str, say: str | None, refer: str | None, timeout: float
     """  # noqa: D301 - click reads the backspace: what follows is not to be wrapped
     from anyrelay.cli.dial import run_dial
 
-    sys.exit(run_dial(to, from_=from_, say=say, refer=refer, timeout=timeout))
+    return run_dial(to, from_=from_, say_text=say, refer=refer, timeout=timeout)

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import re
 import threading
-import time
 from collections.abc import Callable
 from typing import Any, Final
 
 from rich.console import Console
 
 from anyrelay.cli.application import Application
+from anyrelay.cli.ending import DONE, FAILED, WRONG_USE, complain
 from anyrelay.cli.ladder import CALLER, SERVER, TARGET, Ladder
 from anyrelay.cli.outcomes import EXPECTED, SIP_TARGETS, is_expected, sentence
 from anyrelay.cli.processes import ChildError, JsonProcess, stopping
+from anyrelay.local.serve import need_sip
 from anyrelay.protocol.refer import ReferStatus
 
 __all__ = ["run_demo"]
@@ -25,8 +27,9 @@ PATIENCE: Final = {"silent": 5.0}
 USUAL_PATIENCE: Final = 15.0
 SIMULATED_PATIENCE: Final = 1.0
 
-WRONG_USE: Final = 2
-INTERRUPTED: Final = 130
+
+class NoOutcome(RuntimeError):
+    """The application's call was over before its transfer was settled."""
 
 
 class Demo:
@@ -152,8 +155,7 @@ class Demo:
     def _conclude(self, application: Application) -> int:
         outcome = application.outcome
         if outcome is None:
-            self._ladder.say("There is no outcome: the demo was stopped, or the call never came.", style="bold red")
-            return 1
+            raise NoOutcome("there is no outcome: the call was over before its transfer was settled")
         fine = is_expected(self._target, outcome)
         self._ladder.say("")
         self._ladder.say(sentence(outcome), style="bold green" if fine else "bold red")
@@ -162,7 +164,7 @@ class Demo:
         if not fine:
             why = " because TIMED_OUT" if EXPECTED[self._target] is ReferStatus.UNKNOWN else ""
             self._ladder.say(f"Expected {EXPECTED[self._target].name}{why}.", style="bold red")
-        return 0 if fine else 1
+        return DONE if fine else FAILED
 
 
 def _address(uri: str) -> str:
@@ -179,23 +181,32 @@ def run_demo(phones: str, front: str, target: str) -> int:
         target: What the transfer's target does, one of `EXPECTED`.
 
     Returns:
-        The exit status: 0 when the outcome was the target's.
+        The exit status: 0 when the outcome was the target's, 1 when not, 2 when the demo cannot run as asked for.
     """
-    console = Console(markup=False)
-    if phones == "sip" and target not in SIP_TARGETS:
-        console.print(
-            f"The SIP stack of the demo's phones cannot play a target that does “{target}”: it can "
-            f"{', '.join(SIP_TARGETS)}. Simulated phones can: anyrelay demo --phones simulated --target {target}",
-            style="bold red",
-            highlight=False,
-        )
-        return WRONG_USE
-    began = time.monotonic()
     try:
-        return Demo(phones, front, target, Ladder(console)).run()
-    except ChildError as error:
-        console.print(str(error), style="bold red", highlight=False)
-        return 1
-    except KeyboardInterrupt:
-        console.print(f"Stopped after {time.monotonic() - began:.0f} s.")
-        return INTERRUPTED
+        _check(phones, front, target)
+    except ValueError as error:
+        complain(error)
+        return WRONG_USE
+    try:
+        return Demo(phones, front, target, Ladder(Console(markup=False))).run()
+    except (ChildError, NoOutcome) as error:
+        complain(error)
+        return FAILED
+
+
+def _check(phones: str, front: str, target: str) -> None:
+    """Check that the demo can run as asked for.
+
+    Raises:
+        ValueError: It cannot; the message says what can be done instead.
+    """
+    if phones == "sip" and target not in SIP_TARGETS:
+        raise ValueError(
+            f"the demo's SIP phones cannot play --target {target}: they can {', '.join(SIP_TARGETS)}. Simulated phones can:"
+            f" anyrelay demo --phones simulated --target {target}"
+        )
+    if phones == "sip":
+        need_sip()
+    if front == "trio" and importlib.util.find_spec("trio") is None:
+        raise ValueError("--front trio needs trio, which is not installed: pip install 'anyrelay[trio]'")

@@ -13,6 +13,8 @@ from typing import Any, Final
 from rich.console import Console
 from rich.text import Text
 
+from anyrelay.cli.ending import mute
+
 __all__ = ["Ladder"]
 
 LANES: Final = ("target", "caller", "RELAY server", "your application")
@@ -86,7 +88,10 @@ class Ladder:
                         patience = max(0.0, waiting[0][0] + _PATIENCE - time.time())
             while waiting and (over or waiting[0][0] + _PATIENCE <= time.time()):
                 line = heapq.heappop(waiting)[2]
-                self._console.print(line, soft_wrap=not self._console.is_terminal, no_wrap=True, highlight=False)
+                try:
+                    self._console.print(line, soft_wrap=not self._console.is_terminal, no_wrap=True, highlight=False)
+                except (BrokenPipeError, SystemExit):  # nobody reads any more; rich makes the one the other
+                    mute()
 
     def sip(self, when: float, source: int, target: int, message: str) -> None:
         """Draw a SIP message by its whole text."""

@@ -2,45 +2,63 @@
 
 from __future__ import annotations
 
+import logging
+import os
+import signal
+import threading
 from datetime import datetime
 from typing import Any
 
 import orjson
-from rich.console import Console
 
+from anyrelay.cli.account import explain, make_client
+from anyrelay.cli.ending import DONE, FAILED, WRONG_USE, complain, say
 from anyrelay.errors import RelayError
 from anyrelay.protocol.events import RelayEvent
-from anyrelay.sync import RelayClient
 
 __all__ = ["run_listen"]
 
 
 def run_listen(contexts: tuple[str, ...], *, as_json: bool) -> int:
-    """Print every event until Ctrl-C.
+    """Print every event until Ctrl-C, or until nobody reads any more.
 
     Args:
         contexts: The contexts to receive.
         as_json: Whether to print JSON, one object per line.
 
     Returns:
-        The exit status: 0 after Ctrl-C, 1 when there was no connection.
+        The exit status: 0 after Ctrl-C, 1 when the server could not be trusted or refused the credentials, 2 when the
+        environment says too little.
     """
-    console = Console(markup=False)
     try:
-        client = RelayClient(contexts=contexts)
-        client.on_event(lambda event: _print(console, event, as_json=as_json))
+        client = make_client(contexts)
+    except ValueError as error:
+        complain(error)
+        return WRONG_USE
+    logging.getLogger("anyrelay.connection").setLevel(logging.INFO)
+    logging.getLogger("anyrelay.call").setLevel(logging.ERROR)  # that it passes calls back is no news
+    unread = threading.Lock()
+
+    @client.on_event
+    def tell(event: RelayEvent) -> None:
+        # Several calls may tell at once, and a signal that came after the end of the run would kill the process.
+        if not say(_as_json(event) if as_json else _as_words(event)) and unread.acquire(blocking=False):
+            os.kill(os.getpid(), signal.SIGTERM)  # for the client's run, which ends in order
+
+    try:
         client.run()
-    except (ValueError, RelayError) as error:
-        console.print(str(error), style="bold red", highlight=False)
-        return 1
-    return 0
+    except RelayError as error:
+        complain(explain(error))
+        return FAILED
+    return DONE
 
 
-def _print(console: Console, event: RelayEvent, *, as_json: bool) -> None:
-    if as_json:
-        line: dict[str, Any] = {"event_type": event.event_type, "timestamp": event.timestamp, "params": event.params}
-        print(orjson.dumps(line).decode(), flush=True)  # noqa: T201 - this is what the command is for
-        return
+def _as_json(event: RelayEvent) -> str:
+    told: dict[str, Any] = {"event_type": event.event_type, "timestamp": event.timestamp, "params": event.params}
+    return orjson.dumps(told).decode()
+
+
+def _as_words(event: RelayEvent) -> str:
     when = datetime.fromtimestamp(event.timestamp).astimezone() if event.timestamp else datetime.now().astimezone()
     word = next((event.params[key] for key in ("call_state", "state") if isinstance(event.params.get(key), str)), "")
-    console.print(f"{when:%H:%M:%S}  {event.event_type}  {word}  {event.call_id}", highlight=False, markup=False)
+    return f"{when:%H:%M:%S}  {event.event_type}  {word}  {event.call_id}"

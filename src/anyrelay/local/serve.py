@@ -18,17 +18,21 @@ What it reports is one JSON object per line on its standard output:
 from __future__ import annotations
 
 import argparse
+import errno
+import importlib.util
 import json
 import os
 import signal
+import socket
 import stat
 import sys
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Any, Final
 
 import anyio
-from attrs import frozen
+from attrs import evolve, frozen
 
 from anyrelay.local.server import Frame, LocalRelay
 from anyrelay.local.simulated import SimulatedPhones
@@ -36,13 +40,24 @@ from anyrelay.local.simulated import SimulatedPhones
 if TYPE_CHECKING:
     from anyrelay.local.sip import SipMessageSeen, SipPhones
 
-__all__ = ["PHONES", "main", "serve"]
+__all__ = ["PHONES", "main", "need_sip", "serve"]
 
 PHONES = ("sip", "simulated")
 """The kinds of phones."""
 
+USUAL_SIP: Final = "127.0.0.1:5060"
+"""Where real phones call when nobody says otherwise."""
+
 WRONG_USE = 2
 """The exit status when the server could not be started as asked for."""
+
+_SIP_MODULES: Final = ("baresip", "sipmessage", "numpy", "soxr")
+"""What real phones cannot do without."""
+
+_EXAMPLES: Final = {"--listen": "127.0.0.1:8443", "--sip": USUAL_SIP}
+_KINDS: Final = {"--listen": (socket.SOCK_STREAM,), "--sip": (socket.SOCK_DGRAM, socket.SOCK_STREAM)}
+_FAMILIES: Final = {"--listen": socket.AF_UNSPEC, "--sip": socket.AF_INET}
+"""The stack takes IPv4 addresses alone."""
 
 Report = Callable[[dict[str, Any]], None]
 """Takes what the server reports, one event at a time, on its event loop."""
@@ -53,7 +68,7 @@ class _Options:
     """What a server process is to be; see `serve`."""
 
     listen: str
-    sip: str
+    sip: str | None
     phones: str
     tls_dir: str | None
     project: str | None
@@ -68,7 +83,7 @@ class _Options:
 def serve(
     *,
     listen: str = "127.0.0.1:0",
-    sip: str = "127.0.0.1:5060",
+    sip: str | None = None,
     phones: str = "sip",
     tls_dir: str | None = None,
     project: str | None = None,
@@ -83,7 +98,7 @@ def serve(
 
     Args:
         listen: Where to listen for clients, host:port; port 0 picks a free one.
-        sip: Where real phones call, host:port; port 0 picks a free one.
+        sip: Where real phones call, host:port; port 0 picks a free one, and None is 127.0.0.1:5060.
         phones: ``sip`` for real phones, ``simulated`` for scripted ones.
         tls_dir: Where certificates are, or are to be made; None for plain ws.
         project: The project that clients must name; any when None.
@@ -111,16 +126,111 @@ def serve(
         pace=pace,
     )
     try:
-        anyio.run(_serve, options, _print_json if as_json else _print_words)
+        anyio.run(_serve, _checked(options), _print_json if as_json else _print_words)
     except (OSError, ValueError, RuntimeError) as error:  # those that say what to do about it
-        print(f"anyrelay: {error}", file=sys.stderr)  # noqa: T201 - a command's word to its user
+        _complain(str(error))
         return WRONG_USE
     return 0
 
 
-async def _serve(options: _Options, report: Report) -> None:
+def need_sip() -> None:
+    """Check that what real phones need is installed.
+
+    Raises:
+        ValueError: Something is not; the message says what to do.
+    """
+    for name in _SIP_MODULES:
+        if importlib.util.find_spec(name) is None:
+            raise ValueError(
+                f"real SIP phones need {name}, which is not installed: pip install 'anyrelay[sip]', "
+                "or take --phones simulated"
+            )
+
+
+def _checked(options: _Options) -> _Options:
+    """Return the options with addresses that can be listened on, and warn of those that other machines can reach.
+
+    Raises:
+        ValueError: An option cannot be followed; the message names it, and says what to do.
+    """
     if options.phones not in PHONES:
-        raise ValueError(f"phones must be one of {', '.join(PHONES)}, not {options.phones!r}")
+        raise ValueError(f"--phones must be one of {', '.join(PHONES)}, not {options.phones!r}")
+    if options.phones == "simulated" and options.sip is not None:
+        raise ValueError("--sip is for real phones, and nobody would listen there: leave it out, or take --phones sip")
+    if options.phones == "sip":
+        need_sip()
+    if options.tls_dir is not None:
+        _check_tls_dir(options.tls_dir)
+    host, _ = _listening("--listen", options.listen)
+    if not ip_address(host).is_loopback:
+        anybody = "" if options.token else ", and anybody may sign in: give --token"
+        _complain(f"warning: other machines can reach --listen {options.listen}{anybody}")
+    if options.phones == "simulated":
+        return options
+    host, port = _listening("--sip", options.sip or USUAL_SIP)
+    if ip_address(host).is_unspecified:
+        raise ValueError(f"--sip must name one address of this machine, such as {_EXAMPLES['--sip']}, not {host}")
+    if not ip_address(host).is_loopback:
+        _complain(f"warning: other machines can call --sip {options.sip}, and phones need no password")
+    # With a name in place of numbers the stack would listen nowhere, and say nothing.
+    return evolve(options, sip=f"{host}:{port}")
+
+
+def _reachable(url: str) -> str:
+    """Return a URL that leads somewhere: who listens on all addresses listens on the loopback one too."""
+    return url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
+
+
+def _complain(words: str) -> None:
+    print(f"anyrelay: {words}", file=sys.stderr)  # noqa: T201 - a command's word to its user
+
+
+def _listening(option: str, address: str) -> tuple[str, int]:
+    """Return host, in numbers, and port of an address, once it has been listened on.
+
+    It is tried before anything is started, since the stack of the phones says in words alone why it could not start.
+
+    Raises:
+        ValueError: It is no address, or cannot be listened on.
+    """
+    host, _, port = address.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not host or not port.isdecimal() or int(port) > 65_535:
+        raise ValueError(
+            f"{option} must be HOST:PORT, such as {option} {_EXAMPLES[option]}, not {address!r}; port 0 is a free one"
+        )
+    try:
+        found = socket.getaddrinfo(host, int(port), _FAMILIES[option], socket.SOCK_STREAM)
+        for kind in _KINDS[option]:
+            with socket.socket(found[0][0], kind) as trial:
+                if kind is socket.SOCK_STREAM:  # as the server does: connections of the last one may still be closing
+                    trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                trial.bind(found[0][4])
+    except (OSError, UnicodeError) as error:
+        if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
+            raise ValueError(f"{option} {address} is in use; choose another port, or 0 for a free one") from None
+        reason = getattr(error, "strerror", None) or str(error)
+        family = "an IPv4 address" if _FAMILIES[option] is socket.AF_INET else "an address"
+        raise ValueError(
+            f"{option} {address} cannot be listened on ({reason}): name {family} of this machine, such as "
+            f"{_EXAMPLES[option]}"
+        ) from None
+    return str(found[0][4][0]), int(port)
+
+
+def _check_tls_dir(directory: str) -> None:
+    """Find or make the certificates already here, where it is known which option is at fault."""
+    from anyrelay.local.certificates import CertificatesMissingError, find_or_make
+
+    try:
+        find_or_make(directory)
+    except CertificatesMissingError:
+        raise ValueError("--tls-dir needs cryptography, which is not installed: pip install 'anyrelay[cli]'") from None
+    except OSError as error:
+        raise ValueError(f"--tls-dir {directory} cannot be used: {error.strerror or error}") from None
+
+
+async def _serve(options: _Options, report: Report) -> None:
     relay = LocalRelay(
         _sip_phones(options, report) if options.phones == "sip" else _simulated_phones(options, report),
         listen=options.listen,
@@ -132,7 +242,7 @@ async def _serve(options: _Options, report: Report) -> None:
     )
     async with relay, anyio.create_task_group() as tasks:
         tasks.start_soon(_stop_on_signal, tasks.cancel_scope)
-        report({"event": "ready", "relay": relay.url, "sip": relay.sip_uri, "ca_file": relay.ca_file})
+        report({"event": "ready", "relay": _reachable(relay.url), "sip": relay.sip_uri, "ca_file": relay.ca_file})
         if options.control:
             from anyrelay.local.control import Control
 
@@ -172,6 +282,7 @@ def _sip_phones(options: _Options, report: Report) -> SipPhones:
             }
         )
 
+    assert options.sip is not None
     return SipPhones(options.sip, on_message=on_message if options.show_frames else None)
 
 
@@ -229,7 +340,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     parser = argparse.ArgumentParser(prog="python -m anyrelay.local", description="A RELAY server on your own machine.")
     parser.add_argument("--listen", default="127.0.0.1:0", metavar="HOST:PORT", help="where clients connect to")
-    parser.add_argument("--sip", default="127.0.0.1:5060", metavar="HOST:PORT", help="where real phones call")
+    parser.add_argument("--sip", metavar="HOST:PORT", help=f"where real phones call; {USUAL_SIP} when left out")
     parser.add_argument("--phones", default="sip", choices=PHONES)
     parser.add_argument("--tls-dir", metavar="DIR", help="serve with TLS; a CA and a certificate are made there")
     parser.add_argument("--project", help="the project that clients must name")

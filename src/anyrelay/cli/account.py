@@ -1,0 +1,66 @@
+"""A client from the environment alone; what is wrong is told in the words of somebody who has no program to change."""
+
+from __future__ import annotations
+
+import logging
+import os
+from typing import Final
+
+from anyrelay.errors import AuthenticationError, ConnectFailed, LocalError, RelayError
+from anyrelay.protocol.settings import parse_host
+from anyrelay.sync import RelayClient
+
+__all__ = ["explain", "make_client"]
+
+_WHAT_IT_IS: Final = {"SIGNALWIRE_PROJECT_ID": "your project's identifier", "SIGNALWIRE_API_TOKEN": "your API token"}
+
+_VARIABLES: Final = {
+    "project": "SIGNALWIRE_PROJECT_ID",
+    "token": "SIGNALWIRE_API_TOKEN",
+    "jwt_token": "SIGNALWIRE_JWT_TOKEN",
+    "ca_file": "SIGNALWIRE_RELAY_CA_FILE",
+    "proxy:": "HTTPS_PROXY:",
+    "contexts": "--context",
+}
+"""What the arguments of `RelayClient`, with which its errors begin, are called out here."""
+
+
+def make_client(contexts: tuple[str, ...] = ()) -> RelayClient:
+    """Make a client; what it logs is for standard error.
+
+    Args:
+        contexts: The contexts to receive.
+
+    Raises:
+        ValueError: A variable is missing or wrong; the message names it.
+    """
+    if not os.environ.get("SIGNALWIRE_JWT_TOKEN"):
+        for variable, what in _WHAT_IT_IS.items():
+            if not os.environ.get(variable):
+                raise ValueError(f"{variable} is not set: export {variable}=…, {what} (a local server takes anything)")
+    space = os.environ.get("SIGNALWIRE_SPACE")
+    if space:
+        try:
+            parse_host(space)
+        except ValueError:
+            shown = "one with a user name in it" if "@" in space else repr(space)
+            raise ValueError(
+                "SIGNALWIRE_SPACE must be a host such as your-space.signalwire.com, HOST:PORT, a wss:// URL, or a ws:// URL"
+                f" of this machine, not {shown}"
+            ) from None
+    logging.basicConfig(format="anyrelay: %(message)s")
+    try:
+        return RelayClient(contexts=contexts)
+    except ValueError as error:
+        name, _, rest = str(error).partition(" ")
+        raise ValueError(f"{_VARIABLES.get(name, name)} {rest}") from error
+
+
+def explain(error: RelayError) -> str:
+    """Say what went wrong, and what to look at."""
+    words = error.message if isinstance(error, LocalError) else str(error)
+    if isinstance(error, AuthenticationError):
+        return f"{words}; look at SIGNALWIRE_PROJECT_ID and SIGNALWIRE_API_TOKEN (or SIGNALWIRE_JWT_TOKEN)"
+    if isinstance(error, ConnectFailed):
+        return f"{words}; SIGNALWIRE_SPACE says where to connect"
+    return words
