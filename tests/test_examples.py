@@ -16,6 +16,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from functools import partial
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import anyio
@@ -220,8 +221,41 @@ def test_the_tutorial_prints_what_it_says(answers):
     assert (ran.stdout, ran.stderr, ran.returncode) == (said, "", 0)
 
 
-def test_the_tests_of_the_example_application_pass():
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_desk.py"]
+async def run_the_real_account(answers: str, told: str, heard: list[str]) -> None:
+    async with (
+        LocalRelay(SimulatedPhones(pace=20)) as relay,
+        running(EXAMPLES / "real_account.py", SUPPORT, **environment(relay)) as program,
+    ):
+        relay.phones.add(SUPPORT, answers=answers)
+        await program.prints(r"^INFO:anyrelay\.connection:signed in\n")
+        caller = await relay.phones.dial("sip:alice@example.com", wait_for_subscriber=20)
+        await program.prints(r"^sip:alice@example\.com calls\n")
+        await program.prints(re.escape(told) + r"\n")
+        await caller.ended(timeout=10)
+        assert [medium.params["text"] for medium in caller.heard] == heard
+
+
+@pytest.mark.parametrize(
+    ("answers", "told", "heard"),
+    [
+        ("answer", "outcome: succeeded (target answered 200)", []),
+        ("busy", "outcome: busy (target answered 486)", ["They cannot take your call. Goodbye."]),
+    ],
+)
+def test_the_tutorial_with_a_real_account(answers, told, heard):
+    run_async(run_the_real_account, answers, told, heard)
+
+
+def test_the_real_account_needs_a_target():
+    command = [sys.executable, EXAMPLES / "real_account.py"]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert (ran.stderr, ran.returncode) == ("usage: python real_account.py sip:support@example.com\n", 1)
+
+
+@pytest.mark.parametrize(("name", "passed"), [("test_desk.py", 5), ("test_desk_with_fixtures.py", 7)])
+def test_the_tests_of_the_example_application_pass(name, passed):
+    plugin = () if entry_points(group="pytest11", name="anyrelay") else ("-p", "anyrelay.testing.plugin")
+    command = [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider", *plugin, name]
     ran = subprocess.run(command, cwd=EXAMPLES, capture_output=True, text=True, check=False, timeout=120)
     assert ran.returncode == 0, ran.stdout
-    assert "5 passed" in ran.stdout
+    assert f"{passed} passed" in ran.stdout

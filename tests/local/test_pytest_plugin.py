@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from importlib.metadata import entry_points
+from pathlib import Path
 
 import pytest
 
@@ -66,6 +67,9 @@ def test_nothing_heavy_is_imported_before_a_fixture_is_asked_for():
     assert done.stdout.strip() == "['anyrelay']"
 
 
+PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "testing.md").read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize(
     "name", ["local_relay", "phones", "relay_client", "sync_local_relay", "sync_phones", "sync_relay_client"]
 )
@@ -74,3 +78,11 @@ def test_every_fixture_says_what_it_is(name):
 
     assert name in plugin.__doc__
     assert getattr(plugin, name).__doc__
+    assert f"| `{name}` |" in PAGE
+
+
+def test_the_reference_names_no_fixture_that_is_not_there():
+    from anyrelay.testing import plugin
+
+    table = PAGE.partition("| fixture |")[2].partition("\n\n")[0]
+    assert all(hasattr(plugin, line.split("`")[1]) for line in table.splitlines() if line.startswith("| `"))
