@@ -14,7 +14,8 @@ def main() -> None:
     except ModuleNotFoundError as error:
         if error.name not in ("click", "rich"):
             raise
-        sys.exit(f"anyrelay: the commands need {error.name}, which is not installed: pip install 'anyrelay[cli]'")
+        sys.stderr.write(f"anyrelay: this needs {error.name}, which is not installed: pip install 'anyrelay[cli]'\n")
+        sys.exit(2)  # the statuses are those of anyrelay.cli.ending, which needs click itself
     except KeyboardInterrupt:  # while it was loaded
         sys.exit(130)
     anyrelay()
