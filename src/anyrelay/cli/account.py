@@ -53,7 +53,7 @@ def make_client(contexts: tuple[str, ...] = ()) -> RelayClient:
         return RelayClient(contexts=contexts)
     except ValueError as error:
         name, _, rest = str(error).partition(" ")
-        raise ValueError(f"{_VARIABLES.get(name, name)} {rest}") from error
+        raise ValueError(f"{_VARIABLES.get(name.partition('[')[0], name)} {rest}") from error
 
 
 def explain(error: RelayError) -> str:
