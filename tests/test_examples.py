@@ -7,8 +7,10 @@ the server asks for the very project and token of the page. All other examples r
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import hashlib
+import importlib
 import os
 import re
 import signal
@@ -259,3 +261,37 @@ def test_the_tests_of_the_example_application_pass(name, passed):
     ran = subprocess.run(command, cwd=EXAMPLES, capture_output=True, text=True, check=False, timeout=120)
     assert ran.returncode == 0, ran.stdout
     assert f"{passed} passed" in ran.stdout
+
+
+# --- what stands in the pages alone -------------------------------------------------------------------------------------
+
+PAGES = [EXAMPLES.parent / "tutorial.md", *sorted((EXAMPLES.parent / "howto").glob("*.md"))]
+SNIPPETS = [
+    pytest.param(snippet, id=f"{page.stem}-{number}")
+    for page in PAGES
+    for number, snippet in enumerate(
+        re.findall(r"^```python\n(.*?)^```", page.read_text("utf-8"), re.DOTALL | re.MULTILINE)
+    )
+]
+
+
+@pytest.mark.parametrize("snippet", SNIPPETS)
+def test_a_snippet_imports_what_it_uses(snippet):
+    tree = compile(snippet, "snippet", "exec", ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    for node in imports:
+        for name in node.names:
+            assert hasattr(importlib.import_module(node.module), name.name), name.name
+    imported = {name.name for node in imports for name in node.names}
+    used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    assert {name for name in used if name[0].isupper()} <= imported
+
+
+def test_blocking_code_with_the_local_server():
+    (snippet,) = re.findall(
+        r"```python\n(from anyrelay.local .*?)```",
+        (EXAMPLES.parent / "howto" / "testing.md").read_text("utf-8"),
+        re.DOTALL,
+    )
+    ran = subprocess.run([sys.executable, "-c", snippet], capture_output=True, text=True, check=False, timeout=60)
+    assert (ran.stdout, ran.stderr, ran.returncode) == ("busy\n", "", 0)
