@@ -190,12 +190,6 @@ def test_real_phones_are_given_numbers_since_with_a_name_nobody_would_listen(mon
     assert serve._checked(options_of(phones="sip", sip="localhost:0")).sip == "127.0.0.1:0"
 
 
-def test_what_is_announced_can_be_connected_to():
-    assert serve._reachable("ws://0.0.0.0:80") == "ws://127.0.0.1:80"
-    assert serve._reachable("wss://[::]:80") == "wss://[::1]:80"
-    assert serve._reachable("ws://192.0.2.1:80") == "ws://192.0.2.1:80"
-
-
 # --- listen -------------------------------------------------------------------------------------------------------------
 
 

@@ -45,7 +45,7 @@ def test_each_target_gives_its_outcome(target: str, front: str, words: str) -> N
 def test_a_real_sip_call_is_transferred() -> None:
     if importlib.util.find_spec("baresip") is None:
         assert os.environ.get("CI") != "true", "baresip-python is not installed"
-        pytest.skip('the SIP stack is not installed: pip install "anyrelay[sip]"')
+        pytest.skip("the SIP stack is not installed: pip install 'anyrelay[sip]'")
     done = demo()
     assert done.returncode == 0, done.stdout + done.stderr
     lines = done.stdout.splitlines()

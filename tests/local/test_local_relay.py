@@ -446,10 +446,17 @@ async def test_credentials():
             await RelayClient(project="p", token="guess", host=relay.url, connect_timeout=0.5).connect()
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1", "127.0.0.1:", ":x", "1:70000", ""])
+@pytest.mark.parametrize("address", ["127.0.0.1", "127.0.0.1:", ":x", "1:70000", "", ":0"])
 async def test_addresses_that_are_none(address):
     with pytest.raises(ValueError, match="host:port"):
         parse_address(address)
+
+
+async def test_a_server_on_all_addresses_names_one_that_leads_to_it():
+    async with LocalRelay(fast(), listen="0.0.0.0:0") as relay:
+        assert relay.url.startswith("ws://127.0.0.1:")
+        async with make_client(relay) as client:
+            assert client.relay_protocol
 
 
 async def test_an_ipv6_address():

@@ -12,7 +12,7 @@ def _sip_missing() -> str:
     try:
         import baresip
     except ImportError as error:
-        return f'the SIP stack cannot be imported ({error}): pip install "anyrelay[sip]"'
+        return f"the SIP stack cannot be imported ({error}): pip install 'anyrelay[sip]'"
     return "" if hasattr(baresip, "Runtime") else "the SIP stack has no native part for this platform"
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import io
+import subprocess
+import sys
 import wave
 from pathlib import Path
 from typing import Any
@@ -253,5 +255,11 @@ async def test_no_synthesiser(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(speech, "_library", None)
     monkeypatch.setattr("anyrelay.local.speech.importlib.import_module", missing)
-    with pytest.raises(VoiceMissingError, match=r'pip install "anyrelay\[sip\]"'):
+    with pytest.raises(VoiceMissingError, match=r"pip install 'anyrelay\[sip\]'"):
         await render(item("tts", text="Hello"), RATE)
+
+
+def test_without_the_extra_the_phones_say_what_to_install() -> None:
+    program = "import sys; sys.modules['numpy'] = None; from anyrelay.local import SipPhones"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert done.stderr.splitlines()[-1] == "ImportError: SIP phones need numpy: pip install 'anyrelay[sip]'"

@@ -176,11 +176,6 @@ def _checked(options: _Options) -> _Options:
     return evolve(options, sip=f"{host}:{port}")
 
 
-def _reachable(url: str) -> str:
-    """Return a URL that leads somewhere: who listens on all addresses listens on the loopback one too."""
-    return url.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
-
-
 def _complain(words: str) -> None:
     print(f"anyrelay: {words}", file=sys.stderr)  # noqa: T201 - a command's word to its user
 
@@ -242,7 +237,7 @@ async def _serve(options: _Options, report: Report) -> None:
     )
     async with relay, anyio.create_task_group() as tasks:
         tasks.start_soon(_stop_on_signal, tasks.cancel_scope)
-        report({"event": "ready", "relay": _reachable(relay.url), "sip": relay.sip_uri, "ca_file": relay.ca_file})
+        report({"event": "ready", "relay": relay.url, "sip": relay.sip_uri, "ca_file": relay.ca_file})
         if options.control:
             from anyrelay.local.control import Control
 

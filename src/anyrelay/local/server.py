@@ -37,6 +37,8 @@ __all__ = ["Frame", "LocalRelay"]
 
 logger = logger_of(__name__)
 
+_LOOPBACK: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - these are looked for, not listened on
+
 LAST_WORDS_TIME: Final = 0.5
 """Seconds in which the last bytes are to be sent to clients, and the last POSTs, when the server stops."""
 
@@ -112,8 +114,9 @@ class LocalRelay:
     @property
     def url(self) -> str:
         """Where clients connect to: ``ws://127.0.0.1:PORT``, or with TLS ``wss://localhost:PORT``."""
-        is_local = self._host in ("127.0.0.1", "::1", "localhost", "")
-        host = "localhost" if self._tls and is_local else self._host or "127.0.0.1"
+        host = _LOOPBACK.get(self._host, self._host)  # who listens on all addresses listens on that one too
+        if self._tls and host in ("127.0.0.1", "::1"):
+            host = "localhost"
         return f"{'wss' if self._tls else 'ws'}://{f'[{host}]' if ':' in host else host}:{self._port}"
 
     @property
@@ -322,9 +325,9 @@ def parse_address(address: str) -> tuple[str, int]:
     """Split host:port; an IPv6 address stands in brackets.
 
     Raises:
-        ValueError: It is something else.
+        ValueError: It is something else. Without a host, every address of the machine would be meant.
     """
-    host, colon, port = address.rpartition(":")
-    if not colon or not port.isdecimal() or int(port) > 65_535:
-        raise ValueError(f"an address must be host:port, not {address!r}")
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdecimal() or int(port) > 65_535:
+        raise ValueError(f"an address must be host:port, such as 127.0.0.1:0, not {address!r}")
     return host.removeprefix("[").removesuffix("]"), int(port)

@@ -16,10 +16,14 @@ from urllib.parse import unquote
 
 from anyrelay.local.logs import logger_of
 from anyrelay.local.phones import Switchboard
-from anyrelay.local.sip_leg import SipLeg
 from anyrelay.local.sip_native import NativeCall, NativeEvent
 from anyrelay.local.sip_stack import SipStack, SipStackError
 from anyrelay.local.sip_trace import DialogOver, ReferAnswered, ReferNotified, ReferReader, SipMessageSeen
+
+try:
+    from anyrelay.local.sip_leg import SipLeg
+except ModuleNotFoundError as error:
+    raise ImportError(f"SIP phones need {error.name}: pip install 'anyrelay[sip]'") from error
 
 __all__ = ["SipLeg", "SipMessageSeen", "SipPhones", "SipStackError"]
 

@@ -304,7 +304,7 @@ def _load() -> Any:
     try:
         return importlib.import_module("baresip")
     except ImportError as error:
-        raise SipStackError(f'SIP phones need baresip-python: pip install "anyrelay[sip]" ({error})') from error
+        raise SipStackError(f"SIP phones need baresip-python: pip install 'anyrelay[sip]' ({error})") from error
 
 
 def _free_port(host: str) -> int:

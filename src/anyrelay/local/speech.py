@@ -99,7 +99,7 @@ def speak(text: str, rate: int, *, language: str = "", gender: str = "", voice: 
     return resample(joined, own_rate, rate)
 
 
-_ADVICE = 'for speech, run: pip install "anyrelay[sip]"'
+_ADVICE = "for speech, run: pip install 'anyrelay[sip]'"
 
 
 def _loaded() -> tuple[Any, int]:
