@@ -116,6 +116,7 @@ class ScriptedRelay:
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.resumes = True
+        self.accepted = 0
         self.commands: list[CommandReceived] = []
         self._dealt_with: list[str] = []
         self._tls = tls
@@ -238,6 +239,7 @@ class ScriptedRelay:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             peer = Peer(sock, self._tls, lambda: f"server-{next(self._ids)}")
             self._change(lambda peer=peer: self._peers.append(peer))
+            self.accepted += 1
             self._run(self._serve, peer)
 
     def _change(self, change: Callable[[], Any]) -> None:
