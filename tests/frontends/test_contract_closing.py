@@ -6,6 +6,7 @@ import contextlib
 import random
 from typing import Any
 
+import anyio
 import pytest
 from frontend_world import SUPPORT, World
 from scripted_relay import (
@@ -69,6 +70,33 @@ async def test_a_client_is_closed_by_its_own_handler(world: World) -> None:
     await serving.result()
     await went_on.wait()
     assert client.state is ClientState.CLOSED
+
+
+@pytest.mark.parametrize("front", ["asyncio", "trio"])
+async def test_a_handler_that_closed_its_client_may_finish_its_work_while_others_are_cancelled(world: World) -> None:
+    client = world.client()
+    waits, cancelled, may_end, ended = world.flag(), world.flag(), world.flag(), world.flag()
+
+    @client.on_call
+    async def handle(call: Any) -> None:
+        if call.call_id == "call-1":
+            waits.set()
+            try:
+                await anyio.sleep_forever()
+            finally:
+                cancelled.set()
+        await client.disconnect()
+        await may_end.wait()
+        ended.set()
+
+    await client.connect()
+    world.relay.offer("call-1")
+    await waits.wait()
+    world.relay.offer("call-2")
+    await cancelled.wait()
+    await world.sleep(0)
+    may_end.set()
+    await ended.wait()
 
 
 async def test_a_handler_closes_its_client_and_connects_it_again(world: World) -> None:

@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import anyio
@@ -203,6 +204,24 @@ def test_an_event_loop_that_ends_closes_its_clients(world: World, front: str) ->
     assert client.state is ClientState.CLOSED
     world.relay.wait_until_quiet()
     anyio.run(use_again, backend=front)
+
+
+@pytest.mark.parametrize("front", ["asyncio", "trio"])
+def test_a_client_whose_event_loop_has_ended_may_be_used_in_another_thread(world: World, front: str) -> None:
+    client = world.client()
+
+    async def forget_to_disconnect() -> None:
+        await client.connect()
+
+    async def use_again() -> None:
+        await client.disconnect()  # which it is already
+        async with client:
+            await client.execute("test.echo")
+
+    anyio.run(forget_to_disconnect, backend=front)
+    with ThreadPoolExecutor() as elsewhere:
+        elsewhere.submit(anyio.run, use_again, backend=front).result(10)
+    assert len(world.relay.sent("signalwire.connect")) == 2
 
 
 @pytest.mark.parametrize("front", ["asyncio", "trio"])
