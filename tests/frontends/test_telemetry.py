@@ -121,6 +121,8 @@ async def test_a_command_is_a_child_of_its_callers_span(world: World, scope: Sco
     span = scope.span("test.echo")
     assert span.parent is not None
     assert span.parent.span_id == mine.get_span_context().span_id
+    assert span.attributes is not None
+    assert "relay.call_id" not in span.attributes
 
 
 async def test_commands_that_fail(world: World, scope: Scope) -> None:
@@ -144,6 +146,38 @@ async def test_commands_that_fail(world: World, scope: Scope) -> None:
     assert ends == [("RequestTimeout", None), ("ConnectionLost", None), (None, 204)]
     codes = [span.status.status_code.name for span in scope.spans("test.echo")]
     assert codes == ["ERROR", "ERROR", "UNSET"]
+
+
+async def test_a_reply_may_lack_a_code(world: World, scope: Scope) -> None:
+    world.relay.script("test.echo", lambda _, peer, command: peer.connection.reply(command.id, {"odd": True}))
+    async with scope.client(world) as client:
+        for _ in range(2):
+            assert await client.execute("test.echo") == {"odd": True}
+    assert {"relay.code" in span.attributes for span in scope.spans("test.echo") if span.attributes} == {False}
+    assert scope.metric("anyrelay.command.duration") == {("test.echo",): 2}
+
+
+@pytest.mark.parametrize("front", ["asyncio", "trio"])
+async def test_a_command_whose_caller_is_cancelled_has_failed(world: World, scope: Scope) -> None:
+    world.relay.script("test.echo", never)
+    async with scope.client(world) as client:
+        running = world.spawn(client.execute, "test.echo")
+        await world.seen("test.echo")
+        assert running.scope is not None
+        running.scope.cancel()
+        await world.until(lambda: scope.spans("test.echo"))
+    span = scope.span("test.echo")
+    assert span.attributes is not None
+    assert (span.attributes["error.type"], span.status.status_code.name) == ("RelayError", "ERROR")
+
+
+async def test_a_transfer_whose_command_was_given_up_stands_in_no_other_ones_way(world: World, scope: Scope) -> None:
+    world.relay.script("calling.refer", never, then(refer_event("200")))
+    async with scope.client(world, request_timeout=0.3) as client:
+        call = await world.taken_call(client)
+        with pytest.raises(RequestTimeout):
+            await call.start_refer(SUPPORT)
+        assert (await call.refer_and_wait(SUPPORT, timeout=5)).succeeded
 
 
 async def test_a_reply_that_comes_too_late_is_measured_and_changes_nothing(
@@ -194,6 +228,7 @@ async def test_operations_that_are_refused_or_lost(world: World, scope: Scope) -
     assert events_of(refused) == ["sent", "refused"]
     assert refused.attributes["relay.code"] == 500
     assert events_of(unanswered) == ["sent", "no reply", "outcome"]
+    assert unanswered.events[1].attributes == {"error.type": "RequestTimeout"}
     assert events_of(playing) == ["sent", "reply", "calling.call.play", "outcome"]
     assert {span.attributes["relay.operation.state"] for span in (unanswered, playing)} == {"lost"}
     assert {span.status.status_code.name for span in (refused, unanswered, playing)} == {"ERROR"}

@@ -4,26 +4,28 @@ from __future__ import annotations
 
 import socket
 import threading
+from typing import Any
 
 import pytest
 
 from anyrelay import ClientClosed, ClientState, ReconnectPolicy
 from anyrelay.sync import RelayClient
-from anyrelay.sync.driver import Driver, Life
+from anyrelay.sync.driver import Driver
 
 PATIENCE = 5.0
 
 
-def test_it_ends_when_the_client_is_closed_in_that_moment(monkeypatch: pytest.MonkeyPatch) -> None:
-    look_around = Driver._leave_if_over
+@pytest.mark.parametrize("last_look", ["_leave_if_over", "_patience"])
+def test_it_ends_when_the_client_is_closed_in_that_moment(last_look: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    look_around = getattr(Driver, last_look)
 
-    def look_around_and_be_overtaken(driver: Driver) -> Life | None:
-        life = look_around(driver)
+    def look_around_and_be_overtaken(driver: Driver) -> Any:
+        found = look_around(driver)
         if driver.session.state is ClientState.WAITING:
             driver.post(driver.session.disconnect)
-        return life
+        return found
 
-    monkeypatch.setattr(Driver, "_leave_if_over", look_around_and_be_overtaken)
+    monkeypatch.setattr(Driver, last_look, look_around_and_be_overtaken)
     before = set(threading.enumerate())
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
+import weakref
+from collections.abc import Callable
+from queue import Empty, SimpleQueue
+
+import pytest
 
 from anyrelay.sync.workers import Workers
 
@@ -49,3 +55,66 @@ def test_whoever_waits_for_the_threads_waits_for_those_that_jobs_called_for(work
     workers.dismiss()
     workers.join(PATIENCE)
     assert done == ["first", "second"]
+
+
+# --- threads that come and go ---------------------------------------------------------------------------------------
+
+
+def have_none(_thread: threading.Thread) -> None:
+    raise RuntimeError("can't start new thread")
+
+
+@pytest.mark.parametrize("dismissed", [False, True])
+def test_a_job_for_which_no_thread_is_to_be_had_is_done_by_the_next_that_is_free(
+    workers: Workers, monkeypatch: pytest.MonkeyPatch, dismissed: bool
+) -> None:
+    began, may_end, done = threading.Event(), threading.Event(), threading.Event()
+
+    def hold() -> None:
+        began.set()
+        may_end.wait(PATIENCE)
+
+    workers.submit(hold)
+    assert began.wait(PATIENCE)
+    with monkeypatch.context() as crowded:
+        crowded.setattr(threading.Thread, "start", have_none)
+        workers.submit(done.set)
+    if dismissed:
+        workers.dismiss()
+    may_end.set()
+    assert done.wait(PATIENCE)
+
+
+def test_a_thread_that_nobody_needed_for_long_ends_and_is_forgotten(
+    workers: Workers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("anyrelay.sync.workers.IDLE_TIME", 0.01)
+    threads: list[weakref.ref[threading.Thread]] = []
+    for number in range(1, 4):
+        workers.submit(lambda: threads.append(weakref.ref(threading.current_thread())))
+        deadline = time.monotonic() + PATIENCE
+        while len(threads) < number or threads[-1]() is not None:
+            assert time.monotonic() < deadline, "the job was not done, or its thread is still there"
+            gc.collect()
+            time.sleep(0.01)
+
+
+class Overtaken(SimpleQueue[Callable[[], None] | None]):
+    """A queue in which the first job comes just after somebody has waited for it in vain."""
+
+    def __init__(self, workers: Workers, job: Callable[[], None]) -> None:
+        self.overtake: Callable[[], None] | None = lambda: workers.submit(job)
+
+    def get(self, block: bool = True, timeout: float | None = None) -> Callable[[], None] | None:
+        if timeout is not None and self.overtake is not None:
+            overtake, self.overtake = self.overtake, None
+            overtake()
+            raise Empty
+        return super().get(block, timeout)
+
+
+def test_a_job_that_is_given_to_a_thread_which_is_about_to_end_is_done(workers: Workers) -> None:
+    done = threading.Event()
+    workers._jobs = Overtaken(workers, done.set)
+    workers.submit(lambda: None)
+    assert done.wait(PATIENCE)
