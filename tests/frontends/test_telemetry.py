@@ -173,7 +173,7 @@ async def test_a_command_whose_caller_is_cancelled_has_failed(world: World, scop
 
 async def test_a_transfer_whose_command_was_given_up_stands_in_no_other_ones_way(world: World, scope: Scope) -> None:
     world.relay.script("calling.refer", never, then(refer_event("200")))
-    async with scope.client(world, request_timeout=0.3) as client:
+    async with scope.client(world, request_timeout=0.8) as client:
         call = await world.taken_call(client)
         with pytest.raises(RequestTimeout):
             await call.start_refer(SUPPORT)
