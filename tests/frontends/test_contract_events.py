@@ -277,7 +277,11 @@ async def test_a_handler_whose_caller_hung_up_ends_quietly(world: World, caplog:
     assert [record for record in caplog.records if record.levelno > logging.INFO] == []
 
 
-async def test_event_handlers_that_raise_are_logged_and_go_on(world: World, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("error", [LookupError, SystemExit])
+@pytest.mark.parametrize("how", ["plain", "coroutine"])
+async def test_event_handlers_that_raise_are_logged_and_go_on(
+    world: World, caplog: pytest.LogCaptureFixture, error: type[BaseException], how: str
+) -> None:
     async with world.client() as client:
         call = await world.taken_call(client)
         told: list[str] = []
@@ -287,9 +291,12 @@ async def test_event_handlers_that_raise_are_logged_and_go_on(world: World, capl
             told.append(event.state)
             if event.state == "last":
                 last.set()
-            raise LookupError(event.state)
+            raise error(event.state)
 
-        call.on(PlayEvent, handler)
+        async def coroutine(event: PlayEvent) -> None:
+            handler(event)
+
+        call.on(PlayEvent, handler if how == "plain" or world.front == "threads" else coroutine)
         world.relay.event(play_event("first"))
         world.relay.event(play_event("last"))
         await last.wait()

@@ -304,6 +304,17 @@ def test_goodbye(bench, restart):
     assert bench.dial().state == "ringing"
 
 
+def test_a_client_that_closes_because_it_was_told_to_is_offered_what_comes_until_it_is_back(bench):
+    client = bench.client()
+    bench.exchange.say_goodbye(bench.now)
+    bench.settle()
+    client.leave()
+    assert bench.dial().state == "ringing"
+    client.open()
+    client.sign_in(protocol=client.protocol)
+    assert len(client.calls) == 1
+
+
 def test_nobody_resumes_a_session_that_is_to_begin_anew(bench):
     client = bench.client()
     bench.exchange.say_goodbye(bench.now, restart=True)

@@ -206,3 +206,40 @@ def test_a_superseded_refer_says_so_once():
     story.notified(200, terminated=True)
     assert story.words == ["inProgress", "unknown"]
     assert story.timers.next_deadline() is None
+
+
+def test_the_life_that_a_notify_named_stands_though_the_answer_comes_after_it():
+    story = Story()
+    story.notified(180, expires=120.0)
+    story.answered(202)
+    story.wait(119)
+    assert story.words == ["inProgress", "inProgress"]
+    story.wait(2)
+    assert story.words[-1] == "unknown"
+
+
+def test_a_refer_that_is_redirected_was_refused():
+    story = Story()
+    story.answered(300)
+    assert story.words == ["failed"]
+
+
+def test_what_is_provisional_and_comes_too_late_is_not_reported_with_the_refusal():
+    story = Story()
+    story.wait(40)
+    story.notified(180)
+    story.answered(603)
+    assert story.words == ["unknown", "failed"]
+    assert story.reports[-1][1].params() == {
+        "state": "failed",
+        "sip_refer_to": "sip:x@example.com",
+        "sip_refer_response_code": "603",
+    }
+
+
+def test_a_transfer_that_succeeded_after_the_call_ends_nothing():
+    story = Story()
+    story.answered(202)
+    story.call_ended()
+    story.notified(200)
+    assert [(report.state, report.hang_up) for _, report in story.reports][-1] == ("success", False)

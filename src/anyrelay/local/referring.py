@@ -196,11 +196,10 @@ class Referring:
         if self._answered or self.state is ReferState.DONE:
             return  # a copy of an answer that was seen already
         self._answered = True
-        before = self.state
         self.refer_code = code
         # A 408 is no answer but the lack of one, whoever made it up (RFC 3261 section 8.1.3.1).
         self._meet(Fact.ACCEPTED if code < 300 else Fact.NOT_ANSWERED if code == 408 else Fact.REFUSED, now)
-        if before is ReferState.SENT and self.state is ReferState.ACCEPTED:
+        if self.state is ReferState.ACCEPTED:
             self._wait_until(now + FIRST_NOTIFY_TIME, self._not_reported)
 
     def notified(self, now: float, code: int | None, *, terminated: bool, expires: float | None) -> None:
