@@ -7,6 +7,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable
+from contextvars import ContextVar
 from queue import Empty, SimpleQueue
 
 import pytest
@@ -118,3 +119,20 @@ def test_a_job_that_is_given_to_a_thread_which_is_about_to_end_is_done(workers: 
     workers._jobs = Overtaken(workers, done.set)
     workers.submit(lambda: None)
     assert done.wait(PATIENCE)
+
+
+def test_what_one_job_sets_is_nothing_to_the_next_one_in_its_thread(workers: Workers) -> None:
+    who: ContextVar[str] = ContextVar("who", default="nobody")
+    seen: SimpleQueue[tuple[int, str]] = SimpleQueue()
+
+    def look_and_set() -> None:
+        seen.put((threading.get_ident(), who.get()))
+        who.set("the first")
+
+    workers.submit(look_and_set)
+    first, before = seen.get(timeout=PATIENCE)
+    while workers._idle == 0:
+        time.sleep(0.001)
+    workers.submit(look_and_set)
+    assert seen.get(timeout=PATIENCE) == (first, "nobody")
+    assert before == "nobody"

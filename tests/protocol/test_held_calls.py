@@ -1,6 +1,6 @@
 """What a call costs that is held open: thousands of them are, each with somebody who waits for its end.
 
-Memory is counted as Python gives it out, so the figures are the same on every run.
+Memory is counted as Python gives it out, so the figures are the same on every run. And what is left of one that is over.
 """
 
 from __future__ import annotations
@@ -8,8 +8,10 @@ from __future__ import annotations
 import gc
 import json
 import tracemalloc
+import weakref
 from typing import Any
 
+import pytest
 from joined import Joined, joined_call
 
 from anyrelay.protocol.events import parse_event
@@ -83,3 +85,27 @@ def test_what_stands_for_a_dict_is_never_written_to() -> None:
     assert call.has_open_work
     assert not other.has_open_work
     assert NONE_YET == {}
+
+
+@pytest.mark.parametrize("transfers", [0, 1, 2])
+def test_a_call_that_is_over_is_freed_without_the_collector(transfers: int) -> None:
+    pair, call = joined_call()
+    call.answer(0.0)
+    for _ in range(transfers):
+        call.refer(0.0, "sip:support@example.com")
+        pair.settle()
+        pair.refer_event("busy")
+    pair.call_state("ended")
+    pair.session.handler_finished(call, None, 0.0)
+    pair.settle()
+    outcomes = [transfer.outcome for transfer in call.transfers]
+    pair.commands.clear()
+    pair.outputs.clear()
+    reference = weakref.ref(call)
+    gc.disable()
+    try:
+        del call
+        assert reference() is None
+    finally:
+        gc.enable()
+    assert [outcome and outcome.status for outcome in outcomes] == ["busy"] * transfers

@@ -192,6 +192,7 @@ class CallMachine(MediaVerbs, InputVerbs, BridgingVerbs, AgentVerbs, Transferrin
         self._end_readers()
         if not self._in_grace and not self.transfers.any_queued:
             self.session.forget_call(self)
+            self.transfers.let_go()
 
     def session_lost(self, error: RelayError, now: float) -> None:
         """The session is gone for good, and this call with it (or the call alone): whoever waits is told."""

@@ -55,6 +55,10 @@ class _Following(Follower):
         self._transfer.waits_for_reply = False
 
 
+def _tell_nobody(transfer: Transfer, outcome: ReferOutcome | None) -> None:
+    pass
+
+
 class Transfers:
     """Every transfer of one call, oldest first.
 
@@ -167,6 +171,15 @@ class Transfers:
         self.call_is_over = True
         for transfer in self._under_way:
             transfer.call_ended(now)
+
+    def let_go(self) -> None:
+        """The call is forgotten, so that nothing more happens to them.
+
+        They hold on to nobody any more who holds on to them: thousands of calls a minute are then freed without the collector.
+        """
+        self._on_over = _tell_nobody
+        for transfer in self._all:
+            transfer.on_over = None
 
     def grace_over(self, now: float) -> None:
         """The call's grace time is over, and that of transfers which began in it too."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -62,7 +63,7 @@ class Workers:
 
     def _work(self, job: Callable[[], None] | None) -> None:
         while job is not None:
-            job()
+            contextvars.Context().run(job)  # what one handler sets is nothing to the next one in this thread
             job = self._next_job()
         with self._lock:
             self._threads.discard(threading.current_thread())
