@@ -55,10 +55,6 @@ class _Following(Follower):
         self._transfer.waits_for_reply = False
 
 
-def _tell_nobody(transfer: Transfer, outcome: ReferOutcome | None) -> None:
-    pass
-
-
 class Transfers:
     """Every transfer of one call, oldest first.
 
@@ -77,7 +73,7 @@ class Transfers:
         self.call_is_over = False
         self._timers = timers
         self._grace = grace
-        self._on_over = on_over
+        self._on_over: Callable[[Transfer, ReferOutcome | None], None] | None = on_over
         self._armed = 0
         self._all: dict[Transfer, None] = {}
         self._under_way: list[Transfer] = []  # and those that ended since the last one was armed
@@ -126,6 +122,7 @@ class Transfers:
     def _over(self, transfer: Transfer, outcome: ReferOutcome | None) -> None:
         if outcome is None:
             self.discard(transfer)
+        assert self._on_over is not None  # of what is let go, nothing is told any more
         self._on_over(transfer, outcome)
 
     def follow(self, transfer: Transfer) -> Follower:
@@ -177,7 +174,7 @@ class Transfers:
 
         They hold on to nobody any more who holds on to them: thousands of calls a minute are then freed without the collector.
         """
-        self._on_over = _tell_nobody
+        self._on_over = None
         for transfer in self._all:
             transfer.on_over = None
 
