@@ -24,7 +24,7 @@ def test_whoever_waits_goes_on_once_it_is_reached() -> None:
     threads = [threading.Thread(target=wait) for _ in range(3)]
     for thread in threads:
         thread.start()
-    time.sleep(0.05)
+    time.sleep(0.05)  # in which nobody may go on
     assert not passed.acquire(blocking=False)
     milestone.reach()
     milestone.reach()

@@ -34,7 +34,7 @@ from typing import TYPE_CHECKING, Any, Final
 import anyio
 from attrs import evolve, frozen
 
-from anyrelay.local.server import Frame, LocalRelay
+from anyrelay.local.server import Frame, LocalRelay, parse_address
 from anyrelay.local.simulated import SimulatedPhones
 
 if TYPE_CHECKING:
@@ -188,14 +188,14 @@ def _listening(option: str, address: str) -> tuple[str, int]:
     Raises:
         ValueError: It is no address, or cannot be listened on.
     """
-    host, _, port = address.rpartition(":")
-    host = host.removeprefix("[").removesuffix("]")
-    if not host or not port.isdecimal() or int(port) > 65_535:
+    try:
+        host, port = parse_address(address)
+    except ValueError:
         raise ValueError(
             f"{option} must be HOST:PORT, such as {option} {_EXAMPLES[option]}, not {address!r}; port 0 is a free one"
-        )
+        ) from None
     try:
-        found = socket.getaddrinfo(host, int(port), _FAMILIES[option], socket.SOCK_STREAM)
+        found = socket.getaddrinfo(host, port, _FAMILIES[option], socket.SOCK_STREAM)
         for kind in _KINDS[option]:
             with socket.socket(found[0][0], kind) as trial:
                 if kind is socket.SOCK_STREAM:  # as the server does: connections of the last one may still be closing
@@ -210,7 +210,7 @@ def _listening(option: str, address: str) -> tuple[str, int]:
             f"{option} {address} cannot be listened on ({reason}): name {family} of this machine, such as "
             f"{_EXAMPLES[option]}"
         ) from None
-    return str(found[0][4][0]), int(port)
+    return str(found[0][4][0]), port
 
 
 def _check_tls_dir(directory: str) -> None:

@@ -135,8 +135,9 @@ class Driver:
         """Raise what tells that a call could never return.
 
         Raises:
-            RuntimeError: This is a forked process, where the lock may be held by a thread that is not there; or the I/O
-                thread, which would wait for itself: user code gets into it as a logging handler or a finalizer.
+            ClientClosed: This is a forked process, where the lock may be held by a thread that is not there.
+            RuntimeError: This is the I/O thread, which would wait for itself: user code gets into it as a logging handler or
+                a finalizer.
         """
         check_process(self._made_in)
         if threading.current_thread() is self._thread:
