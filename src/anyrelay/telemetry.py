@@ -88,6 +88,10 @@ class _Command(Follower):
             method, kind=trace.SpanKind.CLIENT, attributes={"relay.method": method, **where}
         )
 
+    @property
+    def is_under_way(self) -> bool:
+        return self._follower.is_under_way
+
     def sent(self, now: float) -> None:
         self.span.add_event("sent")
         self._follower.sent(now)
@@ -103,6 +107,13 @@ class _Command(Follower):
         self._end(error)
         self._telemetry.let_go(self)
         self._follower.refused(error)
+
+    def in_doubt(self, error: RelayError, now: float) -> None:
+        self._replied("error", error.code)
+        if self.subject is None:  # else it may have been taken: what it starts is waited for
+            self._end(error)
+        self._waited_for = False
+        self._follower.in_doubt(error, now)
 
     def given_up(self, error: RelayError | None) -> None:
         if self.subject is None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from anyrelay.protocol.call import CallMachine
 from anyrelay.protocol.events import RelayEvent
+from anyrelay.protocol.link_timers import LinkTimers
 from anyrelay.protocol.mailbox import Mailbox
 from anyrelay.protocol.outputs import CloseTransport, FetchToken, Note, OpenTransport, Output, RunHandler
 from anyrelay.protocol.promise import Promise
@@ -15,12 +16,25 @@ from anyrelay.protocol.reconnect import ReconnectPolicy
 from anyrelay.protocol.server import CommandReceived, ServerConnection
 from anyrelay.protocol.session import Session
 from anyrelay.protocol.settings import ClientSettings, parse_host
+from anyrelay.protocol.timers import Timers
 
 TOKEN = "PT-secret-0123456789"
 """A token to look for where it must not be."""
 
 STEADY = ReconnectPolicy(jitter=False)
 """The back-off without its jitter."""
+
+
+def always_heard(timers: Timers) -> LinkTimers:
+    """Return deadlines on what a server says that is up, and answers at once."""
+
+    def ask(now: float) -> None:
+        link_timers.asked()
+        link_timers.answered(now)
+
+    link_timers = LinkTimers(timers, ask)
+    link_timers.link_up(0.0)
+    return link_timers
 
 
 class Joined:
@@ -202,4 +216,4 @@ def note_in(told: list[Any]) -> Callable[[RelayEvent], None]:
     return told.append
 
 
-__all__ = ["STEADY", "TOKEN", "FetchToken", "Joined", "OpenTransport", "joined_call", "note_in"]
+__all__ = ["STEADY", "TOKEN", "FetchToken", "Joined", "OpenTransport", "always_heard", "joined_call", "note_in"]

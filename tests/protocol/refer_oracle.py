@@ -151,6 +151,8 @@ def expect(history: Sequence[Step], grace: float, until: float) -> Fate:
         if moment < cancel:  # the word cancel says more than any of these
             candidates.append((moment, "unknown", because))
     refused = first("refused")[0]
+    if refused != NEVER and any(step.kind in ("event", "reply") for step in history[: refused[2]]):
+        refused = NEVER  # the server is at it, whatever it replies then
     moment, status, because = min(candidates, key=lambda candidate: candidate[0])
     if refused < min(moment, horizon):
         return Fate(refused=True, refused_at=refused)

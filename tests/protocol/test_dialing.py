@@ -9,7 +9,7 @@ from joined import Joined, note_in
 
 from anyrelay.errors import ClientClosed, ConnectionLost, DialFailed, DialTimeout, RelayError, RequestTimeout
 from anyrelay.protocol.call import CallMachine
-from anyrelay.protocol.dialing import LATE_LEGS, TRANSITIONS, Dialing, Input, State
+from anyrelay.protocol.dialing import HANG_UP_AGAIN, HANG_UPS, LATE_LEGS, TRANSITIONS, Dialing, Input, State
 from anyrelay.protocol.events import RelayEvent
 from anyrelay.protocol.promise import Promise
 from anyrelay.protocol.session import ClientState
@@ -323,6 +323,87 @@ def test_a_dial_that_the_server_refuses(answer: Any) -> None:
     assert pair.session.next_deadline() == 30.0
 
 
+OPEN_ANSWERS = [(-32603, "?"), (-32000, "?"), (500, "?"), (429, "?"), {"code": "500"}, {"code": "408"}, {"code": "x"}]
+
+
+@pytest.mark.parametrize("answer", OPEN_ANSWERS)
+def test_a_dial_that_the_server_may_make_all_the_same(answer: Any) -> None:
+    pair = connected(ping_interval=1_000.0)
+    pair.answers["calling.dial"] = answer
+    promise = dial(pair)
+    assert isinstance(promise.error, RelayError)
+    assert not isinstance(promise.error, DialFailed)
+    assert dialing_of(pair).state is State.GIVEN_UP
+    leg(pair, "created")
+    leg(pair, "ringing")
+    won(pair, "leg-2")
+    assert hung_up(pair) == ["leg-1@node-of-leg-1 cancel", "leg-2@node-of-leg-2 cancel"]
+    pair.at(LATE_LEGS)
+    assert pair.session.outbound._dials == {}
+
+
+@pytest.mark.parametrize("told_before", ["leg", "dialing"])
+@pytest.mark.parametrize("answer", [(-32602, "no"), (404, "no"), (-32603, "?")])
+def test_a_dial_whose_events_came_before_the_error(answer: Any, told_before: str) -> None:
+    pair = connected(ping_interval=1_000.0)
+    pair.silent.add("calling.dial")
+    promise = dial(pair)
+    pair.settle()
+    if told_before == "leg":
+        leg(pair, "ringing")
+    else:
+        told(pair, "dialing")
+    [command] = [each for each in pair.commands if each.method == "calling.dial"]
+    assert pair.server is not None
+    pair.server.refuse(command.id, *answer)
+    pair.settle()
+    assert isinstance(promise.error, RelayError)
+    leg(pair, "answered")
+    assert hung_up(pair) == ["leg-1@node-of-leg-1 cancel"]
+
+
+def test_a_dial_that_was_given_up_before_the_error() -> None:
+    pair = connected(ping_interval=1_000.0)
+    pair.silent.add("calling.dial")
+    promise = dial(pair, dial_timeout=5.0)
+    pair.settle()
+    pair.at(5.0)
+    assert isinstance(promise.error, DialTimeout)
+    [command] = [each for each in pair.commands if each.method == "calling.dial"]
+    assert pair.server is not None
+    pair.server.refuse(command.id, 500, "?")
+    pair.settle()
+    leg(pair, "ringing")
+    assert hung_up(pair) == ["leg-1@node-of-leg-1 cancel"]
+
+
+def test_a_hang_up_that_the_server_is_too_busy_for_is_given_again_and_not_for_ever() -> None:
+    pair = connected(ping_interval=1_000.0)
+    pair.answers["calling.end"] = (429, "too many")
+    promise = dial(pair)
+    leg(pair, "ringing")
+    promise.abandon()
+    for number in range(HANG_UPS + 2):
+        pair.at(number * HANG_UP_AGAIN)
+        pair.at(pair.now)  # the next turn
+        assert len(hung_up(pair)) == min(number + 1, HANG_UPS)
+    pair.at(LATE_LEGS)
+    assert pair.session.outbound._dials == {}
+
+
+def test_a_hang_up_is_not_given_again_once_the_leg_has_ended() -> None:
+    pair = connected(ping_interval=1_000.0)
+    pair.answers["calling.end"] = (500, "?")
+    promise = dial(pair)
+    leg(pair, "ringing")
+    promise.abandon()
+    pair.at(0.0)
+    pair.at(0.0)
+    leg(pair, "ended", end_reason="cancel")
+    pair.at(HANG_UP_AGAIN)
+    assert len(hung_up(pair)) == 1
+
+
 def test_a_dial_that_takes_too_long() -> None:
     pair = connected(ping_interval=1_000.0)
     promise = dial(pair, dial_timeout=20.0)
@@ -441,16 +522,19 @@ def test_a_leg_is_hung_up_after_the_line_was_down_for_long() -> None:
     assert hung_up(pair) == ["leg-1@node-of-leg-1 cancel"]
 
 
-def test_a_hang_up_waits_for_the_line_no_longer_than_late_legs_count() -> None:
+def test_time_in_which_the_server_cannot_be_heard_does_not_count_for_late_legs() -> None:
     pair = connected()
     promise = dial(pair)
     leg(pair, "ringing")
     pair.drop()
     promise.abandon()
     pair.at(0.0)
-    pair.at(LATE_LEGS)
+    pair.at(10 * LATE_LEGS)
     pair.retry()
-    assert hung_up(pair) == []
+    assert hung_up(pair) == ["leg-1@node-of-leg-1 cancel"]
+    leg(pair, "ringing", "leg-2")
+    assert hung_up(pair)[1:] == ["leg-2@node-of-leg-2 cancel"]
+    pair.at(pair.now + LATE_LEGS)
     assert pair.session.outbound._dials == {}
 
 

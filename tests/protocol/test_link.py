@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import ssl
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -381,7 +382,7 @@ def test_jitter_draws_the_wait(draw: float, deadline: float) -> None:
     assert pair.session.next_deadline() == deadline
 
 
-@pytest.mark.parametrize(("lasted", "wait"), [(9.9, 2.0), (10.0, 1.0)])
+@pytest.mark.parametrize(("lasted", "wait"), [(4.9, 2.0), (5.0, 1.0)])
 def test_a_connection_that_lasted_begins_the_back_off_anew(lasted: float, wait: float) -> None:
     pair = Joined()
     pair.session.serve(0.0)
@@ -391,6 +392,40 @@ def test_a_connection_that_lasted_begins_the_back_off_anew(lasted: float, wait: 
     pair.drop()
     assert pair.session.next_deadline() == pytest.approx(1.0 + lasted + wait)
     assert pair.session.statistics.connections_lost == 1
+
+
+def waits_with_a_drop_every(seconds: float, work: Callable[[Joined], object]) -> list[float]:
+    """Return how long the client waits each time, when each connection breaks after some time, and has done some work."""
+    pair = Joined()
+    pair.session.serve(0.0)
+    waits = []
+    for _ in range(6):
+        pair.retry()
+        pair.at(pair.now + seconds)
+        work(pair)
+        pair.drop()
+        deadline = pair.session.next_deadline()
+        assert deadline is not None
+        waits.append(deadline - pair.now)
+    return waits
+
+
+def an_event(pair: Joined) -> None:
+    pair.event("calling.call.state", {"call_id": "nobody's"})
+
+
+def a_command(pair: Joined) -> None:
+    pair.session.execute(pair.now, "test.echo")
+    pair.settle()
+
+
+@pytest.mark.parametrize("work", [an_event, a_command])
+def test_connections_that_break_soon_but_carry_traffic_last_together(work: Callable[[Joined], object]) -> None:
+    assert waits_with_a_drop_every(4.0, work) == [1.0, 1.0, 2.0, 1.0, 2.0, 1.0]
+
+
+def test_connections_that_break_soon_and_carry_nothing_never_last() -> None:
+    assert waits_with_a_drop_every(4.0, lambda pair: None) == [1.0, 2.0, 4.0, 8.0, 16.0, 30.0]
 
 
 @pytest.mark.parametrize(("asked", "wait"), [("0", 1.0), ("7", 7.0), ("100000", 300.0)])
@@ -906,17 +941,18 @@ def test_a_refused_sign_in_is_a_relay_error_with_its_code() -> None:
     assert cause.code == 503
 
 
-def test_a_jwt_that_the_server_refuses_is_not_used_again() -> None:
+@pytest.mark.parametrize(("code", "used"), [(401, "better"), (-32602, "better"), (-32002, "better"), (500, "bad")])
+def test_a_jwt_that_the_server_refuses_is_not_used_again(code: int, used: str) -> None:
     pair = Joined(token="", project="", jwt_token="good.jwt")
     pair.connect()
     pair.session.reauthenticate(0.0, "better.jwt")
     pair.settle()
-    pair.answers["signalwire.reauthenticate"] = (401, "no")
+    pair.answers["signalwire.reauthenticate"] = (code, "no")
     refused = pair.session.reauthenticate(0.0, "bad.jwt")
     pair.settle()
     assert isinstance(refused.error, RelayError)
     pair.reconnect()
-    assert pair.sent("signalwire.connect")[-1]["authentication"] == {"jwt_token": "better.jwt"}
+    assert pair.sent("signalwire.connect")[-1]["authentication"] == {"jwt_token": f"{used}.jwt"}
 
 
 def test_a_refusal_that_comes_late_leaves_the_newer_jwt_alone() -> None:

@@ -113,6 +113,17 @@ def test_a_mistake_is_found_before_anything_is_sent(params: dict[str, Any], erro
     assert pair.sent("messaging.send") == []
 
 
+def test_an_error_that_leaves_it_open_names_no_message() -> None:
+    pair = connected()
+    told: list[RelayEvent] = []
+    pair.answers["messaging.send"] = (-32603, "?")
+    promise = send(pair, on_completed=told.append)
+    pair.settle()
+    assert isinstance(promise.error, RelayError)
+    assert not pair.session.outbound._sendings
+    assert pair.deliveries() == told == []
+
+
 def test_a_message_that_the_server_refuses() -> None:
     pair = connected()
     pair.answers["messaging.send"] = {"code": "402", "message": "Payment required"}

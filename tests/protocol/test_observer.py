@@ -105,10 +105,14 @@ def test_a_command_from_its_giving_to_its_reply() -> None:
     assert told == [("calling.answer", "call-1"), "sent"]
     pair.settle()
     assert told[2:] == ["taken"]
-    pair.answers["test.echo"] = (500, "no")
+    pair.answers["test.echo"] = (400, "no")
     pair.session.execute(pair.now, "test.echo")
     pair.settle()
-    assert told[3:] == [("test.echo", ""), "sent", ("refused", RelayError, 500)]
+    assert told[3:] == [("test.echo", ""), "sent", ("refused", RelayError, 400)]
+    pair.answers["test.echo"] = (500, "perhaps")
+    pair.session.execute(pair.now, "test.echo")
+    pair.settle()
+    assert told[6:] == [("test.echo", ""), "sent", ("given up", RelayError)]
 
 
 def test_a_command_whose_caller_waits_no_more() -> None:

@@ -162,6 +162,72 @@ def test_a_refused_one_never_was() -> None:
     assert pair.deliveries() == told == []
 
 
+OPEN_ANSWERS = [(-32603, "?"), (500, "?"), (429, "?"), {"code": "503"}, {"code": "?"}]
+REFUSALS = [(-32602, "no"), (404, "no"), {"code": "410"}]
+
+
+def answered_late(pair: Joined, answer: Any) -> None:
+    """Answer the last command."""
+    assert pair.server is not None
+    if isinstance(answer, tuple):
+        pair.server.refuse(pair.commands[-1].id, *answer)
+    else:
+        pair.server.reply(pair.commands[-1].id, answer)
+    pair.settle()
+
+
+@pytest.mark.parametrize("answer", OPEN_ANSWERS)
+def test_one_that_the_server_may_carry_out_all_the_same(answer: Any) -> None:
+    pair, call = joined_call()
+    told: list[Any] = []
+    pair.answers["calling.play"] = answer
+    started = call.play(0.0, SILENCE, control_id="p", on_completed=note_in(told))
+    pair.settle()
+    assert isinstance(started.error, RelayError)
+    pair.play_event("playing", "p")
+    pair.play_event("finished", "p")
+    pair.deliveries()
+    assert [event.params["state"] for event in told] == ["finished"]
+    assert not call.has_open_work
+
+
+@pytest.mark.parametrize("answer", [*OPEN_ANSWERS, *REFUSALS])
+@pytest.mark.parametrize("word", ["playing", "paused", "surprise"])
+def test_after_an_event_no_error_ends_it(answer: Any, word: str) -> None:
+    pair, call = joined_call()
+    pair.silent.add("calling.play")
+    told: list[Any] = []
+    started = call.play(0.0, SILENCE, control_id="p", on_completed=note_in(told))
+    pair.settle()
+    pair.play_event(word, "p")
+    answered_late(pair, answer)
+    assert isinstance(started.error, RelayError)
+    pair.play_event("finished", "p")
+    pair.deliveries()
+    assert len(told) == 1
+
+
+@pytest.mark.parametrize("answer", [*OPEN_ANSWERS, *REFUSALS])
+def test_once_its_end_was_told_no_error_is_raised(answer: Any) -> None:
+    pair, call = joined_call()
+    pair.silent.add("calling.play")
+    started = call.play(0.0, SILENCE, control_id="p")
+    pair.settle()
+    pair.play_event("finished", "p")
+    answered_late(pair, answer)
+    assert started.result().completed
+
+
+def test_the_end_of_the_call_is_not_its_own() -> None:
+    pair, call = joined_call()
+    pair.silent.add("calling.play")
+    started = call.play(0.0, SILENCE)
+    pair.settle()
+    pair.call_state("ended")
+    answered_late(pair, (404, "no such call"))
+    assert isinstance(started.error, CallGone)
+
+
 def test_an_event_may_overtake_the_reply() -> None:
     pair, call = joined_call()
     pair.silent.add("calling.play")

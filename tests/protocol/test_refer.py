@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from joined import always_heard
 from refer_oracle import Expected, Fate, Step, expect, expect_for_waiter
 
 from anyrelay.errors import CallGone, ReferFailed, RelayError
@@ -48,7 +49,7 @@ class Bench:
         self.now = 0.0
         self.timers = Timers()
         self.told: list[ReferOutcome | None] = []
-        self.transfer = Transfer(TARGET, now=0.0, timers=self.timers, grace=grace)
+        self.transfer = Transfer(TARGET, now=0.0, timers=always_heard(self.timers), grace=grace)
         self.transfer.on_over = lambda _, outcome: self.told.append(outcome)
         if sent:
             self.transfer.sent(0.0)
@@ -255,10 +256,7 @@ def test_a_refusal_after_the_outcome_takes_nothing_back(overtaken_by: dict[str, 
     ("before", "state"),
     [
         ([], State.SENT),
-        ([Step(0, "event", {"state": "trying"})], State.SENT),
-        ([Step(0, "event", {"state": "cancel"})], State.CANCELING),
         ([Step(0, "ended")], State.ENDING),
-        ([Step(0, "reply")], State.OPEN),  # a server that says both yes and no
     ],
 )
 def test_a_refused_command_has_no_outcome(before: list[Step], state: State) -> None:
@@ -276,6 +274,29 @@ def test_a_refused_command_has_no_outcome(before: list[Step], state: State) -> N
     assert bench.timers.next_deadline() is None
     bench.advance(60)
     assert bench.told == [None]
+
+
+@pytest.mark.parametrize(
+    ("before", "state"),
+    [
+        ([Step(0, "event", {"state": "trying"})], State.OPEN),
+        ([Step(0, "event", {"state": "cancel"})], State.CANCELING),
+        ([Step(0, "event", {"state": "trying"}), Step(0, "ended")], State.ENDING),
+        ([Step(0, "ended"), Step(0, "event", {"state": "trying"})], State.ENDING),
+        ([Step(0, "reply")], State.OPEN),  # a server that says both yes and no
+    ],
+)
+def test_after_an_event_a_refusal_is_none(before: list[Step], state: State) -> None:
+    bench = Bench()
+    for step in before:
+        bench.do(step)
+    promise = bench.transfer.wait(0.0, 30.0)
+    bench.transfer.refused(CallGone(410, "gone"))
+    assert bench.transfer.state is state
+    assert (promise.done, bench.told) == (False, [])
+    bench.event(**BUSY)
+    assert promise.result().status == "busy"
+    assert bench.told == [promise.result()]
 
 
 def test_withdrawn_in_the_queue() -> None:

@@ -115,8 +115,31 @@ def test_sent_and_too_late_the_late_reply_still_counts() -> None:
 def test_sent_and_given_up_the_late_reply_still_counts() -> None:
     desk, follower = Desk(), Noting()
     desk.submit(follower, line_up=True).abandon()
-    assert desk.book.answer(Failure("r1", 500, "no"), 1.0)
+    assert desk.book.answer(Failure("r1", 400, "no"), 1.0)
     assert follower.told == ["sent 0.0", "given up", "refused RelayError"]
+
+
+@pytest.mark.parametrize(
+    "answer", [Failure("r1", -32603, "?"), Failure("r1", -1, "?"), Response("r1", {"code": "500"})]
+)
+def test_an_error_that_leaves_open_what_happens_is_no_refusal(answer: Failure | Response) -> None:
+    desk, follower = Desk(), Noting()
+    promise = desk.submit(follower, line_up=True)
+    assert desk.book.answer(answer, 1.0)
+    assert isinstance(promise.error, RelayError)
+    assert follower.told == ["sent 0.0", "given up"]
+    assert desk.timers.next_deadline() is None
+
+
+def test_a_refusal_of_what_an_event_has_shown_to_be_under_way_is_none() -> None:
+    class UnderWay(Noting):
+        is_under_way = True
+
+    desk, follower = Desk(), UnderWay()
+    promise = desk.submit(follower, line_up=True)
+    desk.book.answer(Failure("r1", 404, "no"), 1.0)
+    assert isinstance(promise.error, RelayError)
+    assert follower.told == ["sent 0.0", "given up"]
 
 
 def test_sent_and_the_connection_drops_it_is_lost_and_not_sent_again() -> None:

@@ -113,6 +113,17 @@ def test_contexts_that_were_refused_do_not_change_the_next_sign_in() -> None:
     assert pair.sent("signalwire.connect")[-1]["contexts"] == ["a", "b"]
 
 
+def test_contexts_that_the_server_may_have_taken_are_asked_for_again() -> None:
+    pair = Joined()
+    pair.connect()
+    pair.answers["signalwire.receive"] = (-32603, "?")
+    promise = pair.session.receive(0.0, ["sales"])
+    pair.settle()
+    assert isinstance(promise.error, RelayError)
+    pair.reconnect()
+    assert pair.sent("signalwire.connect")[-1]["contexts"] == ["default", "sales"]
+
+
 def test_a_context_that_was_there_before_a_refusal_stays() -> None:
     pair = Joined(contexts=["a"])
     pair.connect()
@@ -462,7 +473,7 @@ def test_draining_ends_with_a_refused_transfer() -> None:
     drained = pair.session.drain(0.0)
     assert pair.server is not None
     [refer] = [each for each in pair.commands if each.method == "calling.refer"]
-    pair.server.refuse(refer.id, 500, "no")
+    pair.server.refuse(refer.id, 400, "no")
     pair.settle()
     pair.at(0.0)
     assert isinstance(referred.error, RelayError)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from joined import always_heard
 
 from anyrelay.errors import CallGone, ClientClosed, ConnectionLost, ReferInProgress, RelayError, RequestTimeout
 from anyrelay.protocol.call import CallMachine
@@ -257,7 +258,7 @@ def test_a_refusal_that_comes_late_takes_the_transfer_back(bench: Bench) -> None
     assert isinstance(promise.error, RequestTimeout)
     assert bench.fates == ["open"]
     waiter = bench.refers[0].wait(bench.wire.now)
-    bench.wire.take("calling.refer").refuse(500)
+    bench.wire.take("calling.refer").refuse(400)
     assert isinstance(waiter.error, RelayError)
     assert bench.refers == []
     assert bench.completed == []
@@ -266,10 +267,181 @@ def test_a_refusal_that_comes_late_takes_the_transfer_back(bench: Bench) -> None
 def test_a_refusal_that_comes_after_the_outcome_changes_nothing(bench: Bench) -> None:
     promise = bench.start()
     bench.event("busy", notify="486")
-    bench.wire.take("calling.refer").refuse(500)
-    assert isinstance(promise.error, RelayError)
+    bench.wire.take("calling.refer").refuse(400)
+    assert promise.result() is bench.refers[0]
     assert bench.fates == ["busy"]
     assert len(bench.completed) == 1
+
+
+# --- error replies that leave open what happens -----------------------------------------------------------------------------
+
+
+OPEN_ANSWERS = [{"code": "500"}, {"code": "408"}, {"code": "nonsense"}, -32603, -32000, 429, 503]
+REFUSALS = [{"code": "404"}, {"code": "410"}, -32602, 400]
+
+
+def answer(bench: Bench, how: Any) -> None:
+    command = bench.wire.take("calling.refer")
+    if isinstance(how, dict):
+        command.reply(how)
+    else:
+        command.refuse(how)
+
+
+@pytest.mark.parametrize("how", OPEN_ANSWERS)
+@ways
+def test_a_transfer_goes_on_after_an_error_that_leaves_it_open(bench: Bench, way: str, how: Any) -> None:
+    promise = bench.start() if way == "start_refer" else bench.ask(way)
+    answer(bench, how)
+    if way == "refer_and_wait":
+        assert not promise.done
+    else:
+        assert isinstance(promise.error, RelayError)
+    assert bench.fates == ["open"]
+    bench.event("success", notify="200")
+    assert bench.fates == ["succeeded"]
+    if way == "refer_and_wait":
+        assert promise.result().succeeded
+    assert len(bench.completed) == (way == "start_refer")
+
+
+@pytest.mark.parametrize("how", [*OPEN_ANSWERS, *REFUSALS])
+@ways
+def test_after_an_event_no_error_takes_the_transfer_back(bench: Bench, way: str, how: Any) -> None:
+    promise = bench.start() if way == "start_refer" else bench.ask(way)
+    bench.event("inProgress", refer="202")
+    answer(bench, how)
+    if way == "refer_and_wait":
+        assert not promise.done
+    else:
+        assert isinstance(promise.error, RelayError)
+    bench.event("success", notify="200")
+    assert bench.fates == ["succeeded"]
+    assert len(bench.completed) == (way == "start_refer")
+
+
+@pytest.mark.parametrize("word", ["success", "busy", "unknown"])
+@pytest.mark.parametrize("how", [*OPEN_ANSWERS, *REFUSALS, "none", "cut", "disconnect"])
+@ways
+def test_once_the_outcome_was_told_no_error_is_raised(bench: Bench, way: str, how: Any, word: str) -> None:
+    promise = bench.start() if way == "start_refer" else bench.ask(way)
+    bench.event(word)
+    assert len(bench.completed) == (way == "start_refer")
+    match how:
+        case "none":
+            bench.wire.advance(10.0)
+        case "cut":
+            bench.wire.cut()
+        case "disconnect":
+            bench.wire.disconnect()
+        case _:
+            answer(bench, how)
+    [transfer] = bench.refers
+    results = {"refer": {}, "start_refer": transfer, "refer_and_wait": transfer.outcome}
+    assert promise.result() is results[way] or promise.result() == results[way]
+    assert len(bench.completed) == (way == "start_refer")
+
+
+@pytest.mark.parametrize("how", OPEN_ANSWERS)
+def test_whoever_waits_after_such_an_error_is_told_that_the_reply_was_lost(bench: Bench, how: Any) -> None:
+    promise = bench.refer_and_wait(timeout=20.0)
+    answer(bench, how)
+    bench.wire.advance(20.0)
+    assert promise.result().unknown_because == "ack_lost"
+    assert bench.fates == ["open"]
+    bench.wire.call_state("c1", "ended")
+    bench.wire.advance(3.0)
+    assert bench.fates == ["unknown call_ended"]
+
+
+def test_another_transfer_may_begin_after_such_an_error(bench: Bench) -> None:
+    first = bench.start(SALES)
+    answer(bench, -32603)
+    assert isinstance(first.error, RelayError)
+    bench.start(SUPPORT)
+    bench.reply()
+    assert bench.fates == ["unknown superseded", "open"]
+
+
+def test_a_call_that_is_said_to_be_gone_after_an_event_of_its_transfer(bench: Bench) -> None:
+    promise = bench.start()
+    bench.event("inProgress")
+    answer(bench, {"code": "410"})
+    assert isinstance(promise.error, CallGone)
+    bench.wire.advance(2.0)
+    bench.event("success", notify="200")
+    assert bench.fates == ["succeeded"]
+
+
+# --- time in which the server cannot be heard -------------------------------------------------------------------------------
+
+
+def cut_for(bench: Bench, seconds: float) -> None:
+    """Let the connection be away for so long, which is longer than the grace time."""
+    bench.wire.reachable = False
+    bench.wire.cut()
+    bench.wire.advance(seconds)
+    bench.wire.reachable = True
+
+
+@pytest.mark.parametrize("before", ["ended", "cancel", "gone"])
+def test_the_grace_time_stands_still_while_the_line_is_down(bench: Bench, before: str) -> None:
+    promise = bench.refer_and_wait(timeout=None)
+    bench.reply()
+    match before:
+        case "ended":
+            bench.wire.call_state("c1", "ended")
+        case "cancel":
+            bench.event("cancel")
+        case "gone":
+            bench.call.hangup(bench.wire.now)
+            bench.wire.settle()
+            bench.wire.take("calling.end").reply({"code": "410"})
+    bench.wire.advance(0.05)
+    cut_for(bench, 45.0)
+    assert not promise.done
+    bench.event("success", notify="200")  # the server keeps it for the next connection
+    assert not promise.done
+    bench.wire.advance(31.0)
+    assert promise.result().succeeded
+
+
+def test_the_grace_time_begins_anew_with_each_resumption(bench: Bench) -> None:
+    promise = bench.refer_and_wait(timeout=None)
+    bench.reply()
+    bench.wire.call_state("c1", "ended")
+    for _ in range(3):
+        bench.wire.advance(2.5)
+        bench.wire.cut()
+        bench.wire.advance(1.0)  # the back-off
+    assert not promise.done
+    bench.wire.advance(10.0)
+    assert promise.result().unknown_because == "call_ended"
+    assert bench.wire.session.calls == {}
+
+
+def test_a_dead_line_that_nobody_has_noticed_is_no_silence_of_the_server(bench: Bench) -> None:
+    promise = bench.refer_and_wait(timeout=None)
+    bench.reply()
+    bench.wire.call_state("c1", "ended")
+    bench.wire.cut(client_notices=False)
+    bench.event("success", notify="200")
+    bench.wire.advance(12.9)  # the grace time, and most of what a ping may take
+    assert not promise.done
+    bench.wire.advance(2.0)
+    assert promise.result().succeeded
+
+
+def test_an_event_after_a_resumption_upgrades_what_was_unknown(bench: Bench) -> None:
+    promise = bench.start()
+    bench.reply()
+    bench.event("unknown")
+    bench.wire.call_state("c1", "ended")
+    cut_for(bench, 20.0)
+    bench.event("success", notify="200")
+    bench.wire.advance(31.0)
+    assert promise.result().outcome.succeeded
+    assert [each.status for each in bench.completed] == ["unknown"]
 
 
 @ways
@@ -711,17 +883,16 @@ def test_the_end_of_the_grace_time_settles_and_forgets(bench: Bench) -> None:
     assert bench.wire.session.calls == {}
 
 
-def test_a_refusal_after_the_grace_time_forgets_the_call_too(bench: Bench) -> None:
+def test_a_refusal_forgets_an_ended_call_at_the_end_of_its_grace_time(bench: Bench) -> None:
     bench.refer()
     reader = bench.call.events()
     bench.wire.call_state("c1", "ended")
     bench.wire.advance(2.75)
-    bench.event("cancel")
-    bench.wire.advance(1.0)
-    assert "c1" in bench.wire.session.calls  # the word cancel waits for a code
-    bench.wire.take("calling.refer").refuse(500)
-    assert bench.wire.session.calls == {}
+    bench.wire.take("calling.refer").refuse(400)
     assert reader.closed
+    assert "c1" in bench.wire.session.calls
+    bench.wire.advance(0.25)
+    assert bench.wire.session.calls == {}
 
 
 def test_draining_ends_with_the_refusal_of_the_last_transfer(bench: Bench) -> None:
@@ -730,7 +901,7 @@ def test_draining_ends_with_the_refusal_of_the_last_transfer(bench: Bench) -> No
     drained = bench.wire.session.drain(bench.wire.now)
     bench.wire.settle()
     assert not drained.done
-    bench.wire.take("calling.refer").refuse(500)
+    bench.wire.take("calling.refer").refuse(400)
     assert drained.done
     assert bench.wire.now == 0.0
 
@@ -738,7 +909,7 @@ def test_draining_ends_with_the_refusal_of_the_last_transfer(bench: Bench) -> No
 def test_a_call_that_ends_while_the_command_waits_for_the_line() -> None:
     told: list[tuple[Transfer, ReferOutcome | None]] = []
     timers = Timers()
-    transfers = Transfers(timers, 3.0, lambda transfer, outcome: told.append((transfer, outcome)))
+    transfers = Transfers(always_heard(timers), 3.0, lambda transfer, outcome: told.append((transfer, outcome)))
     transfer = transfers.arm(SUPPORT, 0.0, waits_for_reply=True)
     transfers.call_ended(1.0)
     assert list(transfers) == []
@@ -788,7 +959,7 @@ def steps(work: Callable[[], object]) -> int:
 
 def test_a_transfer_costs_the_same_however_many_the_call_has_had() -> None:
     """Nothing scans the transfers of a call: not the next command, not its reply, not its events."""
-    transfers = Transfers(Timers(), 3.0, lambda transfer, outcome: None)
+    transfers = Transfers(always_heard(Timers()), 3.0, lambda transfer, outcome: None)
 
     def one_more() -> None:
         transfer = transfers.arm(SUPPORT, 0.0, waits_for_reply=False)
@@ -812,7 +983,7 @@ def test_a_transfer_costs_the_same_however_many_the_call_has_had() -> None:
 
 
 def test_a_late_reply_supersedes_only_what_is_older() -> None:
-    transfers = Transfers(Timers(), 3.0, lambda transfer, outcome: None)
+    transfers = Transfers(always_heard(Timers()), 3.0, lambda transfer, outcome: None)
     first, second, third = (transfers.arm(uri, 0.0, waits_for_reply=False) for uri in (SALES, SUPPORT, DESK))
     followers = [transfers.follow(transfer) for transfer in (first, second, third)]
     for follower in followers:

@@ -16,6 +16,7 @@ from anyrelay.protocol.checks import check_handler
 from anyrelay.protocol.commands import CallCommand, make_command
 from anyrelay.protocol.events import CallReceiveEvent, CallStateEvent, ReferEvent, RelayEvent
 from anyrelay.protocol.events.packed import pack_device, unpack_device
+from anyrelay.protocol.link_timers import LinkTimer
 from anyrelay.protocol.mailbox import Mailbox
 from anyrelay.protocol.operations import Operation
 from anyrelay.protocol.promise import Promise
@@ -46,6 +47,10 @@ class _Starting(Follower):
 
     def __init__(self, operation: Operation) -> None:
         self.subject = self._operation = operation
+
+    @property
+    def is_under_way(self) -> bool:
+        return self._operation.is_under_way
 
     def taken(self, reply: Reply, now: float) -> None:
         self._operation.taken()
@@ -108,9 +113,8 @@ class CallMachine(MediaVerbs, InputVerbs, BridgingVerbs, AgentVerbs, Transferrin
         self._mailbox: Mailbox | None = None
         self._transfers: Transfers | None = None
         self._operations: dict[str, Operation] = NONE_YET
-        self._in_grace = False
+        self._grace: LinkTimer | None = None
         self._gone: RelayError | None = None
-        self._is_said_to_be_gone = False
         self.is_leaving = False
         self.was_handed_over = False
 
@@ -169,12 +173,22 @@ class CallMachine(MediaVerbs, InputVerbs, BridgingVerbs, AgentVerbs, Transferrin
             operation.call_ended(event)
         self.transfers.call_ended(now)
         if self._listeners or not self.transfers.all_settled:  # else whatever may still come concerns nobody
-            self._in_grace = True
-            self.timers.at(now + self.session.settings.refer_grace, self._grace_over)
+            self._start_grace(self._grace_over, now)
+        else:
+            self._stop_grace()
         self._retire_if_over()
 
+    def _start_grace(self, action: Callable[[float], None], now: float) -> None:
+        self._stop_grace()
+        self._grace = self.session.link_timers.after(self.session.settings.refer_grace, action, now)
+
+    def _stop_grace(self) -> None:
+        if self._grace is not None:
+            self._grace.cancel()
+            self._grace = None
+
     def _grace_over(self, now: float) -> None:
-        self._in_grace = False
+        self._grace = None
         self._retire_if_over()
 
     def _transfer_over(self, transfer: TransferMachine, outcome: ReferOutcome | None) -> None:
@@ -190,13 +204,14 @@ class CallMachine(MediaVerbs, InputVerbs, BridgingVerbs, AgentVerbs, Transferrin
         if not self.is_silent:
             return
         self._end_readers()
-        if not self._in_grace and not self.transfers.any_queued:
+        if self._grace is None and not self.transfers.any_queued:
             self.session.forget_call(self)
             self.transfers.let_go()
 
     def session_lost(self, error: RelayError, now: float) -> None:
         """The session is gone for good, and this call with it (or the call alone): whoever waits is told."""
         self._gone = error
+        self._stop_grace()
         if self.session.observer is not None and self.state is not CallState.ENDED:
             self.session.observer.call_over(self)
         self._fail_readers(error)  # first: who reads an ended call takes the end of its last transfer for a plain end
@@ -212,17 +227,15 @@ class CallMachine(MediaVerbs, InputVerbs, BridgingVerbs, AgentVerbs, Transferrin
 
     def said_to_be_gone(self, now: float) -> None:
         """The server answered a command with: no such call. The event that tells so may be on its way, or was lost."""
-        if self.state is not CallState.ENDED and not self._is_said_to_be_gone:
-            self._is_said_to_be_gone = True
+        if self.state is not CallState.ENDED and self._grace is None:
             self.transfers.call_ended(now)
-            self.timers.at(now + self.session.settings.refer_grace, self._end_untold)
+            self._start_grace(self._end_untold, now)
 
     def _end_untold(self, now: float) -> None:
         """No event has told of the end within the grace time: nobody may wait for one any more."""
-        if self.state is not CallState.ENDED and self._gone is None:
-            self.session.forget_call(self)
-            self.transfers.grace_over(now)
-            self.session_lost(CallGone(410, f"call {self.call_id} is gone, says the server", self.call_id), now)
+        self.session.forget_call(self)
+        self.transfers.grace_over(now)
+        self.session_lost(CallGone(410, f"call {self.call_id} is gone, says the server", self.call_id), now)
 
     def handed_over(self, now: float) -> None:
         """The call was handed to another application: nothing more will be heard of it here."""
@@ -249,7 +262,9 @@ class CallMachine(MediaVerbs, InputVerbs, BridgingVerbs, AgentVerbs, Transferrin
     def transfers(self) -> Transfers:
         """Every transfer; made when it is first asked for, as most calls have none."""
         if self._transfers is None:
-            self._transfers = Transfers(self.timers, self.session.settings.refer_grace, self._transfer_over)
+            self._transfers = Transfers(
+                self.session.link_timers, self.session.settings.refer_grace, self._transfer_over
+            )
         return self._transfers
 
     @property
@@ -338,7 +353,8 @@ class CallMachine(MediaVerbs, InputVerbs, BridgingVerbs, AgentVerbs, Transferrin
         except BaseException:
             del self._operations[begun.control_id]
             raise
-        return reply.then(lambda _: begun)
+        # Where an event has told its end by then, that says more than an error reply, or than none at all.
+        return reply.then(lambda _: begun).recover(lambda: begun if begun.is_told else None)
 
     def make_id(self) -> str:
         """Make an identifier that was never used before."""

@@ -10,6 +10,7 @@ from anyrelay.protocol import commands
 from anyrelay.protocol.checks import Named, check_json, check_timeout, is_jwt, is_text, names_of
 from anyrelay.protocol.commands import COMMANDS, Command
 from anyrelay.protocol.events import RelayEvent
+from anyrelay.protocol.link import AUTH_CODES
 from anyrelay.protocol.link_states import LinkState
 from anyrelay.protocol.promise import Promise
 from anyrelay.protocol.requests import Follower
@@ -39,6 +40,10 @@ class _Renewing(Follower):
     def refused(self, error: RelayError) -> None:
         if self._link.jwt_token == self._new:
             self._link.jwt_token = self._before
+
+    def in_doubt(self, error: RelayError, now: float) -> None:
+        if error.code in AUTH_CODES:  # whatever else the server does not know, it knows that the credentials are bad
+            self.refused(error)
 
 
 class _ChangingContexts(Follower):
@@ -123,7 +128,7 @@ class ClientVerbs(ABC):
         What the server still reports while the connection closes counts. After that every waiter is told (`ClientClosed`,
         transfers UNKNOWN).
         """
-        self.timers.run_due(now)  # a dial that was given up in this very turn has its legs still to be hung up
+        self.timers.run_soon(now)  # a dial that was given up in this very turn has its legs still to be hung up
         return self._close(now)
 
     def drain(self, now: float, /, timeout: float | None = None) -> Promise[None]:
@@ -150,7 +155,7 @@ class ClientVerbs(ABC):
             self._drain_timer = self.timers.at(now + patience, self._close_drained)
             if self._link.state is LinkState.READY and self._contexts:
                 self._submit_quietly(now, commands.Unreceive(contexts=list(self._contexts)))
-        self.timers.run_due(now)  # as in disconnect()
+        self.timers.run_soon(now)  # as in disconnect()
         self._check_drained(now)
         return promise
 
@@ -180,7 +185,7 @@ class ClientVerbs(ABC):
     def work_ended(self) -> None:
         """An operation, transfer or dial is over: draining may be, once whatever ended it is done with."""
         if self._draining:
-            self.timers.at(float("-inf"), self._check_drained)
+            self.timers.soon(self._check_drained)
 
     # --- receiving --------------------------------------------------------------------------------------------------
 
@@ -318,7 +323,7 @@ class ClientVerbs(ABC):
             TypeError: A parameter has a wrong type.
             DialFailed: Nobody answered; a `TimeoutError` too when `dial_timeout` is over. Every leg is hung up then, one
                 that answers late too, and so they are when the caller gives up.
-            RelayError: The server refused.
+            RelayError: The server answered with an error. Legs that turn up all the same are hung up.
             RequestTimeout: The line was down for `request_timeout` seconds; the command was withdrawn unsent.
             ConnectionLost: The session could not be resumed.
         """
@@ -359,7 +364,8 @@ class ClientVerbs(ABC):
         Raises:
             ValueError: A parameter is not allowed; the message names it, its value and its range.
             TypeError: A parameter has a wrong type.
-            RelayError: The server refused.
+            RelayError: The server answered with an error. After -32603, 408, 429, 500 and the like the message may have been
+                sent; nothing is heard of it, since only a reply that is no error names it.
             RequestTimeout: The reply did not come within `request_timeout`.
             ConnectionLost: The connection dropped while the command was under way.
         """

@@ -6,13 +6,16 @@ its command on, and stays known while a leg could still turn up after its caller
 
 from __future__ import annotations
 
+import math
 from enum import StrEnum, auto
 from typing import TYPE_CHECKING, Any, Final
 
-from anyrelay.errors import ConnectionLost, DialFailed, DialTimeout, RelayError
+from anyrelay.errors import ConnectionLost, DialFailed, DialTimeout, LocalError, RelayError
 from anyrelay.protocol.call import CallMachine, CallState
 from anyrelay.protocol.events import CallStateEvent, RelayEvent
+from anyrelay.protocol.link_timers import LinkTimer
 from anyrelay.protocol.promise import Promise
+from anyrelay.protocol.rejections import is_rejection
 from anyrelay.protocol.requests import Follower, Reply
 from anyrelay.protocol.timers import Timer
 
@@ -23,8 +26,14 @@ if TYPE_CHECKING:
 __all__ = ["TRANSITIONS", "Dialing", "Input", "State"]
 
 LATE_LEGS: Final = 120.0
-"""How long after its caller gave up a dial's legs are still hung up when they turn up, in seconds; as long does hanging one
-up wait for the line."""
+"""How long after its caller gave up a dial's legs are still hung up when they turn up, in seconds. Time in which the server
+cannot be heard does not count."""
+
+HANG_UP_AGAIN: Final = 5.0
+"""How long after an error reply a leg is hung up again, in seconds, where the reply does not say that there is no leg."""
+
+HANG_UPS: Final = 5
+"""How often a server that answers with such errors is asked to hang up a leg."""
 
 
 class State(StrEnum):
@@ -48,7 +57,7 @@ class Input(StrEnum):
     LOST = auto()
     """Nobody answered, the server refused the command, or the session is gone."""
     GIVE_UP = auto()
-    """Its time is over, or its caller was cancelled."""
+    """Its time is over, its caller was cancelled, or the server answered with an error that leaves open what it does."""
 
 
 TRANSITIONS: Final[dict[tuple[State, Input], State]] = {
@@ -98,12 +107,18 @@ class Dialing(Follower):
         self._legs: dict[str, CallMachine] = {}
         self._winner: CallMachine | None = None
         self._sent = False
+        self._is_told_of = False
         self._timeout = timeout
         # The reply says nothing: once the command has left, only `timeout` counts.
         self._reply = session.submit(now, command, follower=self, only_while_queued=True)
-        self._timer: Timer = session.timers.at(now + timeout, self._expired)
+        self._timer: Timer | LinkTimer = session.timers.at(now + timeout, self._expired)
 
     # --- what is heard of it ----------------------------------------------------------------------------------------
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether an event of it has come."""
+        return self._is_told_of
 
     def sent(self, now: float) -> None:
         """The command has left."""
@@ -113,6 +128,12 @@ class Dialing(Follower):
         """The server refused the command, or it was withdrawn."""
         self._fail(error)
 
+    def in_doubt(self, error: RelayError, now: float) -> None:
+        """The server answered with an error, and may dial all the same: nobody waits for whatever turns up."""
+        self.promise.fail(error)
+        if self._move(Input.GIVE_UP):
+            self._hang_up_all(now)
+
     def session_lost(self, error: RelayError) -> None:
         """The session is gone for good; a command that still waits for the line is the next session's."""
         if self._sent:
@@ -120,6 +141,7 @@ class Dialing(Follower):
 
     def leg(self, event: CallStateEvent, now: float) -> None:
         """A leg has turned up."""
+        self._is_told_of = True
         call = self._know(event.call_id, event.params)
         call.receive(event, now)
         if self.state is State.GIVEN_UP:
@@ -127,6 +149,7 @@ class Dialing(Follower):
 
     def told(self, event: RelayEvent, now: float) -> None:
         """The server tells how the dial goes; its call_id is nested in ``call``."""
+        self._is_told_of = True
         word = event.params.get("dial_state")
         inner = event.params.get("call")
         if word == "answered" and isinstance(inner, dict):
@@ -181,13 +204,13 @@ class Dialing(Follower):
         if self._move(Input.GIVE_UP):  # at once: a winner that comes before the next turn is nobody's either
             # Whoever gives up has no time to tell; the next turn has.
             self._timer.cancel()
-            self._timer = self._session.timers.at(float("-inf"), self._hang_up_all)
+            self._timer = self._session.timers.soon(self._hang_up_all)
 
     def unclaimed(self) -> None:
         """Its caller went away without its result: a winner is nobody's."""
         winner = self._winner
         if winner is not None:
-            self._session.timers.at(float("-inf"), lambda now: self._hang_up(winner, now))
+            self._session.timers.soon(lambda now: self._hang_up(winner, now))
 
     def client_closes(self, now: float) -> None:
         """The client is about to close, and the line is up: what rings is hung up while that can be said.
@@ -200,25 +223,37 @@ class Dialing(Follower):
     def _hang_up_all(self, now: float) -> None:
         """Hang up every leg, and for a while those that turn up late."""
         self._timer.cancel()
-        self._timer = self._session.timers.at(now + LATE_LEGS, lambda _: self._close())
+        self._timer = self._session.link_timers.after(LATE_LEGS, lambda _: self._close(), now)
         for leg in list(self._legs.values()):
             self._hang_up(leg, now)
         self._session.work_ended()
 
-    def _hang_up(self, leg: CallMachine, now: float) -> None:
-        if leg.state in (CallState.ENDING, CallState.ENDED):
+    def _hang_up(self, leg: CallMachine, now: float, tries: int = HANG_UPS) -> None:
+        # A leg that the session knows no more is gone with it, or is told to have ended.
+        if leg.state in (CallState.ENDING, CallState.ENDED) or self._session.calls.get(leg.call_id) is not leg:
             return
-        reply = self._session.hang_up_quietly(leg, now, "cancel", patience=LATE_LEGS)
+        # However long the line is down: the command waits for it.
+        reply = self._session.hang_up_quietly(leg, now, "cancel", timeout=math.inf)
         if reply is not None:
-            reply.on_ready(lambda: self._hang_up_again(leg, reply))
+            reply.on_ready(lambda: self._hang_up_again(leg, reply, tries - 1))
 
-    def _hang_up_again(self, leg: CallMachine, reply: Promise[Reply]) -> None:
-        """What was lost with its connection may not have got there: hanging up twice does no harm, ringing on does."""
-        if isinstance(reply.error, ConnectionLost):
+    def _hang_up_again(self, leg: CallMachine, reply: Promise[Reply], tries: int) -> None:
+        """Hang up a leg that may ring on: hanging up twice does no harm, ringing on does.
+
+        A command that was lost with its connection may not have got there. An error reply may say only that the server is busy.
+        """
+        error, timers = reply.error, self._session.timers
+        if isinstance(error, ConnectionLost):
             # The next turn knows the time, and whether the session is over too.
-            self._session.timers.at(
-                float("-inf"), lambda now: self._hang_up(leg, now) if leg.call_id in self._session.calls else None
-            )
+            timers.soon(lambda now: self._hang_up(leg, now, tries + 1))
+        elif (
+            isinstance(error, RelayError) and not (isinstance(error, LocalError) or is_rejection(error.code)) and tries
+        ):
+
+            def wait(now: float) -> None:
+                timers.at(now + HANG_UP_AGAIN, lambda at: self._hang_up(leg, at, tries))
+
+            timers.soon(wait)
 
     def _why(self, words: str, of_legs: str) -> str:
         told = ", ".join(sorted({str(getattr(leg, of_legs)) for leg in self._legs.values()} - {""}))

@@ -7,7 +7,6 @@ where, is in `link_states.py`.
 
 from __future__ import annotations
 
-import math
 import ssl
 from collections.abc import Callable
 from typing import Any, Final, Protocol
@@ -23,6 +22,7 @@ from anyrelay.protocol.connection import (
 )
 from anyrelay.protocol.jsonrpc import Broken, Failure, Request, Response, decode, encode_request, encode_result
 from anyrelay.protocol.link_states import TRANSITIONS, Input, LinkState
+from anyrelay.protocol.link_timers import LinkTimers
 from anyrelay.protocol.outputs import CloseTransport, FetchToken, Note, OpenTransport, Output
 from anyrelay.protocol.promise import Promise
 from anyrelay.protocol.settings import ClientSettings
@@ -43,8 +43,10 @@ CLOSE_PATIENCE: Final = 1.0
 FAREWELL_PATIENCE: Final = 5.0
 """How long a server that said ``signalwire.disconnect`` may take to close, in seconds."""
 
-LASTED: Final = 10.0
-"""A connection that lived this long, in seconds, was a good one: the back-off begins anew."""
+LASTED: Final = 5.0
+"""A connection that was signed in for this long, in seconds, was a good one: the back-off begins anew. So do several that
+carried traffic and were signed in for this long together: while calls go on, a server that drops its clients every few
+seconds is better come back to soon."""
 
 RETRY_AFTER_MAX: Final = 300.0
 """The longest Retry-After that is obeyed, in seconds."""
@@ -120,7 +122,10 @@ class Link:
         self._session_ends = False
         self._ever_signed_in = False
         self._ready_since = 0.0
+        self._carried_traffic = False
+        self._time_in_use = 0.0
         self._last_error: Exception | None = None
+        self.link_timers = LinkTimers(timers, self._ask_for_sign_of_life)
         self._connecting: dict[Promise[None], Timer] = {}
         self._serving: list[Promise[None]] = []
         self._closing: list[Promise[None]] = []
@@ -154,6 +159,7 @@ class Link:
             self._abort(ClientClosed("the client was closed"), now)
         else:
             self._move(Input.CLOSE)
+            self.link_timers.link_down(now)
             self._sign_in_id = ""
             self._stop_timers()
             self._connection.close()
@@ -263,7 +269,7 @@ class Link:
             self._statistics.frames_sent += 1
             connection.send_text(text)
             if connection.closed:  # the server does not read; whoever sends now is told like everybody else
-                self._timers.at(-math.inf, self._drain_events)
+                self._timers.soon(self._drain_events)
 
     def _drain_events(self, now: float) -> None:
         connection = self._connection
@@ -289,6 +295,7 @@ class Link:
         """The connection or the attempt is over: close what is left of it and decide what comes next."""
         was_signed_in = self.state in _SIGNED_IN
         self._stop_timers()
+        self.link_timers.link_down(now)
         self._move(Input.LOST)
         self._close_transport()
         if self.state is LinkState.CLOSED:
@@ -297,8 +304,7 @@ class Link:
         self._last_error = error
         if was_signed_in:
             self._statistics.connections_lost += 1
-            if now - self._ready_since >= LASTED:
-                self._failures = 0
+            self._note_time_in_use(now - self._ready_since)
         self._owner.connection_lost()
         if self._session_ends:
             self._session_ends = False
@@ -308,6 +314,14 @@ class Link:
             self._abort(self._connect_failed(), now)
             return
         self._wait_for_retry(error, now, retry_after)
+
+    def _note_time_in_use(self, seconds: float) -> None:
+        """A connection that was signed in for so long is over: has it lasted?"""
+        if self._carried_traffic:
+            self._time_in_use += seconds
+        if max(seconds, self._time_in_use) >= LASTED:
+            self._failures = 0
+            self._time_in_use = 0.0
 
     def _wait_for_retry(self, error: Exception | None, now: float, retry_after: float | None) -> None:
         delay = self._settings.reconnect.delay(self._failures, self._random)
@@ -402,8 +416,10 @@ class Link:
         self._ever_signed_in = True
         self._refusals = self._bad_credentials = 0
         self._ready_since = now
+        self._carried_traffic = False
         self._statistics.connections += 1
         self._owner.signed_in(answer.result, now)
+        self.link_timers.link_up(now)
         self._keep_alive_timer = self._timers.at(now + self._settings.ping_interval, self._ping)
         connecting, self._connecting = self._connecting, {}
         for promise, timer in connecting.items():
@@ -446,10 +462,12 @@ class Link:
         elif self._ping_id and message.id == self._ping_id:
             self._pong(now)
         else:
+            self._carried_traffic = True
             self._owner.receive_answer(message, now)
 
     def _receive_request(self, request: Request, now: float) -> None:
         if request.method == "signalwire.event":
+            self._carried_traffic = True
             self._owner.receive_request(request, now)
         elif self.state is LinkState.CLOSING:
             return  # it cannot be answered any more; an event still tells what became of something
@@ -476,6 +494,7 @@ class Link:
         if self.state is LinkState.READY:
             self._move(Input.GOODBYE)
             self._stop_timers()
+            self.link_timers.link_down(now)
             self._attempt_timer = self._timers.at(
                 now + FAREWELL_PATIENCE, lambda at: self._lost(ConnectionError("the server said goodbye"), at)
             )
@@ -494,6 +513,7 @@ class Link:
         """Ask whether the server is there. Only the answer counts: data that comes in does not show that ours gets out."""
         self._ping_id = self._new_id()
         self.send(encode_request(self._ping_id, "signalwire.ping", {}))
+        self.link_timers.asked()
         self._keep_alive_timer = self._timers.at(now + self._settings.ping_timeout, self._no_pong)
 
     def _pong(self, now: float) -> None:
@@ -501,6 +521,13 @@ class Link:
         if self.state is LinkState.READY and self._keep_alive_timer is not None:
             self._keep_alive_timer.cancel()
             self._keep_alive_timer = self._timers.at(now + self._settings.ping_interval, self._ping)
+            self.link_timers.answered(now)
+
+    def _ask_for_sign_of_life(self, now: float) -> None:
+        """Ping the server now, unless a ping is under way: after its answer another one follows if that is still wanted."""
+        if not self._ping_id and self._keep_alive_timer is not None:
+            self._keep_alive_timer.cancel()
+            self._ping(now)
 
     def _no_pong(self, now: float) -> None:
         self._lost(TimeoutError(f"the server did not answer a ping within {self._settings.ping_timeout:g} s"), now)

@@ -60,7 +60,6 @@ class Input(StrEnum):
 
 
 _LIVE: Final = {
-    Input.REFUSED: State.REFUSED,
     Input.RUNS: State.RUNNING,
     Input.PAUSES: State.PAUSED,
     Input.ENDS: State.DONE,
@@ -69,9 +68,10 @@ _LIVE: Final = {
 }
 
 TRANSITIONS: Final[dict[tuple[State, Input], State]] = {
-    # An event may overtake the reply to the command: a starting operation takes every event, a running one a refusal.
+    # An event may overtake the reply to the command. It shows that the server is at it, so that a refusal is none any more.
     **{(State.STARTING, what): state for what, state in _LIVE.items()},
     (State.STARTING, Input.TAKEN): State.RUNNING,
+    (State.STARTING, Input.REFUSED): State.REFUSED,
     **{(State.RUNNING, what): state for what, state in _LIVE.items()},
     **{(State.PAUSED, what): state for what, state in _LIVE.items()},
 }
@@ -91,6 +91,8 @@ class Operation:
         self.control_id = control_id
         self.state = State.STARTING
         self.result: RelayEvent | None = None
+        self.is_told = False
+        self.is_under_way = False
         self._on_completed = on_completed
         self._error: RelayError | None = None
         self._waiters: dict[Promise[RelayEvent], Timer | None] = {}
@@ -112,6 +114,7 @@ class Operation:
 
     def receive(self, event: RelayEvent) -> None:
         """Take in an event of this operation."""
+        self.is_under_way = True
         if (what := self.judge(event)) is not None:
             self._move(what, event)
 
@@ -120,7 +123,7 @@ class Operation:
         self._move(Input.TAKEN)
 
     def refused(self, error: RelayError) -> None:
-        """The server refused its command, or the command was withdrawn."""
+        """The server refused its command before any event of it, or the command was withdrawn."""
         self._move(Input.REFUSED, error=error)
 
     def call_ended(self, event: RelayEvent) -> None:
@@ -177,6 +180,7 @@ class Operation:
         before = self.state
         self.state = TRANSITIONS.get((before, what), before)
         if self.state in _OVER and before not in _OVER:
+            self.is_told = what is Input.ENDS
             self._end(event, error)
 
     def _end(self, event: RelayEvent | None, error: RelayError | None) -> None:

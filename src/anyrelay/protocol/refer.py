@@ -22,8 +22,9 @@ from attrs import field, frozen
 from anyrelay.errors import ReferFailed, RelayError
 from anyrelay.protocol.checks import check_timeout
 from anyrelay.protocol.events import ReferEvent
+from anyrelay.protocol.link_timers import LinkTimer, LinkTimers
 from anyrelay.protocol.promise import Promise
-from anyrelay.protocol.timers import Timer, Timers
+from anyrelay.protocol.timers import Timer
 
 __all__ = ["TRANSITIONS", "Input", "ReferOutcome", "ReferStatus", "State", "Transfer", "UnknownReason", "judge"]
 
@@ -136,7 +137,7 @@ class State(StrEnum):
     SENT = auto()
     """The command has left; no reply yet."""
     OPEN = auto()
-    """The server took the command; the phones are at it."""
+    """The server took the command, as its reply or an event says; the phones are at it."""
     CANCELING = auto()
     """The word cancel came; a code would still win within the grace time."""
     ENDING = auto()
@@ -162,7 +163,6 @@ _OPEN_INPUTS: Final = {
     Input.CALL_ENDED: State.ENDING,
     Input.SESSION_LOST: State.UNKNOWN,
     Input.SUPERSEDED: State.UNKNOWN,
-    Input.REFUSED: State.REFUSED,
 }
 """What an open transfer does, whether or not its command was acknowledged (an event may overtake the reply)."""
 
@@ -175,17 +175,20 @@ TRANSITIONS: Final[dict[tuple[State, Input], State]] = {
     (State.QUEUED, Input.SENT): State.SENT,
     (State.QUEUED, Input.REFUSED): State.REFUSED,
     **_rows(State.SENT, _OPEN_INPUTS),
+    # An event shows that the server took the command, whatever it replies.
+    (State.SENT, Input.PENDING): State.OPEN,
     (State.SENT, Input.TAKEN): State.OPEN,
+    (State.SENT, Input.REFUSED): State.REFUSED,
     **_rows(State.OPEN, _OPEN_INPUTS),
     # The call has ended, so only what reports can change anything.
     **_rows(State.ENDING, {**_OPEN_INPUTS, Input.CALL_ENDED: None}),
+    (State.ENDING, Input.REFUSED): State.REFUSED,
     (State.ENDING, Input.GRACE_OVER): State.UNKNOWN,
     # The word cancel is the outcome unless a code comes; nothing that says less than the word can take its place.
     (State.CANCELING, Input.FINAL): State.SETTLED,
     (State.CANCELING, Input.GRACE_OVER): State.SETTLED,
     (State.CANCELING, Input.SESSION_LOST): State.SETTLED,
     (State.CANCELING, Input.SUPERSEDED): State.SETTLED,
-    (State.CANCELING, Input.REFUSED): State.REFUSED,
     # Upgraded once, when a final event comes after all.
     (State.UNKNOWN, Input.FINAL): State.SETTLED,
     (State.UNKNOWN, Input.CANCEL): State.LATE_CANCEL,
@@ -275,7 +278,7 @@ _REASONS: Final = {
 class Transfer:
     """One transfer of one call, from its command to its outcome."""
 
-    def __init__(self, refer_to: str, *, now: float, timers: Timers, grace: float, number: int = 1) -> None:
+    def __init__(self, refer_to: str, *, now: float, timers: LinkTimers, grace: float, number: int = 1) -> None:
         """Arm a transfer before its command is sent, so that an event which overtakes the reply counts.
 
         Args:
@@ -299,7 +302,7 @@ class Transfer:
         self._started = now
         self._timers = timers
         self._grace = grace
-        self._grace_timer: Timer | None = None
+        self._grace_timer: LinkTimer | None = None
         self._refusal: RelayError | None = None
         self._waiters: dict[Promise[ReferOutcome], Timer | None] = {}
 
@@ -312,6 +315,11 @@ class Transfer:
     def is_over(self) -> bool:
         """Whether it has an outcome, or never became a transfer."""
         return self.state in _OVER
+
+    @property
+    def is_told(self) -> bool:
+        """Whether an event has told what became of it, be it that nobody knows."""
+        return self.outcome is not None and self.outcome.unknown_because in (None, UnknownReason.NOT_REPORTED)
 
     @property
     def has_waiters(self) -> bool:
@@ -335,9 +343,10 @@ class Transfer:
     def refused(self, error: RelayError) -> None:
         """The server refused the command, or it was withdrawn: there was no transfer, so there is no outcome.
 
-        One that was settled before the refusal came stays settled: its waiters and `on_completed` have been told.
+        After any event of it this changes nothing: there is a transfer, whatever the server replies. One that was settled
+        before stays settled: its waiters and `on_completed` have been told.
         """
-        if (self.state, Input.REFUSED) in TRANSITIONS:
+        if (self.state, Input.REFUSED) in TRANSITIONS and not self.events:
             self._move(Input.REFUSED, self._started)
             self._refusal = error
             for promise in self._release():
@@ -412,7 +421,7 @@ class Transfer:
             promise.resolve(self.outcome)
         else:
             deadline = math.inf if timeout is None else now + timeout
-            self._waiters[promise] = self._timers.at(deadline, expire) if math.isfinite(deadline) else None
+            self._waiters[promise] = self._timers.timers.at(deadline, expire) if math.isfinite(deadline) else None
         return promise
 
     def _forget(self, promise: Promise[ReferOutcome]) -> None:
@@ -441,7 +450,7 @@ class Transfer:
 
     def _start_grace(self, now: float) -> None:
         self._stop_grace()
-        self._grace_timer = self._timers.at(now + self._grace, self.grace_over)
+        self._grace_timer = self._timers.after(self._grace, self.grace_over, now)
 
     def _stop_grace(self) -> None:
         if self._grace_timer is not None:

@@ -4,6 +4,9 @@
 | --- | --- | --- |
 | queued | withdrawn: never sent | stays queued, sent after sign-in |
 | sent | `RequestTimeout`, or nothing; the late reply still updates state | `ConnectionLost`; never sent again |
+
+An error reply ends what the command was to start only where its code says that nothing will happen (`rejections.py`), and no
+event has shown the contrary. After any other one the caller has its error, and the machine behind the command goes on.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ from attrs import define
 from anyrelay.errors import CallGone, ConnectionLost, RelayError, RequestTimeout
 from anyrelay.protocol.jsonrpc import Failure, Response, as_code, encode_request
 from anyrelay.protocol.promise import Promise
+from anyrelay.protocol.rejections import is_rejection
 from anyrelay.protocol.timers import Timer, Timers
 
 if TYPE_CHECKING:
@@ -51,6 +55,11 @@ class Follower:
     subject: object | None = None
     """The operation or transfer that the command starts, and that goes on after the reply."""
 
+    @property
+    def is_under_way(self) -> bool:
+        """Whether an event has shown that the server carries it out, whatever its reply says."""
+        return False
+
     def sent(self, now: float) -> None:
         """It has left."""
 
@@ -59,6 +68,13 @@ class Follower:
 
     def refused(self, error: RelayError) -> None:
         """The server refused it, or it never left: nothing will come of it."""
+
+    def in_doubt(self, error: RelayError, now: float) -> None:
+        """The server answered with an error that does not say that nothing will happen: it may still have its effect.
+
+        Unless a follower does more, this is as if the answer had not come in time.
+        """
+        self.given_up(error)
 
     def given_up(self, error: RelayError | None) -> None:
         """Its caller waits for the answer no more; it may still have its effect.
@@ -218,7 +234,10 @@ class RequestBook:
             request.follower.taken(reply, now)
             request.promise.resolve(reply)
         else:
-            request.follower.refused(error)
+            if is_rejection(error.code) and not request.follower.is_under_way:
+                request.follower.refused(error)
+            else:
+                request.follower.in_doubt(error, now)
             request.promise.fail(error)
         if isinstance(error, CallGone) and (error.code == 410 or request.method in _NAME_THE_CALL_ALONE):
             self._call_is_gone(error.call_id, now)

@@ -109,6 +109,7 @@ class Session(ClientVerbs, Incoming):
             new_id=new_id,
             random=random,
         )
+        self.link_timers = self._link.link_timers
         self._running_handlers: set[CallMachine | MessageMachine] = set()
         self.outbound = Outbound(self)
         self._mailbox = self.new_mailbox("")
@@ -155,7 +156,7 @@ class Session(ClientVerbs, Incoming):
 
     def handler_finished(self, subject: CallMachine | MessageMachine, error: BaseException | None, now: float) -> None:
         """A handler that `RunHandler` asked for has returned, or raised."""
-        self.timers.run_due(now)  # a dial that the handler gave up last of all has its legs still to be hung up
+        self.timers.run_soon(now)  # a dial that the handler gave up last of all has its legs still to be hung up
         self._running_handlers.discard(subject)
         if isinstance(error, ClientClosed) and self.state is ClientState.CLOSED:
             call_id = subject.call_id if isinstance(subject, CallMachine) else ""
@@ -185,7 +186,7 @@ class Session(ClientVerbs, Incoming):
                 self.hang_up_quietly(call, now, "error")
 
     def hang_up_quietly(
-        self, call: CallMachine, now: float, reason: str, *, patience: float | None = None
+        self, call: CallMachine, now: float, reason: str, *, timeout: float | None = None
     ) -> Promise[Reply] | None:
         """Hang up a call that nobody holds; when that is not possible, a note is enough.
 
@@ -193,13 +194,13 @@ class Session(ClientVerbs, Incoming):
             call: The call.
             now: The time, in seconds.
             reason: The end reason.
-            patience: How long the command may wait for the line and its answer, in seconds; `request_timeout` when None.
+            timeout: How long the command may wait for the line and its answer, in seconds; `request_timeout` when None.
 
         Returns:
             The server's reply; None when the command cannot be sent.
         """
         try:
-            return call.order(now, End, reason=reason, content_with=(404, 410), unanswered_for=patience)
+            return call.order(now, End, reason=reason, content_with=(404, 410), unanswered_for=timeout)
         except RelayError as error:
             self.note(Note.WARNING, f"the call could not be hung up: {error}", call_id=call.call_id)
             return None

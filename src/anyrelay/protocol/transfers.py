@@ -11,11 +11,11 @@ from attrs import frozen
 
 from anyrelay.errors import RelayError
 from anyrelay.protocol.events import ReferEvent
+from anyrelay.protocol.link_timers import LinkTimers
 from anyrelay.protocol.promise import Promise
 from anyrelay.protocol.refer import ReferOutcome, State, Transfer
 from anyrelay.protocol.requests import Follower, Reply
 from anyrelay.protocol.sipuri import same_sip_uri
-from anyrelay.protocol.timers import Timers
 
 __all__ = ["TransferOrder", "Transfers"]
 
@@ -36,6 +36,10 @@ class _Following(Follower):
     def __init__(self, transfers: Transfers, transfer: Transfer) -> None:
         self.subject = self._transfer = transfer
         self._transfers = transfers
+
+    @property
+    def is_under_way(self) -> bool:
+        return bool(self._transfer.events)
 
     def sent(self, now: float) -> None:
         self._transfer.sent(now)
@@ -62,7 +66,9 @@ class Transfers:
     looks at those few only.
     """
 
-    def __init__(self, timers: Timers, grace: float, on_over: Callable[[Transfer, ReferOutcome | None], None]) -> None:
+    def __init__(
+        self, timers: LinkTimers, grace: float, on_over: Callable[[Transfer, ReferOutcome | None], None]
+    ) -> None:
         """Make the book of a call that has none yet.
 
         Args:

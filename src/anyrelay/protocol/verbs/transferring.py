@@ -54,13 +54,15 @@ class TransferringVerbs(CallVerbs):
             extra: Further parameters, sent as given.
 
         Returns:
-            The server's reply, such as ``{"code": "200", "message": "Starting SIP REFER"}``.
+            The server's reply, such as ``{"code": "200", "message": "Starting SIP REFER"}``; ``{}`` when an event told the
+            outcome first and no such reply came.
 
         Raises:
             ValueError: The device is not one that can be referred to.
             TypeError: A parameter has a wrong type.
             CallGone: The call does not exist any more.
-            RelayError: The server refused.
+            RelayError: The server answered with an error. Unless its code says that nothing will happen (-32600, -32601,
+                -32602, -32700, and 400 to 499 but 408, 425 and 429), the transfer may still happen: `refers` keeps it.
             RequestTimeout: The reply did not come within `request_timeout`; the transfer may still happen.
             ConnectionLost: The connection dropped while the command was under way; it is never sent again.
         """
@@ -86,14 +88,16 @@ class TransferringVerbs(CallVerbs):
             extra: Further parameters, sent as given.
 
         Returns:
-            The transfer, which goes on: `wait` for its outcome.
+            The transfer, which goes on: `wait` for its outcome. When an event told the outcome first, the transfer is returned
+            whatever the server replies.
 
         Raises:
             ValueError: The device is not one that can be referred to.
             TypeError: A parameter has a wrong type.
             ReferInProgress: Another transfer of this call is still being waited for; nothing was sent.
             CallGone: The call does not exist any more.
-            RelayError: The server refused.
+            RelayError: The server answered with an error. As for `refer`, the transfer may still happen after some codes;
+                `on_completed` is called then too.
             RequestTimeout: The reply did not come within `request_timeout`; the transfer may still happen.
             ConnectionLost: The connection dropped while the command was under way; it is never sent again.
         """
@@ -131,7 +135,8 @@ class TransferringVerbs(CallVerbs):
             TypeError: A parameter has a wrong type.
             ReferInProgress: Another transfer of this call is still being waited for; nothing was sent.
             CallGone: The call does not exist any more.
-            RelayError: The server refused the command.
+            RelayError: The server refused the command, with a code that says that nothing will happen (as for `refer`). After
+                any other error reply this waits on.
             RequestTimeout: The line was down for `request_timeout` (or `timeout`) seconds; the command was withdrawn unsent.
         """
         check_timeout(timeout)
@@ -185,7 +190,8 @@ class TransferringVerbs(CallVerbs):
         except BaseException:
             self.transfers.discard(transfer)
             raise
-        return TransferOrder(transfer, reply)
+        # Where events have told the outcome by then, that says more than an error reply, or than none at all.
+        return TransferOrder(transfer, reply.recover(lambda: {} if transfer.is_told else None))
 
     def transfer(self, now: float, /, dest: str, **extra: Any) -> Promise[Reply]:
         """Hand control of the call to another RELAY application or to a SWML script; this client loses the call.
