@@ -38,6 +38,7 @@ WITHOUT_IO: Final = frozenset(
             "typing",
         ),
         *("base64", "collections", "heapq", "io.StringIO", "itertools", "math", "operator", "re", "string", "struct"),
+        *("difflib.get_close_matches", "json.JSONDecoder", "json.dumps", "json.loads"),
         *("email.utils", "http.HTTPStatus", "ipaddress", "logging", "ssl", "urllib.parse"),
         *("attrs", "cattrs", "h11", "orjson", "wsproto"),
     }

@@ -179,3 +179,45 @@ def test_secrets_of_a_sign_in_are_not_shown() -> None:
     assert isinstance(received.command, Connect)
     assert received.command.authentication["token"] == "s3cret"
     assert "s3cret" not in repr(received)
+
+
+@pytest.mark.parametrize("broken", ['"x":NaN}}', "[" * 200 + "]" * 200 + "}", '"x":"unended'])
+def test_a_command_that_cannot_be_read_is_refused_at_once(broken: str) -> None:
+    pair = Dialled()
+    pair.client.send_text('{"jsonrpc":"2.0","id":"1","method":"calling.answer","params":{' + broken)
+    pair.move()
+    [answer] = pair.heard()
+    assert (answer["id"], answer["error"]["code"]) == ("1", -32600)
+    assert pair.server.broken_messages == 1
+    assert pair.server.next_event() is None
+
+
+def test_an_acknowledgement_that_cannot_be_read_is_one() -> None:
+    pair = Dialled()
+    id_ = pair.server.send_event({"event_type": "x"})
+    pair.client.send_text('{"id":"' + id_ + '","result":NaN}')
+    pair.move()
+    assert pair.server.unacknowledged == {}
+    assert pair.server.broken_messages == 1
+
+
+def test_a_command_with_half_of_a_surrogate_pair_is_handed_up_and_echoed() -> None:
+    pair = Dialled()
+    pair.client.send_text(r'{"id":"1","method":"signalwire.ping","params":{"timestamp":1e400,"payload":"\ud83d"}}')
+    pair.client.send_text(
+        r'{"id":"2","method":"calling.user_event","params":{"node_id":"n","call_id":"c","event":"\ud83d"}}'
+    )
+    pair.client.send_text(r'{"id":"\ud83d","method":"calling.no","params":{"x":"\ud83d"}}')
+    pair.move()
+    received = pair.server.next_event()
+    assert isinstance(received, CommandReceived)
+    assert received.params["event"] == "\ud83d"
+    assert repr(received)
+    pair.server.send_event({"event_type": "x", "params": {"a": "\ud83d"}})
+    pair.client.receive_data(pair.server.data_to_send())
+    texts = [each.text for each in iter(pair.client.next_event, None) if isinstance(each, TextReceived)]
+    assert texts == [
+        r'{"jsonrpc":"2.0","id":"1","result":{"payload":"\ud83d"}}',
+        r'{"jsonrpc":"2.0","id":"\ud83d","error":{"code":-32601,"message":"unknown method calling.no"}}',
+        r'{"jsonrpc":"2.0","id":"s1","method":"signalwire.event","params":{"event_type":"x","params":{"a":"\ud83d"}}}',
+    ]

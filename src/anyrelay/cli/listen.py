@@ -9,12 +9,11 @@ import threading
 from datetime import datetime
 from typing import Any
 
-import orjson
-
 from anyrelay.cli.account import explain, make_client
 from anyrelay.cli.ending import DONE, FAILED, WRONG_USE, complain, say
 from anyrelay.errors import RelayError
 from anyrelay.protocol.events import RelayEvent
+from anyrelay.protocol.json_text import json_of_any, write_json
 
 __all__ = ["run_listen"]
 
@@ -55,10 +54,20 @@ def run_listen(contexts: tuple[str, ...], *, as_json: bool) -> int:
 
 def _as_json(event: RelayEvent) -> str:
     told: dict[str, Any] = {"event_type": event.event_type, "timestamp": event.timestamp, "params": event.params}
-    return orjson.dumps(told).decode()
+    try:
+        return write_json(told)
+    except ValueError:  # an infinite number and half of a surrogate pair
+        return json_of_any(told)
 
 
 def _as_words(event: RelayEvent) -> str:
-    when = datetime.fromtimestamp(event.timestamp).astimezone() if event.timestamp else datetime.now().astimezone()
     word = next((event.params[key] for key in ("call_state", "state") if isinstance(event.params.get(key), str)), "")
-    return f"{when:%H:%M:%S}  {event.event_type}  {word}  {event.call_id}"
+    line = f"{_when(event.timestamp):%H:%M:%S}  {event.event_type}  {word}  {event.call_id}"
+    return line.encode("utf-8", "backslashreplace").decode()  # half of a surrogate pair cannot be printed
+
+
+def _when(timestamp: float) -> datetime:
+    try:
+        return datetime.fromtimestamp(timestamp).astimezone() if timestamp else datetime.now().astimezone()
+    except (ValueError, OverflowError, OSError):  # a time that no calendar has
+        return datetime.now().astimezone()

@@ -18,6 +18,8 @@ def write(note: Note) -> None:
     if not logger.isEnabledFor(note.level):
         return
     text = f"[{note.call_id}] {note.text}" if note.call_id else note.text
+    # A server's words may have half of a surrogate pair in them, which no stream can write.
+    text = text.encode("utf-8", "backslashreplace").decode()
     error = note.error
     trace = (type(error), error, error.__traceback__) if error is not None else None
     logger.log(note.level, "%s", text, exc_info=trace, extra={"call_id": note.call_id})

@@ -11,6 +11,7 @@ from anyrelay.protocol.messages import MessageMachine, MessageState
 from anyrelay.protocol.operations import Operation
 from anyrelay.protocol.promise import Subscription
 from anyrelay.protocol.refer import ReferOutcome, Transfer
+from anyrelay.protocol.sipuri import without_password
 
 __all__ = ["CallMap", "CallView", "Face", "MessageView", "OperationView", "StreamView", "TransferView"]
 
@@ -207,7 +208,7 @@ class TransferView(Face[Transfer]):
 
     def __repr__(self) -> str:
         word = self.outcome.status if self.outcome is not None else "refused" if self.is_done else "open"
-        return f"<{type(self).__name__} {self.refer_to} {word}>"
+        return f"<{type(self).__name__} {without_password(self.refer_to)} {word}>"
 
 
 class MessageView(Face[MessageMachine]):

@@ -14,10 +14,10 @@ from urllib.parse import urlsplit
 
 import anyio
 import h11
-import orjson
 from anyio.abc import ByteStream
 
 from anyrelay.local.logs import logger_of
+from anyrelay.protocol.json_text import write_json
 
 __all__ = ["StatusPoster", "post_json"]
 
@@ -50,7 +50,7 @@ async def post_json(url: str, body: dict[str, Any]) -> int:
         raise ValueError("a status_url must begin with http:// or https:// and name a host")
     secure = parts.scheme == "https"
     port = parts.port or (443 if secure else 80)
-    content = orjson.dumps(body)
+    content = write_json(body).encode()
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     headers = [
         ("Host", parts.netloc.rpartition("@")[2]),

@@ -35,7 +35,7 @@ Validator = Callable[[Any, Any, Any], None]
 """An attrs validator: instance, attribute, value."""
 
 _LARGEST = math.nextafter(math.inf, 0.0)
-_NOT_IN_LINES = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+_NOT_IN_LINES = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _NOT_IN_A_LINE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")
 _DIGITS_MAX = 1_000
 _AMOUNT = re.compile(r"[0-9]{1,15}(\.[0-9]{1,15})?")
@@ -49,12 +49,13 @@ class Named:
 
 
 def is_text(*, limit: int = 10_000, empty: bool = False, lines: bool = False) -> Validator:
-    """Accept a string of up to `limit` characters without control characters and lone surrogates (tabs are fine).
+    """Accept a string of up to `limit` characters without control characters (tabs are fine) and lone surrogates.
 
     Args:
         limit: The most characters.
         empty: Whether it may be empty.
-        lines: Whether it may have line ends in it.
+        lines: Whether it is what people write: it may have line ends in it, and half of a surrogate pair, which came with
+            another message and is sent as its escape (RFC 8259 section 8.2).
     """
     forbidden = _NOT_IN_LINES if lines else _NOT_IN_A_LINE
 

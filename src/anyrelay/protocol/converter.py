@@ -106,10 +106,10 @@ def _text(value: Any, _: Any) -> str:
 
 
 def _number(value: Any, _: Any) -> float:
-    if isinstance(value, int | float) and not isinstance(value, bool):
+    if isinstance(value, int) and not isinstance(value, bool):
         return value
     try:
-        number = float(value) if isinstance(value, str) else 0.0
+        number = float(value) if isinstance(value, str | float) else 0.0
     except ValueError:
         return 0.0
     return number if math.isfinite(number) else 0.0

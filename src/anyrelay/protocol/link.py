@@ -20,7 +20,18 @@ from anyrelay.protocol.connection import (
     Opened,
     TextReceived,
 )
-from anyrelay.protocol.jsonrpc import Broken, Failure, Request, Response, decode, encode_request, encode_result
+from anyrelay.protocol.jsonrpc import (
+    INVALID_REQUEST,
+    Broken,
+    Failure,
+    Request,
+    Response,
+    decode,
+    encode_error,
+    encode_request,
+    encode_result,
+    ping_result,
+)
 from anyrelay.protocol.link_states import TRANSITIONS, Input, LinkState
 from anyrelay.protocol.link_timers import LinkTimers
 from anyrelay.protocol.outputs import CloseTransport, FetchToken, Note, OpenTransport, Output
@@ -456,14 +467,26 @@ class Link:
         if isinstance(message, Request):
             self._receive_request(message, now)
         elif isinstance(message, Broken):
-            self._note_broken(message.reason)
-        elif self._sign_in_id and message.id == self._sign_in_id:
-            self._signed_in(message, now)
-        elif self._ping_id and message.id == self._ping_id:
+            self._receive_broken(message, now)
+        else:
+            self._receive_answer(message, now)
+
+    def _receive_broken(self, message: Broken, now: float) -> None:
+        """Pass over a message that cannot be read, but let nobody wait for its answer who can be told."""
+        self._note_broken(message.reason)
+        if message.request_id is not None and self.state is not LinkState.CLOSING:
+            self.send(encode_error(message.request_id, INVALID_REQUEST, message.reason))
+        if (answer := message.answer) is not None:
+            self._receive_answer(answer, now)
+
+    def _receive_answer(self, answer: Response | Failure, now: float) -> None:
+        if self._sign_in_id and answer.id == self._sign_in_id:
+            self._signed_in(answer, now)
+        elif self._ping_id and answer.id == self._ping_id:
             self._pong(now)
         else:
             self._carried_traffic = True
-            self._owner.receive_answer(message, now)
+            self._owner.receive_answer(answer, now)
 
     def _receive_request(self, request: Request, now: float) -> None:
         if request.method == "signalwire.event":
@@ -472,8 +495,7 @@ class Link:
         elif self.state is LinkState.CLOSING:
             return  # it cannot be answered any more; an event still tells what became of something
         elif request.method == "signalwire.ping":
-            echo: dict[str, Any] = {k: request.params[k] for k in ("timestamp", "payload") if k in request.params}
-            self._answer(request, echo)
+            self._answer(request, ping_result(request.params))
         elif request.method == "signalwire.disconnect":
             self._answer(request, {})
             self._farewell(restart=request.params.get("restart") is True, now=now)

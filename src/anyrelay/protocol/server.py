@@ -16,7 +16,9 @@ from attrs import field, frozen
 from anyrelay.protocol.commands import COMMANDS, Command, decode_command
 from anyrelay.protocol.connection import BrokenMessage, Connection, ConnectionClosed, TextReceived
 from anyrelay.protocol.jsonrpc import (
+    INVALID_REQUEST,
     METHOD_NOT_FOUND,
+    Broken,
     Failure,
     Request,
     Response,
@@ -24,6 +26,7 @@ from anyrelay.protocol.jsonrpc import (
     encode_error,
     encode_request,
     encode_result,
+    ping_result,
     shown,
 )
 
@@ -188,18 +191,29 @@ class ServerConnection:
             case Request() as request:
                 self._receive_request(request)
             case Response(id=id_) | Failure(id=id_):
-                self._unacknowledged.pop(id_, None)
-                if id_ in self._pings:
-                    self._pings.remove(id_)
-                    self.pongs += 1
-            case _:
-                self.broken_messages += 1
+                self._receive_answer(id_)
+            case Broken() as broken:
+                self._receive_broken(broken)
+
+    def _receive_broken(self, message: Broken) -> None:
+        """Pass over a message that cannot be read, but let the client not wait for an answer to it."""
+        self.broken_messages += 1
+        if message.request_id is not None:
+            self.refuse(message.request_id, INVALID_REQUEST, message.reason)
+        if message.answer_id is not None:
+            self._receive_answer(message.answer_id)
+
+    def _receive_answer(self, id_: str) -> None:
+        self._unacknowledged.pop(id_, None)
+        if id_ in self._pings:
+            self._pings.remove(id_)
+            self.pongs += 1
 
     def _receive_request(self, request: Request) -> None:
         if request.id is None:
             return
         if request.method == "signalwire.ping":
-            self.reply(request.id, {k: request.params[k] for k in ("timestamp", "payload") if k in request.params})
+            self.reply(request.id, ping_result(request.params))
             return
         if request.method not in COMMANDS and self._knows_all:
             self.refuse(request.id, METHOD_NOT_FOUND, f"unknown method {request.method[:100]}")

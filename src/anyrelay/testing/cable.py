@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from enum import StrEnum, auto
 from typing import Any, Final
 
-import orjson
 from attrs import define, field, frozen
 
+from anyrelay.protocol.json_text import read_json
 from anyrelay.protocol.jsonrpc import shown
 from anyrelay.protocol.server import ServerConnection
 
@@ -102,7 +102,7 @@ class Cable:
 
     def _note(self, now: float, direction: Direction, fate: Fate, data: bytes | None) -> None:
         for text in _texts(data or b""):
-            self.log.append(Logged(now, self.number, direction, fate, orjson.loads(text)))
+            self.log.append(Logged(now, self.number, direction, fate, read_json(text.decode())))
 
 
 _WHOLE_TEXT: Final = 0x81

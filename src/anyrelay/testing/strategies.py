@@ -21,6 +21,7 @@ from anyrelay.protocol import checks, values
 from anyrelay.protocol.commands import COMMANDS, Command
 from anyrelay.protocol.events import EVENT_CLASSES
 from anyrelay.protocol.values import Media, SipReferDevice
+from anyrelay.testing.uri_strategies import sip_uris
 
 if TYPE_CHECKING:
     from anyrelay.protocol.values.params import Params, Typed
@@ -34,46 +35,6 @@ _JSON: Final = st.recursive(
     max_leaves=6,
 )
 _OBJECT: Final = st.dictionaries(_LINE, _JSON, max_size=3)
-
-
-# --- SIP URIs -------------------------------------------------------------------------------------------------------------
-
-_LABEL: Final = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,6}[a-z0-9])?", fullmatch=True)
-_HOST: Final = st.one_of(
-    st.lists(_LABEL, min_size=1, max_size=3).map(".".join),
-    st.ip_addresses(v=4).map(str),
-    st.ip_addresses(v=6).map(lambda address: f"[{address}]"),
-)
-_USER: Final = st.from_regex(r"([A-Za-z0-9\-_.!~*'()&=+$,;?/]|%[0-9A-F]{2}){1,8}", fullmatch=True)
-_PARAMS: Final = st.lists(
-    st.sampled_from(["transport=tcp", "transport=TLS", "user=phone", "lr", "ttl=15", "maddr=192.0.2.1", "x=1", "X=2"]),
-    max_size=2,
-    unique_by=lambda param: param.partition("=")[0].lower(),
-)
-
-
-@st.composite
-def sip_uris(draw: st.DrawFn) -> str:
-    """Draw a sip, sips or tel URI that may be sent in a REFER (RFC 3261 section 19.1, RFC 3966)."""
-    scheme = draw(st.sampled_from(["sip", "sips", "tel", "SIP"]))
-    if scheme == "tel":
-        return "tel:" + draw(st.from_regex(r"\+?[0-9]([0-9\-.()]{0,8}[0-9])?", fullmatch=True))
-    user = draw(st.none() | _USER)
-    password = draw(st.none() | st.from_regex(r"[a-z0-9]{1,4}", fullmatch=True)) if user else None
-    port = draw(st.none() | st.integers(1, 65_535))
-    headers = draw(st.sampled_from(["", "", "?subject=hi", "?Replaces=a%40b&subject=hi"]))
-    return "".join(
-        [
-            f"{scheme}:",
-            user or "",
-            f":{password}" if password else "",
-            "@" if user else "",
-            draw(_HOST),
-            f":{port}" if port else "",
-            *(f";{param}" for param in draw(_PARAMS)),
-            headers,
-        ]
-    )
 
 
 # --- the reports of a transfer --------------------------------------------------------------------------------------------
@@ -248,6 +209,10 @@ def _passing(validator: Any, kind: Any) -> SearchStrategy[Any]:
             return st.sampled_from(allowed["beginnings"]).map(lambda beginning: f"{beginning}example.com/x")
         case "is_sip_uri":
             return sip_uris()
+        case "is_caller":
+            return sip_uris() | _SOME_LINE.filter(lambda line: ":" not in line)
+        case "is_named_value":
+            return st.fixed_dictionaries({"name": _LINE, "value": _JSON})
         case "is_digits":
             return st.from_regex(allowed["pattern"], fullmatch=True).map(lambda digits: digits[:20])
         case "is_number":

@@ -8,6 +8,7 @@ from attrs import field, frozen
 
 from anyrelay.protocol.checks import is_amount, is_object, is_text, is_text_or_flag, list_of, optional
 from anyrelay.protocol.commands.base import OperationCommand, command
+from anyrelay.protocol.values.params import is_named_value
 
 __all__ = ["Pay", "PayStop"]
 
@@ -51,7 +52,7 @@ class Pay(OperationCommand):
     """What is paid for."""
     valid_card_types: str | None = field(default=None, validator=optional(is_text()))
     """The cards that are taken, such as ``visa mastercard amex``."""
-    parameters: list[dict[str, Any]] | None = field(default=None, validator=optional(list_of(is_object)))
+    parameters: list[dict[str, Any]] | None = field(default=None, validator=optional(list_of(is_named_value)))
     """Handed to who charges it, each ``{"name", "value"}``."""
     prompts: list[dict[str, Any]] | None = field(default=None, validator=optional(list_of(is_object)))
     """What is said when, by the names on the wire."""

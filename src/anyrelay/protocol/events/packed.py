@@ -13,6 +13,7 @@ import orjson
 from attrs import evolve
 
 from anyrelay.protocol import events
+from anyrelay.protocol.json_text import json_of_any
 
 if TYPE_CHECKING:
     from anyrelay.protocol.events import CallStateEvent
@@ -22,7 +23,7 @@ __all__ = ["pack_device", "pack_event", "unpack_device", "unpack_events"]
 
 def pack_event(event: CallStateEvent) -> bytes:
     """Return an event as a line; whatever it says is in its params, but for its type and its time."""
-    return _exactly(orjson.dumps((event.event_type, event.timestamp, event.params), option=orjson.OPT_APPEND_NEWLINE))
+    return _exactly(_packed((event.event_type, event.timestamp, event.params)) + b"\n")
 
 
 def unpack_events(lines: bytes) -> Iterator[CallStateEvent]:
@@ -31,7 +32,7 @@ def unpack_events(lines: bytes) -> Iterator[CallStateEvent]:
 
 
 def _unpack_event(line: bytes) -> CallStateEvent:
-    event_type, timestamp, params = orjson.loads(line)
+    event_type, timestamp, params = _unpacked(line)
     kind = events.CallStateEvent
     event = events.parse_event({"event_type": kind.described, "timestamp": timestamp, "params": params})
     assert isinstance(event, kind)
@@ -40,13 +41,29 @@ def _unpack_event(line: bytes) -> CallStateEvent:
 
 def pack_device(device: dict[str, Any]) -> bytes:
     """Return a device in little memory; nothing at all for an empty one."""
-    return _exactly(orjson.dumps(device)) if device else b""
+    return _exactly(_packed(device)) if device else b""
 
 
 def unpack_device(packed: bytes) -> dict[str, Any]:
     """Return a device that is equal to the one that was packed, as a dict of the caller's own."""
-    device: dict[str, Any] = orjson.loads(packed)
+    device: dict[str, Any] = _unpacked(packed)
     return device
+
+
+def _packed(value: Any) -> bytes:
+    try:
+        return orjson.dumps(value)
+    except TypeError:  # it has half of a surrogate pair in it
+        return json_of_any(value).encode()
+
+
+def _unpacked(packed: bytes) -> Any:
+    try:
+        return orjson.loads(packed)
+    except orjson.JSONDecodeError:
+        from json import loads
+
+        return loads(packed)
 
 
 def _exactly(written: bytes) -> bytes:

@@ -19,8 +19,8 @@ from anyrelay.protocol.checks import (
     one_of,
     optional,
 )
-from anyrelay.protocol.sipuri import check_sip_uri
-from anyrelay.protocol.values.params import Typed, read_typed
+from anyrelay.protocol.sipuri import check_sip_uri, without_password
+from anyrelay.protocol.values.params import Typed, check_outer, is_named_value, read_typed
 
 __all__ = [
     "AgoraDevice",
@@ -43,6 +43,20 @@ def is_sip_uri(_: Any, attribute: Any, value: Any) -> None:
     check_sip_uri(value, attribute.name)
 
 
+def is_caller(instance: Any, attribute: Any, value: Any) -> None:
+    """Accept a name, a number, or a URI, which has to be one if it begins like one."""
+    _SOME_TEXT(instance, attribute, value)
+    if value.lower().startswith(("sip:", "sips:", "tel:")):
+        check_sip_uri(value, attribute.name)
+
+
+_SOME_TEXT: Final = is_text()
+
+
+def _shown_uri(uri: str | None) -> str:
+    return repr(uri and without_password(uri))
+
+
 @frozen(kw_only=True)
 class Device(Typed):
     """Any device."""
@@ -53,6 +67,7 @@ class PhoneDevice(Device):
     """A telephone number."""
 
     type: ClassVar[str] = "phone"
+    also: ClassVar[frozenset[str]] = frozenset({"from_name", "confirm_timeout", "session_timeout"})
 
     to_number: str = field(validator=is_text(limit=256))
     """The number to call, in E.164 form such as +15551234567."""
@@ -75,18 +90,24 @@ class SipDevice(Device):
     """A SIP endpoint."""
 
     type: ClassVar[str] = "sip"
+    also: ClassVar[frozenset[str]] = frozenset(
+        {
+            *("username", "password", "encryption", "session_timeout", "confirm", "confirm_timeout"),
+            *("call_state_url", "call_state_events"),
+        }
+    )
 
-    to: str = field(validator=is_sip_uri)
+    to: str = field(validator=is_sip_uri, repr=_shown_uri)
     """Whom to call: a sip, sips or tel URI."""
-    from_: str | None = field(default=None, validator=optional(is_text()), metadata={"wire": "from"})
-    """Who calls, such as sip:alice@example.com."""
+    from_: str | None = field(default=None, validator=optional(is_caller), metadata={"wire": "from"}, repr=_shown_uri)
+    """Who calls: a URI such as sip:alice@example.com, a number or a name."""
     from_name: str | None = field(default=None, validator=optional(is_text(limit=256)))
     """The name that the endpoint may show."""
     timeout: float | None = field(default=None, validator=optional(is_number(0, unit="seconds")))
     """How long it rings at most, in seconds."""
     max_duration: float | None = field(default=None, validator=optional(is_number(0)))
     """How long the call may last, passed on as given: SignalWire's pages and sources disagree on seconds or minutes."""
-    headers: list[dict[str, Any]] | None = field(default=None, validator=optional(list_of(is_object)))
+    headers: list[dict[str, Any]] | None = field(default=None, validator=optional(list_of(is_named_value)))
     """Headers of the INVITE, each ``{"name", "value"}``."""
     codecs: list[str] | None = field(default=None, validator=optional(list_of(is_text(limit=64))))
     """The codecs to offer, in order of preference."""
@@ -99,6 +120,7 @@ class WebrtcDevice(Device):
     """A WebRTC client."""
 
     type: ClassVar[str] = "webrtc"
+    also: ClassVar[frozenset[str]] = frozenset({"from_name", "max_duration", "headers"})
 
     to: str = field(validator=is_text())
     """Whom to call."""
@@ -196,6 +218,7 @@ def read_device(device: DeviceLike, where: str = "device") -> dict[str, Any]:
         TypeError: It is something else, or a parameter has a wrong type.
         ValueError: The type or a parameter is missing, or a parameter is not allowed.
     """
+    check_outer(device, _KINDS, where)
     if isinstance(device, Mapping) and device.get("params") is None:
         raise ValueError(f'{where}.params is missing; give {{"type": "phone", "params": {{"to_number": "+1…"}}}}')
     return read_typed(device, _KINDS, where)

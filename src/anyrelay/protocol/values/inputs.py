@@ -20,7 +20,8 @@ from anyrelay.protocol.checks import (
     one_of,
     optional,
 )
-from anyrelay.protocol.values.params import Params, Typed, read_params, read_typed
+from anyrelay.protocol.values.params import Params, Typed, names_in, read_params, read_typed
+from anyrelay.protocol.values.spelling import check_spelling
 
 __all__ = [
     "CollectDigits",
@@ -104,6 +105,7 @@ _COLLECT: Final[dict[str, Validator]] = {
     "send_start_of_input": optional(is_flag),
     "start_input_timers": optional(is_flag),
 }
+_COLLECT_KEYS: Final = frozenset({"digits", "speech", *_COLLECT})
 
 
 def read_collect(collect: CollectLike) -> dict[str, Any]:
@@ -115,6 +117,9 @@ def read_collect(collect: CollectLike) -> dict[str, Any]:
     """
     if not isinstance(collect, Mapping):
         raise TypeError(f'collect must be a dict such as {{"digits": {{"max": 1}}}}, not {type(collect).__name__}')
+    check_spelling(
+        collect, _COLLECT_KEYS, "collect", {"digits": names_in(CollectDigits), "speech": names_in(CollectSpeech)}
+    )
     read = dict(collect)
     if read.get("digits") is not None:
         read["digits"] = read_digits(read["digits"], "collect.digits")

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 from attrs import field, frozen
 
 from anyrelay.protocol.checks import check_json
+from anyrelay.protocol.values.spelling import check_spelling, meant
 
 __all__ = ["Media", "MediaLike", "read_media"]
 
@@ -22,6 +23,14 @@ _MEDIA_KEYS: dict[str, tuple[str, ...]] = {
     "ringtone": ("name",),
 }
 """What each type of media must name (RELAY facts, section 3)."""
+
+_ALL_KEYS: dict[str, tuple[str, ...]] = {
+    "tts": ("text", "language", "gender", "voice"),
+    "audio": ("url",),
+    "silence": ("duration",),
+    "ringtone": ("name", "duration"),
+}
+"""What each type of media may name."""
 
 _SECONDS_MAX = 86_400.0
 
@@ -119,11 +128,16 @@ def _medium(item: object) -> Media:
         raise TypeError(f'a medium must be a dict such as {{"type": "tts", "text": "…"}}, not {type(item).__name__}')
     if "type" not in item:
         raise ValueError("a medium needs a type: tts, audio, silence or ringtone")
-    params = item.get("params")
+    word, params = item["type"], item.get("params")
+    beside = {key: value for key, value in item.items() if key not in ("type", "params")}
+    known = _ALL_KEYS.get(word, ()) if isinstance(word, str) else ()
+    if isinstance(word, str) and not known and (other := meant(word, _ALL_KEYS.keys())):
+        raise ValueError(f"media of type {word!r} are not known; did you mean {other!r}?")
     if params is None:  # the flat form of the page: everything beside the type is a parameter
-        return Media(item["type"], {key: value for key, value in item.items() if key not in ("type", "params")})
+        check_spelling(beside, known, f"media {word}")
+        return Media(word, beside)
     if not isinstance(params, Mapping):
         raise TypeError(f"the params of a medium must be a dict, not {type(params).__name__}")
-    return Media(
-        item["type"], dict(params), {key: value for key, value in item.items() if key not in ("type", "params")}
-    )
+    check_spelling(beside, (), f"media {word}", {"params": known})
+    check_spelling(params, known, f"media {word}.params")
+    return Media(word, dict(params), beside)

@@ -7,9 +7,10 @@ from typing import Any, ClassVar, TypeVar
 
 from attrs import NOTHING, Attribute, field, fields, frozen
 
-from anyrelay.protocol.checks import Named, check_json
+from anyrelay.protocol.checks import Named, check_json, is_object
+from anyrelay.protocol.values.spelling import check_spelling, meant
 
-__all__ = ["Params", "Typed", "check_fields", "read_params", "read_typed"]
+__all__ = ["Params", "Typed", "check_fields", "check_outer", "is_named_value", "names_in", "read_params", "read_typed"]
 
 P = TypeVar("P", bound="Params")
 
@@ -17,6 +18,9 @@ P = TypeVar("P", bound="Params")
 @frozen(kw_only=True)
 class Params:
     """Named parameters; those left at None are not sent."""
+
+    also: ClassVar[frozenset[str]] = frozenset()
+    """Names that SignalWire documents and that are not described here, by their names on the wire: any value is passed on."""
 
     extra: dict[str, Any] = field(factory=dict, repr=False)
     """Further parameters, by their names on the wire, sent as given."""
@@ -78,6 +82,7 @@ def read_typed(value: Typed | Mapping[str, Any], kinds: Mapping[str, type[Typed]
     """
     if isinstance(value, Typed) and kinds.get(value.type) is type(value):
         return value.to_wire()
+    check_outer(value, kinds, where)
     if not isinstance(value, Mapping):
         names = ", ".join(kind.__name__ for kind in kinds.values())
         form = f'{{"type": "{next(iter(kinds))}", "params": {{…}}}}'
@@ -85,6 +90,8 @@ def read_typed(value: Typed | Mapping[str, Any], kinds: Mapping[str, type[Typed]
     word = value.get("type")
     if not isinstance(word, str):
         raise ValueError(f"{where}.type is missing; it is a word such as {', '.join(kinds)}")
+    if word not in kinds and (other := meant(word, kinds.keys())):
+        raise ValueError(f"{where}.type {word!r} is not known; did you mean {other!r}?")
     params = value.get("params")
     if word in kinds:
         if params is not None and not isinstance(params, Mapping):
@@ -94,19 +101,42 @@ def read_typed(value: Typed | Mapping[str, Any], kinds: Mapping[str, type[Typed]
     return dict(value)
 
 
+def check_outer(value: object, kinds: Mapping[str, type[Typed]], where: str) -> None:
+    """Check that what stands beside the type and the parameters of a dict is no parameter, and not misspelt.
+
+    Raises:
+        ValueError: It is.
+    """
+    if isinstance(value, Mapping):
+        kind = kinds.get(str(value.get("type")))
+        check_spelling(value, ("type", "params"), where, {"params": names_in(kind) if kind is not None else ()})
+
+
 def check_fields(kind: type[Params], params: Mapping[str, Any], where: str) -> None:
     """Check the parameters of a dict that `kind` describes; others need only be what JSON can carry.
 
     Raises:
         TypeError: One has a wrong type.
-        ValueError: One is missing, or not allowed.
+        ValueError: One is missing, misspelt, or not allowed.
     """
+    check_spelling(params, names_in(kind), where)
     for name, each in _by_wire_name(kind).items():
         if params.get(name) is None and each.default is NOTHING:
             raise ValueError(f"{where}.{name} is missing")
         if name in params and each.validator is not None:
             each.validator(None, Named(f"{where}.{name}"), params[name])  # type: ignore[arg-type]
     check_json(dict(params), where)
+
+
+def names_in(kind: type[Params]) -> frozenset[str]:
+    """Return the names that a dict of these parameters may have, as far as they are known."""
+    return kind.also | _by_wire_name(kind).keys()
+
+
+def is_named_value(instance: Any, attribute: Any, value: Any) -> None:
+    """Accept a dict of the form ``{"name", "value"}``, such as a header."""
+    is_object(instance, attribute, value)
+    check_spelling(value, ("name", "value"), attribute.name)
 
 
 def _by_wire_name(kind: type[Params]) -> dict[str, Attribute[Any]]:

@@ -8,7 +8,8 @@ from typing import Any, ClassVar, TypeAlias
 from attrs import field, frozen
 
 from anyrelay.protocol.checks import check_json, is_text, optional
-from anyrelay.protocol.sipuri import check_sip_uri, same_sip_uri
+from anyrelay.protocol.sipuri import check_sip_uri, same_sip_uri, without_password
+from anyrelay.protocol.values.spelling import check_spelling
 
 __all__ = ["ReferDeviceLike", "SipReferDevice", "read_refer_device"]
 
@@ -20,7 +21,8 @@ class SipReferDevice:
     type: ClassVar[str] = "sip"
 
     uri: str = field(
-        validator=lambda _, attribute, value: check_sip_uri(value, f"device.params.{attribute.name}") and None
+        repr=lambda uri: repr(without_password(uri)),
+        validator=lambda _, attribute, value: check_sip_uri(value, f"device.params.{attribute.name}") and None,
     )
     """The Refer-To target: a sip, sips or tel URI."""
     username: str | None = field(default=None, validator=optional(is_text()))
@@ -28,11 +30,13 @@ class SipReferDevice:
     password: str | None = field(default=None, repr=False, validator=optional(is_text()))
     """The password for a challenged REFER; never shown."""
     extra: dict[str, Any] = field(factory=dict, repr=False)
-    """Any further parameters, sent as given."""
+    """Any further parameters, such as ``from``, sent as given."""
 
     def __attrs_post_init__(self) -> None:
         if self.extra:
             check_json(self.extra, "device.params")
+            if taken := _FIELDS & self.extra.keys():
+                raise TypeError(f"{min(taken)} is a field of SipReferDevice and cannot be given as an extra one")
 
     def to_wire(self) -> dict[str, Any]:
         """Return the device of the command: the target as ``uri`` and as ``to``, since the sources disagree on its name."""
@@ -49,6 +53,7 @@ ReferDeviceLike: TypeAlias = SipReferDevice | Mapping[str, Any] | str
 
 _TARGET_NAMES = ("uri", "to", "to_uri")
 _FIELDS = frozenset({*_TARGET_NAMES, "username", "password"})
+_PARAMS = _FIELDS | {"from"}
 
 
 def read_refer_device(device: ReferDeviceLike) -> SipReferDevice:
@@ -56,7 +61,7 @@ def read_refer_device(device: ReferDeviceLike) -> SipReferDevice:
 
     Raises:
         TypeError: It is something else.
-        ValueError: It names no target, two different ones, or one that is no SIP URI.
+        ValueError: It names no target, two different ones, or one that is no SIP URI; or a key stands where none is read.
     """
     if isinstance(device, SipReferDevice):
         return device
@@ -69,6 +74,10 @@ def read_refer_device(device: ReferDeviceLike) -> SipReferDevice:
     params = device.get("params")
     if not isinstance(params, Mapping):
         raise ValueError('device.params is missing; give {"type": "sip", "params": {"uri": "sip:…"}}')
+    for key in device.keys() - {"type", "params"}:
+        # It would be sent beside the parameters, where no server looks for it.
+        raise ValueError(f"device has no {key!r}: what a REFER takes belongs in device.params")
+    check_spelling(params, _PARAMS, "device.params")
     extra = {key: value for key, value in params.items() if key not in _FIELDS}
     return SipReferDevice(_target(params), params.get("username"), params.get("password"), extra)
 

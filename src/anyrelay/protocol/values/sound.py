@@ -18,7 +18,8 @@ from anyrelay.protocol.checks import (
     one_of,
     optional,
 )
-from anyrelay.protocol.values.params import Params, Typed, read_params, read_typed
+from anyrelay.protocol.values.params import Params, Typed, names_in, read_params, read_typed
+from anyrelay.protocol.values.spelling import check_spelling
 
 __all__ = [
     "RecordAudio",
@@ -73,6 +74,7 @@ def read_record(record: RecordLike) -> dict[str, Any]:
         return {"audio": record.to_params()}
     if not isinstance(record, Mapping):
         raise TypeError(f'record must be a dict such as {{"audio": {{}}}}, not {type(record).__name__}')
+    check_spelling(record, ("audio",), "record", {"audio": names_in(RecordAudio)})
     if "audio" not in record:
         raise ValueError('record.audio is missing; give {"audio": {}}')
     read = {**record, "audio": read_params(record["audio"], RecordAudio, "record.audio")}
