@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
@@ -106,7 +107,7 @@ class ClientVerbs(ABC):
             ConnectFailed: Not signed in within `connect_timeout`; ``__cause__`` says why.
             AuthenticationError: The credentials were refused three times.
         """
-        return self._link.connect(now)
+        return self._link.connect(now, self.settings.connect_timeout)
 
     def serve(self, now: float, /) -> Promise[None]:
         """Stay connected, trying as long as it takes; return once the client is closed.
@@ -117,13 +118,23 @@ class ClientVerbs(ABC):
         """
         return self._link.serve(now)
 
+    def wait_until_ready(self, now: float, /) -> Promise[None]:
+        """Wait for the next sign-in, trying as long as it takes.
+
+        Raises:
+            ClientClosed: The client was closed before it.
+            ConnectFailed: The server's certificate is not to be trusted.
+            AuthenticationError: The credentials were refused three times, and before any success.
+        """
+        return self._link.connect(now, math.inf)
+
     def disconnect(self, now: float, /) -> Promise[None]:
         """Close the client; calls go on at the server, but what rings for an open dial is hung up if the line is up.
 
         What the server still reports while the connection closes counts. After that every waiter is told (`ClientClosed`,
         transfers UNKNOWN).
         """
-        self.timers.run_due(now)  # a dial that was given up in this very turn has its legs still to be hung up
+        self.timers.run_soon(now)  # a dial that was given up in this very turn has its legs still to be hung up
         return self._close(now)
 
     def drain(self, now: float, /, timeout: float | None = None) -> Promise[None]:
@@ -150,7 +161,7 @@ class ClientVerbs(ABC):
             self._drain_timer = self.timers.at(now + patience, self._close_drained)
             if self._link.state is LinkState.READY and self._contexts:
                 self._submit_quietly(now, commands.Unreceive(contexts=list(self._contexts)))
-        self.timers.run_due(now)  # as in disconnect()
+        self.timers.run_soon(now)  # as in disconnect()
         self._check_drained(now)
         return promise
 

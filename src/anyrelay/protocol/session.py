@@ -151,6 +151,15 @@ class Session(ClientVerbs, Incoming):
         """Return everything that waits for the transport as one piece, and forget it."""
         return self._link.data_to_send()
 
+    def is_overdue(self, now: float) -> bool:
+        """Whether something is due; whoever drives the session reads what has arrived before `handle_timeout` does it."""
+        deadline = self.next_deadline()
+        return deadline is not None and deadline <= now
+
+    def handle_soon(self, now: float) -> None:
+        """Do what is wanted as soon as possible, and leave deadlines alone."""
+        self.timers.run_soon(now)
+
     def handle_timeout(self, now: float) -> None:
         """Do what is due."""
         self.timers.run_due(now)
@@ -174,7 +183,7 @@ class Session(ClientVerbs, Incoming):
 
     def handler_finished(self, subject: CallMachine | MessageMachine, error: BaseException | None, now: float) -> None:
         """A handler that `RunHandler` asked for has returned, or raised."""
-        self.timers.run_due(now)  # a dial that the handler gave up last of all has its legs still to be hung up
+        self.timers.run_soon(now)  # a dial that the handler gave up last of all has its legs still to be hung up
         self._running_handlers.discard(subject)
         if isinstance(error, ClientClosed) and self.state is ClientState.CLOSED:
             call_id = subject.call_id if isinstance(subject, CallMachine) else ""

@@ -66,10 +66,18 @@ class Timers:
     def run_due(self, now: float) -> None:
         """Call the action of each deadline that is over, earliest first, those included that the actions add."""
         while (when := self.next_deadline()) is not None and when <= now:
-            _, _, timer = heappop(self._heap)
-            action, timer.action = timer.action, None
-            assert action is not None
-            action(now)
+            self._run_first(now)
+
+    def run_soon(self, now: float) -> None:
+        """Call the actions that are wanted as soon as possible (their deadline is minus infinity), and no others."""
+        while self.next_deadline() == -math.inf:
+            self._run_first(now)
+
+    def _run_first(self, now: float) -> None:
+        _, _, timer = heappop(self._heap)
+        action, timer.action = timer.action, None
+        assert action is not None
+        action(now)
 
     def _forget_one(self) -> None:
         # Almost every request is answered long before its deadline, so without this the heap would hold ten seconds' worth
