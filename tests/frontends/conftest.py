@@ -1,11 +1,14 @@
-"""The contract suite: every coroutine test that asks for `world` runs on asyncio, on trio and on threads."""
+"""The contract suite: every coroutine test that asks for `world` runs on asyncio, on trio and on threads.
+
+From Python 3.12 on it also runs on asyncio with `asyncio.eager_task_factory`; ``-m eager`` selects these tests alone.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 import pytest
-from world_fixtures import front, pytest_pyfunc_call, time_limit, world
+from world_fixtures import FRONTS, pytest_pyfunc_call, time_limit, world
 
 from anyrelay.sync.workers import Workers
 
@@ -13,6 +16,11 @@ __all__ = ["front", "pytest_pyfunc_call", "time_limit", "workers", "world"]
 
 PATIENCE = 10.0
 """How long the workers' threads may take to end, in seconds."""
+
+
+@pytest.fixture(params=FRONTS)
+def front(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
 
 
 @pytest.fixture

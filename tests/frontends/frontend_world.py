@@ -7,6 +7,7 @@ suspended. Nothing else is changed: arguments, results and exceptions are those 
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import threading
 import time
@@ -151,6 +152,8 @@ class World(ABC):
     """What a case needs: the server, clients of one front end, and ways to wait."""
 
     front: str
+    eager = False
+    """Whether tasks run as soon as they are made."""
 
     def __init__(self, relay: Any = None, limit: float = LIMIT) -> None:
         self.relay = ScriptedRelay() if relay is None else relay
@@ -231,9 +234,10 @@ class World(ABC):
 class AsyncWorld(World):
     """On an event loop."""
 
-    def __init__(self, front: str, relay: Any = None, limit: float = LIMIT) -> None:
+    def __init__(self, front: str, relay: Any = None, limit: float = LIMIT, *, eager: bool = False) -> None:
         super().__init__(relay, limit)
         self.front = front
+        self.eager = eager
 
     def _new_client(self, **settings: Any) -> Any:
         return anyrelay.RelayClient(**settings)
@@ -252,7 +256,8 @@ class AsyncWorld(World):
             left = [task.name for task in anyio.get_running_tasks() if "anyrelay" in (task.name or "")]
             assert not left, left
 
-        anyio.run(bare(main), backend=self.front)
+        options = {"loop_factory": eager_loop} if self.eager else {}
+        anyio.run(bare(main), backend=self.front, backend_options=options)
 
     def flag(self) -> Any:
         return anyio.Event()
@@ -274,6 +279,13 @@ class AsyncWorld(World):
 
     async def sleep(self, seconds: float) -> None:
         await anyio.sleep(seconds)
+
+
+def eager_loop() -> asyncio.AbstractEventLoop:
+    """Make an event loop whose tasks run as soon as they are made, up to where they first wait (Python 3.12 and later)."""
+    loop = asyncio.new_event_loop()
+    loop.set_task_factory(asyncio.eager_task_factory)
+    return loop
 
 
 def bare(main: Callable[[], Any]) -> Callable[[], Any]:

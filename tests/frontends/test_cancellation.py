@@ -319,10 +319,8 @@ async def drain(attempt: Attempt) -> None:
 
 
 async def serve_forever(attempt: Attempt) -> None:
-    count = len(attempt.world.relay.sent("signalwire.connect")) + 1
-
     async def end() -> None:
-        await attempt.world.seen("signalwire.connect", count)
+        await attempt.world.until(lambda: attempt.client.state in (ClientState.READY, ClientState.CLOSED))
         await attempt.client.disconnect()
 
     attempt.meanwhile[1] = lambda: attempt.others.append(attempt.world.spawn(end))
@@ -340,7 +338,7 @@ OPENING_AND_CLOSING: dict[str, tuple[Operation, Operation, bool]] = {
     "disconnect": (connected, lambda attempt: attempt.client.disconnect(), True),
     "disconnect what was never connected": (nothing, lambda attempt: attempt.client.disconnect(), False),
     "drain": (with_open_work, drain, True),
-    "serve_forever": (nothing, serve_forever, False),
+    "serve_forever": (nothing, serve_forever, True),
     "a command that waits for the line": (without_a_line, execute_when_the_line_is_back, False),
 }
 """What comes before, the operation, and whether it leaves a closed client however it ends."""

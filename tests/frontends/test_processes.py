@@ -34,6 +34,17 @@ def say(*words):
     print(*words, flush=True)
 """
 
+EAGER = """
+import asyncio
+
+def eager_loop(make=asyncio.events.new_event_loop):
+    loop = make()
+    loop.set_task_factory(asyncio.eager_task_factory)
+    return loop
+
+asyncio.events.new_event_loop = eager_loop
+"""
+
 Program = Callable[..., "subprocess.Popen[str]"]
 
 
@@ -43,7 +54,7 @@ def program(world: World) -> Iterator[Program]:
     started: list[subprocess.Popen[str]] = []
 
     def start(text: str, *, first: str = "") -> subprocess.Popen[str]:
-        text = first + START + text
+        text = first + (EAGER if world.eager else "") + START + text
         if world.front == "threads":
             text = re.sub(r"\basync |\bawait ", "", text).replace("from anyrelay import", "from anyrelay.sync import")
             text = re.sub(r"anyio\.run\((\w+), backend=\S+\)", r"\1()", text.replace("import anyio\n", ""))
@@ -97,7 +108,10 @@ def test_the_first_signal_drains(world: World, program: Program, number: signal.
     process.send_signal(number)
     world.relay.wait_for("signalwire.unreceive")
     world.relay.event(state_event("ended"))
-    assert outcome_of(process) == (0, ["the handler has finished", "run has returned closed"], "")
+    status, lines, errors = outcome_of(process)
+    assert (status, lines) == (0, ["the handler has finished", "run has returned closed"])
+    work = "waiting for at most 30 s for open work: call call-1 (handler)"
+    assert errors == f"{work}; Ctrl-C or SIGTERM again closes the client at once\n"
 
 
 def test_the_second_signal_closes(world: World, program: Program) -> None:

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from frontend_world import LIMIT, AsyncWorld, ThreadWorld, World
 
 __all__ = ["front", "pytest_pyfunc_call", "time_limit", "world"]
+
+
+FRONTS: list[Any] = ["asyncio", "trio", "threads"]
+if sys.version_info >= (3, 12):
+    FRONTS.append(pytest.param("eager", marks=pytest.mark.eager))
 
 
 @pytest.fixture(params=["asyncio", "trio", "threads"])
@@ -23,9 +30,16 @@ def time_limit() -> float:
 
 @pytest.fixture
 def world(front: str, time_limit: float) -> Iterator[World]:
-    world = ThreadWorld(limit=time_limit) if front == "threads" else AsyncWorld(front, limit=time_limit)
+    world = new_world(front, time_limit)
     yield world
     world.close()
+
+
+def new_world(front: str, limit: float) -> World:
+    """Make the world of a front end; ``eager`` is asyncio with `asyncio.eager_task_factory`."""
+    if front == "threads":
+        return ThreadWorld(limit=limit)
+    return AsyncWorld("asyncio", limit=limit, eager=True) if front == "eager" else AsyncWorld(front, limit=limit)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import math
+import socket
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Final
 
 import anyio
 
 from anyrelay.aio.dialer import dial
-from anyrelay.aio.loops import Source
+from anyrelay.aio.loops import Source, has_unread
 from anyrelay.protocol.outputs import OpenTransport
 
 if TYPE_CHECKING:
@@ -51,6 +52,14 @@ class AsyncioLoop:
     def scope(self) -> AsyncioScope:
         """Return a block that can be cancelled."""
         return AsyncioScope(self._loop)
+
+    def let_others_go(self) -> Coroutine[Any, Any, None]:
+        """Return what a task awaits to let whoever can run do so first."""
+        return asyncio.sleep(0)
+
+    def call_soon(self, function: Callable[[], None]) -> None:
+        """Have the loop call a function."""
+        self._loop.call_soon_threadsafe(function)
 
     def sleep(self, source: Source) -> asyncio.Future[None]:
         """Return what this task awaits at once, to sleep until `source` is ready."""
@@ -153,6 +162,7 @@ class AsyncioTransport(asyncio.BufferedProtocol):
         self._opening = anyio.CancelScope()
         self._gone = loop.create_future()
         self._tcp: asyncio.Transport | None = None
+        self._socket: socket.socket | None = None
         self._blocked = False
         self._buffer = memoryview(bytearray(READ_SIZE))
 
@@ -167,11 +177,16 @@ class AsyncioTransport(asyncio.BufferedProtocol):
             tcp, _ = await self._loop.create_connection(lambda: self, sock=sock)
             try:
                 tcp.set_write_buffer_limits(0)
-                self._tcp = tcp
+                self._tcp, self._socket = tcp, sock
                 self._driver.transport_opened(self)
                 await self._gone
             finally:
+                self._socket = None
                 tcp.abort()
+
+    def has_unread(self) -> bool:
+        """Whether something has arrived that the driver has not been told of."""
+        return has_unread(self._socket)
 
     def flush(self) -> None:
         """Send what there is to send, unless the peer is slow to read."""
@@ -201,6 +216,7 @@ class AsyncioTransport(asyncio.BufferedProtocol):
 
     def eof_received(self) -> bool:
         """No more bytes will come; the core decides when to close."""
+        self._socket = None  # from which nothing more comes
         self._driver.received_eof(self)
         return True
 
@@ -215,6 +231,7 @@ class AsyncioTransport(asyncio.BufferedProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection broke, or has been closed."""
+        self._socket = None
         if not self._gone.done():
             self._gone.set_result(None)
         if self._tcp is not None:

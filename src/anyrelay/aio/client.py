@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-import sys
-import threading
 from collections.abc import Awaitable, Callable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -16,9 +13,12 @@ from anyrelay.aio.call import Call
 from anyrelay.aio.message import Message
 from anyrelay.frontend.binding import plain, public
 from anyrelay.frontend.client import ClientBase
+from anyrelay.frontend.signals import obeying_signals
 from anyrelay.protocol.client import ClientVerbs
 
 if TYPE_CHECKING:
+    from anyio.abc import TaskStatus
+
     from anyrelay.aio.driver import Driver
 
 __all__ = ["RelayClient"]
@@ -87,9 +87,6 @@ class RelayClient(ClientBase, driver=_new_driver, faces=(Call, Message)):
     unreceive = awaiting(ClientVerbs.unreceive)
     reauthenticate = awaiting(ClientVerbs.reauthenticate)
     _connect = awaiting(ClientVerbs.connect)
-    _serve = awaiting(ClientVerbs.serve)
-    _disconnect = awaiting(ClientVerbs.disconnect)
-    _drain = awaiting(ClientVerbs.drain)
 
     async def connect(self) -> None:
         """Connect and sign in; from then on the client stays connected until `disconnect`.
@@ -103,40 +100,63 @@ class RelayClient(ClientBase, driver=_new_driver, faces=(Call, Message)):
 
     async def disconnect(self) -> None:
         """Close the client, from any task; calls go on at the server. Every waiter is told, handlers are cancelled."""
-        await self._driver.see_off(self._disconnect())
+        await self._driver.close(ClientVerbs.disconnect)
 
     async def drain(self, timeout: float | None = None) -> None:
-        """Finish open work, then close: no more calls are taken, and handlers, operations and transfers are waited for.
+        """Take no more calls, wait for handlers, operations and transfers, then close; from any task.
 
         Args:
             timeout: How long to wait for them, in seconds; `drain_timeout` when None.
         """
         self._excuse_caller()
-        await self._driver.see_off(self._drain(timeout))
+        await self._driver.close(ClientVerbs.drain, timeout)
 
-    async def serve_forever(self) -> None:
+    async def serve_forever(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
         """Stay connected, trying as long as it takes; return once the client is closed.
+
+        When this is cancelled, because another task of its task group failed for example, it closes the client first: handlers
+        are cancelled, and waited for up to 3 seconds.
+
+        Args:
+            task_status: Told as soon as the client is signed in for the first time, so that
+                ``await nursery.start(client.serve_forever)`` returns with a client that is ready. anyio's and trio's task
+                groups pass it.
 
         Raises:
             ConnectFailed: The server's certificate is not to be trusted.
             AuthenticationError: The credentials were refused three times, and before any success.
+            ClientClosed: The client was closed before it was ready, and somebody waits for that with ``start``.
         """
         self._driver.start()
-        await self._driver.see_off(self._serve())
+        try:
+            await self._driver.see_off(self._serve_and_tell(task_status))
+        except (anyio.get_cancelled_exc_class(), KeyboardInterrupt):
+            await self._close_in_any_case()
+            raise
+
+    async def _serve_and_tell(self, task_status: TaskStatus[None]) -> None:
+        serving = self._driver.ask(ClientVerbs.serve, self._machine)
+        if task_status is not anyio.TASK_STATUS_IGNORED:
+            await self._driver.result_of(self._driver.ask(ClientVerbs.wait_until_ready, self._machine))
+            task_status.started()
+        await self._driver.result_of(serving)
 
     async def __aenter__(self) -> RelayClient:
         try:
             await self.connect()
         except anyio.get_cancelled_exc_class():
             # It may be connected by now, and a block that is not entered is not left either.
-            await self.__aexit__(None, None, None)
+            await self._close_in_any_case()
             raise
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # A block that was cancelled is left in order too, but it does not wait for long.
+        await self._close_in_any_case()
+
+    async def _close_in_any_case(self) -> None:
+        """Close the client, in a task that is cancelled too, but do not wait for long."""
         with anyio.move_on_after(CLOSE_PATIENCE, shield=True):
             await self.disconnect()
 
@@ -150,26 +170,11 @@ class RelayClient(ClientBase, driver=_new_driver, faces=(Call, Message)):
         Raises:
             ConnectFailed: The server's certificate is not to be trusted.
             AuthenticationError: The credentials were refused three times, and before any success.
+            RuntimeError: An event loop runs in this thread already, as in a notebook; `run` starts one of its own.
         """
-        anyio.run(self._run, backend=backend, backend_options=backend_options or {})
+        from anyrelay.aio.loops import check_no_loop_runs  # here, as it imports asyncio
 
-    async def _run(self) -> None:
-        failure: BaseException | None = None
-        async with anyio.create_task_group() as tasks:
-            if threading.current_thread() is threading.main_thread() and sys.platform != "win32":
-                tasks.start_soon(self._obey_signals)
-            try:
-                await self.serve_forever()
-            except Exception as error:  # raised bare below, not in a group
-                failure = error
-            tasks.cancel_scope.cancel()
-        if failure is not None:
-            raise failure
-
-    async def _obey_signals(self) -> None:
-        with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-            async with anyio.create_task_group() as tasks:
-                drains = False
-                async for _ in signals:
-                    tasks.start_soon(self.disconnect if drains else self.drain)
-                    drains = True
+        check_no_loop_runs()
+        self._driver.forget_signals()
+        with obeying_signals(self._driver.note_signal):
+            anyio.run(self.serve_forever, backend=backend, backend_options=backend_options or {})

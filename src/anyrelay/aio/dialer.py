@@ -5,9 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 
-import anyio
-import anyio.to_thread
-
+from anyrelay.aio.threads import call_in_thread
 from anyrelay.frontend.dialer import open_connection
 from anyrelay.protocol.outputs import OpenTransport
 
@@ -30,8 +28,7 @@ async def dial(order: OpenTransport, timeout: float) -> socket.socket:
     """
     attempt = _Attempt(order, timeout)
     try:
-        # Not one of the few threads that a whole program shares: a look-up may hang for long.
-        return await anyio.to_thread.run_sync(attempt.make, abandon_on_cancel=True, limiter=anyio.CapacityLimiter(1))
+        return await call_in_thread(attempt.make)
     except BaseException:
         attempt.give_up()
         raise

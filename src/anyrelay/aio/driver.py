@@ -17,9 +17,9 @@ from contextvars import Context, ContextVar, copy_context
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 import anyio
-import anyio.to_thread
 
 from anyrelay.aio.loops import Bell, EventLoop, Scope, Tasks, Transport, running_loop
+from anyrelay.aio.threads import call_in_thread
 from anyrelay.frontend import journal
 from anyrelay.frontend.binding import accepts
 from anyrelay.frontend.ending import abandon, empty
@@ -48,6 +48,12 @@ E = TypeVar("E", bound=RelayEvent)
 
 DELIVERY_PATIENCE: Final = 2.0
 """How long closing waits for handlers of events and outcomes, in seconds; those of calls are cancelled at once."""
+
+TURNS_TO_READ: Final = 1_000
+"""How many turns of the loop may pass before a deadline that is over is judged, while there is still more to read."""
+
+TURNS_TO_BEGIN: Final = 2
+"""After how many turns of the loop each task that was ready to run has run: trio draws the order in each."""
 
 _AWAKE: Final = -math.inf
 """In place of the deadline for which the timekeeper sleeps, when it does not."""
@@ -81,6 +87,7 @@ class Driver:
         self._armed = _AWAKE
         self._rearm = Bell()
         self._finished: anyio.Event | None = None
+        self._signals: deque[None] = deque()
 
     # --- what bound methods use -------------------------------------------------------------------------------------
 
@@ -118,6 +125,16 @@ class Driver:
         promise.abandon()
         self.stir()
 
+    async def result_of(self, promise: Promise[T]) -> T:
+        """Sleep until a promise is done, and return its result; one that is cancelled gives it up."""
+        if not promise.done:
+            try:
+                await self.sleep(promise)
+            except BaseException:
+                self.give_up(promise)
+                raise
+        return promise.result()
+
     async def next_of(self, subscription: Subscription[E]) -> E | None:
         """Sleep until there is an event to take; None when there will be none."""
         while not subscription.ready:
@@ -150,13 +167,49 @@ class Driver:
             self._thread = threading.get_ident()
             self._loop = running_loop()
             self._context = copy_context()
+            self._finished = anyio.Event()  # first: the owner may run at once (`asyncio.eager_task_factory`), and end
             self._loop.spawn_owner(self._own)
+            if self._signals:  # noted before there was a loop; obeyed once whoever starts this has said what is wanted
+                self._loop.call_soon(self.obey_signals)
         elif self.session.state is ClientState.CLOSED:
             # The owner is at the end of the last connection and goes on with the next; who closed that one is not kept.
-            self._finished.set()
-        else:
-            return
-        self._finished = anyio.Event()
+            finished, self._finished = self._finished, anyio.Event()
+            finished.set()
+
+    def forget_signals(self) -> None:
+        """Begin with no signal noted."""
+        self._signals.clear()
+
+    def note_signal(self) -> None:
+        """Note a signal, and have the loop obey it; safe in a signal handler, which may have interrupted anything."""
+        self._signals.append(None)
+        loop = self._loop
+        if loop is not None:
+            with contextlib.suppress(RuntimeError):  # it has just ended
+                loop.call_soon(self.obey_signals)
+
+    def obey_signals(self) -> None:
+        """Tell the session of the signals noted so far."""
+        while self._signals:
+            self._signals.popleft()
+            self.ask(Session.signal_received, self.session)
+
+    async def close(
+        self, method: Callable[Concatenate[Session, float, P], Promise[None]], *args: P.args, **kwargs: P.kwargs
+    ) -> None:
+        """Ask the session to close, and wait until it has.
+
+        A client that is not connected may be about to be: tasks that were started before begin first, so that
+        ``start_soon(client.serve_forever)`` comes before an ``await client.drain()`` that follows it at once.
+        """
+        self._check_caller()
+        try:
+            if self.session.state in (ClientState.IDLE, ClientState.CLOSED):
+                for _ in range(TURNS_TO_BEGIN):
+                    await self._running.let_others_go()
+        finally:  # whoever is cancelled meanwhile has asked for it
+            closing = self.ask(method, self.session, *args, **kwargs)
+        await self.see_off(self.result_of(closing))
 
     async def see_off(self, closing: Awaitable[None]) -> None:
         """Await what closes the session, then the end of what its client runs; a handler does not wait for itself."""
@@ -206,8 +259,24 @@ class Driver:
             with anyio.CancelScope(deadline=self._armed):
                 await self._running.sleep(self._rearm)
             self._armed = _AWAKE
-            self.session.handle_timeout(self._now())
+            self.session.handle_timeout(await self._time_of_judgement())
             self.stir()
+
+    async def _time_of_judgement(self) -> float:
+        """Return a time up to which everything that has arrived is read, if a deadline is over: only then it may be judged.
+
+        The process may have been stopped, or its loop held up, with bytes waiting. That the loop found nothing to read is
+        no proof: a signal may have interrupted its look.
+        """
+        now = self._now()
+        self.session.handle_soon(now)
+        if self.session.is_overdue(now):
+            for _ in range(TURNS_TO_READ):
+                if self._transport is None or not self._transport.has_unread():
+                    break
+                await self._running.let_others_go()
+                now = self._now()
+        return now
 
     @property
     def _is_closed(self) -> bool:
@@ -256,7 +325,8 @@ class Driver:
         assert self._tasks is not None
         scope = self._running.scope()
         self._children[scope] = patience
-        self._context.run(self._tasks.start_soon, function, scope, *args, name=name)
+        # A copy, as a task that runs at once may have another one started before this call is over.
+        self._context.copy().run(self._tasks.start_soon, function, scope, *args, name=name)
 
     async def _run_child(self, scope: Scope, function: Callable[..., Awaitable[None]], *args: Any) -> None:
         _own_scope.set(scope)
@@ -380,12 +450,8 @@ class Driver:
 
     async def _fetch_token(self, source: Callable[[], Any]) -> None:
         try:
-            # A plain function may block on the network, so it gets a thread; what a coroutine function returns is awaited
-            # here. It comes in a list of our own: trio's threads must not return awaitables, and asyncio's debug mode writes
-            # what a thread returns into the log.
-            fetched: list[Any] = []
-            await anyio.to_thread.run_sync(lambda: fetched.append(source()), abandon_on_cancel=True)
-            token = fetched.pop()
+            # A plain function may block on the network, so it gets a thread; what a coroutine function returns is awaited here.
+            token = await call_in_thread(source)
             if inspect.isawaitable(token):
                 token = await token
         except Exception as error:

@@ -7,6 +7,8 @@ docs/explanation/architecture.md); and so are tasks, since one of anyio's takes 
 
 from __future__ import annotations
 
+import asyncio
+import socket
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
@@ -18,7 +20,7 @@ from anyrelay.protocol.outputs import OpenTransport
 if TYPE_CHECKING:
     from anyrelay.aio.driver import Driver
 
-__all__ = ["Bell", "EventLoop", "Scope", "Source", "Tasks", "Transport", "running_loop"]
+__all__ = ["Bell", "EventLoop", "Scope", "Source", "Tasks", "Transport", "has_unread", "running_loop"]
 
 
 class Source(Protocol):
@@ -33,6 +35,10 @@ class Transport(Protocol):
 
     async def run(self, order: OpenTransport) -> None:
         """Open the connection, which races the addresses of a name (RFC 8305), and serve it until it is closed."""
+
+    def has_unread(self) -> bool:
+        """Whether bytes, or the end of them, have arrived that the driver has not been told of."""
+        ...
 
     def flush(self) -> None:
         """Send what there is to send, as far as that can leave now; the rest follows when it can."""
@@ -87,6 +93,17 @@ class EventLoop(Protocol):
         """Return the outermost block of a task that is about to start."""
         ...
 
+    def let_others_go(self) -> Awaitable[object]:
+        """Return what a task awaits to let whoever can run do so first, and the loop look for input."""
+        ...
+
+    def call_soon(self, function: Callable[[], None]) -> None:
+        """Have the loop call a function; from any thread, or a signal handler, which may have interrupted anything.
+
+        Raises:
+            RuntimeError: The loop has ended.
+        """
+
     def sleep(self, source: Source) -> Awaitable[object]:
         """Return what this task awaits at once, to sleep until `source` is ready.
 
@@ -129,17 +146,55 @@ class Bell:
             self._waker = waker
 
 
+def has_unread(sock: socket.socket | None) -> bool:
+    """Whether a socket has bytes to read, the end of them, or an error to tell."""
+    if sock is None:
+        return False
+    try:
+        sock.recv(1, socket.MSG_PEEK)
+    except (BlockingIOError, InterruptedError):
+        return False
+    except OSError:
+        pass
+    return True
+
+
 def running_loop() -> EventLoop:
     """Return the event loop that runs here.
 
     Raises:
         RuntimeError: None does.
     """
-    trio = sys.modules.get("trio")  # whoever runs in trio has imported it
-    if trio is not None and trio.lowlevel.in_trio_run():
+    if _trio_runs():
         from anyrelay.aio.trio_loop import TrioLoop
 
         return TrioLoop()
     from anyrelay.aio.asyncio_loop import AsyncioLoop
 
     return AsyncioLoop()
+
+
+def check_no_loop_runs() -> None:
+    """Raise where `run` could not start a loop of its own, and say what to write there.
+
+    Raises:
+        RuntimeError: asyncio or trio runs in this thread.
+    """
+    if _trio_runs() or _asyncio_runs():
+        raise RuntimeError(
+            "run() starts an event loop of its own, and one runs in this thread already, as it does in a notebook: "
+            "write `await client.serve_forever()` instead, or `async with client:`"
+        )
+
+
+def _trio_runs() -> bool:
+    trio = sys.modules.get("trio")  # whoever runs in trio has imported it
+    return trio is not None and trio.lowlevel.in_trio_run()
+
+
+def _asyncio_runs() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True

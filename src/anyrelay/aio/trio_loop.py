@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import trio
 
 from anyrelay.aio.dialer import dial
-from anyrelay.aio.loops import Bell, Source
+from anyrelay.aio.loops import Bell, Source, has_unread
 from anyrelay.protocol.outputs import OpenTransport
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ class TrioLoop:
 
     def __init__(self) -> None:
         self.time = trio.current_time
+        self._token = trio.lowlevel.current_trio_token()
 
     def spawn_owner(self, main: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Start a task that belongs to no nursery of the caller's."""
@@ -42,6 +43,14 @@ class TrioLoop:
     def scope(self) -> trio.CancelScope:
         """Return a block that can be cancelled."""
         return trio.CancelScope()
+
+    async def let_others_go(self) -> None:
+        """Let whoever can run do so first."""
+        await trio.lowlevel.cancel_shielded_checkpoint()
+
+    def call_soon(self, function: Callable[[], None]) -> None:
+        """Have the loop call a function."""
+        self._token.run_sync_soon(function)
 
     def sleep(self, source: Source) -> Awaitable[object]:
         """Return what this task awaits at once, to sleep until `source` is ready."""
@@ -122,9 +131,14 @@ class TrioTransport:
         self._loop = loop
         self._scope = trio.CancelScope()
         self._socket: socket.socket | None = None
+        self._reads = False
         self._blocked = Bell()
         self._left_over: bytes | memoryview = b""
         self._last_words = b""
+
+    def has_unread(self) -> bool:
+        """Whether something has arrived that the driver has not been told of."""
+        return self._reads and has_unread(self._socket)
 
     def flush(self) -> None:
         """Send what there is to send; what the socket does not take now is left to a task that waits for it."""
@@ -163,6 +177,7 @@ class TrioTransport:
                 try:
                     await self._serve(sock)
                 finally:
+                    self._reads = False
                     if not self._left_over:
                         with contextlib.suppress(OSError):
                             sock.send(self._last_words)
@@ -173,7 +188,9 @@ class TrioTransport:
         self._driver.transport_opened(self)
         async with trio.open_nursery() as tasks:
             tasks.start_soon(self._write, sock)
+            self._reads = True
             await self._read(sock)
+            self._reads = False
             # Whatever ended the reading, the core decides what comes next; it closes this transport.
             await trio.sleep_forever()
 

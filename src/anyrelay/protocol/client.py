@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
@@ -111,7 +112,7 @@ class ClientVerbs(ABC):
             ConnectFailed: Not signed in within `connect_timeout`; ``__cause__`` says why.
             AuthenticationError: The credentials were refused three times.
         """
-        return self._link.connect(now)
+        return self._link.connect(now, self.settings.connect_timeout)
 
     def serve(self, now: float, /) -> Promise[None]:
         """Stay connected, trying as long as it takes; return once the client is closed.
@@ -121,6 +122,16 @@ class ClientVerbs(ABC):
             AuthenticationError: The credentials were refused three times, and before any success.
         """
         return self._link.serve(now)
+
+    def wait_until_ready(self, now: float, /) -> Promise[None]:
+        """Wait for the next sign-in, trying as long as it takes.
+
+        Raises:
+            ClientClosed: The client was closed before it.
+            ConnectFailed: The server's certificate is not to be trusted.
+            AuthenticationError: The credentials were refused three times, and before any success.
+        """
+        return self._link.connect(now, math.inf)
 
     def disconnect(self, now: float, /) -> Promise[None]:
         """Close the client; calls go on at the server, but what rings for an open dial is hung up if the line is up.

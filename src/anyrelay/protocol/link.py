@@ -143,15 +143,14 @@ class Link:
 
     # --- what is wanted ---------------------------------------------------------------------------------------------
 
-    def connect(self, now: float) -> Promise[None]:
-        """Connect; the promise is kept at sign-in, or broken once `connect_timeout` is over."""
+    def connect(self, now: float, timeout: float) -> Promise[None]:
+        """Connect; the promise is kept at sign-in, or broken once `timeout` seconds are over."""
         if self.state is LinkState.READY:
             return Promise.kept(None)
         promise: Promise[None] = Promise(lambda: self._give_up_connecting(promise, now))
         self._begin(now)
         # The attempt's own deadline was set first, so that its error is known when this one, at the same time, fires.
-        deadline = now + self._settings.connect_timeout
-        self._connecting[promise] = self._timers.at(deadline, lambda at: self._connecting_expired(promise, at))
+        self._connecting[promise] = self._timers.at(now + timeout, lambda at: self._connecting_expired(promise, at))
         return promise
 
     def serve(self, now: float) -> Promise[None]:

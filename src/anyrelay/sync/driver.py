@@ -383,8 +383,7 @@ class Driver:
             self.session.handle_timeout(self._clock())
             while self._signals:
                 self._signals.popleft()
-                method = Session.disconnect if self.session.state is ClientState.DRAINING else Session.drain
-                method(self.session, self._clock())
+                self.session.signal_received(self._clock())
             self._postmen.take_back()  # what was handed back since, and has more to tell by now
         self._follow_outputs()
         self._close_condemned(watch)
