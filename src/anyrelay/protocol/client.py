@@ -123,7 +123,7 @@ class ClientVerbs(ABC):
         What the server still reports while the connection closes counts. After that every waiter is told (`ClientClosed`,
         transfers UNKNOWN).
         """
-        self.timers.run_due(now)  # a dial that was given up in this very turn has its legs still to be hung up
+        self.timers.run_soon(now)  # a dial that was given up in this very turn has its legs still to be hung up
         return self._close(now)
 
     def drain(self, now: float, /, timeout: float | None = None) -> Promise[None]:
@@ -150,7 +150,7 @@ class ClientVerbs(ABC):
             self._drain_timer = self.timers.at(now + patience, self._close_drained)
             if self._link.state is LinkState.READY and self._contexts:
                 self._submit_quietly(now, commands.Unreceive(contexts=list(self._contexts)))
-        self.timers.run_due(now)  # as in disconnect()
+        self.timers.run_soon(now)  # as in disconnect()
         self._check_drained(now)
         return promise
 

@@ -150,12 +150,16 @@ class Session(ClientVerbs, Incoming):
         return self._link.data_to_send()
 
     def handle_timeout(self, now: float) -> None:
-        """Do what is due."""
+        """Do what is due. What has arrived counts before: call this once everything that has arrived was read."""
         self.timers.run_due(now)
+
+    def handle_soon(self, now: float) -> None:
+        """Do what was only put off until the bytes at hand are dealt with; deadlines wait for `handle_timeout`."""
+        self.timers.run_soon(now)
 
     def handler_finished(self, subject: CallMachine | MessageMachine, error: BaseException | None, now: float) -> None:
         """A handler that `RunHandler` asked for has returned, or raised."""
-        self.timers.run_due(now)  # a dial that the handler gave up last of all has its legs still to be hung up
+        self.timers.run_soon(now)  # a dial that the handler gave up last of all has its legs still to be hung up
         self._running_handlers.discard(subject)
         if isinstance(error, ClientClosed) and self.state is ClientState.CLOSED:
             call_id = subject.call_id if isinstance(subject, CallMachine) else ""

@@ -65,7 +65,14 @@ class Timers:
 
     def run_due(self, now: float) -> None:
         """Call the action of each deadline that is over, earliest first, those included that the actions add."""
-        while (when := self.next_deadline()) is not None and when <= now:
+        self._run(now, now)
+
+    def run_soon(self, now: float) -> None:
+        """Call, with the time, each action that was only put off, its deadline being minus infinity; judge no deadline."""
+        self._run(-math.inf, now)
+
+    def _run(self, until: float, now: float) -> None:
+        while (when := self.next_deadline()) is not None and when <= until:
             _, _, timer = heappop(self._heap)
             action, timer.action = timer.action, None
             assert action is not None
