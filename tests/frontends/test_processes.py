@@ -97,7 +97,10 @@ def test_the_first_signal_drains(world: World, program: Program, number: signal.
     process.send_signal(number)
     world.relay.wait_for("signalwire.unreceive")
     world.relay.event(state_event("ended"))
-    assert outcome_of(process) == (0, ["the handler has finished", "run has returned closed"], "")
+    status, lines, errors = outcome_of(process)
+    assert (status, lines) == (0, ["the handler has finished", "run has returned closed"])
+    work = "waiting for at most 30 s for open work: call call-1 (handler)"
+    assert errors == f"{work}; Ctrl-C or SIGTERM again closes the client at once\n"
 
 
 def test_the_second_signal_closes(world: World, program: Program) -> None:

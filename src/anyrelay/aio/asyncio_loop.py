@@ -52,6 +52,10 @@ class AsyncioLoop:
         """Return a block that can be cancelled."""
         return AsyncioScope(self._loop)
 
+    def call_from_signal_handler(self, function: Callable[[], None]) -> None:
+        """Have the loop call a function."""
+        self._loop.call_soon_threadsafe(function)
+
     def sleep(self, source: Source) -> asyncio.Future[None]:
         """Return what this task awaits at once, to sleep until `source` is ready."""
         future: asyncio.Future[None] = self._loop.create_future()

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-import sys
-import threading
 from collections.abc import Awaitable, Callable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -16,6 +13,7 @@ from anyrelay.aio.call import Call
 from anyrelay.aio.message import Message
 from anyrelay.frontend.binding import plain, public
 from anyrelay.frontend.client import ClientBase
+from anyrelay.frontend.signals import obeying_signals
 from anyrelay.protocol.client import ClientVerbs
 
 if TYPE_CHECKING:
@@ -151,25 +149,6 @@ class RelayClient(ClientBase, driver=_new_driver, faces=(Call, Message)):
             ConnectFailed: The server's certificate is not to be trusted.
             AuthenticationError: The credentials were refused three times, and before any success.
         """
-        anyio.run(self._run, backend=backend, backend_options=backend_options or {})
-
-    async def _run(self) -> None:
-        failure: BaseException | None = None
-        async with anyio.create_task_group() as tasks:
-            if threading.current_thread() is threading.main_thread() and sys.platform != "win32":
-                tasks.start_soon(self._obey_signals)
-            try:
-                await self.serve_forever()
-            except Exception as error:  # raised bare below, not in a group
-                failure = error
-            tasks.cancel_scope.cancel()
-        if failure is not None:
-            raise failure
-
-    async def _obey_signals(self) -> None:
-        with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-            async with anyio.create_task_group() as tasks:
-                drains = False
-                async for _ in signals:
-                    tasks.start_soon(self.disconnect if drains else self.drain)
-                    drains = True
+        self._driver.forget_signals()
+        with obeying_signals(self._driver.note_signal):
+            anyio.run(self.serve_forever, backend=backend, backend_options=backend_options or {})

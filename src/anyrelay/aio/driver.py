@@ -81,6 +81,7 @@ class Driver:
         self._armed = _AWAKE
         self._rearm = Bell()
         self._finished: anyio.Event | None = None
+        self._signals: deque[None] = deque()
 
     # --- what bound methods use -------------------------------------------------------------------------------------
 
@@ -151,12 +152,32 @@ class Driver:
             self._loop = running_loop()
             self._context = copy_context()
             self._loop.spawn_owner(self._own)
+            if self._signals:  # noted before there was a loop; obeyed once whoever starts this has said what is wanted
+                self._loop.call_from_signal_handler(self.obey_signals)
         elif self.session.state is ClientState.CLOSED:
             # The owner is at the end of the last connection and goes on with the next; who closed that one is not kept.
             self._finished.set()
         else:
             return
         self._finished = anyio.Event()
+
+    def forget_signals(self) -> None:
+        """Begin with no signal noted."""
+        self._signals.clear()
+
+    def note_signal(self) -> None:
+        """Note a signal, and have the loop obey it; safe in a signal handler, which may have interrupted anything."""
+        self._signals.append(None)
+        loop = self._loop
+        if loop is not None:
+            with contextlib.suppress(RuntimeError):  # it has just ended
+                loop.call_from_signal_handler(self.obey_signals)
+
+    def obey_signals(self) -> None:
+        """Tell the session of the signals noted so far."""
+        while self._signals:
+            self._signals.popleft()
+            self.ask(Session.signal_received, self.session)
 
     async def see_off(self, closing: Awaitable[None]) -> None:
         """Await what closes the session, then the end of what its client runs; a handler does not wait for itself."""

@@ -87,6 +87,13 @@ class EventLoop(Protocol):
         """Return the outermost block of a task that is about to start."""
         ...
 
+    def call_from_signal_handler(self, function: Callable[[], None]) -> None:
+        """Have the loop call a function; for a signal handler, which may have interrupted anything.
+
+        Raises:
+            RuntimeError: The loop has ended.
+        """
+
     def sleep(self, source: Source) -> Awaitable[object]:
         """Return what this task awaits at once, to sleep until `source` is ready.
 

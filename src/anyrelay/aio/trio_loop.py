@@ -28,6 +28,7 @@ class TrioLoop:
 
     def __init__(self) -> None:
         self.time = trio.current_time
+        self._token = trio.lowlevel.current_trio_token()
 
     def spawn_owner(self, main: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Start a task that belongs to no nursery of the caller's."""
@@ -42,6 +43,10 @@ class TrioLoop:
     def scope(self) -> trio.CancelScope:
         """Return a block that can be cancelled."""
         return trio.CancelScope()
+
+    def call_from_signal_handler(self, function: Callable[[], None]) -> None:
+        """Have the loop call a function."""
+        self._token.run_sync_soon(function)
 
     def sleep(self, source: Source) -> Awaitable[object]:
         """Return what this task awaits at once, to sleep until `source` is ready."""

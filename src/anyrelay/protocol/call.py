@@ -264,6 +264,16 @@ class CallMachine(MediaVerbs, InputVerbs, BridgingVerbs, AgentVerbs, Transferrin
         return bool(self._operations) or (transfers is not None and (transfers.any_open or transfers.any_queued))
 
     @property
+    def open_operations(self) -> int:
+        """How many operations have not ended."""
+        return len(self._operations)
+
+    @property
+    def open_transfers(self) -> int:
+        """How many transfers have no outcome yet, those included whose command waits for the line."""
+        return 0 if self._transfers is None else self._transfers.number_open
+
+    @property
     def is_silent(self) -> bool:
         """Whether the call has ended, and with it its last open transfer: nothing more will be heard of it."""
         return self.state is CallState.ENDED and not self.transfers.any_open

@@ -73,7 +73,12 @@ class Outbound:
     @property
     def any_open(self) -> bool:
         """Whether a dial is still open."""
-        return any(dialing.state is State.DIALING for dialing in self._dials.values())
+        return self.number_open > 0
+
+    @property
+    def number_open(self) -> int:
+        """How many dials are still open."""
+        return sum(dialing.state is State.DIALING for dialing in self._dials.values())
 
     # --- dials ------------------------------------------------------------------------------------------------------
 

@@ -26,6 +26,7 @@ from anyrelay.protocol.link_states import LinkState
 from anyrelay.protocol.mailbox import Mailbox
 from anyrelay.protocol.messages import MessageMachine
 from anyrelay.protocol.observer import Observer
+from anyrelay.protocol.open_work import describe_open_work
 from anyrelay.protocol.outbound import Outbound
 from anyrelay.protocol.outputs import Layer, Note, Output
 from anyrelay.protocol.promise import Promise
@@ -110,6 +111,7 @@ class Session(ClientVerbs, Incoming):
             random=random,
         )
         self._running_handlers: set[CallMachine | MessageMachine] = set()
+        self._got_signal = False
         self.outbound = Outbound(self)
         self._mailbox = self.new_mailbox("")
 
@@ -156,6 +158,23 @@ class Session(ClientVerbs, Incoming):
     def handle_soon(self, now: float) -> None:
         """Do what was only put off until the bytes at hand are dealt with; deadlines wait for `handle_timeout`."""
         self.timers.run_soon(now)
+
+    def signal_received(self, now: float) -> None:
+        """The process got SIGINT or SIGTERM: the first one drains the client, each later one closes it at once."""
+        if self._link.state in (LinkState.IDLE, LinkState.CLOSED):
+            return
+        if self._got_signal:
+            self.disconnect(now)
+            return
+        self._got_signal = True
+        self.drain(now)
+        if self.state is ClientState.DRAINING and self._drain_timer is not None:
+            left = round(self._drain_timer.when - now, 2)
+            work = describe_open_work(self._running_handlers, self.calls.values(), self.outbound.number_open)
+            again = "Ctrl-C or SIGTERM again closes the client at once"
+            self.note(
+                Note.WARNING, f"waiting for at most {left:g} s for open work: {work}; {again}", layer=Layer.HANDLER
+            )
 
     def handler_finished(self, subject: CallMachine | MessageMachine, error: BaseException | None, now: float) -> None:
         """A handler that `RunHandler` asked for has returned, or raised."""
@@ -402,7 +421,7 @@ class Session(ClientVerbs, Incoming):
         self._has_session = False
         self.relay_protocol = self._authorization_state = ""
         self._seen.clear()
-        self._draining = False
+        self._draining = self._got_signal = False
         if self._drain_timer is not None:
             self._drain_timer.cancel()
         self.forget_waiting_messages()

@@ -93,6 +93,11 @@ class Transfers:
         return any(transfer.state is State.QUEUED for transfer in self._under_way)
 
     @property
+    def number_open(self) -> int:
+        """How many have no outcome yet, those included whose command waits for the line."""
+        return sum(transfer.is_open or transfer.state is State.QUEUED for transfer in self._under_way)
+
+    @property
     def all_settled(self) -> bool:
         """Whether no event can change the outcome of any of them any more."""
         return all(transfer.state is State.SETTLED for transfer in self._all)

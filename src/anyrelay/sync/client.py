@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import inspect
-import signal
-import threading
-from collections.abc import Callable, Iterator, Mapping
-from types import FrameType, TracebackType
+from collections.abc import Callable, Mapping
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from anyrelay.frontend.binding import plain, public
 from anyrelay.frontend.client import ClientBase
+from anyrelay.frontend.signals import obeying_signals
 from anyrelay.protocol.client import ClientVerbs
 from anyrelay.sync.binding import blocking, starting
 from anyrelay.sync.call import Call
@@ -133,33 +131,8 @@ class RelayClient(ClientBase, driver=_new_driver, faces=(Call, Message)):
             ConnectFailed: The server's certificate is not to be trusted.
             AuthenticationError: The credentials were refused three times, and before any success.
         """
-        with self._obeying_signals():
+        with obeying_signals(self._driver.signal):
             self.serve_forever()
-
-    @contextlib.contextmanager
-    def _obeying_signals(self) -> Iterator[None]:
-        """Hand signals to the driver; off the main thread Python allows no handlers, and none are installed."""
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-
-        def obey(number: int, _frame: FrameType | None) -> None:
-            if self._driver.belongs_here:
-                self._driver.signal()
-            else:  # a process that a handler forked: its signals are none of the client's
-                restore()
-                signal.raise_signal(number)
-
-        def restore() -> None:
-            for number, handler in before.items():
-                # One that was not installed from Python cannot be restored.
-                signal.signal(number, signal.SIG_DFL if handler is None else handler)
-
-        before = {number: signal.signal(number, obey) for number in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            yield
-        finally:
-            restore()
 
 
 def _check_function(handler: object, where: str) -> None:

@@ -391,8 +391,7 @@ class Driver:
             self._run_due(all_read=looks and not reads)
             while self._signals:
                 self._signals.popleft()
-                method = Session.disconnect if self.session.state is ClientState.DRAINING else Session.drain
-                method(self.session, self._clock())
+                self.session.signal_received(self._clock())
             self._postmen.take_back()  # what was handed back since, and has more to tell by now
         self._workers.start_waiting()
         self._follow_outputs()

@@ -1,0 +1,53 @@
+"""SIGINT and SIGTERM while a client runs in a program's main thread: who is told of them, and who had them before."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import Any, Final
+
+__all__ = ["obeying_signals"]
+
+NUMBERS: Final = (signal.SIGINT, signal.SIGTERM)
+"""The signals that end a program, SIGINT first: from then on no KeyboardInterrupt is raised in between."""
+
+
+@contextlib.contextmanager
+def obeying_signals(obey: Callable[[], None]) -> Iterator[None]:
+    """Call `obey` for each SIGINT and SIGTERM while the block runs; then give both back to the handlers before.
+
+    Off the main thread Python allows no handlers, and none are installed. A process that was forked in the block treats
+    signals as they were treated before the block.
+
+    Args:
+        obey: Called in a signal handler, which may have interrupted anything: it must not wait for a lock.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    made_in = os.getpid()
+    before: dict[signal.Signals, Any] = {}
+
+    def handle(number: int, _frame: FrameType | None) -> None:
+        if os.getpid() == made_in:
+            obey()
+        else:
+            restore()
+            signal.raise_signal(number)
+
+    def restore() -> None:
+        for number in reversed(before):
+            # A handler that was not installed from Python cannot be restored.
+            signal.signal(number, signal.SIG_DFL if before[number] is None else before[number])
+
+    try:
+        for number in NUMBERS:
+            before[number] = signal.getsignal(number)
+            signal.signal(number, handle)
+        yield
+    finally:
+        restore()
