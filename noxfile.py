@@ -1,10 +1,17 @@
-"""What is run on this project: ``nox -s tests``, ``demo``, ``lint``, ``types``, ``docs``, ``bench``, ``fuzz``, ``soak``."""
+"""What is run on this project: ``nox -s tests``, ``demo``, ``lint``, ``types``, ``docs``, ``bench``, ``fuzz``, ``soak``.
+
+What a session installs has the versions of ``tests/constraints.txt``; ``nox -s newest`` tests with the newest ones, and
+``nox -s constraints`` writes them there.
+"""
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
+import sys
+from pathlib import Path
 
 import nox
 
@@ -12,6 +19,12 @@ nox.options.default_venv_backend = "venv"
 nox.options.error_on_missing_interpreters = False
 nox.options.reuse_existing_virtualenvs = True
 nox.options.sessions = ["lint", "types", "tests", "docs"]
+
+
+SUPPORTED = ("3.11", "3.12", "3.13", "3.14")
+
+MAIN = "{}.{}".format(*sys.version_info)
+"""The interpreter that nox was installed with."""
 
 
 def runs(python: str) -> bool:
@@ -22,8 +35,35 @@ def runs(python: str) -> bool:
     )
 
 
-PYTHONS = [version for version in ("3.11", "3.12", "3.13", "3.14") if runs(f"python{version}")] or ["3"]
+def kept_by_pyenv(version: str) -> Path | None:
+    """Return the folder with the newest interpreter of a version that pyenv keeps, be that selected or not."""
+    root = os.environ.get("PYENV_ROOT", "")
+    if not root and shutil.which("pyenv"):
+        root = subprocess.run(["pyenv", "root"], capture_output=True, text=True, check=False).stdout.strip()
+    kept = Path(root or Path.home() / ".pyenv", "versions").glob(f"{version}.*/bin/python{version}")
+    folders = [python.parent for python in kept if runs(str(python))]
+    return max(
+        folders, key=lambda folder: [int(digits) for digits in re.findall(r"\d+", folder.parent.name)], default=None
+    )
+
+
+def find(version: str) -> bool:
+    """Find an interpreter: on the PATH, or the one that runs nox, or one that pyenv keeps; put it on the PATH then."""
+    if runs(f"python{version}"):
+        return True
+    folder = Path(sys.executable).parent if version == MAIN else kept_by_pyenv(version)
+    if folder is not None:
+        os.environ["PATH"] = f"{folder}{os.pathsep}{os.environ['PATH']}"
+    return folder is not None
+
+
+PYTHONS = [version for version in SUPPORTED if find(version)] or ["3"]
 """Every supported interpreter that is found on this machine."""
+
+EAGER = [version for version in PYTHONS if version in SUPPORTED[1:] and version != MAIN][-1:]
+"""The newest interpreter found that has `asyncio.eager_task_factory`, not counting the main one."""
+
+CONSTRAINTS = ("-c", "tests/constraints.txt")
 
 SIDE_BY_SIDE = ("-n", str(min(os.cpu_count() or 1, 4) + 1), "--dist", "loadfile")
 """How pytest shares out the files of tests: most of them wait, so to a process more than there are cores, five at most."""
@@ -47,11 +87,16 @@ def install_debian(session: nox.Session, *packages: str) -> None:
     session.run("apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages, external=True, silent=True)
 
 
+def install_for_tests(session: nox.Session, *how: str) -> None:
+    """Install the package and what its tests need; `how` goes to pip."""
+    install_debian(session, "sip-tester", "baresip-core")
+    session.install(*how, "-e", ".[sip,cli,testing,trio]", "-r", "tests/requirements.txt")
+
+
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
     """Run the tests, with branch coverage; arguments go to pytest."""
-    install_debian(session, "sip-tester", "baresip-core")
-    session.install("-e", ".[sip,cli,testing,trio]", "-r", "tests/requirements.txt")
+    install_for_tests(session, *CONSTRAINTS)
     if session.posargs:
         session.run("pytest", *session.posargs)
         return
@@ -62,17 +107,46 @@ def tests(session: nox.Session) -> None:
     session.run("coverage", "report", "--include=*/anyrelay/protocol/*", "--fail-under=100", "--skip-covered")
 
 
+@nox.session(python=EAGER or None)
+def eager(session: nox.Session) -> None:
+    """Run the tests with ``asyncio.eager_task_factory`` on the newest other Python that has it."""
+    if not EAGER:
+        session.log(f"no Python 3.12 or later is found beside {MAIN}: the tests marked eager are not run here")
+        return
+    install_for_tests(session, *CONSTRAINTS)
+    session.run("pytest", "-q", "-rs", "-m", "eager", *SIDE_BY_SIDE, *session.posargs)
+
+
+@nox.session
+def newest(session: nox.Session) -> None:
+    """Run the tests with the newest of everything, in place of the versions of ``tests/constraints.txt``."""
+    install_for_tests(session, "--upgrade", "--upgrade-strategy", "eager")
+    session.run("pytest", "-q", "-rs", *(session.posargs or SIDE_BY_SIDE))
+
+
+@nox.session
+def constraints(session: nox.Session) -> None:
+    """Write the newest versions of all that is installed for tests, docs, types and lint to ``tests/constraints.txt``."""
+    session.install("uv")
+    tools = Path(session.create_tmp(), "tools.in")
+    tools.write_text("\n".join(["nox", *TOOLS.values()]), encoding="utf-8")
+    files = [f"{folder}/requirements.txt" for folder in ("tests", "docs", "benchmarks")]
+    command = ("uv", "pip", "compile", "--universal", "--upgrade", "--python-version", SUPPORTED[0], "--all-extras")
+    layout = ("--no-annotate", "--custom-compile-command", "nox -s constraints", "--quiet")
+    session.run(*command, *layout, "-o", CONSTRAINTS[1], "pyproject.toml", *files, str(tools))
+
+
 @nox.session
 def demo(session: nox.Session) -> None:
     """Transfer a real SIP call between real SIP phones on this machine; arguments go to ``anyrelay demo``."""
-    session.install("-e", ".[sip,cli,trio]")
+    session.install(*CONSTRAINTS, "-e", ".[sip,cli,trio]")
     session.run("anyrelay", "demo", *session.posargs)
 
 
 @nox.session
 def lint(session: nox.Session) -> None:
     """Check style and formatting."""
-    session.install(TOOLS["ruff"])
+    session.install(*CONSTRAINTS, TOOLS["ruff"])
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
 
@@ -80,7 +154,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Check types with mypy --strict and pyright: the package, and a file that uses the public surface only."""
-    session.install("-e", ".[sip,cli,otel,testing,trio]", TOOLS["mypy"], TOOLS["pyright"])
+    session.install(*CONSTRAINTS, "-e", ".[sip,cli,otel,testing,trio]", TOOLS["mypy"], TOOLS["pyright"])
     session.run("mypy")
     session.run("pyright")
     session.run("python", "tests/typing/check.py")
@@ -89,7 +163,7 @@ def types(session: nox.Session) -> None:
 @nox.session
 def docs(session: nox.Session) -> None:
     """Build the documentation, warnings being errors; the pages drawn from the code are drawn anew."""
-    session.install("-e", ".[trio]", "-r", "docs/requirements.txt")
+    session.install(*CONSTRAINTS, "-e", ".[trio]", "-r", "docs/requirements.txt")
     session.run("python", "docs/draw.py", "--check")
     session.run("sphinx-build", "--fail-on-warning", "--keep-going", "-q", "-b", "html", "docs", "site")
 
@@ -97,7 +171,7 @@ def docs(session: nox.Session) -> None:
 @nox.session
 def bench(session: nox.Session) -> None:
     """Measure against the official SDK, side by side, and write what came of it into docs; or as the arguments say."""
-    session.install("-e", ".[trio]", "-r", "benchmarks/requirements.txt")
+    session.install(*CONSTRAINTS, "-e", ".[trio]", "-r", "benchmarks/requirements.txt")
     into_docs = ("--json", "docs/benchmarks.json", "--svg", "docs/benchmarks.svg")
     session.run("python", "benchmarks/compare.py", *(session.posargs or into_docs))
 
@@ -105,7 +179,7 @@ def bench(session: nox.Session) -> None:
 @nox.session(name="bench-smoke")
 def bench_smoke(session: nox.Session) -> None:
     """Check that every benchmark does its work right, and measure nothing; the tests do the same."""
-    session.install("-e", ".[testing,trio]", "-r", "benchmarks/requirements.txt")
+    session.install(*CONSTRAINTS, "-e", ".[testing,trio]", "-r", "benchmarks/requirements.txt")
     session.run("python", "benchmarks/compare.py", "--smoke")
     session.run("pytest", "-q", "benchmarks/test_core.py", "--benchmark-disable")
 
@@ -113,21 +187,21 @@ def bench_smoke(session: nox.Session) -> None:
 @nox.session(name="bench-core")
 def bench_core(session: nox.Session) -> None:
     """Measure the core's hot functions, without a socket; arguments go to pytest."""
-    session.install("-e", ".[testing,trio]", "-r", "benchmarks/requirements.txt")
+    session.install(*CONSTRAINTS, "-e", ".[testing,trio]", "-r", "benchmarks/requirements.txt")
     session.run("pytest", "-q", "benchmarks/test_core.py", *session.posargs)
 
 
 @nox.session(name="bench-carry")
 def bench_carry(session: nox.Session) -> None:
     """Measure what a process and this machine carry: calls a second, calls held."""
-    session.install("-e", ".[trio]", "-r", "benchmarks/requirements.txt")
+    session.install(*CONSTRAINTS, "-e", ".[trio]", "-r", "benchmarks/requirements.txt")
     session.run("python", "benchmarks/carry.py", *session.posargs)
 
 
 @nox.session
 def fuzz(session: nox.Session) -> None:
     """Fuzz what comes in from the server, a minute for each harness; arguments go to libFuzzer."""
-    session.install("-e", ".", "atheris>=3")  # it has wheels for CPython on Linux alone
+    session.install(*CONSTRAINTS, "-e", ".", "atheris>=3")  # it has wheels for CPython on Linux alone
     arguments = session.posargs or ["-max_total_time=60"]
     for harness in ("fuzz_frames", "fuzz_messages", "fuzz_handshake"):
         session.run("python", "fuzz/run.py", harness, *arguments)
@@ -136,5 +210,5 @@ def fuzz(session: nox.Session) -> None:
 @nox.session
 def soak(session: nox.Session) -> None:
     """Keep 200 calls in the air for ten minutes on each front end; arguments go to the soak (``--help``)."""
-    session.install("-e", ".[trio]")
+    session.install(*CONSTRAINTS, "-e", ".[trio]")
     session.run("python", "tests/soak/soak.py", *session.posargs)

@@ -16,6 +16,7 @@ import pytest
 import anyrelay
 from anyrelay import sync
 from anyrelay.errors import RelayError
+from anyrelay.frontend.options import NO_PROXY_VARIABLES, PROXY_VARIABLES
 from anyrelay.protocol.refer import ReferStatus, UnknownReason, judge
 
 ROOT = Path(__file__).parent.parent
@@ -199,7 +200,7 @@ def test_every_variable_that_is_read_is_documented():
     for path in (ROOT / "src").rglob("*.py"):
         text = path.read_text(encoding="utf-8")
         read.update(re.findall(r'(?:environ\.get\(|environ\[|envvar=)"(\w+)"', text))
-    read |= {"HTTPS_PROXY", "NO_PROXY"}  # read by way of urllib
+    read |= {name.upper() for name in (*PROXY_VARIABLES, *NO_PROXY_VARIABLES)}
     rows = table_under(page("reference/environment.md"), "variable")
     assert {row[0].strip("`") for row in rows} == read
     parameters = inspect.signature(anyrelay.RelayClient.__init__).parameters

@@ -20,7 +20,7 @@ from anyrelay import RelayClient
         ("ssl_context", 1, TypeError, "ssl_context must be of the class SSLContext, not int"),
         ("ca_file", 5, TypeError, "ca_file must be the path of a file, not int"),
         ("ca_file", "/nowhere/ca.pem", ValueError, "ca_file '/nowhere/ca.pem' cannot be used: .*No such file"),
-        ("proxy", 5, TypeError, "proxy must be a URL such as http://HOST:PORT, not int"),
+        ("proxy", 5, TypeError, "proxy must be a URL such as http://HOST:PORT, or False for no proxy, not int"),
         ("allow_insecure", "yes", TypeError, "allow_insecure must be True or False, not str"),
         ("reconnect", 1, TypeError, "reconnect must be of the class ReconnectPolicy, not int"),
     ],

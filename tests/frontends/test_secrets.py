@@ -26,6 +26,7 @@ from frontend_world import World, undisguised
 from scripted_relay import never, refuse, reply, sign_in
 from tls_world import encrypted
 
+import anyrelay
 from anyrelay import (
     AuthenticationError,
     ClientClosed,
@@ -33,6 +34,9 @@ from anyrelay import (
     RelayError,
     SipReferDevice,
 )
+
+PACKAGE = Path(anyrelay.__file__).parent
+"""Where the frames of anyrelay's own code are from, wherever the clone is."""
 
 PASSWORD, RENEWED, BEARER, LONG = "MARKER-password", "MARKER-renewed", "MARKER-bearer", "MARKER" * 20_000
 """By name, since a traceback shows the line of the user's call."""
@@ -78,7 +82,7 @@ class Shown(logging.Handler):
             error, capture_locals=with_locals
         )
         while report is not None:
-            self.texts += [repr(frame.locals) for frame in report.stack if "/anyrelay/" in frame.filename]
+            self.texts += [repr(frame.locals) for frame in report.stack if Path(frame.filename).is_relative_to(PACKAGE)]
             report = report.__cause__ or report.__context__
 
     def client(self, client: Any) -> None:

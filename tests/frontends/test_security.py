@@ -22,7 +22,7 @@ from anyrelay import ConnectFailed
 
 @pytest.fixture
 def world(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
-    for name in ("HTTPS_PROXY", "https_proxy", "NO_PROXY", "no_proxy"):
+    for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
     return encrypted(world, tmp_path, monkeypatch)
 

@@ -204,6 +204,12 @@ def test_cutting_the_stream_anywhere_changes_nothing(data: st.DataObject, answer
         ("HTTP://[2001:db8::1]:8080", ProxyAddress("2001:db8::1", 8080)),
         ("http://ann:p%40ss%2Fword@proxy.example:1", ProxyAddress("proxy.example", 1, "ann", "p@ss/word")),
         ("http://ann@proxy.example:1", ProxyAddress("proxy.example", 1, "ann", None)),
+        ("proxy.example:3128", ProxyAddress("proxy.example", 3128)),
+        ("proxy.example", ProxyAddress("proxy.example", 80)),
+        ("192.0.2.1:3128/", ProxyAddress("192.0.2.1", 3128)),
+        ("[2001:db8::1]:8080", ProxyAddress("2001:db8::1", 8080)),
+        ("ann:p%40ss@proxy.example:1", ProxyAddress("proxy.example", 1, "ann", "p@ss")),
+        (" http://proxy.example:3128\n", ProxyAddress("proxy.example", 3128)),
     ],
 )
 def test_reading_a_proxy_url(url: str, address: ProxyAddress) -> None:
@@ -215,8 +221,11 @@ def test_reading_a_proxy_url(url: str, address: ProxyAddress) -> None:
     [
         ("https://zoe:s3cret@proxy.example:1", "scheme"),
         ("socks5://zoe:s3cret@proxy.example:1", "scheme"),
-        ("zoe:s3cret@proxy.example:1", "scheme"),
-        ("proxy.example", "scheme"),
+        ("socks5h://zoe:s3cret@proxy.example:1", "scheme"),
+        ("zoe:s3/cret@proxy.example:1", "port"),
+        ("zoe:s3cret@proxy.example:1/path", "path"),
+        ("", "host"),
+        ("://proxy.example:1", "scheme"),
         ("http://zoe:s3/cret@proxy.example:1", "port"),
         ("http://zoe:s3cret@[::1", "host"),
         ("http://zoe:s3cret@proxy.example:99999", "port"),
@@ -232,11 +241,22 @@ def test_reading_a_proxy_url(url: str, address: ProxyAddress) -> None:
     ],
 )
 def test_a_bad_proxy_url_is_told_by_its_part_and_never_quoted(url: str, part: str) -> None:
-    with pytest.raises(ValueError, match=f"^proxy: .*{part}") as raised:
-        parse_proxy_url(url)
-    assert "s3" not in str(raised.value)
-    assert "zo" not in str(raised.value)
-    assert raised.value.__cause__ is None
+    for name in ("proxy", "HTTPS_PROXY"):
+        with pytest.raises(ValueError, match=f"^{name}: .*{part}") as raised:
+            parse_proxy_url(url, *([name] if name != "proxy" else []))
+        assert "s3" not in str(raised.value)
+        assert "zo" not in str(raised.value)
+        assert raised.value.__cause__ is None
+
+
+def test_what_is_no_string_is_told_by_its_class() -> None:
+    with pytest.raises(TypeError, match=r"^proxy must be a URL .*, or False for no proxy, not bytes$"):
+        parse_proxy_url(b"http://zoe:s3cret@proxy.example:1")  # type: ignore[arg-type]
+
+
+def test_a_scheme_that_does_not_work_comes_with_the_remedy() -> None:
+    with pytest.raises(ValueError, match=r"^all_proxy: .*socks proxies do not work.*NO_PROXY.*proxy=False"):
+        parse_proxy_url("socks5://127.0.0.1:1080", "all_proxy")
 
 
 def test_an_address_shows_no_credentials() -> None:

@@ -882,3 +882,19 @@ def test_a_dial_that_names_its_winner_on_top_too() -> None:
     told = {"call_id": "leg", "tag": "t", "dial_state": "answered", "call": {"call_id": "leg", "node_id": "n"}}
     pair.event("calling.call.dial", told)
     assert dialled.result().call_id == "leg"
+
+
+# --- a driver that wakes up late ------------------------------------------------------------------------------------------
+
+
+def test_nothing_but_handle_timeout_judges_deadlines() -> None:
+    pair, call = joined_call()
+    waiting = pair.session.execute(pair.now, "test.echo")
+    late = pair.now + 1_000.0
+    pair.session.handler_finished(call, None, late)
+    pair.session.drain(late)
+    pair.session.handle_soon(late)
+    pair.session.receive_data(b"", late)
+    assert not waiting.done
+    pair.session.handle_timeout(late)
+    assert waiting.done

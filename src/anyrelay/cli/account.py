@@ -19,7 +19,6 @@ _VARIABLES: Final = {
     "token": "SIGNALWIRE_API_TOKEN",
     "jwt_token": "SIGNALWIRE_JWT_TOKEN",
     "ca_file": "SIGNALWIRE_RELAY_CA_FILE",
-    "proxy:": "HTTPS_PROXY:",
     "contexts": "--context",
 }
 """What the arguments of `RelayClient`, with which its errors begin, are called out here."""

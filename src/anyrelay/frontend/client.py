@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from os import PathLike
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
 from attrs import asdict
 
@@ -65,7 +65,7 @@ class ClientBase:
         reconnect: ReconnectPolicy = ReconnectPolicy(),  # noqa: B008 - frozen
         ssl_context: ssl.SSLContext | None = None,
         ca_file: str | PathLike[str] | None = None,
-        proxy: str | None = None,
+        proxy: str | Literal[False] | None = None,
         allow_insecure: bool = False,
         max_message_size: int = 10 * 1024 * 1024,
         on_handler_error: str = "log",
@@ -89,7 +89,8 @@ class ClientBase:
             reconnect: How long to wait between attempts.
             ssl_context: The TLS context; one that verifies certificate and host name is made when None.
             ca_file: A file of CA certificates to trust in place of the system's; else from SIGNALWIRE_RELAY_CA_FILE.
-            proxy: An HTTP proxy ``http://user:password@host:port``; else from HTTPS_PROXY, unless NO_PROXY names the host.
+            proxy: An HTTP proxy ``http://user:password@host:port``, the scheme being optional; False or ``""`` for none. When
+                None, for an encrypted connection, from HTTPS_PROXY or ALL_PROXY unless NO_PROXY names the host.
             allow_insecure: Whether plain ``ws://`` may go to another machine.
             max_message_size: The largest message taken from the server, in bytes.
             on_handler_error: What happens to the call of a handler that raises: ``log``, or ``hangup`` too.

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import ssl
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final, Literal
 
 from anyrelay.protocol.checks import Named, instance_of, is_flag, optional
+from anyrelay.protocol.no_proxy import bypasses_proxy
 from anyrelay.protocol.proxy import ProxyAddress, parse_proxy_url
 from anyrelay.protocol.settings import (
     DEFAULT_HOST,
@@ -18,6 +19,12 @@ from anyrelay.protocol.settings import (
 )
 
 __all__ = ["client_settings"]
+
+PROXY_VARIABLES: Final = ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
+"""Where the proxy may stand, the first that is not empty counting, as with curl."""
+
+NO_PROXY_VARIABLES: Final = ("no_proxy", "NO_PROXY")
+"""Where it may stand which servers are reached without the proxy."""
 
 
 def client_settings(
@@ -30,7 +37,7 @@ def client_settings(
     max_active_calls: int | None,
     ssl_context: ssl.SSLContext | None,
     ca_file: str | os.PathLike[str] | None,
-    proxy: str | None,
+    proxy: str | Literal[False] | None,
     allow_insecure: bool,
     **others: Any,
 ) -> ClientSettings:
@@ -102,19 +109,28 @@ def _tls(
     return context
 
 
-def _proxy(server: ServerAddress, given: str | None) -> ProxyAddress | None:
-    """Return the proxy: the one given, or that of ``HTTPS_PROXY`` unless ``NO_PROXY`` names the server."""
-    if given:
-        return parse_proxy_url(given)
-    if not server.encrypted or not {"HTTPS_PROXY", "https_proxy"} & os.environ.keys():
-        return None
-    # It takes longer to import than all of anyrelay, and is hardly ever needed.
-    from urllib.request import getproxies, proxy_bypass
+def _proxy(server: ServerAddress, given: str | Literal[False] | None) -> ProxyAddress | None:
+    """Return the proxy that is given, else that of the environment, if it is for this server.
 
-    if proxy_bypass(f"{server.host}:{server.port}"):
+    The environment is for encrypted connections to servers that ``NO_PROXY`` does not name, and is not read when an argument
+    says which proxy, or that there is none.
+    """
+    if given is False or given == "":
         return None
-    url = getproxies().get("https")
-    return parse_proxy_url(url) if url else None
+    if given is not None:
+        return parse_proxy_url(given)
+    variable = _first_set(PROXY_VARIABLES)
+    if not server.encrypted or variable is None:
+        return None
+    exceptions = _first_set(NO_PROXY_VARIABLES)
+    if exceptions is not None and bypasses_proxy(os.environ[exceptions], server.host, server.port):
+        return None
+    return parse_proxy_url(os.environ[variable], variable)
+
+
+def _first_set(variables: tuple[str, ...]) -> str | None:
+    """Return the first of some variables that is set and not empty, None when there is none."""
+    return next((variable for variable in variables if os.environ.get(variable, "").strip()), None)
 
 
 def _agent() -> str:

@@ -43,48 +43,56 @@ class ProxyAddress:
         return self.username, self.password or ""
 
 
-def parse_proxy_url(url: str) -> ProxyAddress:
+def parse_proxy_url(url: str, name: str = "proxy") -> ProxyAddress:
     """Read a proxy's address from a URL such as ``http://user:password@proxy.example:3128``.
 
     Args:
-        url: The scheme has to be http; without a port, 80 is meant. User name and password may be percent-encoded.
+        url: The scheme has to be http, and is when there is none; without a port, 80 is meant. User name and password may be
+            percent-encoded.
+        name: What errors call the URL: the argument or the environment variable that it comes from.
 
     Raises:
         ValueError: It is no such URL. The text names the part at fault and never quotes the URL: a password is in it.
         TypeError: It is no string.
     """
     if not isinstance(url, str):
-        raise TypeError(f"proxy must be a URL such as http://HOST:PORT, not {type(url).__name__}")
+        raise TypeError(
+            f"{name} must be a URL such as http://HOST:PORT, or False for no proxy, not {type(url).__name__}"
+        )
+    url = url.strip()
     try:
-        parts = urlsplit(url)
+        parts = urlsplit(url if "://" in url else f"http://{url}")
         host, port = parts.hostname, parts.port
     except ValueError:
         # Neither quoted nor chained: what urlsplit complains about may be a piece of a password with a "/" in it.
         raise ValueError(
-            "proxy: the host or the port cannot be read; write http://HOST:PORT, special characters of "
+            f"{name}: the host or the port cannot be read; write http://HOST:PORT, special characters of "
             "user name and password percent-encoded"
         ) from None
     if parts.scheme != "http":
-        raise ValueError("proxy: the scheme must be http; write http://HOST:PORT (https and socks proxies do not work)")
+        raise ValueError(
+            f"{name}: the scheme must be http; write http://HOST:PORT (https and socks proxies do not work), "
+            "or let NO_PROXY name the server, or say proxy=False, to connect without a proxy"
+        )
     if not host or any(not character.isprintable() or character.isspace() for character in host):
-        raise ValueError("proxy: the host is missing or is no host name; write http://HOST:PORT")
+        raise ValueError(f"{name}: the host is missing or is no host name; write http://HOST:PORT")
     if port == 0:
-        raise ValueError("proxy: the port must be 1 to 65535; write http://HOST:PORT")
+        raise ValueError(f"{name}: the port must be 1 to 65535; write http://HOST:PORT")
     if parts.path not in ("", "/") or parts.query or parts.fragment:
-        raise ValueError("proxy: a path, a query or a fragment means nothing to a proxy; write http://HOST:PORT")
+        raise ValueError(f"{name}: a path, a query or a fragment means nothing to a proxy; write http://HOST:PORT")
     username = None if parts.username is None else unquote(parts.username)
     password = None if parts.password is None else unquote(parts.password)
     if username is not None:
-        _check_credentials(username, password or "")
+        _check_credentials(username, password or "", name)
     return ProxyAddress(host, port or DEFAULT_PORT, username, password)
 
 
-def _check_credentials(username: str, password: str) -> None:
+def _check_credentials(username: str, password: str, name: str = "proxy") -> None:
     """Raise a ValueError, without the credentials in it, for what Basic cannot carry (RFC 7617 section 2)."""
     if ":" in username:
-        raise ValueError("proxy: the user name must not contain a colon (RFC 7617); ask the proxy for another")
+        raise ValueError(f"{name}: the user name must not contain a colon (RFC 7617); ask the proxy for another")
     if not (username + password).isprintable():
-        raise ValueError("proxy: user name and password must not contain control characters; check their encoding")
+        raise ValueError(f"{name}: user name and password must not contain control characters; check their encoding")
 
 
 def authority(host: str, port: int) -> str:

@@ -162,7 +162,7 @@ class Session(ClientVerbs, Incoming):
         self.timers.run_soon(now)
 
     def handle_timeout(self, now: float) -> None:
-        """Do what is due."""
+        """Do what is due. What has arrived counts before: call this once everything that has arrived was read."""
         self.timers.run_due(now)
 
     def signal_received(self, now: float) -> None:

@@ -20,8 +20,9 @@ from collections.abc import Callable
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 from anyrelay.frontend import journal
+from anyrelay.frontend.arrivals import Arrivals
 from anyrelay.frontend.binding import accepts
-from anyrelay.frontend.dialer import open_connection
+from anyrelay.frontend.dialer import connect_to_any, look_up
 from anyrelay.frontend.ending import abandon, drop
 from anyrelay.frontend.process import check_process
 from anyrelay.protocol.call import CallMachine, Search
@@ -59,6 +60,9 @@ LINGER: Final = 0.001
 
 JOIN_PATIENCE: Final = 2.0
 """How long closing waits for handlers that do not end, in seconds."""
+
+THREADS_AGAIN: Final = 0.25
+"""How long after no thread could be started it is tried again, in seconds."""
 
 _AT_REST: Final = frozenset({ClientState.IDLE, ClientState.CLOSED})
 """What a session is in that needs no thread."""
@@ -111,8 +115,12 @@ class Driver:
         self._left_over: bytes | memoryview = b""
         self._socket: socket.socket | None = None
         self._condemned: list[tuple[socket.socket, bytes]] = []
-        self._todo: deque[tuple[int, Output]] = deque()
+        self._todo: deque[Output] = deque()
+        self._arrivals = Arrivals()
         self._dials = 0
+        self._undialled: int | None = None
+        self._looks_up = False
+        self._fetches_token = False
         self._thread: threading.Thread | None = None
         self._bell: Bell | None = None
         self._workers = Workers("anyrelay handler")
@@ -352,7 +360,7 @@ class Driver:
         with self._core:
             with contextlib.suppress(Exception):
                 while self._todo:
-                    drop(self.session, self._todo.popleft()[1], self._clock())
+                    drop(self.session, self._todo.popleft(), self._clock())
                 self._postmen.give_up()
                 abandon(self.session, error, self._clock())
             self._condemn(b"")
@@ -372,19 +380,20 @@ class Driver:
         self._asleep = True
         with self._core:
             sock, blocked = self._socket, bool(self._left_over)
+            deadline = self.session.next_deadline()
             patience = self._patience()
         ready = watch.wait(sock, blocked, None if patience == math.inf else patience)
         self._asleep = False
-        reads = bool(ready & selectors.EVENT_READ)
-        if sock is not None and reads:
-            self._read(sock)
+        looks = bool(ready & selectors.EVENT_READ) or (deadline is not None and deadline <= self._clock())
+        reads = sock is not None and looks and self._read(sock)
         with self._core:
             self._do_posted()
-            self.session.handle_timeout(self._clock())
+            self._run_due(all_read=looks and not reads)
             while self._signals:
                 self._signals.popleft()
                 self.session.signal_received(self._clock())
             self._postmen.take_back()  # what was handed back since, and has more to tell by now
+        self._workers.start_waiting()
         self._follow_outputs()
         self._close_condemned(watch)
         # Acknowledgements ride with the next command: whoever was woken just now may be about to give one.
@@ -397,21 +406,38 @@ class Driver:
         if self._has_work or self._unwritten or self._is_over:
             return 0.0
         deadline = self.session.next_deadline()
-        patience = math.inf if deadline is None else max(0.0, deadline - self._clock())
+        patience = math.inf
+        if deadline is not None:
+            patience = max(0.0, self._arrivals.next_look(deadline) - self._clock())
+        if self._workers.wait_for_threads:
+            patience = min(patience, THREADS_AGAIN)
         return min(patience, LINGER) if self._lingers else patience
 
-    def _read(self, sock: socket.socket) -> None:
+    def _run_due(self, *, all_read: bool) -> None:
+        """Do what is due, unless more may have arrived: that counts before it, and is read in the next turn."""
+        now = self._clock()
+        self.session.handle_soon(now)
+        deadline = self.session.next_deadline()
+        if deadline is None or deadline > now:
+            self._arrivals.nothing_is_due()
+        elif self._socket is None or self._arrivals.are_complete(now, all_read=all_read):
+            self.session.handle_timeout(now)
+
+    def _read(self, sock: socket.socket) -> bool:
+        """Read once; return whether there was something, and so may be more."""
         try:
             data = sock.recv(READ_SIZE)
         except (BlockingIOError, InterruptedError):
-            return
+            return False
         except OSError as error:
             self._tell(sock, Session.transport_failed, error)
-            return
-        if data:
-            self._tell(sock, Session.receive_data, data)
-        else:
+            return False
+        if not data:
             self._tell(sock, Session.receive_eof)
+            return False
+        self._arrivals.read(len(data), self._clock())
+        self._tell(sock, Session.receive_data, data)
+        return True
 
     def _tell(self, sock: socket.socket, method: Callable[..., None], *args: Any) -> None:
         """Tell the session of something that happened to a socket, unless it let go of that one."""
@@ -435,32 +461,41 @@ class Driver:
                     self._condemn(last_words)
                 case OpenTransport():
                     self._dials += 1
-            self._todo.append((self._dials, output))
+                    self._undialled = self._dials
+            self._todo.append(output)
 
     def _follow_outputs(self) -> None:
         while True:
             with self._core:
                 self._sort_outputs()
-                dial, output = self._todo.popleft() if self._todo else (0, None)
+                output = self._todo.popleft() if self._todo else None
             self._postmen.call()
             if output is None:
                 return
-            self._follow(output, dial)
+            self._follow(output)
 
-    def _follow(self, output: Output, dial: int) -> None:
+    def _follow(self, output: Output) -> None:
         match output:
             case RunHandler(subject):
                 self._workers.submit(lambda: self._run_handler(subject))
             case Note() as note:
                 journal.write(note)
             case OpenTransport(host, port):
-                self._workers.submit(lambda: self._dial(dial, host, port))
+                with self._core:
+                    at_it, self._looks_up = self._looks_up, True
+                if not at_it:  # else whoever is at it opens the connection for this attempt, and not for an earlier one
+                    self._workers.submit(lambda: self._dial(host, port))
             case FetchToken(source):
-                self._workers.submit(lambda: self._fetch_token(source))
+                with self._core:
+                    at_it, self._fetches_token = self._fetches_token, True
+                if not at_it:  # else the session takes the token, whichever attempt asked for it
+                    self._workers.submit(lambda: self._fetch_token(source))
 
     def _condemn(self, last_words: bytes) -> None:
         """Let go of the socket, or of the one that is being opened; it is closed outside the lock."""
         self._dials += 1
+        self._undialled = None
+        self._arrivals = Arrivals()
         if self._socket is not None:
             # Something that is left over is on its way in the I/O thread, or blocked: then the last words come too late.
             self._condemned.append((self._socket, b"" if self._left_over else last_words))
@@ -506,15 +541,27 @@ class Driver:
 
     # --- what runs in threads of its own ----------------------------------------------------------------------------
 
-    def _dial(self, dial: int, host: str, port: int) -> None:
-        """Open a connection; a name look-up may hang for long, and nobody waits for this thread."""
+    def _dial(self, host: str, port: int) -> None:
+        """Look a name up, which may hang for long, and open a connection for the attempt that is the last one by then.
+
+        Nobody waits for this thread, and there is one at most that looks up.
+        """
         error: Exception | None = None
         sock: socket.socket | None = None
-        try:
-            with may_hang():
-                sock = open_connection(host, port, self.session.settings.connect_timeout)
-        except Exception as raised:  # not only OSError: a name that IDNA cannot encode is a UnicodeError
-            error = raised
+        with may_hang():
+            try:
+                addresses = look_up(host, port)
+            except Exception as raised:  # not only OSError: a name that IDNA cannot encode is a UnicodeError
+                error = raised
+            with self._core:
+                self._looks_up = False
+                self._sort_outputs()
+                dial, self._undialled = self._undialled, None
+            if dial is not None and error is None:
+                try:
+                    sock = connect_to_any(addresses, self.session.settings.connect_timeout)
+                except OSError as raised:
+                    error = raised
         with self._core:
             self._sort_outputs()
             wanted = dial == self._dials
@@ -542,11 +589,20 @@ class Driver:
         self.post(lambda _: self.session.delivery_failed(mailbox, error))
 
     def _fetch_token(self, source: Callable[[], Any]) -> None:
+        """Ask for a token, which may hang for long: there is one thread at most that does."""
+        token: Any = None
+        failure: Exception | None = None
         try:
             with may_hang():
                 token = source()
         except Exception as error:
             failure = error
-            self.post(lambda now: self.session.token_failed(failure, now))
-        else:
-            self.post(lambda now: self.session.token_fetched(token, now))
+
+        def tell(now: float) -> None:
+            self._fetches_token = False
+            if failure is None:
+                self.session.token_fetched(token, now)
+            else:
+                self.session.token_failed(failure, now)
+
+        self.post(tell)

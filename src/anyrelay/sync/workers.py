@@ -10,6 +10,9 @@ from collections.abc import Callable, Iterator
 from queue import Empty, SimpleQueue
 from typing import Final
 
+from anyrelay.frontend import journal
+from anyrelay.protocol.outputs import Layer, Note
+
 __all__ = ["Workers", "may_hang"]
 
 IDLE_TIME: Final = 2.0
@@ -17,6 +20,11 @@ IDLE_TIME: Final = 2.0
 
 MOMENT: Final = 0.05
 """How long a thread that may hang is waited for, in seconds: nearly always it does not."""
+
+NO_THREADS: Final = (
+    "no thread can be started: calls, messages and connection attempts wait until a thread is free or can be started;"
+    " raise the limit of threads, or lower max_active_calls"
+)
 
 _out_of_reach: Final[set[threading.Thread]] = set()
 
@@ -39,23 +47,58 @@ class Workers:
         self._name = name
         self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._lock = threading.Lock()
-        self._idle = 0
+        self._idle = 0  # below zero, so many jobs wait for threads
         self._dismissed = False
+        self._lacks_threads = False
         self._threads: set[threading.Thread] = set()
 
     def submit(self, job: Callable[[], None]) -> None:
-        """Run a job, which must not raise."""
+        """Run a job, which must not raise; one for which no thread can be started waits for the next that is free."""
         with self._lock:
-            if self._idle > 0:
+            lacked_threads = self._lacks_threads
+            if self._idle > 0 or not self._start_thread(job):
                 self._hand_over(job)
-                return
-            thread = threading.Thread(target=self._work, args=(job,), name=self._name, daemon=True)
-            try:
-                thread.start()
-            except RuntimeError:  # no more threads are to be had: the next one that is free does it
-                self._hand_over(job)
-            else:
-                self._threads.add(thread)
+        self._log_change(lacked_threads)
+
+    @property
+    def wait_for_threads(self) -> bool:
+        """Whether jobs wait because no thread could be started."""
+        return self._idle < 0
+
+    def start_waiting(self) -> None:
+        """Start threads for the jobs that wait for them, as far as that is possible by now."""
+        if not self.wait_for_threads:
+            return
+        with self._lock:
+            lacked_threads = self._lacks_threads
+            while self._idle < 0:
+                job = self._jobs.get_nowait()  # there is one for each: whoever is about to take one has counted itself
+                self._idle += 1
+                if job is not None and not self._start_thread(job):
+                    self._hand_over(job)
+                    break
+        self._log_change(lacked_threads)
+
+    def _start_thread(self, job: Callable[[], None]) -> bool:
+        """Start a thread for a job; return whether that is possible."""
+        thread = threading.Thread(target=self._work, args=(job,), name=self._name, daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:
+            self._lacks_threads = True
+            return False
+        self._lacks_threads = False
+        self._threads.add(thread)
+        return True
+
+    def _log_change(self, lacked_threads: bool) -> None:
+        """Log that no thread can be started, or that they can be again; once, and outside the lock."""
+        if self._lacks_threads == lacked_threads:
+            return
+        if lacked_threads:
+            journal.write(Note(Note.WARNING, "threads can be started again", layer=Layer.HANDLER))
+        else:
+            journal.write(Note(Note.ERROR, NO_THREADS, layer=Layer.HANDLER))
 
     def _hand_over(self, job: Callable[[], None] | None) -> None:
         self._idle -= 1
