@@ -952,7 +952,7 @@ class Model:
         for command in self.commands.values():
             if command.queued and command.result is None:
                 command.withdrawn = True
-                command.end(error)
+                command.fail(error)
         self.session_lost(mark.at, error)  # type: ignore[arg-type]
         self.protocol = ""
         self.ever_signed_in = self.closing = self.closing_asked = self.session_ends = self.draining = False
@@ -978,7 +978,7 @@ class Model:
         for command in self.commands.values():
             if command.queued and command.result is None and command.call is not None:
                 command.withdrawn = True
-                command.end(error)
+                command.fail(error)
 
     # --- comparing ----------------------------------------------------------------------------------------------------
 

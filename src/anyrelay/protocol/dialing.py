@@ -187,9 +187,9 @@ class Dialing(Follower):
     # --- how it ends ------------------------------------------------------------------------------------------------
 
     def _fail(self, error: RelayError) -> None:
-        if self._move(Input.LOST):
-            self._close()
-            self.promise.fail(error)
+        self._move(Input.LOST)
+        self._close()
+        self.promise.fail(error)
 
     def _expired(self, now: float) -> None:
         why = f"nobody answered the dial within {self._timeout:g} s"

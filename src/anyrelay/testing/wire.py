@@ -187,7 +187,7 @@ class Wire:
         self.settle()
 
     def jump(self, seconds: float) -> None:
-        """Let the clock leap, as when a machine wakes up: what has arrived is read first, then every deadline is handled late."""
+        """Let the clock leap, as when a machine wakes up: what has arrived is read, then every deadline is handled late."""
         self.settle()
         self.now += seconds
         self.settle()
