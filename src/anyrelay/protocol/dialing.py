@@ -265,6 +265,8 @@ class Dialing(Follower):
         return self.state is not before
 
     def _close(self) -> None:
+        if not self._sent:  # events of an earlier dial with its tag have told its end
+            self._reply.abandon()
         self._timer.cancel()
         self._session.outbound.forget_dial(self)
         self._session.work_ended()
