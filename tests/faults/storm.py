@@ -72,15 +72,21 @@ class Storm:
         """Return the call_ids of every call that a session was told of."""
         return {json.loads(params)["call_id"] for _, _, params in self.sent[session]}
 
-    def told_of_transfers(self) -> set[str]:
-        """Return the call_ids of every call of whose transfer a session was told how it ended."""
-        told = [
-            json.loads(params)
-            for sent in self.sent.values()
-            for event_type, _, params in sent
-            if event_type == "calling.call.refer"
-        ]
-        return {params["call_id"] for params in told if params["state"] != "inProgress"}
+    def told_in_time(self, grace: float) -> set[str]:
+        """Return the call_ids of every call of whose transfer the server told the outcome soon enough after its end.
+
+        Args:
+            grace: How many seconds after the end of the call are soon enough.
+        """
+        ended: dict[str, float] = {}
+        told: dict[str, float] = {}
+        for event_type, timestamp, text in [key for sent in self.sent.values() for key in sent]:
+            params = json.loads(text)
+            if event_type == "calling.call.state" and params["call_state"] == "ended":
+                ended[params["call_id"]] = timestamp
+            if event_type == "calling.call.refer" and params["state"] != "inProgress":
+                told[params["call_id"]] = timestamp
+        return {call_id for call_id, at in told.items() if at < ended.get(call_id, at) + grace}
 
     # --- on its own thread ------------------------------------------------------------------------------------------
 

@@ -62,7 +62,7 @@ def running_tasks(front: str) -> set[int]:
     return set() if front == "threads" else {task.id for task in anyio.get_running_tasks()}
 
 
-def check_outcomes(storm: Storm, ledger: Ledger, transfers: int) -> None:
+def check_outcomes(storm: Storm, ledger: Ledger, transfers: int, grace: float) -> None:
     phones = storm.phones
     told = Counter(uri for uri, _ in ledger.outcomes)
     assert len(ledger.outcomes) >= transfers
@@ -78,7 +78,8 @@ def check_outcomes(storm: Storm, ledger: Ledger, transfers: int) -> None:
     assert [each for each in wrong if each] == []
     # What the server has told of an ended call is never taken for silence, however late it came through.
     silent = [uri for uri, outcome in ledger.outcomes + kept if outcome.unknown_because is UnknownReason.CALL_ENDED]
-    assert [uri for uri in silent if ledger.calls[uri].call_id in storm.told_of_transfers()] == []
+    told_in_time = storm.told_in_time(grace)
+    assert [uri for uri in silent if ledger.calls[uri].call_id in told_in_time] == []
 
 
 def check_events(storm: Storm, ledger: Ledger) -> None:

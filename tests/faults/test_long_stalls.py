@@ -52,7 +52,7 @@ async def test_stalls_longer_than_every_grace_time(world: World, storm: Storm, f
         refer_grace=GRACE,
     )
     tell(figures_of(front, seed, storm, weathered.ledger, weathered.counts))
-    check_outcomes(storm, weathered.ledger, TRANSFERS)
+    check_outcomes(storm, weathered.ledger, TRANSFERS, GRACE)
     check_events(storm, weathered.ledger)
     assert {"stall up", "stall down", "goodbye"} <= set(storm.proxy.faults)
     assert weathered.counts["sessions_lost"] == 0

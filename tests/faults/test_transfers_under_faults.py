@@ -17,6 +17,9 @@ from anyrelay import UnknownReason
 
 TRANSFERS = 1_000
 
+GRACE = 2.0
+"""Seconds that a transfer's last report may come after the end of its call."""
+
 PATIENCE = 100.0
 """Seconds; a quiet machine needs a quarter of that."""
 
@@ -32,10 +35,10 @@ async def test_a_thousand_transfers(world: World, storm: Storm, front: str, seed
         ping_timeout=0.4,
         connect_timeout=2.0,
         request_timeout=3.0,
-        refer_grace=2.0,
+        refer_grace=GRACE,
     )
     tell(figures_of(front, seed, storm, weathered.ledger, weathered.counts))
-    check_outcomes(storm, weathered.ledger, TRANSFERS)
+    check_outcomes(storm, weathered.ledger, TRANSFERS, GRACE)
     check_lost_sessions(storm, weathered)
     check_events(storm, weathered.ledger)
     check_faults(storm, weathered.counts)
