@@ -13,12 +13,10 @@ from random import SystemRandom
 import pytest
 from frontend_world import AsyncWorld, ThreadWorld, World
 from storm import Storm
+from weather import STORM, Weather
 from world_fixtures import front, pytest_pyfunc_call
 
 __all__ = ["front", "pytest_pyfunc_call"]
-
-LIMIT = 120.0
-"""Seconds that a storm may take, its checks included."""
 
 SEED = "ANYRELAY_FAULTS_SEED"
 """The environment variable that replays a storm."""
@@ -50,12 +48,23 @@ def nothing_leaks() -> Iterator[None]:
 
 
 @pytest.fixture
-def storm(seed: int, nothing_leaks: None) -> Storm:
-    return Storm(seed)
+def weather() -> Weather:
+    return STORM
 
 
 @pytest.fixture
-def world(front: str, storm: Storm) -> Iterator[World]:
-    world = ThreadWorld(storm, LIMIT) if front == "threads" else AsyncWorld(front, storm, LIMIT)
+def time_limit() -> float:
+    """Seconds that a storm may take, its checks included."""
+    return 120.0
+
+
+@pytest.fixture
+def storm(seed: int, weather: Weather, nothing_leaks: None) -> Storm:
+    return Storm(seed, weather)
+
+
+@pytest.fixture
+def world(front: str, storm: Storm, time_limit: float) -> Iterator[World]:
+    world = ThreadWorld(storm, time_limit) if front == "threads" else AsyncWorld(front, storm, time_limit)
     yield world
     world.close()

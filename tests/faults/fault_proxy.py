@@ -20,9 +20,6 @@ CHUNK = 65_536
 LAST_BYTE = 600
 """Up to how many bytes later a connection is cut: a frame of RELAY has a few hundred, so cuts fall within frames."""
 
-LONGEST_STALL = 1.5
-"""Seconds; longer than a client under test takes to find a connection dead, so that some stalls end it and some do not."""
-
 LONGEST_DELAY = 0.05
 """Seconds that each read may be held back while a connection is slow."""
 
@@ -157,9 +154,16 @@ class Link:
 class FaultProxy:
     """The proxy. Enter it; clients connect to its `port`; `strike` makes the next fault."""
 
-    def __init__(self, target_port: int, random: Random) -> None:
-        """Describe one, for a server at a port of loopback; it draws from `random`."""
+    def __init__(self, target_port: int, random: Random, *, stalls: tuple[float, float] = (0.05, 1.5)) -> None:
+        """Describe one.
+
+        Args:
+            target_port: The server's port of loopback.
+            random: What it draws from.
+            stalls: For how many seconds a direction stands still, the fewest and the most.
+        """
         self.random = random
+        self.stalls = stalls
         self.faults: Counter[str] = Counter()
         self.frames_sent_twice = 0
         self.calm = True
@@ -198,7 +202,7 @@ class FaultProxy:
                 return True
             case "stall up" | "stall down":
                 pump = link.up if kind == "stall up" else link.down
-                pump.stalled_until = now + random.uniform(0.05, LONGEST_STALL)
+                pump.stalled_until = now + random.uniform(*self.stalls)
             case "delay":
                 for pump in (link.up, link.down):
                     pump.slow_until, pump.delay = now + SLOW_TIME, random.uniform(0.0, LONGEST_DELAY)

@@ -9,9 +9,6 @@ from storm import EventKey, Storm, key_of
 
 from anyrelay import CallGone, ConnectionLost, ReferOutcome, RelayError, RelayEvent, RequestTimeout
 
-ANSWERED_WITHIN = 5.0
-"""Seconds that a call which was answered may take to say so."""
-
 
 class Ledger:
     """The application: it answers, transfers, hangs up, and writes down what it saw."""
@@ -40,7 +37,7 @@ class Ledger:
         if not await self._insist(call, call.answer):
             return
         try:
-            await call.wait_for_answered(timeout=ANSWERED_WITHIN)
+            await call.wait_for_answered(timeout=self._storm.weather.answered_within)
         except (RelayError, TimeoutError):
             return  # it ended, or its session did
         await self._transfer(call)

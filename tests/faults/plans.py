@@ -11,9 +11,6 @@ from attrs import frozen
 
 from anyrelay.local import SimulatedPhones
 
-ENOUGH = 4.0
-"""Seconds in which an outcome is to come, a lost connection or two included."""
-
 NOT_LONG = 1.0
 """Seconds to wait for what never comes."""
 
@@ -59,8 +56,8 @@ def describe_targets(phones: SimulatedPhones) -> None:
                 phones.add(f"sip:{answers}-{number}@example.com", answers, ring_time=ring_time)
 
 
-def plans(random: Random) -> Iterator[Plan]:
-    """Make plans, as many as are asked for."""
+def plans(random: Random, enough: float) -> Iterator[Plan]:
+    """Make plans, as many as are asked for; `enough` seconds are waited for an outcome that is to come."""
     for number in count(1):
         (answers,) = random.choices(list(ANSWERS), list(ANSWERS.values()))
         (on_refer,) = random.choices([one for one, _ in BEHAVIOURS], [weight for _, weight in BEHAVIOURS])
@@ -69,5 +66,5 @@ def plans(random: Random) -> Iterator[Plan]:
             uri=f"sip:caller-{number}@example.com",
             target=f"sip:{answers}-{random.randrange(len(RING_TIMES))}@example.com",
             on_refer=on_refer,
-            patience=ENOUGH if reports else NOT_LONG,
+            patience=enough if reports else NOT_LONG,
         )

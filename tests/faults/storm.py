@@ -16,34 +16,13 @@ from anyio.from_thread import start_blocking_portal
 from fault_proxy import FaultProxy
 from plans import Plan, describe_targets, plans
 from truth import PhoneLog
+from weather import STORM, Weather
 
 from anyrelay.local import LocalRelay, SimulatedPhones
 from anyrelay.local.relay_phones import RelayCaller
 
 AT_ONCE = 100
 """How many calls are in the air at once."""
-
-BETWEEN_FAULTS = (0.1, 0.35)
-"""Seconds from one fault to the next."""
-
-DECK = {
-    "cut": 9,
-    "reset": 7,
-    "stall up": 5,
-    "stall down": 5,
-    "delay": 5,
-    "duplicate": 9,
-    "goodbye": 3,
-    "restart": 1,
-    "crash": 1,
-}
-"""Each fault, and how often it comes in one round; the last three are the server's."""
-
-RINGS_FOR = 2.0
-"""Seconds after which a caller whom nobody answers gives up: its offer went to a session that was lost."""
-
-LASTS_FOR = 12.0
-"""Seconds after which a caller hangs up in any case."""
 
 EventKey = tuple[str, float, str]
 """What tells an event from every other: its type, when it was sent, and its params."""
@@ -56,14 +35,15 @@ def key_of(event_type: str, timestamp: float, params: dict[str, Any]) -> EventKe
 class Storm:
     """The server, the proxy and the callers. What clients connect to is its `url`; `close` ends it all."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, weather: Weather = STORM) -> None:
+        self.weather = weather
         self.phones = PhoneLog()
         self.sent: dict[str, list[EventKey]] = defaultdict(list)
         self.calls_made = 0
         self.plans: dict[str, Plan] = {}
         self._targets = SimulatedPhones(on_step=self.phones.note)
         self._faults_random = Random(f"faults {seed}")
-        self._plans = plans(Random(f"plans {seed}"))
+        self._plans = plans(Random(f"plans {seed}"), weather.enough)
         self._deck: list[str] = []
         self._rounds = 0
         with ExitStack() as opened:
@@ -76,7 +56,7 @@ class Storm:
         """Where clients connect to: the proxy."""
         return f"ws://127.0.0.1:{self.proxy.port}"
 
-    def weather(self, transfers: int, settled: list[Any], patience: float) -> None:
+    def blow(self, transfers: int, settled: list[Any], patience: float) -> None:
         """Let callers call, and faults happen, until so many transfers are settled and every call is over; blocks.
 
         Every fault happens at least once: callers keep coming for as long as the first round takes.
@@ -86,11 +66,27 @@ class Storm:
             settled: Where whoever answers puts the outcome of each.
             patience: Seconds that it may take.
         """
-        self._portal.call(self._weather, transfers, settled, patience)
+        self._portal.call(self._blow, transfers, settled, patience)
 
     def calls_of(self, session: str) -> set[str]:
         """Return the call_ids of every call that a session was told of."""
         return {json.loads(params)["call_id"] for _, _, params in self.sent[session]}
+
+    def told_in_time(self, grace: float) -> set[str]:
+        """Return the call_ids of every call of whose transfer the server told the outcome soon enough after its end.
+
+        Args:
+            grace: How many seconds after the end of the call are soon enough.
+        """
+        ended: dict[str, float] = {}
+        told: dict[str, float] = {}
+        for event_type, timestamp, text in [key for sent in self.sent.values() for key in sent]:
+            params = json.loads(text)
+            if event_type == "calling.call.state" and params["call_state"] == "ended":
+                ended[params["call_id"]] = timestamp
+            if event_type == "calling.call.refer" and params["state"] != "inProgress":
+                told[params["call_id"]] = timestamp
+        return {call_id for call_id, at in told.items() if at < ended.get(call_id, at) + grace}
 
     # --- on its own thread ------------------------------------------------------------------------------------------
 
@@ -99,14 +95,14 @@ class Storm:
         async with LocalRelay(self._targets, on_event=self._event_sent) as self.relay:
             describe_targets(self._targets)
             port = int(self.relay.url.rpartition(":")[2])
-            async with FaultProxy(port, self._faults_random) as self.proxy:
+            async with FaultProxy(port, self._faults_random, stalls=self.weather.stalls) as self.proxy:
                 yield
 
     def _event_sent(self, envelope: dict[str, Any]) -> None:
         key = key_of(envelope["event_type"], envelope["timestamp"], envelope["params"])
         self.sent[envelope["event_channel"]].append(key)
 
-    async def _weather(self, transfers: int, settled: list[Any], patience: float) -> None:
+    async def _blow(self, transfers: int, settled: list[Any], patience: float) -> None:
         began = time.monotonic()
         with anyio.fail_after(patience):
             async with anyio.create_task_group() as tasks:
@@ -130,16 +126,19 @@ class Storm:
         self.plans[plan.uri] = plan
         self.calls_made += 1
         return await self.relay.phones.dial(
-            plan.uri, on_refer=plan.on_refer, patience=RINGS_FOR, hang_up_after=LASTS_FOR
+            plan.uri,
+            on_refer=plan.on_refer,
+            patience=self.weather.rings_for,
+            hang_up_after=self.weather.lasts_for,
         )
 
     async def _make_trouble(self) -> None:
-        self.proxy.calm = False
+        self.proxy.calm = not self.weather.handshakes_break
         while True:
-            await asyncio.sleep(self._faults_random.uniform(*BETWEEN_FAULTS))
+            await asyncio.sleep(self._faults_random.uniform(*self.weather.between_faults))
             if not self._deck:
                 self._rounds += 1  # the first is over when the second begins
-                self._deck = [kind for kind, number in DECK.items() for _ in range(number)]
+                self._deck = [kind for kind, number in self.weather.deck.items() for _ in range(number)]
                 self._faults_random.shuffle(self._deck)
             if self._strike(self._deck[-1]):
                 self._deck.pop()

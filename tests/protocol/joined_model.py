@@ -17,7 +17,8 @@ from unittest.mock import patch
 
 import hypothesis
 import pytest
-from refer_oracle import Fate, Step, expect, expect_for_waiter
+from link_clock import LinkClock
+from refer_oracle import NEVER, Fate, Moment, Step, expect, expect_for_waiter
 
 from anyrelay.errors import (
     CallGone,
@@ -65,6 +66,11 @@ SITUATIONS = (
     "a drain waited in vain",
     "an event came twice",
     "an event came while closing",
+    "an error left it open what a command does",
+    "an error came after an event",
+    "an error came after the outcome",
+    "a grace time began anew",
+    "woke up with bytes waiting and deadlines passed",
 )
 """What has to be reached, or the machine shows nothing about it."""
 
@@ -93,11 +99,17 @@ class TracingTimers(Timers):
 
 @dataclass(frozen=True)
 class Mark:
-    """Something that happened to the connection, in its place among the messages."""
+    """Something that happened to the client or its connection, in its place among the messages."""
 
     at: float
     kind: str
+    now: float
     error: BaseException | None = None
+    ping_id: str = ""
+
+
+NOW = Moment((1e300,), 1e300)
+"""After everything that has happened."""
 
 
 class ObservedWire(wire.Wire):
@@ -108,6 +120,14 @@ class ObservedWire(wire.Wire):
             super().__init__(refer_grace=GRACE, request_timeout=REQUEST_TIMEOUT, **settings)
         assert isinstance(self.session.timers, TracingTimers)
         self.timers = self.session.timers
+        handle_timeout = self.session.handle_timeout
+
+        def look_at_deadlines(now: float) -> None:
+            self.mark("look begins")
+            handle_timeout(now)
+            self.mark("look ends")
+
+        self.session.handle_timeout = look_at_deadlines  # type: ignore[method-assign]
         tell_session = self.session.connection_lost
 
         def connection_lost() -> None:
@@ -126,6 +146,13 @@ class ObservedWire(wire.Wire):
             return promise
 
         link.close = close  # type: ignore[method-assign]
+        send_ping = link._ping
+
+        def ping(now: float) -> None:
+            send_ping(now)
+            self.mark("ping", ping_id=link._ping_id)
+
+        link._ping = ping  # type: ignore[method-assign]
 
     def sent(self, method: str) -> list[dict[str, Any]]:
         marked, self.log = self.log, [each for each in self.log if not isinstance(each, Mark)]
@@ -139,9 +166,9 @@ class ObservedWire(wire.Wire):
         """Whether a command would be sent at once."""
         return self.session._link.state is LinkState.READY
 
-    def mark(self, kind: str, error: BaseException | None = None) -> None:
+    def mark(self, kind: str, error: BaseException | None = None, *, ping_id: str = "") -> None:
         at = self.now if self.timers.firing is None else min(self.now, self.timers.firing)
-        self.log.append(Mark(at, kind, error))  # type: ignore[arg-type]
+        self.log.append(Mark(at, kind, self.now, error, ping_id))  # type: ignore[arg-type]
 
     def serve(self) -> None:
         promise = self.session.serve(self.now)
@@ -178,13 +205,26 @@ class CommandModel:
         waits = self.kind not in ("refer_and_wait", "dial") or self.queued
         if self.result is None and waits and not self.abandoned and self.at + self.patience <= until:
             self.withdrawn = self.withdrawn or self.sent_at is None
-            self.end(RequestTimeout)
+            self.fail(RequestTimeout)
 
     def end(self, result: Any) -> None:
         if self.result is None:
             self.result = result
         if self.withdrawn and self.operation is not None:
             self.operation.end(result)
+
+    def fail(self, error: type[BaseException]) -> None:
+        """Its caller gets an error, unless events have told more."""
+        self.end(self.told_by_events or error)
+
+    @property
+    def told_by_events(self) -> str:
+        """The word told, when an event has told the end of the transfer or operation that the command starts."""
+        told = self.operation is not None and self.operation.is_told
+        if self.transfer is not None and self.kind != "refer_and_wait":
+            stored = self.transfer.fate().stored
+            told = stored is not None and (stored.status != "unknown" or stored.because == "not_reported")
+        return "told" if told else ""
 
 
 @dataclass(eq=False)
@@ -195,6 +235,7 @@ class DialModel:
     timeout: float
     given_up_at: float | None = None
     over: bool = False
+    heard: bool = False
 
     @property
     def is_open(self) -> bool:
@@ -277,6 +318,8 @@ class OperationModel:
 
     number: int
     result: Any = None
+    heard: bool = False
+    is_told: bool = False
 
     def end(self, result: Any) -> None:
         if self.result is None:
@@ -289,11 +332,18 @@ class TransferModel:
 
     command: CommandModel
     target: int
+    clock: LinkClock
     steps: list[Step] = field(default_factory=list)
     completed: list[ReferOutcome] = field(default_factory=list)
 
-    def fate(self, until: float) -> Fate:
-        return expect(self.steps, GRACE, until)
+    def fate(self) -> Fate:
+        return expect(self.steps, self.grace_over, NOW)
+
+    def grace_over(self, began: Moment) -> Moment:
+        return self.clock.heard_for(GRACE, began)
+
+    def add(self, at: float, kind: str, params: dict[str, Any] | None = None) -> None:
+        self.steps.append(Step(at, kind, params or {}, self.clock.moment(at)))
 
 
 @dataclass(eq=False)
@@ -301,13 +351,14 @@ class WaiterModel:
     """Somebody who waits for the outcome of a transfer."""
 
     transfer: TransferModel
-    asked: tuple[float, int, int]
+    asked: Moment
     timeout: float | None
     promise: Promise[ReferOutcome]
     abandoned: bool = False
 
-    def expected(self, until: float) -> Any:
-        return expect_for_waiter(self.transfer.steps, GRACE, self.asked, self.timeout, until)
+    def expected(self) -> Any:
+        deadline = NEVER if self.timeout is None else self.transfer.clock.due(self.asked.at + self.timeout)
+        return expect_for_waiter(self.transfer.steps, self.transfer.grace_over, self.asked, deadline, NOW)
 
 
 @dataclass(eq=False)
@@ -315,45 +366,46 @@ class CallModel:
     """A call of one session."""
 
     call_id: str
+    clock: LinkClock
     machine: CallMachine | None = None
-    ended_at: float | None = None
+    ended_at: Moment | None = None
     ended_unsure: bool = False
-    said_gone_at: float | None = None
+    said_gone_at: Moment | None = None
     gone: type[RelayError] | None = None
     transfers: list[TransferModel] = field(default_factory=list)
     commands: list[CommandModel] = field(default_factory=list)
     waiters: list[WaiterModel] = field(default_factory=list)
     readers: list[ReaderModel] = field(default_factory=list)
 
-    def is_silent(self, until: float) -> bool:
+    def is_silent(self) -> bool:
         """Whether it has ended, and with it its last open transfer."""
-        return self.ended_at is not None and not any(transfer.fate(until).is_open for transfer in self.transfers)
+        return self.ended_at is not None and not any(transfer.fate().is_open for transfer in self.transfers)
 
-    def listed(self, until: float) -> list[TransferModel]:
+    def listed(self) -> list[TransferModel]:
         """Those that the call keeps: their command left, and was not refused."""
-        return [transfer for transfer in self.transfers if not transfer.fate(until).refused]
+        return [transfer for transfer in self.transfers if not transfer.fate().refused]
 
-    def is_known(self, until: float) -> bool:
+    def is_known(self) -> bool:
         """Whether the client keeps it."""
         if self.gone is not None:
             return False
-        if self.ended_at is None or self.is_transferred(until):
+        if self.ended_at is None or self.is_transferred():
             return True
-        return self.ended_unsure and until < self.ended_at + GRACE
+        return self.ended_unsure and self.clock.heard_for(GRACE, self.ended_at) is NEVER
 
     def end(self, at: float) -> None:
         """It has ended; when every outcome is known for sure by now, no later event concerns anybody."""
-        fates = [fate for transfer in self.transfers if not (fate := transfer.fate(at)).refused]
+        fates = [fate for transfer in self.transfers if not (fate := transfer.fate()).refused]
         known = [fate.upgraded or fate.settled for fate in fates]
-        self.ended_at = at
         unsure = any(outcome is None or outcome.status == "unknown" for outcome in known)
         self.ended_unsure = unsure or self.has_queued_transfer
+        self.ended_at = self.clock.moment(at)
         for transfer in self.transfers:
-            transfer.steps.append(Step(at, "ended"))
+            transfer.add(at, "ended")
 
-    def is_transferred(self, until: float) -> bool:
+    def is_transferred(self) -> bool:
         """Whether a transfer is open, or its command waits for the line."""
-        return self.has_queued_transfer or any(transfer.fate(until).is_open for transfer in self.transfers)
+        return self.has_queued_transfer or any(transfer.fate().is_open for transfer in self.transfers)
 
     @property
     def has_queued_transfer(self) -> bool:
@@ -365,12 +417,12 @@ class CallModel:
         for reader in self.readers:
             reader.end(error)
         for transfer in self.transfers:
-            transfer.steps.append(Step(at, what))
+            transfer.add(at, what)
         for command in self.commands:
             if command.operation is not None:
                 command.operation.end(error)
 
-    def is_awaited(self, until: float) -> bool:
+    def is_awaited(self) -> bool:
         """Whether another start_refer or refer_and_wait is forbidden."""
         starting = any(
             each.kind == "start_refer" and each.result is None and not each.abandoned for each in self.commands
@@ -379,7 +431,7 @@ class CallModel:
             each.kind == "refer_and_wait" and each.queued and each.result is None and not each.abandoned
             for each in self.commands
         )
-        return starting or queued or any(not each.abandoned and each.expected(until) is None for each in self.waiters)
+        return starting or queued or any(not each.abandoned and each.expected() is None for each in self.waiters)
 
 
 class Model:
@@ -390,6 +442,7 @@ class Model:
 
     def __init__(self, joined: ObservedWire, *, queue_limit: int, reader_limit: int) -> None:
         self.wire = joined
+        self.clock = LinkClock()
         self.queue_limit = queue_limit
         self.reader_limit = reader_limit
         self.max_active_calls = joined.session.settings.max_active_calls
@@ -436,12 +489,13 @@ class Model:
     ) -> None:
         """Give a command, and check the errors that come at once."""
         now = self.wire.now
-        at_once = self.error_at_once(kind, call, now)
+        at_once = self.error_at_once(kind, call)
         if at_once is not None:
             with pytest.raises(RelayError) as caught:
                 submit()
             assert caught.type is at_once
             return
+        asked = self.clock.moment(now)
         promise = submit()
         if kind == "hangup" and call is not None and call.ended_at is not None:
             assert promise.result() == {}
@@ -465,17 +519,17 @@ class Model:
             command.operation = self.operations[number] = OperationModel(number)
             # A command that is still on its way when its call ends does not keep its operation open.
         if "target" in more:
-            command.transfer = TransferModel(command, more["target"])
+            command.transfer = TransferModel(command, more["target"], self.clock)
             command.transfer.completed = more["completed"]
         if kind == "refer_and_wait":
             assert command.transfer is not None
-            waiter = WaiterModel(command.transfer, (now, 1, -1), more["timeout"], promise)
+            waiter = WaiterModel(command.transfer, asked, more["timeout"], promise)
             command.waiter = waiter  # type: ignore[attr-defined]
         self.wire.settle()
 
-    def error_at_once(self, kind: str, call: CallModel | None, now: float) -> type[RelayError] | None:
+    def error_at_once(self, kind: str, call: CallModel | None) -> type[RelayError] | None:
         if call is not None:
-            if kind in ("start_refer", "refer_and_wait") and call.is_awaited(now):
+            if kind in ("start_refer", "refer_and_wait") and call.is_awaited():
                 return ReferInProgress
             if call.gone is not None:
                 return call.gone
@@ -512,14 +566,14 @@ class Model:
             reader = ReaderModel(call, call.machine.events(), self.reader_limit)
         if call.gone is not None:
             reader.end(call.gone)
-        elif call.is_silent(self.wire.now):
+        elif call.is_silent():
             reader.end(None)
         call.readers.append(reader)
 
     def drain(self, timeout: float) -> None:
         if not self.draining and not self.closing:
             self.draining, self.drain_ends = True, self.wire.now + timeout
-            self.drain_waited = self.any_work(self.wire.now)
+            self.drain_waited = self.any_work()
         self.wire.session.drain(self.wire.now, timeout)
         self.wire.settle()
 
@@ -546,7 +600,7 @@ class Model:
     def catch_up(self) -> None:
         """Read what was logged since the last time."""
         for entry in self.wire.log[self.read :]:
-            self.pass_time(entry.at)
+            self.tidy()
             if isinstance(entry, Mark):
                 self.take_mark(entry)
             elif entry.direction is cable.Direction.TO_SERVER:
@@ -557,29 +611,44 @@ class Model:
             elif entry.fate is cable.Fate.ARRIVED:
                 self.arrived(entry)
         self.read = len(self.wire.log)
+        # Whatever is due by now was to be done by now.
+        self.clock.begin_look()
         self.pass_time(self.wire.now)
+        self.clock.end_look()
 
     def pass_time(self, until: float) -> None:
+        self.clock.look_until(until)
         for command in self.commands.values():
             if command.result is None:
                 command.pass_time(until)
+        for dial in self.dials.values():
+            dial.pass_time(until)
+        for each in self.passes:
+            each.queued = each.queued and until < each.at + REQUEST_TIMEOUT
+        self.tidy()
+
+    def tidy(self) -> None:
+        """Undo what was withdrawn; end what a grace time has ended, or the settling of the last transfer."""
+        for command in self.commands.values():
             if command.withdrawn:
                 self.undo_contexts(command)
         for dial in self.dials.values():
-            dial.pass_time(until)
             dial.over = dial.over or dial.command.withdrawn
-        for each in self.passes:
-            each.queued = each.queued and until < each.at + REQUEST_TIMEOUT
+        anew = self.clock.counted_anew
         for call in self.all_calls:
-            if any(not reader.over for reader in call.readers) and call.is_silent(until):
+            if any(not reader.over for reader in call.readers) and call.is_silent():
                 for reader in call.readers:
                     reader.end(None)
         for call in self.calls.values():
-            if call.said_gone_at is not None and call.ended_at is None and call.said_gone_at + GRACE <= until:
+            if call.said_gone_at is None or call.ended_at is not None:
+                continue
+            if (over := self.clock.heard_for(GRACE, call.said_gone_at)) is not NEVER:
                 self.reach("the end of a call was told by a refusal alone")
-                call.lose(call.said_gone_at + GRACE, CallGone, "gone")
-        for call_id in [call_id for call_id, call in self.calls.items() if not call.is_known(until)]:
+                call.lose(over.at, CallGone, "gone")
+        for call_id in [call_id for call_id, call in self.calls.items() if not call.is_known()]:
             del self.calls[call_id]
+        if self.clock.counted_anew > anew:
+            self.reach("a grace time began anew")
 
     def request_sent(self, entry: cable.Logged) -> None:
         method, params = entry.message["method"], entry.message["params"]
@@ -603,7 +672,7 @@ class Model:
             if command.kind == "refer_and_wait":
                 call.waiters.append(command.waiter)  # type: ignore[attr-defined]
             if call.ended_at is not None or call.said_gone_at is not None:
-                command.transfer.steps.append(Step(entry.at, "ended"))
+                command.transfer.add(entry.at, "ended")
 
     def command_in(self, method: str, params: dict[str, Any]) -> CommandModel | None:
         """Find out whose command this is; None for one of the client's own."""
@@ -635,7 +704,10 @@ class Model:
         elif "method" in message and not self.closing:
             self.acknowledgements[entry.connection, message["id"]] += 1
             if message["method"] == "signalwire.disconnect":
+                self.clock.link_down(entry.at, entry.at)
                 self.session_ends = self.session_ends or message["params"]["restart"]
+        elif self.clock.pong(message.get("id", ""), entry.at):
+            self.tidy()
         elif "method" not in message:
             request = self.requests.pop(message["id"], None)
             if request == "connect":
@@ -661,44 +733,67 @@ class Model:
         elif self.protocol and self.calls:
             self.reach("resumed, with calls up")
         self.protocol = result["protocol"]
+        self.clock.link_up(at)
 
     def answered(self, at: float, command: CommandModel, message: dict[str, Any]) -> None:
         error = self.error_in(message)
         if command.call is None and error is CallGone:
             error = RelayError  # whatever is not there is no call
         content = command.kind == "hangup" and error is CallGone
-        refused = error is not None and not content
+        failed = error is not None and not content
+        refused = failed and self.is_about_the_request(self.code_in(message))
+        if failed and not refused:
+            self.reach("an error left it open what a command does")
         # Whatever its caller got, the answer counts.
         if command.kind == "dial":
             dial = self.dials[f"t{command.number}"]
-            if refused and not dial.over:
+            if refused and not dial.heard and not dial.over:
                 dial.end(error)
+            elif failed and dial.is_open:
+                dial.given_up_at = at
+                command.end(error)
             return
         if command.transfer is not None:
             assert command.call is not None
-            command.transfer.steps.append(Step(at, "refused" if refused else "reply"))
-            if not refused:
+            if failed and any(step.kind == "event" for step in command.transfer.steps):
+                self.reach("an error came after an event")
+            if failed and command.told_by_events:
+                self.reach("an error came after the outcome")
+            if refused or not failed:
+                command.transfer.add(at, "refused" if refused else "reply")
+            if not failed:
                 transfers = command.call.transfers
                 for older in transfers[: transfers.index(command.transfer)]:
-                    older.steps.append(Step(at, "superseded"))
-        if refused and command.operation is not None:
+                    older.add(at, "superseded")
+        if refused and command.operation is not None and not command.operation.heard:
             command.operation.end(error)
         if refused:
             self.undo_contexts(command)
-        command.end(error if refused else message.get("result", {}))
+        if failed:
+            command.fail(error)
+        command.end(message.get("result", {}))
         # A 404 to other commands may mean whatever they name besides.
         if error is CallGone and (command.kind in ("answer", "hangup") or self.code_in(message) == 410):
             self.said_to_be_gone(at, command.call)
 
+    @staticmethod
+    def is_about_the_request(code: int) -> bool:
+        if code < 0:
+            return code in (-32700, -32600, -32601, -32602)
+        return code // 100 == 4 and code not in (408, 425, 429)
+
     def said_to_be_gone(self, at: float, call: CallModel | None) -> None:
         if call in self.calls.values() and call.ended_at is None and call.said_gone_at is None:
-            call.said_gone_at = at
+            call.said_gone_at = self.clock.moment(at)
             for transfer in call.transfers:
-                transfer.steps.append(Step(at, "ended"))
+                transfer.add(at, "ended")
 
     @staticmethod
     def code_in(message: dict[str, Any]) -> int:
-        return message["error"]["code"] if "error" in message else int(message["result"].get("code", "200"))
+        if "error" in message:
+            return message["error"]["code"]
+        code = message["result"].get("code", "200")
+        return int(code) if code.isdecimal() else -1
 
     @staticmethod
     def error_in(message: dict[str, Any]) -> type[RelayError] | None:
@@ -729,24 +824,29 @@ class Model:
                 self.reach("a reader was too slow")
         match kind:
             case "refer":
-                owner = self.owner_of(call, params.get("sip_refer_to"), at)
+                owner = self.owner_of(call, params.get("sip_refer_to"))
                 if owner is not None:
-                    owner.steps.append(Step(at, "event", params))
+                    owner.add(at, "event", params)
             case "state" if params["call_state"] == "ended" and call.ended_at is None:
                 call.end(at)
                 for command in call.commands:
                     if command.operation is not None:
                         command.operation.end(("event", params["n"]))
-            case "play" if params["state"] in ("finished", "error"):
+            case "play":
                 number = int(params["control_id"][1:])
-                if number in self.operations and self.commands[number].call is call:
-                    self.operations[number].end(("event", params["n"]))
+                operation = self.operations.get(number)
+                if operation is None or self.commands[number].call is not call:
+                    return
+                operation.heard = True
+                if operation.result is None and params["state"] in ("finished", "error"):
+                    operation.is_told = True
+                    operation.end(("event", params["n"]))
 
     def offered(self, at: float, call_id: str) -> None:
         """An offer is taken, or passed back when this client cannot take it, but not in circles."""
         active = sum(call.ended_at is None for call in self.calls.values())
         if active < self.max_active_calls and not self.draining:
-            call = self.calls[call_id] = CallModel(call_id)
+            call = self.calls[call_id] = CallModel(call_id, self.clock)
             self.all_calls.append(call)
             self.running.append(call)
         elif at - self.passed.get(call_id, -math.inf) < PASS_AGAIN_AFTER:
@@ -759,21 +859,22 @@ class Model:
         dial = self.dials.get(params["tag"])
         if dial is None or dial.over:
             return
+        dial.heard = True
         if params["dial_state"] == "failed":
             dial.end(DialFailed)
         if params["dial_state"] == "answered":
-            call = CallModel(params["call"]["call_id"])
+            call = CallModel(params["call"]["call_id"], self.clock)
             self.calls[call.call_id] = call
             self.all_calls.append(call)
             dial.end(call)
 
     @staticmethod
-    def owner_of(call: CallModel, named: Any, at: float) -> TransferModel | None:
+    def owner_of(call: CallModel, named: Any) -> TransferModel | None:
         """Whose event it is: the older open one's, unless it names the other; the last one's when none is open."""
-        listed = call.listed(at)
+        listed = call.listed()
         if not listed:
             return None
-        expected = next((transfer for transfer in listed if transfer.fate(at).is_open), listed[-1])
+        expected = next((transfer for transfer in listed if transfer.fate().is_open), listed[-1])
         target = next((index for index, spellings in enumerate(TARGETS) if named in spellings), None)
         if target is None or target == expected.target:
             return expected
@@ -782,6 +883,22 @@ class Model:
     # --- how things end -----------------------------------------------------------------------------------------------
 
     def take_mark(self, mark: Mark) -> None:
+        match mark.kind:
+            case "look begins":
+                self.clock.begin_look()
+                return
+            case "look ends":
+                self.pass_time(mark.at)
+                self.clock.end_look()
+                return
+            case "ping":
+                if self.clock.is_looking:
+                    self.pass_time(mark.at)
+                self.clock.ping(mark.ping_id, mark.at)
+                return
+        if self.clock.is_looking:
+            self.pass_time(mark.at)
+        self.clock.link_down(mark.at, mark.now)
         match mark.kind:
             case "connection lost":
                 self.connection_lost(mark.at)
@@ -805,18 +922,18 @@ class Model:
         if at >= self.drain_ends:
             self.reach("a drain waited in vain")
         else:
-            assert not self.any_work(at), "closed while something is under way"
+            assert not self.any_work(), "closed while something is under way"
             if self.drain_waited:
                 self.reach("a drain waited for work")
 
-    def any_work(self, at: float) -> bool:
+    def any_work(self) -> bool:
         """Whether a handler runs, or an operation, a transfer or a dial is open."""
         operations = [each.operation for call in self.calls.values() for each in call.commands if each.operation]
         return (
             bool(self.running)
             or any(dial.is_open for dial in self.dials.values())
             or any(operation.result is None for operation in operations)
-            or any(call.is_transferred(at) for call in self.calls.values())
+            or any(call.is_transferred() for call in self.calls.values())
         )
 
     def connection_lost(self, at: float) -> None:
@@ -835,7 +952,7 @@ class Model:
         for command in self.commands.values():
             if command.queued and command.result is None:
                 command.withdrawn = True
-                command.end(error)
+                command.fail(error)
         self.session_lost(mark.at, error)  # type: ignore[arg-type]
         self.protocol = ""
         self.ever_signed_in = self.closing = self.closing_asked = self.session_ends = self.draining = False
@@ -845,7 +962,7 @@ class Model:
     def end_sent(self, error: type[BaseException]) -> None:
         for request in self.requests.values():
             if isinstance(request, CommandModel) and request.kind not in ("refer_and_wait", "dial"):
-                request.end(error)
+                request.fail(error)
         self.requests.clear()
 
     def session_lost(self, at: float, error: type[RelayError]) -> None:
@@ -861,7 +978,7 @@ class Model:
         for command in self.commands.values():
             if command.queued and command.result is None and command.call is not None:
                 command.withdrawn = True
-                command.end(error)
+                command.fail(error)
 
     # --- comparing ----------------------------------------------------------------------------------------------------
 
@@ -888,25 +1005,46 @@ class Model:
         if self.wire.is_up:
             assert not any(each.queued for each in (*self.commands.values(), *self.passes)), "the line is up"
         if self.draining and not self.closing:
-            assert self.any_work(now), "drained, and not closed"
+            assert self.any_work(), "drained, and not closed"
             assert now < self.drain_ends, "drained for too long"
         for call in self.all_calls:
             for reader in call.readers:
                 reader.compare()
         for command in self.commands.values():
-            self.compare_command(command, now)
+            self.compare_command(command)
         for operation, promise in self.operation_waiters:
             assert promise.done is (operation.result is not None), operation
             if promise.done:
                 compare_result(promise, operation.result)
         for call in self.all_calls:
-            self.compare_transfers(call, now)
+            self.compare_transfers(call)
+        if self.waits_for_sign_of_life():
+            assert self.wire.session._link._ping_id, (
+                "a grace time is over but for a sign of life, and nobody asks for one"
+            )
 
-    def compare_command(self, command: CommandModel, now: float) -> None:
+    def waits_for_sign_of_life(self) -> bool:
+        """Whether a grace time would be over if it were known that the server can be heard."""
+        began = []
+        for call in self.calls.values():
+            if call.ended_at is not None and call.ended_unsure:
+                began.append(call.ended_at)
+            if call.ended_at is None and call.said_gone_at is not None:
+                began.append(call.said_gone_at)
+            for transfer in call.transfers:
+                if transfer.fate().is_open:
+                    began += [step.moment for step in transfer.steps if step.kind == "ended" and step.moment][:1]
+
+        def waits(moment: Moment) -> bool:
+            return self.clock.heard_for(GRACE, moment) is NEVER and self.clock.waits_for_sign
+
+        return any(waits(moment) for moment in began)
+
+    def compare_command(self, command: CommandModel) -> None:
         if command.abandoned:
             return
         if command.kind == "refer_and_wait" and command.sent_at is not None:
-            expected = command.waiter.expected(now)  # type: ignore[attr-defined]
+            expected = command.waiter.expected()  # type: ignore[attr-defined]
             compare_waiter(command.promise, expected, command.transfer)
             return
         assert command.promise.done is (command.result is not None), command
@@ -914,6 +1052,8 @@ class Model:
             return
         if isinstance(command.result, CallModel):
             assert command.promise.result() is command.result.machine
+        elif command.result == "told":
+            compare_told(command)
         elif isinstance(command.result, dict):
             value = command.promise.result()
             if command.kind == "play":
@@ -929,15 +1069,15 @@ class Model:
         else:
             assert type(command.promise.error) is command.result, (command, command.promise.error)
 
-    def compare_transfers(self, call: CallModel, now: float) -> None:
+    def compare_transfers(self, call: CallModel) -> None:
         if call.machine is None:  # a leg that nobody holds
             assert not call.transfers
             return
-        listed = call.listed(now)
+        listed = call.listed()
         machines = list(call.machine.transfers)
         assert len(listed) == len(machines), (listed, machines)
         for transfer, machine in zip(listed, machines, strict=True):
-            fate = transfer.fate(now)
+            fate = transfer.fate()
             compare_outcome(machine.outcome, fate.stored, transfer)
             told = transfer.completed
             if transfer.command.kind == "start_refer":
@@ -945,11 +1085,11 @@ class Model:
                 if told:
                     compare_outcome(told[0], fate.settled, transfer)
         for transfer in call.transfers:
-            if transfer.fate(now).refused:
+            if transfer.fate().refused:
                 assert transfer.completed == []
         for waiter in call.waiters:
             if not waiter.abandoned:
-                compare_waiter(waiter.promise, waiter.expected(now), waiter.transfer)
+                compare_waiter(waiter.promise, waiter.expected(), waiter.transfer)
 
     def open_promises(self) -> Iterable[Any]:
         for command in self.commands.values():
@@ -960,6 +1100,19 @@ class Model:
                 yield operation
         for call in self.all_calls:
             yield from (each for each in call.waiters if not each.abandoned and not each.promise.done)
+
+
+def compare_told(command: CommandModel) -> None:
+    """The caller of a command has no reply, but events have told it more."""
+    value = command.promise.result()
+    match command.kind:
+        case "refer":
+            assert value == {}
+        case "start_refer":
+            assert value.ack is None
+            assert value.outcome is not None
+        case _:
+            assert value.control_id == f"p{command.number}"
 
 
 def compare_outcome(outcome: ReferOutcome | None, expected: Any, context: Any) -> None:

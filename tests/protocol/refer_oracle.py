@@ -1,7 +1,7 @@
 """What should become of a transfer, read from the outcome facts alone: a history goes in, the outcome comes out.
 
-It looks for the earliest thing that settles the transfer, and knows no states. A moment is a time and a place among the
-steps; a deadline comes before the steps of the same time.
+It looks for the earliest thing that settles the transfer, and knows no states. When deadlines are over is said by whoever asks,
+and what comes before what is said by moments.
 """
 
 from __future__ import annotations
@@ -10,8 +10,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-Moment = tuple[float, int, int]
-NEVER: Moment = (float("inf"), 0, 0)
+
+@dataclass(frozen=True, order=True)
+class Moment:
+    """When something happens: a place in the order of things, and the time it is then."""
+
+    order: tuple[float, ...]
+    at: float = field(compare=False)
+
+
+NEVER = Moment((float("inf"),), float("inf"))
+START = Moment((-1.0,), -1.0)
+
+Over = Callable[[Moment], Moment]
+"""Says when a grace time is over that began at a moment; `NEVER` while it is not."""
 
 OPEN, CANCEL, SILENT = "open", "cancel", "silent"
 """An event that decides nothing; the word cancel; the news that nobody will report."""
@@ -24,6 +36,11 @@ class Step:
     at: float
     kind: str
     params: dict[str, Any] = field(default_factory=dict)
+    moment: Moment | None = None
+    """When; of one that says nothing, its time and its place among the steps."""
+
+    def happens(self, index: int) -> Moment:
+        return self.moment or Moment((self.at, 1, index), self.at)
 
 
 @dataclass(frozen=True)
@@ -113,9 +130,8 @@ def row_for(params: dict[str, Any], notify_seen: bool) -> str:
     return OPEN
 
 
-def expect(history: Sequence[Step], grace: float, until: float) -> Fate:
-    """Say what has become of a transfer by the time `until`, given what has happened since its command left."""
-    horizon: Moment = (until, 1, len(history))
+def expect(history: Sequence[Step], grace_over: Over, horizon: Moment) -> Fate:
+    """Say what has become of a transfer by a moment, given what has happened since its command left."""
     moments: list[tuple[Moment, str]] = []
     notify_seen = False
     for index, step in enumerate(history):
@@ -123,19 +139,18 @@ def expect(history: Sequence[Step], grace: float, until: float) -> Fate:
         if step.kind == "event":
             what = row_for(step.params, notify_seen)
             notify_seen = notify_seen or code_in(step.params.get("sip_notify_response_code")) is not None
-        moments.append(((step.at, 1, index), what))
+        moments.append((step.happens(index), what))
 
-    def first(*kinds: str, after: Moment = (-1.0, 0, 0)) -> tuple[Moment, str]:
+    def first(*kinds: str, after: Moment = START) -> tuple[Moment, str]:
         return next(((moment, what) for moment, what in moments if what in kinds and moment > after), (NEVER, ""))
 
     def cancels(after: Moment) -> tuple[Moment, Moment]:
         """When the word cancel came, and when it would settle the transfer."""
         came = first(CANCEL, after=after)[0]
-        return came, (came[0] + grace, 0, 0)
+        return came, NEVER if came is NEVER else grace_over(came)
 
     finals = ("succeeded", "busy", "no_answer", "declined", "failed", "rejected")
-    start: Moment = (-1.0, 0, 0)
-    cancel, cancel_over = cancels(start)
+    cancel, cancel_over = cancels(START)
     candidates: list[tuple[Moment, str, str | None]] = [(*first(*finals), None)]
     if cancel != NEVER:
         gone = first("lost", "superseded", "gone", after=cancel)[0]
@@ -143,7 +158,7 @@ def expect(history: Sequence[Step], grace: float, until: float) -> Fate:
     ended = first("ended")[0]
     for moment, because in (
         (first(SILENT)[0], "not_reported"),
-        ((ended[0] + grace, 0, 0), "call_ended"),
+        (NEVER if ended is NEVER else grace_over(ended), "call_ended"),
         (first("gone")[0], "call_ended"),
         (first("lost")[0], "connection_lost"),
         (first("superseded")[0], "superseded"),
@@ -151,7 +166,7 @@ def expect(history: Sequence[Step], grace: float, until: float) -> Fate:
         if moment < cancel:  # the word cancel says more than any of these
             candidates.append((moment, "unknown", because))
     refused = first("refused")[0]
-    if refused != NEVER and any(step.kind in ("event", "reply") for step in history[: refused[2]]):
+    if any(step.kind in ("event", "reply") and step.happens(index) < refused for index, step in enumerate(history)):
         refused = NEVER  # the server is at it, whatever it replies then
     moment, status, because = min(candidates, key=lambda candidate: candidate[0])
     if refused < min(moment, horizon):
@@ -159,14 +174,14 @@ def expect(history: Sequence[Step], grace: float, until: float) -> Fate:
     if moment > horizon:
         return Fate()
 
-    def outcome(at: Moment, status: str, because: str | None) -> Expected:
-        told = [step for index, step in enumerate(history) if step.kind == "event" and (step.at, 1, index) <= at]
+    def outcome(then: Moment, status: str, because: str | None) -> Expected:
+        told = [step for index, step in enumerate(history) if step.kind == "event" and step.happens(index) <= then]
 
         def last(name: str) -> int | None:
             return next((code for step in reversed(told) if (code := code_in(step.params.get(name))) is not None), None)
 
         codes = last("sip_refer_response_code"), last("sip_notify_response_code")
-        return Expected(status, because, *codes, len(told), at[0])
+        return Expected(status, because, *codes, len(told), then.at)
 
     settled = outcome(moment, status, because)
     if status != "unknown":
@@ -181,18 +196,22 @@ def expect(history: Sequence[Step], grace: float, until: float) -> Fate:
     return Fate(settled=settled, upgraded=outcome(later, word, None), settled_at=moment, upgraded_at=later)
 
 
-def expect_for_waiter(history: Sequence[Step], grace: float, asked: Moment, timeout: float | None, until: float) -> Any:
-    """Say what somebody gets who asked at a moment: an `Expected`, the word refused, or None while there is nothing yet."""
-    fate = expect(history, grace, until)
+def expect_for_waiter(
+    history: Sequence[Step], grace_over: Over, asked: Moment, deadline: Moment, horizon: Moment
+) -> Any:
+    """Say what somebody gets who asked at a moment, and waits until a deadline.
+
+    An `Expected`, the word refused, or None while there is nothing yet.
+    """
+    fate = expect(history, grace_over, horizon)
     if fate.upgraded is not None and fate.upgraded_at < asked:
         return fate.upgraded
-    deadline: Moment = NEVER if timeout is None else (asked[0] + timeout, 0, 0)
     over = min(fate.settled_at, fate.refused_at)
     if over < asked or over < deadline:
         return "refused" if fate.refused else fate.settled
-    if deadline > (until, 1, len(history)):
+    if deadline > horizon or deadline is NEVER:
         return None
     heard = [
-        step for index, step in enumerate(history) if (step.at, 1, index) < deadline and step.kind in ("event", "reply")
+        step for index, step in enumerate(history) if step.happens(index) < deadline and step.kind in ("event", "reply")
     ]
-    return Expected("unknown", "timed_out" if heard else "ack_lost", None, None, -1, deadline[0])
+    return Expected("unknown", "timed_out" if heard else "ack_lost", None, None, -1, deadline.at)

@@ -138,6 +138,44 @@ def test_a_call_that_the_server_denies_is_over_after_the_grace_time(method: str,
         assert late.result().unknown_because == "call_ended"
 
 
+def test_a_call_that_is_denied_again_has_no_more_time() -> None:
+    pair, call = joined_call(refer_grace=3.0)
+    pair.answers["calling.end"] = (410, "no")
+    for now in (0.0, 2.0):
+        pair.at(now)
+        call.hangup(now)
+        pair.settle()
+    pair.at(3.0)
+    assert pair.session.calls == {}
+
+
+@pytest.mark.parametrize("listening", [True, False])
+def test_a_call_that_is_denied_and_told_to_have_ended(listening: bool) -> None:
+    pair, call = joined_call(refer_grace=3.0)
+    pair.answers["calling.end"] = (410, "no")
+    if listening:
+        call.on("calling.call.refer", note_in([]))
+    call.hangup(0.0)
+    pair.settle()
+    pair.at(2.0)
+    pair.call_state("ended")
+    assert pair.session.calls == ({"call-1": call} if listening else {})
+    pair.at(4.9)
+    assert pair.session.calls == ({"call-1": call} if listening else {})
+    pair.at(5.0)
+    assert pair.session.calls == {}
+    assert call.wait_for_ended(5.0).result().call_state == "ended"
+
+
+def test_the_grace_time_of_a_call_is_over_with_its_session() -> None:
+    pair, call = joined_call(refer_grace=3.0)
+    call.on("calling.call.refer", note_in([]))
+    pair.call_state("ended")
+    pair.sign_in = {"protocol": "protocol-2"}
+    pair.reconnect()
+    assert not pair.session.link_timers._pending
+
+
 def test_a_call_that_a_new_one_has_taken_the_place_of_is_not_forgotten_twice() -> None:
     pair, call = joined_call()
     other = CallMachine(pair.session, RelayEvent(call_id="call-1", params={"context": "c"}))

@@ -303,6 +303,22 @@ def test_a_dial_that_nobody_answers() -> None:
     assert pair.session.outbound._dials == {}
 
 
+@pytest.mark.parametrize("how", ["answered", "failed"])
+def test_a_dial_that_is_told_to_be_over_before_it_was_sent_is_never_sent(how: str) -> None:
+    pair = connected()
+    assert pair.server is not None
+    pair.server.say_goodbye()
+    pair.settle()
+    promise = dial(pair)
+    if how == "answered":
+        won(pair)
+    else:
+        told(pair, how)
+    assert promise.done
+    pair.reconnect()
+    assert pair.sent("calling.dial") == []
+
+
 def test_a_dial_without_legs_has_no_reasons() -> None:
     pair = connected()
     promise = dial(pair)

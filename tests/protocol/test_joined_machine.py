@@ -41,6 +41,10 @@ ways = st.sampled_from(["refer", "start_refer", "refer_and_wait"])
 words = st.sampled_from(["inProgress", "success", "busy", "cancel", "unknown", "failed", "trying"])
 
 
+ERRORS = (404, 400, -32602, 500, 429, -32603, -32000)
+"""Codes that say that nothing will happen, and codes that leave it open."""
+
+
 class JoinedMachine(RuleBasedStateMachine):
     """One client, one server, up to three calls at a time, and a model that watches them."""
 
@@ -76,7 +80,7 @@ class JoinedMachine(RuleBasedStateMachine):
     def pick_call_id(self, pick: int) -> str:
         """Mostly the call whose transfer is open."""
         calls = list(self.model.calls.values())
-        busy = [call for call in calls if any(each.fate(self.wire.now).is_open for each in call.transfers)]
+        busy = [call for call in calls if any(each.fate().is_open for each in call.transfers)]
         if pick % 8 == 0 or not calls:
             return f"call-{pick // 8 % 3}"
         return (busy or calls)[pick // 8 % len(busy or calls)].call_id
@@ -162,15 +166,27 @@ class JoinedMachine(RuleBasedStateMachine):
         self.refer(pick, kind, to, timeout)
         self.take_all()
 
+    @precondition(lambda self: self.wire.is_up and self.has_calls())
+    @rule(pick=numbers, kind=ways, word=words, code=st.sampled_from(ERRORS), first=st.sampled_from(["word", "error"]))
+    def refer_and_get_an_error(self, pick: int, kind: str, word: str, code: int, first: str) -> None:
+        self.heal()
+        call = self.pick_call(pick)
+        self.refer(pick, kind, TARGETS[pick % len(TARGETS)][0], None)
+        for what in ("word", "error") if first == "word" else ("error", "word"):
+            if what == "word":
+                self.send(call.call_id, "refer", state=word)
+            elif self.wire.commands:
+                self.wire.commands.pop().refuse(code)
+
     @precondition(lambda self: any(call.transfers for call in self.model.all_calls))
     @rule(pick=numbers, timeout=timeouts)
     def wait(self, pick: int, timeout: float | None) -> None:
         call = [call for call in self.model.all_calls if call.transfers][-1]
-        listed = call.listed(self.wire.now)
+        listed = call.listed()
         assert call.machine is not None
         for transfer, machine in zip(listed, call.machine.transfers, strict=True):
             if transfer is listed[pick % len(listed)]:
-                asked = (self.wire.now, 1, len(transfer.steps))
+                asked = self.model.clock.moment(self.wire.now)
                 promise = machine.wait(self.wire.now, timeout)
                 call.waiters.append(WaiterModel(transfer, asked, timeout, promise))
 
@@ -308,7 +324,7 @@ class JoinedMachine(RuleBasedStateMachine):
         self.wire.repeat_event(self.event_ids[-1 - pick % min(5, len(self.event_ids))])
 
     @precondition(lambda self: self.wire.commands)
-    @rule(pick=numbers, how=st.sampled_from(["take", "take", "take", "code", "gone", "error"]))
+    @rule(pick=numbers, how=st.sampled_from(["take", "take", "take", "code", "gone", "error", "error"]))
     def answer_command(self, pick: int, how: str) -> None:
         commands = self.wire.commands
         command: IncomingCommand = commands.pop(pick % min(3, len(commands)))
@@ -316,11 +332,11 @@ class JoinedMachine(RuleBasedStateMachine):
             case "take":
                 command.reply({"code": "200", "message": "taken", "n": self.number()})
             case "code":
-                command.reply({"code": "500", "message": "no"})
+                command.reply({"code": ("500", "408", "nonsense")[pick % 3], "message": "no"})
             case "gone":
                 command.reply({"code": "410", "message": "gone"})
             case _:
-                command.refuse(404 if pick % 2 else 500)
+                command.refuse(ERRORS[pick % len(ERRORS)])
 
     @rule()
     def take_all(self) -> None:
@@ -402,6 +418,41 @@ class JoinedMachine(RuleBasedStateMachine):
     def jump(self, seconds: float) -> None:
         self.wire.jump(seconds)
 
+    @precondition(lambda self: self.wire.is_up)
+    @rule(
+        pick=numbers,
+        seconds=st.sampled_from([2.0, 12.0, 45.0, 200.0]),
+        says=st.lists(
+            st.sampled_from(["take all", "busy", "success", "ended", "ping", "goodbye", "close"]), max_size=4
+        ),
+    )
+    def stop(self, pick: int, seconds: float, says: list[str]) -> None:
+        """The client's process is stopped for a while. The server goes on, and what it says waits to be read."""
+        self.model.pair_calls()
+        call_id = self.pick_call_id(pick)
+        due = self.wire.session.next_deadline()
+        self.wire.stopped = True
+        for word in says:
+            self.wire.advance(seconds / 8)
+            match word:
+                case "take all":
+                    self.take_all()
+                case "busy" | "success":
+                    self.send(call_id, "refer", state=word)
+                case "ended":
+                    self.send(call_id, "state", call_state="ended")
+                case "ping":
+                    self.wire.ping_client()
+                case "goodbye":
+                    self.wire.say_goodbye()
+                case _:
+                    self.wire.close_by_server(1001, "deployment")
+        self.wire.advance(seconds / 2)
+        self.wire.stopped = False
+        if says and due is not None and due <= self.wire.now:
+            self.model.reach("woke up with bytes waiting and deadlines passed")
+        self.wire.settle()
+
     # --- the end ----------------------------------------------------------------------------------------------------
 
     @precondition(lambda self: self.model.running)
@@ -428,7 +479,7 @@ class JoinedMachine(RuleBasedStateMachine):
                 assert call is not None
                 self.send(call.call_id, "play", control_id=f"p{number}", state="finished")
         for call in self.model.calls.values():
-            if any(transfer.fate(self.wire.now).is_open for transfer in call.transfers):
+            if any(transfer.fate().is_open for transfer in call.transfers):
                 self.send(call.call_id, "refer", state="busy")
         for tag, dial in self.model.dials.items():
             if dial.is_open:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from joined import always_heard
-from refer_oracle import Expected, Fate, Step, expect, expect_for_waiter
+from refer_oracle import NEVER, Expected, Fate, Moment, Step, expect, expect_for_waiter
 
 from anyrelay.errors import CallGone, ReferFailed, RelayError
 from anyrelay.protocol.events import ReferEvent, parse_event
@@ -614,6 +614,11 @@ steps_taken = st.one_of(
 histories = st.lists(st.tuples(st.sampled_from([0.0, 0.0, 0.25, 1.5, 2.75, 3.0, 12.0]), steps_taken), max_size=9)
 
 
+def due(at: float) -> Moment:
+    """A deadline comes before the steps of the same time."""
+    return Moment((at, 0, 0), at)
+
+
 def agrees(outcome: ReferOutcome | None, expected: Expected | None) -> bool:
     if outcome is None or expected is None:
         return outcome is expected
@@ -638,12 +643,16 @@ def agrees(outcome: ReferOutcome | None, expected: Expected | None) -> bool:
 def test_it_does_what_the_oracle_says(history: list[tuple[float, tuple[str, dict[str, Any]]]]) -> None:
     bench = Bench()
     done: list[Step] = []
-    waiters: list[tuple[tuple[float, int, int], float | None, Promise[ReferOutcome]]] = []
+    waiters: list[tuple[Moment, Moment, Promise[ReferOutcome]]] = []
     settled_before: ReferOutcome | None = None
+
+    def grace_over(began: Moment) -> Moment:
+        return due(began.at + GRACE)
 
     def compare() -> Fate:
         nonlocal settled_before
-        fate = expect(done, GRACE, bench.now)
+        horizon = Moment((bench.now, 1, len(done)), bench.now)
+        fate = expect(done, grace_over, horizon)
         assert agrees(bench.transfer.outcome, fate.stored), (bench.transfer.outcome, fate)
         assert bench.transfer.is_open is fate.is_open
         assert len(bench.told) == (not fate.is_open)
@@ -652,9 +661,9 @@ def test_it_does_what_the_oracle_says(history: list[tuple[float, tuple[str, dict
         if settled_before is not None and settled_before.status != "unknown":
             assert bench.transfer.outcome is settled_before
         settled_before = bench.transfer.outcome
-        for asked, timeout, promise in waiters:
-            expected = expect_for_waiter(done, GRACE, asked, timeout, bench.now)
-            assert promise.done is (expected is not None), (asked, timeout, expected)
+        for asked, deadline, promise in waiters:
+            expected = expect_for_waiter(done, grace_over, asked, deadline, horizon)
+            assert promise.done is (expected is not None), (asked, deadline, expected)
             if expected == "refused":
                 assert isinstance(promise.error, RelayError)
             elif expected is not None:
@@ -666,8 +675,9 @@ def test_it_does_what_the_oracle_says(history: list[tuple[float, tuple[str, dict
         compare()
         if kind == "wait":
             # A waiter comes after the steps that were taken already, and before the next one.
-            asked = (bench.now, 1, len(done))
-            waiters.append((asked, params["timeout"], bench.transfer.wait(bench.now, params["timeout"])))
+            asked, timeout = Moment((bench.now, 1, len(done)), bench.now), params["timeout"]
+            deadline = NEVER if timeout is None else due(bench.now + timeout)
+            waiters.append((asked, deadline, bench.transfer.wait(bench.now, timeout)))
         else:
             step = Step(bench.now, kind, params)
             done.append(step)

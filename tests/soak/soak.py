@@ -33,6 +33,9 @@ WARM_UP = 0.2
 PROGRESS = 30.0
 """Seconds between two lines of progress."""
 
+STARTING = 300.0
+"""Seconds in which both processes start and the first call is made; the soak's time begins then."""
+
 LEAVING = 150.0
 """Seconds in which the last calls end, and both processes."""
 
@@ -43,6 +46,7 @@ class Soak:
     def __init__(self, front: str, options: argparse.Namespace) -> None:
         self.front = front
         self.book = Book()
+        self.calling = threading.Event()
         self.silent = threading.Event()
         self._writing = threading.Lock()
         self._phones = process(
@@ -57,10 +61,14 @@ class Soak:
     def _read(self, told_by: subprocess.Popen[str]) -> None:
         for line in told_by.stdout:
             event = json.loads(line)
-            if event["event"] == "silent":
-                self.silent.set()
+            match event["event"]:
+                case "called":
+                    self.calling.set()
+                case "silent":
+                    self.silent.set()
             with self._writing:
                 self.book.note(event)
+        self.calling.set()
         self.silent.set()
 
     def progress(self) -> str:
@@ -153,6 +161,8 @@ def main() -> int:
     soaks: list[Soak] = []
     try:
         soaks.extend(Soak(front, options) for front in fronts)
+        for soak in soaks:
+            soak.calling.wait(STARTING)
         end = time.monotonic() + options.minutes * 60
         while (left := end - time.monotonic()) > 0:
             time.sleep(min(left, PROGRESS))

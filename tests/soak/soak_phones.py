@@ -40,6 +40,9 @@ RING_TIME = 1.0
 LAST_NOTIFY = 2.0
 """Seconds after which a phone whose call is over does nothing more."""
 
+SUBSCRIBER_WITHIN = 300.0
+"""Seconds in which the client is there, at the beginning and after a lost connection: a busy machine takes its time."""
+
 PATIENCE = 90.0
 """Seconds after which a phone hangs up whatever happens."""
 
@@ -110,7 +113,7 @@ class Callers:
             on_refer=ON_REFER[number % len(ON_REFER)],
             patience=patience,
             hang_up_after=patience,
-            wait_for_subscriber=30.0,
+            wait_for_subscriber=SUBSCRIBER_WITHIN,
         )
         self.phones.callers.clear()  # nobody asks them any more
         tell("called")

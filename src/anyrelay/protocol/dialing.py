@@ -187,9 +187,9 @@ class Dialing(Follower):
     # --- how it ends ------------------------------------------------------------------------------------------------
 
     def _fail(self, error: RelayError) -> None:
-        if self._move(Input.LOST):
-            self._close()
-            self.promise.fail(error)
+        self._move(Input.LOST)
+        self._close()
+        self.promise.fail(error)
 
     def _expired(self, now: float) -> None:
         why = f"nobody answered the dial within {self._timeout:g} s"
@@ -265,6 +265,8 @@ class Dialing(Follower):
         return self.state is not before
 
     def _close(self) -> None:
+        if not self._sent:  # events of an earlier dial with its tag have told its end
+            self._reply.abandon()
         self._timer.cancel()
         self._session.outbound.forget_dial(self)
         self._session.work_ended()

@@ -188,6 +188,7 @@ class Link:
     def _begin(self, now: float) -> None:
         if self.state in (LinkState.IDLE, LinkState.CLOSED):
             self._failures = self._refusals = self._bad_credentials = 0
+            self._time_in_use = 0.0
             self._last_error = None
             self._move(Input.CONNECT)
             self._open_transport(now)

@@ -28,7 +28,7 @@ class LinkTimer:
     def __init__(self, owner: LinkTimers, seconds: float, action: Callable[[float], None]) -> None:
         self._owner = owner
         self._seconds = seconds
-        self._action = action
+        self._action: Callable[[float], None] | None = action
         self._counted = 0.0
         self._began = self._period = 0.0
         self._timer: Timer | None = None
@@ -37,6 +37,7 @@ class LinkTimer:
         """Take the deadline back; harmless when it is over or was cancelled before."""
         self.stop(self._began)
         self._owner._forget(self)
+        self._action = None  # which may hold on to whoever holds on to this
 
     def start(self, now: float) -> None:
         """The server can be heard: count from the beginning."""
@@ -54,7 +55,9 @@ class LinkTimer:
     def fire(self, now: float) -> None:
         """The time is over, and the server was heard since."""
         self._owner._forget(self)
-        self._action(now)
+        action, self._action = self._action, None
+        assert action is not None
+        action(now)
 
     def _reached(self, now: float) -> None:
         self._owner._ask(self, now)

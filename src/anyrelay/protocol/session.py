@@ -4,6 +4,10 @@ The session owns the link to the server (`link.py`), the commands under way (`re
 users do with it is in `client.py`, what the server tells it finds its way in `incoming.py`; here is what both stand on. It
 is driven with `receive_data`, `receive_eof`, `transport_opened`, `transport_failed` and `handle_timeout`; after each call
 whoever drives it sends `data_to_send`, follows all `outputs`, and sleeps until `next_deadline`.
+
+What has arrived counts before what is due. A process that was stopped, or a loop that was blocked, wakes up with deadlines
+passed and bytes waiting: its driver hands over everything that there is to read, and calls `handle_timeout` only then. Nothing
+else looks at deadlines.
 """
 
 from __future__ import annotations
@@ -133,7 +137,7 @@ class Session(ClientVerbs, Incoming):
         self._link.transport_failed(error, now)
 
     def receive_data(self, data: bytes, now: float) -> None:
-        """Take bytes from the transport."""
+        """Take bytes from the transport, however late; no deadline is looked at before all of them are digested, nor then."""
         self._link.receive_data(data, now)
 
     def receive_eof(self, now: float) -> None:

@@ -119,7 +119,7 @@ class ClientSettings:
     drain_timeout: float = field(default=30.0, validator=is_number(0, unit="seconds"))
     """How long draining waits for open work, in seconds."""
     refer_grace: float = field(default=3.0, validator=is_number(0, unit="seconds"))
-    """How long a transfer's final event may come after the end of its call, in seconds."""
+    """How long a transfer's final event may come after the end of its call, in seconds in which the server can be heard."""
     reconnect: ReconnectPolicy = field(factory=ReconnectPolicy, validator=instance_of(ReconnectPolicy))
     """How long to wait between attempts."""
     max_message_size: int = field(default=10 * 1024 * 1024, validator=is_integer(1024, unit="bytes"))

@@ -101,6 +101,8 @@ class Wire:
         connect_takes: How long that takes, in seconds.
         delay: How long a message takes in each direction, in seconds; order is kept whatever changes.
         bytewise: Whether every byte is handed over on its own.
+        stopped: Whether the client's process is stopped, as by SIGSTOP or a sleeping machine. The server goes on, and what it
+            sends waits; once this is False again, `settle` lets the client find bytes waiting and deadlines passed.
         redeliver: Whether, at a resumption, the server sends again what was not acknowledged, with the same ids.
         on_command: What the server does with a command; None leaves it in `commands`.
         on_call: The client's handler of calls; None leaves them in `offered`, for `finish_handler`.
@@ -142,6 +144,7 @@ class Wire:
         self.connect_takes = 0.0
         self.delay = dict.fromkeys(Direction, 0.0)
         self.bytewise = False
+        self.stopped = False
         self.redeliver = True
         self.on_command = on_command
         self.on_call: Callable[[CallMachine], object] | None = None
@@ -174,7 +177,7 @@ class Wire:
             self._settling = False
 
     def advance(self, seconds: float) -> None:
-        """Let time pass, stopping at every deadline and arrival on the way. At one and the same time deadlines come first."""
+        """Let time pass, stopping at every deadline and arrival on the way. What arrives counts before what is due then."""
         until = self.now + seconds
         self.settle()
         while (due := self._next_happening()) is not None and due <= until:
@@ -184,15 +187,15 @@ class Wire:
         self.settle()
 
     def jump(self, seconds: float) -> None:
-        """Let the clock leap, as when a machine wakes up: every deadline on the way is handled late, and at once."""
+        """Let the clock leap, as when a machine wakes up: what has arrived is read, then every deadline is handled late."""
         self.settle()
         self.now += seconds
         self.settle()
 
     def _next_happening(self) -> float | None:
-        happenings = [self.session.next_deadline(), self._opening]
+        happenings = [] if self.stopped else [self.session.next_deadline(), self._opening]
         for cable in self._cables:
-            happenings += [cable.arrival(direction) for direction in Direction]
+            happenings += [cable.arrival(direction) for direction in self._directions]
         return min((each for each in happenings if each is not None), default=None)
 
     # --- the client's side ------------------------------------------------------------------------------------------
@@ -326,12 +329,25 @@ class Wire:
 
     # --- moving -----------------------------------------------------------------------------------------------------
 
+    @property
+    def _directions(self) -> list[Direction]:
+        """Whither something can arrive."""
+        return [Direction.TO_SERVER] if self.stopped else list(Direction)
+
     def _step(self) -> bool:
         """Do the next thing that happens now; False when there is none."""
-        due = self.session.next_deadline()
-        if due is not None and due <= self.now:
-            self.session.handle_timeout(self.now)
+        if not self.stopped and self._let_client_act():
             return True
+        if any(self._deliver(cable, direction) for cable in list(self._cables) for direction in self._directions):
+            return True
+        due = None if self.stopped else self.session.next_deadline()
+        if due is None or due > self.now:
+            return False
+        self.session.handle_timeout(self.now)
+        return True
+
+    def _let_client_act(self) -> bool:
+        """Do the next thing that the client has asked for; False when there is none."""
         if self.session.outputs:
             self._follow(self.session.outputs.popleft())
             return True
@@ -342,7 +358,7 @@ class Wire:
         if self._opening is not None and self._opening <= self.now:
             self._open()
             return True
-        return any(self._deliver(cable, direction) for cable in list(self._cables) for direction in Direction)
+        return False
 
     def _follow(self, output: Output) -> None:
         match output:
