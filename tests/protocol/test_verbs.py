@@ -455,7 +455,7 @@ WRONG: list[tuple[Order, type[Exception], str]] = [
     (lambda c: c.record(0.0, {"format": "ogg"}), ValueError, "record.audio.format must be one of mp3, wav"),
     (lambda c: c.tap(0.0, {"type": "audio"}, {"type": "rtp", "params": {"addr": "x"}}), ValueError, "device.params.port"),
     (lambda c: c.stream(0.0, "https://x"), ValueError, "url must begin with wss://"),
-    (lambda c: c.stream(0.0, "wss://x", track="both"), ValueError, "track must be one of"),
+    (lambda c: c.stream(0.0, "wss://x", track="side"), ValueError, "track must be one of"),
     (lambda c: c.transcribe(0.0, control_id=""), ValueError, "control_id must not be empty"),
     (lambda c: c.send_fax(0.0, ""), ValueError, "document must not be empty"),
     (lambda c: c.receive_fax(0.0, control_id=5), TypeError, "control_id must be a string"),
