@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from joined import joined_call
 
@@ -78,7 +78,7 @@ STRANGE = st.sampled_from(
 
 
 @given(sip_uris(), st.data())
-@settings(max_examples=300)
+@settings(suppress_health_check=[HealthCheck.too_slow])
 def test_what_the_grammar_does_not_allow_is_refused(uri: str, data: st.DataObject) -> None:
     for _ in range(data.draw(st.integers(1, 2))):
         place = data.draw(st.integers(0, len(uri)))
@@ -132,6 +132,7 @@ TABLE = [
     ("tel:+1;x=1;X=2", "has the parameter x twice"),
     ("tel:+1;x=a b", "contains ' '"),
     ("tel:+1;x=a,b", "contains ',', which is not allowed in its parameters"),
+    ("tel:+1;isub=a;b=[;c@", "contains"),
     ("tel:+1;isub=a^b", "contains '^', which is not allowed in its subaddress"),
     ("mailto:bob@h", "must begin with sip:, sips: or tel:"),
     ("bob@h", "must begin with sip:, sips: or tel:"),

@@ -456,6 +456,8 @@ WRONG: list[tuple[Order, type[Exception], str]] = [
     (lambda c: c.tap(0.0, {"type": "audio"}, {"type": "rtp", "params": {"addr": "x"}}), ValueError, "device.params.port"),
     (lambda c: c.stream(0.0, "https://x"), ValueError, "url must begin with wss://"),
     (lambda c: c.stream(0.0, "wss://x", track="side"), ValueError, "track must be one of"),
+    (lambda c: c.leave_conference(0.0, None), ValueError, "conference_id is missing: the reply to join_conference"),
+    (lambda c: c.join_conference(0.0, "a", stream_obj={"urls": "wss://x"}), ValueError, "stream_obj has no 'urls'"),
     (lambda c: c.transcribe(0.0, control_id=""), ValueError, "control_id must not be empty"),
     (lambda c: c.send_fax(0.0, ""), ValueError, "document must not be empty"),
     (lambda c: c.receive_fax(0.0, control_id=5), TypeError, "control_id must be a string"),
