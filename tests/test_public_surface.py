@@ -18,6 +18,7 @@ import pytest
 
 import anyrelay
 import anyrelay.sync
+from anyrelay.protocol.events import EVENT_CLASSES
 
 FRONTS = (anyrelay, anyrelay.sync)
 BOUND = {name for name in anyrelay.__all__ if getattr(anyrelay, name) is not getattr(anyrelay.sync, name)}
@@ -65,7 +66,6 @@ def test_both_front_ends_have_the_same_names() -> None:
 
 def test_every_error_and_event_is_public() -> None:
     from anyrelay import errors
-    from anyrelay.protocol.events import EVENT_CLASSES
 
     assert set(errors.__all__) <= set(anyrelay.__all__)
     events = {kind.__name__ for kind in EVENT_CLASSES.values()}
@@ -92,9 +92,38 @@ def test_every_name_says_where_it_can_be_had(front: Any, name: str) -> None:
                 assert (function.__module__, function.__qualname__) == (front.__name__, f"{name}.{method}")
     else:
         # Shared classes keep the module that defines them: their annotations are read there, and pickles name it.
-        home = importlib.import_module(value.__module__)
+        home = importlib.import_module(getattr(value, "__module__", "anyrelay.protocol.constants"))
         assert getattr(home, name) is value
         assert value is getattr(anyrelay, name)
+
+
+@pytest.mark.sdk
+@pytest.mark.parametrize("front", FRONTS)
+def test_every_name_of_the_official_client_can_be_had(front: Any) -> None:
+    theirs = pytest.importorskip("signalwire.relay")
+    assert len(theirs.__all__) >= 79
+    assert set(theirs.__all__) <= set(front.__all__)
+    for name in theirs.__all__:
+        value = getattr(theirs, name)
+        if isinstance(value, str):
+            assert getattr(front, name) == value
+        elif isinstance(value, type):
+            assert isinstance(getattr(front, name), type)
+    words = importlib.import_module("signalwire.relay.constants")
+    for name in importlib.import_module("anyrelay.protocol.constants").__all__:
+        assert getattr(front, name) == getattr(words, name)
+
+
+@pytest.mark.parametrize("front", FRONTS)
+def test_every_action_is_an_action_of_its_events(front: Any) -> None:
+    actions = {name for name in front.__all__ if name.endswith("Action") and name not in ("Action", "ReferAction")}
+    assert len(actions) == 11
+    for name in actions:
+        kind = getattr(front, name)
+        assert issubclass(kind, front.Action)
+        event = inspect.signature(kind.wait).return_annotation
+        machine = kind.__orig_bases__[0].__args__[0]
+        assert event == ("RelayEvent" if name == "AIAction" else EVENT_CLASSES[machine.EVENT].__name__)
 
 
 def test_a_name_that_is_not_there() -> None:

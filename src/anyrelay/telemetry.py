@@ -169,7 +169,7 @@ class _Telemetry(Observer):
             told = {name: word[:LONGEST_WORD] for name, word in words.items() if isinstance(word, str)}
             span.add_event(event.event_type[:LONGEST_WORD], told)
 
-    def operation_over(self, operation: Operation) -> None:
+    def operation_over(self, operation: Operation[Any]) -> None:
         span = self._under_way.pop(operation, None)
         if span is not None:
             self._end(span, {"relay.operation.state": str(operation.state)}, failed=not operation.completed)

@@ -19,7 +19,6 @@ from scripted_relay import (
 from anyrelay import (
     CallGone,
     CallState,
-    CallStateEvent,
     Media,
     PlayEvent,
     ReferEvent,
@@ -113,11 +112,13 @@ async def test_a_playback_ends_with_its_call(world: World) -> None:
     async with world.client() as client:
         call = await world.taken_call(client)
         playback = await call.play(Media.tts("Hello"))
-        with pytest.raises(TimeoutError):
+        with pytest.raises(TimeoutError, match=r"^calling\.play on call call-1 has not ended within 0\.01 s$"):
             await playback.wait(timeout=0.01)
         world.relay.event(state_event("ended", end_reason="hangup"))
         final = await playback.wait(timeout=5)
-        assert isinstance(final, CallStateEvent)
+        assert isinstance(final, PlayEvent)
+        assert (final.state, final.params["end_reason"]) == ("call_ended", "hangup")
+        assert playback.result == final
         assert call.end_reason == "hangup"
 
 

@@ -13,6 +13,7 @@ from anyrelay import (
     DialFailed,
     DialTimeout,
     RelayError,
+    parse_event,
 )
 
 PHONE = {"type": "phone", "params": {"to_number": "+15551230001", "from_number": "+15551230002"}}
@@ -105,7 +106,46 @@ async def test_an_operation_that_is_refused_and_one_whose_call_ends(world: World
         action = await getattr(call, case.method)(**case.arguments)
         waiting = world.spawn(action.wait, PATIENCE)
         await world.ended(client, call)
-        assert (await waiting.result()).call_state == "ended"
+        last = await waiting.result()
+        assert (last.params["state"], last.params["call_state"]) == ("call_ended", "ended")
+        assert type(last) is type(parse_event({"event_type": last.event_type}))
+        assert last.params["control_id"] == action.control_id
+
+
+async def test_half_an_emoji_in_an_offer_is_answered_and_said(world: World) -> None:
+    client = world.client()
+    async with client:
+        call = await world.taken_call(client, device={"type": "sip", "params": {"from_name": "Ann \ud83d"}})
+        assert call.device["params"]["from_name"] == "Ann \ud83d"
+        await call.play_tts(f"Hello {call.device['params']['from_name']}")
+        assert world.relay.sent("calling.play")[-1]["play"][0]["params"]["text"] == "Hello Ann \ud83d"
+
+
+@pytest.mark.parametrize(
+    ("method", "arguments", "words"),
+    [
+        ("collect", {"digits": {"maxx": 1}}, "digits has no 'maxx'; did you mean 'max'?"),
+        ("play_and_collect", {"media": [SILENCE], "collect": {"digit": {"max": 1}}}, "did you mean 'digits'?"),
+        ("hangup", {"reasons": "busy"}, "Call.hangup(): got an unexpected keyword argument 'reasons'"),
+        (
+            "refer",
+            {"device": {"type": "sip", "params": {"uri": "sip:a@b"}, "username": "u"}},
+            "device has no 'username'",
+        ),
+        ("refer", {"device": "sip:100%@example.com"}, "device has a % in its user part"),
+        ("leave_conference", {"conference_id": None}, "conference_id is missing: the reply to join_conference"),
+    ],
+)
+async def test_a_mistake_is_told_in_the_users_words(
+    world: World, method: str, arguments: dict[str, Any], words: str
+) -> None:
+    client = world.client()
+    async with client:
+        call = await world.taken_call(client)
+        with pytest.raises((ValueError, TypeError)) as caught:
+            await getattr(call, method)(**arguments)
+        assert words in str(caught.value)
+        assert not world.relay.sent("calling.refer")
 
 
 COMMANDS = [

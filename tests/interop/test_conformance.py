@@ -243,7 +243,7 @@ def methods_of(kind: type) -> dict[str, Callable[..., Any]]:
 
 def kinds(module: Any) -> dict[str, type]:
     """Return the classes that both have methods on, by their names, as one of the two has them."""
-    names = [name for name in anyrelay.__all__ if name.endswith("Action") and name != "ReferAction"]
+    names = [name for name in anyrelay.__all__ if name.endswith("Action") and name not in ("Action", "ReferAction")]
     return {name: getattr(module, name) for name in ("RelayClient", "Call", "Message", *names)}
 
 

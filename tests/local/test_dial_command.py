@@ -117,8 +117,8 @@ def test_what_is_neither_a_number_nor_a_uri(dial, to, from_):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["sip:", "--from", DESK], "TO must begin with sip:"),
-        ([BOB, "--from", "sip:@"], "--from must begin with sip:"),
+        (["sip:", "--from", DESK], "TO must name a host"),
+        ([BOB, "--from", "sip:@"], "--from has an empty user part"),
         ([BOB, "--from", DESK, "--refer", "support"], "--refer must begin with sip:"),
         ([BOB, "--from", DESK, "--refer", ""], "--refer is empty"),
         ([BOB, "--from", DESK, "--say", " "], "--say must not be empty"),

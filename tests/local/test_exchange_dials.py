@@ -212,6 +212,29 @@ def test_a_telephone_is_called_by_its_number(bench):
     assert bench.phones.callers[0].uri == "tel:+15551230001"
 
 
+def test_a_short_number_is_called_like_any_other(bench):
+    bench.phones.add("tel:911")
+    client = bench.client()
+    dial(client, [{"type": "phone", "params": {"to_number": "911"}}])
+    bench.advance(1.0)
+    assert dial_states(client) == ["dialing", "answered"]
+
+
+def test_a_dial_of_a_phone_that_nobody_has_described_says_so(bench):
+    bench.phones.add(BOB, "busy")
+    client = bench.client()
+    dial(client, [sip()], [{"type": "phone", "params": {"to_number": "+15551230009"}}])
+    bench.advance(5.0)
+    assert dial_states(client) == ["dialing", "failed"]
+    failed = client.events("calling.call.dial")[-1]["params"]
+    assert failed["failed_reason"] == (
+        "no phone is described as tel:+15551230009; describe it with phones.add('tel:+15551230009')"
+    )
+    dial(client, [sip()])
+    bench.advance(5.0)
+    assert "failed_reason" not in client.events("calling.call.dial")[-1]["params"]
+
+
 def test_a_call_lasts_for_so_many_minutes(bench):
     bench.phones.add(BOB, ring_time=1.0)
     client = bench.client()

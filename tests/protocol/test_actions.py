@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +11,7 @@ from joined import Joined, joined_call, note_in
 
 from anyrelay.errors import CallGone, ClientClosed, RelayError
 from anyrelay.protocol.call import CallMachine
-from anyrelay.protocol.events import CallStateEvent
+from anyrelay.protocol.events import EVENT_CLASSES, CollectEvent, RelayEvent, parse_event
 from anyrelay.protocol.operations import Operation, State
 
 Start = Callable[..., Any]
@@ -172,9 +173,65 @@ def test_it_ends_with_its_call_and_tells_once(kind: str) -> None:
     pair.call_state("ended", end_reason="hangup")
     tell(pair, kind, state="finished")
     pair.deliveries()
-    assert isinstance(waiting.result(), CallStateEvent)
-    assert told == [waiting.result()] == [operation.result]
+    last = waiting.result()
+    kind_of_event = EVENT_CLASSES.get(operation.EVENT, RelayEvent)
+    assert type(last) is kind_of_event
+    assert last.event_type == operation.EVENT
+    assert (last.call_id, last.params["control_id"]) == ("call-1", operation.control_id)
+    assert last.params["state"] == getattr(last, "state", "call_ended") == "call_ended"
+    assert last.params["end_reason"] == "hangup"
+    assert told == [last] == [operation.result]
     assert operation.completed
+
+
+@pytest.mark.parametrize("kind", STARTS)
+def test_it_ends_with_its_session_and_tells_so(kind: str) -> None:
+    told: list[Any] = []
+    pair, _, operation = started(kind, on_completed=note_in(told))
+    waiting = operation.wait(0.0)
+    pair.sign_in = {"protocol": "protocol-2"}
+    pair.reconnect()
+    pair.deliveries()
+    last = waiting.result()
+    assert type(last) is EVENT_CLASSES.get(operation.EVENT, RelayEvent)
+    assert last.params["state"] == getattr(last, "state", "session_lost") == "session_lost"
+    assert told == [last] == [operation.result]
+    assert operation.is_done
+    assert not operation.completed
+
+
+@pytest.mark.parametrize("give_away", ["pass_", "transfer"])
+def test_it_ends_with_a_call_that_is_given_away(give_away: str) -> None:
+    pair, call, playback = started("play")
+    waiting = playback.wait(0.0)
+    if give_away == "pass_":
+        call.pass_(0.0)
+    else:
+        call.transfer(0.0, "other")
+    pair.settle()
+    pair.session.handler_finished(call, None, 0.0)
+    assert waiting.result().state == "call_gone"
+
+
+def test_what_a_collection_heard_is_in_its_event() -> None:
+    def heard(result: Any) -> Any:
+        event = parse_event({"event_type": "calling.call.collect", "params": {"result": result}})
+        assert isinstance(event, CollectEvent)
+        return event.type, event.digits, event.terminator, event.text, event.confidence
+
+    assert heard({"type": "digit", "params": {"digits": "12", "terminator": "#"}}) == ("digit", "12", "#", "", 0.0)
+    assert heard({"type": "speech", "params": {"text": "yes", "confidence": 83.2}}) == ("speech", "", "", "yes", 83.2)
+    assert heard({"type": "digit", "digits": "12"}) == (
+        "digit",
+        "12",
+        "",
+        "",
+        0.0,
+    )  # as SignalWire's reference reads it
+    assert heard({"type": "no_input"}) == ("no_input", "", "", "", 0.0)
+    assert heard({}) == heard(None) == heard({"type": 5, "params": []}) == ("", "", "", "", 0.0)
+    for confidence in ("83", True, None, math.inf):
+        assert heard({"type": "speech", "params": {"confidence": confidence}})[4] == 0.0
 
 
 def test_two_side_by_side() -> None:

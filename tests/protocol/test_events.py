@@ -13,7 +13,9 @@ import pytest
 from attrs import fields
 from hypothesis import given, settings
 
+from anyrelay.protocol import constants
 from anyrelay.protocol import events as package
+from anyrelay.protocol.call_states import CallState
 from anyrelay.protocol.events import (
     EVENT_CLASSES,
     EVENT_TYPES,
@@ -29,6 +31,7 @@ from anyrelay.protocol.events import (
     RelayEvent,
     parse_event,
 )
+from anyrelay.protocol.messages import MessageState
 from anyrelay.testing.strategies import events
 
 
@@ -224,3 +227,18 @@ def test_the_session_s_secret_is_never_shown() -> None:
     assert isinstance(event, AuthorizationStateEvent)
     assert event.authorization_state == "s3cret"
     assert "s3cret" not in repr(event)
+
+
+def test_an_event_is_read_as_the_class_that_is_asked() -> None:
+    payload = {"event_type": "calling.call.state", "timestamp": 1.5, "params": {"call_id": "c", "call_state": "ended"}}
+    assert package.CallStateEvent.from_payload(payload) == parse_event(payload)
+    assert package.PlayEvent.from_payload({"event_type": 5, "params": []}) == package.PlayEvent()
+    for kind in (RelayEvent, *EVENT_CLASSES.values()):
+        assert type(kind.from_payload(payload)) is kind
+
+
+def test_the_constants_are_the_words_of_the_classes() -> None:
+    named = {getattr(constants, name) for name in constants.__all__ if name.startswith("EVENT_")}
+    assert named == EVENT_CLASSES.keys() - {"calling.call.hold", "signalwire.authorization.state"}
+    assert [*constants.CALL_STATES] == [*CallState]
+    assert set(constants.MESSAGE_TERMINAL_STATES) < {*MessageState}

@@ -10,7 +10,7 @@ from joined import Joined, joined_call, note_in
 from anyrelay.errors import CallGone, ClientClosed, ConnectionLost, RelayError, RequestTimeout
 from anyrelay.protocol.actions import PlayOperation
 from anyrelay.protocol.call import CallMachine
-from anyrelay.protocol.events import CallStateEvent, RelayEvent
+from anyrelay.protocol.events import PlayEvent, RelayEvent
 from anyrelay.protocol.operations import TRANSITIONS, Input, Operation, State
 
 SILENCE = {"type": "silence", "duration": 1}
@@ -113,8 +113,8 @@ def test_it_ends_with_its_call() -> None:
     waiting = playback.wait(0.0)
     pair.call_state("ended", end_reason="hangup")
     ended = waiting.result()
-    assert isinstance(ended, CallStateEvent)
-    assert ended.end_reason == "hangup"
+    assert isinstance(ended, PlayEvent)
+    assert (ended.state, ended.params["end_reason"]) == ("call_ended", "hangup")
     pair.deliveries()
     assert told == [ended]
 
@@ -125,12 +125,12 @@ def test_it_ends_with_its_session() -> None:
     waiting = playback.wait(0.0)
     pair.sign_in = {"protocol": "protocol-2"}
     pair.reconnect()
-    for each in (waiting, playback.wait(0.0)):
-        with pytest.raises(ConnectionLost):
-            each.result()
+    lost = waiting.result()
+    assert isinstance(lost, PlayEvent)
+    assert (lost.state, lost.call_id) == ("session_lost", "call-1")
+    assert playback.wait(0.0).result() is playback.result is lost
     pair.deliveries()
-    assert [(type(event), event.call_id) for event in told] == [(RelayEvent, "call-1")]
-    assert playback.result is None
+    assert told == [lost]
 
 
 def test_it_ends_with_its_client() -> None:
@@ -274,7 +274,7 @@ def test_waiting_has_an_end() -> None:
     playback.wait(0.0).abandon()
     assert pair.session.next_deadline() == 2.0
     pair.at(2.0)
-    with pytest.raises(TimeoutError, match="operation p has not ended yet"):
+    with pytest.raises(TimeoutError, match=r"^calling\.play on call call-1 has not ended within 2 s$"):
         waiting.result()
     assert not playback.is_done
     with pytest.raises(ValueError, match="timeout must be 0 or more"):

@@ -7,7 +7,7 @@ import math
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from joined import Joined, joined_call
 
@@ -56,6 +56,7 @@ def is_the_call(name: str) -> bool:
     return json.loads(f'"{name}"') in ("call_id", "node_id", "context")
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.tuples(NAMES.filter(lambda name: not is_the_call(name)), spaced(ANY_JSON)), max_size=4), ANY_JSON)
 def test_any_json_that_comes_with_an_event_is_taken_in(members: list[tuple[str, str]], timestamp: str) -> None:
     pair = Joined()

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from joined import joined_call
 
@@ -85,6 +85,7 @@ DOCUMENTED = (
 VALUES = st.sampled_from(["marker-7", 7_777_777.0, True, ["marker-7"], {"a": "marker-7"}])
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.sampled_from(FORMS), st.data())
 def test_every_key_is_on_the_wire_or_named_by_an_error(form: Any, data: st.DataObject) -> None:
     read, device, places = form

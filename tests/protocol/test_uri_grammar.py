@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from joined import joined_call
 
@@ -65,6 +65,7 @@ def may_be_sent(uri: str) -> bool:
     return small and (match["port"] is None or int(match["port"]) <= 65_535)
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(sip_uris())
 def test_what_the_grammar_allows_is_taken(uri: str) -> None:
     assert may_be_sent(uri)
@@ -77,8 +78,8 @@ STRANGE = st.sampled_from(
 )
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(sip_uris(), st.data())
-@settings(max_examples=300)
 def test_what_the_grammar_does_not_allow_is_refused(uri: str, data: st.DataObject) -> None:
     for _ in range(data.draw(st.integers(1, 2))):
         place = data.draw(st.integers(0, len(uri)))
@@ -87,6 +88,7 @@ def test_what_the_grammar_does_not_allow_is_refused(uri: str, data: st.DataObjec
     assert (fault_in(uri) == "") == may_be_sent(uri), uri
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.text() | st.text("sipstel:@;?=%+0a.-[]&", max_size=20).map(lambda rest: "sip:" + rest))
 def test_any_text_is_judged(text: str) -> None:
     assert (fault_in(text) == "") == may_be_sent(text)
@@ -132,6 +134,7 @@ TABLE = [
     ("tel:+1;x=1;X=2", "has the parameter x twice"),
     ("tel:+1;x=a b", "contains ' '"),
     ("tel:+1;x=a,b", "contains ',', which is not allowed in its parameters"),
+    ("tel:+1;isub=a;b=[;c@", "contains"),
     ("tel:+1;isub=a^b", "contains '^', which is not allowed in its subaddress"),
     ("mailto:bob@h", "must begin with sip:, sips: or tel:"),
     ("bob@h", "must begin with sip:, sips: or tel:"),

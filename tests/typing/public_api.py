@@ -15,12 +15,20 @@ from anyrelay import (
     CallState,
     CallStateEvent,
     ClientState,
+    CollectEvent,
+    DetectEvent,
+    FaxEvent,
     Media,
+    PayEvent,
     PlayEvent,
+    RecordEvent,
     ReferEvent,
     ReferOutcome,
     ReferStatus,
     RelayEvent,
+    StreamEvent,
+    TapEvent,
+    TranscribeEvent,
     UnknownReason,
     parse_event,
 )
@@ -53,16 +61,52 @@ async def on_any(event: RelayEvent) -> None: ...
 async def playing(call: anyrelay.Call) -> None:
     playback = await call.play([{"type": "tts", "text": "Hello"}], volume=-3, on_completed=print)
     assert_type(playback, anyrelay.PlayAction)
-    assert_type(await playback.wait(timeout=5), RelayEvent)
+    assert_type(await playback.wait(timeout=5), PlayEvent)
     assert_type(await playback.volume(4.5), dict[str, Any])
     assert_type(await playback.stop(), dict[str, Any])
-    assert_type(playback.result, RelayEvent | None)
+    assert_type(playback.result, PlayEvent | None)
     await call.play(Media.tts("Hello"))
     await playback.volume("loud")  # rejected
     await playback.volume()  # rejected
     await playback.pause(1, 2, 3)  # rejected
     await call.play()  # rejected
     await call.play(7)  # rejected
+
+
+def when_recorded(event: RecordEvent) -> None:
+    print(event.url, event.duration, event.size)
+
+
+def when_anything(event: RelayEvent) -> None:
+    print(event.params)
+
+
+async def every_action_by_its_event(call: anyrelay.Call) -> None:
+    assert_type(await (await call.play_tts("Hello")).wait(), PlayEvent)
+    assert_type(await (await call.record(on_completed=when_recorded)).wait(), RecordEvent)
+    assert_type((await (await call.record()).wait()).url, str)
+    collected = await (await call.play_and_collect([{"type": "tts", "text": "?"}], {"digits": {"max": 1}})).wait()
+    assert_type(collected, CollectEvent)
+    assert_type(collected.type + collected.digits + collected.terminator + collected.text, str)
+    assert_type(collected.confidence, float)
+    assert_type(await (await call.prompt_tts("?", {"digits": {"max": 1}})).wait(), CollectEvent)
+    assert_type(await (await call.collect(digits={"max": 1})).wait(), CollectEvent)
+    assert_type(await (await call.detect_fax()).wait(), DetectEvent)
+    assert_type(await (await call.send_fax("https://example.com/a.pdf")).wait(), FaxEvent)
+    assert_type(await (await call.receive_fax()).wait(), FaxEvent)
+    assert_type(await (await call.tap({"type": "audio"}, {"type": "ws", "params": {}})).wait(), TapEvent)
+    assert_type(await (await call.stream("wss://example.com")).wait(), StreamEvent)
+    assert_type(await (await call.transcribe()).wait(), TranscribeEvent)
+    assert_type(await (await call.pay("https://example.com")).wait(), PayEvent)
+    assert_type(await (await call.ai()).wait(), RelayEvent)
+    await call.record(on_completed=when_anything)
+    await call.play_tts("Hello", on_completed=when_recorded)  # rejected
+    print((await (await call.play_tts("Hello")).wait()).url)  # rejected
+
+
+async def of_any_action(action: anyrelay.Action[Any, Any]) -> None:
+    await action.wait(timeout=1)
+    assert_type(action.is_done, bool)
 
 
 async def referring(call: anyrelay.Call) -> None:
@@ -136,10 +180,19 @@ def handle_blocking(call: blocking.Call) -> None:
 def playing_blocking(call: blocking.Call) -> None:
     playback = call.play(Media.silence(1))
     assert_type(playback, blocking.PlayAction)
-    assert_type(playback.wait(timeout=5), RelayEvent)
+    assert_type(playback.wait(timeout=5), PlayEvent)
     assert_type(playback.pause(), dict[str, Any])
     playback.volume("loud")  # rejected
     call.play(media=7)  # rejected
+
+
+def every_action_by_its_event_blocking(call: blocking.Call) -> None:
+    assert_type(call.record(on_completed=when_recorded).wait(), RecordEvent)
+    assert_type(call.collect(digits={"max": 1}).wait(timeout=5), CollectEvent)
+    assert_type(call.detect_digit().result, DetectEvent | None)
+    assert_type(call.stream("wss://example.com").wait(), StreamEvent)
+    call.play_tts("Hello", on_completed=when_recorded)  # rejected
+    print(call.record().wait().digits)  # rejected
 
 
 def referring_blocking(call: blocking.Call) -> None:
@@ -177,6 +230,9 @@ def living_blocking() -> None:
     sync_client.run(backend="trio")  # rejected
     sync_client.drain(5, 6)  # rejected
 
+
+assert_type(anyrelay.EVENT_CALL_STATE, str)
+assert_type(blocking.CALL_STATE_ANSWERED, str)
 
 # --- both -----------------------------------------------------------------------------------------------------------
 

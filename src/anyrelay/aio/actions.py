@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
 from anyrelay.aio.binding import awaiting
 from anyrelay.frontend.binding import public
 from anyrelay.frontend.views import OperationView, TransferView
@@ -18,11 +20,26 @@ from anyrelay.protocol.actions import (
     TapOperation,
     TranscribeOperation,
 )
+from anyrelay.protocol.events import RelayEvent
 from anyrelay.protocol.operations import Operation
 from anyrelay.protocol.refer import Transfer
 
+if TYPE_CHECKING:
+    from anyrelay.protocol.events import (  # noqa: F401 - in the bases below; a class is made when its first event comes
+        CollectEvent,
+        DetectEvent,
+        FaxEvent,
+        PayEvent,
+        PlayEvent,
+        RecordEvent,
+        StreamEvent,
+        TapEvent,
+        TranscribeEvent,
+    )
+
 __all__ = [
     "AIAction",
+    "Action",
     "CollectAction",
     "DetectAction",
     "FaxAction",
@@ -37,11 +54,21 @@ __all__ = [
 ]
 
 
+O = TypeVar("O", bound=Operation[Any])  # noqa: E741
+E = TypeVar("E", bound=RelayEvent)
+
+
 @public("anyrelay")
-class PlayAction(OperationView[PlayOperation]):
+class Action(OperationView[O, E], Generic[O, E]):
+    """An operation of a call that goes on: what each of the classes below is."""
+
+    wait = awaiting(Operation[E].wait)
+
+
+@public("anyrelay")
+class PlayAction(Action[PlayOperation, "PlayEvent"]):
     """A playback."""
 
-    wait = awaiting(Operation.wait)
     stop = awaiting(PlayOperation.stop)
     pause = awaiting(PlayOperation.pause)
     resume = awaiting(PlayOperation.resume)
@@ -49,20 +76,18 @@ class PlayAction(OperationView[PlayOperation]):
 
 
 @public("anyrelay")
-class RecordAction(OperationView[RecordOperation]):
+class RecordAction(Action[RecordOperation, "RecordEvent"]):
     """A recording."""
 
-    wait = awaiting(Operation.wait)
     stop = awaiting(RecordOperation.stop)
     pause = awaiting(RecordOperation.pause)
     resume = awaiting(RecordOperation.resume)
 
 
 @public("anyrelay")
-class CollectAction(OperationView[CollectOperation]):
+class CollectAction(Action[CollectOperation, "CollectEvent"]):
     """A collection that plays, too."""
 
-    wait = awaiting(Operation.wait)
     stop = awaiting(CollectOperation.stop)
     pause = awaiting(CollectOperation.pause)
     resume = awaiting(CollectOperation.resume)
@@ -71,67 +96,59 @@ class CollectAction(OperationView[CollectOperation]):
 
 
 @public("anyrelay")
-class StandaloneCollectAction(OperationView[StandaloneCollectOperation]):
+class StandaloneCollectAction(Action[StandaloneCollectOperation, "CollectEvent"]):
     """A collection that plays nothing."""
 
-    wait = awaiting(Operation.wait)
     stop = awaiting(StandaloneCollectOperation.stop)
     start_input_timers = awaiting(StandaloneCollectOperation.start_input_timers)
 
 
 @public("anyrelay")
-class DetectAction(OperationView[DetectOperation]):
+class DetectAction(Action[DetectOperation, "DetectEvent"]):
     """A detection."""
 
-    wait = awaiting(Operation.wait)
     stop = awaiting(DetectOperation.stop)
 
 
 @public("anyrelay")
-class FaxAction(OperationView[FaxOperation]):
+class FaxAction(Action[FaxOperation, "FaxEvent"]):
     """A fax that is sent or received."""
 
-    wait = awaiting(Operation.wait)
     stop = awaiting(FaxOperation.stop)
 
 
 @public("anyrelay")
-class TapAction(OperationView[TapOperation]):
+class TapAction(Action[TapOperation, "TapEvent"]):
     """A tap."""
 
-    wait = awaiting(Operation.wait)
     stop = awaiting(TapOperation.stop)
 
 
 @public("anyrelay")
-class StreamAction(OperationView[StreamOperation]):
+class StreamAction(Action[StreamOperation, "StreamEvent"]):
     """A stream."""
 
-    wait = awaiting(Operation.wait)
     stop = awaiting(StreamOperation.stop)
 
 
 @public("anyrelay")
-class TranscribeAction(OperationView[TranscribeOperation]):
+class TranscribeAction(Action[TranscribeOperation, "TranscribeEvent"]):
     """A transcription."""
 
-    wait = awaiting(Operation.wait)
     stop = awaiting(TranscribeOperation.stop)
 
 
 @public("anyrelay")
-class PayAction(OperationView[PayOperation]):
+class PayAction(Action[PayOperation, "PayEvent"]):
     """A payment."""
 
-    wait = awaiting(Operation.wait)
     stop = awaiting(PayOperation.stop)
 
 
 @public("anyrelay")
-class AIAction(OperationView[AIOperation]):
+class AIAction(Action[AIOperation, "RelayEvent"]):
     """An AI agent's session."""
 
-    wait = awaiting(Operation.wait)
     stop = awaiting(AIOperation.stop)
 
 

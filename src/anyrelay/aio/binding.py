@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from anyrelay.frontend.binding import Bound, dress
+from anyrelay.frontend.binding import Bound, dress, misuse
 from anyrelay.protocol.call import Search
 from anyrelay.protocol.events import RelayEvent
 from anyrelay.protocol.promise import Promise
@@ -30,7 +30,10 @@ def _waiting(
 
     async def bound(self: Bound, /, *args: P.args, **kwargs: P.kwargs) -> T:
         driver = self._driver
-        promise: Promise[T] = driver.ask(method, self._machine, *args, **kwargs)
+        try:
+            promise: Promise[T] = driver.ask(method, self._machine, *args, **kwargs)
+        except TypeError as error:
+            raise misuse(self, method, args, kwargs, error) from None
         del self, args, kwargs
         if not promise.done:
             try:
@@ -68,7 +71,10 @@ def finding(
     """Bind a method that looks for an event; the user's predicate is called here, outside the core."""
 
     async def bound(self: Bound, /, *args: P.args, **kwargs: P.kwargs) -> E:
-        event: E = await self._driver.find(method, self._machine, *args, **kwargs)
+        try:
+            event: E = await self._driver.find(method, self._machine, *args, **kwargs)
+        except TypeError as error:
+            raise misuse(self, method, args, kwargs, error) from error.__cause__
         return event
 
     return dress(bound, method)

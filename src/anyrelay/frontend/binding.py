@@ -10,12 +10,13 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable
-from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, overload
+from types import FunctionType
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, get_args, overload
 
 from anyrelay.protocol.call import Search
 from anyrelay.protocol.events import RelayEvent
 
-__all__ = ["Bound", "accepts", "dress", "plain", "public"]
+__all__ = ["Bound", "accepts", "dress", "misuse", "plain", "public"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -44,9 +45,7 @@ def dress(bound: F, method: Callable[..., Any], *, returns: Any = None) -> F:
         returns: The annotation of what the user gets, when it is not what the machine's promise is of.
     """
     signature = inspect.signature(method)
-    parameters = [p for name, p in signature.parameters.items() if name != "now"]
-    # Only the time made the parameters before it positional: without it `self` is an ordinary one.
-    parameters[0] = parameters[0].replace(kind=inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    parameters = _without_time(signature)
     result = returns if returns is not None else _unwrapped(signature.return_annotation)
     bound.__signature__ = signature.replace(parameters=parameters, return_annotation=result)  # type: ignore[attr-defined]
     bound.__annotations__ = {p.name: p.annotation for p in parameters[1:]} | {"return": result}
@@ -54,6 +53,39 @@ def dress(bound: F, method: Callable[..., Any], *, returns: Any = None) -> F:
     bound.__doc__ = doc
     bound.__is_bound__ = True  # type: ignore[attr-defined]
     return bound
+
+
+def _without_time(signature: inspect.Signature) -> list[inspect.Parameter]:
+    parameters = [p for name, p in signature.parameters.items() if name != "now"]
+    # Only the time made the parameters before it positional: without it `self` is an ordinary one.
+    parameters[0] = parameters[0].replace(kind=inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return parameters
+
+
+def misuse(
+    face: object, method: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], error: TypeError
+) -> TypeError:
+    """Return the error of a call in the caller's terms, if its arguments do not fit; `error` itself if they do.
+
+    Args:
+        face: The object that the user has.
+        method: The machine's method that was called for it.
+        args: What the user gave.
+        kwargs: What the user gave by name.
+        error: What calling the machine's method raised; it counts the time too, and names the machine's class.
+    """
+    signature = inspect.signature(method)
+    parameters = _without_time(signature)
+    try:
+        signature.replace(parameters=parameters).bind(face, *args, **kwargs)
+    except TypeError as wrong:
+        from difflib import get_close_matches  # with the first mistake
+
+        names = [p.name for p in parameters[1:]]
+        near = [other for name in kwargs if name not in names for other in get_close_matches(name, names, 1)]
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        return TypeError(f"{type(face).__name__}.{method.__name__}(): {wrong}{hint}")
+    return error
 
 
 def _unwrapped(annotation: Any) -> Any:
@@ -72,7 +104,10 @@ def plain(method: Callable[..., Any], face: Callable[[Any, Any], Any] | None = N
     """Bind a method that neither waits nor needs the time; for what it hands out the user gets a `face`, if one is given."""
 
     def bound(self: Bound, /, *args: Any, **kwargs: Any) -> Any:
-        answer = self._driver.locked(method, self._machine, *args, **kwargs)
+        try:
+            answer = self._driver.locked(method, self._machine, *args, **kwargs)
+        except TypeError as error:
+            raise misuse(self, method, args, kwargs, error) from None
         return answer if face is None else face(self._driver, answer)
 
     return dress(bound, method, returns=getattr(face, "__name__", None))
@@ -98,6 +133,10 @@ def public(module: str) -> Callable[[C], C]:
 
     def name(kind: C) -> C:
         kind.__module__ = module
+        for base in kind.__mro__[1:]:
+            for attribute, value in vars(base).items():
+                if getattr(value, "__is_bound__", False) and attribute not in vars(kind):
+                    setattr(kind, attribute, _own_copy(value, kind))
         for attribute, value in vars(kind).items():
             if getattr(value, "__is_bound__", False):
                 value.__name__ = attribute
@@ -106,3 +145,20 @@ def public(module: str) -> Callable[[C], C]:
         return kind
 
     return name
+
+
+def _own_copy(inherited: FunctionType, kind: type) -> FunctionType:
+    """Return an inherited method as one of a class's own, whose signature names what the class fills in for `E`."""
+    own = FunctionType(
+        inherited.__code__, inherited.__globals__, inherited.__name__, inherited.__defaults__, inherited.__closure__
+    )
+    own.__kwdefaults__, own.__doc__ = inherited.__kwdefaults__, inherited.__doc__
+    own.__dict__.update(inherited.__dict__)
+    signature, annotations = inspect.signature(inherited), dict(inherited.__annotations__)
+    if signature.return_annotation == "E":
+        [base, *_] = kind.__dict__["__orig_bases__"]
+        event = get_args(base)[-1]
+        annotations["return"] = getattr(event, "__forward_arg__", None) or event.__name__
+        own.__dict__["__signature__"] = signature.replace(return_annotation=annotations["return"])
+    own.__annotations__ = annotations
+    return own

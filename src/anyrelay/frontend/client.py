@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from os import PathLike
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, TypeVar
 
 from attrs import asdict
 
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from anyrelay.protocol.settings import JwtToken
 
 __all__ = ["ClientBase"]
+
+HTTPS_PORT: Final = 443
+"""The port that is not named."""
 
 F = TypeVar("F")
 H = TypeVar("H")
@@ -129,6 +132,8 @@ class ClientBase:
         self._message_handler: Any = None
         self._driver = self._driver_for(self._machine, self._addressed)
 
+    __init__.__qualname__ = "RelayClient.__init__"  # as which the user knows it, in errors too
+
     def _addressed(self, machine: CallMachine | MessageMachine) -> tuple[Any, Any]:
         """Return the handler that a call or message is for, None when there is none, and what it is given.
 
@@ -179,6 +184,22 @@ class ClientBase:
     def state(self) -> ClientState:
         """What the client is doing."""
         return self._machine.state
+
+    @property
+    def project(self) -> str:
+        """The project's identifier, "" when a JWT names it."""
+        return self._machine.settings.project
+
+    @property
+    def host(self) -> str:
+        """The server's name, with its port when that is not 443."""
+        server = self._machine.settings.server
+        return server.host if server.port == HTTPS_PORT else f"{server.host}:{server.port}"
+
+    @property
+    def contexts(self) -> list[str]:
+        """The contexts that the client was made with; `receive` and `unreceive` change what it receives, not these."""
+        return list(self._machine.settings.contexts)
 
     @property
     def relay_protocol(self) -> str:

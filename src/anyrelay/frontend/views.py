@@ -17,7 +17,8 @@ __all__ = ["CallMap", "CallView", "Face", "MessageView", "OperationView", "Strea
 
 F = TypeVar("F")
 M = TypeVar("M")
-O = TypeVar("O", bound=Operation)  # noqa: E741
+O = TypeVar("O", bound=Operation[Any])  # noqa: E741
+E = TypeVar("E", bound=RelayEvent)
 
 
 class Face(Generic[M]):
@@ -136,7 +137,7 @@ class CallView(Face[CallMachine]):
         return f"<{type(self).__name__} {self.call_id} {self.direction} {self.state}>"
 
 
-class OperationView(Face[O], Generic[O]):
+class OperationView(Face[O], Generic[O, E]):
     """What can be read of an operation."""
 
     @property
@@ -151,13 +152,14 @@ class OperationView(Face[O], Generic[O]):
 
     @property
     def completed(self) -> bool:
-        """Whether it has a result."""
+        """Whether it has ended by itself, or with its call."""
         return self._machine.completed
 
     @property
-    def result(self) -> RelayEvent | None:
-        """Its final event, or its call's ended event; None while it goes on."""
-        return self._machine.result
+    def result(self) -> E | None:
+        """Its final event, as `wait` returns it; None while it goes on."""
+        result: E | None = self._machine.result
+        return result
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.control_id} {self._machine.state}>"

@@ -54,6 +54,8 @@ class Dials:
         exchange = self._exchange
         assert exchange.dialer is not None
         to_uri, from_uri = _uris_of(device)
+        if why_not := exchange.dialer.why_not(to_uri):
+            dialing.unknown.append(why_not)
         call = Call(
             exchange.new_id(),
             exchange.node_id,
@@ -76,6 +78,8 @@ class Dials:
     def tell(self, dialing: Dialing, state: str, now: float, winner: Call | None) -> None:
         """Tell the client how a dial goes; the call that it has brought is nested."""
         params: dict[str, Any] = {"node_id": self._exchange.node_id, "tag": dialing.tag, "dial_state": state}
+        if state == "failed" and dialing.unknown:
+            params["failed_reason"] = "; ".join(dialing.unknown)
         if winner is not None:
             params["call"] = {**winner.state_params(), "dial_winner": True}
         self._exchange.tell(dialing.session, "calling.call.dial", params, now)
@@ -106,6 +110,8 @@ class Dialing:
         """Take in the command; `call_next` begins."""
         self.tag = command.tag
         self.session = session
+        self.unknown: list[str] = []
+        """Why those of its devices cannot be called that nobody knows, in words."""
         self._dials = dials
         self._groups = [list(group) for group in command.devices]
         self._max_duration = command.max_duration

@@ -18,7 +18,7 @@ from anyrelay.local.desk import Desk
 from anyrelay.local.dials import Dials
 from anyrelay.local.lines import Line
 from anyrelay.local.sessions import Credentials, RelaySession, SessionBook
-from anyrelay.protocol.commands import CallCommand, Connect, Dial, Reauthenticate, Receive, Unreceive
+from anyrelay.protocol.commands import COMMANDS, CallCommand, Connect, Dial, Reauthenticate, Receive, Unreceive
 from anyrelay.protocol.jsonrpc import METHOD_NOT_FOUND
 from anyrelay.protocol.timers import Timers
 
@@ -226,7 +226,10 @@ class Exchange:
             case CallCommand() as command if self._desk.knows(command):
                 line.reply(received.id, self._desk.carry_out(command, line.session, now))
             case _:
-                line.refuse(received.id, METHOD_NOT_FOUND, f"unknown method {received.method[:100]}")
+                words = f"unknown method {received.method[:100]}"
+                if received.method in COMMANDS:
+                    words = f"{received.method} is not served here: this is a local RELAY server, not SignalWire's"
+                line.refuse(received.id, METHOD_NOT_FOUND, words)
 
     def _sign_in(self, line: Line, id_: str | int, command: Connect, now: float) -> None:
         refusal = self._credentials.refusal(command.authentication)

@@ -61,6 +61,10 @@ class Leg(ABC):
 class Dialer(Protocol):
     """Phones that can be called."""
 
+    def why_not(self, to_uri: str) -> str:
+        """Return why a phone cannot be called, in words; "" when it can, or when only calling it can tell."""
+        ...
+
     def call(self, to_uri: str, from_uri: str, *, on_ringing: Callable[[float], None]) -> Leg:
         """Call a phone; that it is answered or over is reported to the switchboard.
 

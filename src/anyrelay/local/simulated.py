@@ -26,7 +26,7 @@ from anyrelay.local.scripts import (
     read_behaviour,
 )
 from anyrelay.local.simulated_media import SimulatedPlayer
-from anyrelay.protocol.sipuri import check_sip_uri, same_sip_uri
+from anyrelay.protocol.sipuri import check_sip_uri, same_sip_uri, without_password
 from anyrelay.protocol.timers import Timer, Timers
 from anyrelay.protocol.values import Media
 
@@ -274,7 +274,7 @@ class SimulatedPhones:
             ValueError: A value is not allowed.
             TypeError: A value is of a wrong type.
         """
-        target = Target(uri=check_sip_uri(uri, "uri"), answers=answers, ring_time=ring_time, code=code)
+        target = Target(uri=_checked(uri), answers=answers, ring_time=ring_time, code=code)
         self._targets = [one for one in self._targets if not same_sip_uri(one.uri, uri)] + [target]
 
     def note(self, uri: str, words: str) -> None:
@@ -290,6 +290,12 @@ class SimulatedPhones:
         """Return the description of a target; one that has none cannot be found (404)."""
         unknown = Target(uri=uri, answers="busy", ring_time=0.0, code=NOT_FOUND)
         return next((one for one in self._targets if same_sip_uri(one.uri, uri)), unknown)
+
+    def why_not(self, to_uri: str) -> str:
+        """Return why a phone cannot be called: nobody has described it; "" when it can."""
+        if any(same_sip_uri(one.uri, to_uri) for one in self._targets):
+            return ""
+        return f"no phone is described as {without_password(to_uri)}; describe it with phones.add({without_password(to_uri)!r})"
 
     def call(self, to_uri: str, from_uri: str, *, on_ringing: Callable[[float], None]) -> Leg:
         """Let a phone be called by a dial: it rings and answers as its target was described.
@@ -337,7 +343,7 @@ class SimulatedPhones:
             TypeError: A value is of a wrong type.
         """
         behaviour = Follow() if on_refer is None else read_behaviour(on_refer)
-        caller = SimulatedCaller(self, check_sip_uri(uri, "uri"), behaviour, hang_up_after)
+        caller = SimulatedCaller(self, _checked(uri), behaviour, hang_up_after)
         self.callers.append(caller)
         self.note(uri, f"calls {context}")
         exchange = self.switchboard
@@ -349,3 +355,11 @@ class SimulatedPhones:
         elif patience is not None:
             self.later(patience, lambda _: None if caller.state != "ringing" else caller.hang_up())
         return caller
+
+
+def _checked(uri: str) -> str:
+    """Return the URI of a phone; a ``tel`` URI may have any number that a dial may call, short ones such as 911 too."""
+    if isinstance(uri, str) and uri.lower().startswith("tel:") and "+" not in uri and ";" not in uri:
+        check_sip_uri(f"{uri};phone-context=example.com", "uri")
+        return uri
+    return check_sip_uri(uri, "uri")

@@ -7,7 +7,7 @@ a detection ends with its first result, a collection that plays too is not ended
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 
 from anyrelay.protocol import commands
 from anyrelay.protocol.commands import OperationCommand
@@ -19,6 +19,17 @@ from anyrelay.protocol.verbs.documented import verb
 
 if TYPE_CHECKING:
     from anyrelay.protocol.call import CallMachine
+    from anyrelay.protocol.events import (  # noqa: F401 - in the bases below; a class is made when its first event comes
+        CollectEvent,
+        DetectEvent,
+        FaxEvent,
+        PayEvent,
+        PlayEvent,
+        RecordEvent,
+        StreamEvent,
+        TapEvent,
+        TranscribeEvent,
+    )
 
 __all__ = [
     "AIOperation",
@@ -34,14 +45,14 @@ __all__ = [
     "TranscribeOperation",
 ]
 
+E = TypeVar("E", bound=RelayEvent)
+
 _ENDS: Final = {"finished": Input.ENDS, "error": Input.ENDS}
 
 
-class StoppableOperation(Operation):
+class StoppableOperation(Operation[E]):
     """An operation that can be stopped."""
 
-    EVENT: ClassVar[str] = ""
-    """The RELAY event that tells of it."""
     STOP: ClassVar[str] = ""
     """The class of the command that stops it."""
 
@@ -64,7 +75,7 @@ class StoppableOperation(Operation):
         return kind
 
 
-class PausableOperation(StoppableOperation):
+class PausableOperation(StoppableOperation[E]):
     """An operation that can be held, too."""
 
     PAUSE: ClassVar[str] = ""
@@ -85,7 +96,7 @@ class PausableOperation(StoppableOperation):
         return self._order(now, self._command(self.RESUME))
 
 
-class AudibleOperation(PausableOperation):
+class AudibleOperation(PausableOperation[E]):
     """An operation with a volume, too."""
 
     VOLUME: ClassVar[str] = ""
@@ -96,7 +107,7 @@ class AudibleOperation(PausableOperation):
         return self._order(now, self._command(self.VOLUME), volume=volume)
 
 
-class PlayOperation(AudibleOperation):
+class PlayOperation(AudibleOperation["PlayEvent"]):
     """A playback (``calling.play``)."""
 
     EVENT = "calling.call.play"
@@ -104,7 +115,7 @@ class PlayOperation(AudibleOperation):
     STOP, PAUSE, RESUME, VOLUME = "PlayStop", "PlayPause", "PlayResume", "PlayVolume"
 
 
-class RecordOperation(PausableOperation):
+class RecordOperation(PausableOperation["RecordEvent"]):
     """A recording (``calling.record``)."""
 
     EVENT = "calling.call.record"
@@ -112,7 +123,7 @@ class RecordOperation(PausableOperation):
     STOP, PAUSE, RESUME = "RecordStop", "RecordPause", "RecordResume"
 
 
-class ResultOperation(StoppableOperation):
+class ResultOperation(StoppableOperation[E]):
     """An operation that its result ends for those who wait, though the server may go on until it is stopped."""
 
     @verb
@@ -127,7 +138,7 @@ class ResultOperation(StoppableOperation):
         return super().stop(now)
 
 
-class DetectOperation(ResultOperation):
+class DetectOperation(ResultOperation["DetectEvent"]):
     """A detection (``calling.detect``): its first result ends it, long before ``finished`` comes."""
 
     EVENT = "calling.call.detect"
@@ -142,7 +153,7 @@ class DetectOperation(ResultOperation):
         return super().judge(event)
 
 
-class CollectingOperation(ResultOperation):
+class CollectingOperation(ResultOperation["CollectEvent"]):
     """A collection; only events of its own kind end it, and of its results only one that is none in between."""
 
     EVENT = "calling.call.collect"
@@ -163,7 +174,7 @@ class CollectingOperation(ResultOperation):
         return self._order(now, self._command("CollectStartInputTimers"))
 
 
-class CollectOperation(CollectingOperation, AudibleOperation):
+class CollectOperation(CollectingOperation, AudibleOperation["CollectEvent"]):
     """A collection that plays, too (``calling.play_and_collect``); that the playback ends does not end it."""
 
     STOP, PAUSE, RESUME = "PlayAndCollectStop", "PlayAndCollectPause", "PlayAndCollectResume"
@@ -176,7 +187,7 @@ class StandaloneCollectOperation(CollectingOperation):
     STOP = "CollectStop"
 
 
-class FaxOperation(StoppableOperation):
+class FaxOperation(StoppableOperation["FaxEvent"]):
     """A fax that is sent or received (``calling.send_fax``, ``calling.receive_fax``)."""
 
     EVENT = "calling.call.fax"
@@ -186,7 +197,7 @@ class FaxOperation(StoppableOperation):
         self,
         call: CallMachine,
         control_id: str,
-        on_completed: Callable[[RelayEvent], Any] | None,
+        on_completed: Callable[[FaxEvent], Any] | None,
         stop: str = "SendFaxStop",
     ) -> None:
         super().__init__(call, control_id, on_completed)
@@ -194,14 +205,14 @@ class FaxOperation(StoppableOperation):
 
     @classmethod
     def sending(
-        cls, call: CallMachine, control_id: str, on_completed: Callable[[RelayEvent], Any] | None
+        cls, call: CallMachine, control_id: str, on_completed: Callable[[FaxEvent], Any] | None
     ) -> FaxOperation:
         """Make one that is sent."""
         return cls(call, control_id, on_completed, "SendFaxStop")
 
     @classmethod
     def receiving(
-        cls, call: CallMachine, control_id: str, on_completed: Callable[[RelayEvent], Any] | None
+        cls, call: CallMachine, control_id: str, on_completed: Callable[[FaxEvent], Any] | None
     ) -> FaxOperation:
         """Make one that is received."""
         return cls(call, control_id, on_completed, "ReceiveFaxStop")
@@ -224,7 +235,7 @@ class FaxOperation(StoppableOperation):
         return self._stop(now, self._command(self._stop_command))
 
 
-class TapOperation(StoppableOperation):
+class TapOperation(StoppableOperation["TapEvent"]):
     """A tap (``calling.tap``)."""
 
     EVENT = "calling.call.tap"
@@ -232,7 +243,7 @@ class TapOperation(StoppableOperation):
     STOP = "TapStop"
 
 
-class StreamOperation(StoppableOperation):
+class StreamOperation(StoppableOperation["StreamEvent"]):
     """A stream (``calling.stream``)."""
 
     EVENT = "calling.call.stream"
@@ -240,7 +251,7 @@ class StreamOperation(StoppableOperation):
     STOP = "StreamStop"
 
 
-class PayOperation(StoppableOperation):
+class PayOperation(StoppableOperation["PayEvent"]):
     """A payment (``calling.pay``)."""
 
     EVENT = "calling.call.pay"
@@ -248,7 +259,7 @@ class PayOperation(StoppableOperation):
     STOP = "PayStop"
 
 
-class TranscribeOperation(StoppableOperation):
+class TranscribeOperation(StoppableOperation["TranscribeEvent"]):
     """A transcription (``calling.transcribe``)."""
 
     EVENT = "calling.call.transcribe"
@@ -256,7 +267,7 @@ class TranscribeOperation(StoppableOperation):
     STOP = "TranscribeStop"
 
 
-class AIOperation(StoppableOperation):
+class AIOperation(StoppableOperation[RelayEvent]):
     """An AI agent's session (``calling.ai``); it ends with its own event, or with its call."""
 
     EVENT = "calling.call.ai"

@@ -39,13 +39,14 @@ if TYPE_CHECKING:
 
 __all__ = ["TRANSITIONS", "CallMachine", "CallState", "Search"]
 
-O = TypeVar("O", bound=Operation)  # noqa: E741
+E = TypeVar("E", bound=RelayEvent)
+O = TypeVar("O", bound=Operation[Any])  # noqa: E741
 
 
 class _Starting(Follower):
     """Follows the command that starts an operation."""
 
-    def __init__(self, operation: Operation) -> None:
+    def __init__(self, operation: Operation[Any]) -> None:
         self.subject = self._operation = operation
 
     @property
@@ -112,7 +113,7 @@ class CallMachine(MediaVerbs, InputVerbs, BridgingVerbs, AgentVerbs, Transferrin
         self.end_reason = ""
         self._mailbox: Mailbox | None = None
         self._transfers: Transfers | None = None
-        self._operations: dict[str, Operation] = NONE_YET
+        self._operations: dict[str, Operation[Any]] = NONE_YET
         self._grace: LinkTimer | None = None
         self._gone: RelayError | None = None
         self.is_leaving = False
@@ -157,11 +158,11 @@ class CallMachine(MediaVerbs, InputVerbs, BridgingVerbs, AgentVerbs, Transferrin
         if operation is not None:
             operation.receive(event)
 
-    def _operation_of(self, event: RelayEvent) -> Operation | None:
+    def _operation_of(self, event: RelayEvent) -> Operation[Any] | None:
         control_id = event.params.get("control_id")
         return self._operations.get(control_id) if isinstance(control_id, str) else None
 
-    def subject_of(self, event: RelayEvent) -> Operation | TransferMachine | None:
+    def subject_of(self, event: RelayEvent) -> Operation[Any] | TransferMachine | None:
         """Return the operation or transfer that an event is about, if it is about one."""
         return self.transfers.owner_of(event) if isinstance(event, ReferEvent) else self._operation_of(event)
 
@@ -297,7 +298,7 @@ class CallMachine(MediaVerbs, InputVerbs, BridgingVerbs, AgentVerbs, Transferrin
         """Return what is raised for a call that has ended."""
         return CallGone(410, f"call {self.call_id} has ended", self.call_id)
 
-    def operation_ended(self, operation: Operation) -> None:
+    def operation_ended(self, operation: Operation[Any]) -> None:
         """An operation is over and needs no more events."""
         self._operations.pop(operation.control_id, None)
         if self.session.observer is not None:
@@ -343,17 +344,18 @@ class CallMachine(MediaVerbs, InputVerbs, BridgingVerbs, AgentVerbs, Transferrin
     def begin(
         self,
         now: float,
-        operation: Callable[[CallMachine, str, OnCompleted], O],
+        operation: Callable[[CallMachine, str, OnCompleted[E]], O],
         kind: type[CallCommand],
         *,
         control_id: str | None,
-        on_completed: OnCompleted,
+        on_completed: OnCompleted[E],
         extra: dict[str, Any],
         **params: Any,
     ) -> Promise[O]:
         """Send a command that starts an operation; the operation listens before the command leaves."""
         check_handler(on_completed, "on_completed")
-        begun = operation(self, control_id if control_id is not None else self.make_id(), on_completed)
+        begun = operation(self, self.make_id() if control_id is None else control_id, on_completed)
+        begun.method = kind.method
         if begun.control_id in self._operations:
             raise ValueError(f"control_id {begun.control_id!r} is in use by another operation of this call")
         self._operations = self._operations or {}

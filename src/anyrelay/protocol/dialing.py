@@ -157,7 +157,9 @@ class Dialing(Follower):
             if isinstance(call_id, str) and call_id:
                 self._won(self._know(call_id, inner), now)
         elif word == "failed":
-            self._fail(DialFailed(self._why("nobody answered the dial", "end_reason")))
+            why = self._why("nobody answered the dial", "end_reason")
+            reason = event.params.get("failed_reason")  # which the local server gives where it knows one
+            self._fail(DialFailed(f"{why}: {reason[:1_000]}" if isinstance(reason, str) and reason else why))
 
     def _won(self, call: CallMachine, now: float) -> None:
         # The dial's event may overtake the call's own, and whoever gets the call is to find it answered.

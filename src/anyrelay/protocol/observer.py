@@ -6,7 +6,7 @@ told in the midst of the core's work: it must be quick, must not raise, and must
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from anyrelay.protocol.call import CallMachine
@@ -37,7 +37,7 @@ class Observer:
     def event_received(self, event: RelayEvent, call: CallMachine | None) -> None:
         """An event came, for the first time; `call` is whose it is, None for a call or message that is not known yet."""
 
-    def operation_over(self, operation: Operation) -> None:
+    def operation_over(self, operation: Operation[Any]) -> None:
         """An operation has ended; its `state` says how."""
 
     def transfer_over(self, transfer: Transfer, outcome: ReferOutcome | None) -> None:

@@ -1,16 +1,17 @@
 """Operations of a call that are known by a control_id: what the client started, and how each of them ends.
 
-An operation ends with a final event of its own, or with its call (then the call's ended event is its result), or with its
-session. So whoever waits for one is always woken.
+An operation ends with a final event of its own, or with its call, or with its session: then its result is an event of the
+same class, whose ``state`` says so. So whoever waits for one is always woken, and always gets what its kind promises.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from enum import StrEnum, auto
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, TypeVar, cast
 
-from anyrelay.errors import RelayError
+from anyrelay.errors import CallGone, ClientClosed, RelayError
+from anyrelay.protocol import events
 from anyrelay.protocol.checks import check_timeout
 from anyrelay.protocol.commands import OperationCommand
 from anyrelay.protocol.events import RelayEvent
@@ -20,7 +21,18 @@ from anyrelay.protocol.timers import Timer
 if TYPE_CHECKING:
     from anyrelay.protocol.call import CallMachine
 
-__all__ = ["TRANSITIONS", "Input", "Operation", "State"]
+__all__ = ["CALL_ENDED", "CALL_GONE", "SESSION_LOST", "TRANSITIONS", "Input", "Operation", "State"]
+
+E = TypeVar("E", bound=RelayEvent)
+
+CALL_ENDED: Final = "call_ended"
+"""The ``state`` of the last event of an operation that its call ended."""
+
+CALL_GONE: Final = "call_gone"
+"""The same when the call is not this client's any more: passed back, transferred, or unknown to the server."""
+
+SESSION_LOST: Final = "session_lost"
+"""The same when the session could not be resumed."""
 
 
 class State(StrEnum):
@@ -80,22 +92,26 @@ TRANSITIONS: Final[dict[tuple[State, Input], State]] = {
 _OVER: Final = frozenset({State.DONE, State.LOST, State.REFUSED})
 
 
-class Operation:
-    """One operation of one call."""
+class Operation(Generic[E]):
+    """One operation of one call; `E` is the class of its events."""
 
+    EVENT: ClassVar[str] = ""
+    """The RELAY event that tells of it."""
     WORDS: ClassVar[dict[str, Input]] = {}
     """What each state word of its events means."""
 
-    def __init__(self, call: CallMachine, control_id: str, on_completed: Callable[[RelayEvent], Any] | None) -> None:
+    def __init__(self, call: CallMachine, control_id: str, on_completed: Callable[[E], Any] | None) -> None:
         self.call = call
         self.control_id = control_id
+        self.method = "the operation"
+        """The RELAY method that starts it."""
         self.state = State.STARTING
-        self.result: RelayEvent | None = None
+        self.result: E | None = None
         self.is_told = False
         self.is_under_way = False
         self._on_completed = on_completed
         self._error: RelayError | None = None
-        self._waiters: dict[Promise[RelayEvent], Timer | None] = {}
+        self._waiters: dict[Promise[E], Timer | None] = {}
 
     @property
     def is_done(self) -> bool:
@@ -104,7 +120,7 @@ class Operation:
 
     @property
     def completed(self) -> bool:
-        """Whether it has a result: its own final event, or its call's ended event."""
+        """Whether it has ended by itself, or with its call."""
         return self.state is State.DONE
 
     def judge(self, event: RelayEvent) -> Input | None:
@@ -128,13 +144,23 @@ class Operation:
 
     def call_ended(self, event: RelayEvent) -> None:
         """Its call has ended."""
-        self._move(Input.CALL_ENDED, event)
+        self._move(Input.CALL_ENDED, self._last_event(CALL_ENDED, event))
 
     def session_lost(self, error: RelayError) -> None:
-        """Its session is gone for good."""
-        self._move(Input.SESSION_LOST, RelayEvent(call_id=self.call.call_id), error)
+        """Its session is gone for good, or its call is."""
+        last = self._last_event(CALL_GONE if isinstance(error, CallGone) else SESSION_LOST)
+        self._move(Input.SESSION_LOST, last, error)
 
-    def wait(self, now: float, /, timeout: float | None = None) -> Promise[RelayEvent]:
+    def _last_event(self, state: str, cause: RelayEvent | None = None) -> RelayEvent:
+        """Return an event of its own class for an end that no event of its own tells of."""
+        params = {"call_id": self.call.call_id, "control_id": self.control_id, "state": state}
+        if cause is not None:
+            told = ("node_id", "call_state", "end_reason")
+            params |= {name: cause.params[name] for name in told if name in cause.params}
+        timestamp = 0.0 if cause is None else cause.timestamp
+        return events.parse_event({"event_type": self.EVENT, "timestamp": timestamp, "params": params})
+
+    def wait(self, now: float, /, timeout: float | None = None) -> Promise[E]:
         """Wait until the operation has ended.
 
         Args:
@@ -142,23 +168,26 @@ class Operation:
             timeout: How long to wait, in seconds; None waits as long as it takes.
 
         Returns:
-            Its final event; the call's ended event when the call ended first.
+            Its final event. When the call ended first, the call is not this client's any more, or the session could not be
+            resumed: an event of the same class, whose ``state`` is ``call_ended``, ``call_gone`` or ``session_lost`` (the
+            ``params`` of one whose call ended have its ``end_reason`` too).
 
         Raises:
             TimeoutError: `timeout` is over; the operation goes on.
-            ConnectionLost: Its session could not be resumed.
             ClientClosed: The client was closed.
             ValueError: `timeout` is negative.
         """
         check_timeout(timeout)
-        promise: Promise[RelayEvent] = Promise(lambda: self._forget(promise))
-        expiry = None if timeout is None else self.call.timers.at(now + timeout, lambda _: self._expire(promise))
-        self._waiters[promise] = expiry
+        promise: Promise[E] = Promise(lambda: self._forget(promise))
+        self._waiters[promise] = None
+        if timeout is not None:
+            late = TimeoutError(f"{self.method} on call {self.call.call_id} has not ended within {timeout:g} s")
+            self._waiters[promise] = self.call.timers.at(now + timeout, lambda _: self._expire(promise, late))
         if self.is_done:
             self._tell(promise)
         return promise
 
-    def _tell(self, promise: Promise[RelayEvent]) -> None:
+    def _tell(self, promise: Promise[E]) -> None:
         """Tell one who waits how it ended."""
         self._forget(promise)
         if self._error is not None:
@@ -167,14 +196,14 @@ class Operation:
             assert self.result is not None
             promise.resolve(self.result)
 
-    def _forget(self, promise: Promise[RelayEvent]) -> None:
+    def _forget(self, promise: Promise[E]) -> None:
         timer = self._waiters.pop(promise, None)
         if timer is not None:
             timer.cancel()
 
-    def _expire(self, promise: Promise[RelayEvent]) -> None:
+    def _expire(self, promise: Promise[E], late: TimeoutError) -> None:
         self._waiters.pop(promise)
-        promise.fail(TimeoutError(f"operation {self.control_id} has not ended yet"))
+        promise.fail(late)
 
     def _move(self, what: Input, event: RelayEvent | None = None, error: RelayError | None = None) -> None:
         before = self.state
@@ -185,8 +214,12 @@ class Operation:
 
     def _end(self, event: RelayEvent | None, error: RelayError | None) -> None:
         self.call.operation_ended(self)
-        self.result = event if error is None else None
-        self._error = error
+        # An event of its control_id is of its class, since it is judged by its type; a refused operation has none.
+        self.result = cast("E | None", event)
+        # A program that closes its client is told so everywhere; any other end is a result.
+        self._error = error if event is None or isinstance(error, ClientClosed) else None
+        if self._error is not None:
+            self.result = None
         for promise in list(self._waiters):
             self._tell(promise)
         if self._on_completed is not None and event is not None:

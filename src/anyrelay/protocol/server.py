@@ -19,9 +19,7 @@ from anyrelay.protocol.jsonrpc import (
     INVALID_REQUEST,
     METHOD_NOT_FOUND,
     Broken,
-    Failure,
     Request,
-    Response,
     decode,
     encode_error,
     encode_request,
@@ -187,13 +185,13 @@ class ServerConnection:
     def _receive_text(self, text: str) -> None:
         if self._on_text is not None:
             self._on_text("rx", text)
-        match decode(text):
-            case Request() as request:
-                self._receive_request(request)
-            case Response(id=id_) | Failure(id=id_):
-                self._receive_answer(id_)
-            case Broken() as broken:
-                self._receive_broken(broken)
+        message = decode(text)
+        if isinstance(message, Request):
+            self._receive_request(message)
+        elif isinstance(message, Broken):
+            self._receive_broken(message)
+        else:
+            self._receive_answer(message.id)
 
     def _receive_broken(self, message: Broken) -> None:
         """Pass over a message that cannot be read, but let the client not wait for an answer to it."""

@@ -39,6 +39,7 @@ _GLOBAL_NUMBER: Final = re.compile(r"\+[-.()]*[0-9][0-9\-.()]*")
 _LOCAL_NUMBER: Final = re.compile(r"[-.()]*[0-9A-Fa-f*#][0-9A-Fa-f*#\-.()]*")
 _TEL_NAME: Final = re.compile(r"[A-Za-z0-9-]+")
 _SUBADDRESS: Final = _one_or_more(rf"{_UNRESERVED};/?:@&=+$,")
+_SUBADDRESS_AND_MORE: Final = re.compile(rf"{_SUBADDRESS.pattern}(?:;{_TEL_NAME.pattern}(?:={_PARAMETER.pattern})?)*")
 
 
 def fault_in(uri: str) -> str:
@@ -134,8 +135,9 @@ def _fault_in_tel(rest: str) -> str:
         name = name.lower()
         if name == "isub" and value:
             # A subaddress may have semicolons in it: what looks like parameters after it may be a part of it.
-            if fault := _fault("subaddress", ";".join([value, *parameters[place + 1 :]]), _SUBADDRESS):
-                return fault
+            rest = ";".join([value, *parameters[place + 1 :]])
+            if not _SUBADDRESS_AND_MORE.fullmatch(rest):
+                return _fault("subaddress", rest, _SUBADDRESS)
             break
         if not _TEL_NAME.fullmatch(name) or (equals and not value):
             return "has an empty or misnamed parameter; write ;name or ;name=value"

@@ -70,6 +70,8 @@ if TYPE_CHECKING:
     from anyrelay import WebrtcDevice as WebrtcDevice
     from anyrelay import WsTapDevice as WsTapDevice
     from anyrelay import parse_event as parse_event
+    from anyrelay.protocol.constants import *  # noqa: F403 - its `__all__` is what is handed on
+    from anyrelay.sync.actions import Action as Action
     from anyrelay.sync.actions import AIAction as AIAction
     from anyrelay.sync.actions import CollectAction as CollectAction
     from anyrelay.sync.actions import DetectAction as DetectAction
@@ -90,6 +92,7 @@ if TYPE_CHECKING:
 _OWN_NAMES = {
     "anyrelay.sync.actions": (
         "AIAction",
+        "Action",
         "CollectAction",
         "DetectAction",
         "FaxAction",

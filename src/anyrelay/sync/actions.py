@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
 from anyrelay.frontend.binding import public
 from anyrelay.frontend.views import OperationView, TransferView
 from anyrelay.protocol.actions import (
@@ -17,12 +19,27 @@ from anyrelay.protocol.actions import (
     TapOperation,
     TranscribeOperation,
 )
+from anyrelay.protocol.events import RelayEvent
 from anyrelay.protocol.operations import Operation
 from anyrelay.protocol.refer import Transfer
 from anyrelay.sync.binding import blocking
 
+if TYPE_CHECKING:
+    from anyrelay.protocol.events import (  # noqa: F401 - in the bases below; a class is made when its first event comes
+        CollectEvent,
+        DetectEvent,
+        FaxEvent,
+        PayEvent,
+        PlayEvent,
+        RecordEvent,
+        StreamEvent,
+        TapEvent,
+        TranscribeEvent,
+    )
+
 __all__ = [
     "AIAction",
+    "Action",
     "CollectAction",
     "DetectAction",
     "FaxAction",
@@ -37,11 +54,21 @@ __all__ = [
 ]
 
 
+O = TypeVar("O", bound=Operation[Any])  # noqa: E741
+E = TypeVar("E", bound=RelayEvent)
+
+
 @public("anyrelay.sync")
-class PlayAction(OperationView[PlayOperation]):
+class Action(OperationView[O, E], Generic[O, E]):
+    """An operation of a call that goes on: what each of the classes below is."""
+
+    wait = blocking(Operation[E].wait)
+
+
+@public("anyrelay.sync")
+class PlayAction(Action[PlayOperation, "PlayEvent"]):
     """A playback."""
 
-    wait = blocking(Operation.wait)
     stop = blocking(PlayOperation.stop)
     pause = blocking(PlayOperation.pause)
     resume = blocking(PlayOperation.resume)
@@ -49,20 +76,18 @@ class PlayAction(OperationView[PlayOperation]):
 
 
 @public("anyrelay.sync")
-class RecordAction(OperationView[RecordOperation]):
+class RecordAction(Action[RecordOperation, "RecordEvent"]):
     """A recording."""
 
-    wait = blocking(Operation.wait)
     stop = blocking(RecordOperation.stop)
     pause = blocking(RecordOperation.pause)
     resume = blocking(RecordOperation.resume)
 
 
 @public("anyrelay.sync")
-class CollectAction(OperationView[CollectOperation]):
+class CollectAction(Action[CollectOperation, "CollectEvent"]):
     """A collection that plays, too."""
 
-    wait = blocking(Operation.wait)
     stop = blocking(CollectOperation.stop)
     pause = blocking(CollectOperation.pause)
     resume = blocking(CollectOperation.resume)
@@ -71,67 +96,59 @@ class CollectAction(OperationView[CollectOperation]):
 
 
 @public("anyrelay.sync")
-class StandaloneCollectAction(OperationView[StandaloneCollectOperation]):
+class StandaloneCollectAction(Action[StandaloneCollectOperation, "CollectEvent"]):
     """A collection that plays nothing."""
 
-    wait = blocking(Operation.wait)
     stop = blocking(StandaloneCollectOperation.stop)
     start_input_timers = blocking(StandaloneCollectOperation.start_input_timers)
 
 
 @public("anyrelay.sync")
-class DetectAction(OperationView[DetectOperation]):
+class DetectAction(Action[DetectOperation, "DetectEvent"]):
     """A detection."""
 
-    wait = blocking(Operation.wait)
     stop = blocking(DetectOperation.stop)
 
 
 @public("anyrelay.sync")
-class FaxAction(OperationView[FaxOperation]):
+class FaxAction(Action[FaxOperation, "FaxEvent"]):
     """A fax that is sent or received."""
 
-    wait = blocking(Operation.wait)
     stop = blocking(FaxOperation.stop)
 
 
 @public("anyrelay.sync")
-class TapAction(OperationView[TapOperation]):
+class TapAction(Action[TapOperation, "TapEvent"]):
     """A tap."""
 
-    wait = blocking(Operation.wait)
     stop = blocking(TapOperation.stop)
 
 
 @public("anyrelay.sync")
-class StreamAction(OperationView[StreamOperation]):
+class StreamAction(Action[StreamOperation, "StreamEvent"]):
     """A stream."""
 
-    wait = blocking(Operation.wait)
     stop = blocking(StreamOperation.stop)
 
 
 @public("anyrelay.sync")
-class TranscribeAction(OperationView[TranscribeOperation]):
+class TranscribeAction(Action[TranscribeOperation, "TranscribeEvent"]):
     """A transcription."""
 
-    wait = blocking(Operation.wait)
     stop = blocking(TranscribeOperation.stop)
 
 
 @public("anyrelay.sync")
-class PayAction(OperationView[PayOperation]):
+class PayAction(Action[PayOperation, "PayEvent"]):
     """A payment."""
 
-    wait = blocking(Operation.wait)
     stop = blocking(PayOperation.stop)
 
 
 @public("anyrelay.sync")
-class AIAction(OperationView[AIOperation]):
+class AIAction(Action[AIOperation, "RelayEvent"]):
     """An AI agent's session."""
 
-    wait = blocking(Operation.wait)
     stop = blocking(AIOperation.stop)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from anyrelay.frontend.binding import Bound, dress
+from anyrelay.frontend.binding import Bound, dress, misuse
 from anyrelay.protocol.call import Search
 from anyrelay.protocol.events import RelayEvent
 from anyrelay.protocol.promise import Promise
@@ -25,7 +25,11 @@ def starting(
     """Bind a method that hands out a machine, for which the user gets an object of the class `face`."""
 
     def bound(self: Bound, /, *args: P.args, **kwargs: P.kwargs) -> A:
-        return face(self._driver, self._driver.fulfil(method, self._machine, *args, **kwargs))
+        try:
+            machine: T = self._driver.fulfil(method, self._machine, *args, **kwargs)
+        except TypeError as error:
+            raise misuse(self, method, args, kwargs, error) from None
+        return face(self._driver, machine)
 
     return dress(bound, method, returns=getattr(face, "__name__", None))
 
@@ -34,7 +38,10 @@ def blocking(method: Callable[Concatenate[M, float, P], Promise[T]]) -> Callable
     """Bind a method whose promise is waited for."""
 
     def bound(self: Bound, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        value: T = self._driver.fulfil(method, self._machine, *args, **kwargs)
+        try:
+            value: T = self._driver.fulfil(method, self._machine, *args, **kwargs)
+        except TypeError as error:
+            raise misuse(self, method, args, kwargs, error) from None
         return value
 
     return dress(bound, method)
@@ -44,7 +51,10 @@ def finding(method: Callable[Concatenate[M, float, P], Search[E]]) -> Callable[C
     """Bind a method that looks for an event; the user's predicate is called here, outside the core and its lock."""
 
     def bound(self: Bound, /, *args: P.args, **kwargs: P.kwargs) -> E:
-        event: E = self._driver.find(method, self._machine, *args, **kwargs)
+        try:
+            event: E = self._driver.find(method, self._machine, *args, **kwargs)
+        except TypeError as error:
+            raise misuse(self, method, args, kwargs, error) from error.__cause__
         return event
 
     return dress(bound, method)

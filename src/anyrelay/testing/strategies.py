@@ -211,6 +211,8 @@ def _passing(validator: Any, kind: Any) -> SearchStrategy[Any]:
             return sip_uris()
         case "is_caller":
             return sip_uris() | _SOME_LINE.filter(lambda line: ":" not in line)
+        case "_is_conference_id":
+            return _SOME_LINE
         case "is_named_value":
             return st.fixed_dictionaries({"name": _LINE, "value": _JSON})
         case "is_digits":

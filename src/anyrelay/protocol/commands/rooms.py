@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from attrs import field, frozen
 
 from anyrelay.protocol.checks import is_flag, is_integer, is_object, is_text, one_of, optional
 from anyrelay.protocol.commands.base import CallCommand, OperationCommand, command
+from anyrelay.protocol.values.devices import StreamDevice
+from anyrelay.protocol.values.params import names_in
+from anyrelay.protocol.values.spelling import check_spelling
 
 __all__ = ["JoinConference", "JoinRoom", "LeaveConference", "LeaveRoom", "QueueEnter", "QueueLeave"]
+
+
+def _is_stream(instance: Any, attribute: Any, value: Any) -> None:
+    is_object(instance, attribute, value)
+    check_spelling(value, names_in(StreamDevice), attribute.name)
 
 
 @command("calling.join_conference", reply="Joining conference")
@@ -55,8 +63,20 @@ class JoinConference(CallCommand):
     """In which form they are sent."""
     recording_status_callback_method: str | None = field(default=None, validator=optional(one_of("GET", "POST")))
     """With which HTTP method they are sent."""
-    stream_obj: dict[str, Any] | None = field(default=None, validator=optional(is_object), metadata={"wire": "stream"})
+    stream_obj: dict[str, Any] | None = field(default=None, validator=optional(_is_stream), metadata={"wire": "stream"})
     """Where the conference's sound is streamed, by the names on the wire."""
+
+
+_SOME_ID: Final = is_text(limit=256)
+
+
+def _is_conference_id(instance: Any, attribute: Any, value: Any) -> None:
+    if value is None:  # what `reply.get("conference_id")` is when the reply names none
+        raise ValueError(
+            "conference_id is missing: the reply to join_conference need not name the conference; "
+            "the `ConferenceEvent` that follows does"
+        )
+    _SOME_ID(instance, attribute, value)
 
 
 @command("calling.leave_conference", reply="Leaving conference", operation=True)
@@ -64,7 +84,7 @@ class JoinConference(CallCommand):
 class LeaveConference(CallCommand):
     """Leave a conference."""
 
-    conference_id: str = field(validator=is_text(limit=256))
+    conference_id: str = field(validator=_is_conference_id)
     """Which one."""
 
 

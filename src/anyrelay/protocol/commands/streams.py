@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from attrs import field, frozen
 
@@ -11,6 +11,13 @@ from anyrelay.protocol.commands.base import CallCommand, OperationCommand, comma
 from anyrelay.protocol.values.sound import read_tap, read_tap_device
 
 __all__ = ["LiveTranscribe", "LiveTranslate", "Stream", "StreamStop", "Tap", "TapStop", "Transcribe", "TranscribeStop"]
+
+
+_TRACKS: Final = {"inbound": "inbound_track", "outbound": "outbound_track", "both": "both_tracks"}
+
+
+def _track(track: Any) -> Any:
+    return _TRACKS.get(track, track) if isinstance(track, str) else track
 
 
 @command("calling.tap")
@@ -43,10 +50,9 @@ class Stream(OperationCommand):
     """A name for the stream."""
     codec: str | None = field(default=None, validator=optional(is_text(limit=256)))
     """The codec of its audio, such as PCMU or L16@24000h."""
-    track: str | None = field(
-        default=None, validator=optional(one_of("inbound_track", "outbound_track", "both_tracks"))
-    )
-    """Which side: ``inbound_track``, ``outbound_track`` or ``both_tracks``."""
+    track: str | None = field(default=None, converter=_track, validator=optional(one_of(*_TRACKS.values())))
+    """Which side: ``inbound_track``, ``outbound_track`` or ``both_tracks``; ``inbound``, ``outbound`` and ``both``, which
+    SignalWire's reference writes, mean the same."""
     status_url: str | None = field(default=None, validator=optional(is_text()))
     """Where events are POSTed too."""
     status_url_method: str | None = field(default=None, validator=optional(one_of("GET", "POST")))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 
 from attrs import field, frozen
 
@@ -45,3 +45,17 @@ class RelayEvent:
     """The call it belongs to, "" for none."""
     timestamp: float = 0.0
     """When the server sent it, in seconds since the epoch; 0.0 when it did not say."""
+
+    @classmethod
+    def from_payload(cls, payload: dict[str, Any]) -> Self:
+        """Read the params of a ``signalwire.event`` request as an event of this class, whatever their type says.
+
+        Args:
+            payload: The envelope, as for `parse_event`.
+
+        Returns:
+            The event; what is missing or of a wrong type is read as its default.
+        """
+        from anyrelay.protocol.events.reading import read_as  # which knows every class
+
+        return read_as(cls, payload)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from attrs import field, frozen
@@ -61,6 +62,43 @@ class CollectEvent(RelayEvent):
     final: bool | None = None
     """Whether this is the last result; None when the server does not say."""
 
+    @property
+    def type(self) -> str:
+        """What was heard: digit, speech, error, no_input, no_match or start_of_input; "" when nothing was."""
+        return _text(self.result.get("type"))
+
+    @property
+    def digits(self) -> str:
+        """The digits that were pressed; "" for none."""
+        return _text(self._heard("digits"))
+
+    @property
+    def terminator(self) -> str:
+        """The digit that ended the input; "" when none did."""
+        return _text(self._heard("terminator"))
+
+    @property
+    def text(self) -> str:
+        """The words that were spoken; "" for none."""
+        return _text(self._heard("text"))
+
+    @property
+    def confidence(self) -> float:
+        """How sure the server is of them, as it tells; 0.0 when it does not."""
+        heard = self._heard("confidence")
+        if isinstance(heard, int | float) and not isinstance(heard, bool) and math.isfinite(heard):
+            return heard
+        return 0.0
+
+    def _heard(self, name: str) -> object:
+        """Some servers write what was heard under ``params``, some beside the type."""
+        params = self.result.get("params")
+        return params[name] if isinstance(params, dict) and name in params else self.result.get(name)
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
 
 @event("calling.call.detect")
 @frozen(kw_only=True)
@@ -69,6 +107,8 @@ class DetectEvent(RelayEvent):
 
     control_id: str = ""
     """Which detection."""
+    state: str = ""
+    """``finished`` or ``error``; "" beside what was heard."""
     detect: dict[str, Any] = field(factory=dict)
     """What was heard: its ``type`` (machine, fax, digit) and its ``params``, whose ``event`` is the word for it."""
 
@@ -91,6 +131,8 @@ class FaxEvent(RelayEvent):
 
     control_id: str = ""
     """Which fax."""
+    state: str = ""
+    """``finished`` or ``error``, where the server writes it beside the fax; "" otherwise."""
     fax: dict[str, Any] = field(factory=dict)
     """Its ``type`` (page, finished, error) and its ``params``."""
 

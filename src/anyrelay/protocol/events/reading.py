@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from attrs import fields
 from cattrs.gen import make_dict_structure_fn, override
@@ -12,7 +12,9 @@ from anyrelay.protocol.converter import tolerant
 from anyrelay.protocol.events.base import RelayEvent
 from anyrelay.protocol.events.table import EVENT_CLASSES
 
-__all__ = ["parse_event"]
+__all__ = ["parse_event", "read_as"]
+
+V = TypeVar("V", bound=RelayEvent)
 
 _Reader = Callable[[dict[str, Any]], RelayEvent]
 _readers: dict[str, _Reader] = {}
@@ -32,11 +34,23 @@ def parse_event(payload: dict[str, Any]) -> RelayEvent:
     event_type = payload.get("event_type")
     if not isinstance(event_type, str):
         event_type = ""
+    reader = _readers.get(event_type) or _reader_of(event_type)
+    return reader(_values_of(payload, event_type))
+
+
+def read_as(kind: type[V], payload: dict[str, Any]) -> V:
+    """Read the params of a ``signalwire.event`` request as an event of one class, whatever their type says."""
+    event_type = payload.get("event_type")
+    event = _make_reader(kind)(_values_of(payload, event_type if isinstance(event_type, str) else ""))
+    assert isinstance(event, kind)
+    return event
+
+
+def _values_of(payload: dict[str, Any], event_type: str) -> dict[str, Any]:
     inner = payload.get("params")
     if not isinstance(inner, dict):
         inner = {}
-    reader = _readers.get(event_type) or _reader_of(event_type)
-    return reader({**inner, "event_type": event_type, "params": inner, "timestamp": payload.get("timestamp")})
+    return {**inner, "event_type": event_type, "params": inner, "timestamp": payload.get("timestamp")}
 
 
 def _reader_of(event_type: str) -> _Reader:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from anyrelay.protocol import commands
 from anyrelay.protocol.actions import AIOperation, PayOperation
 from anyrelay.protocol.promise import Promise
 from anyrelay.protocol.requests import Reply
 from anyrelay.protocol.verbs.base import CallVerbs, OnCompleted, verb
+
+if TYPE_CHECKING:
+    from anyrelay.protocol.events import PayEvent, RelayEvent
 
 __all__ = ["AgentVerbs"]
 
@@ -35,7 +38,7 @@ class AgentVerbs(CallVerbs):
         languages: list[dict[str, Any]] | None = None,
         SWAIG: dict[str, Any] | None = None,  # noqa: N803 - the published name
         ai_params: dict[str, Any] | None = None,
-        on_completed: OnCompleted = None,
+        on_completed: OnCompleted[RelayEvent] = None,
         **extra: Any,
     ) -> Promise[AIOperation]:
         """Let an AI agent talk with the caller.
@@ -210,7 +213,7 @@ class AgentVerbs(CallVerbs):
         valid_card_types: str | None = None,
         parameters: list[dict[str, Any]] | None = None,
         prompts: list[dict[str, Any]] | None = None,
-        on_completed: OnCompleted = None,
+        on_completed: OnCompleted[PayEvent] = None,
         **extra: Any,
     ) -> Promise[PayOperation]:
         """Take a payment by the phone's keys.

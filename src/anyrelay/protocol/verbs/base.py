@@ -15,9 +15,10 @@ from anyrelay.protocol.verbs.documented import verb, wait
 
 __all__ = ["NONE_YET", "CallVerbs", "OnCompleted", "verb", "wait"]
 
-O = TypeVar("O", bound=Operation)  # noqa: E741
+E = TypeVar("E", bound=RelayEvent)
+O = TypeVar("O", bound=Operation[Any])  # noqa: E741
 
-OnCompleted: TypeAlias = Callable[[RelayEvent], Any] | None
+OnCompleted: TypeAlias = Callable[[E], Any] | None
 """Called with an operation's final event, once; in the async front end it may be a coroutine function."""
 
 NONE_YET: Final[dict[Any, Any]] = {}
@@ -47,11 +48,11 @@ class CallVerbs(ABC):
     def begin(
         self,
         now: float,
-        operation: Callable[[Any, str, OnCompleted], O],
+        operation: Callable[[Any, str, OnCompleted[E]], O],
         kind: type[CallCommand],
         *,
         control_id: str | None,
-        on_completed: OnCompleted,
+        on_completed: OnCompleted[E],
         extra: dict[str, Any],
         **params: Any,
     ) -> Promise[O]:

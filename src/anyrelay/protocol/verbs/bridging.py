@@ -140,11 +140,12 @@ class BridgingVerbs(CallVerbs):
         )
 
     @verb
-    def leave_conference(self, now: float, /, conference_id: str, **extra: Any) -> Promise[Reply]:
+    def leave_conference(self, now: float, /, conference_id: str | None, **extra: Any) -> Promise[Reply]:
         """Leave an audio conference.
 
         Args:
-            conference_id: Its identifier, as its events tell it.
+            conference_id: Its identifier, as a `ConferenceEvent` tells it, and the reply to `join_conference` where that
+                names one; None, which a reply without one gives, is a ValueError.
         """
         return self.order(now, commands.LeaveConference, extra=extra, conference_id=conference_id)
 

@@ -13,6 +13,7 @@ from anyrelay.protocol.values.media import Media, MediaLike, read_media
 from anyrelay.protocol.verbs.base import CallVerbs, OnCompleted, verb
 
 if TYPE_CHECKING:
+    from anyrelay.protocol.events import CollectEvent, DetectEvent
     from anyrelay.protocol.values import CollectLike, DetectLike, DigitsLike, SpeechLike
 
 __all__ = ["InputVerbs"]
@@ -35,7 +36,7 @@ class InputVerbs(CallVerbs):
         send_start_of_input: bool | None = None,
         start_input_timers: bool | None = None,
         control_id: str | None = None,
-        on_completed: OnCompleted = None,
+        on_completed: OnCompleted[CollectEvent] = None,
         **extra: Any,
     ) -> Promise[StandaloneCollectOperation]:
         """Collect digits or speech, playing nothing.
@@ -78,7 +79,7 @@ class InputVerbs(CallVerbs):
         *,
         volume: float | None = None,
         control_id: str | None = None,
-        on_completed: OnCompleted = None,
+        on_completed: OnCompleted[CollectEvent] = None,
         **extra: Any,
     ) -> Promise[CollectOperation]:
         """Play something and collect digits or speech meanwhile and after it.
@@ -114,7 +115,7 @@ class InputVerbs(CallVerbs):
         gender: str | None = None,
         voice: str | None = None,
         volume: float | None = None,
-        on_completed: OnCompleted = None,
+        on_completed: OnCompleted[CollectEvent] = None,
     ) -> Promise[CollectOperation]:
         """Ask a question and collect the answer.
 
@@ -140,7 +141,7 @@ class InputVerbs(CallVerbs):
         collect: CollectLike,
         *,
         volume: float | None = None,
-        on_completed: OnCompleted = None,
+        on_completed: OnCompleted[CollectEvent] = None,
     ) -> Promise[CollectOperation]:
         """Play an audio file and collect the answer.
 
@@ -162,7 +163,7 @@ class InputVerbs(CallVerbs):
         *,
         timeout: float | None = None,
         control_id: str | None = None,
-        on_completed: OnCompleted = None,
+        on_completed: OnCompleted[DetectEvent] = None,
         **extra: Any,
     ) -> Promise[DetectOperation]:
         """Find out whether an answering machine, a fax or a digit is at the other end.
@@ -193,7 +194,7 @@ class InputVerbs(CallVerbs):
         *,
         digits: str | None = None,
         timeout: float | None = None,
-        on_completed: OnCompleted = None,
+        on_completed: OnCompleted[DetectEvent] = None,
     ) -> Promise[DetectOperation]:
         """Find out which digits are pressed.
 
@@ -220,7 +221,7 @@ class InputVerbs(CallVerbs):
         detect_interruptions: bool | None = None,
         detect_message_end: bool | None = None,
         timeout: float | None = None,
-        on_completed: OnCompleted = None,
+        on_completed: OnCompleted[DetectEvent] = None,
     ) -> Promise[DetectOperation]:
         """Find out whether a person or a machine has answered.
 
@@ -254,7 +255,7 @@ class InputVerbs(CallVerbs):
         *,
         tone: str | None = None,
         timeout: float | None = None,
-        on_completed: OnCompleted = None,
+        on_completed: OnCompleted[DetectEvent] = None,
     ) -> Promise[DetectOperation]:
         """Find out whether a fax machine is at the other end.
 

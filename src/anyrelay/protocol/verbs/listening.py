@@ -144,7 +144,8 @@ class ListeningVerbs(CallVerbs):
         check_timeout(timeout)
         subscription = self._subscribe(*_kind(event_type), raises=True)
         if timeout is not None and not subscription.closed:
-            expired = TimeoutError(f"no such event on call {self.call_id} within {timeout:g} s")
+            name = event_type if isinstance(event_type, str) else event_type.__name__
+            expired = TimeoutError(f"no such event on call {self.call_id} within {timeout:g} s: {name}")
             expiry = self.timers.at(now + timeout, lambda _: subscription.end(expired))
             subscription.also_on_close(expiry.cancel)
         return Search(subscription, predicate)

@@ -19,6 +19,7 @@ from anyrelay.protocol.values.media import Media, MediaLike, read_media
 from anyrelay.protocol.verbs.base import CallVerbs, OnCompleted, verb
 
 if TYPE_CHECKING:
+    from anyrelay.protocol.events import FaxEvent, PlayEvent, RecordEvent, StreamEvent, TapEvent, TranscribeEvent
     from anyrelay.protocol.values import RecordLike, TapDeviceLike, TapLike
 
 __all__ = ["MediaVerbs"]
@@ -38,7 +39,7 @@ class MediaVerbs(CallVerbs):
         direction: str | None = None,
         loop: int | None = None,
         control_id: str | None = None,
-        on_completed: OnCompleted = None,
+        on_completed: OnCompleted[PlayEvent] = None,
         **extra: Any,
     ) -> Promise[PlayOperation]:
         """Play speech, audio files, silence or ringtones on the call.
@@ -75,7 +76,7 @@ class MediaVerbs(CallVerbs):
         gender: str | None = None,
         voice: str | None = None,
         volume: float | None = None,
-        on_completed: OnCompleted = None,
+        on_completed: OnCompleted[PlayEvent] = None,
     ) -> Promise[PlayOperation]:
         """Speak a text.
 
@@ -93,7 +94,7 @@ class MediaVerbs(CallVerbs):
 
     @verb
     def play_audio(
-        self, now: float, /, url: str, *, volume: float | None = None, on_completed: OnCompleted = None
+        self, now: float, /, url: str, *, volume: float | None = None, on_completed: OnCompleted[PlayEvent] = None
     ) -> Promise[PlayOperation]:
         """Play an audio file.
 
@@ -107,7 +108,7 @@ class MediaVerbs(CallVerbs):
 
     @verb
     def play_silence(
-        self, now: float, /, duration: float, *, on_completed: OnCompleted = None
+        self, now: float, /, duration: float, *, on_completed: OnCompleted[PlayEvent] = None
     ) -> Promise[PlayOperation]:
         """Play silence.
 
@@ -128,7 +129,7 @@ class MediaVerbs(CallVerbs):
         *,
         duration: float | None = None,
         volume: float | None = None,
-        on_completed: OnCompleted = None,
+        on_completed: OnCompleted[PlayEvent] = None,
     ) -> Promise[PlayOperation]:
         """Play a country's ringtone.
 
@@ -149,7 +150,7 @@ class MediaVerbs(CallVerbs):
         audio: RecordLike | None = None,
         *,
         control_id: str | None = None,
-        on_completed: OnCompleted = None,
+        on_completed: OnCompleted[RecordEvent] = None,
         **extra: Any,
     ) -> Promise[RecordOperation]:
         """Record the call.
@@ -183,7 +184,7 @@ class MediaVerbs(CallVerbs):
         device: TapDeviceLike,
         *,
         control_id: str | None = None,
-        on_completed: OnCompleted = None,
+        on_completed: OnCompleted[TapEvent] = None,
         **extra: Any,
     ) -> Promise[TapOperation]:
         """Send a copy of the call's media to a device of yours.
@@ -221,7 +222,7 @@ class MediaVerbs(CallVerbs):
         authorization_bearer_token: str | None = None,
         custom_parameters: dict[str, Any] | None = None,
         control_id: str | None = None,
-        on_completed: OnCompleted = None,
+        on_completed: OnCompleted[StreamEvent] = None,
         **extra: Any,
     ) -> Promise[StreamOperation]:
         """Stream the call's audio to a WebSocket server.
@@ -230,7 +231,7 @@ class MediaVerbs(CallVerbs):
             url: The server, wss://…
             name: The stream's name.
             codec: The codec.
-            track: inbound_track, outbound_track or both_tracks.
+            track: inbound_track, outbound_track or both_tracks; inbound, outbound and both mean the same.
             status_url_method: GET or POST.
             authorization_bearer_token: Sent to the server; never shown.
             custom_parameters: Sent to the server.
@@ -263,7 +264,7 @@ class MediaVerbs(CallVerbs):
         *,
         control_id: str | None = None,
         status_url: str | None = None,
-        on_completed: OnCompleted = None,
+        on_completed: OnCompleted[TranscribeEvent] = None,
         **extra: Any,
     ) -> Promise[TranscribeOperation]:
         """Transcribe the call.
@@ -291,7 +292,7 @@ class MediaVerbs(CallVerbs):
         identity: str | None = None,
         header_info: str | None = None,
         control_id: str | None = None,
-        on_completed: OnCompleted = None,
+        on_completed: OnCompleted[FaxEvent] = None,
         **extra: Any,
     ) -> Promise[FaxOperation]:
         """Send a fax.
@@ -318,7 +319,7 @@ class MediaVerbs(CallVerbs):
 
     @verb
     def receive_fax(
-        self, now: float, /, *, control_id: str | None = None, on_completed: OnCompleted = None, **extra: Any
+        self, now: float, /, *, control_id: str | None = None, on_completed: OnCompleted[FaxEvent] = None, **extra: Any
     ) -> Promise[FaxOperation]:
         """Receive a fax.
 

@@ -1,0 +1,166 @@
+"""RELAY's words as constants, by the names that SignalWire's client has for them (RELAY facts, sections 3 and 5)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+__all__ = [
+    "CALL_STATES",
+    "CALL_STATE_ANSWERED",
+    "CALL_STATE_CREATED",
+    "CALL_STATE_ENDED",
+    "CALL_STATE_ENDING",
+    "CALL_STATE_RINGING",
+    "CONNECT_STATE_CONNECTED",
+    "CONNECT_STATE_CONNECTING",
+    "CONNECT_STATE_DISCONNECTED",
+    "CONNECT_STATE_FAILED",
+    "DETECT_TYPE_DIGIT",
+    "DETECT_TYPE_FAX",
+    "DETECT_TYPE_MACHINE",
+    "END_REASON_ABANDONED",
+    "END_REASON_BUSY",
+    "END_REASON_CANCEL",
+    "END_REASON_DECLINE",
+    "END_REASON_ERROR",
+    "END_REASON_HANGUP",
+    "END_REASON_MAX_DURATION",
+    "END_REASON_NOT_FOUND",
+    "END_REASON_NO_ANSWER",
+    "EVENT_CALLING_ERROR",
+    "EVENT_CALL_COLLECT",
+    "EVENT_CALL_CONNECT",
+    "EVENT_CALL_DENOISE",
+    "EVENT_CALL_DETECT",
+    "EVENT_CALL_DIAL",
+    "EVENT_CALL_ECHO",
+    "EVENT_CALL_FAX",
+    "EVENT_CALL_PAY",
+    "EVENT_CALL_PLAY",
+    "EVENT_CALL_QUEUE",
+    "EVENT_CALL_RECEIVE",
+    "EVENT_CALL_RECORD",
+    "EVENT_CALL_REFER",
+    "EVENT_CALL_SEND_DIGITS",
+    "EVENT_CALL_STATE",
+    "EVENT_CALL_STREAM",
+    "EVENT_CALL_TAP",
+    "EVENT_CALL_TRANSCRIBE",
+    "EVENT_CONFERENCE",
+    "EVENT_MESSAGING_RECEIVE",
+    "EVENT_MESSAGING_STATE",
+    "MESSAGE_STATE_DELIVERED",
+    "MESSAGE_STATE_FAILED",
+    "MESSAGE_STATE_INITIATED",
+    "MESSAGE_STATE_QUEUED",
+    "MESSAGE_STATE_RECEIVED",
+    "MESSAGE_STATE_SENT",
+    "MESSAGE_STATE_UNDELIVERED",
+    "MESSAGE_TERMINAL_STATES",
+    "PLAY_STATE_ERROR",
+    "PLAY_STATE_FINISHED",
+    "PLAY_STATE_PAUSED",
+    "PLAY_STATE_PLAYING",
+    "RECORD_STATE_FINISHED",
+    "RECORD_STATE_NO_INPUT",
+    "RECORD_STATE_PAUSED",
+    "RECORD_STATE_RECORDING",
+    "ROOM_STATE_JOIN",
+    "ROOM_STATE_JOINING",
+    "ROOM_STATE_LEAVE",
+    "ROOM_STATE_LEAVING",
+]
+
+# --- What a call is doing -----------------------------------------------------------------------------------------------
+CALL_STATE_CREATED: Final[str] = "created"
+CALL_STATE_RINGING: Final[str] = "ringing"
+CALL_STATE_ANSWERED: Final[str] = "answered"
+CALL_STATE_ENDING: Final[str] = "ending"
+CALL_STATE_ENDED: Final[str] = "ended"
+CALL_STATES: Final[tuple[str, ...]] = (
+    CALL_STATE_CREATED,
+    CALL_STATE_RINGING,
+    CALL_STATE_ANSWERED,
+    CALL_STATE_ENDING,
+    CALL_STATE_ENDED,
+)
+"""All of them, in order."""
+
+# --- Why a call ended ---------------------------------------------------------------------------------------------------
+END_REASON_HANGUP: Final[str] = "hangup"
+END_REASON_CANCEL: Final[str] = "cancel"
+END_REASON_BUSY: Final[str] = "busy"
+END_REASON_NO_ANSWER: Final[str] = "noAnswer"
+END_REASON_DECLINE: Final[str] = "decline"
+END_REASON_ERROR: Final[str] = "error"
+END_REASON_ABANDONED: Final[str] = "abandoned"
+END_REASON_MAX_DURATION: Final[str] = "max_duration"
+END_REASON_NOT_FOUND: Final[str] = "not_found"
+
+# --- What a connected call is doing -------------------------------------------------------------------------------------
+CONNECT_STATE_CONNECTING: Final[str] = "connecting"
+CONNECT_STATE_CONNECTED: Final[str] = "connected"
+CONNECT_STATE_DISCONNECTED: Final[str] = "disconnected"
+CONNECT_STATE_FAILED: Final[str] = "failed"
+
+# --- Event types --------------------------------------------------------------------------------------------------------
+EVENT_CALL_STATE: Final[str] = "calling.call.state"
+EVENT_CALL_RECEIVE: Final[str] = "calling.call.receive"
+EVENT_CALL_CONNECT: Final[str] = "calling.call.connect"
+EVENT_CALL_PLAY: Final[str] = "calling.call.play"
+EVENT_CALL_COLLECT: Final[str] = "calling.call.collect"
+EVENT_CALL_RECORD: Final[str] = "calling.call.record"
+EVENT_CALL_DETECT: Final[str] = "calling.call.detect"
+EVENT_CALL_FAX: Final[str] = "calling.call.fax"
+EVENT_CALL_TAP: Final[str] = "calling.call.tap"
+EVENT_CALL_SEND_DIGITS: Final[str] = "calling.call.send_digits"
+EVENT_CALL_DIAL: Final[str] = "calling.call.dial"
+EVENT_CALL_REFER: Final[str] = "calling.call.refer"
+EVENT_CALL_DENOISE: Final[str] = "calling.call.denoise"
+EVENT_CALL_PAY: Final[str] = "calling.call.pay"
+EVENT_CALL_QUEUE: Final[str] = "calling.call.queue"
+EVENT_CALL_STREAM: Final[str] = "calling.call.stream"
+EVENT_CALL_ECHO: Final[str] = "calling.call.echo"
+EVENT_CALL_TRANSCRIBE: Final[str] = "calling.call.transcribe"
+EVENT_CONFERENCE: Final[str] = "calling.conference"
+EVENT_CALLING_ERROR: Final[str] = "calling.error"
+EVENT_MESSAGING_RECEIVE: Final[str] = "messaging.receive"
+EVENT_MESSAGING_STATE: Final[str] = "messaging.state"
+
+# --- What a text message is doing ---------------------------------------------------------------------------------------
+MESSAGE_STATE_QUEUED: Final[str] = "queued"
+MESSAGE_STATE_INITIATED: Final[str] = "initiated"
+MESSAGE_STATE_SENT: Final[str] = "sent"
+MESSAGE_STATE_DELIVERED: Final[str] = "delivered"
+MESSAGE_STATE_UNDELIVERED: Final[str] = "undelivered"
+MESSAGE_STATE_FAILED: Final[str] = "failed"
+MESSAGE_STATE_RECEIVED: Final[str] = "received"
+MESSAGE_TERMINAL_STATES: Final[tuple[str, ...]] = (
+    MESSAGE_STATE_DELIVERED,
+    MESSAGE_STATE_UNDELIVERED,
+    MESSAGE_STATE_FAILED,
+)
+"""Those that are final."""
+
+# --- What a playback is doing -------------------------------------------------------------------------------------------
+PLAY_STATE_PLAYING: Final[str] = "playing"
+PLAY_STATE_PAUSED: Final[str] = "paused"
+PLAY_STATE_FINISHED: Final[str] = "finished"
+PLAY_STATE_ERROR: Final[str] = "error"
+
+# --- What a recording is doing ------------------------------------------------------------------------------------------
+RECORD_STATE_RECORDING: Final[str] = "recording"
+RECORD_STATE_PAUSED: Final[str] = "paused"
+RECORD_STATE_FINISHED: Final[str] = "finished"
+RECORD_STATE_NO_INPUT: Final[str] = "no_input"
+
+# --- What is detected ---------------------------------------------------------------------------------------------------
+DETECT_TYPE_MACHINE: Final[str] = "machine"
+DETECT_TYPE_FAX: Final[str] = "fax"
+DETECT_TYPE_DIGIT: Final[str] = "digit"
+
+# --- What a room's member is doing --------------------------------------------------------------------------------------
+ROOM_STATE_JOINING: Final[str] = "joining"
+ROOM_STATE_JOIN: Final[str] = "join"
+ROOM_STATE_LEAVING: Final[str] = "leaving"
+ROOM_STATE_LEAVE: Final[str] = "leave"
