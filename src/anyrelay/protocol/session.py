@@ -149,13 +149,18 @@ class Session(ClientVerbs, Incoming):
         """Return everything that waits for the transport as one piece, and forget it."""
         return self._link.data_to_send()
 
-    def handle_timeout(self, now: float) -> None:
-        """Do what is due. What has arrived counts before: call this once everything that has arrived was read."""
-        self.timers.run_due(now)
+    def is_overdue(self, now: float) -> bool:
+        """Whether something is due; whoever drives the session reads what has arrived before `handle_timeout` does it."""
+        deadline = self.next_deadline()
+        return deadline is not None and deadline <= now
 
     def handle_soon(self, now: float) -> None:
-        """Do what was only put off until the bytes at hand are dealt with; deadlines wait for `handle_timeout`."""
+        """Do what is wanted as soon as possible, and leave deadlines alone."""
         self.timers.run_soon(now)
+
+    def handle_timeout(self, now: float) -> None:
+        """Do what is due."""
+        self.timers.run_due(now)
 
     def handler_finished(self, subject: CallMachine | MessageMachine, error: BaseException | None, now: float) -> None:
         """A handler that `RunHandler` asked for has returned, or raised."""

@@ -49,6 +49,10 @@ class Timers:
         heappush(self._heap, (when, self._added, timer))
         return timer
 
+    def soon(self, action: Callable[[float], None]) -> Timer:
+        """Ask for `action` to be called with the time in the next turn; for whoever does not know the time."""
+        return self.at(-math.inf, action)
+
     def next_deadline(self) -> float | None:
         """Return the earliest deadline that still stands, in seconds; None when there is none, or none but infinite ones."""
         while self._heap:
@@ -64,11 +68,14 @@ class Timers:
         return self._heap[0][0] if self._heap else math.inf
 
     def run_due(self, now: float) -> None:
-        """Call the action of each deadline that is over, earliest first, those included that the actions add."""
+        """Call the action of each deadline that is over, earliest first, those included that the actions add.
+
+        What has arrived counts before what is due: whoever calls this has handed over everything that there is to read.
+        """
         self._run(now, now)
 
     def run_soon(self, now: float) -> None:
-        """Call, with the time, each action that was only put off, its deadline being minus infinity; judge no deadline."""
+        """Call what `soon` asked for, and no deadline: something may still wait to be read."""
         self._run(-math.inf, now)
 
     def _run(self, until: float, now: float) -> None:

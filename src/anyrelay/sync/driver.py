@@ -418,8 +418,7 @@ class Driver:
         """Do what is due, unless more may have arrived: that counts before it, and is read in the next turn."""
         now = self._clock()
         self.session.handle_soon(now)
-        deadline = self.session.next_deadline()
-        if deadline is None or deadline > now:
+        if not self.session.is_overdue(now):
             self._arrivals.nothing_is_due()
         elif self._socket is None or self._arrivals.are_complete(now, all_read=all_read):
             self.session.handle_timeout(now)
