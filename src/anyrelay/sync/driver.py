@@ -22,7 +22,7 @@ from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 from anyrelay.frontend import journal
 from anyrelay.frontend.arrivals import Arrivals
 from anyrelay.frontend.binding import accepts
-from anyrelay.frontend.dialer import connect_to_any, look_up
+from anyrelay.frontend.dialer import Address, connect_to_any, look_up
 from anyrelay.frontend.ending import abandon, drop
 from anyrelay.frontend.process import check_process
 from anyrelay.protocol.call import CallMachine, Search
@@ -546,6 +546,7 @@ class Driver:
 
         Nobody waits for this thread, and there is one at most that looks up.
         """
+        addresses: list[Address] = []
         error: Exception | None = None
         sock: socket.socket | None = None
         with may_hang():
@@ -597,6 +598,8 @@ class Driver:
                 token = source()
         except Exception as error:
             failure = error
+        except SystemExit:
+            failure = RuntimeError("the jwt_token function raised SystemExit")
 
         def tell(now: float) -> None:
             self._fetches_token = False
