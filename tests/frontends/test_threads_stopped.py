@@ -18,21 +18,21 @@ from tls_world import encrypted
 
 TRANSFERS = 20
 
-STOPPED_FOR = 1.6
+STOPPED_FOR = 2.8
 """For how long the process is stopped, in seconds: longer than any deadline of the program."""
 
 PROGRAM = """
 import json, sys, threading
 from anyrelay.sync import RelayClient
 
-lasting = dict(request_timeout=1.0, ping_interval=0.2, ping_timeout=1.0)
+lasting = dict(request_timeout=2.0, ping_interval=0.2, ping_timeout=2.0)
 client = RelayClient(project="p", token="t", host=sys.argv[1], contexts=["default"], **lasting)
 transfers, told = int(sys.argv[2]), threading.Semaphore(0)
 outcomes = []
 
 @client.on_call
 def handle(call):
-    outcomes.append(call.refer_and_wait("sip:support@example.com", timeout=1.4).status)
+    outcomes.append(call.refer_and_wait("sip:support@example.com", timeout=2.5).status)
     told.release()
 
 with client:

@@ -896,5 +896,6 @@ def test_nothing_but_handle_timeout_judges_deadlines() -> None:
     pair.session.handle_soon(late)
     pair.session.receive_data(b"", late)
     assert not waiting.done
+    assert pair.session.is_overdue(late)
     pair.session.handle_timeout(late)
     assert waiting.done

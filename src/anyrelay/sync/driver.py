@@ -22,7 +22,7 @@ from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 from anyrelay.frontend import journal
 from anyrelay.frontend.arrivals import Arrivals
 from anyrelay.frontend.binding import accepts
-from anyrelay.frontend.dialer import connect_to_any, look_up
+from anyrelay.frontend.dialer import Address, connect_to_any, look_up
 from anyrelay.frontend.ending import abandon, drop
 from anyrelay.frontend.process import check_process
 from anyrelay.protocol.call import CallMachine, Search
@@ -417,8 +417,7 @@ class Driver:
         """Do what is due, unless more may have arrived: that counts before it, and is read in the next turn."""
         now = self._clock()
         self.session.handle_soon(now)
-        deadline = self.session.next_deadline()
-        if deadline is None or deadline > now:
+        if not self.session.is_overdue(now):
             self._arrivals.nothing_is_due()
         elif self._socket is None or self._arrivals.are_complete(now, all_read=all_read):
             self.session.handle_timeout(now)
@@ -546,6 +545,7 @@ class Driver:
 
         Nobody waits for this thread, and there is one at most that looks up.
         """
+        addresses: list[Address] = []
         error: Exception | None = None
         sock: socket.socket | None = None
         with may_hang():
@@ -597,6 +597,8 @@ class Driver:
                 token = source()
         except Exception as error:
             failure = error
+        except SystemExit:
+            failure = RuntimeError("the jwt_token function raised SystemExit")
 
         def tell(now: float) -> None:
             self._fetches_token = False
