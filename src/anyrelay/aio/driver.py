@@ -14,10 +14,11 @@ import threading
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from contextvars import Context, ContextVar, copy_context
-from typing import Any, Concatenate, Final, ParamSpec, TypeVar
+from typing import Any, Concatenate, Final, ParamSpec, TypeAlias, TypeVar
 
 import anyio
 
+from anyrelay.aio.handlers import call_handler, check_result
 from anyrelay.aio.loops import Bell, EventLoop, Scope, Tasks, Transport, running_loop
 from anyrelay.aio.threads import call_in_thread
 from anyrelay.frontend import journal
@@ -57,6 +58,9 @@ TURNS_TO_BEGIN: Final = 2
 
 _AWAKE: Final = -math.inf
 """In place of the deadline for which the timekeeper sleeps, when it does not."""
+
+_Pending: TypeAlias = tuple[Callable[[Any], Any], Awaitable[Any]]
+"""A handler, and what it returned, which has to be awaited."""
 
 _own_scope: ContextVar[Scope | None] = ContextVar("anyrelay_own_scope", default=None)
 """The cancel scope that a client runs this task in."""
@@ -379,9 +383,10 @@ class Driver:
         try:
             with scope:
                 handler, face = self._addressed(subject)
-                answer = handler(face) if handler is not None else None
-                if answer is not None:  # as a plain function's is
-                    await answer
+                if handler is not None:
+                    answer = call_handler(handler, face)
+                    if inspect.isawaitable(answer):  # else the handler is a plain function
+                        check_result(handler, await answer)
         except (Exception, SystemExit) as error:
             failure = error
         finally:
@@ -406,32 +411,33 @@ class Driver:
         """Attend to one mailbox after another; one whose handler has to be awaited is left to a task of its own."""
         while self._attended:
             mailbox = self._attended[0]
-            if (answer := self._hand_out(mailbox)) is not None:
-                job = (self._run_child, self._deliver, mailbox, answer)
+            if (pending := self._hand_out(mailbox)) is not None:
+                job = (self._run_child, self._deliver, mailbox, pending)
                 self._spawn("anyrelay delivery", *job, patience=DELIVERY_PATIENCE)
             self._attended.popleft()
         self.stir()
 
-    def _hand_out(self, mailbox: Mailbox) -> Awaitable[Any] | None:
-        """Make a mailbox's deliveries, up to one that has to be awaited; None when it is empty."""
+    def _hand_out(self, mailbox: Mailbox) -> _Pending | None:
+        """Make a mailbox's deliveries, up to one whose handler has to be awaited; None when it is empty."""
         while (delivery := mailbox.take()) is not None:
             try:
-                answer = copy_context().run(delivery.handler, delivery.subject)
+                answer = copy_context().run(call_handler, delivery.handler, delivery.subject)
             except (Exception, SystemExit) as error:
                 self._delivery_failed(mailbox, error)
             else:
                 if answer is not None and inspect.isawaitable(answer):
-                    return answer
+                    return delivery.handler, answer
         return None
 
-    async def _deliver(self, mailbox: Mailbox, answer: Awaitable[Any] | None) -> None:
+    async def _deliver(self, mailbox: Mailbox, pending: _Pending | None) -> None:
         try:
-            while answer is not None:
+            while pending is not None:
+                handler, answer = pending
                 try:
-                    await answer
+                    check_result(handler, await answer)
                 except (Exception, SystemExit) as error:
                     self._delivery_failed(mailbox, error)
-                answer = self._hand_out(mailbox)
+                pending = self._hand_out(mailbox)
         finally:
             if mailbox.attended:  # and nobody attends to it now: this task was cancelled
                 self._leave(mailbox)

@@ -23,6 +23,7 @@ from anyrelay.frontend import journal
 from anyrelay.frontend.binding import accepts
 from anyrelay.frontend.dialer import open_connection
 from anyrelay.frontend.ending import abandon, drop
+from anyrelay.frontend.handlers import NO_COROUTINES, refuse_unawaited
 from anyrelay.frontend.process import check_process
 from anyrelay.protocol.call import CallMachine, Search
 from anyrelay.protocol.events import RelayEvent
@@ -533,7 +534,7 @@ class Driver:
         try:
             handler, face = self._addressed(subject)
             if handler is not None:
-                handler(face)
+                refuse_unawaited(handler, handler(face), NO_COROUTINES)
         except (Exception, SystemExit) as raised:
             error = raised
         self.post(lambda now: self.session.handler_finished(subject, error, now))
@@ -545,6 +546,7 @@ class Driver:
         try:
             with may_hang():
                 token = source()
+                refuse_unawaited(source, token, NO_COROUTINES)
         except Exception as error:
             failure = error
             self.post(lambda now: self.session.token_failed(failure, now))
