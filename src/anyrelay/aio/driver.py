@@ -53,6 +53,15 @@ DELIVERY_PATIENCE: Final = 2.0
 TURNS_TO_READ: Final = 1_000
 """How many turns of the loop may pass before a deadline that is over is judged, while there is still more to read."""
 
+HELD_UP: Final = 0.1
+"""Whoever finds a deadline over for so long, in seconds, was held up."""
+
+PAUSE: Final = 0.1
+"""How long nothing has come when everything is read, in seconds, for one who was held up."""
+
+PAUSES: Final = 10
+"""So many such pauses are made, however much comes."""
+
 TURNS_TO_BEGIN: Final = 2
 """After how many turns of the loop each task that was ready to run has run: trio draws the order in each."""
 
@@ -86,6 +95,7 @@ class Driver:
         self._children: dict[Scope, float] = {}
         self._transport: Transport | None = None
         self._attended: deque[Mailbox] = deque()
+        self._pieces = 0
         self._turn_due = False
         self._turn = Bell()
         self._armed = _AWAKE
@@ -270,16 +280,28 @@ class Driver:
         """Return a time up to which everything that has arrived is read, if a deadline is over: only then it may be judged.
 
         The process may have been stopped, or its loop held up, with bytes waiting. That the loop found nothing to read is
-        no proof: a signal may have interrupted its look.
+        no proof: a signal may have interrupted its look. What did not fit into the socket comes as soon as there is room, so
+        that one who was held up for long, and finds something, reads on until nothing has come for a while.
         """
         now = self._now()
         self.session.handle_soon(now)
-        if self.session.is_overdue(now):
-            for _ in range(TURNS_TO_READ):
-                if self._transport is None or not self._transport.has_unread():
-                    break
+        if not self.session.is_overdue(now):
+            return now
+        pauses = PAUSES if self.session.is_overdue(now - HELD_UP) else 0
+        found = False
+        for _ in range(TURNS_TO_READ):
+            now, pieces = self._now(), self._pieces
+            if self._transport is None:
+                break
+            if self._transport.has_unread():
+                found = True
                 await self._running.let_others_go()
-                now = self._now()
+            elif found and pauses:
+                pauses -= 1
+                await anyio.sleep(PAUSE)
+                found = self._pieces != pieces
+            else:
+                break
         return now
 
     @property
@@ -361,6 +383,7 @@ class Driver:
     def received(self, transport: Transport, data: bytes) -> None:
         """Bytes came."""
         if transport is self._transport:
+            self._pieces += 1
             self.session.receive_data(data, self._now())
             self.stir()
 
