@@ -172,7 +172,7 @@ async def test_a_server_that_says_nothing_is_given_up_all_the_same(world: World)
 @loops
 @pytest.mark.parametrize("amount", ["little"])
 async def test_a_server_that_talks_without_end_is_not_waited_for(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("anyrelay.aio.driver.TURNS_TO_READ", 20)
+    monkeypatch.setattr("anyrelay.frontend.arrivals.LONGEST_HOLD", 0.3)
     client = world.client(request_timeout=0.2)
     await client.connect()
     world.relay.script("test.echo", never)

@@ -18,10 +18,12 @@ from typing import Any, Concatenate, Final, ParamSpec, TypeAlias, TypeVar
 
 import anyio
 
+from anyrelay.aio.dialer import Dialer
 from anyrelay.aio.handlers import call_handler, check_result
 from anyrelay.aio.loops import Bell, EventLoop, Scope, Tasks, Transport, running_loop
-from anyrelay.aio.threads import call_in_thread
+from anyrelay.aio.threads import ThreadCall
 from anyrelay.frontend import journal
+from anyrelay.frontend.arrivals import Arrivals
 from anyrelay.frontend.binding import accepts
 from anyrelay.frontend.ending import abandon, empty
 from anyrelay.frontend.process import check_process
@@ -49,18 +51,6 @@ E = TypeVar("E", bound=RelayEvent)
 
 DELIVERY_PATIENCE: Final = 2.0
 """How long closing waits for handlers of events and outcomes, in seconds; those of calls are cancelled at once."""
-
-TURNS_TO_READ: Final = 1_000
-"""How many turns of the loop may pass before a deadline that is over is judged, while there is still more to read."""
-
-HELD_UP: Final = 0.1
-"""Whoever finds a deadline over for so long, in seconds, was held up."""
-
-PAUSE: Final = 0.1
-"""How long nothing has come when everything is read, in seconds, for one who was held up."""
-
-PAUSES: Final = 10
-"""So many such pauses are made, however much comes."""
 
 TURNS_TO_BEGIN: Final = 2
 """After how many turns of the loop each task that was ready to run has run: trio draws the order in each."""
@@ -93,9 +83,10 @@ class Driver:
         self._context: Context = copy_context()
         self._tasks: Tasks | None = None
         self._children: dict[Scope, float] = {}
+        self.dialer = Dialer()
         self._transport: Transport | None = None
         self._attended: deque[Mailbox] = deque()
-        self._pieces = 0
+        self._arrivals = Arrivals()
         self._turn_due = False
         self._turn = Bell()
         self._armed = _AWAKE
@@ -181,6 +172,7 @@ class Driver:
             self._thread = threading.get_ident()
             self._loop = running_loop()
             self._context = copy_context()
+            self.dialer = Dialer()  # what hangs in another loop's stead is nothing to this one
             self._finished = anyio.Event()  # first: the owner may run at once (`asyncio.eager_task_factory`), and end
             self._loop.spawn_owner(self._own)
             if self._signals:  # noted before there was a loop; obeyed once whoever starts this has said what is wanted
@@ -280,28 +272,21 @@ class Driver:
         """Return a time up to which everything that has arrived is read, if a deadline is over: only then it may be judged.
 
         The process may have been stopped, or its loop held up, with bytes waiting. That the loop found nothing to read is
-        no proof: a signal may have interrupted its look. What did not fit into the socket comes as soon as there is room, so
-        that one who was held up for long, and finds something, reads on until nothing has come for a while.
+        no proof: a signal may have interrupted its look.
         """
         now = self._now()
         self.session.handle_soon(now)
         if not self.session.is_overdue(now):
+            self._arrivals.nothing_is_due()
             return now
-        pauses = PAUSES if self.session.is_overdue(now - HELD_UP) else 0
-        found = False
-        for _ in range(TURNS_TO_READ):
-            now, pieces = self._now(), self._pieces
-            if self._transport is None:
+        while self._transport is not None:
+            now, unread = self._now(), self._transport.has_unread()
+            if self._arrivals.are_complete(now, all_read=not unread):
                 break
-            if self._transport.has_unread():
-                found = True
+            if unread:
                 await self._running.let_others_go()
-            elif found and pauses:
-                pauses -= 1
-                await anyio.sleep(PAUSE)
-                found = self._pieces != pieces
             else:
-                break
+                await anyio.sleep(max(0.0, self._arrivals.next_look(now) - now))
         return now
 
     @property
@@ -332,7 +317,7 @@ class Driver:
             case Note() as note:
                 journal.write(note)
             case OpenTransport() as order:
-                self._transport = self._running.transport(self)
+                self._transport, self._arrivals = self._running.transport(self), Arrivals()
                 self._spawn("anyrelay connection", self._run_child, self._transport.run, order, patience=math.inf)
             case CloseTransport(last_words):
                 if self._transport is not None:
@@ -383,8 +368,9 @@ class Driver:
     def received(self, transport: Transport, data: bytes) -> None:
         """Bytes came."""
         if transport is self._transport:
-            self._pieces += 1
-            self.session.receive_data(data, self._now())
+            now = self._now()
+            self._arrivals.read(len(data), now)
+            self.session.receive_data(data, now)
             self.stir()
 
     def received_eof(self, transport: Transport) -> None:
@@ -480,7 +466,7 @@ class Driver:
     async def _fetch_token(self, source: Callable[[], Any]) -> None:
         try:
             # A plain function may block on the network, so it gets a thread; what a coroutine function returns is awaited here.
-            token = await call_in_thread(source)
+            token = await ThreadCall(source).result()
             if inspect.isawaitable(token):
                 token = await token
         except Exception as error:

@@ -6,9 +6,9 @@ import os
 import selectors
 import socket
 import time
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
-__all__ = ["LONGEST_SLEEP", "open_connection"]
+__all__ = ["LONGEST_SLEEP", "Address", "connect_to_any", "look_up", "open_connection"]
 
 LONGEST_SLEEP: Final = 86_400.0
 """How long to sleep at once, in seconds: selectors count milliseconds in 32 bits, which overflow after 24 days."""
@@ -16,7 +16,8 @@ LONGEST_SLEEP: Final = 86_400.0
 NEXT_ADDRESS_AFTER: Final = 0.25
 """How long one address is tried alone before the next one is tried beside it, in seconds (RFC 8305 section 5)."""
 
-_Address = tuple[int, Any]
+Address: TypeAlias = tuple[int, Any]
+"""An address family, and where to connect to."""
 
 
 def open_connection(host: str, port: int, timeout: float) -> socket.socket:
@@ -33,7 +34,22 @@ def open_connection(host: str, port: int, timeout: float) -> socket.socket:
     Raises:
         OSError: No address answered in time; the last one's error.
     """
-    addresses = _alternate([(family, where) for family, _, _, _, where in _look_up(host, port)])
+    return connect_to_any(look_up(host, port), timeout)
+
+
+def look_up(host: str, port: int) -> list[Address]:
+    """Return a name's addresses in the order in which to try them; may hang for long, and nothing puts an end to that.
+
+    Raises:
+        OSError: The name is not known.
+        UnicodeError: IDNA cannot encode it.
+    """
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return _alternate([(family, where) for family, _, _, _, where in found])
+
+
+def connect_to_any(addresses: list[Address], timeout: float) -> socket.socket:
+    """Connect to the first address that answers, as `open_connection` does; blocks for up to `timeout` seconds."""
     race = _Race(time.monotonic() + timeout)
     try:
         sock = race.run(addresses)
@@ -43,16 +59,12 @@ def open_connection(host: str, port: int, timeout: float) -> socket.socket:
     return sock
 
 
-def _look_up(host: str, port: int) -> list[tuple[Any, ...]]:
-    return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-
-
-def _alternate(addresses: list[_Address]) -> list[_Address]:
+def _alternate(addresses: list[Address]) -> list[Address]:
     """Order addresses so that the families take turns (RFC 8305 section 4)."""
     first_family = addresses[0][0]
     ours = [each for each in addresses if each[0] == first_family]
     others = [each for each in addresses if each[0] != first_family]
-    turns: list[_Address] = []
+    turns: list[Address] = []
     while ours or others:
         turns += ours[:1] + others[:1]
         ours, others = ours[1:], others[1:]
@@ -67,7 +79,7 @@ class _Race:
         self._selector = selectors.DefaultSelector()
         self._error: OSError = TimeoutError("no address answered in time")
 
-    def run(self, addresses: list[_Address]) -> socket.socket:
+    def run(self, addresses: list[Address]) -> socket.socket:
         waiting = list(addresses)
         while True:
             if waiting and (winner := self._start(waiting.pop(0))) is not None:
@@ -82,7 +94,7 @@ class _Race:
     def _left(self) -> float:
         return min(max(0.0, self._deadline - time.monotonic()), LONGEST_SLEEP)
 
-    def _start(self, address: _Address) -> socket.socket | None:
+    def _start(self, address: Address) -> socket.socket | None:
         family, where = address
         try:
             attempt = socket.socket(family, socket.SOCK_STREAM)
