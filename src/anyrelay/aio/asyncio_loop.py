@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import anyio
 
-from anyrelay.aio.dialer import dial
 from anyrelay.aio.loops import Source, has_unread
 from anyrelay.protocol.outputs import OpenTransport
 
@@ -170,7 +169,7 @@ class AsyncioTransport(asyncio.BufferedProtocol):
         """Open the connection and serve it until it is closed."""
         with self._opening:
             try:
-                sock = await dial(order, self._driver.session.settings.connect_timeout)
+                sock = await self._driver.dialer.dial(order, self._driver.session.settings.connect_timeout)
             except Exception as error:
                 self._driver.transport_failed(self, error)
                 return

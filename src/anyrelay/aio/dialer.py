@@ -5,47 +5,65 @@ from __future__ import annotations
 import socket
 import threading
 
-from anyrelay.aio.threads import call_in_thread
-from anyrelay.frontend.dialer import open_connection
+from anyrelay.aio.threads import ThreadCall
+from anyrelay.frontend.dialer import Address, connect_to_any, look_up
 from anyrelay.protocol.outputs import OpenTransport
 
-__all__ = ["dial"]
+__all__ = ["Dialer"]
 
 
-async def dial(order: OpenTransport, timeout: float) -> socket.socket:
-    """Connect, in a thread that nobody waits for once the caller is cancelled.
+class Dialer:
+    """Opens the connections of one client, one after another.
 
-    Args:
-        order: Whom to connect to.
-        timeout: How long all addresses of a name together may take, in seconds.
-
-    Returns:
-        A connected, non-blocking socket.
-
-    Raises:
-        OSError: No address answered in time.
-        UnicodeError: IDNA cannot encode the name.
+    A name look-up may hang for long, and nothing puts an end to it. The next attempt waits for the same one, so that there is
+    one thread at most that hangs.
     """
-    attempt = _Attempt(order, timeout)
-    try:
-        return await call_in_thread(attempt.make)
-    except BaseException:
-        attempt.give_up()
-        raise
+
+    def __init__(self) -> None:
+        self._where: tuple[str, int] | None = None
+        self._look_up: ThreadCall[list[Address]] | None = None
+
+    async def dial(self, order: OpenTransport, timeout: float) -> socket.socket:
+        """Connect, in threads that nobody waits for once the caller is cancelled.
+
+        Args:
+            order: Whom to connect to.
+            timeout: How long all addresses of a name together may take, in seconds.
+
+        Returns:
+            A connected, non-blocking socket.
+
+        Raises:
+            OSError: The name is not known, or no address answered in time.
+            UnicodeError: IDNA cannot encode the name.
+            RuntimeError: No thread can be started.
+        """
+        addresses = await self._addresses_of(order.host, order.port)
+        attempt = _Attempt(addresses, timeout)
+        try:
+            return await ThreadCall(attempt.make).result()
+        except BaseException:
+            attempt.give_up()
+            raise
+
+    async def _addresses_of(self, host: str, port: int) -> list[Address]:
+        if self._look_up is None or self._look_up.is_over or self._where != (host, port):
+            self._look_up, self._where = ThreadCall(lambda: look_up(host, port)), (host, port)
+        return await self._look_up.result()
 
 
 class _Attempt:
     """One attempt; whichever comes last, its success or its being given up, closes the socket."""
 
-    def __init__(self, order: OpenTransport, timeout: float) -> None:
-        self._order = order
+    def __init__(self, addresses: list[Address], timeout: float) -> None:
+        self._addresses = addresses
         self._timeout = timeout
         self._lock = threading.Lock()
         self._wanted = True
         self._socket: socket.socket | None = None
 
     def make(self) -> socket.socket:
-        sock = open_connection(self._order.host, self._order.port, self._timeout)
+        sock = connect_to_any(self._addresses, self._timeout)
         with self._lock:
             self._socket = sock
             if self._wanted:

@@ -14,13 +14,16 @@ import threading
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from contextvars import Context, ContextVar, copy_context
-from typing import Any, Concatenate, Final, ParamSpec, TypeVar
+from typing import Any, Concatenate, Final, ParamSpec, TypeAlias, TypeVar
 
 import anyio
 
+from anyrelay.aio.dialer import Dialer
+from anyrelay.aio.handlers import call_handler, check_result
 from anyrelay.aio.loops import Bell, EventLoop, Scope, Tasks, Transport, running_loop
-from anyrelay.aio.threads import call_in_thread
+from anyrelay.aio.threads import ThreadCall
 from anyrelay.frontend import journal
+from anyrelay.frontend.arrivals import Arrivals
 from anyrelay.frontend.binding import accepts
 from anyrelay.frontend.ending import abandon, empty
 from anyrelay.frontend.process import check_process
@@ -49,14 +52,14 @@ E = TypeVar("E", bound=RelayEvent)
 DELIVERY_PATIENCE: Final = 2.0
 """How long closing waits for handlers of events and outcomes, in seconds; those of calls are cancelled at once."""
 
-TURNS_TO_READ: Final = 1_000
-"""How many turns of the loop may pass before a deadline that is over is judged, while there is still more to read."""
-
 TURNS_TO_BEGIN: Final = 2
 """After how many turns of the loop each task that was ready to run has run: trio draws the order in each."""
 
 _AWAKE: Final = -math.inf
 """In place of the deadline for which the timekeeper sleeps, when it does not."""
+
+_Pending: TypeAlias = tuple[Callable[[Any], Any], Awaitable[Any]]
+"""A handler, and what it returned, which has to be awaited."""
 
 _own_scope: ContextVar[Scope | None] = ContextVar("anyrelay_own_scope", default=None)
 """The cancel scope that a client runs this task in."""
@@ -80,8 +83,10 @@ class Driver:
         self._context: Context = copy_context()
         self._tasks: Tasks | None = None
         self._children: dict[Scope, float] = {}
+        self.dialer = Dialer()
         self._transport: Transport | None = None
         self._attended: deque[Mailbox] = deque()
+        self._arrivals = Arrivals()
         self._turn_due = False
         self._turn = Bell()
         self._armed = _AWAKE
@@ -167,6 +172,7 @@ class Driver:
             self._thread = threading.get_ident()
             self._loop = running_loop()
             self._context = copy_context()
+            self.dialer = Dialer()  # what hangs in another loop's stead is nothing to this one
             self._finished = anyio.Event()  # first: the owner may run at once (`asyncio.eager_task_factory`), and end
             self._loop.spawn_owner(self._own)
             if self._signals:  # noted before there was a loop; obeyed once whoever starts this has said what is wanted
@@ -270,12 +276,17 @@ class Driver:
         """
         now = self._now()
         self.session.handle_soon(now)
-        if self.session.is_overdue(now):
-            for _ in range(TURNS_TO_READ):
-                if self._transport is None or not self._transport.has_unread():
-                    break
+        if not self.session.is_overdue(now):
+            self._arrivals.nothing_is_due()
+            return now
+        while self._transport is not None:
+            now, unread = self._now(), self._transport.has_unread()
+            if self._arrivals.are_complete(now, all_read=not unread):
+                break
+            if unread:
                 await self._running.let_others_go()
-                now = self._now()
+            else:
+                await anyio.sleep(max(0.0, self._arrivals.next_look(now) - now))
         return now
 
     @property
@@ -306,7 +317,7 @@ class Driver:
             case Note() as note:
                 journal.write(note)
             case OpenTransport() as order:
-                self._transport = self._running.transport(self)
+                self._transport, self._arrivals = self._running.transport(self), Arrivals()
                 self._spawn("anyrelay connection", self._run_child, self._transport.run, order, patience=math.inf)
             case CloseTransport(last_words):
                 if self._transport is not None:
@@ -357,7 +368,9 @@ class Driver:
     def received(self, transport: Transport, data: bytes) -> None:
         """Bytes came."""
         if transport is self._transport:
-            self.session.receive_data(data, self._now())
+            now = self._now()
+            self._arrivals.read(len(data), now)
+            self.session.receive_data(data, now)
             self.stir()
 
     def received_eof(self, transport: Transport) -> None:
@@ -379,9 +392,10 @@ class Driver:
         try:
             with scope:
                 handler, face = self._addressed(subject)
-                answer = handler(face) if handler is not None else None
-                if answer is not None:  # as a plain function's is
-                    await answer
+                if handler is not None:
+                    answer = call_handler(handler, face)
+                    if inspect.isawaitable(answer):  # else the handler is a plain function
+                        check_result(handler, await answer)
         except (Exception, SystemExit) as error:
             failure = error
         finally:
@@ -406,32 +420,33 @@ class Driver:
         """Attend to one mailbox after another; one whose handler has to be awaited is left to a task of its own."""
         while self._attended:
             mailbox = self._attended[0]
-            if (answer := self._hand_out(mailbox)) is not None:
-                job = (self._run_child, self._deliver, mailbox, answer)
+            if (pending := self._hand_out(mailbox)) is not None:
+                job = (self._run_child, self._deliver, mailbox, pending)
                 self._spawn("anyrelay delivery", *job, patience=DELIVERY_PATIENCE)
             self._attended.popleft()
         self.stir()
 
-    def _hand_out(self, mailbox: Mailbox) -> Awaitable[Any] | None:
-        """Make a mailbox's deliveries, up to one that has to be awaited; None when it is empty."""
+    def _hand_out(self, mailbox: Mailbox) -> _Pending | None:
+        """Make a mailbox's deliveries, up to one whose handler has to be awaited; None when it is empty."""
         while (delivery := mailbox.take()) is not None:
             try:
-                answer = copy_context().run(delivery.handler, delivery.subject)
+                answer = copy_context().run(call_handler, delivery.handler, delivery.subject)
             except (Exception, SystemExit) as error:
                 self._delivery_failed(mailbox, error)
             else:
                 if answer is not None and inspect.isawaitable(answer):
-                    return answer
+                    return delivery.handler, answer
         return None
 
-    async def _deliver(self, mailbox: Mailbox, answer: Awaitable[Any] | None) -> None:
+    async def _deliver(self, mailbox: Mailbox, pending: _Pending | None) -> None:
         try:
-            while answer is not None:
+            while pending is not None:
+                handler, answer = pending
                 try:
-                    await answer
+                    check_result(handler, await answer)
                 except (Exception, SystemExit) as error:
                     self._delivery_failed(mailbox, error)
-                answer = self._hand_out(mailbox)
+                pending = self._hand_out(mailbox)
         finally:
             if mailbox.attended:  # and nobody attends to it now: this task was cancelled
                 self._leave(mailbox)
@@ -451,7 +466,7 @@ class Driver:
     async def _fetch_token(self, source: Callable[[], Any]) -> None:
         try:
             # A plain function may block on the network, so it gets a thread; what a coroutine function returns is awaited here.
-            token = await call_in_thread(source)
+            token = await ThreadCall(source).result()
             if inspect.isawaitable(token):
                 token = await token
         except Exception as error:

@@ -6,48 +6,59 @@ import contextlib
 import threading
 from collections.abc import Callable
 from contextvars import copy_context
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from anyrelay.aio.loops import running_loop
 from anyrelay.protocol.promise import Promise
 
-__all__ = ["call_in_thread"]
+__all__ = ["ThreadCall"]
 
 T = TypeVar("T")
 
 
-async def call_in_thread(function: Callable[[], T]) -> T:
-    """Call a function in a daemon thread of its own, in a copy of this context.
+class ThreadCall(Generic[T]):
+    """A call of a function in a daemon thread of its own, in a copy of this context; it begins at once.
 
     anyio's threads are few, shared by the whole program, and joined when the interpreter ends.
-
-    Args:
-        function: What to call; it goes on when the caller is cancelled.
-
-    Returns:
-        What the function returned.
-
-    Raises:
-        BaseException: What the function raised.
-        RuntimeError: No thread can be started.
     """
-    loop, context = running_loop(), copy_context()
-    returned: Promise[T] = Promise()
-    over: Promise[None] = Promise()
 
-    def work() -> None:
+    def __init__(self, function: Callable[[], T]) -> None:
+        """Begin.
+
+        Args:
+            function: What to call.
+
+        Raises:
+            RuntimeError: No thread can be started.
+        """
+        self._function, self._context = function, copy_context()
+        self._loop = running_loop()
+        self._returned: Promise[T] = Promise()
+        self._told: Promise[None] = Promise()
+        threading.Thread(target=self._work, name="anyrelay helper", daemon=True).start()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether there is a result, or the loop that was to be told of it has ended."""
+        return self._returned.done
+
+    async def result(self) -> T:
+        """Wait for the function, which goes on when the caller is cancelled; the last one to ask is the one who waits.
+
+        Raises:
+            BaseException: What the function raised.
+        """
+        if not self._told.done:
+            await self._loop.sleep(self._told)
+        return self._returned.result()
+
+    def _work(self) -> None:
         try:
-            returned.resolve(context.run(function))
+            self._returned.resolve(self._context.run(self._function))
         except BaseException as error:
-            returned.fail(error)
+            self._returned.fail(error)
         with contextlib.suppress(RuntimeError):  # the loop has ended
-            loop.call_soon(tell)
+            self._loop.call_soon(self._tell)
 
-    def tell() -> (
-        None
-    ):  # asyncio's debug mode writes into the log what it calls: this shows nothing of what was returned
-        over.resolve(None)
-
-    threading.Thread(target=work, name="anyrelay helper", daemon=True).start()
-    await loop.sleep(over)
-    return returned.result()
+    def _tell(self) -> None:  # asyncio's debug mode writes into the log what it calls: nothing of what was returned
+        self._told.resolve(None)

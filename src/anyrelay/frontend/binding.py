@@ -13,6 +13,7 @@ from collections.abc import Callable
 from types import FunctionType
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, get_args, overload
 
+from anyrelay.frontend.handlers import refuse_unawaited
 from anyrelay.protocol.call import Search
 from anyrelay.protocol.events import RelayEvent
 
@@ -118,10 +119,15 @@ def accepts(search: Search[Any], event: RelayEvent | None) -> bool:
 
     Raises:
         RuntimeError: There is no event, and none will come: a search is made to end with an event or an error.
+        TypeError: The predicate is a coroutine function.
     """
     if event is None:
         raise RuntimeError("a search ends with an event or an error")
-    return search.predicate is None or bool(search.predicate(event))
+    if search.predicate is None:
+        return True
+    answer = search.predicate(event)
+    refuse_unawaited(search.predicate, answer, "a predicate is a plain function, and answers at once")
+    return bool(answer)
 
 
 def public(module: str) -> Callable[[C], C]:

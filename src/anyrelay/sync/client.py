@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from anyrelay.frontend.binding import plain, public
 from anyrelay.frontend.client import ClientBase
+from anyrelay.frontend.handlers import NO_COROUTINES
 from anyrelay.frontend.signals import obeying_signals
 from anyrelay.protocol.client import ClientVerbs
 from anyrelay.sync.binding import blocking, starting
@@ -140,6 +141,4 @@ def _check_function(handler: object, where: str) -> None:
     if not callable(handler):
         raise TypeError(f"{where}: a handler must be a function, not {type(handler).__name__}")
     if inspect.iscoroutinefunction(handler):
-        raise TypeError(
-            f"{where}: with threads a handler is a plain function; leave out its `async` and each `await` in it"
-        )
+        raise TypeError(f"{where}: {NO_COROUTINES}")

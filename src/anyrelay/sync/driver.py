@@ -24,6 +24,7 @@ from anyrelay.frontend.arrivals import Arrivals
 from anyrelay.frontend.binding import accepts
 from anyrelay.frontend.dialer import Address, connect_to_any, look_up
 from anyrelay.frontend.ending import abandon, drop
+from anyrelay.frontend.handlers import NO_COROUTINES, refuse_unawaited
 from anyrelay.frontend.process import check_process
 from anyrelay.protocol.call import CallMachine, Search
 from anyrelay.protocol.events import RelayEvent
@@ -580,7 +581,7 @@ class Driver:
         try:
             handler, face = self._addressed(subject)
             if handler is not None:
-                handler(face)
+                refuse_unawaited(handler, handler(face), NO_COROUTINES)
         except (Exception, SystemExit) as raised:
             error = raised
         self.post(lambda now: self.session.handler_finished(subject, error, now))
@@ -595,6 +596,7 @@ class Driver:
         try:
             with may_hang():
                 token = source()
+                refuse_unawaited(source, token, NO_COROUTINES)
         except Exception as error:
             failure = error
         except SystemExit:

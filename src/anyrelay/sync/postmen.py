@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable
 
 from anyrelay.frontend.ending import empty
+from anyrelay.frontend.handlers import NO_COROUTINES, refuse_unawaited
 from anyrelay.protocol.mailbox import Mailbox
 from anyrelay.sync.workers import Workers
 
@@ -83,6 +84,6 @@ class Postmen:
         while deliveries := mailbox.take_some():
             for delivery in deliveries:
                 try:
-                    delivery.handler(delivery.subject)
+                    refuse_unawaited(delivery.handler, delivery.handler(delivery.subject), NO_COROUTINES)
                 except (Exception, SystemExit) as error:
                     self._failed(mailbox, error)

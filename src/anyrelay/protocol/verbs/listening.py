@@ -138,6 +138,7 @@ class ListeningVerbs(CallVerbs):
 
         Raises:
             TimeoutError: `timeout` is over.
+            TypeError: `predicate` returned a coroutine: it has to be a plain function.
             CallGone: The call ended first.
             ConnectionLost: The session could not be resumed.
         """

@@ -1,0 +1,137 @@
+"""Calling handlers on an event loop, where a plain function may be one: what it forgets to await is found out at once."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import warnings
+from collections.abc import Callable, Iterator
+from types import CodeType, FunctionType
+from typing import Any, Final
+from weakref import WeakKeyDictionary
+
+from anyrelay.frontend.handlers import name_of, refuse_unawaited
+
+__all__ = ["call_handler", "check_result"]
+
+NEVER_AWAITED: Final = "was never awaited"
+"""How Python's own warning of a forgotten coroutine ends."""
+
+_suspects: WeakKeyDictionary[FunctionType, bool] = WeakKeyDictionary()
+"""For each function that was looked at, whether it may make coroutines."""
+
+
+def call_handler(handler: Callable[[Any], Any], subject: object) -> Any:
+    """Call a handler, and return what it returned, which is to be awaited if that can be done.
+
+    Raises:
+        TypeError: The handler is a plain function, and made a coroutine that it neither awaited nor returned.
+        BaseException: What the handler raised.
+    """
+    if not _is_suspect(handler):
+        return handler(subject)
+    remedy = f"make {name_of(handler)} an `async def` and write `await` before each such call"
+    # Python tells of a forgotten coroutine by a warning alone. Looking for it takes 30 µs, and so only suspects are watched.
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            answer = handler(subject)
+        except Exception as error:
+            if "coroutine" in str(error):
+                error.add_note(f"A plain function cannot await: {remedy}.")
+            raise
+    forgotten = [_first_line(each) for each in caught if NEVER_AWAITED in _first_line(each)]
+    for other in caught:
+        if NEVER_AWAITED not in _first_line(other):
+            warnings.warn_explicit(other.message, other.category, other.filename, other.lineno, source=other.source)
+    if forgotten:
+        if inspect.iscoroutine(answer):
+            answer.close()
+        raise TypeError(f"the handler {name_of(handler)} is a plain function: {', '.join(forgotten)}; {remedy}")
+    return answer
+
+
+def check_result(handler: Callable[[Any], Any], result: object) -> None:
+    """Raise when a handler that was awaited returned one more coroutine.
+
+    Raises:
+        TypeError: It did.
+    """
+    if result is not None:
+        refuse_unawaited(handler, result, "write `await` before the call that made it")
+
+
+def _first_line(warning: warnings.WarningMessage) -> str:
+    return str(warning.message).partition("\n")[0]
+
+
+def _is_suspect(handler: Callable[..., Any]) -> bool:
+    """Whether a handler is a plain function and may make coroutines: it, or one that it calls, mentions something that does."""
+    function: object = handler if isinstance(handler, FunctionType) else _function_of(handler)
+    if not isinstance(function, FunctionType):
+        return False
+    suspect = _suspects.get(function)
+    if suspect is None:
+        is_plain = not inspect.iscoroutinefunction(function)
+        owner = getattr(handler, "__self__", None)
+        suspect = _suspects[function] = is_plain and _mentions_coroutines(function, owner, set())
+    return suspect
+
+
+def _function_of(handler: Any) -> object:
+    while isinstance(handler, functools.partial):
+        handler = handler.func
+    function = handler if inspect.isroutine(handler) else getattr(type(handler), "__call__", None)  # noqa: B004
+    return getattr(function, "__func__", function)
+
+
+def _mentions_coroutines(function: FunctionType, owner: object, seen: set[FunctionType]) -> bool:
+    seen.add(function)
+    names = {name for code in _codes(function.__code__) for name in code.co_names}
+    if names & _coroutine_methods():
+        return True
+    mentioned = [function.__globals__.get(name) for name in names]
+    mentioned += [getattr(type(owner), name, None) for name in names] if owner is not None else []
+    mentioned += [cell.cell_contents for cell in function.__closure__ or () if _is_filled(cell)]
+    for other in mentioned:
+        if inspect.iscoroutinefunction(other):
+            return True
+        if (
+            isinstance(other, FunctionType)
+            and other.__module__ == function.__module__
+            and other not in seen
+            and _mentions_coroutines(other, owner, seen)
+        ):
+            return True
+    return False
+
+
+def _codes(code: CodeType) -> Iterator[CodeType]:
+    """Return a function's code, and that of the functions in it."""
+    yield code
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _codes(constant)
+
+
+def _is_filled(cell: Any) -> bool:
+    try:
+        cell.cell_contents  # noqa: B018
+    except ValueError:
+        return False
+    return True
+
+
+@functools.cache
+def _coroutine_methods() -> frozenset[str]:
+    """Return the names of all methods of a client, call, message or action that have to be awaited."""
+    from anyrelay.aio import actions, call, client, message
+
+    kinds = [client.RelayClient, call.Call, call.EventStream, message.Message]
+    kinds += [getattr(actions, name) for name in actions.__all__]
+    return frozenset(
+        name
+        for kind in kinds
+        for name, method in inspect.getmembers(kind, inspect.iscoroutinefunction)
+        if not name.startswith("_")
+    )
