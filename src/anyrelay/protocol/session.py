@@ -186,10 +186,6 @@ class Session(ClientVerbs, Incoming):
                 Note.WARNING, f"waiting for at most {left:g} s for open work: {work}; {again}", layer=Layer.HANDLER
             )
 
-    def handle_timeout(self, now: float) -> None:
-        """Do what is due."""
-        self.timers.run_due(now)
-
     def handler_finished(self, subject: CallMachine | MessageMachine, error: BaseException | None, now: float) -> None:
         """A handler that `RunHandler` asked for has returned, or raised."""
         self.timers.run_soon(now)  # a dial that the handler gave up last of all has its legs still to be hung up
