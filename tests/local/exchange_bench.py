@@ -179,7 +179,8 @@ class RecordingLeg(Leg):
     def set_volume(self, control_id, volume):
         self.orders.append(f"volume {volume}")
 
-    def refer(self, target):
+    def refer(self, target, *, username=None, password=None):
+        self.credentials = username, password
         self.orders.append(f"refer {target}")
 
 

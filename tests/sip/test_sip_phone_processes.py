@@ -172,16 +172,6 @@ async def test_what_one_report_raises_harms_no_other_call(caplog: pytest.LogCapt
         assert fault in caplog.text
 
 
-async def test_a_stack_that_dies_ends_every_call() -> None:
-    board = RecordingBoard()
-    async with SipPhones("127.0.0.1:0") as phones:
-        await phones.start(board)
-        async with phone_process(dial=f"sip:default@{phones.address}"):
-            await board.until("answered")
-            phones._on_death()
-            assert board.reports[-1] == ("ended", "error")
-
-
 async def test_stopping_ends_every_call() -> None:
     board = RecordingBoard()
     phones = SipPhones("127.0.0.1:0")

@@ -42,6 +42,9 @@ Longer than clients leave such an offer alone (anyrelay's for 5 s), since one th
 REFUSALS: Final = {"busy": 486, "decline": 603, "noAnswer": 480, "error": 500, "not_found": 404}
 """The SIP status that a ringing call is refused with, by the reason that it is ended for (RFC 3261 section 21)."""
 
+CARRIER_BROKE: Final = "500"
+"""The code of ``calling.error`` when what carried a call broke."""
+
 Result = dict[str, Any]
 
 
@@ -170,7 +173,8 @@ class Desk:
             timers=self._exchange.timers,
             report=lambda at, report: self._refer_changed(call, report, at),
         )
-        call.leg.refer(command.device.uri)
+        device = command.device
+        call.leg.refer(device.uri, username=device.username, password=device.password)
         return None
 
     def _transfer(self, command: Transfer, call: Call, now: float) -> Result | None:
@@ -261,6 +265,18 @@ class Desk:
         if call.dialing is not None:
             call.dialing.ended(call, now)
 
+    def call_failed(self, leg: Leg, error: str, now: float) -> None:
+        """What carried the call broke: an open transfer is not known any more, and the call is over with an error."""
+        call = self._by_leg.get(leg)
+        if call is None or call.state is CallState.ENDED:
+            return
+        if call.referring is not None:
+            call.referring.abandoned(now)
+        params = {**call.names(), "code": CARRIER_BROKE, "message": error}
+        self._exchange.tell(call.controller, "calling.error", params, now)
+        call.end_reason = "error"
+        self.call_ended(leg, "error", now)
+
     def play_changed(self, leg: Leg, control_id: str, state: str, error: str, now: float) -> None:
         """A playback's state has changed."""
         call = self._by_leg.get(leg)
@@ -277,6 +293,12 @@ class Desk:
         call = self._by_leg.get(leg)
         if call is not None and call.referring is not None:
             call.referring.answered(now, code)
+
+    def refer_challenged(self, leg: Leg, code: int, now: float) -> None:
+        """The phone wanted credentials for the REFER."""
+        call = self._by_leg.get(leg)
+        if call is not None and call.referring is not None:
+            call.referring.challenged(now, code)
 
     def refer_notified(
         self, leg: Leg, code: int | None, now: float, *, terminated: bool, expires: float | None

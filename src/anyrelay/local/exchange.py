@@ -271,6 +271,11 @@ class Exchange:
         self.now = now
         self._desk.call_ended(leg, reason, now)
 
+    def call_failed(self, now: float, leg: Leg, *, error: str) -> None:
+        """What carried the call broke."""
+        self.now = now
+        self._desk.call_failed(leg, error, now)
+
     def play_changed(self, now: float, leg: Leg, control_id: str, state: str, *, error: str = "") -> None:
         """A playback's state has changed."""
         self.now = now
@@ -280,6 +285,11 @@ class Exchange:
         """The phone answered the REFER."""
         self.now = now
         self._desk.refer_answered(leg, code, now)
+
+    def refer_challenged(self, now: float, leg: Leg, code: int) -> None:
+        """The phone wanted credentials for the REFER."""
+        self.now = now
+        self._desk.refer_challenged(leg, code, now)
 
     def refer_notified(
         self, now: float, leg: Leg, code: int | None, *, terminated: bool, expires: float | None

@@ -7,13 +7,13 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 import attrs
-import numpy
 
-from anyrelay.local.clips import Programme, Samples
 from anyrelay.local.logs import logger_of
-from anyrelay.local.voice import render
 
+# What makes the sound takes longer to import than all the rest of the stack's process, which is to be there within a second:
+# it is imported when something is played.
 if TYPE_CHECKING:
+    from anyrelay.local.clips import Programme, Samples
     from anyrelay.protocol.values import Media
 
 __all__ = ["AudioSink", "Player"]
@@ -171,6 +171,9 @@ class Player:
 
     async def _render(self, playback: _Playback) -> Programme:
         """Render for the rate that the call has now, once it has one."""
+        from anyrelay.local.clips import Programme
+        from anyrelay.local.voice import render
+
         while not (rate := self._sink.rate()):
             await asyncio.sleep(_PERIOD)
         clips = [await render(media, rate) for media in playback.media]
@@ -187,6 +190,8 @@ class Player:
 
 def _amplified(samples: Samples, volume: float) -> Samples:
     """Apply a volume in dB, cutting off what is too loud for 16 bits."""
+    import numpy
+
     if volume == 0:
         return samples
     louder = samples.astype(numpy.float64) * 10 ** (volume / 20)
