@@ -11,6 +11,7 @@ from typing import Any
 
 import attrs
 
+_COMPACT = {"Call-ID": "i", "From": "f", "To": "t", "Via": "v", "Contact": "m", "Content-Length": "l"}
 _NUMBERS = itertools.count(1)
 
 SDP = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio {port} RTP/AVP 0\r\n"
@@ -36,8 +37,9 @@ class Request:
         return int(words[1]) if words[0] == "SIP/2.0" else 0
 
     def header(self, name: str) -> str:
-        found = re.search(rf"^{name}: *(.*)$", self.text, re.MULTILINE | re.IGNORECASE)
-        return found[1].strip() if found else ""
+        names = rf"(?:{name}|{_COMPACT.get(name, name)})"  # the server echoes names as they were spelled
+        found = re.search(rf"^{names}\s*:\s*([^\r\n]*(?:\r?\n[ \t][^\r\n]*)*)", self.text, re.MULTILINE | re.IGNORECASE)
+        return " ".join(found[1].split()) if found else ""
 
 
 class SipSocket(asyncio.DatagramProtocol):
@@ -103,7 +105,7 @@ async def sip_socket(server: str, transport: str = "udp") -> AsyncIterator[SipSo
 async def _read_tcp(reader: asyncio.StreamReader, socket: SipSocket) -> None:
     while True:
         head = (await reader.readuntil(b"\r\n\r\n")).decode(errors="replace").lstrip("\r\n")
-        length = re.search(r"^Content-Length: *(\d+)", head, re.MULTILINE | re.IGNORECASE)
+        length = re.search(r"^(?:Content-Length|l)\s*:\s*(\d+)", head, re.MULTILINE | re.IGNORECASE)
         body = await reader.readexactly(int(length[1])) if length else b""
         if head:
             socket.take(head + body.decode(errors="replace"))
