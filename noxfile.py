@@ -138,3 +138,11 @@ def soak(session: nox.Session) -> None:
     """Keep 200 calls in the air for ten minutes on each front end; arguments go to the soak (``--help``)."""
     session.install("-e", ".[trio]")
     session.run("python", "tests/soak/soak.py", *session.posargs)
+
+
+@nox.session(name="malformed-sip")
+def malformed_sip(session: nox.Session) -> None:
+    """Send 10,000 malformed SIP messages to the SIP phones, over UDP and TCP; a good call is made after each 50."""
+    session.install("-e", ".[sip,testing]", "-r", "tests/requirements.txt")
+    count = session.posargs[0] if session.posargs else "10000"
+    session.run("pytest", "-q", "-s", "tests/sip/test_malformed_sip.py", env={"ANYRELAY_MALFORMED_SIP": count})
