@@ -174,7 +174,9 @@ async def test_invites_that_break_the_stack_are_kept_from_it() -> None:
 
 
 @pytest.mark.usefixtures("unguarded")
-async def test_one_refusal_of_the_stack_s_own_ends_no_call(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_refusal_of_the_stack_s_own_ends_no_call_while_it_takes_others(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     board = RecordingBoard()
     async with SipPhones("127.0.0.1:0") as phones:
         await phones.start(board)
@@ -182,17 +184,22 @@ async def test_one_refusal_of_the_stack_s_own_ends_no_call(caplog: pytest.LogCap
             first = pid_of(phones)
             good = UdpCall(socket, phones.address)
             assert await good.call() == 200
-            for _ in range(3):
+            for number in range(20):
                 bad = UdpCall(socket, phones.address)
-                socket.send(bad.invite().replace(f"{bad.contact}\r\n", ""))
+                spoilt = (
+                    bad.invite().replace(f"{bad.contact}\r\n", "") if number % 2 else bad.invite().replace("v=0", "v=7")
+                )
+                socket.send(spoilt)
                 assert (await bad.final()).code == 500
-                other = UdpCall(socket, phones.address)
-                assert await other.call() == 200
-                await other.hang_up()
-            await good.hang_up()
+            other = UdpCall(socket, phones.address)
+            assert await other.call() == 200
+            for call in (good, other):
+                await call.hang_up()
             assert pid_of(phones) == first
-    assert "refused with 500: the SIP stack failed" in caplog.text
+    assert "refused with 500: its offer cannot be read, or the SIP stack failed" in caplog.text
     assert not [report for report in board.reports if report[0] == "failed" and "broke" in report[1]]
+    assert "probe" not in caplog.text
+    assert {report[1] for report in board.reports if report[0] == "arrived"} == {"default"}
 
 
 async def test_a_stack_that_hangs_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,13 +18,13 @@ from anyrelay.local.phones import Switchboard
 from anyrelay.local.sip_leg import StackLeg
 from anyrelay.local.sip_message import address_of, user_of
 from anyrelay.local.sip_native import NativeCall, NativeEvent
-from anyrelay.local.sip_stack import SipStack
+from anyrelay.local.sip_probe import Probe
+from anyrelay.local.sip_stack import SipStack, split_address
 from anyrelay.local.sip_trace import (
     DialogOver,
     Fact,
     InviteReceived,
     InviteRefused,
-    InviteTaken,
     NotifyUnreadable,
     ReferAnswered,
     ReferChallenged,
@@ -51,6 +51,12 @@ INVITES_KEPT: Final = 1_000
 
 REFUSALS_LOGGED: Final = 100
 """Calls that the stack has refused by itself which are logged each; then one in so many."""
+
+PROBE_REFUSED: Final = 486
+"""What the stack answers to a call of our own if all is well, since that is refused."""
+
+PROBE_PAUSE: Final = 1.0
+"""Seconds between two such calls."""
 
 COUNT_DIFFERS: Final = 15
 """Looks in a row in which the stack counts other calls than are known here, after which it is not trusted any more."""
@@ -113,7 +119,9 @@ class SipCalls:
         self._on_ringing: dict[int, Callable[[float], None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._counts_differ = 0
-        self._failed_before = False
+        self._probe: Probe | None = None
+        """The last call to the stack itself, by which it was seen whether it still takes calls."""
+        self._is_probed = False
         self._refusals = 0
 
     @property
@@ -191,6 +199,9 @@ class SipCalls:
     # --- what the stack says
 
     def _on_incoming(self, call: NativeCall) -> None:
+        if self._is_of_probe(call.call_id or ""):
+            self._spawn(call.reject())
+            return
         from_uri, to_uri = address_of(call.peer or ""), address_of(call.headers.get("To", ""))
         leg = self._adopt(call, from_uri=from_uri, to_uri=to_uri, outbound=False)
         invite = self._invites.pop(leg.call_id, None)
@@ -257,7 +268,7 @@ class SipCalls:
     # --- what the trace says
 
     def _on_trace(self, seen: SipMessageSeen) -> None:
-        if self._on_message is not None:
+        if self._on_message is not None and not (self._probe is not None and self._probe.call_id in seen.text):
             try:
                 self._on_message(seen)
             except Exception:
@@ -270,8 +281,6 @@ class SipCalls:
         match fact:
             case InviteReceived():
                 self._invited(fact)
-            case InviteTaken():
-                self._failed_before = False
             case InviteRefused() if leg is None or not leg.answered:  # a refused re-INVITE ends nothing (section 14.1)
                 self._refused(fact, leg)
             case DialogOver(call_id) if leg is not None:
@@ -306,12 +315,12 @@ class SipCalls:
     def _refused(self, refused: InviteRefused, leg: StackLeg | None) -> None:
         if leg is not None:
             self._dialog_over(refused.call_id, leg)
-        elif refused.by_us:
+        elif refused.by_us and not self._is_of_probe(refused.call_id):
             self._invites.pop(refused.call_id, None)
             self._refused_by_stack(refused)
 
     def _refused_by_stack(self, refused: InviteRefused) -> None:
-        """Say why the stack refused a call by itself; a stack whose own errors follow one another is of no use any more."""
+        """Say why the stack refused a call by itself, and look into it when that was an error of its own."""
         count, code = len(self._legs), refused.code
         if code == 486 and count >= self._max_calls:
             why = f"{count} calls are up, which is the limit (--max-calls)"
@@ -323,11 +332,21 @@ class SipCalls:
         if self._refusals <= REFUSALS_LOGGED or self._refusals % REFUSALS_LOGGED == 0:
             told = {"call_id": refused.call_id}
             logger.warning("a call from %s was refused with %d: %s", refused.from_uri, code, why, extra=told)
-        if code != 500:
-            return
-        if self._failed_before or not self._legs:
-            self._on_broken("it refuses calls with 500")
-        self._failed_before = True
+        if code == 500 and not self._is_probed:
+            self._is_probed = True
+            self._probe = Probe()
+            self._spawn(self._try_out(self._probe))
+
+    async def _try_out(self, probe: Probe) -> None:
+        """See whether the stack would take a call that is in order; one that would not is of no use any more."""
+        code = await probe.call(*split_address(self._stack.listen))
+        if code != PROBE_REFUSED:
+            self._on_broken("it refuses calls with 500" if code else "it does not answer calls")
+        await asyncio.sleep(PROBE_PAUSE)
+        self._is_probed = False
+
+    def _is_of_probe(self, call_id: str) -> bool:
+        return self._probe is not None and call_id == self._probe.call_id
 
     def _dialog_over(self, call_id: str, leg: StackLeg) -> None:
         if leg in self._closing:
@@ -387,6 +406,6 @@ _REFUSALS: Final = {
     404: "no user agent takes calls over its transport",
     481: "its Replaces header names no call of ours",
     488: "its offer has no audio codec in common with PCMU and PCMA, or another kind of address",
-    500: "the SIP stack failed",
+    500: "its offer cannot be read, or the SIP stack failed",
 }
 """Why the stack refuses a call by itself, by the status code."""

@@ -21,7 +21,6 @@ __all__ = [
     "Fact",
     "InviteReceived",
     "InviteRefused",
-    "InviteTaken",
     "NotifyUnreadable",
     "ReferAnswered",
     "ReferChallenged",
@@ -95,14 +94,6 @@ class InviteReceived:
     """The URI of its From header."""
     to_uri: str
     """The URI of its To header, which a proxy on the way leaves as it was."""
-
-
-@attrs.frozen
-class InviteTaken:
-    """The stack has taken a call: it rings (180)."""
-
-    call_id: str
-    """The SIP Call-ID of the call."""
 
 
 @attrs.frozen
@@ -185,7 +176,6 @@ Fact: TypeAlias = (
     DialogOver
     | InviteReceived
     | InviteRefused
-    | InviteTaken
     | NotifyUnreadable
     | ReferAnswered
     | ReferChallenged
@@ -267,8 +257,6 @@ class ReferReader:
             case ("INVITE", direction, True) if message.code >= 300:
                 from_uri = address_of(message.header("from"))
                 return [InviteRefused(message.call_id, message.code, direction == "tx", from_uri)]
-            case ("INVITE", "tx", True) if 100 < message.code < 200:
-                return [InviteTaken(message.call_id)]
             case ("REFER", "tx", False):
                 return self._sent(number, message)
             case ("REFER", "rx", True) if dialog is not None:
