@@ -57,6 +57,13 @@ def demo(phones: str, front: str, target: str) -> int:
 @click.option(
     "--phones", type=click.Choice(PHONES), default="sip", show_default=True, help="Real SIP phones, or simulated ones."
 )
+@click.option(
+    "--max-calls",
+    type=click.IntRange(1, 250),
+    default=200,
+    show_default=True,
+    help="How many calls of SIP phones there may be at once; one more is refused.",
+)
 @click.option("--tls-dir", metavar="DIR", help="Listen with TLS; make (or find) a CA and a certificate there.")
 @click.option("--project", help="The project that clients must name; any when left out.")
 @click.option("--token", envvar="ANYRELAY_SERVE_TOKEN", help="The token that clients must give; any when left out.")
@@ -66,6 +73,7 @@ def serve(
     listen: str,
     sip: str | None,
     phones: str,
+    max_calls: int,
     tls_dir: str | None,
     project: str | None,
     token: str | None,
@@ -84,7 +92,14 @@ def serve(
     from anyrelay.local.serve import serve as run_server
 
     return run_server(
-        listen=listen, sip=sip, phones=phones, tls_dir=tls_dir, project=project, token=token, as_json=as_json
+        listen=listen,
+        sip=sip,
+        phones=phones,
+        max_calls=max_calls,
+        tls_dir=tls_dir,
+        project=project,
+        token=token,
+        as_json=as_json,
     )
 
 

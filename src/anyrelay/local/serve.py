@@ -51,7 +51,7 @@ USUAL_SIP: Final = "127.0.0.1:5060"
 WRONG_USE = 2
 """The exit status when the server could not be started as asked for."""
 
-_SIP_MODULES: Final = ("baresip", "sipmessage", "numpy", "soxr")
+_SIP_MODULES: Final = ("baresip", "numpy", "soxr")
 """What real phones cannot do without."""
 
 _EXAMPLES: Final = {"--listen": "127.0.0.1:8443", "--sip": USUAL_SIP}
@@ -78,6 +78,7 @@ class _Options:
     quiet: bool
     control: bool
     pace: float
+    max_calls: int
 
 
 def serve(
@@ -93,6 +94,7 @@ def serve(
     quiet: bool = False,
     control: bool = False,
     pace: float = 1.0,
+    max_calls: int = 200,
 ) -> int:
     """Serve until SIGINT or SIGTERM, or under `control` until the end of standard input, and report on standard output.
 
@@ -108,6 +110,7 @@ def serve(
         quiet: Whether nothing is reported but ``ready`` and replies to orders.
         control: Whether orders are taken on standard input.
         pace: How many times as fast as scripted simulated phones are.
+        max_calls: How many calls of real phones there may be at once, 1 to 250.
 
     Returns:
         The exit status: 0, or 2 when the server could not be started; standard error says why.
@@ -124,6 +127,7 @@ def serve(
         quiet=quiet,
         control=control,
         pace=pace,
+        max_calls=max_calls,
     )
     try:
         anyio.run(_serve, _checked(options), _print_json if as_json else _print_words)
@@ -278,7 +282,9 @@ def _sip_phones(options: _Options, report: Report) -> SipPhones:
         )
 
     assert options.sip is not None
-    return SipPhones(options.sip, on_message=on_message if options.show_frames else None)
+    return SipPhones(
+        options.sip, max_calls=options.max_calls, on_message=on_message if options.show_frames else None
+    )
 
 
 def _relay_message(frame: Frame) -> dict[str, Any]:
@@ -337,6 +343,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--listen", default="127.0.0.1:0", metavar="HOST:PORT", help="where clients connect to")
     parser.add_argument("--sip", metavar="HOST:PORT", help=f"where real phones call; {USUAL_SIP} when left out")
     parser.add_argument("--phones", default="sip", choices=PHONES)
+    parser.add_argument("--max-calls", type=int, default=200, help="how many calls of real phones there may be at once")
     parser.add_argument("--tls-dir", metavar="DIR", help="serve with TLS; a CA and a certificate are made there")
     parser.add_argument("--project", help="the project that clients must name")
     parser.add_argument("--token", help="the token that clients must give")
