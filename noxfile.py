@@ -140,8 +140,8 @@ def soak(session: nox.Session) -> None:
     session.run("python", "tests/soak/soak.py", *session.posargs)
 
 
-@nox.session(name="malformed-sip")
-def malformed_sip(session: nox.Session) -> None:
+@nox.session
+def malformed(session: nox.Session) -> None:
     """Send 10,000 malformed SIP messages to the SIP phones, over UDP and TCP; a good call is made after each 50."""
     session.install("-e", ".[sip,testing]", "-r", "tests/requirements.txt")
     count = session.posargs[0] if session.posargs else "10000"

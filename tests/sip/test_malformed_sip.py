@@ -1,4 +1,4 @@
-"""Malformed SIP over UDP and TCP, 500 messages; ``nox -s malformed-sip`` sends 10,000. A good call works after each batch."""
+"""Malformed SIP over UDP and TCP, 500 messages; ``nox -s malformed`` sends 10,000. A good call works after each batch."""
 
 from __future__ import annotations
 

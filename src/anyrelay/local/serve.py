@@ -282,9 +282,7 @@ def _sip_phones(options: _Options, report: Report) -> SipPhones:
         )
 
     assert options.sip is not None
-    return SipPhones(
-        options.sip, max_calls=options.max_calls, on_message=on_message if options.show_frames else None
-    )
+    return SipPhones(options.sip, max_calls=options.max_calls, on_message=on_message if options.show_frames else None)
 
 
 def _relay_message(frame: Frame) -> dict[str, Any]:
