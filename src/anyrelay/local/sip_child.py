@@ -70,8 +70,8 @@ LEG_ORDERS: Final = frozenset(Leg.__abstractmethods__) | {"turn_away"}
 PULSE_TIME: Final = 1.0
 """Seconds between two signs of life."""
 
-FILES_A_CALL: Final = 4
-"""File descriptors of one call: RTP, RTCP, a TCP connection, and one to spare."""
+FILES_A_CALL: Final = 3
+"""File descriptors of one call: RTP, RTCP, and a TCP connection."""
 
 FILES_BESIDES: Final = 64
 """File descriptors of everything else."""
