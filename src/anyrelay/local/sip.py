@@ -56,6 +56,9 @@ SPARE_AFTER: Final = 1.0
 STOP_TIME: Final = 6.0
 """Seconds in which the stack's process is to hang up and end."""
 
+TURNED_AWAY_LOGGED: Final = 100
+"""Calls that nobody wanted which are logged each; then one in so many."""
+
 START_AGAIN: Final = (0.0, 0.2, 0.5, 1.0, 2.0, 5.0)
 """Seconds before each attempt to start the stack's process again; the last one is repeated."""
 
@@ -161,6 +164,7 @@ class SipPhones:
         self._legs: dict[int, SipLeg] = {}
         """By their numbers: those of calls that came count up from 1, those of calls that go out down from -1."""
         self._dialed = 0
+        self._turned_away = 0
         self._dials: dict[int, _Dial] = {}
         self._broken = ""
         """Why the stack's process says that it is of no use any more."""
@@ -373,7 +377,9 @@ class SipPhones:
             logger.exception("call %s could not be offered", call_id)
             why = "it could not be offered"
         if not wanted:
-            logger.warning("a call from %s was refused with 486: %s", from_uri, why, extra={"call_id": call_id})
+            self._turned_away += 1
+            if self._turned_away <= TURNED_AWAY_LOGGED or self._turned_away % TURNED_AWAY_LOGGED == 0:
+                logger.warning("a call from %s was refused with 486: %s", from_uri, why, extra={"call_id": call_id})
             leg.turn_away()
             self._legs.pop(number, None)
 
