@@ -111,6 +111,11 @@ def module_command(module: str, *arguments: str) -> list[str]:
 class JsonProcess:
     """A child process whose standard input and output carry JSON lines."""
 
+    args: list[str]
+    """The program and its arguments."""
+    name: str
+    """What it is called in errors."""
+
     def __init__(
         self,
         command: Sequence[str],
@@ -129,7 +134,8 @@ class JsonProcess:
             keeps_quiet: Whether its standard error is kept for `on_end` and `ChildError`, rather than shown.
             silence: Seconds without a message after which it is killed; never when None.
         """
-        self.name = command[2].rpartition(".")[2] if command[1:2] == ["-m"] else command[0]
+        self.args = list(command)
+        self.name = self.args[2].rpartition(".")[2] if self.args[1:2] == ["-m"] else self.args[0]
         self._on_lines = on_lines
         self._on_end = on_end
         self._looks = None if silence is None else max(1, round(silence / LOOK_TIME))

@@ -78,7 +78,7 @@ class _Options:
     quiet: bool
     control: bool
     pace: float
-    max_calls: int
+    max_calls: int = 200
 
 
 def serve(
