@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import json
 import os
+import random
 import re
 import socket
 import statistics
@@ -31,6 +32,9 @@ WORKS: dict[str, tuple[str, int, float, int, bool]] = {
     "as fast as it goes, UDP": ("u1", 500, 150, 500, False),
 }
 """What is measured: SIPp's transport, the calls, their rate a second, how long each lasts in ms, and whether audio flows."""
+
+WARM_UP = 4.0
+"""Seconds in which the server's processes are to have started all that they start once."""
 
 ANSWER = """
 import sys, anyio
@@ -105,7 +109,7 @@ async def sipp(address: str, transport: str, calls: int, rate: float, lasting: i
         process = await asyncio.create_subprocess_exec(
             *("sipp", address, "-sn", "uac", "-s", "default", "-t", transport, "-nostdin", "-rtp_echo"),
             *("-m", str(calls), "-r", str(rate), "-l", "230", "-d", str(lasting), "-timeout", "120s"),
-            *("-i", "127.0.0.1", "-p", str(free_port(socket.SOCK_DGRAM)), "-mp", "22000"),
+            *("-i", "127.0.0.1", "-p", str(free_port(socket.SOCK_DGRAM)), "-mp", str(random.randrange(20_000, 32_000, 4))),
             *("-trace_rtt", "-rtt_freq", "1", "-trace_stat", "-stf", "stat.csv", "-fd", "600"),
             cwd=name,
             stdin=asyncio.subprocess.DEVNULL,
@@ -136,6 +140,7 @@ def measure(package: str, work: str) -> list[str]:
             wait_for="ready",
         ),
     ):
+        time.sleep(WARM_UP)
         before = cpu_time(server.pid)
         took, times, failed = asyncio.run(sipp(sip, transport, calls, rate, lasting))
         cpu = cpu_time(server.pid) - before
