@@ -259,3 +259,18 @@ async def test_over_tcp() -> None:
             await call.hang_up()
             await board.until("ended", "hangup")
     assert board.reports[0][:2] == ("arrived", "sales")
+
+
+async def test_a_call_id_that_is_used_again() -> None:
+    board = RecordingBoard()
+    async with SipPhones("127.0.0.1:0") as phones:
+        await phones.start(board)
+        async with sip_socket(phones.address) as socket:
+            for context in ("sales", "support"):
+                call = UdpCall(socket, phones.address, user=context)
+                call.call_id, call.to = "the same one", f"<sip:desk@{phones.address}>"
+                call.came = socket.queues.setdefault(call.call_id, call.came)
+                assert await call.call() == 200
+                await board.until("arrived", context)
+                await call.hang_up()
+                await board.until("ended")

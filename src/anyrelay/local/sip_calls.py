@@ -52,6 +52,9 @@ INVITES_KEPT: Final = 1_000
 REFUSALS_LOGGED: Final = 100
 """Calls that the stack has refused by itself which are logged each; then one in so many."""
 
+TOO_MANY: Final = 486
+"""What the stack answers by itself when there are as many calls as there may be."""
+
 PROBE_REFUSED: Final = 486
 """What the stack answers to a call of our own if all is well, since that is refused."""
 
@@ -307,7 +310,7 @@ class SipCalls:
         arriving = self._arriving.get(invite.call_id)
         if arriving is not None:
             self._arrived(arriving, invite)
-        elif invite.call_id not in self._by_call_id:
+        elif (leg := self._by_call_id.get(invite.call_id)) is None or leg.ended:  # or else it was sent again
             self._invites[invite.call_id] = invite
             if len(self._invites) > INVITES_KEPT:
                 self._invites.popitem(last=False)
@@ -321,11 +324,9 @@ class SipCalls:
 
     def _refused_by_stack(self, refused: InviteRefused) -> None:
         """Say why the stack refused a call by itself, and look into it when that was an error of its own."""
-        count, code = len(self._legs), refused.code
-        if code == 486 and count >= self._max_calls:
-            why = f"{count} calls are up, which is the limit (--max-calls)"
-        elif code == 486:
-            why = "the SIP stack counts more calls than there are"
+        code = refused.code
+        if code == TOO_MANY:
+            why = f"{self._max_calls} calls are up, which is the limit (--max-calls)"
         else:
             why = _REFUSALS.get(code, "the SIP stack would not have it")
         self._refusals += 1

@@ -228,7 +228,7 @@ class _Dialog:
 
 @attrs.define
 class ReferReader:
-    """Follows every REFER through the trace, over all calls at once.
+    """Follows every INVITE and every REFER through the trace, over all calls at once.
 
     Only the newest REFER of a call is reported on: RELAY has no word to say which of two transfers a report is about,
     and a stale report must not settle the next attempt.
