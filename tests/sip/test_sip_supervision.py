@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import signal
@@ -21,6 +22,7 @@ from udp_phone import UdpCall, sip_socket
 from anyrelay import Call, CallingErrorEvent, ReferOutcome, ReferStatus, RelayClient, UnknownReason
 from anyrelay.local import LocalRelay, SipPhones
 from anyrelay.local import sip as sip_module
+from anyrelay.local.sip import SipStackError
 
 pytestmark = [pytest.mark.anyio, pytest.mark.sip]
 
@@ -215,22 +217,58 @@ async def test_a_stack_that_hangs_is_killed(monkeypatch: pytest.MonkeyPatch) -> 
         assert await call_until_taken(phones.address) < NEXT_CALL
 
 
-async def test_the_stack_is_started_until_its_address_is_free(
+async def test_the_stack_is_started_until_it_runs(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sip_module, "START_AGAIN", (2.0, 0.2))
+    monkeypatch.setattr(sip_module, "SPARE_AFTER", 1_000)
+    async with SipPhones("127.0.0.1:0") as phones:
+        await phones.start(RecordingBoard())
+        with monkeypatch.context() as failing:
+            failing.setattr(sip_module, "module_command", lambda *_: [sys.executable, "-c", "exit('no luck')"])
+            await killed(phones)
+            await until(lambda: caplog.text.count("cannot be started again") == 2)
+        await call_until_taken(phones.address, 10)
+    assert "could not start: status 1 (no luck)" in caplog.text
+
+
+async def test_every_process_of_the_stack_is_killed() -> None:
+    """The one that waits to take the place of the first, too."""
     board = RecordingBoard()
     async with SipPhones("127.0.0.1:0") as phones:
         await phones.start(board)
-        pid = pid_of(phones)
-        host, _, port = phones.address.partition(":")
-        loop = asyncio.get_running_loop()
-        os.kill(pid, signal.SIGKILL)
-        await until(lambda: not is_running(pid))
-        transport, _ = await loop.create_datagram_endpoint(asyncio.DatagramProtocol, local_addr=(host, int(port)))
-        await until(lambda: "cannot be started again" in caplog.text)
-        transport.close()
+        async with sip_socket(phones.address) as socket:
+            call = UdpCall(socket, phones.address)
+            assert await call.call() == 200
+            await until(lambda: len(stack_processes()) == 2)
+            for pid in stack_processes():
+                os.kill(pid, signal.SIGKILL)
+            await board.until("failed")
+        old = board.legs[0]
         await call_until_taken(phones.address, 10)
+        await until(lambda: board.legs[-1].ended)
+        async with sip_socket(phones.address) as socket:
+            call = UdpCall(socket, phones.address)
+            assert await call.call() == 200
+            old.hang_up()  # an order to a call of the process that died is no order to a call of the one that runs
+            with pytest.raises(TimeoutError):
+                await call.next("BYE", timeout=0.3)
+            await call.hang_up()
+
+
+def stack_processes() -> list[int]:
+    """The children of this process that are the SIP stack's."""
+    found = []
+    for status in Path("/proc").glob("[0-9]*/status"):
+        with contextlib.suppress(OSError):
+            command = status.with_name("cmdline").read_bytes()
+            if b"sip_child" in command and f"PPid:\t{os.getpid()}\n" in status.read_text():
+                found.append(int(status.parent.name))
+    return found
+
+
+async def test_dialling_while_the_stack_is_started() -> None:
+    with pytest.raises(SipStackError, match="is being started"):
+        await SipPhones("127.0.0.1:0").dial("sip:a@127.0.0.1:9", "sip:b@c")
 
 
 async def test_stopping_while_the_stack_is_started_again() -> None:

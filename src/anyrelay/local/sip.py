@@ -228,8 +228,10 @@ class SipPhones:
 
         Raises:
             ValueError: A URI cannot travel in a request.
-            SipStackError: The stack refused to dial.
+            SipStackError: The stack refused to dial, or is being started again.
         """
+        if self._process is None:
+            raise SipStackError(f"cannot call {to_uri}: the SIP stack is being started")
         self._dialed -= 1
         number = self._dialed
         leg = self._adopt(number, call_id="", from_uri=from_uri, to_uri=to_uri, outbound=True)
@@ -268,7 +270,7 @@ class SipPhones:
         spare: _Run | None = None
         while run is not None:
             if not run.ended.wait(SPARE_AFTER):
-                spare = spare or self._new_run()
+                spare = self._spare_run()
                 run.ended.wait()
             self._process = None
             if not self._stopping.is_set():
@@ -294,6 +296,13 @@ class SipPhones:
         if spare is not None:
             spare.clear_up()
         return None
+
+    def _spare_run(self) -> _Run | None:
+        try:
+            return self._new_run()
+        except OSError as error:
+            logger.warning("no second process of the SIP stack can be started: %s", error)
+            return None
 
     def _new_run(self) -> _Run:
         """Start a process that waits to be told where to listen."""
@@ -418,7 +427,7 @@ class SipPhones:
 
     def _adopt(self, number: int, *, call_id: str, from_uri: str, to_uri: str, outbound: bool) -> SipLeg:
         def order(name: str, **arguments: Any) -> None:
-            if number in self._legs:
+            if self._legs.get(number) is leg:  # the process that runs now may have given the number to another call
                 self._tell({"order": name, "leg": number, **arguments})
 
         leg = SipLeg(order, call_id=call_id, from_uri=from_uri, to_uri=to_uri, outbound=outbound)
