@@ -80,8 +80,8 @@ class Server:
         for transport in ("udp", "tcp"):
             taken = await self._good_call(transport)
             assert taken < NEXT_CALL, f"the next call was taken after {taken:.1f} s: {batch!r}"
-        assert self.phones._process is not None
-        pid = self.phones._process.pid
+        assert self.phones._supervisor.process is not None
+        pid = self.phones._supervisor.process.pid
         if pid not in self.pids[-1:]:
             self.pids.append(pid)
             self.memory.clear()

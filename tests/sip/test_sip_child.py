@@ -13,8 +13,7 @@ import pytest
 from recording_board import RecordingBoard
 from udp_phone import UdpCall, sip_socket
 
-from anyrelay.local import SipPhones, sip_calls, sip_child
-from anyrelay.local import sip as sip_module
+from anyrelay.local import SipPhones, sip_calls, sip_child, sip_supervisor
 from anyrelay.local.json_process import JsonProcess, module_command
 from anyrelay.local.sip_calls import SipCalls
 from anyrelay.local.sip_probe import Probe
@@ -46,7 +45,7 @@ async def test_few_open_files_are_few_calls(caplog: pytest.LogCaptureFixture, mo
     def command(module: str, *options: str) -> list[str]:
         return ["bash", "-c", 'ulimit -n 76; exec "$@"', "bash", *module_command(module, *options)]
 
-    monkeypatch.setattr(sip_module, "module_command", command)
+    monkeypatch.setattr(sip_supervisor, "module_command", command)
     board = RecordingBoard()
     async with SipPhones("127.0.0.1:0") as phones:
         await phones.start(board)
@@ -118,19 +117,19 @@ async def test_orders_that_cannot_be_followed_harm_nothing(caplog: pytest.LogCap
     board = RecordingBoard()
     async with SipPhones("127.0.0.1:0") as phones:
         await phones.start(board)
-        assert phones._process is not None
+        assert phones._supervisor.process is not None
         for order in (
             {"order": "play", "leg": 99},
             {"order": "forget", "leg": 1},
             {"nothing": 1},
             {"order": "dial", "leg": -9, "to_uri": "nonsense", "from_uri": ""},
         ):
-            phones._process.tell(order)
+            phones._supervisor.process.tell(order)
         async with sip_socket(phones.address) as socket:
             call = UdpCall(socket, phones.address)
             assert await call.call() == 200
             assert board.legs[0].call_id == call.call_id
-            phones._process.tell({"order": "play", "leg": 1, "wrong": True})
+            phones._supervisor.process.tell({"order": "play", "leg": 1, "wrong": True})
             await call.hang_up()
             await board.until("ended")
     assert caplog.text.count("could not be followed") == 2
@@ -145,7 +144,7 @@ async def test_it_ends_with_its_parent() -> None:
         "async def main():\n"
         "    phones = SipPhones('127.0.0.1:0')\n"
         "    await phones.start(None)\n"
-        "    print('{\"pid\": %d}' % phones._process.pid, flush=True)\n"
+        "    print('{\"pid\": %d}' % phones._supervisor.process.pid, flush=True)\n"
         "    await asyncio.sleep(60)\n"
         "asyncio.run(main())\n"
     )

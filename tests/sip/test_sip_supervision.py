@@ -20,8 +20,7 @@ from recording_board import RecordingBoard
 from udp_phone import UdpCall, sip_socket
 
 from anyrelay import Call, CallingErrorEvent, ReferOutcome, ReferStatus, RelayClient, UnknownReason
-from anyrelay.local import LocalRelay, SipPhones
-from anyrelay.local import sip as sip_module
+from anyrelay.local import LocalRelay, SipPhones, sip_supervisor
 from anyrelay.local.sip import SipStackError
 
 pytestmark = [pytest.mark.anyio, pytest.mark.sip]
@@ -33,8 +32,8 @@ BROKEN_INVITES = 300
 
 
 def pid_of(phones: SipPhones) -> int:
-    assert phones._process is not None
-    return phones._process.pid
+    assert phones._supervisor.process is not None
+    return phones._supervisor.process.pid
 
 
 def is_running(pid: int) -> bool:
@@ -80,7 +79,7 @@ async def refused_by_stack(phones: SipPhones) -> None:
 def unguarded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the stack have every INVITE."""
     script = str(Path(__file__).with_name("unguarded_child.py"))
-    monkeypatch.setattr(sip_module, "module_command", lambda _, *options: [sys.executable, script, *options])
+    monkeypatch.setattr(sip_supervisor, "module_command", lambda _, *options: [sys.executable, script, *options])
 
 
 class Application:
@@ -205,7 +204,7 @@ async def test_a_refusal_of_the_stack_s_own_ends_no_call_while_it_takes_others(
 
 
 async def test_a_stack_that_hangs_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sip_module, "SILENCE", 2.0)
+    monkeypatch.setattr(sip_supervisor, "SILENCE", 2.0)
     board = RecordingBoard()
     async with SipPhones("127.0.0.1:0") as phones:
         await phones.start(board)
@@ -220,11 +219,11 @@ async def test_a_stack_that_hangs_is_killed(monkeypatch: pytest.MonkeyPatch) -> 
 async def test_the_stack_is_started_until_it_runs(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sip_module, "SPARE_AFTER", 1_000)
+    monkeypatch.setattr(sip_supervisor, "SPARE_AFTER", 1_000)
     async with SipPhones("127.0.0.1:0") as phones:
         await phones.start(RecordingBoard())
         with monkeypatch.context() as failing:
-            failing.setattr(sip_module, "module_command", lambda *_: [sys.executable, "-c", "exit('no luck')"])
+            failing.setattr(sip_supervisor, "module_command", lambda *_: [sys.executable, "-c", "exit('no luck')"])
             await killed(phones)
             await until(lambda: caplog.text.count("cannot be started again") == 2)
         await call_until_taken(phones.address, 10)

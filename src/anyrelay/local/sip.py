@@ -7,15 +7,9 @@ with an error, and another one is started on the same address; nothing else is l
 
 from __future__ import annotations
 
-import itertools
 import logging
-import queue
-import signal
-import tempfile
-import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -24,10 +18,11 @@ import anyio.from_thread
 import anyio.lowlevel
 import anyio.to_thread
 
-from anyrelay.local.json_process import START_TIME, JsonProcess, Message, module_command
+from anyrelay.local.json_process import Message
 from anyrelay.local.logs import logger_of
 from anyrelay.local.phones import Leg, Switchboard
 from anyrelay.local.sip_stack import SipStackError, is_installed
+from anyrelay.local.sip_supervisor import SipSupervisor
 from anyrelay.local.sip_trace import SipMessageSeen
 
 if TYPE_CHECKING:
@@ -47,20 +42,8 @@ MAX_CALLS: Final = 200
 MOST_CALLS: Final = 250
 """The most that may be asked for: the SIP stack has room for 255, and says nothing when it is full."""
 
-SILENCE: Final = 8.0
-"""Seconds without a sign of life after which the stack's process is killed; it gives one a second."""
-
-SPARE_AFTER: Final = 1.0
-"""Seconds after which a second process is started that waits to take the place of the first: Python takes its time to start."""
-
-STOP_TIME: Final = 6.0
-"""Seconds in which the stack's process is to hang up and end."""
-
 TURNED_AWAY_LOGGED: Final = 100
 """Calls that nobody wanted which are logged each; then one in so many."""
-
-START_AGAIN: Final = (0.0, 0.2, 0.5, 1.0, 2.0, 5.0)
-"""Seconds before each attempt to start the stack's process again; the last one is repeated."""
 
 
 class SipLeg(Leg):
@@ -156,27 +139,22 @@ class SipPhones:
         """
         if not 1 <= max_calls <= MOST_CALLS:
             raise ValueError(f"max_calls must be 1 to {MOST_CALLS}, not {max_calls!r}")
-        self._listen = listen
         self._max_calls = max_calls
         self._on_message = on_message
         self._switchboard: Switchboard | None = None
-        self._process: JsonProcess | None = None
         self._legs: dict[int, SipLeg] = {}
         """By their numbers: those of calls that came count up from 1, those of calls that go out down from -1."""
         self._dialed = 0
         self._turned_away = 0
         self._dials: dict[int, _Dial] = {}
-        self._broken = ""
-        """Why the stack's process says that it is of no use any more."""
-        self._stopping = threading.Event()
-        self._supervisor: threading.Thread | None = None
+        self._supervisor = SipSupervisor(listen, on_lines=self._took, on_broke=self._broke)
         self._clock = 0.0
         """What is to be added to the monotonic clock for the event loop's."""
 
     @property
     def address(self) -> str:
         """Where calls are taken, host:port; with the real port once started."""
-        return self._listen
+        return self._supervisor.listen
 
     @property
     def uri(self) -> str:
@@ -192,10 +170,11 @@ class SipPhones:
         self._switchboard = switchboard
         self._token = anyio.lowlevel.current_token()
         self._clock = anyio.current_time() - time.monotonic()
-        self._stopping.clear()
-        started: Future[None] = Future()
-        self._supervisor = threading.Thread(target=self._supervise, args=(started,), daemon=True)
-        self._supervisor.start()
+        options = [f"--max-calls={self._max_calls}"]
+        options.append(f"--log-level={logging.getLogger('anyrelay.local').getEffectiveLevel()}")
+        if self._on_message is not None:
+            options.append("--messages")
+        started = self._supervisor.start(options)
         try:
             await anyio.to_thread.run_sync(started.result, abandon_on_cancel=True)
         except BaseException:
@@ -205,14 +184,7 @@ class SipPhones:
 
     async def stop(self) -> None:
         """Hang up every call that is still up, report its end, and stop listening."""
-        self._stopping.set()
-        self._tell({"order": "stop"})
-        if self._supervisor is not None:
-            await anyio.to_thread.run_sync(self._supervisor.join, STOP_TIME)
-            if self._supervisor.is_alive() and self._process is not None:
-                self._process.signal(signal.SIGKILL)
-            await anyio.to_thread.run_sync(self._supervisor.join)
-            self._supervisor = None
+        await anyio.to_thread.run_sync(self._supervisor.stop)
         self._fail_all("the SIP phones are stopped")
 
     async def dial(self, to_uri: str, from_uri: str, *, on_ringing: Callable[[float], None] | None = None) -> SipLeg:
@@ -230,14 +202,14 @@ class SipPhones:
             ValueError: A URI cannot travel in a request.
             SipStackError: The stack refused to dial, or is being started again.
         """
-        if self._process is None:
+        if not self._supervisor.is_running:
             raise SipStackError(f"cannot call {to_uri}: the SIP stack is being started")
         self._dialed -= 1
         number = self._dialed
         leg = self._adopt(number, call_id="", from_uri=from_uri, to_uri=to_uri, outbound=True)
         dial = self._dials[number] = _Dial(on_ringing)
         try:
-            self._tell({"order": "dial", "leg": number, "to_uri": to_uri, "from_uri": from_uri})
+            self._supervisor.tell({"order": "dial", "leg": number, "to_uri": to_uri, "from_uri": from_uri})
             await dial.done.wait()
             if dial.error is not None:
                 self._legs.pop(number, None)
@@ -257,101 +229,21 @@ class SipPhones:
         """Stop."""
         await self.stop()
 
-    # --- the process
+    # --- what the process says
 
-    def _supervise(self, started: Future[None]) -> None:
-        """Start the process, and again whenever it has ended, until the phones are stopped. IN A THREAD OF ITS OWN."""
-        try:
-            run: _Run | None = self._start_process()
-        except BaseException as error:
-            started.set_exception(error)
-            return
-        started.set_result(None)
-        spare: _Run | None = None
-        while run is not None:
-            if not run.ended.wait(SPARE_AFTER):
-                spare = self._spare_run()
-                run.ended.wait()
-            self._process = None
-            if not self._stopping.is_set():
-                reason = self._broken or f"its process ended with {run.end}"
-                logger.error("the SIP stack broke: %s; its calls end, and it is started again", reason)
-                self._in_loop(self._fail_all, f"the SIP stack broke: {reason}")
-            run.clear_up()
-            run, spare = self._start_again(spare), None
+    def _took(self, messages: list[Message]) -> None:
+        """Hand messages to the event loop. IN A THREAD OF THE PROCESS'S."""
+        self._in_loop(self._take_all, messages)
 
-    def _start_again(self, spare: _Run | None) -> _Run | None:
-        """Start the stack until it runs, first with the process that was kept for that, or until the phones are stopped."""
-        for attempt in itertools.count():
-            if self._stopping.wait(START_AGAIN[min(attempt, len(START_AGAIN) - 1)]):
-                break
-            try:
-                run, spare = self._start_process(spare), None
-            except (SipStackError, OSError) as error:
-                spare = None
-                logger.error("the SIP stack cannot be started again: %s", error)  # noqa: TRY400 - the words say it all
-            else:
-                logger.warning("the SIP stack runs again and takes calls on %s", self._listen)
-                return run
-        if spare is not None:
-            spare.clear_up()
-        return None
-
-    def _spare_run(self) -> _Run | None:
-        try:
-            return self._new_run()
-        except OSError as error:
-            logger.warning("no second process of the SIP stack can be started: %s", error)
-            return None
-
-    def _new_run(self) -> _Run:
-        """Start a process that waits to be told where to listen."""
-        run = _Run()
-        options = [f"--max-calls={self._max_calls}", f"--directory={run.directory.name}"]
-        options.append(f"--log-level={logging.getLogger('anyrelay.local').getEffectiveLevel()}")
-        if self._on_message is not None:
-            options.append("--messages")
-
-        def took(messages: list[Message]) -> None:
-            run.took(messages)
-            self._in_loop(self._take_all, messages)
-
-        run.process = JsonProcess(
-            module_command("anyrelay.local.sip_child", *options), on_lines=took, on_end=run.over, silence=SILENCE
-        )
-        return run
-
-    def _start_process(self, spare: _Run | None = None) -> _Run:
-        """Let a process listen, one that waits for it or a new one.
-
-        Raises:
-            SipStackError: It does not.
-        """
-        self._broken = ""
-        run = self._new_run() if spare is None else spare
-        run.process.tell({"order": "start", "listen": self._listen})
-        try:
-            self._listen = run.listening()
-        except SipStackError:
-            run.clear_up()
-            raise
-        self._process = run.process
-        if self._stopping.is_set():
-            run.process.tell({"order": "stop"})
-        return run
+    def _broke(self, error: str) -> None:
+        """End every call on the event loop. IN THE SUPERVISOR'S THREAD."""
+        self._in_loop(self._fail_all, error)
 
     def _in_loop(self, action: Callable[..., None], *arguments: Any) -> None:
         try:
             anyio.from_thread.run_sync(action, *arguments, token=self._token)
         except RuntimeError as error:  # the event loop has ended: nobody is left to tell
             logger.debug("not told: %s", error)
-
-    def _tell(self, order: Message) -> None:
-        process = self._process
-        if process is not None:
-            process.tell(order)
-
-    # --- what it says
 
     def _take_all(self, messages: list[Message]) -> None:
         for message in messages:
@@ -400,8 +292,8 @@ class SipPhones:
             case "log":
                 _log(**told)
             case "broken":
-                self._broken = told["reason"]
-                self._fail_all(f"the SIP stack broke: {self._broken}")
+                self._supervisor.broken = told["reason"]
+                self._fail_all(f"the SIP stack broke: {told['reason']}")
             case "forgotten":
                 self._legs.pop(told["leg"], None)
             case "ringing" if (dial := self._dials.get(told["leg"])) and dial.on_ringing is not None:
@@ -428,7 +320,7 @@ class SipPhones:
     def _adopt(self, number: int, *, call_id: str, from_uri: str, to_uri: str, outbound: bool) -> SipLeg:
         def order(name: str, **arguments: Any) -> None:
             if self._legs.get(number) is leg:  # the process that runs now may have given the number to another call
-                self._tell({"order": name, "leg": number, **arguments})
+                self._supervisor.tell({"order": name, "leg": number, **arguments})
 
         leg = SipLeg(order, call_id=call_id, from_uri=from_uri, to_uri=to_uri, outbound=outbound)
         self._legs[number] = leg
@@ -452,50 +344,6 @@ class SipPhones:
         if self._switchboard is None:
             raise RuntimeError("the SIP phones are not started")
         return self._switchboard
-
-
-class _Run:
-    """One run of the stack's process."""
-
-    process: JsonProcess
-
-    def __init__(self) -> None:
-        self.directory = tempfile.TemporaryDirectory(prefix="anyrelay-sip-")
-        self.ended = threading.Event()
-        self.end = ""
-        self._started: queue.SimpleQueue[Message] = queue.SimpleQueue()
-
-    def listening(self) -> str:
-        """Wait until it listens, and return where.
-
-        Raises:
-            SipStackError: It does not.
-        """
-        try:
-            first = self._started.get(timeout=START_TIME)
-        except queue.Empty:
-            raise SipStackError(f"the SIP stack was not ready within {START_TIME:g} s") from None
-        if first["event"] != "ready":
-            raise SipStackError(first["message"])
-        return str(first["listen"])
-
-    def clear_up(self) -> None:
-        """End it if it has not ended, and remove what it leaves behind."""
-        self.process.stop()
-        self.directory.cleanup()
-
-    def took(self, messages: list[Message]) -> None:
-        """Messages of it came."""
-        for message in messages:
-            if message.get("event") in ("ready", "failed"):
-                self._started.put(message)
-
-    def over(self, status: int, last_words: str) -> None:
-        """It has ended."""
-        how = f"signal {-status}" if status < 0 else f"status {status}"
-        self.end = f"{how} ({last_words})" if last_words else how
-        self._started.put({"event": "failed", "message": f"the SIP stack could not start: {self.end}"})
-        self.ended.set()
 
 
 class _Dial:
