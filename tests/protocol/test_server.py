@@ -111,6 +111,40 @@ def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert list(pair.server.unacknowledged) == ["s2", "s3"]
 
 
+def test_what_is_remembered_is_bounded_in_bytes_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(servers, "UNACKNOWLEDGED_BYTES", 2_500)
+    pair = Dialled()
+    for _ in range(3):
+        pair.server.send_event({"text": "x" * 1_000})
+    assert list(pair.server.unacknowledged) == ["s2", "s3"]
+    assert 2_000 < pair.server.unacknowledged_bytes <= 2_500
+    pair.server.send_event({"text": "x"}, id_="s2")  # one that is sent again takes the room of the first once
+    assert 1_000 < pair.server.unacknowledged_bytes < 2_000
+    assert pair.server.is_unacknowledged("s2")
+    for id_ in ("s2", "s3"):
+        pair.say(id=id_, result={})
+    assert not pair.server.is_unacknowledged("s2")
+    assert pair.server.unacknowledged_bytes == 0
+    pair.server.send_event({"text": "x" * 10_000})  # larger than the budget by itself
+    assert pair.server.unacknowledged == {}
+
+
+def test_a_message_that_is_too_large_ends_the_connection() -> None:
+    pair = Dialled(max_message_size=100)
+    pair.say(id="1", method="calling.new", params={"a": "x" * 100})
+    event = pair.server.next_event()
+    assert isinstance(event, Gone)
+    assert "larger than 100 bytes" in str(event.error)
+
+
+def test_an_upgrade_can_be_refused() -> None:
+    pair = Dialled(check_upgrade=lambda headers: (421, f"not {dict(headers)['host']}"))
+    event = pair.server.next_event()
+    assert isinstance(event, Gone)
+    assert str(event.error) == "no WebSocket upgrade, refused with HTTP 421: not 127.0.0.1"
+    assert pair.server.wants_eof
+
+
 def test_pings_in_both_directions() -> None:
     pair = Dialled()
     pair.server.ping()
