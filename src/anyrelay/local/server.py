@@ -7,25 +7,27 @@ from __future__ import annotations
 
 import math
 import os
+import secrets
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final
 
 import anyio
+from anyio import TypedAttributeLookupError, TypedAttributeProvider
 from anyio.abc import SocketAttribute, SocketListener, SocketStream
 from attrs import frozen
 
 from anyrelay.local.clients import Bell, serve_client
+from anyrelay.local.credentials import Credentials
 from anyrelay.local.exchange import Exchange, Flush, PostStatus
-from anyrelay.local.logs import logger_of
+from anyrelay.local.logs import logger_of, scrub_frame
 from anyrelay.local.relay_phones import RelayPhones
-from anyrelay.local.sessions import Credentials
 from anyrelay.local.simulated import SimulatedPhones
 from anyrelay.local.status_urls import StatusPoster
 from anyrelay.local.switchboard import FollowedSwitchboard
-from anyrelay.protocol.jsonrpc import scrub
+from anyrelay.local.upgrades import UpgradePolicy, is_loopback
 
 if TYPE_CHECKING:
     import ssl
@@ -41,6 +43,9 @@ _LOOPBACK: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - these a
 
 LAST_WORDS_TIME: Final = 0.5
 """Seconds in which the last bytes are to be sent to clients, and the last POSTs, when the server stops."""
+
+TOKEN_BYTES: Final = 24
+"""How many random bytes are in a token that the server makes."""
 
 
 @frozen
@@ -75,6 +80,8 @@ class LocalRelay:
         tls_dir: str | os.PathLike[str] | None = None,
         project: str | None = None,
         token: str | None = None,
+        require_token: bool = True,
+        allowed_hosts: Sequence[str] = (),
         on_frame: Callable[[Frame], None] | None = None,
         on_event: Callable[[dict[str, Any]], None] | None = None,
         max_connections: int = 1_000,
@@ -86,7 +93,10 @@ class LocalRelay:
             listen: Where to listen for clients, host:port; port 0 picks a free one.
             tls_dir: Where the certificates for TLS are, or are to be made; None for plain ws.
             project: The project that clients must name; any when None.
-            token: The token (or JWT) that clients must give; any when None.
+            token: The token (or JWT) that clients must give. When None any will do on the loopback interface; beyond it
+                one is made, which the attribute `token` names.
+            require_token: Whether a token is made in that case; if not, every machine that reaches the server may sign in.
+            allowed_hosts: Further hosts that clients may reach this server by, names or addresses.
             on_frame: Called with each RELAY message, on the event loop.
             on_event: Called with the envelope of each RELAY event, whether or not there is a client to hear it.
             max_connections: How many clients are served at once; further ones are turned away.
@@ -97,7 +107,10 @@ class LocalRelay:
         self._phones = SimulatedPhones() if phones is None else phones
         self._host, self._port = parse_address(listen)
         self._tls_dir = tls_dir
-        self._credentials = Credentials(project, token)
+        self._project = project
+        self.token = token
+        self._require_token = require_token
+        self._upgrades = UpgradePolicy(self._host, allowed_hosts)
         self._on_frame = on_frame
         self._on_event = on_event
         self._max_connections = max_connections
@@ -147,17 +160,19 @@ class LocalRelay:
 
             certificate = find_or_make(self._tls_dir)
             self._tls, self.ca_file = certificate.server_context(), str(certificate.ca_file)
+        listener = await anyio.create_tcp_listener(local_host=self._host or None, local_port=self._port)
+        self._listeners = [one for one in listener.listeners if isinstance(one, SocketListener)]
+        self._port = self._listeners[0].extra(SocketAttribute.local_port)  # noqa: S610 - no Django here
+        if self.token is None and self._require_token and not all(map(_is_on_loopback, self._listeners)):
+            self.token = secrets.token_urlsafe(TOKEN_BYTES)
         self.exchange = Exchange(
             new_id=lambda: str(uuid.uuid4()),
             epoch=time.time() - anyio.current_time(),
-            credentials=self._credentials,
+            credentials=Credentials(self._project, self.token),
             on_text=None if self._on_frame is None else self._show_frame,
             on_event=None if self._on_event is None else self._show_event,
         )
         self._poster = StatusPoster(self._announce_step)
-        listener = await anyio.create_tcp_listener(local_host=self._host or None, local_port=self._port)
-        self._listeners = [one for one in listener.listeners if isinstance(one, SocketListener)]
-        self._port = self._listeners[0].extra(SocketAttribute.local_port)  # noqa: S610 - no Django here
         self._tasks = anyio.create_task_group()
         await self._tasks.__aenter__()
         try:
@@ -279,7 +294,7 @@ class LocalRelay:
     def _show_frame(self, line: Line, direction: str, text: str) -> None:
         assert self._on_frame is not None
         try:
-            self._on_frame(Frame(time.time(), direction, line.number, scrub(text)))
+            self._on_frame(Frame(time.time(), direction, line.number, scrub_frame(text)))
         except Exception:
             logger.exception("on_frame failed")
 
@@ -310,7 +325,16 @@ class LocalRelay:
             self._tasks.start_soon(self._serve_client, stream)
 
     async def _serve_client(self, stream: SocketStream) -> None:
-        line = self.exchange.open_line(anyio.current_time(), tls=self._tls)
+        peer, local = (
+            _address_of(stream, SocketAttribute.remote_address),
+            _address_of(stream, SocketAttribute.local_address),
+        )
+        line = self.exchange.open_line(
+            anyio.current_time(),
+            tls=self._tls,
+            peer=peer,
+            check_upgrade=lambda headers: self._upgrades.refusal(headers, local, peer),
+        )
         self._bells[line] = bell = Bell()
         self.follow_outputs()
         try:
@@ -319,6 +343,18 @@ class LocalRelay:
             self._connections -= 1
             del self._bells[line]
             self._announce_step()
+
+
+def _is_on_loopback(listener: SocketListener) -> bool:
+    return is_loopback(_address_of(listener, SocketAttribute.local_address))
+
+
+def _address_of(provider: TypedAttributeProvider, which: Any) -> str:
+    """Return the IP address of one end, "" when the connection is gone already."""
+    try:
+        return str(provider.extra(which)[0])  # noqa: S610 - no Django here
+    except (TypedAttributeLookupError, OSError):
+        return ""
 
 
 def parse_address(address: str) -> tuple[str, int]:

@@ -11,53 +11,46 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
-from attrs import define, field, frozen
+from attrs import define, field
+
+from anyrelay.local.credentials import digest_of
 
 if TYPE_CHECKING:
     from anyrelay.local.lines import Line
     from anyrelay.protocol.commands import Connect
     from anyrelay.protocol.timers import Timer
 
-__all__ = ["Credentials", "RelaySession", "SessionBook"]
+__all__ = ["RelaySession", "SessionBook"]
 
 PENDING_LIMIT: Final = 10_000
 """How many events are kept for a client that is away; the oldest are forgotten first."""
 
-
-@frozen
-class Credentials:
-    """Who may sign in. What is None is not asked for."""
-
-    project: str | None = None
-    """The project that must be named."""
-    token: str | None = field(default=None, repr=False)
-    """The token, or the JWT, that must be given."""
-
-    def refusal(self, authentication: object) -> str:
-        """Say why these credentials are refused, "" when they are not."""
-        if not isinstance(authentication, dict):
-            return "authentication must be an object with project and token, or with jwt_token"
-        secret = authentication.get("jwt_token") or authentication.get("token")
-        if not isinstance(secret, str) or not secret:
-            return "authentication lacks a token or a jwt_token"
-        if self.token is not None and not hmac.compare_digest(secret.encode(), self.token.encode()):
-            return "project or token are not known here"
-        names_project = "jwt_token" not in authentication or "project" in authentication
-        if names_project and self.project not in (None, authentication.get("project")):
-            return "project or token are not known here"
-        return ""
+VERSION_WITHOUT_STATE: Final = 3
+"""The major version of the protocol from which clients resume without an authorization_state: SignalWire's in JavaScript."""
 
 
 @define(eq=False)
 class RelaySession:
     """One client's session."""
 
-    protocol: str
-    """Its name, with which the client resumes it."""
+    protocol: str = field(repr=False)
+    """Its name, with which the client says what it resumes. Nobody else is told."""
+    signature: str
+    """The second part of that name, which the client is told besides (RELAY facts, section 7)."""
+    channel: str
+    """The name that its events carry, which others see too: callbacks, observers."""
     project_id: str
     """The project that the client signed in for."""
-    authorization_state: str = field(repr=False)
-    """What the client may show instead of credentials that are still good, as an opaque secret."""
+    credentials: bytes = field(repr=False)
+    """A digest of what the client signed in with."""
+    shows_state: bool
+    """Whether it can only be resumed with its `authorization_state`."""
+    authorization_state: str = field(default="", repr=False)
+    """What a client must show to resume it: an opaque secret, a new one from each sign-in on."""
+    previous_state: str = field(default="", repr=False)
+    """The one before, good for as long as the client has not acknowledged the event that brings the new one."""
+    state_event: str = ""
+    """The JSON-RPC id of that event."""
     line: Line | None = None
     """Its connection; None while the client is away."""
     contexts: dict[str, None] = field(factory=dict)
@@ -83,6 +76,31 @@ class RelaySession:
             self.pending[id_] = envelope
             if len(self.pending) > PENDING_LIMIT:
                 self.pending.popitem(last=False)
+
+    def may_be_resumed(self, command: Connect) -> bool:
+        """Whether a sign-in, whose credentials are good, is of the client that has this session: its name opens nothing."""
+        project = command.authentication.get("project")
+        if not self.resumable or (isinstance(project, str) and project and project != self.project_id):
+            return False
+        if command.authorization_state is not None:
+            return self._is_state(command.authorization_state)
+        # Such a client has nothing to show: its session's name, which nobody else is told, and what it signed in with.
+        same = hmac.compare_digest(self.credentials, _digest_of_credentials(command))
+        return not self.shows_state and not _shows_state(command) and same
+
+    def _is_state(self, shown: str) -> bool:
+        good = [self.authorization_state]
+        if self.state_event in self.pending or (
+            self.line is not None and self.line.connection.is_unacknowledged(self.state_event)
+        ):
+            good.append(self.previous_state)
+        return any(hmac.compare_digest(digest_of(shown), digest_of(state)) for state in good if state)
+
+    def renew_state(self, state: str, event_id: str) -> None:
+        """Have a new `authorization_state`, brought by the event of this id."""
+        self.pending.pop(self.state_event, None)  # nobody needs one that is no good any more
+        self.previous_state, self.authorization_state = self.authorization_state, state
+        self.state_event = event_id
 
     def attach(self, line: Line, now: float) -> None:
         """The client is here, on this connection; what waited for it is sent by `send_pending`."""
@@ -121,7 +139,7 @@ class SessionBook:
         """Keep no session yet; `new_id` makes identifiers that were never used before."""
         self._new_id = new_id
         self._sessions: dict[str, RelaySession] = {}
-        self._turns: OrderedDict[str, RelaySession | None] = OrderedDict()
+        self._turns: OrderedDict[str, RelaySession] = OrderedDict()
 
     def __iter__(self) -> Iterator[RelaySession]:
         return iter(list(self._sessions.values()))
@@ -132,23 +150,29 @@ class SessionBook:
         Returns:
             The session, and whether it was resumed.
         """
-        project = command.authentication.get("project")
-        project_id = project if isinstance(project, str) else ""
         session = self._sessions.get(command.protocol or "")
-        resumed = (
-            session is not None
-            and session.resumable
-            and (session.project_id == project_id or command.authorization_state == session.authorization_state)
-        )
+        resumed = session is not None and session.may_be_resumed(command)
         if session is None or not resumed:
-            name = f"signalwire_{project_id or 'local'}_{self._new_id()}"
-            session = RelaySession(name, project_id, authorization_state=self._new_id())
-            self._sessions[name] = session
+            session = self._new_session(command)
         session.acknowledges = command.event_acks
         if command.contexts is not None or not resumed:
             session.contexts = dict.fromkeys(command.contexts or ())
         session.attach(line, now)
         return session, resumed
+
+    def _new_session(self, command: Connect) -> RelaySession:
+        project = command.authentication.get("project")
+        signature = self._new_id().replace("_", "-")  # clients take the name apart at each underscore
+        session = RelaySession(
+            protocol=f"signalwire_{signature}_{self._new_id()}",
+            signature=signature,
+            channel=self._new_id(),
+            project_id=project if isinstance(project, str) else "",
+            credentials=_digest_of_credentials(command),
+            shows_state=_shows_state(command),
+        )
+        self._sessions[session.protocol] = session
+        return session
 
     def forget(self, session: RelaySession) -> None:
         """Give a session up: nobody can resume it."""
@@ -158,9 +182,8 @@ class SessionBook:
             session.expiry.cancel()
             session.expiry = None
         self._sessions.pop(session.protocol, None)
-        for context, latest in self._turns.items():
-            if latest is session:
-                self._turns[context] = None
+        for context in [context for context, latest in self._turns.items() if latest is session]:
+            del self._turns[context]
 
     def next_subscriber(
         self, context: str, passed_by: Iterable[RelaySession] = (), *, peek: bool = False
@@ -186,3 +209,13 @@ class SessionBook:
             if len(self._turns) > PENDING_LIMIT:  # anybody can call any context
                 self._turns.popitem(last=False)
         return chosen
+
+
+def _shows_state(command: Connect) -> bool:
+    """Whether a client is one that keeps the `authorization_state` and shows it."""
+    major = command.version.get("major")
+    return not isinstance(major, int) or major < VERSION_WITHOUT_STATE
+
+
+def _digest_of_credentials(command: Connect) -> bytes:
+    return digest_of(repr([command.authentication.get(name) for name in ("project", "token", "jwt_token")]))
