@@ -14,13 +14,17 @@ import numpy
 import pytest
 
 from anyrelay.local import speech
-from anyrelay.local.clips import RINGTONES, Clip, Programme, Samples, ringtone, silence, wav
-from anyrelay.local.voice import MediaError, VoiceMissingError, render
+from anyrelay.local.clips import RINGTONES, Clip, Samples, ringtone, silence, wav
+from anyrelay.local.programme import Programme
+from anyrelay.local.reach import Reach
+from anyrelay.local.voice import MediaError, Renderer, VoiceMissingError
 from anyrelay.protocol.values import Media
 
 pytestmark = pytest.mark.anyio
 
 RATE = 8000
+
+CANNOT_BE_HAD = "^cannot play the audio: it cannot be had: it does not exist, or this server may not reach it"
 
 
 def whole(clip: Clip) -> Samples:
@@ -48,6 +52,10 @@ def loudest(samples: Samples, rate: int = RATE) -> float:
 
 def item(kind: str, **params: Any) -> Media:
     return Media(kind, params)
+
+
+async def render(media: Media, rate: int, reach: Reach | None = None) -> Clip:
+    return await Renderer(reach).render(media, rate)
 
 
 def test_silence_is_silent_and_small() -> None:
@@ -93,14 +101,53 @@ def test_pieces_of_a_clip() -> None:
         (0, 3001, 4, [2, 9, 1, 2]),
     ],
 )
-def test_pieces_of_a_programme(loop: int, start: int, count: int, piece: list[int]) -> None:
-    clips = [Clip.of(numpy.array(part, numpy.int16)) for part in ([1, 2], [], [9])]
-    assert Programme(clips, loop).piece(start, count).tolist() == piece
+async def test_pieces_of_a_programme(loop: int, start: int, count: int, piece: list[int]) -> None:
+    programme, _ = programme_of([1, 2], [], [9], loop=loop)
+    taken: list[int] = []
+    while len(taken) < count and len(part := await programme.piece(start + len(taken), count - len(taken))):
+        taken += part.tolist()
+    programme.close()
+    assert taken == piece
 
 
-def test_an_empty_programme_is_over_at_once() -> None:
-    assert Programme([silence(0, RATE)], 0).piece(0, 10).tolist() == []
-    assert Programme([], 0).piece(0, 10).tolist() == []
+def programme_of(*clips: list[int], loop: int = 1) -> tuple[Programme, list[str]]:
+    """A programme of these samples, and what of it was rendered, in order."""
+    rendered: list[str] = []
+
+    async def render(medium: Media, rate: int) -> Clip:
+        rendered.append(medium.params["url"])
+        await asyncio.sleep(0)
+        return Clip.of(numpy.array(clips[int(medium.params["url"])], numpy.int16))
+
+    return Programme([item("audio", url=str(index)) for index in range(len(clips))], loop, RATE, render), rendered
+
+
+async def test_a_programme_renders_what_it_plays_and_the_next_one() -> None:
+    programme, rendered = programme_of(*([number] for number in range(1, 1_000)))
+    assert (await programme.piece(0, 1)).tolist() == [1]
+    await asyncio.sleep(0.01)
+    assert rendered == ["0", "1"]
+    assert (await programme.piece(0, 10)).tolist() == [1, 2]  # the third is not rendered yet
+    await asyncio.sleep(0.01)
+    assert len(programme._clips) == 2
+    programme.close()
+
+
+async def test_an_empty_programme_is_over_at_once() -> None:
+    assert (await programme_of([], loop=0)[0].piece(0, 10)).tolist() == []
+    assert (await programme_of()[0].piece(0, 10)).tolist() == []
+
+
+async def test_a_file_that_has_changed_since_the_last_round() -> None:
+    lengths = iter([3, 1, 1, 1])
+
+    async def render(medium: Media, rate: int) -> Clip:
+        return Clip.of(numpy.full(next(lengths, 1), 7, numpy.int16))
+
+    programme = Programme([item("audio", url="a"), item("audio", url="b"), item("audio", url="c")], 0, RATE, render)
+    assert [len(await programme.piece(start, 1)) for start in range(5)] == [1] * 5
+    assert len(await programme.piece(7, 1)) == 1
+    programme.close()
 
 
 @pytest.mark.parametrize("width", [1, 2, 3, 4])
@@ -130,8 +177,8 @@ def test_what_is_no_wav(data: bytes) -> None:
 async def test_audio_from_a_path_and_a_file_url(tmp_path: Path) -> None:
     path = tmp_path / "a tone.wav"
     path.write_bytes(wav_file(tone(RATE).tobytes()))
-    for url in (str(path), path.as_uri()):
-        assert (await render(item("audio", url=url), RATE)).length == RATE // 2
+    for url in (str(path), path.as_uri(), "a tone.wav"):
+        assert (await render(item("audio", url=url), RATE, Reach(tmp_path))).length == RATE // 2
 
 
 async def serve(response: bytes) -> asyncio.Server:
@@ -155,25 +202,25 @@ async def test_audio_from_the_web() -> None:
 async def test_audio_that_the_web_does_not_have() -> None:
     async with await serve(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n") as server:
         port = server.sockets[0].getsockname()[1]
-        with pytest.raises(MediaError, match=r"cannot play http.*404"):
+        with pytest.raises(MediaError, match=CANNOT_BE_HAD):
             await render(item("audio", url=f"http://127.0.0.1:{port}/none.wav"), RATE)
 
 
 async def test_audio_that_is_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("anyrelay.local.voice._MAX_BYTES", 10)
+    monkeypatch.setattr("anyrelay.local.voice.MAX_AUDIO_BYTES", 10)
     async with await serve(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n" + bytes(99)) as server:
         port = server.sockets[0].getsockname()[1]
-        with pytest.raises(MediaError, match="larger than"):
+        with pytest.raises(MediaError, match=CANNOT_BE_HAD):
             await render(item("audio", url=f"http://127.0.0.1:{port}/"), RATE)
 
 
 @pytest.mark.parametrize(
     ("media", "complaint"),
     [
-        (item("audio", url="/no/such/file.wav"), "cannot play /no/such/file.wav: .*No such file"),
-        (item("audio", url="ftp://example.com/a.wav"), "only http, https and file"),
-        (item("audio", url="http://127.0.0.1:1/a.wav"), "cannot play http"),
-        (item("audio", url="http://[/a.wav"), "cannot play"),
+        (item("audio", url="/no/such/file.wav"), CANNOT_BE_HAD),
+        (item("audio", url="ftp://example.com/a.wav"), CANNOT_BE_HAD),
+        (item("audio", url="http://127.0.0.1:1/a.wav"), CANNOT_BE_HAD),
+        (item("audio", url="http://[/a.wav"), CANNOT_BE_HAD),
         (item("ringtone", name="atlantis"), "no ringtone is called 'atlantis'; there are at, au"),
         (item("hologram"), "media of type 'hologram' cannot be played"),
     ],
@@ -200,8 +247,8 @@ async def test_durations_that_are_none(duration: Any) -> None:
 async def test_a_file_of_another_format(tmp_path: Path) -> None:
     path = tmp_path / "song.mp3"
     path.write_bytes(b"ID3\x04")
-    with pytest.raises(MediaError, match=r"song\.mp3: not a WAV file .*MP3 among them"):
-        await render(item("audio", url=str(path)), RATE)
+    with pytest.raises(MediaError, match=r"not a WAV file .*MP3 among them"):
+        await render(item("audio", url=str(path)), RATE, Reach(tmp_path))
 
 
 async def test_a_ringtone_and_a_silence_by_item() -> None:

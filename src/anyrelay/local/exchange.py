@@ -82,6 +82,8 @@ class PostStatus:
     """Where to."""
     envelope: dict[str, Any]
     """The event, as clients get it."""
+    client: str = ""
+    """Whose command asked for it, so that no client waits for the POSTs of another."""
 
 
 ExchangeOutput: TypeAlias = Flush | PostStatus
@@ -387,7 +389,7 @@ class Exchange:
         if session is not None and not session.is_over:
             session.send_event(self.new_id(), envelope)
         if status_url:
-            self._outputs.append(PostStatus(status_url, envelope))
+            self._outputs.append(PostStatus(status_url, envelope, "" if session is None else session.channel))
         if self._on_event is not None:
             self._on_event(envelope)
 

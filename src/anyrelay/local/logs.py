@@ -14,10 +14,11 @@ from anyrelay.protocol.jsonrpc import scrub
 __all__ = ["logger_of", "printable", "scrub_frame", "without_url_secrets"]
 
 _URL = re.compile(
-    r"(?P<scheme>\b[A-Za-z][A-Za-z0-9+.-]{0,20}://)(?P<userinfo>[^\s\"'<>/?#\\]*@)?(?P<rest>[^\s\"'<>?#\\]*)"
+    r"(?P<scheme>\b[A-Za-z][A-Za-z0-9+.-]{0,20}://)(?P<userinfo>[^\s\"'<>/?#\\]{0,1000}@)?(?P<rest>[^\s\"'<>?#\\]*)"
     r"(?P<query>[?#][^\s\"'<>\\]*)?"
 )
-_SIP_PASSWORD = re.compile(r"(?P<user>\bsips?:[^\s\"'<>@:;?\\]*):[^\s\"'<>@\\]*@", re.IGNORECASE)
+# Lengths are limited, or a message of nothing but "sip:" would take minutes.
+_SIP_PASSWORD = re.compile(r"(?P<user>\bsips?:[^\s\"'<>@:;?\\]{0,200}):[^\s\"'<>\\]{0,200}@", re.IGNORECASE)
 _SESSION = re.compile(r"\b(signalwire_[0-9A-Za-z-]+)_[0-9A-Za-z-]+")
 
 

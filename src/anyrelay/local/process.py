@@ -9,10 +9,13 @@ import selectors
 import subprocess
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-__all__ = ["ServerProcess"]
+__all__ = ["TOKEN_VARIABLE", "ServerProcess"]
+
+TOKEN_VARIABLE: Final = "ANYRELAY_SERVE_TOKEN"  # noqa: S105 - the name of one
+"""The environment variable of the server's token, which unlike an option is in no list of processes."""
 
 START_TIME: Final = 30.0
 """Seconds in which the process is to be ready."""
@@ -32,11 +35,12 @@ _ERRORS: Final = {error.__name__: error for error in (ValueError, TypeError, Tim
 class ServerProcess:
     """One process. No thread reads its replies: of those who wait, one reads for all."""
 
-    def __init__(self, command: Sequence[str]) -> None:
+    def __init__(self, command: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
         """Start it.
 
         Args:
             command: The program and its arguments. It ends when its standard input does, and so with this process.
+            environment: Variables that it gets besides those of this process, or in their place.
         """
         self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and our own arguments
             # Not in our process group: a Ctrl-C is this process's, which may still want to say goodbye to the server.
@@ -44,6 +48,7 @@ class ServerProcess:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             process_group=0,
+            env={**os.environ, **(environment or {})},
         )
         assert self._process.stdin is not None
         assert self._process.stdout is not None

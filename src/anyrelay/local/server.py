@@ -23,6 +23,7 @@ from anyrelay.local.clients import Bell, serve_client
 from anyrelay.local.credentials import Credentials
 from anyrelay.local.exchange import Exchange, Flush, PostStatus
 from anyrelay.local.logs import logger_of, scrub_frame
+from anyrelay.local.reach import Reach
 from anyrelay.local.relay_phones import RelayPhones
 from anyrelay.local.simulated import SimulatedPhones
 from anyrelay.local.status_urls import StatusPoster
@@ -96,7 +97,8 @@ class LocalRelay:
             token: The token (or JWT) that clients must give. When None any will do on the loopback interface; beyond it
                 one is made, which the attribute `token` names.
             require_token: Whether a token is made in that case; if not, every machine that reaches the server may sign in.
-            allowed_hosts: Further hosts that clients may reach this server by, names or addresses.
+            allowed_hosts: Hosts that a ``status_url`` may lead to besides loopback, and by which clients may reach this
+                server: names, or addresses in numbers.
             on_frame: Called with each RELAY message, on the event loop.
             on_event: Called with the envelope of each RELAY event, whether or not there is a client to hear it.
             max_connections: How many clients are served at once; further ones are turned away.
@@ -111,6 +113,7 @@ class LocalRelay:
         self.token = token
         self._require_token = require_token
         self._upgrades = UpgradePolicy(self._host, allowed_hosts)
+        self._reach = Reach(allowed_hosts=allowed_hosts)
         self._on_frame = on_frame
         self._on_event = on_event
         self._max_connections = max_connections
@@ -172,7 +175,7 @@ class LocalRelay:
             on_text=None if self._on_frame is None else self._show_frame,
             on_event=None if self._on_event is None else self._show_event,
         )
-        self._poster = StatusPoster(self._announce_step)
+        self._poster = StatusPoster(self._announce_step, self._reach)
         self._tasks = anyio.create_task_group()
         await self._tasks.__aenter__()
         try:
@@ -267,8 +270,8 @@ class LocalRelay:
                     case Flush(line):
                         if line in self._bells:
                             self._bells[line].ring()
-                    case PostStatus(url, envelope):
-                        self._poster.put(url, envelope)
+                    case PostStatus(url, envelope, client):
+                        self._poster.put(url, envelope, client)
         finally:
             self._following = False
         deadline = self.exchange.next_deadline()

@@ -16,12 +16,14 @@ from urllib.parse import unquote
 
 from anyrelay.local.logs import logger_of
 from anyrelay.local.phones import Switchboard
+from anyrelay.local.reach import Reach
 from anyrelay.local.sip_native import NativeCall, NativeEvent
 from anyrelay.local.sip_stack import SipStack, SipStackError
 from anyrelay.local.sip_trace import DialogOver, ReferAnswered, ReferNotified, ReferReader, SipMessageSeen
 
 try:
     from anyrelay.local.sip_leg import SipLeg
+    from anyrelay.local.voice import Renderer
 except ModuleNotFoundError as error:
     raise ImportError(f"SIP phones need {error.name}: pip install 'anyrelay[sip]'") from error
 
@@ -51,14 +53,20 @@ class SipPhones:
     """
 
     def __init__(
-        self, listen: str = "127.0.0.1:5060", *, on_message: Callable[[SipMessageSeen], None] | None = None
+        self,
+        listen: str = "127.0.0.1:5060",
+        *,
+        on_message: Callable[[SipMessageSeen], None] | None = None,
+        reach: Reach | None = None,
     ) -> None:
         """Describe the phones; nothing happens before `start`.
 
         Args:
             listen: Where to take calls, host:port, over UDP and TCP; port 0 picks a free one.
             on_message: Given every SIP message as it happens, on the event loop.
+            reach: What may be played: audio of loopback alone when None.
         """
+        self._reach = reach
         self._on_message = on_message
         self._stack = SipStack(
             listen,
@@ -101,6 +109,7 @@ class SipPhones:
                 this process.
         """
         self._switchboard = switchboard
+        self._renderer = Renderer(self._reach)
         await self._stack.start()
 
     async def stop(self) -> None:
@@ -259,7 +268,15 @@ class SipPhones:
     # --- book-keeping
 
     def _adopt(self, call: NativeCall, *, from_uri: str, to_uri: str, outbound: bool) -> SipLeg:
-        leg = SipLeg(call, self._board(), from_uri=from_uri, to_uri=to_uri, outbound=outbound, spawn=self._spawn)
+        leg = SipLeg(
+            call,
+            self._board(),
+            from_uri=from_uri,
+            to_uri=to_uri,
+            outbound=outbound,
+            spawn=self._spawn,
+            renderer=self._renderer,
+        )
         self._legs[call.handle] = leg
         if leg.call_id:
             self._by_call_id[leg.call_id] = leg

@@ -18,6 +18,7 @@ from anyrelay.protocol.sipuri import check_sip_uri
 if TYPE_CHECKING:
     from anyrelay.local.clips import Samples
     from anyrelay.local.sip_native import NativeAudio, NativeAudioInfo, NativeCall
+    from anyrelay.local.voice import Renderer
     from anyrelay.protocol.values import Media
 
 __all__ = ["CallAudio", "SipLeg"]
@@ -63,15 +64,16 @@ class SipLeg(Leg):
         to_uri: str,
         outbound: bool,
         spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
+        renderer: Renderer | None = None,
     ) -> None:
-        """Wrap a call of the stack; `spawn` runs a coroutine until it ends or the phones stop."""
+        """Wrap a call of the stack; `spawn` runs a coroutine until it ends or the phones stop, `renderer` renders media."""
         self._call = call
         self.call_id = call.call_id or ""
         self.from_uri, self.to_uri, self.outbound = from_uri, to_uri, outbound
         self._switchboard = switchboard
         self._spawn = spawn
         self._loop = asyncio.get_running_loop()
-        self._player = Player(CallAudio(call.audio), self._play_changed)
+        self._player = Player(CallAudio(call.audio), self._play_changed, renderer)
         self._answered = asyncio.Event()
         self._ended = False
         self._end_ordered = ""
