@@ -12,7 +12,7 @@ from anyrelay.protocol.jsonrpc import Failure, Response
 
 
 def refusal(policy, *, host="127.0.0.1:1", local="127.0.0.1", **headers):
-    found = policy.refusal((("host", host), *headers.items()), local, "127.0.0.1")
+    found = policy.refusal(local, "127.0.0.1", (("host", host), *headers.items()))
     return None if found is None else found[0]
 
 

@@ -104,7 +104,7 @@ async def test_an_answer_that_is_not_http(caplog):
 
 
 async def test_an_answer_that_never_comes(caplog, monkeypatch):
-    monkeypatch.setattr(status_urls, "POST_TIME", 0.05)
+    monkeypatch.setattr(status_urls, "POST_TIME", 0.5)
     async with http_server(b"HTTP/1.1 ") as (port, _):
         assert "failed" in await _post_all(caplog, f"http://127.0.0.1:{port}/")
 

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import io
+import os
+import struct
 import subprocess
 import sys
+import time
+import tracemalloc
 import wave
 from pathlib import Path
 from typing import Any
@@ -17,7 +22,7 @@ from anyrelay.local import speech
 from anyrelay.local.clips import RINGTONES, Clip, Samples, ringtone, silence, wav
 from anyrelay.local.programme import Programme
 from anyrelay.local.reach import Reach
-from anyrelay.local.voice import MediaError, Renderer, VoiceMissingError
+from anyrelay.local.voice import MediaError, Renderer, VoiceMissingError, in_pieces
 from anyrelay.protocol.values import Media
 
 pytestmark = pytest.mark.anyio
@@ -174,6 +179,52 @@ def test_what_is_no_wav(data: bytes) -> None:
         wav(data, RATE)
 
 
+def header_of(rate: int, channels: int, width: int, claimed: int) -> bytes:
+    """A WAV file of 50 KB whose header says this, and claims so many bytes of sound."""
+    block = channels * width
+    head = struct.pack("<4sI4s4sIHHIIHH4sI", b"RIFF", 36 + claimed, b"WAVE", b"fmt ", 16, 1, channels, rate,
+                       rate * block % 2**32, block % 2**16, 8 * width, b"data", claimed)  # fmt: skip
+    return head + bytes(50_000)
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (header_of(1, 1, 1, 50_000), "1 samples a second: 4000 to 192000"),  # it took 880 MiB
+        (header_of(3_999, 1, 2, 50_000), "3999 samples a second"),
+        (header_of(0, 1, 2, 50_000), "0 samples a second"),
+        (header_of(2**32 - 1, 1, 2, 50_000), "4294967295 samples a second"),
+        (header_of(8_000, 9, 2, 50_000), "9 channels"),
+        (header_of(8_000, 65_535, 1, 50_000), "65535 channels"),
+        (header_of(8_000, 1, 5, 50_000), "with 8 to 32 bits"),
+        (header_of(4_000, 1, 1, 4_000 * 601) + bytes(4_000 * 601), "601 seconds: at most 600"),
+    ],
+)
+def test_what_a_header_says_is_checked_before_anything_is_decoded(data: bytes, words: str) -> None:
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match=words):
+            wav(data, 48_000)
+        assert tracemalloc.get_traced_memory()[1] < 8 * 2**20
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_header_that_claims_more_than_there_is_plays_what_there_is() -> None:
+    assert wav(header_of(8_000, 1, 2, 2**31), RATE).length == 25_000
+    assert wav(wav_file(b""), RATE).length == 0
+
+
+def test_decoding_takes_memory_in_proportion() -> None:
+    data = wav_file(bytes(10 * 2**20 - 100), channels=2, width=4, rate=44_100)
+    tracemalloc.start()
+    try:
+        wav(data, 48_000)
+        assert tracemalloc.get_traced_memory()[1] < 5 * len(data)
+    finally:
+        tracemalloc.stop()
+
+
 async def test_audio_from_a_path_and_a_file_url(tmp_path: Path) -> None:
     path = tmp_path / "a tone.wav"
     path.write_bytes(wav_file(tone(RATE).tobytes()))
@@ -197,6 +248,85 @@ async def test_audio_from_the_web() -> None:
     async with await serve(head + body) as server:
         port = server.sockets[0].getsockname()[1]
         assert (await render(item("audio", url=f"http://127.0.0.1:{port}/tone.wav"), RATE)).length == RATE // 2
+
+
+async def test_audio_that_comes_too_slowly(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("anyrelay.local.voice.FETCH_TIME", 0.1)
+
+    async def drip(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
+        with contextlib.suppress(ConnectionError):
+            while True:
+                writer.write(b"x")
+                await writer.drain()
+                await asyncio.sleep(0.01)
+        writer.close()
+        over.set()
+
+    over = asyncio.Event()
+    async with await asyncio.start_server(drip, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        async with asyncio.timeout(5):
+            with pytest.raises(MediaError, match=CANNOT_BE_HAD):
+                await render(item("audio", url=f"http://127.0.0.1:{port}/"), RATE)
+            await over.wait()
+
+
+async def test_a_pipe_that_nobody_writes_to_ends_no_speech(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.wav")
+    renderer = Renderer(Reach(tmp_path))
+    async with asyncio.timeout(20):
+        for _ in range(100):
+            with pytest.raises(MediaError, match=CANNOT_BE_HAD):
+                await renderer.render(item("audio", url="pipe.wav"), RATE)
+        assert (await renderer.render(item("ringtone", name="us"), RATE)).length
+
+
+async def test_what_was_rendered_lately_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    renderer = Renderer()
+    first = await renderer.render(item("ringtone", name="us"), RATE)
+    assert await renderer.render(item("ringtone", name="us"), RATE) is first
+    assert await renderer.render(item("ringtone", name="us"), 2 * RATE) is not first
+    monkeypatch.setattr("anyrelay.local.voice.CACHE_BYTES", 2 * first.size)
+    for name in ("uk", "de", "fr"):
+        await renderer.render(item("ringtone", name=name), RATE)
+        assert renderer._cached_bytes <= 2 * first.size
+    assert await renderer.render(item("ringtone", name="us"), RATE) is not first
+
+
+async def test_ten_thousand_ringtones_cost_what_is_played_of_them() -> None:
+    renderer = Renderer()
+    programme = Programme(in_pieces([item("ringtone", name="us")] * 10_000), 1, RATE, renderer.render)
+    tracemalloc.start()
+    began = time.process_time()
+    try:
+        for start in range(0, RATE * 20, RATE):
+            await programme.piece(start, RATE)
+        assert tracemalloc.get_traced_memory()[1] < 32 * 2**20  # it was 0.9 GB
+    finally:
+        tracemalloc.stop()
+        programme.close()
+    assert time.process_time() - began < 2  # it was 9.5 s
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Short.",
+        "One sentence. " * 100,
+        "Kein Ende in Sicht, nur Wörter " * 100,
+        "x" * 5_000,
+        "漢字" * 2_000,
+        "line\n" * 500,
+        " " * 1_000,
+        "a. " + " " * 500 + "b",
+    ],
+)
+def test_long_texts_are_cut_into_pieces_that_say_the_same(text: str) -> None:
+    pieces = [piece.params["text"] for piece in in_pieces([item("tts", text=text, language="de-DE")])]
+    assert "".join("".join(pieces).split()) == "".join(text.split())
+    assert max(map(len, pieces)) <= 2 * 160 + 1 or not text.strip()
+    assert all(piece.params["language"] == "de-DE" for piece in in_pieces([item("tts", text=text, language="de-DE")]))
 
 
 async def test_audio_that_the_web_does_not_have() -> None:
@@ -290,6 +420,19 @@ class TestSpeech:
     async def test_two_at_once(self) -> None:
         clips = await asyncio.gather(*(render(item("tts", text=f"Number {n}."), RATE) for n in range(4)))
         assert all(clip.length > RATE // 4 for clip in clips)
+
+    async def test_long_texts_of_six_calls_hold_up_no_other(self) -> None:
+        renderer, long = Renderer(), [item("tts", text="This goes on and on, and on. " * 300)]
+        programmes = [Programme(in_pieces(long), 1, RATE + number, renderer.render) for number in range(6)]
+        hogs = [asyncio.create_task(programme.piece(0, 600 * RATE)) for programme in programmes]
+        await asyncio.sleep(0)
+        began = time.monotonic()
+        await renderer.render(item("tts", text="Good morning."), RATE)
+        assert time.monotonic() - began < 2.5  # it was 4.4 s on an idle machine
+        for programme, hog in zip(programmes, hogs, strict=True):
+            hog.cancel()
+            programme.close()
+        await asyncio.gather(*hogs, return_exceptions=True)
 
     def test_a_speech_without_end_is_cut(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(speech, "_MAX_SECONDS", 1)

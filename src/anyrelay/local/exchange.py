@@ -19,9 +19,10 @@ from anyrelay.local.desk import Desk
 from anyrelay.local.dials import Dials
 from anyrelay.local.lines import Line
 from anyrelay.local.logs import logger_of
-from anyrelay.local.sessions import RelaySession, SessionBook
+from anyrelay.local.sessions import RelaySession, SessionBook, too_many_contexts
 from anyrelay.protocol.commands import CallCommand, Connect, Dial, Reauthenticate, Receive, Unreceive
 from anyrelay.protocol.jsonrpc import METHOD_NOT_FOUND
+from anyrelay.protocol.server import INVALID_PARAMS
 from anyrelay.protocol.timers import Timers
 
 if TYPE_CHECKING:
@@ -61,6 +62,9 @@ AUTHENTICATION_FAILED: Final = -32002
 
 TOO_MANY_GUESSES: Final = 429
 """The code of an answer to a sign-in that was not looked at, since too many were refused and others wait."""
+
+PENDING_WORTH_A_LOOK: Final = 65_536
+"""How many bytes of events wait for an absent client before each further one has the budget of all looked at."""
 
 REFUSALS_PER_LINE: Final = 5
 """How many refused sign-ins end a connection."""
@@ -233,6 +237,9 @@ class Exchange:
             session.expiry = self.timers.at(now + RESUME_TIME, lambda at: self._give_up(session, at))
             if session.has_left:
                 self._desk.offers_abandoned(session, now)
+            else:
+                self._desk.offers_left_behind(session, now)
+            self._shed_absent(now)
 
     def command_received(self, now: float, line: Line, received: CommandReceived) -> None:
         """A client sent a command."""
@@ -243,8 +250,13 @@ class Exchange:
             case _ if line.session is None:
                 line.refuse(received.id, UNAUTHORIZED, "sign in first, with signalwire.connect")
             case Receive(contexts=contexts) as receive:
+                too_many = too_many_contexts([*line.session.contexts, *contexts])
+                if too_many:
+                    line.reply(received.id, {"code": "400", "message": too_many})
+                    return
                 line.session.contexts.update(dict.fromkeys(contexts))
                 line.reply(received.id, {"code": "200", "message": receive.reply})
+                self._desk.subscriber_arrived(line.session, now)
             case Unreceive(contexts=contexts) as unreceive:
                 for context in contexts:
                     line.session.contexts.pop(context, None)
@@ -288,8 +300,11 @@ class Exchange:
         self.now = now
         line.awaits_verdict = False
         refusal = self._credentials.refusal(command.authentication)
+        too_many = too_many_contexts(command.contexts or ())
         if refusal:
             self._refuse_sign_in(line, id_, refusal, now)
+        elif too_many:
+            line.refuse(id_, INVALID_PARAMS, too_many)
         else:
             self._sign_in(line, id_, command, now)
 
@@ -320,6 +335,7 @@ class Exchange:
         session.send_pending()
         state = {"authorization_state": session.authorization_state}
         line.send_event(session.state_event, self.envelope("signalwire.authorization.state", state, session, now))
+        self._desk.subscriber_arrived(session, now)
 
     # --- what phones say (Switchboard) ------------------------------------------------------------------------------
 
@@ -388,6 +404,8 @@ class Exchange:
         envelope = self.envelope(event_type, params, session, now)
         if session is not None and not session.is_over:
             session.send_event(self.new_id(), envelope)
+            if session.line is None and session.pending.size > PENDING_WORTH_A_LOOK:
+                self._shed_absent(now)
         if status_url:
             self._outputs.append(PostStatus(status_url, envelope, "" if session is None else session.channel))
         if self._on_event is not None:
@@ -426,6 +444,12 @@ class Exchange:
         line.close(now, 1001, reason)
         if line in self.lines:
             self._at(line, now + CLOSE_TIME, lambda line, at: line.drop(at))
+
+    def _shed_absent(self, now: float) -> None:
+        """Give sessions of absent clients up that are too many."""
+        for session in self.sessions.too_many_absent(self._desk.has_calls):
+            logger.warning("a session whose client is away was given up: too many are kept, or too much for them")
+            self._give_up(session, now)
 
     def _give_up(self, session: RelaySession, now: float) -> None:
         self.sessions.forget(session)

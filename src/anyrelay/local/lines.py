@@ -19,6 +19,9 @@ __all__ = ["Line", "LineOwner"]
 MESSAGE_SIZE: Final = 1024 * 1024
 """The largest message that is taken from a client, in bytes. RELAY's commands have a few kilobytes."""
 
+VALUES_LIMIT: Final = 10_000
+"""How many values the parameters of one command may have in all: looking into them takes some 50 ms at most."""
+
 
 class LineOwner(Protocol):
     """What a line tells the exchange."""
@@ -99,8 +102,14 @@ class Line:
             tls=tls,
             on_text=None if on_text is None else lambda way, text: on_text(self, way, text),
             max_message_size=MESSAGE_SIZE,
+            max_values=VALUES_LIMIT,
             check_upgrade=check_upgrade,
         )
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the client is gone, or was sent away: what it says is not listened to any more."""
+        return self._lost
 
     @property
     def wants_eof(self) -> bool:

@@ -10,12 +10,15 @@ import os
 import secrets
 import time
 import uuid
+from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final
 
 import anyio
-from anyio import TypedAttributeLookupError, TypedAttributeProvider
+import anyio.to_thread
+from anyio import TypedAttributeLookupError
 from anyio.abc import SocketAttribute, SocketListener, SocketStream
 from attrs import frozen
 
@@ -44,6 +47,12 @@ _LOOPBACK: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - these a
 
 LAST_WORDS_TIME: Final = 0.5
 """Seconds in which the last bytes are to be sent to clients, and the last POSTs, when the server stops."""
+
+STRANGERS: Final = 200
+"""How many connections may be open whose clients have not signed in."""
+
+CERTIFICATE_CHECK: Final = 3_600.0
+"""Seconds between two looks at the certificates, which are renewed in time."""
 
 TOKEN_BYTES: Final = 24
 """How many random bytes are in a token that the server makes."""
@@ -122,6 +131,7 @@ class LocalRelay:
         self._clock_bell = Bell()
         self._sleeps_until = math.inf
         self._connections = 0
+        self._strangers: list[Line] = []
         self._following = False
         self._closed = anyio.Event()
         self._step_done = anyio.Event()
@@ -161,8 +171,8 @@ class LocalRelay:
         if self._tls_dir is not None:
             from anyrelay.local.certificates import find_or_make
 
-            certificate = find_or_make(self._tls_dir)
-            self._tls, self.ca_file = certificate.server_context(), str(certificate.ca_file)
+            self._certificate = find_or_make(self._tls_dir)
+            self._tls, self.ca_file = self._certificate.server_context(), str(self._certificate.ca_file)
         listener = await anyio.create_tcp_listener(local_host=self._host or None, local_port=self._port)
         self._listeners = [one for one in listener.listeners if isinstance(one, SocketListener)]
         self._port = self._listeners[0].extra(SocketAttribute.local_port)  # noqa: S610 - no Django here
@@ -191,6 +201,8 @@ class LocalRelay:
         for one in self._listeners:
             self._tasks.start_soon(self._accept, one)
         self._tasks.start_soon(self._keep_time)
+        if self._tls_dir is not None:
+            self._tasks.start_soon(self._renew_certificates, self._tls_dir)
         self._tasks.start_soon(self._poster.run)
         return self
 
@@ -294,6 +306,20 @@ class LocalRelay:
                 await self._clock_bell.wait()
             self.follow_outputs()
 
+    async def _renew_certificates(self, tls_dir: str | os.PathLike[str]) -> None:
+        """Renew the certificates before they run out; new connections get what is in the directory now."""
+        from anyrelay.local.certificates import find_or_make
+
+        while True:
+            await anyio.sleep(CERTIFICATE_CHECK)
+            try:
+                found = await anyio.to_thread.run_sync(find_or_make, tls_dir)
+                if found != self._certificate:
+                    self._tls, self._certificate = found.server_context(), found
+                    logger.info("the server's certificate was renewed")
+            except (OSError, ValueError, RuntimeError):
+                logger.exception("the server's certificates cannot be renewed")
+
     def _show_frame(self, line: Line, direction: str, text: str) -> None:
         assert self._on_frame is not None
         try:
@@ -320,24 +346,44 @@ class LocalRelay:
                 logger.warning("a client could not be accepted: %s", error)
                 await anyio.sleep(0.1)
                 continue
-            if self._connections >= self._max_connections:
+            peer, local = _addresses_of(stream)
+            if not self._made_room(peer):
                 logger.warning("a client was turned away: %d are connected", self._connections)
                 await stream.aclose()
                 continue
             self._connections += 1
-            self._tasks.start_soon(self._serve_client, stream)
+            line = self.exchange.open_line(
+                anyio.current_time(),
+                tls=self._tls,
+                peer=peer,
+                check_upgrade=partial(self._upgrades.refusal, local, peer),
+            )
+            self._strangers.append(line)
+            self._tasks.start_soon(self._serve_client, line, stream)
 
-    async def _serve_client(self, stream: SocketStream) -> None:
-        peer, local = (
-            _address_of(stream, SocketAttribute.remote_address),
-            _address_of(stream, SocketAttribute.local_address),
-        )
-        line = self.exchange.open_line(
-            anyio.current_time(),
-            tls=self._tls,
-            peer=peer,
-            check_upgrade=lambda headers: self._upgrades.refusal(headers, local, peer),
-        )
+    def _made_room(self, newcomer: str) -> bool:
+        """Whether there is room for one more client; sockets that never sign in take nobody else's for long.
+
+        Of those that have not signed in, the one that has waited longest goes, of the address that has most of them.
+        """
+        full = self._connections >= self._max_connections
+        if not full and len(self._strangers) < STRANGERS:
+            return True
+        self._strangers = [line for line in self._strangers if line.session is None and not line.is_over]
+        if not full and len(self._strangers) < STRANGERS:
+            return True
+        if not self._strangers:
+            return False
+        counts = Counter(line.peer for line in self._strangers)
+        counts[newcomer] += 1
+        most = max(counts.values())
+        oldest = next((line for line in self._strangers if counts[line.peer] == most), self._strangers[0])
+        self._strangers.remove(oldest)
+        oldest.drop(anyio.current_time())
+        self.follow_outputs()
+        return True
+
+    async def _serve_client(self, line: Line, stream: SocketStream) -> None:
         self._bells[line] = bell = Bell()
         self.follow_outputs()
         try:
@@ -349,15 +395,16 @@ class LocalRelay:
 
 
 def _is_on_loopback(listener: SocketListener) -> bool:
-    return is_loopback(_address_of(listener, SocketAttribute.local_address))
+    return is_loopback(str(listener.extra(SocketAttribute.raw_socket).getsockname()[0]))  # noqa: S610 - no Django here
 
 
-def _address_of(provider: TypedAttributeProvider, which: Any) -> str:
-    """Return the IP address of one end, "" when the connection is gone already."""
+def _addresses_of(stream: SocketStream) -> tuple[str, str]:
+    """Return the IP addresses of the client and of the server, "" for a connection that is gone already."""
     try:
-        return str(provider.extra(which)[0])  # noqa: S610 - no Django here
+        socket = stream.extra(SocketAttribute.raw_socket)  # noqa: S610 - no Django here
+        return str(socket.getpeername()[0]), str(socket.getsockname()[0])
     except (TypedAttributeLookupError, OSError):
-        return ""
+        return "", ""
 
 
 def parse_address(address: str) -> tuple[str, int]:

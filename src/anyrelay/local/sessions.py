@@ -14,16 +14,29 @@ from typing import TYPE_CHECKING, Any, Final
 from attrs import define, field
 
 from anyrelay.local.credentials import digest_of
+from anyrelay.local.pending_events import PendingEvents
 
 if TYPE_CHECKING:
     from anyrelay.local.lines import Line
     from anyrelay.protocol.commands import Connect
     from anyrelay.protocol.timers import Timer
 
-__all__ = ["RelaySession", "SessionBook"]
+__all__ = ["RelaySession", "SessionBook", "too_many_contexts"]
 
-PENDING_LIMIT: Final = 10_000
-"""How many events are kept for a client that is away; the oldest are forgotten first."""
+CONTEXTS_LIMIT: Final = 1_000
+"""How many contexts one session may hear."""
+
+CONTEXTS_BYTES: Final = 65_536
+"""How many characters their names may have in all."""
+
+ABSENT_SESSIONS: Final = 1_000
+"""How many sessions are kept whose clients are away; those without calls that are away for longest go first."""
+
+ABSENT_BYTES: Final = 32 * 1024 * 1024
+"""How many bytes of events and of names these may have in all."""
+
+TURNS_REMEMBERED: Final = 10_000
+"""Of how many contexts it is known whose turn it is."""
 
 VERSION_WITHOUT_STATE: Final = 3
 """The major version of the protocol from which clients resume without an authorization_state: SignalWire's in JavaScript."""
@@ -57,8 +70,8 @@ class RelaySession:
     """The contexts that it hears."""
     acknowledges: bool = True
     """Whether its client acknowledges events; if not, what was sent counts as received."""
-    pending: OrderedDict[str, dict[str, Any]] = field(factory=OrderedDict)
-    """Events for a client that is away, by their JSON-RPC id."""
+    pending: PendingEvents = field(factory=PendingEvents)
+    """Events for a client that is away."""
     expiry: Timer | None = None
     """When it is given up; None while the client is here."""
     has_left: bool = False
@@ -73,9 +86,12 @@ class RelaySession:
         if self.line is not None:
             self.line.send_event(id_, envelope)
         else:
-            self.pending[id_] = envelope
-            if len(self.pending) > PENDING_LIMIT:
-                self.pending.popitem(last=False)
+            self.pending.add(id_, envelope)
+
+    @property
+    def size(self) -> int:
+        """How many bytes it takes, as far as its client decides that."""
+        return self.pending.size + sum(map(len, self.contexts))
 
     def may_be_resumed(self, command: Connect) -> bool:
         """Whether a sign-in, whose credentials are good, is of the client that has this session: its name opens nothing."""
@@ -98,7 +114,7 @@ class RelaySession:
 
     def renew_state(self, state: str, event_id: str) -> None:
         """Have a new `authorization_state`, brought by the event of this id."""
-        self.pending.pop(self.state_event, None)  # nobody needs one that is no good any more
+        self.pending.forget(self.state_event)  # nobody needs one that is no good any more
         self.previous_state, self.authorization_state = self.authorization_state, state
         self.state_event = event_id
 
@@ -121,14 +137,12 @@ class RelaySession:
         line.session = None
         self.has_left = line.left_politely or not self.resumable
         if self.acknowledges:
-            unacknowledged = line.connection.unacknowledged
-            self.pending = OrderedDict({**unacknowledged, **self.pending})
+            self.pending.put_before(line.connection.unacknowledged)
 
     def send_pending(self) -> None:
         """Send what waited for the client, oldest first."""
         assert self.line is not None
-        pending, self.pending = self.pending, OrderedDict()
-        for id_, envelope in pending.items():
+        for id_, envelope in self.pending.take_all():
             self.line.send_event(id_, envelope)
 
 
@@ -174,10 +188,24 @@ class SessionBook:
         self._sessions[session.protocol] = session
         return session
 
+    def too_many_absent(self, has_calls: Callable[[RelaySession], bool]) -> list[RelaySession]:
+        """Return the sessions that are to be given up, so that those of absent clients stay within their budget."""
+        absent = [session for session in self._sessions.values() if session.line is None and session.expiry is not None]
+        count, size = len(absent), sum(session.size for session in absent)
+        if count <= ABSENT_SESSIONS and size <= ABSENT_BYTES:
+            return []
+        given_up = []
+        for session in sorted(absent, key=lambda one: (has_calls(one), one.expiry.when if one.expiry else 0.0)):
+            if count <= ABSENT_SESSIONS and size <= ABSENT_BYTES:
+                break
+            given_up.append(session)
+            count, size = count - 1, size - session.size
+        return given_up
+
     def forget(self, session: RelaySession) -> None:
         """Give a session up: nobody can resume it."""
         session.is_over = True
-        session.pending.clear()
+        session.pending.take_all()
         if session.expiry is not None:
             session.expiry.cancel()
             session.expiry = None
@@ -206,9 +234,17 @@ class SessionBook:
         if chosen is not None and not peek:
             self._turns[context] = chosen
             self._turns.move_to_end(context)
-            if len(self._turns) > PENDING_LIMIT:  # anybody can call any context
+            if len(self._turns) > TURNS_REMEMBERED:  # anybody can call any context
                 self._turns.popitem(last=False)
         return chosen
+
+
+def too_many_contexts(contexts: Iterable[str]) -> str:
+    """Say why one session cannot hear so many contexts, "" when it can."""
+    names = set(contexts)
+    if len(names) <= CONTEXTS_LIMIT and sum(map(len, names)) <= CONTEXTS_BYTES:
+        return ""
+    return f"at most {CONTEXTS_LIMIT} contexts, of {CONTEXTS_BYTES} characters in all, can be received"
 
 
 def _shows_state(command: Connect) -> bool:

@@ -41,13 +41,13 @@ class UpgradePolicy:
         own = socket.gethostname()
         self._names = {_plain(name) for name in ("localhost", listen_host, own, f"{own}.local", *names)}
 
-    def refusal(self, headers: Headers, local_address: str, peer: str) -> tuple[int, str] | None:
+    def refusal(self, local_address: str, peer: str, headers: Headers) -> tuple[int, str] | None:
         """Return the HTTP status and the words to refuse an upgrade with, None to accept it.
 
         Args:
-            headers: Those of the request, names in lower case.
             local_address: The server's own address of this connection.
             peer: The client's, for the log.
+            headers: Those of the request, names in lower case.
         """
         found = dict(headers)
         if "origin" in found:

@@ -76,6 +76,7 @@ class ServerConnection:
         knows_all: bool = True,
         on_text: Callable[[str, str], None] | None = None,
         max_message_size: int = DEFAULT_MAX_MESSAGE_SIZE,
+        max_values: int | None = None,
         check_upgrade: UpgradeCheck | None = None,
     ) -> None:
         """Wait for a client's first bytes.
@@ -86,12 +87,15 @@ class ServerConnection:
             knows_all: Whether a method without a class is refused here; else it is handed up with no command.
             on_text: Called with ``rx`` or ``tx`` and each message's text as it is, secrets and all.
             max_message_size: The largest message to take, in bytes.
+            max_values: How many values the parameters of one command may have in all, however they are nested; a command with
+                more is refused before it is looked into. Any number when None.
             check_upgrade: Given the headers of the client's upgrade, returns the HTTP status and the words to refuse it
                 with, or None to accept it.
         """
         self._connection = Connection.server(tls=tls, max_message_size=max_message_size, check_upgrade=check_upgrade)
         self._new_id = new_id
         self._knows_all = knows_all
+        self._max_values = max_values
         self._on_text = on_text
         self._events: deque[ServerEvent] = deque()
         self._unacknowledged: dict[str, tuple[dict[str, Any], int]] = {}
@@ -230,9 +234,28 @@ class ServerConnection:
         if request.method not in COMMANDS and self._knows_all:
             self.refuse(request.id, METHOD_NOT_FOUND, f"unknown method {request.method[:100]}")
             return
+        if self._max_values is not None and _has_more_values(request.params, self._max_values):
+            self.refuse(request.id, INVALID_PARAMS, f"{request.method[:100]}: more than {self._max_values} values")
+            return
         try:
             command = decode_command(request.method, request.params) if request.method in COMMANDS else None
         except (ValueError, TypeError) as error:
             self.refuse(request.id, INVALID_PARAMS, f"{request.method}: {error}")
             return
         self._events.append(CommandReceived(request.id, request.method, command, request.params))
+
+
+def _has_more_values(params: dict[str, Any], limit: int) -> bool:
+    """Whether a command's parameters have more values than that; it looks at no more of them."""
+    count, todo = 0, [iter(params.values())]
+    while todo:
+        for value in todo[-1]:
+            count += 1
+            if count > limit:
+                return True
+            if isinstance(value, dict | list):
+                todo.append(iter(value.values() if isinstance(value, dict) else value))
+                break
+        else:
+            todo.pop()
+    return False
