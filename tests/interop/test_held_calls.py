@@ -128,7 +128,7 @@ async def hold_a_call(language: str, tls_dir: Path) -> None:
         name = relay.exchange.lines[0].session.protocol
         await asyncio.sleep(IDLE)
         assert relay.exchange._lines_opened == connections  # the client is on the connection that it had
-        assert pings[connections] >= IDLE // 10
+        assert pings[connections] >= IDLE // 11  # every ten seconds, on a busy machine a little late
         relay.drop_connections()
         await relay.until(lambda: any(line.session is not None for line in relay.exchange.lines), PATIENCE)
         assert relay.exchange.lines[0].session.protocol == name  # resumed

@@ -213,3 +213,25 @@ def test_secrets_of_a_sign_in_are_not_shown() -> None:
     assert isinstance(received.command, Connect)
     assert received.command.authentication["token"] == "s3cret"
     assert "s3cret" not in repr(received)
+
+
+@pytest.mark.parametrize(
+    ("params", "fine"),
+    [
+        ({"a": [1, 2, 3], "b": {"c": 4}}, True),  # six values: the list and its three, the object and its one
+        ({"a": [1, 2, 3], "b": {"c": 4}, "d": 5}, False),
+        ({"a": [[[[[[]]]]]]}, True),
+        ({"a": [[[[[[[]]]]]]]}, False),
+        ({"a": [[], [], [], [], []]}, True),
+        ({}, True),
+        ({str(number): number for number in range(7)}, False),
+    ],
+)
+def test_a_command_of_too_many_values_is_refused(params: dict[str, Any], fine: bool) -> None:
+    pair = Dialled(max_values=6, knows_all=False)
+    pair.say(id="1", method="test.command", params=params)
+    if fine:
+        assert pair.server.next_event() == CommandReceived("1", "test.command", None, params)
+    else:
+        assert pair.server.next_event() is None
+        assert pair.heard()[0]["error"] == {"code": -32602, "message": "test.command: more than 6 values"}
