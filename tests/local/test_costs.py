@@ -116,7 +116,8 @@ def test_sixty_five_broken_sign_ins_cost_little(bench):
     try:
         for number in range(65):
             client = RawClient(bench)
-            client.sign_in([f"{number:03}{n:0253}" for n in range(3_900)])  # a megabyte: refused
+            if number < 5:
+                client.sign_in([f"{number:03}{n:0253}" for n in range(3_900)])  # a megabyte: refused
             client.sign_in([f"{number:03}{n:0253}" for n in range(255)])
             client.lose_connection()
             bench.clients.clear()
@@ -204,3 +205,20 @@ def test_an_event_flood_that_nobody_acknowledges_is_bounded(bench):
         bench.settle()
     assert client.line.connection.unacknowledged_bytes <= 4 * 2**20
     assert isinstance(client.connection, Connection)
+
+
+def test_a_thousand_absent_sessions_make_no_lost_connection_dear(bench):
+    contexts = [f"{n:064}" for n in range(1_000)]
+    for _ in range(1_000):
+        client = RawClient(bench)
+        client.sign_in(contexts[: 1 if _ < 900 else 1_000])
+        bench.clients.clear()
+        client.line.receive_eof(bench.now)
+    began = time.process_time()
+    for _ in range(20):
+        client = RawClient(bench)
+        client.sign_in(["one"])
+        bench.clients.clear()
+        client.line.receive_eof(bench.now)
+    assert time.process_time() - began < 2
+    assert len(list(bench.exchange.sessions)) <= 1_000

@@ -28,7 +28,7 @@ def ready_of(*arguments, **environment):
         with open(f"/proc/{process.pid}/cmdline", encoding="utf-8") as file:
             seen = file.read()
         process.stdin.close()
-        process.wait(10)
+        process.wait(60)
         return ready, process.stderr.read(), seen
 
 
@@ -207,3 +207,10 @@ def test_the_live_print_is_fit_for_a_terminal(capsys):
     assert all(line.isprintable() for line in shown.splitlines())
     assert len(shown.splitlines()) == 4
     assert not any(secret in shown for secret in ("u:p", "?t", "?b", ":pw"))
+
+
+def test_a_log_record_with_wrong_arguments_harms_nobody(monkeypatch):
+    monkeypatch.setattr(logging, "raiseExceptions", False)  # what logging itself does about it is not for this test
+    logger = logger_of("anyrelay.local.test")
+    monkeypatch.setattr(logger, "propagate", False)
+    logger.warning("%d at %s", "no number")

@@ -253,9 +253,10 @@ class Desk:
         if candidate is not None and candidate.line is not None:
             self._offer(call, now)
 
-    def has_calls(self, session: RelaySession) -> bool:
-        """Whether a session controls a call."""
-        return bool(self._calls_of(session))
+    def busy_sessions(self) -> set[RelaySession]:
+        """Return the sessions that control a call."""
+        calls = self._exchange.calls.values()
+        return {call.controller for call in calls if call.controller and call.state is not CallState.ENDING}
 
     def calls_abandoned(self, session: RelaySession, now: float) -> None:
         """A client will not come back: its calls end."""

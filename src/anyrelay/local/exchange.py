@@ -254,12 +254,11 @@ class Exchange:
                 if too_many:
                     line.reply(received.id, {"code": "400", "message": too_many})
                     return
-                line.session.contexts.update(dict.fromkeys(contexts))
+                line.session.hear(contexts)
                 line.reply(received.id, {"code": "200", "message": receive.reply})
                 self._desk.subscriber_arrived(line.session, now)
             case Unreceive(contexts=contexts) as unreceive:
-                for context in contexts:
-                    line.session.contexts.pop(context, None)
+                line.session.hear_no_more(contexts)
                 line.reply(received.id, {"code": "200", "message": unreceive.reply})
             case Reauthenticate(authentication=authentication):
                 refusal = self._credentials.refusal(authentication)
@@ -447,7 +446,7 @@ class Exchange:
 
     def _shed_absent(self, now: float) -> None:
         """Give sessions of absent clients up that are too many."""
-        for session in self.sessions.too_many_absent(self._desk.has_calls):
+        for session in self.sessions.too_many_absent(self._desk.busy_sessions):
             logger.warning("a session whose client is away was given up: too many are kept, or too much for them")
             self._give_up(session, now)
 

@@ -53,5 +53,9 @@ def _stripped(found: re.Match[str]) -> str:
 
 def _complete(record: logging.LogRecord) -> bool:
     record.__dict__.setdefault("call_id", "")
-    record.msg, record.args = printable(without_url_secrets(record.getMessage())), None
+    try:
+        text = record.getMessage()
+    except Exception:  # a mistake of ours, which logging itself reports once the record is to be written
+        return True
+    record.msg, record.args = printable(without_url_secrets(text)), None
     return True

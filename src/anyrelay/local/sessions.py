@@ -67,7 +67,9 @@ class RelaySession:
     line: Line | None = None
     """Its connection; None while the client is away."""
     contexts: dict[str, None] = field(factory=dict)
-    """The contexts that it hears."""
+    """The contexts that it hears; changed by `hear` and `hear_no_more`."""
+    contexts_size: int = 0
+    """How many characters their names have in all."""
     acknowledges: bool = True
     """Whether its client acknowledges events; if not, what was sent counts as received."""
     pending: PendingEvents = field(factory=PendingEvents)
@@ -91,7 +93,20 @@ class RelaySession:
     @property
     def size(self) -> int:
         """How many bytes it takes, as far as its client decides that."""
-        return self.pending.size + sum(map(len, self.contexts))
+        return self.pending.size + self.contexts_size
+
+    def hear(self, contexts: Iterable[str], *, only: bool = False) -> None:
+        """Hear these contexts too, or these and no others."""
+        if only:
+            self.contexts = {}
+        self.contexts.update(dict.fromkeys(contexts))
+        self.contexts_size = sum(map(len, self.contexts))
+
+    def hear_no_more(self, contexts: Iterable[str]) -> None:
+        """Hear these contexts no more."""
+        for context in contexts:
+            self.contexts.pop(context, None)
+        self.contexts_size = sum(map(len, self.contexts))
 
     def may_be_resumed(self, command: Connect) -> bool:
         """Whether a sign-in, whose credentials are good, is of the client that has this session: its name opens nothing."""
@@ -170,7 +185,7 @@ class SessionBook:
             session = self._new_session(command)
         session.acknowledges = command.event_acks
         if command.contexts is not None or not resumed:
-            session.contexts = dict.fromkeys(command.contexts or ())
+            session.hear(command.contexts or (), only=True)
         session.attach(line, now)
         return session, resumed
 
@@ -188,14 +203,18 @@ class SessionBook:
         self._sessions[session.protocol] = session
         return session
 
-    def too_many_absent(self, has_calls: Callable[[RelaySession], bool]) -> list[RelaySession]:
-        """Return the sessions that are to be given up, so that those of absent clients stay within their budget."""
+    def too_many_absent(self, busy: Callable[[], set[RelaySession]]) -> list[RelaySession]:
+        """Return the sessions that are to be given up, so that those of absent clients stay within their budget.
+
+        Args:
+            busy: Returns the sessions that control a call, which are given up last.
+        """
         absent = [session for session in self._sessions.values() if session.line is None and session.expiry is not None]
         count, size = len(absent), sum(session.size for session in absent)
         if count <= ABSENT_SESSIONS and size <= ABSENT_BYTES:
             return []
-        given_up = []
-        for session in sorted(absent, key=lambda one: (has_calls(one), one.expiry.when if one.expiry else 0.0)):
+        given_up, last = [], busy()
+        for session in sorted(absent, key=lambda one: (one in last, one.expiry.when if one.expiry else 0.0)):
             if count <= ABSENT_SESSIONS and size <= ABSENT_BYTES:
                 break
             given_up.append(session)
