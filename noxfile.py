@@ -1,4 +1,4 @@
-"""What is run on this project: ``nox -s tests``, ``demo``, ``lint``, ``types``, ``docs``, ``bench``, ``fuzz``, ``soak``."""
+"""What is run on this project by ``nox -s``: tests, demo, lint, types, docs, bench, fuzz, interop, soak and parts of these."""
 
 from __future__ import annotations
 
@@ -47,10 +47,22 @@ def install_debian(session: nox.Session, *packages: str) -> None:
     session.run("apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages, external=True, silent=True)
 
 
+def install_javascript(session: nox.Session) -> None:
+    """Install SignalWire's client for Node.js, where that is possible; else the tests say what they skip."""
+    if not shutil.which("npm"):
+        install_debian(session, "nodejs", "npm")
+    if not shutil.which("npm"):
+        session.log("not installed, for want of npm: @signalwire/realtime-api")
+        return
+    quiet = ("--no-package-lock", "--no-audit", "--no-fund", "--loglevel=error")
+    session.run("npm", "install", *quiet, "--prefix", "tests/interop/javascript", external=True, silent=True)
+
+
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
     """Run the tests, with branch coverage; arguments go to pytest."""
     install_debian(session, "sip-tester", "baresip-core")
+    install_javascript(session)
     session.install("-e", ".[sip,cli,testing,trio]", "-r", "tests/requirements.txt")
     if session.posargs:
         session.run("pytest", *session.posargs)
@@ -131,6 +143,14 @@ def fuzz(session: nox.Session) -> None:
     arguments = session.posargs or ["-max_total_time=60"]
     for harness in ("fuzz_frames", "fuzz_messages", "fuzz_handshake"):
         session.run("python", "fuzz/run.py", harness, *arguments)
+
+
+@nox.session
+def interop(session: nox.Session) -> None:
+    """Let SignalWire's clients, in JavaScript and in Python, idle for two minutes, lose their line and go on."""
+    install_javascript(session)
+    session.install("-e", ".[testing,trio]", "-r", "tests/requirements.txt")
+    session.run("pytest", "-q", "tests/interop/test_held_calls.py", env={"ANYRELAY_INTEROP_IDLE": "120", "CI": "true"})
 
 
 @nox.session

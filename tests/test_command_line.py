@@ -186,7 +186,11 @@ def test_serve_warns_of_addresses_that_others_can_reach(monkeypatch, capsys):
     assert capsys.readouterr().err == ""
     serve._checked(options_of(listen="0.0.0.0:0"))
     assert (
-        "other machines can reach --listen 0.0.0.0:0, and anybody may sign in: give --token" in capsys.readouterr().err
+        "other machines can reach --listen 0.0.0.0:0; tokens and calls travel in the clear" in capsys.readouterr().err
+    )
+    serve._checked(options_of(listen="0.0.0.0:0", no_token=True))
+    assert "other machines can reach --listen 0.0.0.0:0, and anybody may sign in: leave --no-token out" in (
+        capsys.readouterr().err
     )
     serve._checked(options_of(listen="0.0.0.0:0", token="t"))
     assert "anybody" not in capsys.readouterr().err

@@ -66,7 +66,21 @@ def demo(phones: str, front: str, target: str) -> int:
 )
 @click.option("--tls-dir", metavar="DIR", help="Listen with TLS; make (or find) a CA and a certificate there.")
 @click.option("--project", help="The project that clients must name; any when left out.")
-@click.option("--token", envvar="ANYRELAY_SERVE_TOKEN", help="The token that clients must give; any when left out.")
+@click.option(
+    "--token",
+    help="The token that clients must give; ANYRELAY_SERVE_TOKEN when left out. Without one any will do on loopback, and "
+    "where other machines reach the server it makes one.",
+)
+@click.option("--token-file", metavar="FILE", help="A file with that token, which then stands in no list of processes.")
+@click.option("--no-token", is_flag=True, help="Let anybody sign in, from other machines too.")
+@click.option("--media-dir", metavar="DIR", help="The directory below which files may be played; none when left out.")
+@click.option(
+    "--allow-host",
+    "allowed_hosts",
+    multiple=True,
+    metavar="HOST",
+    help="A host that commands may reach besides loopback, and by which clients may reach the server; may be given again.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per line, the first once it is ready.")
 @ends
 def serve(
@@ -77,6 +91,10 @@ def serve(
     tls_dir: str | None,
     project: str | None,
     token: str | None,
+    token_file: str | None,
+    no_token: bool,
+    media_dir: str | None,
+    allowed_hosts: tuple[str, ...],
     as_json: bool,
 ) -> int:
     """Run a RELAY server on this machine, for any RELAY client, until Ctrl-C.
@@ -90,6 +108,7 @@ def serve(
     anyrelay serve --tls-dir certificates --listen 127.0.0.1:8443
     """  # noqa: D301 - click reads the backspace: what follows is not to be wrapped
     from anyrelay.local.serve import serve as run_server
+    from anyrelay.local.serve import token_of_environment
 
     return run_server(
         listen=listen,
@@ -98,7 +117,11 @@ def serve(
         max_calls=max_calls,
         tls_dir=tls_dir,
         project=project,
-        token=token,
+        token=token or token_of_environment(token_file, no_token=no_token),
+        token_file=token_file,
+        no_token=no_token,
+        media_dir=media_dir,
+        allowed_hosts=allowed_hosts,
         as_json=as_json,
     )
 

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import orjson
@@ -124,6 +124,7 @@ class JsonProcess:
         on_end: Callable[[int, str], None] | None = None,
         keeps_quiet: bool = True,
         silence: float | None = None,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         """Start it.
 
@@ -133,6 +134,7 @@ class JsonProcess:
             on_end: Called in that thread after the last message, with the exit status and the last words on standard error.
             keeps_quiet: Whether its standard error is kept for `on_end` and `ChildError`, rather than shown.
             silence: Seconds without a message after which it is killed; never when None.
+            environment: Variables that it gets besides those of this process, or in their place.
         """
         self.args = list(command)
         self.name = self.args[2].rpartition(".")[2] if self.args[1:2] == ["-m"] else self.args[0]
@@ -147,6 +149,7 @@ class JsonProcess:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE if keeps_quiet else None,
             bufsize=0,
+            env={**os.environ, **(environment or {})},
             process_group=0,  # a Ctrl-C is this process's, which ends its children itself
         )
         assert self._process.stdin is not None

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from anyrelay.local.json_process import START_TIME, JsonProcess
 
-__all__ = ["ServerProcess"]
+__all__ = ["TOKEN_VARIABLE", "ServerProcess"]
+
+TOKEN_VARIABLE: Final = "ANYRELAY_SERVE_TOKEN"  # noqa: S105 - the name of one
+"""The environment variable of the server's token, which unlike an option is in no list of processes."""
 
 REPLY_TIME: Final = 10.0
 """Seconds in which it is to answer an order, besides what the order itself waits for."""
@@ -20,17 +23,20 @@ _ERRORS: Final = {error.__name__: error for error in (ValueError, TypeError, Tim
 class ServerProcess:
     """One process, whose replies find the threads that wait for them."""
 
-    def __init__(self, command: Sequence[str]) -> None:
+    def __init__(self, command: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
         """Start it.
 
         Args:
             command: The program and its arguments. It ends when its standard input does, and so with this process.
+            environment: Variables that it gets besides those of this process, or in their place.
         """
         self._changed = threading.Condition()
         self._ended = False
         self._orders = 0
         self._replies: dict[int | str, dict[str, Any]] = {}
-        self._process = JsonProcess(command, on_lines=self._took, on_end=self._over, keeps_quiet=False)
+        self._process = JsonProcess(
+            command, on_lines=self._took, on_end=self._over, keeps_quiet=False, environment=environment
+        )
 
     def ready(self) -> dict[str, Any]:
         """Wait until it is ready, and return what it says then.

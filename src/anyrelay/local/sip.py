@@ -21,6 +21,7 @@ import anyio.to_thread
 from anyrelay.local.json_process import Message
 from anyrelay.local.logs import logger_of
 from anyrelay.local.phones import Leg, Switchboard
+from anyrelay.local.reach import Reach
 from anyrelay.local.sip_stack import SipStackError, is_installed
 from anyrelay.local.sip_supervisor import SipSupervisor
 from anyrelay.local.sip_trace import SipMessageSeen
@@ -126,6 +127,7 @@ class SipPhones:
         *,
         max_calls: int = MAX_CALLS,
         on_message: Callable[[SipMessageSeen], None] | None = None,
+        reach: Reach | None = None,
     ) -> None:
         """Describe the phones; nothing happens before `start`.
 
@@ -133,6 +135,7 @@ class SipPhones:
             listen: Where to take calls, host:port, over UDP and TCP; port 0 picks a free one.
             max_calls: How many calls there may be at once, 1 to 250; one more is refused with 486.
             on_message: Given every SIP message as it happens, on the event loop.
+            reach: What may be played: audio of loopback alone when None.
 
         Raises:
             ValueError: `max_calls` is out of range.
@@ -140,6 +143,7 @@ class SipPhones:
         if not 1 <= max_calls <= MOST_CALLS:
             raise ValueError(f"max_calls must be 1 to {MOST_CALLS}, not {max_calls!r}")
         self._max_calls = max_calls
+        self._reach = reach or Reach()
         self._on_message = on_message
         self._switchboard: Switchboard | None = None
         self._legs: dict[int, SipLeg] = {}
@@ -174,6 +178,9 @@ class SipPhones:
         options.append(f"--log-level={logging.getLogger('anyrelay.local').getEffectiveLevel()}")
         if self._on_message is not None:
             options.append("--messages")
+        if self._reach.media_dir is not None:
+            options.append(f"--media-dir={self._reach.media_dir}")
+        options += [f"--allow-host={host}" for host in self._reach.allowed_hosts]
         started = self._supervisor.start(options)
         try:
             await anyio.to_thread.run_sync(started.result, abandon_on_cancel=True)

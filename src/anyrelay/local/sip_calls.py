@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from anyrelay.local.logs import logger_of
 from anyrelay.local.phones import Switchboard
@@ -33,6 +33,9 @@ from anyrelay.local.sip_trace import (
     ReferRepeated,
     SipMessageSeen,
 )
+
+if TYPE_CHECKING:
+    from anyrelay.local.voice import Renderer
 
 __all__ = ["SipCalls"]
 
@@ -77,6 +80,7 @@ class SipCalls:
         on_forgotten: Callable[[StackLeg], None],
         on_broken: Callable[[str], None],
         on_message: Callable[[SipMessageSeen], None] | None = None,
+        renderer: Callable[[], Renderer] | None = None,
     ) -> None:
         """Describe them; nothing happens before `start`.
 
@@ -87,8 +91,10 @@ class SipCalls:
             on_forgotten: Called when nothing more will be reported of a call.
             on_broken: Called with the reason when the stack is of no use any more.
             on_message: Given every SIP message as it happens, on the event loop.
+            renderer: Makes or returns what renders the media of all calls.
         """
         self._on_message = on_message
+        self._renderer = renderer
         self._on_forgotten = on_forgotten
         self._on_broken = on_broken
         self._max_calls = max_calls
@@ -373,6 +379,7 @@ class SipCalls:
             outbound=outbound,
             spawn=self._spawn,
             listener=self._stack.listener,
+            renderer=self._renderer,
         )
         self._legs[call.handle] = leg
         if leg.call_id:

@@ -46,7 +46,8 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable
-from typing import Any, Final
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 import orjson
@@ -54,11 +55,15 @@ import orjson
 from anyrelay.local.json_process import CHUNK, LineWriter, Message
 from anyrelay.local.logs import logger_of
 from anyrelay.local.phones import Leg, Switchboard
+from anyrelay.local.reach import Reach
 from anyrelay.local.sip_calls import SipCalls
 from anyrelay.local.sip_leg import StackLeg
 from anyrelay.local.sip_stack import SipStackError, stack_error
 from anyrelay.local.sip_trace import SipMessageSeen
 from anyrelay.protocol.values import read_media
+
+if TYPE_CHECKING:
+    from anyrelay.local.voice import Renderer
 
 __all__ = ["LEG_ORDERS", "main"]
 
@@ -204,6 +209,16 @@ class SipChild:
     def _show(self, seen: SipMessageSeen) -> None:
         self._writer.put({"event": "sip", **attrs.asdict(seen)})
 
+    @cached_property
+    def _media_renderer(self) -> Renderer:
+        from anyrelay.local.voice import Renderer
+
+        return Renderer(Reach(self._options.media_dir, self._options.allow_host))
+
+    def _renderer(self) -> Renderer:
+        """Return what renders the media of all calls: it takes long to import, so only once something is played."""
+        return self._media_renderer
+
     # --- orders
 
     def _read_orders(self) -> None:
@@ -243,6 +258,7 @@ class SipChild:
             on_forgotten=self._reports.forget,
             on_broken=self._broken,
             on_message=self._show if self._options.messages else None,
+            renderer=self._renderer,
         )
         try:
             await calls.start()
@@ -315,6 +331,8 @@ def main() -> None:
     parser.add_argument("--directory", required=True)
     parser.add_argument("--max-calls", type=int, required=True)
     parser.add_argument("--log-level", type=int, default=logging.WARNING)
+    parser.add_argument("--media-dir")
+    parser.add_argument("--allow-host", action="append", default=[])
     parser.add_argument("--messages", action="store_true")
     asyncio.run(_run(parser.parse_args()))
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from anyrelay.local.clips import Samples
     from anyrelay.local.sip_listener import StackListener
     from anyrelay.local.sip_native import NativeAudio, NativeAudioInfo, NativeCall
+    from anyrelay.local.voice import Renderer
     from anyrelay.protocol.values import Media
 
 __all__ = ["CallAudio", "StackLeg"]
@@ -65,8 +66,10 @@ class StackLeg(Leg):
         outbound: bool,
         spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
         listener: StackListener | None = None,
+        renderer: Callable[[], Renderer] | None = None,
     ) -> None:
         """Wrap a call of the stack; `spawn` runs a coroutine until it ends or the phones stop."""
+        self._renderer = renderer
         self._listener = listener
         self.number = 0
         self._call = call
@@ -75,7 +78,7 @@ class StackLeg(Leg):
         self._switchboard = switchboard
         self._spawn = spawn
         self._loop = asyncio.get_running_loop()
-        self._player = Player(CallAudio(call.audio), self._play_changed)
+        self._player: Player | None = None
         self._answered = asyncio.Event()
         self._ended = False
         self._end_ordered = ""
@@ -114,23 +117,32 @@ class StackLeg(Leg):
 
     def play(self, control_id: str, media: Sequence[Media], *, volume: float, loop: int) -> None:
         """Play the media once the call's media flow; a playback that comes while another plays waits for its turn."""
+        if self._ended:
+            return
+        if self._player is None:
+            renderer = self._renderer() if self._renderer is not None else None
+            self._player = Player(CallAudio(self._call.audio), self._play_changed, renderer)
         self._player.play(control_id, media, volume=volume, loop=loop)
 
     def stop_play(self, control_id: str) -> None:
         """Stop a playback."""
-        self._player.stop(control_id)
+        if self._player is not None:
+            self._player.stop(control_id)
 
     def pause_play(self, control_id: str) -> None:
         """Pause a playback."""
-        self._player.pause(control_id)
+        if self._player is not None:
+            self._player.pause(control_id)
 
     def resume_play(self, control_id: str) -> None:
         """Go on with a paused playback."""
-        self._player.resume(control_id)
+        if self._player is not None:
+            self._player.resume(control_id)
 
     def set_volume(self, control_id: str, volume: float) -> None:
         """Set a playback's volume in dB."""
-        self._player.set_volume(control_id, volume)
+        if self._player is not None:
+            self._player.set_volume(control_id, volume)
 
     def refer(self, target: str, *, username: str | None = None, password: str | None = None) -> None:
         """Send a REFER once the call is up. A second one takes the place of the first, whose subscription ends."""
@@ -158,7 +170,8 @@ class StackLeg(Leg):
     def disown(self) -> None:
         """Let go of the call without a report: its end, or a call that was never offered to anybody."""
         self._ended = True
-        self._player.close()
+        if self._player is not None:
+            self._player.close()
         if self._listener is not None:
             self._listener.forget_credentials(self.call_id)
         if self._refer_task is not None:
