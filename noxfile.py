@@ -1,4 +1,4 @@
-"""What is run on this project: ``nox -s tests``, ``demo``, ``lint``, ``types``, ``docs``, ``bench``, ``fuzz``, ``soak``.
+"""What is run on this project: ``nox -s tests``, ``demo``, ``lint``, ``types``, ``docs``, ``bench``, ``fuzz``, ``interop``, ``malformed``, ``soak``.
 
 What a session installs has the versions of ``tests/constraints.txt``; ``nox -s newest`` tests with the newest ones, and
 ``nox -s constraints`` writes them there.
@@ -90,7 +90,19 @@ def install_debian(session: nox.Session, *packages: str) -> None:
 def install_for_tests(session: nox.Session, *how: str) -> None:
     """Install the package and what its tests need; `how` goes to pip."""
     install_debian(session, "sip-tester", "baresip-core")
+    install_javascript(session)
     session.install(*how, "-e", ".[sip,cli,testing,trio]", "-r", "tests/requirements.txt")
+
+
+def install_javascript(session: nox.Session) -> None:
+    """Install SignalWire's client for Node.js, where that is possible; else the tests say what they skip."""
+    if not shutil.which("npm"):
+        install_debian(session, "nodejs", "npm")
+    if not shutil.which("npm"):
+        session.log("not installed, for want of npm: @signalwire/realtime-api")
+        return
+    quiet = ("--no-package-lock", "--no-audit", "--no-fund", "--loglevel=error")
+    session.run("npm", "install", *quiet, "--prefix", "tests/interop/javascript", external=True, silent=True)
 
 
 @nox.session(python=PYTHONS)
@@ -208,7 +220,23 @@ def fuzz(session: nox.Session) -> None:
 
 
 @nox.session
+def interop(session: nox.Session) -> None:
+    """Let SignalWire's clients, in JavaScript and in Python, idle for two minutes, lose their line and go on."""
+    install_javascript(session)
+    install_for_tests(session, *CONSTRAINTS)
+    session.run("pytest", "-q", "tests/interop/test_held_calls.py", env={"ANYRELAY_INTEROP_IDLE": "120", "CI": "true"})
+
+
+@nox.session
 def soak(session: nox.Session) -> None:
     """Keep 200 calls in the air for ten minutes on each front end; arguments go to the soak (``--help``)."""
     session.install(*CONSTRAINTS, "-e", ".[trio]")
     session.run("python", "tests/soak/soak.py", *session.posargs)
+
+
+@nox.session
+def malformed(session: nox.Session) -> None:
+    """Send 10,000 malformed SIP messages to the SIP phones, over UDP and TCP; a good call is made after each 50."""
+    install_for_tests(session, *CONSTRAINTS)
+    count = session.posargs[0] if session.posargs else "10000"
+    session.run("pytest", "-q", "-s", "tests/sip/test_malformed_sip.py", env={"ANYRELAY_MALFORMED_SIP": count})

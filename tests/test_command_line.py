@@ -130,6 +130,13 @@ def test_serve_says_what_is_wrong(options, words):
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize("calls", ["0", "251", "many"])
+def test_serve_wants_a_limit_of_calls_that_the_stack_has(calls):
+    done = CliRunner().invoke(anyrelay, ["serve", "--max-calls", calls])
+    assert done.exit_code == 2
+    assert "--max-calls" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("address", "words"),
     [
@@ -169,7 +176,7 @@ def options_of(**changed):
         "project": None,
         "token": None,
     }
-    rest = {"as_json": False, "show_frames": False, "quiet": False, "control": False, "pace": 1.0}
+    rest = {"as_json": False, "show_frames": False, "quiet": False, "control": False, "pace": 1.0, "max_calls": 200}
     return serve._Options(**{**chosen, **rest, **changed})
 
 
@@ -179,7 +186,11 @@ def test_serve_warns_of_addresses_that_others_can_reach(monkeypatch, capsys):
     assert capsys.readouterr().err == ""
     serve._checked(options_of(listen="0.0.0.0:0"))
     assert (
-        "other machines can reach --listen 0.0.0.0:0, and anybody may sign in: give --token" in capsys.readouterr().err
+        "other machines can reach --listen 0.0.0.0:0; tokens and calls travel in the clear" in capsys.readouterr().err
+    )
+    serve._checked(options_of(listen="0.0.0.0:0", no_token=True))
+    assert "other machines can reach --listen 0.0.0.0:0, and anybody may sign in: leave --no-token out" in (
+        capsys.readouterr().err
     )
     serve._checked(options_of(listen="0.0.0.0:0", token="t"))
     assert "anybody" not in capsys.readouterr().err

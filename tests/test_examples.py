@@ -295,3 +295,15 @@ def test_blocking_code_with_the_local_server():
     )
     ran = subprocess.run([sys.executable, "-c", snippet], capture_output=True, text=True, check=False, timeout=60)
     assert (ran.stdout, ran.stderr, ran.returncode) == ("busy\n", "", 0)
+
+
+@pytest.mark.sip
+@pytest.mark.parametrize(("count", "last", "ends"), [("0", "180", True), ("300", "500", False)])
+def test_what_an_invite_without_a_contact_does_to_the_sip_stack(count: str, last: str, ends: bool) -> None:
+    """When this fails the stack is mended, and `StackListener` has to refuse no INVITE any more."""
+    pytest.importorskip("baresip")
+    done = subprocess.run(
+        [sys.executable, EXAMPLES / "invite_without_contact.py", count], capture_output=True, text=True, timeout=60
+    )
+    assert f"with one: {last}" in done.stdout
+    assert (done.returncode == 0) is ends

@@ -35,10 +35,10 @@ class RawClient:
         self.line = self.bench.exchange.open_line(self.bench.now)
         self.bench.settle()
 
-    def sign_in(self, contexts=("default",), *, project="p", token="t", jwt="", event_acks=True, **more):
+    def sign_in(self, contexts=("default",), *, project="p", token="t", jwt="", event_acks=True, major=2, **more):
         result = self.request(
             "signalwire.connect",
-            version={"major": 2, "minor": 0, "revision": 0},
+            version={"major": major, "minor": 0, "revision": 0},
             agent="raw",
             event_acks=event_acks,
             authentication={"jwt_token": jwt} if jwt else {"project": project, "token": token},
@@ -48,6 +48,17 @@ class RawClient:
         if isinstance(result, Response):
             self.protocol = result.result["protocol"]
         return result
+
+    @property
+    def state(self):
+        """The newest authorization_state that it was given."""
+        return self.events("signalwire.authorization.state")[-1]["params"]["authorization_state"]
+
+    def resume(self, contexts=("default",), **more):
+        """Open another connection and sign in with what the session is resumed with."""
+        protocol, state = self.protocol, self.state
+        self.open()
+        return self.sign_in(contexts, **{"protocol": protocol, "authorization_state": state} | more)
 
     def request(self, method, **params):
         """Send a command and return its answer, None when there is none yet."""
@@ -179,7 +190,8 @@ class RecordingLeg(Leg):
     def set_volume(self, control_id, volume):
         self.orders.append(f"volume {volume}")
 
-    def refer(self, target):
+    def refer(self, target, *, username=None, password=None):
+        self.credentials = username, password
         self.orders.append(f"refer {target}")
 
 

@@ -5,10 +5,12 @@ import datetime
 import ssl
 import stat
 
+import anyio
 import pytest
 from cryptography import x509
 
-from anyrelay.local import certificates
+from anyrelay import RelayClient
+from anyrelay.local import LocalRelay, SimulatedPhones, certificates
 from anyrelay.local.certificates import find_or_make
 
 
@@ -24,6 +26,41 @@ def test_they_are_made_once(tmp_path):
     again = find_or_make(directory)
     assert serial(made.chain_file) == serial(again.chain_file)
     assert {path.name for path in directory.iterdir()} == {"ca.pem", "ca.key", "server.pem", "server.key"}
+
+
+@pytest.mark.anyio
+async def test_they_are_renewed_while_the_server_runs(tmp_path, monkeypatch):
+    monkeypatch.setattr("anyrelay.local.server.CERTIFICATE_CHECK", 0.05)
+    life = certificates.LIFE
+    monkeypatch.setattr(certificates, "LIFE", certificates.RENEW_BEFORE + datetime.timedelta(seconds=1))
+    async with LocalRelay(SimulatedPhones(), tls_dir=tmp_path) as relay:
+        monkeypatch.setattr(certificates, "LIFE", life)
+        before = relay._tls
+        async with RelayClient(project="p", token="t", host=relay.url, ca_file=relay.ca_file) as early:
+            with anyio.fail_after(20):
+                while relay._tls is before:
+                    await anyio.sleep(0.05)
+            # Who is connected stays so; who connects now gets the new certificate.
+            async with RelayClient(project="p", token="t", host=relay.url, ca_file=relay.ca_file) as late:
+                assert early.relay_protocol != late.relay_protocol
+                assert early.statistics()["connections"] == 1
+    assert relay._certificate.serial == serial(tmp_path / "server.pem")
+
+
+@pytest.mark.anyio
+async def test_certificates_that_cannot_be_renewed_are_logged_and_the_old_ones_go_on(tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr("anyrelay.local.server.CERTIFICATE_CHECK", 0.01)
+    async with LocalRelay(SimulatedPhones(), tls_dir=tmp_path) as relay:
+
+        def fail(_):
+            raise PermissionError("no")
+
+        monkeypatch.setattr(certificates, "find_or_make", fail)
+        with anyio.fail_after(10):
+            while "cannot be renewed" not in caplog.text:
+                await anyio.sleep(0.01)
+        async with RelayClient(project="p", token="t", host=relay.url, ca_file=relay.ca_file) as client:
+            assert client.relay_protocol
 
 
 @pytest.mark.parametrize("name", ["localhost", "127.0.0.1", "::1"])

@@ -23,7 +23,7 @@ def test_an_offer_and_an_answer(bench):
     caller = bench.dial("sip:alice@example.com")
     offer = client.events("calling.call.receive")[0]
     assert offer["timestamp"] == 1_000_000.0
-    assert (offer["event_channel"], offer["project_id"]) == (client.protocol, "p")
+    assert (offer["event_channel"], offer["project_id"]) == (client.line.session.channel, "p")
     params = offer["params"]
     assert params["call_state"] == "created"
     assert params["direction"] == "inbound"

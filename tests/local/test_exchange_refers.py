@@ -73,13 +73,20 @@ def test_a_target_nobody_knows_is_not_found(bench):
     assert goes_on(bench, client, call_id)
 
 
-@pytest.mark.parametrize("code", [302, 401, 403, 405, 407, 481, 501, 603])
+@pytest.mark.parametrize("code", [302, 401, 403, 405, 407, 501, 603])
 def test_a_refused_refer_has_failed(bench, code):
     _, client, call_id = referred(bench, answers="answer", on_refer={"name": "refuse", "code": code})
     assert client.refers() == [("failed", str(code), "")]
     bench.advance(200)
     assert len(client.refers()) == 1
     assert goes_on(bench, client, call_id)
+
+
+def test_a_phone_that_does_not_know_the_call_any_more_is_hung_up(bench):
+    _, client, call_id = referred(bench, answers="answer", on_refer={"name": "refuse", "code": 481})
+    bench.advance(2.0)
+    assert client.refers() == [("failed", "481", "")]
+    assert client.states(call_id)[-2:] == ["ending", "ended"]
 
 
 def test_a_target_that_rejects_has_the_refer_refused(bench):
@@ -134,9 +141,9 @@ def test_accept_only_never_reports(bench):
     assert client.refers() == [ACCEPTED, ("unknown", "202", "")]
 
 
-def test_a_subscription_that_names_no_life_runs_out_after_180_seconds(bench):
+def test_a_subscription_that_names_no_life_runs_out_after_180_seconds_and_two_more(bench):
     _, client, call_id = referred(bench, answers="silent")
-    bench.advance(179.999)
+    bench.advance(181.999)
     assert client.refers() == [ACCEPTED, TRYING, RINGING]
     bench.advance(0.001)
     assert client.refers()[-1] == ("unknown", "202", "180")
@@ -154,7 +161,7 @@ def test_a_ringing_target_may_ring_as_long_as_its_subscription_lives(bench):
 def test_a_later_notify_renews_the_subscription(bench):
     renewed = Script([AnswerRefer(0), Notify(0, 100, expires=20), Notify(15, 180, expires=30), Notify(20, 183)])
     _, client, _ = referred(bench, on_refer=renewed)
-    bench.advance(44.999)
+    bench.advance(46.999)
     assert client.refers()[-1] == ("inProgress", "202", "183")
     bench.advance(0.001)
     assert client.refers()[-1] == ("unknown", "202", "183")

@@ -217,3 +217,27 @@ def test_a_call_is_forgotten_though_nothing_more_is_said_of_it(bench, client, re
     del leg
     gc.collect()
     assert gone() is None
+
+
+def test_what_carries_a_call_breaks(bench, client, leg):
+    bench.refer(client, client.calls[0], SUPPORT)
+    bench.exchange.refer_answered(bench.now, leg, 202)
+    for _ in range(2):
+        bench.exchange.call_failed(bench.now, leg, error="the SIP stack broke")
+    bench.exchange.refer_notified(bench.now, leg, 200, terminated=True, expires=None)
+    bench.advance(60)
+    assert client.refers() == [("inProgress", "202", ""), ("unknown", "202", "")]
+    errors = [event["params"] for event in client.events("calling.error")]
+    assert [(error["call_id"], error["message"]) for error in errors] == [(client.calls[0], "the SIP stack broke")]
+    assert states(client) == ["ringing", "answered", "ended"]
+    assert client.events("calling.call.state")[-1]["params"]["end_reason"] == "error"
+
+
+def test_a_challenged_refer_with_credentials(bench, client, leg):
+    device = {"type": "sip", "params": {"uri": SUPPORT, "username": "alice", "password": "secret"}}
+    client.command(client.calls[0], "refer", device=device)
+    bench.exchange.refer_challenged(bench.now, leg, 407)
+    bench.exchange.refer_answered(bench.now, leg, 202)
+    bench.settle()
+    assert client.refers() == [("inProgress", "407", ""), ("inProgress", "202", "")]
+    assert leg.credentials == ("alice", "secret")

@@ -1,10 +1,12 @@
 """The local server on real sockets of loopback, on both event loops."""
 
 import contextlib
+import socket
 import ssl
 import time
 
 import anyio
+import anyio.lowlevel
 import orjson
 import pytest
 from exchange_bench import RecordingLeg
@@ -315,6 +317,75 @@ async def test_a_client_that_does_not_read_is_dropped(monkeypatch):
                 await relay.until(lambda: not relay.exchange.lines, 20)
 
 
+async def test_idle_sockets_delay_nobody():
+    """Sockets that say nothing, twice as many as are served: a new client is signed in at once. It took 8.6 s."""
+    async with (
+        LocalRelay(fast(), max_connections=400) as relay,
+        make_client(relay) as first,
+        contextlib.AsyncExitStack() as sockets,
+    ):
+        port = int(relay.url.rpartition(":")[2])
+        for _ in range(800):
+            idle = socket.socket()
+            sockets.callback(idle.close)
+            idle.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                idle.connect(("127.0.0.1", port))
+            await anyio.lowlevel.checkpoint()
+        began = time.monotonic()
+        async with make_client(relay) as client:
+            assert client.relay_protocol
+        assert time.monotonic() - began < 5
+        assert len(relay.exchange.lines) <= 210
+        assert first.statistics()["connections"] == 1
+
+
+async def test_idle_sockets_make_room_even_when_the_server_is_full():
+    async with (
+        LocalRelay(fast(), max_connections=3) as relay,
+        make_client(relay),
+        contextlib.AsyncExitStack() as sockets,
+    ):
+        for _ in range(2):
+            await sockets.enter_async_context(await anyio.connect_tcp("127.0.0.1", int(relay.url.rpartition(":")[2])))
+        async with make_client(relay) as client:
+            assert client.relay_protocol
+
+
+async def test_one_address_takes_no_other_ones_room(monkeypatch):
+    monkeypatch.setattr("anyrelay.local.server.STRANGERS", 4)
+    async with LocalRelay(fast()) as relay:
+        now = anyio.current_time()
+        lines = [
+            relay.exchange.open_line(now, peer=peer) for peer in ("192.0.2.1", "192.0.2.2", "192.0.2.2", "192.0.2.3")
+        ]
+        relay._strangers = list(lines)
+        assert relay._made_room("192.0.2.2")
+        assert [line.is_over for line in lines] == [False, True, False, False]
+
+
+async def test_a_client_that_floods_and_never_reads_is_closed():
+    """It never reads, and goes on sending: its connection ends as soon as 16 MiB wait for it, and others are served."""
+    async with LocalRelay(fast()) as relay, make_client(relay) as other:
+        port = int(relay.url.rpartition(":")[2])
+        connection = Connection.client("127.0.0.1", port, tls=None)
+        connection.open()
+        async with await anyio.connect_tcp("127.0.0.1", port) as stream:
+            await stream.send(connection.data_to_send())
+            connection.receive_data(await stream.receive())
+            for number in range(100):
+                ping = '{"jsonrpc":"2.0","id":"%d","method":"signalwire.ping","params":{"payload":"%s"}}'
+                connection.send_text(ping % (number, "x" * 10_000))
+            flood, sent, began = connection.data_to_send(), 0, time.monotonic()
+            with anyio.fail_after(25), contextlib.suppress(anyio.BrokenResourceError):
+                while True:
+                    await stream.send(flood)
+                    sent += len(flood)
+            assert 16 * 2**20 < sent < 64 * 2**20
+            assert time.monotonic() - began < 20  # not only once SEND_TIME is over
+        assert (await other.execute("signalwire.receive", {"contexts": ["more"]}))["code"] == "200"
+
+
 async def test_clients_are_told_when_the_server_stops():
     relay = LocalRelay(fast())
     async with relay:
@@ -455,7 +526,7 @@ async def test_addresses_that_are_none(address):
 async def test_a_server_on_all_addresses_names_one_that_leads_to_it():
     async with LocalRelay(fast(), listen="0.0.0.0:0") as relay:
         assert relay.url.startswith("ws://127.0.0.1:")
-        async with make_client(relay) as client:
+        async with RelayClient(project="p", token=relay.token, host=relay.url) as client:
             assert client.relay_protocol
 
 

@@ -31,6 +31,9 @@ class Story:
     def answered(self, code):
         self.refer.answered(self.now, code)
 
+    def challenged(self, code):
+        self.refer.challenged(self.now, code)
+
     def notified(self, code=None, *, terminated=False, expires=None):
         self.refer.notified(self.now, code, terminated=terminated, expires=expires)
 
@@ -45,7 +48,7 @@ class Story:
 steps = st.lists(
     st.one_of(
         st.tuples(st.just("wait"), st.floats(0, 200)),
-        st.tuples(st.just("answered"), st.sampled_from([200, 202, 302, 401, 403, 503, 603])),
+        st.tuples(st.just("answered"), st.sampled_from([200, 202, 302, 401, 403, 481, 503, 603])),
         st.tuples(
             st.just("notified"),
             st.tuples(
@@ -54,6 +57,8 @@ steps = st.lists(
                 st.one_of(st.none(), st.floats(0, 400)),
             ),
         ),
+        st.tuples(st.just("challenged"), st.sampled_from([401, 407])),
+        st.tuples(st.just("abandoned"), st.none()),
         st.tuples(st.just("call_ended"), st.none()),
     ),
     max_size=12,
@@ -77,6 +82,11 @@ def test_every_history_ends_and_says_nothing_false(history):
                 story.notified(code, terminated=terminated, expires=expires)
                 if code is not None and code >= 200 and code != 202:
                     finals.append(code)
+            case "challenged":
+                story.challenged(value)
+            case "abandoned":
+                story.refer.abandoned(story.now)
+                ended_at = story.now if ended_at is None else ended_at
             case _:
                 story.call_ended()
                 ended_at = story.now if ended_at is None else ended_at
@@ -95,7 +105,7 @@ def test_every_history_ends_and_says_nothing_false(history):
             assert report.notify_code in finals
             assert 200 <= report.notify_code < 300
         if report.hang_up:
-            assert report.state == "success"
+            assert report.state == "success" or (report.state, report.refer_code) == ("failed", 481)
             assert ended_at is None or at <= ended_at
     # Nothing but an outcome follows unknown, and nothing at all follows another outcome.
     first = next(index for index, word in enumerate(words) if word in FINAL_WORDS)
@@ -127,13 +137,15 @@ def _reach(state):
 FACTS = {
     Fact.ACCEPTED: lambda story: story.answered(202),
     Fact.REFUSED: lambda story: story.answered(403),
+    Fact.CHALLENGED: lambda story: story.challenged(401),
+    Fact.ABANDONED: lambda story: story.refer.abandoned(story.now),
     Fact.PROGRESS: lambda story: story.notified(180),
     Fact.LIFE_SIGN: lambda story: story.notified(None),
     Fact.OUTCOME: lambda story: story.notified(200),
     Fact.SUBSCRIPTION_ENDED: lambda story: story.notified(None, terminated=True),
     Fact.CALL_ENDED: lambda story: story.call_ended(),
     Fact.NOT_ANSWERED: lambda story: story.wait(32),
-    Fact.NOT_REPORTED: lambda story: story.wait(180),
+    Fact.NOT_REPORTED: lambda story: story.wait(182),
     Fact.WATCH_OVER: lambda story: story.wait(1.5),
 }
 ANSWERED = (ReferState.ACCEPTED, ReferState.NOTIFIED)
@@ -164,7 +176,7 @@ def test_the_table_is_what_happens(state, fact):
 def test_every_state_but_done_can_be_left():
     left = {state for state, _ in TRANSITIONS}
     assert left == set(ReferState) - {ReferState.DONE}
-    assert set(TRANSITIONS.values()) == set(ReferState) - {ReferState.SENT}
+    assert set(TRANSITIONS.values()) == set(ReferState)
 
 
 @pytest.mark.parametrize(
@@ -192,7 +204,7 @@ def test_an_answer_on_time_at_the_last_moment():
     story.answered(202)
     story.wait(31.999)
     story.notified(100)
-    story.wait(179.999)
+    story.wait(181.999)
     assert story.words == ["inProgress", "inProgress"]
     story.wait(0.002)
     assert story.words[-1] == "unknown"
@@ -212,7 +224,7 @@ def test_the_life_that_a_notify_named_stands_though_the_answer_comes_after_it():
     story = Story()
     story.notified(180, expires=120.0)
     story.answered(202)
-    story.wait(119)
+    story.wait(121)
     assert story.words == ["inProgress", "inProgress"]
     story.wait(2)
     assert story.words[-1] == "unknown"
@@ -243,3 +255,45 @@ def test_a_transfer_that_succeeded_after_the_call_ends_nothing():
     story.call_ended()
     story.notified(200)
     assert [(report.state, report.hang_up) for _, report in story.reports][-1] == ("success", False)
+
+
+def test_a_subscription_that_names_no_time_gets_two_seconds():
+    story = Story()
+    story.answered(202)
+    story.notified(180, expires=0.0)
+    story.wait(1.9)
+    story.notified(486, terminated=True)
+    assert story.words == ["inProgress", "inProgress", "busy"]
+
+
+def test_a_challenge_that_is_met_is_no_answer():
+    story = Story()
+    story.wait(20)
+    story.challenged(401)
+    story.wait(31.9)
+    story.answered(202)
+    story.notified(200, terminated=True)
+    codes = [report.refer_code for _, report in story.reports]
+    assert (story.words, codes) == (["inProgress", "inProgress", "success"], [401, 202, 202])
+
+
+def test_a_challenge_whose_answer_never_comes():
+    story = Story()
+    story.challenged(407)
+    story.wait(32)
+    assert [(report.state, report.refer_code) for _, report in story.reports] == [("inProgress", 407), ("unknown", 408)]
+
+
+def test_a_phone_that_does_not_know_the_call_ends_it():
+    story = Story()
+    story.answered(481)
+    assert [(report.state, report.hang_up) for _, report in story.reports] == [("failed", True)]
+
+
+def test_a_transfer_whose_carrier_broke_is_unknown_for_good():
+    story = Story()
+    story.answered(202)
+    story.refer.abandoned(1.0)
+    story.notified(200, terminated=True)
+    assert [(report.state, report.hang_up) for _, report in story.reports][1:] == [("unknown", False)]
+    assert story.timers.next_deadline() is None

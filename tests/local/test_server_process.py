@@ -138,18 +138,21 @@ def test_a_server_that_cannot_start(capfd):
 
 def test_a_server_that_was_killed():
     with SyncLocalRelay(tls_dir=None, project="p", token="t") as doomed:
-        doomed._process._process.kill()
-        doomed._process._process.wait()
+        doomed._process._process.signal(signal.SIGKILL)
         for _ in range(2):
             with pytest.raises(RuntimeError, match="has ended"):
                 doomed.phones.add(SUPPORT)
 
 
 def test_a_process_that_will_not_end_is_killed(monkeypatch):
-    monkeypatch.setattr("anyrelay.local.process.STOP_TIME", 0.05)
-    stubborn = ServerProcess([sys.executable, "-c", "import time; time.sleep(60)"])
+    monkeypatch.setattr("anyrelay.local.json_process.STOP_TIME", 0.05)
+    program = (
+        'import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(\'{"event": "ready"}\', flush=True)'
+    )
+    stubborn = ServerProcess([sys.executable, "-c", f"{program}; time.sleep(60)"])
+    stubborn.ready()
     stubborn.stop()
-    assert stubborn._process.returncode == -signal.SIGKILL
+    assert stubborn._process.status == -signal.SIGKILL
 
 
 def test_a_process_that_never_says_that_it_is_ready(monkeypatch):

@@ -10,7 +10,9 @@ import pytest
 
 from anyrelay import RelayClient
 from anyrelay.local import LocalRelay, SimulatedPhones, status_urls
-from anyrelay.local.status_urls import StatusPoster, post_json
+from anyrelay.local.http_requests import post
+from anyrelay.local.reach import NotToBeHad, Reach
+from anyrelay.local.status_urls import StatusPoster
 
 pytestmark = pytest.mark.anyio
 
@@ -47,7 +49,8 @@ async def http_server(answer=b"HTTP/1.1 204 No Content\r\n\r\n"):
 
 async def test_a_post():
     async with http_server() as (port, came):
-        assert await post_json(f"http://user@127.0.0.1:{port}/a/b?c=d", {"x": "é"}) == 204
+        answer = await post(f"http://user@127.0.0.1:{port}/a/b?c=d", orjson.dumps({"x": "é"}), Reach())
+        assert answer.status == 204
     request, body = came[0]
     headers = dict(request.headers)
     assert (request.method, request.target) == (b"POST", b"/a/b?c=d")
@@ -56,10 +59,21 @@ async def test_a_post():
     assert body == {"x": "é"}
 
 
-@pytest.mark.parametrize("url", ["ftp://127.0.0.1/", "http:///x", "nonsense", "https://"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "ftp://127.0.0.1/",
+        "http:///x",
+        "nonsense",
+        "https://",
+        "http://[/",
+        "http://127.0.0.1:x/",
+        "http://127.0.0.1/\r\nX: y",
+    ],
+)
 async def test_urls_that_are_none(url):
-    with pytest.raises(ValueError, match="status_url"):
-        await post_json(url, {})
+    with pytest.raises(NotToBeHad):
+        await post(url, b"{}", Reach())
 
 
 async def _post_all(caplog, *urls):
@@ -80,7 +94,7 @@ async def test_failures_are_logged_and_nothing_more(caplog):
         text = await _post_all(caplog, "nonsense", f"http://127.0.0.1:{port}/", "http://127.0.0.1:9/")
     assert len(came) == 1
     assert "answered 500" in text
-    assert "must begin with http" in text
+    assert "it cannot be had" in text
     assert text.count("status_url failed") == 2
 
 
@@ -90,7 +104,7 @@ async def test_an_answer_that_is_not_http(caplog):
 
 
 async def test_an_answer_that_never_comes(caplog, monkeypatch):
-    monkeypatch.setattr(status_urls, "POST_TIME", 0.05)
+    monkeypatch.setattr(status_urls, "POST_TIME", 0.5)
     async with http_server(b"HTTP/1.1 ") as (port, _):
         assert "failed" in await _post_all(caplog, f"http://127.0.0.1:{port}/")
 
@@ -98,10 +112,38 @@ async def test_an_answer_that_never_comes(caplog, monkeypatch):
 async def test_what_does_not_fit_into_the_queue_is_dropped(caplog, monkeypatch):
     monkeypatch.setattr(status_urls, "QUEUE_LIMIT", 1)
     poster = StatusPoster(lambda: None)
-    poster.put("a", {})
-    poster.put("b", {})
-    assert "dropped" in caplog.text
+    for url in ("a", "b", "c"):
+        poster.put(url, {}, "one")
+    poster.put("d", {}, "other")
+    assert caplog.text.count("dropped") == 1  # said once, and not of the other client's
+    assert poster.unfinished == 2
+
+
+@pytest.mark.parametrize("limit", ["QUEUE_BYTES", "TOTAL_BYTES"])
+async def test_the_queue_is_limited_in_bytes(limit, caplog, monkeypatch):
+    monkeypatch.setattr(status_urls, limit, 1_500)
+    poster = StatusPoster(lambda: None)
+    poster.put("a", {"x": "x" * 1_000})
+    poster.put("b", {"x": "x" * 1_000})
     assert poster.unfinished == 1
+    assert "dropped" in caplog.text
+
+
+async def test_one_clients_hanging_status_url_delays_no_other():
+    listener = await anyio.create_tcp_listener(local_host="127.0.0.1")  # takes connections and never answers
+    hanging = listener.extra(anyio.abc.SocketAttribute.local_port)
+    async with listener, http_server() as (port, came), anyio.create_task_group() as tasks:
+        poster = StatusPoster(lambda: None)
+        tasks.start_soon(poster.run)
+        for _ in range(12):
+            poster.put(f"http://127.0.0.1:{hanging}/", {"x": 1}, "one")
+        poster.put(f"http://127.0.0.1:{port}/", {"x": 2}, "other")
+        began = anyio.current_time()
+        with anyio.fail_after(20):
+            while not came:
+                await anyio.sleep(0.001)
+        assert anyio.current_time() - began < 1  # it was 14 s
+        tasks.cancel_scope.cancel()
 
 
 async def test_what_happens_as_the_server_stops_is_posted_too(monkeypatch):

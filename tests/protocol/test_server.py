@@ -111,6 +111,40 @@ def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert list(pair.server.unacknowledged) == ["s2", "s3"]
 
 
+def test_what_is_remembered_is_bounded_in_bytes_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(servers, "UNACKNOWLEDGED_BYTES", 2_500)
+    pair = Dialled()
+    for _ in range(3):
+        pair.server.send_event({"text": "x" * 1_000})
+    assert list(pair.server.unacknowledged) == ["s2", "s3"]
+    assert 2_000 < pair.server.unacknowledged_bytes <= 2_500
+    pair.server.send_event({"text": "x"}, id_="s2")  # one that is sent again takes the room of the first once
+    assert 1_000 < pair.server.unacknowledged_bytes < 2_000
+    assert pair.server.is_unacknowledged("s2")
+    for id_ in ("s2", "s3"):
+        pair.say(id=id_, result={})
+    assert not pair.server.is_unacknowledged("s2")
+    assert pair.server.unacknowledged_bytes == 0
+    pair.server.send_event({"text": "x" * 10_000})  # larger than the budget by itself
+    assert pair.server.unacknowledged == {}
+
+
+def test_a_message_that_is_too_large_ends_the_connection() -> None:
+    pair = Dialled(max_message_size=100)
+    pair.say(id="1", method="calling.new", params={"a": "x" * 100})
+    event = pair.server.next_event()
+    assert isinstance(event, Gone)
+    assert "larger than 100 bytes" in str(event.error)
+
+
+def test_an_upgrade_can_be_refused() -> None:
+    pair = Dialled(check_upgrade=lambda headers: (421, f"not {dict(headers)['host']}"))
+    event = pair.server.next_event()
+    assert isinstance(event, Gone)
+    assert str(event.error) == "no WebSocket upgrade, refused with HTTP 421: not 127.0.0.1"
+    assert pair.server.wants_eof
+
+
 def test_pings_in_both_directions() -> None:
     pair = Dialled()
     pair.server.ping()
@@ -221,3 +255,25 @@ def test_a_command_with_half_of_a_surrogate_pair_is_handed_up_and_echoed() -> No
         r'{"jsonrpc":"2.0","id":"\ud83d","error":{"code":-32601,"message":"unknown method calling.no"}}',
         r'{"jsonrpc":"2.0","id":"s1","method":"signalwire.event","params":{"event_type":"x","params":{"a":"\ud83d"}}}',
     ]
+
+
+@pytest.mark.parametrize(
+    ("params", "fine"),
+    [
+        ({"a": [1, 2, 3], "b": {"c": 4}}, True),  # six values: the list and its three, the object and its one
+        ({"a": [1, 2, 3], "b": {"c": 4}, "d": 5}, False),
+        ({"a": [[[[[[]]]]]]}, True),
+        ({"a": [[[[[[[]]]]]]]}, False),
+        ({"a": [[], [], [], [], []]}, True),
+        ({}, True),
+        ({str(number): number for number in range(7)}, False),
+    ],
+)
+def test_a_command_of_too_many_values_is_refused(params: dict[str, Any], fine: bool) -> None:
+    pair = Dialled(max_values=6, knows_all=False)
+    pair.say(id="1", method="test.command", params=params)
+    if fine:
+        assert pair.server.next_event() == CommandReceived("1", "test.command", None, params)
+    else:
+        assert pair.server.next_event() is None
+        assert pair.heard()[0]["error"] == {"code": -32602, "message": "test.command: more than 6 values"}

@@ -296,6 +296,32 @@ def test_what_is_no_upgrade_is_told_so_in_http(way: str, request_bytes: bytes, s
     assert isinstance(the_end(server).error, ProtocolViolation)
 
 
+@ways
+def test_an_upgrade_that_is_not_wanted_is_refused_before_anything_else(way: str) -> None:
+    seen: list[tuple[tuple[str, str], ...]] = []
+
+    def refuse(headers: tuple[tuple[str, str], ...]) -> tuple[int, str]:
+        seen.append(headers)
+        return 403, "not from a web page"
+
+    server = WebSocketLayer.server(check_upgrade=refuse)
+    request = REQUEST.replace(b"\r\n\r\n", b"\r\nOrigin: https://evil.example\r\n\r\n")
+    for piece in pieces_of(request + b"trailing", way):
+        server.receive_data(piece)
+    head, _, body = server.data_to_send().partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 403 Forbidden\r\nConnection: close\r\n")
+    assert b"not from a web page" in body
+    assert [dict(headers)["origin"] for headers in seen] == ["https://evil.example"]
+    assert isinstance(the_end(server).error, ProtocolViolation)
+
+
+def test_an_upgrade_that_passes_the_check_is_accepted() -> None:
+    server = WebSocketLayer.server(check_upgrade=lambda headers: None)
+    server.receive_data(REQUEST)
+    assert server.data_to_send().startswith(b"HTTP/1.1 101 ")
+    assert server.phase is Phase.OPEN
+
+
 @roles
 def test_an_end_during_the_handshake(role: str) -> None:
     layer = new_client() if role == "client" else WebSocketLayer.server()

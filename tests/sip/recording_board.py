@@ -37,6 +37,11 @@ class RecordingBoard:
 
         return await self._until(found, timeout, report)
 
+    async def until_refer_reports(self, count: int) -> list[tuple[Any, ...]]:
+        """Wait for so many reports of a transfer, the end of the call included: the last may come after it."""
+        await self._until(lambda: (True,) if len(self.refer_reports()) >= count else None, 10.0, count)
+        return self.refer_reports()
+
     async def until_seen(self, start: str, times: int, timeout: float = 10.0) -> None:
         """Wait for so many SIP messages whose start line begins so."""
         await self._until(
@@ -84,11 +89,17 @@ class RecordingBoard:
     def call_ended(self, now: float, leg: Leg, *, reason: str) -> None:
         self._record(now, leg, "ended", reason)
 
+    def call_failed(self, now: float, leg: Leg, *, error: str) -> None:
+        self._record(now, leg, "failed", error)
+
     def play_changed(self, now: float, leg: Leg, control_id: str, state: str, *, error: str = "") -> None:
         self._record(now, leg, "play", control_id, state, error)
 
     def refer_answered(self, now: float, leg: Leg, code: int) -> None:
         self._record(now, leg, "refer answered", code)
+
+    def refer_challenged(self, now: float, leg: Leg, code: int) -> None:
+        self._record(now, leg, "refer challenged", code)
 
     def refer_notified(
         self, now: float, leg: Leg, code: int | None, *, terminated: bool, expires: float | None

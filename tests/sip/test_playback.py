@@ -9,8 +9,9 @@ import numpy
 import pytest
 
 from anyrelay.local import playback
-from anyrelay.local.clips import Samples
+from anyrelay.local.clips import Clip, Samples
 from anyrelay.local.playback import Player
+from anyrelay.local.voice import Renderer
 from anyrelay.protocol.values import Media
 
 pytestmark = pytest.mark.anyio
@@ -251,3 +252,73 @@ async def test_orders_to_nobody() -> None:
         order("nobody")
     call.player.set_volume("nobody", 3)
     assert call.reports == []
+
+
+class SlowRenderer(Renderer):
+    """Renders half a second of sound for each medium, the later ones once they are let."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rendered: list[str] = []
+        self.let = asyncio.Event()
+
+    async def render(self, media: Media, rate: int) -> Clip:
+        if self.rendered:
+            await self.let.wait()
+        self.rendered.append(media.params["text"])
+        return Clip.of(numpy.full(rate // 2, 100 * (1 + int(media.params["text"])), numpy.int16))
+
+
+def slow_call(count: int) -> tuple[Call, SlowRenderer]:
+    call, renderer = Call(), SlowRenderer()
+    call.player = Player(call.sink, call._report, renderer)
+    call.play("a", *(Media.tts(str(number)) for number in range(count)))
+    return call, renderer
+
+
+async def test_media_are_rendered_as_they_are_played() -> None:
+    call, renderer = slow_call(50)
+    renderer.let.set()
+    call.sink.flowing = False
+    await call.until(lambda: len(call.sink.queued) > 0)
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert renderer.rendered == ["0", "1"]
+    call.player.close()
+
+
+async def test_a_pause_while_the_next_medium_is_rendered() -> None:
+    call, renderer = slow_call(3)
+    await call.until(lambda: len(call.sink.heard) == 4000)
+    call.player.pause("a")
+    renderer.let.set()
+    for _ in range(50):
+        await asyncio.sleep(0)
+    assert len(call.sink.heard) == 4000
+    call.player.resume("a")
+    await call.until_reported("a", "finished")
+    assert call.sink.heard == [100] * 4000 + [200] * 4000 + [300] * 4000
+    assert [report[1] for report in call.reports] == ["playing", "paused", "playing", "finished"]
+
+
+async def test_a_volume_that_changes_while_the_next_medium_is_rendered() -> None:
+    call, renderer = slow_call(2)
+    await call.until(lambda: len(call.sink.heard) == 4000)
+    call.player.set_volume("a", 6.0206)
+    renderer.let.set()
+    await call.until_reported("a", "finished")
+    assert len(call.sink.heard) == 8000
+    assert set(call.sink.heard[4000:]) == {400}
+
+
+@pytest.mark.parametrize("end", ["stop", "close"])
+async def test_an_end_while_the_next_medium_is_rendered(end: str) -> None:
+    call, renderer = slow_call(2)
+    await call.until(lambda: len(call.sink.heard) == 4000)
+    call.player.stop("a") if end == "stop" else call.player.close()
+    renderer.let.set()
+    for _ in range(50):
+        await asyncio.sleep(0)
+    assert len(call.sink.heard) == 4000
+    assert renderer.rendered == ["0"]
+    assert [report[1] for report in call.reports] == (["playing", "finished"] if end == "stop" else ["playing"])

@@ -77,7 +77,7 @@ async def test_reports(scenario: str, capfd: pytest.CaptureFixture[str]) -> None
                 board.legs[0].hang_up()
             await caller.finished(timeout=30 + pause / 1000)
             await board.until("ended")
-            assert board.refer_reports() == EXPECTED[scenario]
+            assert await board.until_refer_reports(len(EXPECTED[scenario])) == EXPECTED[scenario]
     assert board.times == sorted(board.times)
     assert capfd.readouterr() == ("", "")
 

@@ -8,14 +8,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from anyrelay.local.sip_message import address_of, branch_of, read_message, tag_of, user_of
 from anyrelay.local.sip_trace import (
     DialogOver,
     Fact,
+    InviteReceived,
+    InviteRefused,
+    NotifyUnreadable,
     ReferAnswered,
+    ReferChallenged,
     ReferNotified,
     ReferReader,
+    ReferRepeated,
     SipMessageSeen,
-    read_message,
 )
 
 Direction = Literal["tx", "rx"]
@@ -37,11 +42,14 @@ class Trace:
         self.reader = ReferReader()
 
     def refer(self, cseq: int, *headers: str, call_id: str = "a@b") -> list[Fact]:
-        text = message("REFER sip:p@h SIP/2.0", f"CSeq: {cseq} REFER", *headers, call_id=call_id)
+        named = (f"Via: SIP/2.0/UDP h;branch=z9hG4bKr{cseq}", "From: <sip:us@h>;tag=us", "To: <sip:p@h>;tag=phone")
+        text = message("REFER sip:p@h SIP/2.0", f"CSeq: {cseq} REFER", *named, *headers, call_id=call_id)
         return self.reader.feed(seen("tx", text))
 
-    def answer(self, code: int, cseq: int, call_id: str = "a@b") -> list[Fact]:
-        return self.reader.feed(seen("rx", message(f"SIP/2.0 {code} X", f"CSeq: {cseq} REFER", call_id=call_id)))
+    def answer(self, code: int, cseq: int, call_id: str = "a@b", branch: str = "") -> list[Fact]:
+        via = f"Via: SIP/2.0/UDP h;branch={branch or f'z9hG4bKr{cseq}'}"
+        text = message(f"SIP/2.0 {code} X", f"CSeq: {cseq} REFER", via, call_id=call_id)
+        return self.reader.feed(seen("rx", text))
 
     def notify(
         self,
@@ -52,10 +60,15 @@ class Trace:
         state: str = "active;expires=60",
         branch: str = "",
         call_id: str = "a@b",
+        answer: int | None = 200,
+        tags: tuple[str, str] = ("us", "phone"),
     ) -> list[Fact]:
+        via = f"Via: SIP/2.0/UDP h;branch={branch or f'z9hG4bK{cseq}'};rport"
         text = message(
             "NOTIFY sip:h SIP/2.0",
-            f"Via: SIP/2.0/UDP h;branch={branch or f'z9hG4bK{cseq}'};rport",
+            via,
+            f"To: <sip:us@h>;tag={tags[0]}",
+            f"From: <sip:p@h>;tag={tags[1]}",
             f"CSeq: {cseq} NOTIFY",
             f"Event: {event}",
             f"Subscription-State: {state}",
@@ -63,7 +76,12 @@ class Trace:
             body=frag,
             call_id=call_id,
         )
-        return self.reader.feed(seen("rx", text))
+        facts = self.reader.feed(seen("rx", text))
+        if answer is not None:
+            facts += self.reader.feed(
+                seen("tx", message(f"SIP/2.0 {answer} X", via, f"CSeq: {cseq} NOTIFY", call_id=call_id))
+            )
+        return facts
 
 
 def test_a_record_of_the_trace() -> None:
@@ -115,20 +133,60 @@ def test_a_notify_may_overtake_the_answer() -> None:
     ("frag", "code"),
     [
         ("SIP/2.0 200 OK", 200),
-        ("SIP/2.0  603 Decline\r\n", 603),
-        ("SIP/2.0 480\r\nTo: x\r\n", 480),
+        ("sip/2.0 486 busy", 486),
+        ("SIP/2.0 603 Decline\n", 603),
         ("Contact: x\r\nSIP/2.0 200 OK\r\n", 200),
-        ("", None),
-        ("SIP/2.0 OK", None),
+        ("--x\r\nContent-Type: message/sipfrag\r\n\r\nSIP/2.0 480 Gone\r\n--x--\r\n", 480),
         ("SIP/2.0 2000 OK", None),
         ("SIP/2.0 099 No", None),
-        ("garbage \x00 ünï", None),
     ],
 )
-def test_status_lines(frag: str, code: int | None) -> None:
+def test_status_lines_that_the_stack_takes(frag: str, code: int | None) -> None:
     trace = Trace()
     trace.refer(7)
-    assert trace.notify(1, frag) == [ReferNotified("a@b", code, False, 60.0)]
+    unreadable = [NotifyUnreadable("a@b", "it has no status line that can be read")]
+    facts = [ReferNotified("a@b", code, False, 60.0), *(unreadable if code is None else [])]
+    assert trace.notify(1, frag) == facts
+
+
+@pytest.mark.parametrize("frag", ["", "SIP/2.0 OK", "garbage \x00 ünï", "SIP/2.0 480\r\nTo: x\r\n"])
+def test_a_notify_that_the_stack_cannot_read_is_a_sign_of_life(frag: str) -> None:
+    trace = Trace()
+    trace.refer(7)
+    notified, told = trace.notify(1, frag, answer=400)
+    assert notified == ReferNotified("a@b", None, False, 60.0)
+    assert isinstance(told, NotifyUnreadable)
+    assert trace.notify(2, frag, answer=400, state="terminated") == [ReferNotified("a@b", None, True, None)]
+
+
+@pytest.mark.parametrize("answer", [481, 489, 500, None])
+def test_a_notify_that_the_stack_does_not_accept_means_nothing(answer: int | None) -> None:
+    trace = Trace()
+    trace.refer(7)
+    assert trace.notify(1, state="terminated", answer=answer) == []
+    assert trace.notify(2) == [ReferNotified("a@b", 200, False, 60.0)]
+
+
+def test_a_notify_with_foreign_tags_means_nothing() -> None:
+    trace = Trace()
+    trace.refer(7)
+    for tags in (("us", "other"), ("other", "phone"), ("", "")):
+        assert trace.notify(1, tags=tags, answer=400) == []
+
+
+def test_a_response_of_another_transaction_means_nothing() -> None:
+    trace = Trace()
+    trace.refer(7)
+    assert trace.answer(603, 7, branch="z9hG4bKstray") == []
+    assert trace.answer(202, 7) == [ReferAnswered("a@b", 202)]
+
+
+def test_notifies_that_are_never_answered_are_not_kept_for_ever() -> None:
+    trace = Trace()
+    trace.refer(7)
+    for number in range(200):
+        trace.notify(number, answer=None)
+    assert len(trace.reader._dialogs["a@b"].waiting) == 64
 
 
 @pytest.mark.parametrize(
@@ -208,12 +266,23 @@ def test_a_late_answer_to_an_older_refer_is_dropped() -> None:
     assert trace.answer(403, 7) == []
 
 
-def test_a_challenge_is_a_refusal() -> None:
+def test_a_challenge_that_the_stack_meets() -> None:
     trace = Trace()
     trace.refer(7)
-    assert trace.answer(401, 7) == [ReferAnswered("a@b", 401)]
-    assert trace.refer(8, "Authorization: Digest x") == []
-    assert trace.answer(401, 8) == []
+    assert trace.answer(401, 7) == [ReferChallenged("a@b", 401)]
+    assert trace.refer(8, "Authorization: Digest x") == [ReferRepeated("a@b", 401)]
+    assert trace.answer(202, 8) == [ReferAnswered("a@b", 202)]
+
+
+def test_a_challenge_that_the_stack_does_not_meet() -> None:
+    trace = Trace()
+    trace.refer(7)
+    assert trace.answer(407, 7) == [ReferChallenged("a@b", 407)]
+    trace.reader.not_repeated("a@b")
+    trace.reader.not_repeated("other")
+    assert trace.answer(407, 7) == []
+    trace.refer(8)
+    assert trace.notify(1) == [ReferNotified("a@b", 200, False, 60.0)]
 
 
 def test_forgetting() -> None:
@@ -228,13 +297,20 @@ def test_forgetting() -> None:
 @pytest.mark.parametrize("method", ["BYE", "CANCEL"])
 def test_the_end_of_a_call(direction: Direction, method: str) -> None:
     text = message(f"{method} sip:h SIP/2.0", f"CSeq: 3 {method}")
-    assert ReferReader().feed(seen(direction, text)) == [DialogOver("a@b", method)]
+    assert ReferReader().feed(seen(direction, text)) == [DialogOver("a@b")]
 
 
-def test_a_refused_invite() -> None:
+def test_what_becomes_of_an_invite() -> None:
     reader = ReferReader()
-    assert reader.feed(seen("tx", message("SIP/2.0 486 Busy Here", "CSeq: 1 INVITE"))) == [DialogOver("a@b", "INVITE")]
-    assert reader.feed(seen("tx", message("SIP/2.0 200 OK", "CSeq: 1 INVITE"))) == []
+    named = ("CSeq: 1 INVITE", 'From: "A <sip:no@h>" <sip:alice@h>;tag=1', "t: <sip:desk@h>")
+    came = InviteReceived("a@b", "sip:sales@h", "sip:alice@h", "sip:desk@h")
+    assert reader.feed(seen("rx", message("INVITE sip:sales@h SIP/2.0", *named))) == [came]
+    assert reader.feed(seen("rx", message("INVITE sip:sales@h SIP/2.0", "CSeq: 2 INVITE", "To: x;tag=1"))) == []
+    assert reader.feed(seen("tx", message("SIP/2.0 100 Trying", *named))) == []
+    assert reader.feed(seen("tx", message("SIP/2.0 180 Ringing", *named))) == []
+    assert reader.feed(seen("tx", message("SIP/2.0 200 OK", *named))) == []
+    refused = [InviteRefused("a@b", 486, by_us=True, from_uri="sip:alice@h")]
+    assert reader.feed(seen("tx", message("SIP/2.0 486 Busy Here", *named))) == refused
     assert reader.feed(seen("tx", message("SIP/2.0 486 Busy Here", "CSeq: what"))) == []
 
 
@@ -245,17 +321,54 @@ def test_a_refused_invite() -> None:
         message("BYE <sip:h> SIP/2.0", "CSeq: 1 BYE", "a line without any meaning"),
         message("BYE sip:h SIP/2.0", "Subject: folded\r\n  over two lines", "CSeq: 1\r\n BYE"),
         message("BYE sip:h SIP/2.0", "CSeq: 1 BYE").replace("Call-ID", "i"),
+        message("BYE sip:h SIP/2.0", "CSeq :\t1\tbye").replace("Call-ID:", "CALL-ID \t :"),
+        message("BYE sip:h SIP/2.0", "CSeq: 1 BYE").replace("\r\n", "\n"),
+        "\r\n" + message("BYE sip:h SIP/2.0", "CSeq: 1 BYE"),
     ],
 )
 def test_malformed_messages_still_count(text: str) -> None:
-    assert ReferReader().feed(seen("rx", text)) == [DialogOver("a@b", "BYE")]
+    assert ReferReader().feed(seen("rx", text)) == [DialogOver("a@b")]
 
 
 def test_a_status_line_without_a_reason() -> None:
     trace = Trace()
     trace.refer(7)
-    bare = message("SIP/2.0 202", "CSeq: 7 REFER")
+    bare = message("SIP/2.0 202", "CSeq: 7 REFER", "v: SIP/2.0/UDP h ; branch = z9hG4bKr7")
     assert trace.reader.feed(seen("rx", bare)) == [ReferAnswered("a@b", 202)]
+
+
+@pytest.mark.parametrize(
+    ("value", "address", "tag"),
+    [
+        ("<sip:a@h>;tag=1", "sip:a@h", "1"),
+        ("sip:a@h;tag=1", "sip:a@h", "1"),
+        ('"A; tag=2 <sip:b@h>" <sip:a@h> ; TAG = 1', "sip:a@h", "1"),
+        ('"A \\" <sip:b@h>" <sip:a@h>;x="tag=3;";tag=1;y', "sip:a@h", "1"),
+        ("Alice <sip:a@h;transport=tcp>", "sip:a@h;transport=tcp", ""),
+        ("", "", ""),
+    ],
+)
+def test_addresses(value: str, address: str, tag: str) -> None:
+    assert (address_of(value), tag_of(value)) == (address, tag)
+
+
+@pytest.mark.parametrize(
+    ("uri", "user"),
+    [
+        ("sip:sales@h", "sales"),
+        ("SIP:sales%20desk;x=1:secret@h:5060;transport=tcp", "sales desk"),
+        ("sips:a@b@h", "a@b"),
+        ("sip:h", ""),
+        ("tel:+1555", ""),
+    ],
+)
+def test_the_user_of_a_uri(uri: str, user: str) -> None:
+    assert user_of(uri) == user
+
+
+def test_the_topmost_via() -> None:
+    assert branch_of("SIP/2.0/UDP a;branch=1, SIP/2.0/UDP b;branch=2") == "1"
+    assert branch_of("SIP/2.0/UDP a") == ""
 
 
 @given(st.text())

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import io
+import os
+import struct
 import subprocess
 import sys
+import time
+import tracemalloc
 import wave
 from pathlib import Path
 from typing import Any
@@ -14,13 +19,17 @@ import numpy
 import pytest
 
 from anyrelay.local import speech
-from anyrelay.local.clips import RINGTONES, Clip, Programme, Samples, ringtone, silence, wav
-from anyrelay.local.voice import MediaError, VoiceMissingError, render
+from anyrelay.local.clips import RINGTONES, Clip, Samples, ringtone, silence, wav
+from anyrelay.local.programme import Programme
+from anyrelay.local.reach import Reach
+from anyrelay.local.voice import MediaError, Renderer, VoiceMissingError, in_pieces
 from anyrelay.protocol.values import Media
 
 pytestmark = pytest.mark.anyio
 
 RATE = 8000
+
+CANNOT_BE_HAD = "^cannot play the audio: it cannot be had: it does not exist, or this server may not reach it"
 
 
 def whole(clip: Clip) -> Samples:
@@ -48,6 +57,10 @@ def loudest(samples: Samples, rate: int = RATE) -> float:
 
 def item(kind: str, **params: Any) -> Media:
     return Media(kind, params)
+
+
+async def render(media: Media, rate: int, reach: Reach | None = None) -> Clip:
+    return await Renderer(reach).render(media, rate)
 
 
 def test_silence_is_silent_and_small() -> None:
@@ -93,14 +106,53 @@ def test_pieces_of_a_clip() -> None:
         (0, 3001, 4, [2, 9, 1, 2]),
     ],
 )
-def test_pieces_of_a_programme(loop: int, start: int, count: int, piece: list[int]) -> None:
-    clips = [Clip.of(numpy.array(part, numpy.int16)) for part in ([1, 2], [], [9])]
-    assert Programme(clips, loop).piece(start, count).tolist() == piece
+async def test_pieces_of_a_programme(loop: int, start: int, count: int, piece: list[int]) -> None:
+    programme, _ = programme_of([1, 2], [], [9], loop=loop)
+    taken: list[int] = []
+    while len(taken) < count and len(part := await programme.piece(start + len(taken), count - len(taken))):
+        taken += part.tolist()
+    programme.close()
+    assert taken == piece
 
 
-def test_an_empty_programme_is_over_at_once() -> None:
-    assert Programme([silence(0, RATE)], 0).piece(0, 10).tolist() == []
-    assert Programme([], 0).piece(0, 10).tolist() == []
+def programme_of(*clips: list[int], loop: int = 1) -> tuple[Programme, list[str]]:
+    """A programme of these samples, and what of it was rendered, in order."""
+    rendered: list[str] = []
+
+    async def render(medium: Media, rate: int) -> Clip:
+        rendered.append(medium.params["url"])
+        await asyncio.sleep(0)
+        return Clip.of(numpy.array(clips[int(medium.params["url"])], numpy.int16))
+
+    return Programme([item("audio", url=str(index)) for index in range(len(clips))], loop, RATE, render), rendered
+
+
+async def test_a_programme_renders_what_it_plays_and_the_next_one() -> None:
+    programme, rendered = programme_of(*([number] for number in range(1, 1_000)))
+    assert (await programme.piece(0, 1)).tolist() == [1]
+    await asyncio.sleep(0.01)
+    assert rendered == ["0", "1"]
+    assert (await programme.piece(0, 10)).tolist() == [1, 2]  # the third is not rendered yet
+    await asyncio.sleep(0.01)
+    assert len(programme._clips) == 2
+    programme.close()
+
+
+async def test_an_empty_programme_is_over_at_once() -> None:
+    assert (await programme_of([], loop=0)[0].piece(0, 10)).tolist() == []
+    assert (await programme_of()[0].piece(0, 10)).tolist() == []
+
+
+async def test_a_file_that_has_changed_since_the_last_round() -> None:
+    lengths = iter([3, 1, 1, 1])
+
+    async def render(medium: Media, rate: int) -> Clip:
+        return Clip.of(numpy.full(next(lengths, 1), 7, numpy.int16))
+
+    programme = Programme([item("audio", url="a"), item("audio", url="b"), item("audio", url="c")], 0, RATE, render)
+    assert [len(await programme.piece(start, 1)) for start in range(5)] == [1] * 5
+    assert len(await programme.piece(7, 1)) == 1
+    programme.close()
 
 
 @pytest.mark.parametrize("width", [1, 2, 3, 4])
@@ -127,11 +179,57 @@ def test_what_is_no_wav(data: bytes) -> None:
         wav(data, RATE)
 
 
+def header_of(rate: int, channels: int, width: int, claimed: int) -> bytes:
+    """A WAV file of 50 KB whose header says this, and claims so many bytes of sound."""
+    block = channels * width
+    head = struct.pack("<4sI4s4sIHHIIHH4sI", b"RIFF", 36 + claimed, b"WAVE", b"fmt ", 16, 1, channels, rate,
+                       rate * block % 2**32, block % 2**16, 8 * width, b"data", claimed)  # fmt: skip
+    return head + bytes(50_000)
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (header_of(1, 1, 1, 50_000), "1 samples a second: 4000 to 192000"),  # it took 880 MiB
+        (header_of(3_999, 1, 2, 50_000), "3999 samples a second"),
+        (header_of(0, 1, 2, 50_000), "0 samples a second"),
+        (header_of(2**32 - 1, 1, 2, 50_000), "4294967295 samples a second"),
+        (header_of(8_000, 9, 2, 50_000), "9 channels"),
+        (header_of(8_000, 65_535, 1, 50_000), "65535 channels"),
+        (header_of(8_000, 1, 5, 50_000), "with 8 to 32 bits"),
+        (header_of(4_000, 1, 1, 4_000 * 601) + bytes(4_000 * 601), "601 seconds: at most 600"),
+    ],
+)
+def test_what_a_header_says_is_checked_before_anything_is_decoded(data: bytes, words: str) -> None:
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match=words):
+            wav(data, 48_000)
+        assert tracemalloc.get_traced_memory()[1] < 8 * 2**20
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_header_that_claims_more_than_there_is_plays_what_there_is() -> None:
+    assert wav(header_of(8_000, 1, 2, 2**31), RATE).length == 25_000
+    assert wav(wav_file(b""), RATE).length == 0
+
+
+def test_decoding_takes_memory_in_proportion() -> None:
+    data = wav_file(bytes(10 * 2**20 - 100), channels=2, width=4, rate=44_100)
+    tracemalloc.start()
+    try:
+        wav(data, 48_000)
+        assert tracemalloc.get_traced_memory()[1] < 5 * len(data)
+    finally:
+        tracemalloc.stop()
+
+
 async def test_audio_from_a_path_and_a_file_url(tmp_path: Path) -> None:
     path = tmp_path / "a tone.wav"
     path.write_bytes(wav_file(tone(RATE).tobytes()))
-    for url in (str(path), path.as_uri()):
-        assert (await render(item("audio", url=url), RATE)).length == RATE // 2
+    for url in (str(path), path.as_uri(), "a tone.wav"):
+        assert (await render(item("audio", url=url), RATE, Reach(tmp_path))).length == RATE // 2
 
 
 async def serve(response: bytes) -> asyncio.Server:
@@ -152,28 +250,107 @@ async def test_audio_from_the_web() -> None:
         assert (await render(item("audio", url=f"http://127.0.0.1:{port}/tone.wav"), RATE)).length == RATE // 2
 
 
+async def test_audio_that_comes_too_slowly(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("anyrelay.local.voice.FETCH_TIME", 0.1)
+
+    async def drip(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
+        with contextlib.suppress(ConnectionError):
+            while True:
+                writer.write(b"x")
+                await writer.drain()
+                await asyncio.sleep(0.01)
+        writer.close()
+        over.set()
+
+    over = asyncio.Event()
+    async with await asyncio.start_server(drip, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        async with asyncio.timeout(5):
+            with pytest.raises(MediaError, match=CANNOT_BE_HAD):
+                await render(item("audio", url=f"http://127.0.0.1:{port}/"), RATE)
+            await over.wait()
+
+
+async def test_a_pipe_that_nobody_writes_to_ends_no_speech(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.wav")
+    renderer = Renderer(Reach(tmp_path))
+    async with asyncio.timeout(20):
+        for _ in range(100):
+            with pytest.raises(MediaError, match=CANNOT_BE_HAD):
+                await renderer.render(item("audio", url="pipe.wav"), RATE)
+        assert (await renderer.render(item("ringtone", name="us"), RATE)).length
+
+
+async def test_what_was_rendered_lately_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    renderer = Renderer()
+    first = await renderer.render(item("ringtone", name="us"), RATE)
+    assert await renderer.render(item("ringtone", name="us"), RATE) is first
+    assert await renderer.render(item("ringtone", name="us"), 2 * RATE) is not first
+    monkeypatch.setattr("anyrelay.local.voice.CACHE_BYTES", 2 * first.size)
+    for name in ("uk", "de", "fr"):
+        await renderer.render(item("ringtone", name=name), RATE)
+        assert renderer._cached_bytes <= 2 * first.size
+    assert await renderer.render(item("ringtone", name="us"), RATE) is not first
+
+
+async def test_ten_thousand_ringtones_cost_what_is_played_of_them() -> None:
+    renderer = Renderer()
+    programme = Programme(in_pieces([item("ringtone", name="us")] * 10_000), 1, RATE, renderer.render)
+    tracemalloc.start()
+    began = time.process_time()
+    try:
+        for start in range(0, RATE * 20, RATE):
+            await programme.piece(start, RATE)
+        assert tracemalloc.get_traced_memory()[1] < 32 * 2**20  # it was 0.9 GB
+    finally:
+        tracemalloc.stop()
+        programme.close()
+    assert time.process_time() - began < 2  # it was 9.5 s
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Short.",
+        "One sentence. " * 100,
+        "Kein Ende in Sicht, nur Wörter " * 100,
+        "x" * 5_000,
+        "漢字" * 2_000,
+        "line\n" * 500,
+        " " * 1_000,
+        "a. " + " " * 500 + "b",
+    ],
+)
+def test_long_texts_are_cut_into_pieces_that_say_the_same(text: str) -> None:
+    pieces = [piece.params["text"] for piece in in_pieces([item("tts", text=text, language="de-DE")])]
+    assert "".join("".join(pieces).split()) == "".join(text.split())
+    assert max(map(len, pieces)) <= 2 * 160 + 1 or not text.strip()
+    assert all(piece.params["language"] == "de-DE" for piece in in_pieces([item("tts", text=text, language="de-DE")]))
+
+
 async def test_audio_that_the_web_does_not_have() -> None:
     async with await serve(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n") as server:
         port = server.sockets[0].getsockname()[1]
-        with pytest.raises(MediaError, match=r"cannot play http.*404"):
+        with pytest.raises(MediaError, match=CANNOT_BE_HAD):
             await render(item("audio", url=f"http://127.0.0.1:{port}/none.wav"), RATE)
 
 
 async def test_audio_that_is_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("anyrelay.local.voice._MAX_BYTES", 10)
+    monkeypatch.setattr("anyrelay.local.voice.MAX_AUDIO_BYTES", 10)
     async with await serve(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n" + bytes(99)) as server:
         port = server.sockets[0].getsockname()[1]
-        with pytest.raises(MediaError, match="larger than"):
+        with pytest.raises(MediaError, match=CANNOT_BE_HAD):
             await render(item("audio", url=f"http://127.0.0.1:{port}/"), RATE)
 
 
 @pytest.mark.parametrize(
     ("media", "complaint"),
     [
-        (item("audio", url="/no/such/file.wav"), "cannot play /no/such/file.wav: .*No such file"),
-        (item("audio", url="ftp://example.com/a.wav"), "only http, https and file"),
-        (item("audio", url="http://127.0.0.1:1/a.wav"), "cannot play http"),
-        (item("audio", url="http://[/a.wav"), "cannot play"),
+        (item("audio", url="/no/such/file.wav"), CANNOT_BE_HAD),
+        (item("audio", url="ftp://example.com/a.wav"), CANNOT_BE_HAD),
+        (item("audio", url="http://127.0.0.1:1/a.wav"), CANNOT_BE_HAD),
+        (item("audio", url="http://[/a.wav"), CANNOT_BE_HAD),
         (item("ringtone", name="atlantis"), "no ringtone is called 'atlantis'; there are at, au"),
         (item("hologram"), "media of type 'hologram' cannot be played"),
     ],
@@ -200,8 +377,8 @@ async def test_durations_that_are_none(duration: Any) -> None:
 async def test_a_file_of_another_format(tmp_path: Path) -> None:
     path = tmp_path / "song.mp3"
     path.write_bytes(b"ID3\x04")
-    with pytest.raises(MediaError, match=r"song\.mp3: not a WAV file .*MP3 among them"):
-        await render(item("audio", url=str(path)), RATE)
+    with pytest.raises(MediaError, match=r"not a WAV file .*MP3 among them"):
+        await render(item("audio", url=str(path)), RATE, Reach(tmp_path))
 
 
 async def test_a_ringtone_and_a_silence_by_item() -> None:
@@ -243,6 +420,19 @@ class TestSpeech:
     async def test_two_at_once(self) -> None:
         clips = await asyncio.gather(*(render(item("tts", text=f"Number {n}."), RATE) for n in range(4)))
         assert all(clip.length > RATE // 4 for clip in clips)
+
+    async def test_long_texts_of_six_calls_hold_up_no_other(self) -> None:
+        renderer, long = Renderer(), [item("tts", text="This goes on and on, and on. " * 300)]
+        programmes = [Programme(in_pieces(long), 1, RATE + number, renderer.render) for number in range(6)]
+        hogs = [asyncio.create_task(programme.piece(0, 600 * RATE)) for programme in programmes]
+        await asyncio.sleep(0)
+        began = time.monotonic()
+        await renderer.render(item("tts", text="Good morning."), RATE)
+        assert time.monotonic() - began < 2.5  # it was 4.4 s on an idle machine
+        for programme, hog in zip(programmes, hogs, strict=True):
+            hog.cancel()
+            programme.close()
+        await asyncio.gather(*hogs, return_exceptions=True)
 
     def test_a_speech_without_end_is_cut(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(speech, "_MAX_SECONDS", 1)

@@ -57,18 +57,44 @@ def demo(phones: str, front: str, target: str) -> int:
 @click.option(
     "--phones", type=click.Choice(PHONES), default="sip", show_default=True, help="Real SIP phones, or simulated ones."
 )
+@click.option(
+    "--max-calls",
+    type=click.IntRange(1, 250),
+    default=200,
+    show_default=True,
+    help="How many calls of SIP phones there may be at once; one more is refused.",
+)
 @click.option("--tls-dir", metavar="DIR", help="Listen with TLS; make (or find) a CA and a certificate there.")
 @click.option("--project", help="The project that clients must name; any when left out.")
-@click.option("--token", envvar="ANYRELAY_SERVE_TOKEN", help="The token that clients must give; any when left out.")
+@click.option(
+    "--token",
+    help="The token that clients must give; ANYRELAY_SERVE_TOKEN when left out. Without one any will do on loopback, and "
+    "where other machines reach the server it makes one.",
+)
+@click.option("--token-file", metavar="FILE", help="A file with that token, which then stands in no list of processes.")
+@click.option("--no-token", is_flag=True, help="Let anybody sign in, from other machines too.")
+@click.option("--media-dir", metavar="DIR", help="The directory below which files may be played; none when left out.")
+@click.option(
+    "--allow-host",
+    "allowed_hosts",
+    multiple=True,
+    metavar="HOST",
+    help="A host that commands may reach besides loopback, and by which clients may reach the server; may be given again.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per line, the first once it is ready.")
 @ends
 def serve(
     listen: str,
     sip: str | None,
     phones: str,
+    max_calls: int,
     tls_dir: str | None,
     project: str | None,
     token: str | None,
+    token_file: str | None,
+    no_token: bool,
+    media_dir: str | None,
+    allowed_hosts: tuple[str, ...],
     as_json: bool,
 ) -> int:
     """Run a RELAY server on this machine, for any RELAY client, until Ctrl-C.
@@ -82,9 +108,21 @@ def serve(
     anyrelay serve --tls-dir certificates --listen 127.0.0.1:8443
     """  # noqa: D301 - click reads the backspace: what follows is not to be wrapped
     from anyrelay.local.serve import serve as run_server
+    from anyrelay.local.serve import token_of_environment
 
     return run_server(
-        listen=listen, sip=sip, phones=phones, tls_dir=tls_dir, project=project, token=token, as_json=as_json
+        listen=listen,
+        sip=sip,
+        phones=phones,
+        max_calls=max_calls,
+        tls_dir=tls_dir,
+        project=project,
+        token=token or token_of_environment(token_file, no_token=no_token),
+        token_file=token_file,
+        no_token=no_token,
+        media_dir=media_dir,
+        allowed_hosts=allowed_hosts,
+        as_json=as_json,
     )
 
 

@@ -15,7 +15,7 @@ from anyrelay.cli.application import Application
 from anyrelay.cli.ending import DONE, FAILED, WRONG_USE, complain
 from anyrelay.cli.ladder import CALLER, SERVER, TARGET, Ladder
 from anyrelay.cli.outcomes import EXPECTED, SIP_TARGETS, is_expected, sentence
-from anyrelay.cli.processes import ChildError, JsonProcess, stopping
+from anyrelay.local.json_process import ChildError, JsonProcess, module_command, stopping
 from anyrelay.local.serve import need_sip
 from anyrelay.protocol.refer import ReferStatus
 
@@ -89,7 +89,11 @@ class Demo:
         return PATIENCE.get(self._target, USUAL_PATIENCE)
 
     def _start(self, on_line: Callable[[dict[str, Any]], None], module: str, *arguments: str) -> JsonProcess:
-        child = JsonProcess(module, *arguments, on_line=on_line)
+        def hand_on(lines: list[dict[str, Any]]) -> None:
+            for line in lines:
+                on_line(line)
+
+        child = JsonProcess(module_command(module, *arguments), on_lines=hand_on)
         self._children.append(child)
         return child
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from anyrelay.protocol.lazy import handing_on
 
 if TYPE_CHECKING:
+    from anyrelay.local.reach import Reach
     from anyrelay.local.relay_phones import RelayCaller, RelayPhones
     from anyrelay.local.server import Frame, LocalRelay
     from anyrelay.local.simulated import SimulatedCaller, SimulatedPhones
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Frame",
     "LocalRelay",
+    "Reach",
     "RelayCaller",
     "RelayPhones",
     "SimulatedCaller",
@@ -27,6 +29,7 @@ __all__ = [
 ]
 
 _ROOMS = {
+    "reach": ("Reach",),
     "relay_phones": ("RelayCaller", "RelayPhones"),
     "server": ("Frame", "LocalRelay"),
     "simulated": ("SimulatedCaller", "SimulatedPhones"),

@@ -9,7 +9,7 @@ import ssl
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -44,6 +44,8 @@ class ServerCertificate:
     """The server's certificate and the authority's (PEM)."""
     key_file: Path
     """The server's private key (PEM), which only its owner may read."""
+    serial: int = 0
+    """The serial number of the server's certificate: another one is another certificate."""
 
     def server_context(self) -> ssl.SSLContext:
         """Return a TLS context for the server, TLS 1.2 at least."""
@@ -80,10 +82,10 @@ def find_or_make(directory: str | os.PathLike[str]) -> ServerCertificate:
         _write(found.ca_file, _pem(authority[0]), 0o644)
     server = _found(found.chain_file, found.key_file)
     if server is None or not _signed_by(server[0], authority[0]):
-        certificate, key = _make_server(*authority)
-        _write(found.key_file, _key_pem(key), 0o600)
-        _write(found.chain_file, _pem(certificate) + _pem(authority[0]), 0o644)
-    return found
+        server = _make_server(*authority)
+        _write(found.key_file, _key_pem(server[1]), 0o600)
+        _write(found.chain_file, _pem(server[0]) + _pem(authority[0]), 0o644)
+    return evolve(found, serial=server[0].serial_number)
 
 
 def _found(certificate_file: Path, key_file: Path) -> tuple[x509.Certificate, EllipticCurvePrivateKey] | None:

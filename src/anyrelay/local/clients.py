@@ -21,8 +21,11 @@ logger = logger_of(__name__)
 SEND_TIME: Final = 30.0
 """Seconds for which a client may refuse to take bytes before it counts as gone."""
 
-CHUNK: Final = 65_536
-"""How much is read at once, in bytes."""
+FLUSH_TIME: Final = 1.0
+"""Seconds in which the last bytes are to leave once a client's connection is over."""
+
+CHUNK: Final = 16_384
+"""How much is read at once, in bytes: other clients have their turn after it."""
 
 
 class Bell:
@@ -53,7 +56,7 @@ async def serve_client(line: Line, stream: ByteStream, bell: Bell, follow_output
     try:
         async with stream, anyio.create_task_group() as tasks:
             tasks.start_soon(_write, line, stream, bell, tasks.cancel_scope)
-            await _read(line, stream, follow_outputs)
+            await _read(line, stream, follow_outputs, tasks.cancel_scope)
     except* OSError as group:
         logger.debug("client %d: %s", line.number, group.exceptions[0])
     except* Exception:
@@ -63,8 +66,12 @@ async def serve_client(line: Line, stream: ByteStream, bell: Bell, follow_output
         follow_outputs()
 
 
-async def _read(line: Line, stream: ByteStream, follow_outputs: Callable[[], None]) -> None:
+async def _read(line: Line, stream: ByteStream, follow_outputs: Callable[[], None], scope: anyio.CancelScope) -> None:
     while True:
+        if line.is_over:
+            # Whoever floods us and does not read is not listened to, nor waited for as long as others.
+            scope.deadline = anyio.current_time() + FLUSH_TIME
+            await anyio.sleep_forever()
         try:
             data = await stream.receive(CHUNK)
         except (anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError):

@@ -4,19 +4,32 @@ from __future__ import annotations
 
 import io
 import wave
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import attrs
 import numpy
 import soxr
 from numpy.typing import NDArray
 
-__all__ = ["RINGTONES", "Clip", "Programme", "Samples", "ringtone", "silence", "wav"]
+__all__ = ["RINGTONES", "Clip", "Samples", "ringtone", "silence", "wav"]
 
 Samples: TypeAlias = NDArray[numpy.int16]
 """Mono PCM, 16 bits."""
+
+MAX_CHANNELS: Final = 8
+"""The most channels of a WAV file that is played."""
+
+MIN_RATE: Final = 4_000
+MAX_RATE: Final = 192_000
+"""From how few to how many samples a second a WAV file may have."""
+
+MAX_SECONDS: Final = 600
+"""The longest WAV file that is played."""
+
+_BLOCK: Final = 65_536
+"""How many frames are decoded at a time: what they take meanwhile is eight times what they are."""
 
 _TONE_AMPLITUDE = 6000.0
 """Of each frequency of a tone: about -15 dB of full scale, so that two of them do not clip."""
@@ -36,50 +49,17 @@ class Clip:
         """Make a clip that plays these samples once."""
         return cls(samples, len(samples))
 
+    @property
+    def size(self) -> int:
+        """How many bytes it takes."""
+        return int(self.cycle.nbytes)
+
     def piece(self, start: int, count: int) -> Samples:
         """Cut out up to `count` samples from sample `start` on; fewer at the clip's end."""
         stop = min(start + count, self.length)
         if stop <= start:
             return numpy.zeros(0, numpy.int16)
         return self.cycle[numpy.arange(start, stop) % len(self.cycle)]
-
-
-@attrs.frozen(eq=False)
-class Programme:
-    """Clips in order, the whole of them played `loop` times over."""
-
-    clips: Sequence[Clip]
-    """The clips, all at one rate."""
-    loop: int = 1
-    """How many times they are played; 0 is for ever."""
-
-    @property
-    def round_length(self) -> int:
-        """The length of one round, in samples."""
-        return sum(clip.length for clip in self.clips)
-
-    def piece(self, start: int, count: int) -> Samples:
-        """Cut out up to `count` samples from sample `start` on, counted over all rounds.
-
-        Returns:
-            The samples: none at all when the programme is over.
-        """
-        one = self.round_length
-        parts: list[Samples] = []
-        while count > 0 and one > 0 and (self.loop == 0 or start < one * self.loop):
-            part = self._within_round(start % one, count)
-            parts.append(part)
-            start += len(part)
-            count -= len(part)
-        return numpy.concatenate(parts) if parts else numpy.zeros(0, numpy.int16)
-
-    def _within_round(self, offset: int, count: int) -> Samples:
-        """Cut out of the one clip that sample `offset` of a round falls into: at least one sample."""
-        for clip in self.clips:
-            if offset < clip.length:
-                return clip.piece(offset, count)
-            offset -= clip.length
-        raise IndexError(offset)
 
 
 def silence(seconds: float, rate: int) -> Clip:
@@ -96,31 +76,49 @@ def resample(samples: Samples, from_rate: int, to_rate: int) -> Samples:
 
 
 def wav(data: bytes, rate: int) -> Clip:
-    """Decode a WAV file: PCM of 8, 16, 24 or 32 bits, any number of channels, which are mixed down to one.
+    """Decode a WAV file: PCM of 8, 16, 24 or 32 bits, up to 8 channels, which are mixed down to one.
+
+    What its header says is checked before anything is decoded: a second of sound at 1 Hz has one byte there, and 96,000 here.
 
     Args:
         data: The whole file.
         rate: The rate to convert it to, in samples a second.
 
     Raises:
-        ValueError: It is not a WAV file, or not one of PCM.
+        ValueError: It is not a WAV file, not one of PCM, too long, or of a rate or a number of channels that no phone needs.
     """
     try:
         with wave.open(io.BytesIO(data)) as file:
             channels, width, from_rate = file.getnchannels(), file.getsampwidth(), file.getframerate()
-            frames = file.readframes(file.getnframes())
+            _check_wav(channels, width, from_rate, min(file.getnframes(), len(data) // (width * channels)))
+            blocks = [_mono(block, width, channels) for block in iter(lambda: file.readframes(_BLOCK), b"")]
     except (wave.Error, EOFError) as error:
         raise ValueError(f"not a WAV file of PCM: {error or 'it is cut short'}") from error
+    mono = numpy.concatenate(blocks) if blocks else numpy.zeros(0, numpy.int16)
+    return Clip.of(resample(mono, from_rate, rate))
+
+
+def _check_wav(channels: int, width: int, rate: int, frames: int) -> None:
     if width not in (1, 2, 3, 4):
         raise ValueError(f"not a WAV file of PCM with 8 to 32 bits: it has {8 * width}")
-    frames = frames[: len(frames) - len(frames) % (width * channels)]
-    octets = numpy.frombuffer(frames, numpy.uint8).reshape(-1, width)
+    if channels > MAX_CHANNELS:
+        raise ValueError(f"a WAV file of {channels} channels: at most {MAX_CHANNELS} are mixed down")
+    if not MIN_RATE <= rate <= MAX_RATE:
+        raise ValueError(f"a WAV file of {rate} samples a second: {MIN_RATE} to {MAX_RATE} are played")
+    if frames > rate * MAX_SECONDS:
+        raise ValueError(f"a WAV file of {frames / rate:.0f} seconds: at most {MAX_SECONDS} are played")
+
+
+def _mono(block: bytes, width: int, channels: int) -> Samples:
+    """Mix a block of frames down to one channel of 16 bits."""
+    block = block[: len(block) - len(block) % (width * channels)]
+    octets = numpy.frombuffer(block, numpy.uint8).reshape(-1, width)
     # Little-endian: the two highest octets of a sample are its 16 most significant bits. 8-bit samples are unsigned
     # and have only the one.
     high = octets[:, -1].astype(numpy.int32)
     wide = (high - 128) * 256 if width == 1 else ((high ^ 128) - 128) * 256 + octets[:, -2]
-    mono = wide.reshape(-1, channels).mean(axis=1).astype(numpy.int16)
-    return Clip.of(resample(mono, from_rate, rate))
+    mixed: Samples = wide.reshape(-1, channels).mean(axis=1).astype(numpy.int16)
+    return mixed
 
 
 @attrs.frozen

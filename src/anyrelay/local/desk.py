@@ -42,6 +42,18 @@ Longer than clients leave such an offer alone (anyrelay's for 5 s), since one th
 REFUSALS: Final = {"busy": 486, "decline": 603, "noAnswer": 480, "error": 500, "not_found": 404}
 """The SIP status that a ringing call is refused with, by the reason that it is ended for (RFC 3261 section 21)."""
 
+CARRIER_BROKE: Final = "500"
+"""The code of ``calling.error`` when what carried a call broke."""
+
+MEDIA_LIMIT: Final = 100
+"""How many media one ``calling.play`` may name."""
+
+TEXT_LIMIT: Final = 20_000
+"""How many characters its texts may have in all: some 20 minutes of speech."""
+
+PLAYBACKS_LIMIT: Final = 100
+"""How many playbacks of one call may wait and play."""
+
 Result = dict[str, Any]
 
 
@@ -132,6 +144,13 @@ class Desk:
             return _refusal(409, "The call is not answered")
         if command.control_id in call.playbacks:
             return _refusal(409, "This control_id is in use")
+        if len(call.playbacks) >= PLAYBACKS_LIMIT:
+            return _refusal(429, f"{PLAYBACKS_LIMIT} playbacks of this call wait already")
+        if len(command.play) > MEDIA_LIMIT:
+            return _refusal(400, f"play has {len(command.play)} media; at most {MEDIA_LIMIT} are played")
+        characters = sum(len(medium.params["text"]) for medium in command.play if medium.type == "tts")
+        if characters > TEXT_LIMIT:
+            return _refusal(400, f"play has {characters} characters of text; at most {TEXT_LIMIT} are spoken")
         call.playbacks[command.control_id] = command.status_url
         loop = 1 if command.loop is None else command.loop
         call.leg.play(command.control_id, command.play, volume=command.volume or 0.0, loop=loop)
@@ -170,7 +189,8 @@ class Desk:
             timers=self._exchange.timers,
             report=lambda at, report: self._refer_changed(call, report, at),
         )
-        call.leg.refer(command.device.uri)
+        device = command.device
+        call.leg.refer(device.uri, username=device.username, password=device.password)
         return None
 
     def _transfer(self, command: Transfer, call: Call, now: float) -> Result | None:
@@ -196,6 +216,8 @@ class Desk:
     def _offer(self, call: Call, now: float) -> None:
         """Offer a call to the next subscriber of its context, or again in a while when there is none for now."""
         session = self._exchange.sessions.next_subscriber(call.context, call.passed_by)
+        if call.controller is not None and call.controller is not session:
+            call.controller.pending.forget_call(call.call_id)  # or one that is away would hear of it when it is back
         call.controller, call.taken = session, False
         if session is None:
             self._exchange.timers.at(now + OFFER_AGAIN, lambda at: self._offer_again(call, at))
@@ -214,6 +236,31 @@ class Desk:
         for call in self._calls_of(session):
             if not call.taken:
                 self._offer(call, now)
+
+    def offers_left_behind(self, session: RelaySession, now: float) -> None:
+        """A client's connection broke: what was offered to it goes to another that is here, else it waits for either."""
+        for call in self._calls_of(session):
+            if not call.taken:
+                self._offer_to_who_is_here(call, now)
+
+    def subscriber_arrived(self, session: RelaySession, now: float) -> None:
+        """A client hears further contexts: calls of these that wait for somebody, or for a client that is away, are its."""
+        for call in list(self._exchange.calls.values()):
+            waits = call.controller is None or (call.controller.line is None and not call.taken)
+            if waits and call.controller is not session and call.context in session.contexts:
+                self._offer_to_who_is_here(call, now)
+
+    def _offer_to_who_is_here(self, call: Call, now: float) -> None:
+        if call.state not in (CallState.RINGING, CallState.ANSWERED):
+            return
+        candidate = self._exchange.sessions.next_subscriber(call.context, call.passed_by, peek=True)
+        if candidate is not None and candidate.line is not None:
+            self._offer(call, now)
+
+    def busy_sessions(self) -> set[RelaySession]:
+        """Return the sessions that control a call."""
+        calls = self._exchange.calls.values()
+        return {call.controller for call in calls if call.controller and call.state is not CallState.ENDING}
 
     def calls_abandoned(self, session: RelaySession, now: float) -> None:
         """A client will not come back: its calls end."""
@@ -261,6 +308,18 @@ class Desk:
         if call.dialing is not None:
             call.dialing.ended(call, now)
 
+    def call_failed(self, leg: Leg, error: str, now: float) -> None:
+        """What carried the call broke: an open transfer is not known any more, and the call is over with an error."""
+        call = self._by_leg.get(leg)
+        if call is None or call.state is CallState.ENDED:
+            return
+        if call.referring is not None:
+            call.referring.abandoned(now)
+        params = {**call.names(), "code": CARRIER_BROKE, "message": error}
+        self._exchange.tell(call.controller, "calling.error", params, now)
+        call.end_reason = "error"
+        self.call_ended(leg, "error", now)
+
     def play_changed(self, leg: Leg, control_id: str, state: str, error: str, now: float) -> None:
         """A playback's state has changed."""
         call = self._by_leg.get(leg)
@@ -277,6 +336,12 @@ class Desk:
         call = self._by_leg.get(leg)
         if call is not None and call.referring is not None:
             call.referring.answered(now, code)
+
+    def refer_challenged(self, leg: Leg, code: int, now: float) -> None:
+        """The phone wanted credentials for the REFER."""
+        call = self._by_leg.get(leg)
+        if call is not None and call.referring is not None:
+            call.referring.challenged(now, code)
 
     def refer_notified(
         self, leg: Leg, code: int | None, now: float, *, terminated: bool, expires: float | None

@@ -20,6 +20,12 @@ RING_TIME: Final = 30.0
 SECONDS_PER_MINUTE: Final = 60.0
 """``max_duration`` counts minutes here, as in the source of SignalWire's client."""
 
+DEVICES_LIMIT: Final = 100
+"""How many devices one dial may name."""
+
+DIALS_LIMIT: Final = 100
+"""How many dials of one client may be under way."""
+
 Device = dict[str, Any]
 
 
@@ -41,6 +47,10 @@ class Dials:
             return _refusal(501, f"Devices of type {', '.join(sorted(kinds))} cannot be called here")
         if (session, command.tag) in self._by_tag:
             return _refusal(409, "This tag is in use")
+        if sum(map(len, command.devices)) > DEVICES_LIMIT:
+            return _refusal(400, f"At most {DEVICES_LIMIT} devices can be called by one dial")
+        if sum(1 for owner, _ in self._by_tag if owner is session) >= DIALS_LIMIT:
+            return _refusal(429, f"{DIALS_LIMIT} dials of this client are under way already")
         return None
 
     def begin(self, command: Dial, session: RelaySession, now: float) -> None:

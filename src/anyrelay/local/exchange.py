@@ -14,12 +14,15 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from attrs import frozen
 
 from anyrelay.local.calls import Call
+from anyrelay.local.credentials import Credentials, GuessLimiter
 from anyrelay.local.desk import Desk
 from anyrelay.local.dials import Dials
 from anyrelay.local.lines import Line
-from anyrelay.local.sessions import Credentials, RelaySession, SessionBook
+from anyrelay.local.logs import logger_of
+from anyrelay.local.sessions import RelaySession, SessionBook, too_many_contexts
 from anyrelay.protocol.commands import COMMANDS, CallCommand, Connect, Dial, Reauthenticate, Receive, Unreceive
 from anyrelay.protocol.jsonrpc import METHOD_NOT_FOUND
+from anyrelay.protocol.server import INVALID_PARAMS
 from anyrelay.protocol.timers import Timers
 
 if TYPE_CHECKING:
@@ -27,14 +30,20 @@ if TYPE_CHECKING:
 
     from anyrelay.local.phones import Dialer, Leg
     from anyrelay.protocol.server import CommandReceived
+    from anyrelay.protocol.websocket import UpgradeCheck
 
 __all__ = ["Exchange", "ExchangeOutput", "Flush", "PostStatus"]
+
+logger = logger_of(__name__)
 
 SIGN_IN_TIME: Final = 10.0
 """Seconds in which a new connection is to shake hands and sign in."""
 
-PING_INTERVAL: Final = 30.0
-"""Seconds between two pings; a client that has not answered one by the next is gone."""
+PING_INTERVAL: Final = 10.0
+"""Seconds between two pings: SignalWire's client in JavaScript gives up after 15 s without one."""
+
+PONG_TIME: Final = 30.0
+"""Seconds for which a client may leave pings unanswered before it is gone."""
 
 CLOSE_TIME: Final = 1.0
 """Seconds between the goodbye and the close, and again for the client to close too."""
@@ -46,7 +55,19 @@ CALLS_REMEMBERED: Final = 10_000
 """Of how many of the last calls it is known that they are over, rather than never heard of."""
 
 UNAUTHORIZED: Final = 401
-"""The code of an answer to a command before sign-in, and to credentials that are not known."""
+"""The code of an answer to a command before sign-in, and to a second sign-in."""
+
+AUTHENTICATION_FAILED: Final = -32002
+"""The code of an answer to credentials that are not known: the one at which SignalWire's client in JavaScript stops."""
+
+TOO_MANY_GUESSES: Final = 429
+"""The code of an answer to a sign-in that was not looked at, since too many were refused and others wait."""
+
+PENDING_WORTH_A_LOOK: Final = 65_536
+"""How many bytes of events wait for an absent client before each further one has the budget of all looked at."""
+
+REFUSALS_PER_LINE: Final = 5
+"""How many refused sign-ins end a connection."""
 
 
 @frozen
@@ -65,6 +86,8 @@ class PostStatus:
     """Where to."""
     envelope: dict[str, Any]
     """The event, as clients get it."""
+    client: str = ""
+    """Whose command asked for it, so that no client waits for the POSTs of another."""
 
 
 ExchangeOutput: TypeAlias = Flush | PostStatus
@@ -101,6 +124,7 @@ class Exchange:
         self.node_id = f"local-{new_id()}"
         self._epoch = epoch
         self._credentials = credentials or Credentials()
+        self._guesses = GuessLimiter()
         self._on_text = on_text
         self._on_event = on_event
         self._outputs: deque[ExchangeOutput] = deque()
@@ -112,16 +136,33 @@ class Exchange:
 
     # --- driving it -------------------------------------------------------------------------------------------------
 
-    def open_line(self, now: float, *, tls: ssl.SSLContext | None = None) -> Line:
+    def open_line(
+        self,
+        now: float,
+        *,
+        tls: ssl.SSLContext | None = None,
+        peer: str = "",
+        check_upgrade: UpgradeCheck | None = None,
+    ) -> Line:
         """A client has connected.
 
         Args:
             now: The time, in seconds.
             tls: The TLS context, its certificate loaded; None for plain ws.
+            peer: The client's address.
+            check_upgrade: Says which upgrades are refused; None accepts each.
         """
         self.now = now
         self._lines_opened += 1
-        line = Line(self, self._lines_opened, new_id=self.new_id, tls=tls, on_text=self._on_text)
+        line = Line(
+            self,
+            self._lines_opened,
+            peer=peer,
+            check_upgrade=check_upgrade,
+            new_id=self.new_id,
+            tls=tls,
+            on_text=self._on_text,
+        )
         line.timer = self.timers.at(now + SIGN_IN_TIME, lambda at: self._no_sign_in(line, at))
         self.lines.append(line)
         return line
@@ -196,26 +237,33 @@ class Exchange:
             session.expiry = self.timers.at(now + RESUME_TIME, lambda at: self._give_up(session, at))
             if session.has_left:
                 self._desk.offers_abandoned(session, now)
+            else:
+                self._desk.offers_left_behind(session, now)
+            self._shed_absent(now)
 
     def command_received(self, now: float, line: Line, received: CommandReceived) -> None:
         """A client sent a command."""
         self.now = now
         match received.command:
             case Connect() as connect:
-                self._sign_in(line, received.id, connect, now)
+                self._sign_in_asked(line, received.id, connect, now)
             case _ if line.session is None:
                 line.refuse(received.id, UNAUTHORIZED, "sign in first, with signalwire.connect")
             case Receive(contexts=contexts) as receive:
-                line.session.contexts.update(dict.fromkeys(contexts))
+                too_many = too_many_contexts([*line.session.contexts, *contexts])
+                if too_many:
+                    line.reply(received.id, {"code": "400", "message": too_many})
+                    return
+                line.session.hear(contexts)
                 line.reply(received.id, {"code": "200", "message": receive.reply})
+                self._desk.subscriber_arrived(line.session, now)
             case Unreceive(contexts=contexts) as unreceive:
-                for context in contexts:
-                    line.session.contexts.pop(context, None)
+                line.session.hear_no_more(contexts)
                 line.reply(received.id, {"code": "200", "message": unreceive.reply})
             case Reauthenticate(authentication=authentication):
                 refusal = self._credentials.refusal(authentication)
                 if refusal:
-                    line.refuse(received.id, UNAUTHORIZED, refusal)
+                    self._refuse_sign_in(line, received.id, refusal, now)
                 else:
                     line.reply(received.id, {})
             case Dial() as dial:
@@ -231,26 +279,65 @@ class Exchange:
                     words = f"{received.method} is not served here: this is a local RELAY server, not SignalWire's"
                 line.refuse(received.id, METHOD_NOT_FOUND, words)
 
-    def _sign_in(self, line: Line, id_: str | int, command: Connect, now: float) -> None:
-        refusal = self._credentials.refusal(command.authentication)
-        if line.session is not None:
-            refusal = "this connection is signed in already"
-        if refusal:
-            line.refuse(id_, UNAUTHORIZED, refusal)
+    # --- signing in -------------------------------------------------------------------------------------------------
+
+    def _sign_in_asked(self, line: Line, id_: str | int, command: Connect, now: float) -> None:
+        """A client wants to sign in: at once, or once it is its turn when its address has guessed before."""
+        if line.session is not None or line.awaits_verdict:
+            line.refuse(id_, UNAUTHORIZED, "this connection is signed in already, or about to be")
             return
+        wait = self._guesses.wait(line.peer, now)
+        if wait is None:
+            line.refuse(
+                id_, TOO_MANY_GUESSES, "too many sign-ins from this address were refused: try again in a minute"
+            )
+            self._close(line, now, "too many refused sign-ins")
+        elif wait:
+            line.awaits_verdict = True
+            self._at(line, now + wait, lambda line, at: self._judge_sign_in(line, id_, command, at))
+        else:
+            self._judge_sign_in(line, id_, command, now)
+
+    def _judge_sign_in(self, line: Line, id_: str | int, command: Connect, now: float) -> None:
+        self.now = now
+        line.awaits_verdict = False
+        refusal = self._credentials.refusal(command.authentication)
+        too_many = too_many_contexts(command.contexts or ())
+        if refusal:
+            self._refuse_sign_in(line, id_, refusal, now)
+        elif too_many:
+            line.refuse(id_, INVALID_PARAMS, too_many)
+        else:
+            self._sign_in(line, id_, command, now)
+
+    def _refuse_sign_in(self, line: Line, id_: str | int, refusal: str, now: float) -> None:
+        line.refuse(id_, AUTHENTICATION_FAILED, refusal)
+        line.refusals += 1
+        failures = self._guesses.failed(line.peer, now)
+        logger.warning(
+            "sign-in refused: %s (client %d at %s, its refusal %d)", refusal, line.number, line.peer, failures
+        )
+        if line.refusals >= REFUSALS_PER_LINE:
+            self._close(line, now, "too many refused sign-ins")
+        elif line.session is None:
+            self._at(line, now + SIGN_IN_TIME, self._no_sign_in)
+
+    def _sign_in(self, line: Line, id_: str | int, command: Connect, now: float) -> None:
         session, resumed = self.sessions.sign_in(command, line, now)
         self._at(line, now + PING_INTERVAL, self._ping)
         result = {
             "protocol": session.protocol,
-            "identity": f"{session.protocol}@{self.node_id}",
-            "authorization": {"project": session.project_id},
-            "sessionid": session.protocol,
+            "identity": f"{session.channel}@{self.node_id}",
+            "authorization": {"project": session.project_id, "signature": session.signature},
+            "sessionid": session.channel,
             "ice_servers": [],
         }
         line.reply(id_, {**result, "session_restored": resumed} if command.protocol else result)
+        session.renew_state(self.new_id(), self.new_id())
         session.send_pending()
         state = {"authorization_state": session.authorization_state}
-        line.send_event(self.new_id(), self.envelope("signalwire.authorization.state", state, session, now))
+        line.send_event(session.state_event, self.envelope("signalwire.authorization.state", state, session, now))
+        self._desk.subscriber_arrived(session, now)
 
     # --- what phones say (Switchboard) ------------------------------------------------------------------------------
 
@@ -274,6 +361,11 @@ class Exchange:
         self.now = now
         self._desk.call_ended(leg, reason, now)
 
+    def call_failed(self, now: float, leg: Leg, *, error: str) -> None:
+        """What carried the call broke."""
+        self.now = now
+        self._desk.call_failed(leg, error, now)
+
     def play_changed(self, now: float, leg: Leg, control_id: str, state: str, *, error: str = "") -> None:
         """A playback's state has changed."""
         self.now = now
@@ -283,6 +375,11 @@ class Exchange:
         """The phone answered the REFER."""
         self.now = now
         self._desk.refer_answered(leg, code, now)
+
+    def refer_challenged(self, now: float, leg: Leg, code: int) -> None:
+        """The phone wanted credentials for the REFER."""
+        self.now = now
+        self._desk.refer_challenged(leg, code, now)
 
     def refer_notified(
         self, now: float, leg: Leg, code: int | None, *, terminated: bool, expires: float | None
@@ -299,7 +396,7 @@ class Exchange:
         """Return an event's envelope (RELAY facts, section 2)."""
         return {
             "event_type": event_type,
-            "event_channel": session.protocol if session is not None else "",
+            "event_channel": session.channel if session is not None else "",
             "timestamp": self._epoch + now,
             "project_id": session.project_id if session is not None else "",
             "space_id": "local",
@@ -319,8 +416,10 @@ class Exchange:
         envelope = self.envelope(event_type, params, session, now)
         if session is not None and not session.is_over:
             session.send_event(self.new_id(), envelope)
+            if session.line is None and session.pending.size > PENDING_WORTH_A_LOOK:
+                self._shed_absent(now)
         if status_url:
-            self._outputs.append(PostStatus(status_url, envelope))
+            self._outputs.append(PostStatus(status_url, envelope, "" if session is None else session.channel))
         if self._on_event is not None:
             self._on_event(envelope)
 
@@ -342,9 +441,14 @@ class Exchange:
         self._close(line, now, "no sign-in in time")
 
     def _ping(self, line: Line, now: float) -> None:
-        if line.connection.pongs < line.pongs_expected:
+        if line.connection.pongs >= line.pongs_expected:
+            line.silent_since = None
+        elif line.silent_since is not None and now - line.silent_since >= PONG_TIME:
+            logger.info("client %d has answered no ping for %g s: dropped", line.number, PONG_TIME)
             line.drop(now)
             return
+        if line.silent_since is None:
+            line.silent_since = now
         line.ping()
         self._at(line, now + PING_INTERVAL, self._ping)
 
@@ -352,6 +456,12 @@ class Exchange:
         line.close(now, 1001, reason)
         if line in self.lines:
             self._at(line, now + CLOSE_TIME, lambda line, at: line.drop(at))
+
+    def _shed_absent(self, now: float) -> None:
+        """Give sessions of absent clients up that are too many."""
+        for session in self.sessions.too_many_absent(self._desk.busy_sessions):
+            logger.warning("a session whose client is away was given up: too many are kept, or too much for them")
+            self._give_up(session, now)
 
     def _give_up(self, session: RelaySession, now: float) -> None:
         self.sessions.forget(session)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from anyrelay.protocol.server import CommandReceived, Gone, ServerConnection
 
@@ -12,8 +12,15 @@ if TYPE_CHECKING:
 
     from anyrelay.local.sessions import RelaySession
     from anyrelay.protocol.timers import Timer
+    from anyrelay.protocol.websocket import UpgradeCheck
 
 __all__ = ["Line", "LineOwner"]
+
+MESSAGE_SIZE: Final = 1024 * 1024
+"""The largest message that is taken from a client, in bytes. RELAY's commands have a few kilobytes."""
+
+VALUES_LIMIT: Final = 10_000
+"""How many values the parameters of one command may have in all: looking into them takes some 50 ms at most."""
 
 
 class LineOwner(Protocol):
@@ -34,6 +41,8 @@ class Line:
 
     number: int
     """Which connection it is, counted from 1."""
+    peer: str
+    """The client's address."""
     connection: ServerConnection
     """The protocol on it."""
     session: RelaySession | None
@@ -46,23 +55,45 @@ class Line:
     """Whether the client closed the connection of its own accord, rather than lost it."""
     pongs_expected: int
     """How many pings the client was sent."""
+    silent_since: float | None
+    """When the first of the pings was sent that it has not answered; None when it has answered all."""
+    refusals: int
+    """How many of its sign-ins were refused."""
+    awaits_verdict: bool
+    """Whether a sign-in of it waits for its turn to be looked at."""
 
     def __init__(
         self,
         owner: LineOwner,
         number: int,
         *,
+        peer: str = "",
+        check_upgrade: UpgradeCheck | None = None,
         new_id: Callable[[], str],
         tls: ssl.SSLContext | None,
         on_text: Callable[[Line, str, str], None] | None,
     ) -> None:
-        """Wait for a client's first bytes; `on_text` is shown every message, with ``rx`` or ``tx``, as it is."""
+        """Wait for a client's first bytes.
+
+        Args:
+            owner: Told what happens.
+            number: Which connection it is, counted from 1.
+            peer: The client's address.
+            check_upgrade: Says which upgrades are refused, see `ServerConnection`.
+            new_id: Makes an identifier that was never used before.
+            tls: The TLS context, its certificate loaded; None for plain ws.
+            on_text: Shown every message, with ``rx`` or ``tx``, as it is.
+        """
         self.number = number
+        self.peer = peer
         self.session = None
         self.timer = None
         self.said_goodbye = False
         self.left_politely = False
         self.pongs_expected = 0
+        self.silent_since = None
+        self.refusals = 0
+        self.awaits_verdict = False
         self._owner = owner
         self._dropped = False
         self._lost = False
@@ -70,7 +101,15 @@ class Line:
             new_id=new_id,
             tls=tls,
             on_text=None if on_text is None else lambda way, text: on_text(self, way, text),
+            max_message_size=MESSAGE_SIZE,
+            max_values=VALUES_LIMIT,
+            check_upgrade=check_upgrade,
         )
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the client is gone, or was sent away: what it says is not listened to any more."""
+        return self._lost
 
     @property
     def wants_eof(self) -> bool:

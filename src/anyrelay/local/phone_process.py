@@ -4,34 +4,43 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
-import sys
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import attrs
 
+from anyrelay.local.json_process import JsonProcess, module_command
 from anyrelay.local.sip_stack import SipStackError
 
 __all__ = ["PhoneProcess", "phone_process"]
 
 _START_TIMEOUT = 20.0
-_GOODBYE = 5.0
-_LINE_LIMIT = 1 << 20
 
 
 @attrs.define(eq=False)
 class PhoneProcess:
     """A phone that runs in a process of its own."""
 
-    process: asyncio.subprocess.Process
-    """The process."""
     on_event: Callable[[dict[str, Any]], None] | None = None
     """Given every event as it comes."""
     events: list[dict[str, Any]] = attrs.Factory(list)
     """Everything that it said so far, oldest first; see `anyrelay.local.phone` for what the fields are."""
+    status: int | None = None
+    """Its exit status once it has ended, negative for a signal."""
+    last_words: str = ""
+    """What it last said on standard error, once it has ended."""
+    _process: JsonProcess = attrs.field(default=None, init=False)
+    _loop: asyncio.AbstractEventLoop = attrs.field(factory=asyncio.get_running_loop, init=False)
     _news: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
-    _silent: bool = attrs.field(default=False, init=False)
+    _ended: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
+
+    def start(self, *options: str) -> None:
+        """Start it with these options of `anyrelay.local.phone`."""
+        self._process = JsonProcess(
+            module_command("anyrelay.local.phone", *options),
+            on_lines=lambda events: self._loop_does(self._took, events),
+            on_end=lambda status, words: self._loop_does(self._over, status, words),
+        )
 
     @property
     def uri(self) -> str:
@@ -58,31 +67,40 @@ class PhoneProcess:
                     seen += 1
                     if all(event.get(name) == value for name, value in fields.items()):
                         return event
-                if self._silent:
+                if self._ended.is_set():
                     raise TimeoutError(f"the phone ended without {fields}")
                 self._news.clear()
                 await self._news.wait()
 
+    async def wait(self) -> int:
+        """Wait until it has ended, and return its exit status."""
+        await self._ended.wait()
+        assert self.status is not None
+        return self.status
+
+    def signal(self, number: int) -> None:
+        """Send it a signal."""
+        self._process.signal(number)
+
     async def stop(self) -> None:
         """Let the phone hang up and end; kill it if it does not."""
-        if self.process.stdin is not None:
-            self.process.stdin.close()
-        try:
-            async with asyncio.timeout(_GOODBYE):
-                await self.process.wait()
-        except TimeoutError:
-            self.process.kill()
-            await self.process.wait()
+        await asyncio.to_thread(self._process.stop)
+        await self._ended.wait()
 
-    async def _read(self) -> None:
-        assert self.process.stdout is not None
-        while line := await self.process.stdout.readline():
-            event = json.loads(line)
+    def _loop_does(self, action: Callable[..., None], *arguments: Any) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is left to tell
+            self._loop.call_soon_threadsafe(action, *arguments)
+
+    def _took(self, events: list[dict[str, Any]]) -> None:
+        for event in events:
             self.events.append(event)
-            self._news.set()
             if self.on_event is not None:
                 self.on_event(event)
-        self._silent = True
+        self._news.set()
+
+    def _over(self, status: int, last_words: str) -> None:
+        self.status, self.last_words = status, last_words
+        self._ended.set()
         self._news.set()
 
 
@@ -120,25 +138,14 @@ async def phone_process(
     """
     options = [f"--user={user}", f"--display={display}", f"--listen={listen}", f"--answers={answers}"]
     options += [f"--refers={refers}", f"--say={say}", f"--stay={stay}", *([f"--dial={dial}"] if dial else [])]
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "anyrelay.local.phone", *options),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        limit=_LINE_LIMIT,
-    )
-    assert process.stderr is not None
-    phone = PhoneProcess(process, on_event)
-    reading = asyncio.create_task(phone._read())
-    complaints = asyncio.create_task(process.stderr.read())
+    phone = PhoneProcess(on_event)
+    phone.start(*options)
     try:
         try:
             await phone.expect(event="ready", timeout=_START_TIMEOUT)
         except TimeoutError:
             await phone.stop()
-            said = (await complaints).decode(errors="replace").strip()
-            raise SipStackError(said or "the phone did not start") from None
+            raise SipStackError(phone.last_words or "the phone did not start") from None
         yield phone
     finally:
         await phone.stop()
-        await asyncio.gather(reading, complaints, return_exceptions=True)

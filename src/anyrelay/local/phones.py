@@ -54,8 +54,14 @@ class Leg(ABC):
         """Set a playback's volume, -40 to 40 dB."""
 
     @abstractmethod
-    def refer(self, target: str) -> None:
-        """Send a SIP REFER to `target` (RFC 3515); reported by `refer_answered` and `refer_notified`."""
+    def refer(self, target: str, *, username: str | None = None, password: str | None = None) -> None:
+        """Send a SIP REFER to `target` (RFC 3515); reported by `refer_answered` and `refer_notified`.
+
+        Args:
+            target: The SIP URI to refer to.
+            username: Who to be if the phone challenges the REFER (RFC 3261 section 22).
+            password: The password for that.
+        """
 
 
 class Dialer(Protocol):
@@ -89,11 +95,17 @@ class Switchboard(Protocol):
     def call_ended(self, now: float, leg: Leg, *, reason: str) -> None:
         """The call is over, whoever ended it; `reason` is RELAY's: hangup, cancel, busy, noAnswer, decline or error."""
 
+    def call_failed(self, now: float, leg: Leg, *, error: str) -> None:
+        """The call is over because what carried it broke; nothing more will be heard of it. `error` says what broke."""
+
     def play_changed(self, now: float, leg: Leg, control_id: str, state: str, *, error: str = "") -> None:
         """A playback is now playing, paused, finished or error; `error` says what to do about it."""
 
     def refer_answered(self, now: float, leg: Leg, code: int) -> None:
         """The phone answered the REFER with this final SIP status code."""
+
+    def refer_challenged(self, now: float, leg: Leg, code: int) -> None:
+        """The phone wanted credentials for the REFER (401, 407), and it was sent again with some."""
 
     def refer_notified(
         self, now: float, leg: Leg, code: int | None, *, terminated: bool, expires: float | None

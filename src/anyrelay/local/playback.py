@@ -7,13 +7,15 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 import attrs
-import numpy
 
-from anyrelay.local.clips import Programme, Samples
 from anyrelay.local.logs import logger_of
-from anyrelay.local.voice import render
 
+# What makes the sound takes longer to import than all the rest of the stack's process, which is to be there within a second:
+# it is imported when something is played.
 if TYPE_CHECKING:
+    from anyrelay.local.clips import Samples
+    from anyrelay.local.programme import Programme
+    from anyrelay.local.voice import Renderer
     from anyrelay.protocol.values import Media
 
 __all__ = ["AudioSink", "Player"]
@@ -58,7 +60,7 @@ class _Playback:
     running: asyncio.Event = attrs.Factory(asyncio.Event)
     """Set while it is not paused."""
     started: bool = False
-    """Whether its turn has come and its media are rendered."""
+    """Whether its turn has come and its first medium is rendered."""
     position: int = 0
     """The next sample to be queued, counted over all rounds at `rate`."""
     rate: int = 0
@@ -72,15 +74,19 @@ class Player:
     A call has one voice: a playback that comes while another plays waits for its turn.
     """
 
-    def __init__(self, sink: AudioSink, report: Callable[[str, str, str], None]) -> None:
+    def __init__(
+        self, sink: AudioSink, report: Callable[[str, str, str], None], renderer: Renderer | None = None
+    ) -> None:
         """Make the player of a call.
 
         Args:
             sink: The call's audio.
             report: Told of every change: the control_id, the state (playing, paused, finished, error), and the error.
+            renderer: Renders the media, as a rule for many calls; one of its own when None.
         """
         self._sink = sink
         self._report = report
+        self._renderer = renderer
         self._turn = asyncio.Lock()
         self._playbacks: dict[str, _Playback] = {}
         self._closed = False
@@ -152,31 +158,45 @@ class Player:
         self._report(playback.control_id, state, error)
 
     async def _feed(self, playback: _Playback) -> None:
-        """Render the media and queue it bit by bit, until all of it was sent."""
-        programme = await self._render(playback)
-        playback.started = True
-        if playback.running.is_set():  # one that was paused before its turn is reported as playing when it goes on
-            self._report(playback.control_id, "playing", "")
-        while True:
-            await playback.running.wait()
-            if self._sink.rate() not in (0, playback.rate):  # the call was renegotiated
-                programme = await self._render(playback)
-            room = round(_LEAD * playback.rate) - self._sink.buffered()
-            piece = programme.piece(playback.position, max(room, 0))
-            if len(piece):
-                playback.position += self._sink.write(_amplified(piece, playback.volume))
-            elif room > 0 and self._sink.buffered() == 0:
-                return
-            await asyncio.sleep(_PERIOD)
+        """Render the media as they are played and queue them bit by bit, until all of it was sent."""
+        from anyrelay.local.voice import check_media
 
-    async def _render(self, playback: _Playback) -> Programme:
-        """Render for the rate that the call has now, once it has one."""
+        check_media(playback.media)
+        programme = await self._programme(playback)
+        try:
+            await programme.piece(0, 1)
+            playback.started = True
+            if playback.running.is_set():  # one that was paused before its turn is reported as playing when it goes on
+                self._report(playback.control_id, "playing", "")
+            while True:
+                await playback.running.wait()
+                if self._sink.rate() not in (0, playback.rate):  # the call was renegotiated
+                    programme.close()
+                    programme = await self._programme(playback)
+                room = round(_LEAD * playback.rate) - self._sink.buffered()
+                at = playback.position
+                piece = await programme.piece(at, max(room, 0))
+                if at != playback.position or not playback.running.is_set():
+                    continue  # while it was rendered the playback was paused or its volume changed
+                if len(piece):
+                    playback.position += self._sink.write(_amplified(piece, playback.volume))
+                elif room > 0 and self._sink.buffered() == 0:
+                    return
+                await asyncio.sleep(_PERIOD)
+        finally:
+            programme.close()
+
+    async def _programme(self, playback: _Playback) -> Programme:
+        """Return what is to be played, for the rate that the call has now, once it has one."""
+        from anyrelay.local.programme import Programme
+        from anyrelay.local.voice import Renderer, in_pieces
+
+        self._renderer = self._renderer or Renderer()
         while not (rate := self._sink.rate()):
             await asyncio.sleep(_PERIOD)
-        clips = [await render(media, rate) for media in playback.media]
         playback.position = round(playback.position * rate / playback.rate) if playback.rate else 0
         playback.rate = rate
-        return Programme(clips, playback.loop)
+        return Programme(in_pieces(playback.media), playback.loop, rate, self._renderer.render)
 
     def _take_back(self, playback: _Playback) -> None:
         """Empty the call's buffer of a playback that has its turn, to be queued again later."""
@@ -187,6 +207,8 @@ class Player:
 
 def _amplified(samples: Samples, volume: float) -> Samples:
     """Apply a volume in dB, cutting off what is too loud for 16 bits."""
+    import numpy
+
     if volume == 0:
         return samples
     louder = samples.astype(numpy.float64) * 10 ** (volume / 20)

@@ -2,60 +2,41 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
-import os
-import selectors
-import subprocess
 import threading
-import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-__all__ = ["ServerProcess"]
+from anyrelay.local.json_process import START_TIME, JsonProcess
 
-START_TIME: Final = 30.0
-"""Seconds in which the process is to be ready."""
+__all__ = ["TOKEN_VARIABLE", "ServerProcess"]
+
+TOKEN_VARIABLE: Final = "ANYRELAY_SERVE_TOKEN"  # noqa: S105 - the name of one
+"""The environment variable of the server's token, which unlike an option is in no list of processes."""
 
 REPLY_TIME: Final = 10.0
 """Seconds in which it is to answer an order, besides what the order itself waits for."""
-
-STOP_TIME: Final = 5.0
-"""Seconds in which it is to end by itself."""
-
-CHUNK: Final = 65_536
 
 _ERRORS: Final = {error.__name__: error for error in (ValueError, TypeError, TimeoutError)}
 """What is raised here as what it was there; anything else is a RuntimeError."""
 
 
 class ServerProcess:
-    """One process. No thread reads its replies: of those who wait, one reads for all."""
+    """One process, whose replies find the threads that wait for them."""
 
-    def __init__(self, command: Sequence[str]) -> None:
+    def __init__(self, command: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
         """Start it.
 
         Args:
             command: The program and its arguments. It ends when its standard input does, and so with this process.
+            environment: Variables that it gets besides those of this process, or in their place.
         """
-        self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and our own arguments
-            # Not in our process group: a Ctrl-C is this process's, which may still want to say goodbye to the server.
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            process_group=0,
-        )
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._stdin, self._stdout = self._process.stdin, self._process.stdout
-        self._selector = selectors.DefaultSelector()
-        self._selector.register(self._stdout, selectors.EVENT_READ)
-        self._buffer = b""
         self._changed = threading.Condition()
-        self._being_read = False
         self._ended = False
         self._orders = 0
         self._replies: dict[int | str, dict[str, Any]] = {}
+        self._process = JsonProcess(
+            command, on_lines=self._took, on_end=self._over, keeps_quiet=False, environment=environment
+        )
 
     def ready(self) -> dict[str, Any]:
         """Wait until it is ready, and return what it says then.
@@ -83,12 +64,7 @@ class ServerProcess:
         with self._changed:
             self._orders += 1
             number = self._orders
-            line = json.dumps({"id": number, "do": do, **arguments}).encode() + b"\n"
-            try:
-                self._stdin.write(line)
-                self._stdin.flush()
-            except (OSError, ValueError):
-                raise RuntimeError("the server process has ended") from None
+        self._process.tell({"id": number, "do": do, **arguments})
         reply = self._wait_for(number, REPLY_TIME + patience)
         if "error" in reply:
             raise _ERRORS.get(reply["error"], RuntimeError)(reply["message"])
@@ -96,49 +72,23 @@ class ServerProcess:
 
     def stop(self) -> None:
         """End it: its standard input is closed, and it is killed if that is not enough."""
-        with contextlib.suppress(OSError):  # it has ended, and what was not flushed is of no use to anybody
-            self._stdin.close()
-        try:
-            self._process.wait(STOP_TIME)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._selector.close()
-        self._stdout.close()
+        self._process.stop()
 
     def _wait_for(self, key: int | str, timeout: float) -> dict[str, Any]:
-        deadline = time.monotonic() + timeout
         with self._changed:
-            while key not in self._replies:
-                left = deadline - time.monotonic()
-                if self._ended:
-                    raise RuntimeError("the server process has ended; its standard error says why")
-                if left <= 0:
-                    raise TimeoutError(f"the server process did not reply within {timeout:g} s")
-                if self._being_read:
-                    self._changed.wait(left)
-                else:
-                    self._read(left)
-            return self._replies.pop(key)
+            self._changed.wait_for(lambda: key in self._replies or self._ended, timeout)
+            if key in self._replies:
+                return self._replies.pop(key)
+            if self._ended:
+                raise RuntimeError("the server process has ended; its standard error says why")
+        raise TimeoutError(f"the server process did not reply within {timeout:g} s")
 
-    def _read(self, timeout: float) -> None:
-        """Read what there is, for everybody who waits, with the lock released meanwhile."""
-        self._being_read = True
-        self._changed.release()
-        data: bytes | None = None
-        try:
-            if self._selector.select(timeout):
-                data = os.read(self._stdout.fileno(), CHUNK)
-        finally:
-            self._changed.acquire()
-            self._being_read = False
+    def _took(self, events: list[dict[str, Any]]) -> None:
+        with self._changed:
+            self._replies.update({event.get("id") or event["event"]: event for event in events})
             self._changed.notify_all()
-        if data is None:
-            return
-        if not data:
+
+    def _over(self, status: int, last_words: str) -> None:
+        with self._changed:
             self._ended = True
-            return
-        *lines, self._buffer = (self._buffer + data).split(b"\n")
-        for line in lines:
-            event = json.loads(line)
-            self._replies[event.get("id") or event["event"]] = event
+            self._changed.notify_all()

@@ -26,6 +26,12 @@ FIRST_NOTIFY_TIME: Final = 32.0
 SUBSCRIPTION_LIFE: Final = 180.0
 """Seconds for which a subscription lives when its NOTIFY does not say."""
 
+SUBSCRIPTION_GRACE: Final = 2.0
+"""Seconds that a subscription which has run out gets more: phones send their last NOTIFY late, and some name no life at all."""
+
+NO_DIALOG: Final = 481
+"""What a phone answers that does not know the call; it is over then (RFC 3261 section 12.2.1.2)."""
+
 WATCH_TIME: Final = 1.5
 """Seconds after the end of the call in which the last NOTIFY may still come: phones do send it after their BYE."""
 
@@ -56,6 +62,8 @@ class Fact(StrEnum):
     """The phone answered it with 2xx."""
     REFUSED = auto()
     """The phone answered it with 300 to 699."""
+    CHALLENGED = auto()
+    """The phone wanted credentials (401, 407), and it was sent again with some."""
     PROGRESS = auto()
     """A NOTIFY with a provisional status (100 to 199, and 202, which is final for nothing)."""
     LIFE_SIGN = auto()
@@ -64,6 +72,8 @@ class Fact(StrEnum):
     """A NOTIFY with a final status."""
     SUBSCRIPTION_ENDED = auto()
     """A NOTIFY that ended the subscription without a final status."""
+    ABANDONED = auto()
+    """What carried the call broke: nothing more will be heard."""
     CALL_ENDED = auto()
     """The call is over, whoever ended it."""
     NOT_ANSWERED = auto()
@@ -78,6 +88,7 @@ _OPEN: Final = {
     Fact.REFUSED: ReferState.DONE,
     Fact.OUTCOME: ReferState.DONE,
     Fact.SUBSCRIPTION_ENDED: ReferState.UNKNOWN,
+    Fact.ABANDONED: ReferState.DONE,
     Fact.CALL_ENDED: ReferState.WATCHED,
     Fact.NOT_REPORTED: ReferState.UNKNOWN,
     Fact.NOT_ANSWERED: ReferState.UNKNOWN,
@@ -94,6 +105,7 @@ TRANSITIONS: Final[dict[tuple[ReferState, Fact], ReferState]] = {
         ReferState.SENT,
         _OPEN,
         {
+            Fact.CHALLENGED: ReferState.SENT,
             Fact.ACCEPTED: ReferState.ACCEPTED,
             Fact.PROGRESS: ReferState.OVERTAKEN,
             Fact.LIFE_SIGN: ReferState.OVERTAKEN,
@@ -119,6 +131,7 @@ TRANSITIONS: Final[dict[tuple[ReferState, Fact], ReferState]] = {
             Fact.PROGRESS: ReferState.WATCHED,
             Fact.REFUSED: ReferState.DONE,
             Fact.OUTCOME: ReferState.DONE,
+            Fact.ABANDONED: ReferState.DONE,
             Fact.WATCH_OVER: ReferState.DONE,
         },
     ),
@@ -155,7 +168,7 @@ class Report:
     notify_code: int | None
     """The last status that a NOTIFY carried; None when none did."""
     hang_up: bool = False
-    """Whether the call is to be ended: the phone is with the target now (RFC 5589 section 6.1)."""
+    """Whether the call is to be ended: the phone is with the target now (RFC 5589 section 6.1), or does not know the call."""
 
     def params(self) -> dict[str, str]:
         """Return what the event says besides naming the call; codes that are not known are left out."""
@@ -202,6 +215,18 @@ class Referring:
         if self.state is ReferState.ACCEPTED:
             self._wait_until(now + FIRST_NOTIFY_TIME, self._not_reported)
 
+    def challenged(self, now: float, code: int) -> None:
+        """The phone wanted credentials (401, 407), and the REFER was sent again with some: the next answer decides."""
+        if self.state is ReferState.SENT:
+            self.refer_code = code
+            self._meet(Fact.CHALLENGED, now)
+            self._wait_until(now + ANSWER_TIME, self._not_answered)
+
+    def abandoned(self, now: float) -> None:
+        """What carried the call broke: nothing more will be heard, and the outcome is not known."""
+        self._call_is_up = False
+        self._meet(Fact.ABANDONED, now)
+
     def notified(self, now: float, code: int | None, *, terminated: bool, expires: float | None) -> None:
         """A NOTIFY came.
 
@@ -226,7 +251,7 @@ class Referring:
             if self.state in (ReferState.OVERTAKEN, ReferState.NOTIFIED) and (is_first or expires is not None):
                 # A NOTIFY that names no life leaves the one that was named before.
                 life = SUBSCRIPTION_LIFE if expires is None else expires
-                self._wait_until(now + life, self._not_reported)
+                self._wait_until(now + life + SUBSCRIPTION_GRACE, self._not_reported)
 
     def call_ended(self, now: float) -> None:
         """The call is over; a last NOTIFY may still come."""
@@ -265,7 +290,8 @@ class Referring:
             self._timer.cancel()
         if fact not in _QUIET:
             word = self._word(fact)
-            hang_up = word == "success" and self._call_is_up
+            is_over = word == "success" or (fact is Fact.REFUSED and self.refer_code == NO_DIALOG)
+            hang_up = is_over and self._call_is_up
             self._report(now, Report(word, self.refer_to, self.refer_code, self.notify_code, hang_up))
 
     def _word(self, fact: Fact) -> str:
@@ -277,7 +303,7 @@ class Referring:
                 return "failed"
             case Fact.WATCH_OVER:
                 return "cancel"
-            case Fact.SUBSCRIPTION_ENDED | Fact.NOT_ANSWERED | Fact.NOT_REPORTED:
+            case Fact.SUBSCRIPTION_ENDED | Fact.ABANDONED | Fact.NOT_ANSWERED | Fact.NOT_REPORTED:
                 return "unknown"
             case _:
                 return "inProgress"

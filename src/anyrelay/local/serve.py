@@ -5,7 +5,8 @@ What it reports is one JSON object per line on its standard output:
 ==============  ========================================================================================================
 ``event``       other fields
 ==============  ========================================================================================================
-``ready``       ``relay``: its URL; ``sip``: its SIP URI or null; ``ca_file``: the authority to trust, or null. Always first
+``ready``       ``relay``: its URL; ``sip``: its SIP URI or null; ``ca_file``: the authority to trust, or null; ``token``: the
+                one that clients must give, where the server made it. Always first
 ``relay``       a RELAY message: ``time`` (seconds since 1970), ``direction`` (rx from the client, tx to it), ``client``
                 (which connection), ``text``: the message, its secrets struck out
 ``sip``         a SIP message: ``time``, ``direction`` (rx, tx), ``transport``, ``source``, ``target``, ``message``
@@ -22,6 +23,7 @@ import errno
 import importlib.util
 import json
 import os
+import re
 import signal
 import socket
 import stat
@@ -34,13 +36,16 @@ from typing import TYPE_CHECKING, Any, Final
 import anyio
 from attrs import evolve, frozen
 
+from anyrelay.local.logs import printable, without_url_secrets
+from anyrelay.local.process import TOKEN_VARIABLE
+from anyrelay.local.reach import Reach
 from anyrelay.local.server import Frame, LocalRelay, parse_address
 from anyrelay.local.simulated import SimulatedPhones
 
 if TYPE_CHECKING:
     from anyrelay.local.sip import SipMessageSeen, SipPhones
 
-__all__ = ["PHONES", "main", "need_sip", "serve"]
+__all__ = ["PHONES", "main", "need_sip", "serve", "token_of_environment"]
 
 PHONES = ("sip", "simulated")
 """The kinds of phones."""
@@ -51,13 +56,16 @@ USUAL_SIP: Final = "127.0.0.1:5060"
 WRONG_USE = 2
 """The exit status when the server could not be started as asked for."""
 
-_SIP_MODULES: Final = ("baresip", "sipmessage", "numpy", "soxr")
+_SIP_MODULES: Final = ("baresip", "numpy", "soxr")
 """What real phones cannot do without."""
 
 _EXAMPLES: Final = {"--listen": "127.0.0.1:8443", "--sip": USUAL_SIP}
 _KINDS: Final = {"--listen": (socket.SOCK_STREAM,), "--sip": (socket.SOCK_DGRAM, socket.SOCK_STREAM)}
 _FAMILIES: Final = {"--listen": socket.AF_UNSPEC, "--sip": socket.AF_INET}
 """The stack takes IPv4 addresses alone."""
+
+_LONGEST_TOKEN: Final = 100_000
+_HOST: Final = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_.])?|\[?[0-9A-Fa-f]*:[0-9A-Fa-f:.]+\]?")
 
 Report = Callable[[dict[str, Any]], None]
 """Takes what the server reports, one event at a time, on its event loop."""
@@ -78,6 +86,11 @@ class _Options:
     quiet: bool
     control: bool
     pace: float
+    max_calls: int = 200
+    token_file: str | None = None
+    no_token: bool = False
+    media_dir: str | None = None
+    allowed_hosts: tuple[str, ...] = ()
 
 
 def serve(
@@ -88,11 +101,16 @@ def serve(
     tls_dir: str | None = None,
     project: str | None = None,
     token: str | None = None,
+    token_file: str | None = None,
+    no_token: bool = False,
+    media_dir: str | None = None,
+    allowed_hosts: Sequence[str] = (),
     as_json: bool = False,
     show_frames: bool = False,
     quiet: bool = False,
     control: bool = False,
     pace: float = 1.0,
+    max_calls: int = 200,
 ) -> int:
     """Serve until SIGINT or SIGTERM, or under `control` until the end of standard input, and report on standard output.
 
@@ -102,12 +120,18 @@ def serve(
         phones: ``sip`` for real phones, ``simulated`` for scripted ones.
         tls_dir: Where certificates are, or are to be made; None for plain ws.
         project: The project that clients must name; any when None.
-        token: The token (or JWT) that clients must give; any when None.
+        token: The token (or JWT) that clients must give. When None, and no file and no variable names one, any will do
+            on the loopback interface; beyond it one is made, which the first line of the report names.
+        token_file: A file with that token.
+        no_token: Whether any token will do, also where other machines reach the server.
+        media_dir: The directory below which files may be played; none when None.
+        allowed_hosts: Hosts that commands may reach by HTTP besides loopback, and by which clients may reach the server.
         as_json: Whether events are reported as JSON, one per line, rather than in words.
         show_frames: Whether every RELAY message, every SIP message and every step of a simulated phone is reported too.
         quiet: Whether nothing is reported but ``ready`` and replies to orders.
         control: Whether orders are taken on standard input.
         pace: How many times as fast as scripted simulated phones are.
+        max_calls: How many calls of real phones there may be at once, 1 to 250.
 
     Returns:
         The exit status: 0, or 2 when the server could not be started; standard error says why.
@@ -119,11 +143,16 @@ def serve(
         tls_dir=tls_dir,
         project=project,
         token=token,
+        token_file=token_file,
+        no_token=no_token,
+        media_dir=media_dir,
+        allowed_hosts=tuple(allowed_hosts),
         as_json=as_json,
         show_frames=show_frames,
         quiet=quiet,
         control=control,
         pace=pace,
+        max_calls=max_calls,
     )
     try:
         anyio.run(_serve, _checked(options), _print_json if as_json else _print_words)
@@ -161,10 +190,16 @@ def _checked(options: _Options) -> _Options:
         need_sip()
     if options.tls_dir is not None:
         _check_tls_dir(options.tls_dir)
+    if options.media_dir is not None and not os.path.isdir(options.media_dir):
+        raise ValueError(f"--media-dir {options.media_dir} is not a directory")
+    for allowed in options.allowed_hosts:
+        _check_allowed_host(allowed)
+    options = evolve(options, token=_token(options))
     host, _ = _listening("--listen", options.listen)
     if not ip_address(host).is_loopback:
-        anybody = "" if options.token else ", and anybody may sign in: give --token"
-        _complain(f"warning: other machines can reach --listen {options.listen}{anybody}")
+        anybody = ", and anybody may sign in: leave --no-token out" if options.no_token else ""
+        clear = "" if options.tls_dir or options.no_token else "; tokens and calls travel in the clear: give --tls-dir"
+        _complain(f"warning: other machines can reach --listen {options.listen}{anybody}{clear}")
     if options.phones == "simulated":
         return options
     host, port = _listening("--sip", options.sip or USUAL_SIP)
@@ -176,8 +211,45 @@ def _checked(options: _Options) -> _Options:
     return evolve(options, sip=f"{host}:{port}")
 
 
+def _token(options: _Options) -> str | None:
+    """Return the token that clients must give, None for any or one that is to be made.
+
+    Raises:
+        ValueError: The options contradict each other, or the file has none.
+    """
+    if options.no_token and (options.token or options.token_file):
+        raise ValueError("--no-token and a token contradict each other: leave one out")
+    if options.token and options.token_file:
+        raise ValueError("--token and --token-file both name a token: leave one out")
+    if options.no_token or options.token_file is None:
+        return options.token
+    try:
+        with open(options.token_file, encoding="utf-8") as file:
+            shared = stat.S_IMODE(os.fstat(file.fileno()).st_mode) & (stat.S_IRGRP | stat.S_IROTH)
+            token = file.read(_LONGEST_TOKEN + 1).strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(
+            f"--token-file {options.token_file} cannot be read: {getattr(error, 'strerror', None) or 'it is no text'}"
+        ) from None
+    if not token or len(token) > _LONGEST_TOKEN or not token.isprintable():
+        raise ValueError(f"--token-file {options.token_file} must hold one line, the token")
+    if shared:
+        _complain(f"warning: other users can read --token-file {options.token_file}: chmod 600")
+    return token
+
+
+def _check_allowed_host(host: str) -> None:
+    """Check that a host is a name or an address alone.
+
+    Raises:
+        ValueError: It is not.
+    """
+    if not _HOST.fullmatch(host):
+        raise ValueError(f"--allow-host must be a host name or an IP address, without scheme and port, not {host!r}")
+
+
 def _complain(words: str) -> None:
-    print(f"anyrelay: {words}", file=sys.stderr)  # noqa: T201 - a command's word to its user
+    print(f"anyrelay: {printable(words)}", file=sys.stderr)  # noqa: T201 - a command's word to its user
 
 
 def _listening(option: str, address: str) -> tuple[str, int]:
@@ -232,12 +304,15 @@ async def _serve(options: _Options, report: Report) -> None:
         tls_dir=options.tls_dir,
         project=options.project,
         token=options.token,
+        require_token=not options.no_token,
+        allowed_hosts=options.allowed_hosts,
         on_frame=(lambda frame: report(_relay_message(frame))) if options.show_frames else None,
         on_event=None if options.quiet else lambda envelope: report(_happening(envelope)),
     )
     async with relay, anyio.create_task_group() as tasks:
         tasks.start_soon(_stop_on_signal, tasks.cancel_scope)
-        report({"event": "ready", "relay": relay.url, "sip": relay.sip_uri, "ca_file": relay.ca_file})
+        ready = {"event": "ready", "relay": relay.url, "sip": relay.sip_uri, "ca_file": relay.ca_file}
+        report(ready if options.token or relay.token is None else {**ready, "token": relay.token})
         if options.control:
             from anyrelay.local.control import Control
 
@@ -278,7 +353,9 @@ def _sip_phones(options: _Options, report: Report) -> SipPhones:
         )
 
     assert options.sip is not None
-    return SipPhones(options.sip, on_message=on_message if options.show_frames else None)
+    reach = Reach(options.media_dir, options.allowed_hosts)
+    shown = on_message if options.show_frames else None
+    return SipPhones(options.sip, max_calls=options.max_calls, on_message=shown, reach=reach)
 
 
 def _relay_message(frame: Frame) -> dict[str, Any]:
@@ -296,7 +373,7 @@ def _print_json(event: dict[str, Any]) -> None:
 
 
 def _print_words(event: dict[str, Any]) -> None:
-    """Print an event for people; orders are for programs, so replies are not for them."""
+    """Print an event for people, fit for a terminal; orders are for programs, so replies are not for them."""
     match event["event"]:
         case "ready":
             _print(f"RELAY clients connect to {event['relay']}")
@@ -304,17 +381,24 @@ def _print_words(event: dict[str, Any]) -> None:
                 _print(f"SIP phones call {event['sip'].replace('sip:', 'sip:<context>@', 1)}")
             if event["ca_file"]:
                 _print(f"Clients are to trust {event['ca_file']} (SIGNALWIRE_RELAY_CA_FILE)")
+            if event.get("token"):
+                _print(f"Clients sign in with any project and the token {event['token']} (SIGNALWIRE_API_TOKEN)")
         case "happened":
             params = event["params"]
             words = [params.get(name) for name in ("call_state", "state", "end_reason", "sip_refer_to")]
             words += [params.get(name) for name in ("sip_refer_response_code", "sip_notify_response_code", "error")]
-            _print(" ".join([event["event_type"], params.get("call_id", "-"), *(str(word) for word in words if word)]))
+            _show(" ".join([event["event_type"], params.get("call_id", "-"), *(str(word) for word in words if word)]))
         case "relay":
-            _print(f"{'<-' if event['direction'] == 'rx' else '->'} {event['client']} {event['text']}")
+            _show(f"{'<-' if event['direction'] == 'rx' else '->'} {event['client']} {event['text']}")
         case "sip":
-            _print(f"{event['source']} -> {event['target']} {event['message'].partition(chr(13))[0]}")
+            _show(f"{event['source']} -> {event['target']} {event['message'].partition(chr(13))[0]}")
         case "phone":
-            _print(f"{event['uri']} {event['words']}")
+            _show(f"{event['uri']} {event['words']}")
+
+
+def _show(line: str) -> None:
+    """Print what others have a hand in."""
+    _print(printable(without_url_secrets(line)))
 
 
 def _print(line: str) -> None:
@@ -337,9 +421,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--listen", default="127.0.0.1:0", metavar="HOST:PORT", help="where clients connect to")
     parser.add_argument("--sip", metavar="HOST:PORT", help=f"where real phones call; {USUAL_SIP} when left out")
     parser.add_argument("--phones", default="sip", choices=PHONES)
+    parser.add_argument("--max-calls", type=int, default=200, help="how many calls of real phones there may be at once")
     parser.add_argument("--tls-dir", metavar="DIR", help="serve with TLS; a CA and a certificate are made there")
     parser.add_argument("--project", help="the project that clients must name")
-    parser.add_argument("--token", help="the token that clients must give")
+    parser.add_argument("--token", help=f"the token that clients must give; {TOKEN_VARIABLE} when left out")
+    parser.add_argument("--token-file", metavar="FILE", help="a file with that token")
+    parser.add_argument("--no-token", action="store_true", help="take any token, from other machines too")
+    parser.add_argument("--media-dir", metavar="DIR", help="the directory below which files may be played")
+    parser.add_argument(
+        "--allow-host",
+        metavar="HOST",
+        action="append",
+        default=[],
+        dest="allowed_hosts",
+        help="a host that commands may reach besides loopback, and by which clients may reach this one",
+    )
     parser.add_argument("--json", action="store_true", dest="as_json", help="one JSON object per line")
     parser.add_argument("--frames", action="store_true", dest="show_frames", help="report every message, too")
     parser.add_argument("--quiet", action="store_true", help="report nothing but being ready, and replies to orders")
@@ -347,7 +443,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--pace", type=float, default=1.0, help="how many times as fast simulated phones are")
     options = parser.parse_args(arguments)
     options.control = options.control or _has_parent()
+    options.token = options.token or token_of_environment(options.token_file, no_token=options.no_token)
     return serve(**vars(options))
+
+
+def token_of_environment(token_file: str | None, *, no_token: bool) -> str | None:
+    """Return the token that the environment names, None where an option says otherwise."""
+    return None if token_file or no_token else os.environ.get("ANYRELAY_SERVE_TOKEN") or None
 
 
 def _has_parent() -> bool:

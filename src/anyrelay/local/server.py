@@ -7,25 +7,31 @@ from __future__ import annotations
 
 import math
 import os
+import secrets
 import time
 import uuid
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final
 
 import anyio
+import anyio.to_thread
+from anyio import TypedAttributeLookupError
 from anyio.abc import SocketAttribute, SocketListener, SocketStream
 from attrs import frozen
 
 from anyrelay.local.clients import Bell, serve_client
+from anyrelay.local.credentials import Credentials
 from anyrelay.local.exchange import Exchange, Flush, PostStatus
-from anyrelay.local.logs import logger_of
+from anyrelay.local.logs import logger_of, scrub_frame
+from anyrelay.local.reach import Reach
 from anyrelay.local.relay_phones import RelayPhones
-from anyrelay.local.sessions import Credentials
 from anyrelay.local.simulated import SimulatedPhones
 from anyrelay.local.status_urls import StatusPoster
 from anyrelay.local.switchboard import FollowedSwitchboard
-from anyrelay.protocol.jsonrpc import scrub
+from anyrelay.local.upgrades import UpgradePolicy, is_loopback
 
 if TYPE_CHECKING:
     import ssl
@@ -41,6 +47,15 @@ _LOOPBACK: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - these a
 
 LAST_WORDS_TIME: Final = 0.5
 """Seconds in which the last bytes are to be sent to clients, and the last POSTs, when the server stops."""
+
+STRANGERS: Final = 200
+"""How many connections may be open whose clients have not signed in."""
+
+CERTIFICATE_CHECK: Final = 3_600.0
+"""Seconds between two looks at the certificates, which are renewed in time."""
+
+TOKEN_BYTES: Final = 24
+"""How many random bytes are in a token that the server makes."""
 
 
 @frozen
@@ -75,6 +90,8 @@ class LocalRelay:
         tls_dir: str | os.PathLike[str] | None = None,
         project: str | None = None,
         token: str | None = None,
+        require_token: bool = True,
+        allowed_hosts: Sequence[str] = (),
         on_frame: Callable[[Frame], None] | None = None,
         on_event: Callable[[dict[str, Any]], None] | None = None,
         max_connections: int = 1_000,
@@ -86,7 +103,11 @@ class LocalRelay:
             listen: Where to listen for clients, host:port; port 0 picks a free one.
             tls_dir: Where the certificates for TLS are, or are to be made; None for plain ws.
             project: The project that clients must name; any when None.
-            token: The token (or JWT) that clients must give; any when None.
+            token: The token (or JWT) that clients must give. When None any will do on the loopback interface; beyond it
+                one is made, which the attribute `token` names.
+            require_token: Whether a token is made in that case; if not, every machine that reaches the server may sign in.
+            allowed_hosts: Hosts that a ``status_url`` may lead to besides loopback, and by which clients may reach this
+                server: names, or addresses in numbers.
             on_frame: Called with each RELAY message, on the event loop.
             on_event: Called with the envelope of each RELAY event, whether or not there is a client to hear it.
             max_connections: How many clients are served at once; further ones are turned away.
@@ -97,7 +118,11 @@ class LocalRelay:
         self._phones = SimulatedPhones() if phones is None else phones
         self._host, self._port = parse_address(listen)
         self._tls_dir = tls_dir
-        self._credentials = Credentials(project, token)
+        self._project = project
+        self.token = token
+        self._require_token = require_token
+        self._upgrades = UpgradePolicy(self._host, allowed_hosts)
+        self._reach = Reach(allowed_hosts=allowed_hosts)
         self._on_frame = on_frame
         self._on_event = on_event
         self._max_connections = max_connections
@@ -106,6 +131,7 @@ class LocalRelay:
         self._clock_bell = Bell()
         self._sleeps_until = math.inf
         self._connections = 0
+        self._strangers: list[Line] = []
         self._following = False
         self._closed = anyio.Event()
         self._step_done = anyio.Event()
@@ -145,19 +171,21 @@ class LocalRelay:
         if self._tls_dir is not None:
             from anyrelay.local.certificates import find_or_make
 
-            certificate = find_or_make(self._tls_dir)
-            self._tls, self.ca_file = certificate.server_context(), str(certificate.ca_file)
-        self.exchange = Exchange(
-            new_id=lambda: str(uuid.uuid4()),
-            epoch=time.time() - anyio.current_time(),
-            credentials=self._credentials,
-            on_text=None if self._on_frame is None else self._show_frame,
-            on_event=None if self._on_event is None else self._show_event,
-        )
-        self._poster = StatusPoster(self._announce_step)
+            self._certificate = find_or_make(self._tls_dir)
+            self._tls, self.ca_file = self._certificate.server_context(), str(self._certificate.ca_file)
         listener = await anyio.create_tcp_listener(local_host=self._host or None, local_port=self._port)
         self._listeners = [one for one in listener.listeners if isinstance(one, SocketListener)]
         self._port = self._listeners[0].extra(SocketAttribute.local_port)  # noqa: S610 - no Django here
+        if self.token is None and self._require_token and not all(map(_is_on_loopback, self._listeners)):
+            self.token = secrets.token_urlsafe(TOKEN_BYTES)
+        self.exchange = Exchange(
+            new_id=lambda: str(uuid.uuid4()),
+            epoch=time.time() - anyio.current_time(),
+            credentials=Credentials(self._project, self.token),
+            on_text=None if self._on_frame is None else self._show_frame,
+            on_event=None if self._on_event is None else self._show_event,
+        )
+        self._poster = StatusPoster(self._announce_step, self._reach)
         self._tasks = anyio.create_task_group()
         await self._tasks.__aenter__()
         try:
@@ -173,6 +201,8 @@ class LocalRelay:
         for one in self._listeners:
             self._tasks.start_soon(self._accept, one)
         self._tasks.start_soon(self._keep_time)
+        if self._tls_dir is not None:
+            self._tasks.start_soon(self._renew_certificates, self._tls_dir)
         self._tasks.start_soon(self._poster.run)
         return self
 
@@ -252,8 +282,8 @@ class LocalRelay:
                     case Flush(line):
                         if line in self._bells:
                             self._bells[line].ring()
-                    case PostStatus(url, envelope):
-                        self._poster.put(url, envelope)
+                    case PostStatus(url, envelope, client):
+                        self._poster.put(url, envelope, client)
         finally:
             self._following = False
         deadline = self.exchange.next_deadline()
@@ -276,10 +306,24 @@ class LocalRelay:
                 await self._clock_bell.wait()
             self.follow_outputs()
 
+    async def _renew_certificates(self, tls_dir: str | os.PathLike[str]) -> None:
+        """Renew the certificates before they run out; new connections get what is in the directory now."""
+        from anyrelay.local.certificates import find_or_make
+
+        while True:
+            await anyio.sleep(CERTIFICATE_CHECK)
+            try:
+                found = await anyio.to_thread.run_sync(find_or_make, tls_dir)
+                if found != self._certificate:
+                    self._tls, self._certificate = found.server_context(), found
+                    logger.info("the server's certificate was renewed")
+            except (OSError, ValueError, RuntimeError):
+                logger.exception("the server's certificates cannot be renewed")
+
     def _show_frame(self, line: Line, direction: str, text: str) -> None:
         assert self._on_frame is not None
         try:
-            self._on_frame(Frame(time.time(), direction, line.number, scrub(text)))
+            self._on_frame(Frame(time.time(), direction, line.number, scrub_frame(text)))
         except Exception:
             logger.exception("on_frame failed")
 
@@ -302,15 +346,44 @@ class LocalRelay:
                 logger.warning("a client could not be accepted: %s", error)
                 await anyio.sleep(0.1)
                 continue
-            if self._connections >= self._max_connections:
+            peer, local = _addresses_of(stream)
+            if not self._made_room(peer):
                 logger.warning("a client was turned away: %d are connected", self._connections)
                 await stream.aclose()
                 continue
             self._connections += 1
-            self._tasks.start_soon(self._serve_client, stream)
+            line = self.exchange.open_line(
+                anyio.current_time(),
+                tls=self._tls,
+                peer=peer,
+                check_upgrade=partial(self._upgrades.refusal, local, peer),
+            )
+            self._strangers.append(line)
+            self._tasks.start_soon(self._serve_client, line, stream)
 
-    async def _serve_client(self, stream: SocketStream) -> None:
-        line = self.exchange.open_line(anyio.current_time(), tls=self._tls)
+    def _made_room(self, newcomer: str) -> bool:
+        """Whether there is room for one more client; sockets that never sign in take nobody else's for long.
+
+        Of those that have not signed in, the one that has waited longest goes, of the address that has most of them.
+        """
+        full = self._connections >= self._max_connections
+        if not full and len(self._strangers) < STRANGERS:
+            return True
+        self._strangers = [line for line in self._strangers if line.session is None and not line.is_over]
+        if not full and len(self._strangers) < STRANGERS:
+            return True
+        if not self._strangers:
+            return False
+        counts = Counter(line.peer for line in self._strangers)
+        counts[newcomer] += 1
+        most = max(counts.values())
+        oldest = next((line for line in self._strangers if counts[line.peer] == most), self._strangers[0])
+        self._strangers.remove(oldest)
+        oldest.drop(anyio.current_time())
+        self.follow_outputs()
+        return True
+
+    async def _serve_client(self, line: Line, stream: SocketStream) -> None:
         self._bells[line] = bell = Bell()
         self.follow_outputs()
         try:
@@ -319,6 +392,19 @@ class LocalRelay:
             self._connections -= 1
             del self._bells[line]
             self._announce_step()
+
+
+def _is_on_loopback(listener: SocketListener) -> bool:
+    return is_loopback(str(listener.extra(SocketAttribute.raw_socket).getsockname()[0]))  # noqa: S610 - no Django here
+
+
+def _addresses_of(stream: SocketStream) -> tuple[str, str]:
+    """Return the IP addresses of the client and of the server, "" for a connection that is gone already."""
+    try:
+        socket = stream.extra(SocketAttribute.raw_socket)  # noqa: S610 - no Django here
+        return str(socket.getpeername()[0]), str(socket.getsockname()[0])
+    except (TypedAttributeLookupError, OSError):
+        return "", ""
 
 
 def parse_address(address: str) -> tuple[str, int]:

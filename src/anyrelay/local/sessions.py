@@ -11,61 +11,69 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
-from attrs import define, field, frozen
+from attrs import define, field
+
+from anyrelay.local.credentials import digest_of
+from anyrelay.local.pending_events import PendingEvents
 
 if TYPE_CHECKING:
     from anyrelay.local.lines import Line
     from anyrelay.protocol.commands import Connect
     from anyrelay.protocol.timers import Timer
 
-__all__ = ["Credentials", "RelaySession", "SessionBook"]
+__all__ = ["RelaySession", "SessionBook", "too_many_contexts"]
 
-PENDING_LIMIT: Final = 10_000
-"""How many events are kept for a client that is away; the oldest are forgotten first."""
+CONTEXTS_LIMIT: Final = 1_000
+"""How many contexts one session may hear."""
 
+CONTEXTS_BYTES: Final = 65_536
+"""How many characters their names may have in all."""
 
-@frozen
-class Credentials:
-    """Who may sign in. What is None is not asked for."""
+ABSENT_SESSIONS: Final = 1_000
+"""How many sessions are kept whose clients are away; those without calls that are away for longest go first."""
 
-    project: str | None = None
-    """The project that must be named."""
-    token: str | None = field(default=None, repr=False)
-    """The token, or the JWT, that must be given."""
+ABSENT_BYTES: Final = 32 * 1024 * 1024
+"""How many bytes of events and of names these may have in all."""
 
-    def refusal(self, authentication: object) -> str:
-        """Say why these credentials are refused, "" when they are not."""
-        if not isinstance(authentication, dict):
-            return "authentication must be an object with project and token, or with jwt_token"
-        secret = authentication.get("jwt_token") or authentication.get("token")
-        if not isinstance(secret, str) or not secret:
-            return "authentication lacks a token or a jwt_token"
-        if self.token is not None and not hmac.compare_digest(secret.encode(), self.token.encode()):
-            return "project or token are not known here"
-        names_project = "jwt_token" not in authentication or "project" in authentication
-        if names_project and self.project not in (None, authentication.get("project")):
-            return "project or token are not known here"
-        return ""
+TURNS_REMEMBERED: Final = 10_000
+"""Of how many contexts it is known whose turn it is."""
+
+VERSION_WITHOUT_STATE: Final = 3
+"""The major version of the protocol from which clients resume without an authorization_state: SignalWire's in JavaScript."""
 
 
 @define(eq=False)
 class RelaySession:
     """One client's session."""
 
-    protocol: str
-    """Its name, with which the client resumes it."""
+    protocol: str = field(repr=False)
+    """Its name, with which the client says what it resumes. Nobody else is told."""
+    signature: str
+    """The second part of that name, which the client is told besides (RELAY facts, section 7)."""
+    channel: str
+    """The name that its events carry, which others see too: callbacks, observers."""
     project_id: str
     """The project that the client signed in for."""
-    authorization_state: str = field(repr=False)
-    """What the client may show instead of credentials that are still good, as an opaque secret."""
+    credentials: bytes = field(repr=False)
+    """A digest of what the client signed in with."""
+    shows_state: bool
+    """Whether it can only be resumed with its `authorization_state`."""
+    authorization_state: str = field(default="", repr=False)
+    """What a client must show to resume it: an opaque secret, a new one from each sign-in on."""
+    previous_state: str = field(default="", repr=False)
+    """The one before, good for as long as the client has not acknowledged the event that brings the new one."""
+    state_event: str = ""
+    """The JSON-RPC id of that event."""
     line: Line | None = None
     """Its connection; None while the client is away."""
     contexts: dict[str, None] = field(factory=dict)
-    """The contexts that it hears."""
+    """The contexts that it hears; changed by `hear` and `hear_no_more`."""
+    contexts_size: int = 0
+    """How many characters their names have in all."""
     acknowledges: bool = True
     """Whether its client acknowledges events; if not, what was sent counts as received."""
-    pending: OrderedDict[str, dict[str, Any]] = field(factory=OrderedDict)
-    """Events for a client that is away, by their JSON-RPC id."""
+    pending: PendingEvents = field(factory=PendingEvents)
+    """Events for a client that is away."""
     expiry: Timer | None = None
     """When it is given up; None while the client is here."""
     has_left: bool = False
@@ -80,9 +88,50 @@ class RelaySession:
         if self.line is not None:
             self.line.send_event(id_, envelope)
         else:
-            self.pending[id_] = envelope
-            if len(self.pending) > PENDING_LIMIT:
-                self.pending.popitem(last=False)
+            self.pending.add(id_, envelope)
+
+    @property
+    def size(self) -> int:
+        """How many bytes it takes, as far as its client decides that."""
+        return self.pending.size + self.contexts_size
+
+    def hear(self, contexts: Iterable[str], *, only: bool = False) -> None:
+        """Hear these contexts too, or these and no others."""
+        if only:
+            self.contexts = {}
+        self.contexts.update(dict.fromkeys(contexts))
+        self.contexts_size = sum(map(len, self.contexts))
+
+    def hear_no_more(self, contexts: Iterable[str]) -> None:
+        """Hear these contexts no more."""
+        for context in contexts:
+            self.contexts.pop(context, None)
+        self.contexts_size = sum(map(len, self.contexts))
+
+    def may_be_resumed(self, command: Connect) -> bool:
+        """Whether a sign-in, whose credentials are good, is of the client that has this session: its name opens nothing."""
+        project = command.authentication.get("project")
+        if not self.resumable or (isinstance(project, str) and project and project != self.project_id):
+            return False
+        if command.authorization_state is not None:
+            return self._is_state(command.authorization_state)
+        # Such a client has nothing to show: its session's name, which nobody else is told, and what it signed in with.
+        same = hmac.compare_digest(self.credentials, _digest_of_credentials(command))
+        return not self.shows_state and not _shows_state(command) and same
+
+    def _is_state(self, shown: str) -> bool:
+        good = [self.authorization_state]
+        if self.state_event in self.pending or (
+            self.line is not None and self.line.connection.is_unacknowledged(self.state_event)
+        ):
+            good.append(self.previous_state)
+        return any(hmac.compare_digest(digest_of(shown), digest_of(state)) for state in good if state)
+
+    def renew_state(self, state: str, event_id: str) -> None:
+        """Have a new `authorization_state`, brought by the event of this id."""
+        self.pending.forget(self.state_event)  # nobody needs one that is no good any more
+        self.previous_state, self.authorization_state = self.authorization_state, state
+        self.state_event = event_id
 
     def attach(self, line: Line, now: float) -> None:
         """The client is here, on this connection; what waited for it is sent by `send_pending`."""
@@ -103,14 +152,12 @@ class RelaySession:
         line.session = None
         self.has_left = line.left_politely or not self.resumable
         if self.acknowledges:
-            unacknowledged = line.connection.unacknowledged
-            self.pending = OrderedDict({**unacknowledged, **self.pending})
+            self.pending.put_before(line.connection.unacknowledged)
 
     def send_pending(self) -> None:
         """Send what waited for the client, oldest first."""
         assert self.line is not None
-        pending, self.pending = self.pending, OrderedDict()
-        for id_, envelope in pending.items():
+        for id_, envelope in self.pending.take_all():
             self.line.send_event(id_, envelope)
 
 
@@ -121,7 +168,7 @@ class SessionBook:
         """Keep no session yet; `new_id` makes identifiers that were never used before."""
         self._new_id = new_id
         self._sessions: dict[str, RelaySession] = {}
-        self._turns: OrderedDict[str, RelaySession | None] = OrderedDict()
+        self._turns: OrderedDict[str, RelaySession] = OrderedDict()
 
     def __iter__(self) -> Iterator[RelaySession]:
         return iter(list(self._sessions.values()))
@@ -132,35 +179,58 @@ class SessionBook:
         Returns:
             The session, and whether it was resumed.
         """
-        project = command.authentication.get("project")
-        project_id = project if isinstance(project, str) else ""
         session = self._sessions.get(command.protocol or "")
-        resumed = (
-            session is not None
-            and session.resumable
-            and (session.project_id == project_id or command.authorization_state == session.authorization_state)
-        )
+        resumed = session is not None and session.may_be_resumed(command)
         if session is None or not resumed:
-            name = f"signalwire_{project_id or 'local'}_{self._new_id()}"
-            session = RelaySession(name, project_id, authorization_state=self._new_id())
-            self._sessions[name] = session
+            session = self._new_session(command)
         session.acknowledges = command.event_acks
         if command.contexts is not None or not resumed:
-            session.contexts = dict.fromkeys(command.contexts or ())
+            session.hear(command.contexts or (), only=True)
         session.attach(line, now)
         return session, resumed
+
+    def _new_session(self, command: Connect) -> RelaySession:
+        project = command.authentication.get("project")
+        signature = self._new_id().replace("_", "-")  # clients take the name apart at each underscore
+        session = RelaySession(
+            protocol=f"signalwire_{signature}_{self._new_id()}",
+            signature=signature,
+            channel=self._new_id(),
+            project_id=project if isinstance(project, str) else "",
+            credentials=_digest_of_credentials(command),
+            shows_state=_shows_state(command),
+        )
+        self._sessions[session.protocol] = session
+        return session
+
+    def too_many_absent(self, busy: Callable[[], set[RelaySession]]) -> list[RelaySession]:
+        """Return the sessions that are to be given up, so that those of absent clients stay within their budget.
+
+        Args:
+            busy: Returns the sessions that control a call, which are given up last.
+        """
+        absent = [session for session in self._sessions.values() if session.line is None and session.expiry is not None]
+        count, size = len(absent), sum(session.size for session in absent)
+        if count <= ABSENT_SESSIONS and size <= ABSENT_BYTES:
+            return []
+        given_up, last = [], busy()
+        for session in sorted(absent, key=lambda one: (one in last, one.expiry.when if one.expiry else 0.0)):
+            if count <= ABSENT_SESSIONS and size <= ABSENT_BYTES:
+                break
+            given_up.append(session)
+            count, size = count - 1, size - session.size
+        return given_up
 
     def forget(self, session: RelaySession) -> None:
         """Give a session up: nobody can resume it."""
         session.is_over = True
-        session.pending.clear()
+        session.pending.take_all()
         if session.expiry is not None:
             session.expiry.cancel()
             session.expiry = None
         self._sessions.pop(session.protocol, None)
-        for context, latest in self._turns.items():
-            if latest is session:
-                self._turns[context] = None
+        for context in [context for context, latest in self._turns.items() if latest is session]:
+            del self._turns[context]
 
     def next_subscriber(
         self, context: str, passed_by: Iterable[RelaySession] = (), *, peek: bool = False
@@ -183,6 +253,24 @@ class SessionBook:
         if chosen is not None and not peek:
             self._turns[context] = chosen
             self._turns.move_to_end(context)
-            if len(self._turns) > PENDING_LIMIT:  # anybody can call any context
+            if len(self._turns) > TURNS_REMEMBERED:  # anybody can call any context
                 self._turns.popitem(last=False)
         return chosen
+
+
+def too_many_contexts(contexts: Iterable[str]) -> str:
+    """Say why one session cannot hear so many contexts, "" when it can."""
+    names = set(contexts)
+    if len(names) <= CONTEXTS_LIMIT and sum(map(len, names)) <= CONTEXTS_BYTES:
+        return ""
+    return f"at most {CONTEXTS_LIMIT} contexts, of {CONTEXTS_BYTES} characters in all, can be received"
+
+
+def _shows_state(command: Connect) -> bool:
+    """Whether a client is one that keeps the `authorization_state` and shows it."""
+    major = command.version.get("major")
+    return not isinstance(major, int) or major < VERSION_WITHOUT_STATE
+
+
+def _digest_of_credentials(command: Connect) -> bytes:
+    return digest_of(repr([command.authentication.get(name) for name in ("project", "token", "jwt_token")]))

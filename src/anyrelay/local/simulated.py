@@ -148,7 +148,7 @@ class SimulatedLeg(Leg):
     def set_volume(self, control_id: str, volume: float) -> None:
         """Change nothing: a simulated phone hears every volume alike."""
 
-    def refer(self, target: str) -> None:
+    def refer(self, target: str, *, username: str | None = None, password: str | None = None) -> None:
         """Send the caller a REFER; steps of an earlier one that are still to come are dropped."""
         self._refers += 1
         number = self._refers

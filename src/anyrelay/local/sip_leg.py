@@ -8,8 +8,6 @@ import importlib
 from collections.abc import Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy
-
 from anyrelay.local.logs import logger_of
 from anyrelay.local.phones import Leg, Switchboard
 from anyrelay.local.playback import Player
@@ -17,10 +15,12 @@ from anyrelay.protocol.sipuri import check_sip_uri
 
 if TYPE_CHECKING:
     from anyrelay.local.clips import Samples
+    from anyrelay.local.sip_listener import StackListener
     from anyrelay.local.sip_native import NativeAudio, NativeAudioInfo, NativeCall
+    from anyrelay.local.voice import Renderer
     from anyrelay.protocol.values import Media
 
-__all__ = ["CallAudio", "SipLeg"]
+__all__ = ["CallAudio", "StackLeg"]
 
 logger = logger_of(__name__)
 
@@ -42,8 +42,8 @@ _REFUSAL_REASONS = {
 """End reasons of RELAY for the status codes of a refused INVITE; any other is an error."""
 
 
-class SipLeg(Leg):
-    """One call with a SIP phone. Made by `SipPhones`."""
+class StackLeg(Leg):
+    """One call of the SIP stack. Made by `SipCalls`."""
 
     call_id: str
     """The SIP Call-ID, by which the trace names the call."""
@@ -53,6 +53,8 @@ class SipLeg(Leg):
     """The SIP URI that was called."""
     outbound: bool
     """Whether this side called."""
+    number: int
+    """Its number among the legs of this process, 0 until it has one."""
 
     def __init__(
         self,
@@ -63,15 +65,20 @@ class SipLeg(Leg):
         to_uri: str,
         outbound: bool,
         spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
+        listener: StackListener | None = None,
+        renderer: Callable[[], Renderer] | None = None,
     ) -> None:
         """Wrap a call of the stack; `spawn` runs a coroutine until it ends or the phones stop."""
+        self._renderer = renderer
+        self._listener = listener
+        self.number = 0
         self._call = call
         self.call_id = call.call_id or ""
         self.from_uri, self.to_uri, self.outbound = from_uri, to_uri, outbound
         self._switchboard = switchboard
         self._spawn = spawn
         self._loop = asyncio.get_running_loop()
-        self._player = Player(CallAudio(call.audio), self._play_changed)
+        self._player: Player | None = None
         self._answered = asyncio.Event()
         self._ended = False
         self._end_ordered = ""
@@ -98,6 +105,11 @@ class SipLeg(Leg):
         self._end_ordered = _REFUSAL_REASONS.get(code, "error")
         self._order(self._call.reject(), "refuse")
 
+    def turn_away(self) -> None:
+        """Refuse a call that nobody wants; nothing more is reported of it."""
+        self.disown()
+        self.refuse(480)
+
     def hang_up(self) -> None:
         """End the call: BYE, CANCEL if this side called and nobody answered yet, 486 if the phone did."""
         self._end_ordered = "cancel" if self.outbound and not self.answered else "hangup"
@@ -105,27 +117,40 @@ class SipLeg(Leg):
 
     def play(self, control_id: str, media: Sequence[Media], *, volume: float, loop: int) -> None:
         """Play the media once the call's media flow; a playback that comes while another plays waits for its turn."""
+        if self._ended:
+            return
+        if self._player is None:
+            renderer = self._renderer() if self._renderer is not None else None
+            self._player = Player(CallAudio(self._call.audio), self._play_changed, renderer)
         self._player.play(control_id, media, volume=volume, loop=loop)
 
     def stop_play(self, control_id: str) -> None:
         """Stop a playback."""
-        self._player.stop(control_id)
+        if self._player is not None:
+            self._player.stop(control_id)
 
     def pause_play(self, control_id: str) -> None:
         """Pause a playback."""
-        self._player.pause(control_id)
+        if self._player is not None:
+            self._player.pause(control_id)
 
     def resume_play(self, control_id: str) -> None:
         """Go on with a paused playback."""
-        self._player.resume(control_id)
+        if self._player is not None:
+            self._player.resume(control_id)
 
     def set_volume(self, control_id: str, volume: float) -> None:
         """Set a playback's volume in dB."""
-        self._player.set_volume(control_id, volume)
+        if self._player is not None:
+            self._player.set_volume(control_id, volume)
 
-    def refer(self, target: str) -> None:
+    def refer(self, target: str, *, username: str | None = None, password: str | None = None) -> None:
         """Send a REFER once the call is up. A second one takes the place of the first, whose subscription ends."""
         if not self._ended:
+            if self._listener is not None:
+                self._listener.forget_credentials(self.call_id)
+                if username is not None or password is not None:
+                    self._listener.set_credentials(self.call_id, username or "", password or "")
             self._refer_task = self._spawn(self._refer(target, self._refer_task))
 
     # --- reports of the stack and of the trace
@@ -145,13 +170,20 @@ class SipLeg(Leg):
     def disown(self) -> None:
         """Let go of the call without a report: its end, or a call that was never offered to anybody."""
         self._ended = True
-        self._player.close()
+        if self._player is not None:
+            self._player.close()
+        if self._listener is not None:
+            self._listener.forget_credentials(self.call_id)
         if self._refer_task is not None:
             self._refer_task.cancel()
 
     def refer_answered(self, now: float, code: int) -> None:
         """Report the phone's answer to the newest REFER."""
         self._switchboard.refer_answered(now, self, code)
+
+    def refer_challenged(self, now: float, code: int) -> None:
+        """Report that the newest REFER was challenged and sent again."""
+        self._switchboard.refer_challenged(now, self, code)
 
     def refer_notified(self, now: float, code: int | None, *, terminated: bool, expires: float | None) -> None:
         """Report a NOTIFY of the newest REFER."""
@@ -229,6 +261,8 @@ class CallAudio:
 
     def write(self, samples: Samples) -> int:
         """Queue samples, on every channel alike; how many of them were taken."""
+        import numpy
+
         info = self._info()
         if info is None:
             return 0

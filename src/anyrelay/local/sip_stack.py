@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import importlib
+import importlib.util
+import json
 import logging
 import re
 import socket
@@ -19,11 +21,12 @@ from typing import Any
 import attrs
 
 from anyrelay.local.logs import logger_of
+from anyrelay.local.sip_listener import StackListener
 from anyrelay.local.sip_native import NativeCall, NativeEvent
 from anyrelay.local.sip_trace import SipMessageSeen
 from anyrelay.protocol.sipuri import check_sip_uri
 
-__all__ = ["SipStack", "SipStackError", "check_dialable", "split_address"]
+__all__ = ["SipStack", "SipStackError", "check_dialable", "is_installed", "split_address", "stack_error"]
 
 logger = logger_of(__name__)
 
@@ -45,6 +48,8 @@ class SipStack:
     """The user part of its own address."""
     display: str = ""
     """The name shown beside its own address; none when empty."""
+    max_calls: int | None = None
+    """How many calls there may be at once; the stack itself refuses one more with 486. None for as many as it can."""
     ring_timeout: int = 120
     """Seconds after which a call that nobody answers is refused; 0 lets it ring for ever."""
     transfer_policy: str = "reject"
@@ -58,6 +63,8 @@ class SipStack:
     """Given every SIP message, on the event loop, in the order of the wire."""
     on_death: Callable[[], None] | None = None
     """Called when the stack's thread died: every call is gone, and this process can start no other stack."""
+    listener: StackListener | None = attrs.field(default=None, init=False)
+    """What stands in front of the stack's own listeners; None when this build of it does not let anybody."""
     _runtime: Any = attrs.field(default=None, init=False)
     _agents: dict[str, Any] = attrs.field(factory=dict, init=False)
     _making: int = attrs.field(default=0, init=False)
@@ -80,8 +87,7 @@ class SipStack:
     @property
     def error(self) -> type[BaseException]:
         """What the stack's calls raise (``baresip.BaresipError``)."""
-        raised: type[BaseException] = _load().BaresipError
-        return raised
+        return stack_error()
 
     def __attrs_post_init__(self) -> None:
         """Check what would end up inside a quoted string of the stack's own syntax.
@@ -108,7 +114,9 @@ class SipStack:
             address = f"{host}:{port or _free_port(host)}"
             try:
                 await self._start_runtime(baresip, address)
-                await self._agent(self.user, catchall=True)
+                # One agent takes calls over one transport only; over any other the stack answers 404.
+                for transport in ("udp", "tcp"):
+                    await self._agent(self.user, catchall=True, transport=transport)
             except baresip.BaresipError as error:
                 await self.stop()
                 # A port that was free a moment ago may be taken by now; only a port of our own choice can be changed.
@@ -192,7 +200,7 @@ class SipStack:
             baresip.Config(
                 # Interface discovery passes loopback over, so an address has to be pinned; a wildcard cannot be.
                 net_interface=None if host in ("0.0.0.0", "::") else host,  # noqa: S104
-                max_concurrent_calls=None,
+                max_concurrent_calls=self.max_calls,
                 expose_headers=("To",),
                 sip_trace=True,
                 extra_config_text=(
@@ -203,17 +211,43 @@ class SipStack:
         )
         self._runtime = runtime
         runtime.subscribe(self._heard)
+        self._install_listener()
 
-    async def _agent(self, user: str, *, catchall: bool) -> Any:
+    def _install_listener(self) -> None:
+        try:
+            self.listener = StackListener(importlib.import_module("baresip._native").__file__ or "")
+            self.listener.install()
+        except (ImportError, OSError, AttributeError) as error:
+            self.listener = None
+            logger.warning(
+                "INVITEs that break the SIP stack cannot be kept from it, nor can REFERs be signed: %s", error
+            )
+
+    async def call_count(self) -> int:
+        """Ask the stack how many calls it has.
+
+        Raises:
+            SipStackError: It does not answer.
+        """
+        native = importlib.import_module("baresip._native").lib
+        try:
+            _, payload = await self._runtime.cmd(native.BP_CMD_CALL_COUNT)
+        except _load().BaresipError as error:
+            raise SipStackError(str(error)) from error
+        return int(json.loads(payload)["calls"])
+
+    async def _agent(self, user: str, *, catchall: bool, transport: str = "udp") -> Any:
         """Find or make the user agent of a user: the stack takes the From of a call from its agent."""
-        if user in self._agents:
-            return self._agents[user]
+        key = f"{user};{transport}"
+        if key in self._agents:
+            return self._agents[key]
         baresip = _load()
         account = baresip.Account(
             user=user,
             domain=self.domain,
             password="",
             reg_interval=0,
+            transport=transport,
             # With the video codecs that it has by default, the stack sends a re-INVITE after every answer, to announce
             # a video stream that is not there, and the call's audio starts anew. With an unknown one it sends none.
             extra_params=("video_codecs=none", "catchall=yes" if catchall else "catchall=no"),
@@ -222,7 +256,7 @@ class SipStack:
         agent = await baresip.UserAgent.create(self._runtime, named, transfer_policy=self.transfer_policy)
         if self.on_incoming is not None:
             agent.on_incoming(self.on_incoming)
-        self._agents[user] = agent
+        self._agents[key] = agent
         return agent
 
     def _tap_trace(self) -> None:
@@ -295,6 +329,20 @@ def check_dialable(uri: str) -> None:
         raise ValueError(f"cannot call {uri}: only udp and tcp are spoken here")
 
 
+def stack_error() -> type[BaseException]:
+    """Return what the stack's own calls raise (``baresip.BaresipError``)."""
+    raised: type[BaseException] = _load().BaresipError
+    return raised
+
+
+def is_installed(module: str) -> bool:
+    """Whether a module can be found, without importing it."""
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ValueError:  # it is barred from being imported
+        return False
+
+
 def _ignore(seen: SipMessageSeen) -> None:
     """Let a message go by."""
 
@@ -308,9 +356,12 @@ def _load() -> Any:
 
 
 def _free_port(host: str) -> int:
-    """Find a port that is free on UDP."""
+    """Find a port that is free on UDP and on TCP."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_DGRAM) as probe:
-        probe.bind((host, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    while True:
+        with socket.socket(family, socket.SOCK_DGRAM) as udp, socket.socket(family, socket.SOCK_STREAM) as tcp:
+            udp.bind((host, 0))
+            port: int = udp.getsockname()[1]
+            with contextlib.suppress(OSError):
+                tcp.bind((host, port))
+                return port

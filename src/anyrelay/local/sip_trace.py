@@ -2,23 +2,43 @@
 
 The stack's own report on a transfer leaves out the response to the REFER, every provisional NOTIFY, a NOTIFY without a
 readable status line, and whatever comes after the BYE. All of that is in its trace, message by message, so the trace is
-what decides here. Nothing in this module does I/O or knows the stack: text goes in, facts come out.
+what decides here. But the trace is a tap before validation: it also has what the stack refused. So a NOTIFY counts once the
+stack's own answer to it was seen, and a response to a REFER counts if it belongs to that transaction. Nothing in this module
+does I/O or knows the stack: text goes in, facts come out.
 """
 
 from __future__ import annotations
 
 import re
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 import attrs
-from sipmessage import Message, Request, Response
 
-__all__ = ["DialogOver", "Fact", "ReferAnswered", "ReferNotified", "ReferReader", "SipMessageSeen", "read_message"]
+from anyrelay.local.sip_message import SipMessage, address_of, branch_of, read_message, tag_of
+
+__all__ = [
+    "DialogOver",
+    "Fact",
+    "InviteReceived",
+    "InviteRefused",
+    "NotifyUnreadable",
+    "ReferAnswered",
+    "ReferChallenged",
+    "ReferNotified",
+    "ReferReader",
+    "ReferRepeated",
+    "SipMessageSeen",
+]
 
 _HEADING = re.compile(r"(?P<direction>RX|TX) (?P<transport>\S+) (?P<source>\S+) -> (?P<target>\S+)\r?\n")
-_FOLD = re.compile(r"\r\n[ \t]+")
-_SIPFRAG_STATUS = re.compile(r"^SIP/2\.0 +([1-6][0-9]{2})(?![0-9])", re.MULTILINE)
+_SIPFRAG_STATUS = re.compile(r"SIP/2\.0 ([0-9]+) [^\r\n]", re.IGNORECASE)
 _REFER_EVENT = re.compile(r"refer\s*(?:;|$)", re.IGNORECASE)
+
+_CHALLENGES: Final = (401, 407)
+_UNREADABLE: Final = 400
+"""What the stack answers to a NOTIFY of a subscription of its own whose body or Subscription-State it cannot read."""
+_WAITING_LIMIT: Final = 64
+"""NOTIFYs of one call that may wait for the stack's answer."""
 
 
 @attrs.frozen
@@ -36,12 +56,12 @@ class SipMessageSeen:
     target: str
     """Where it went, host:port."""
     text: str
-    """The whole message, lines ending in CRLF."""
+    """The whole message, as it was on the wire."""
 
     @property
     def start_line(self) -> str:
         """The request line or status line (RFC 3261 section 7)."""
-        return self.text.split("\r\n", 1)[0]
+        return self.text.lstrip("\r\n").partition("\n")[0].rstrip("\r")
 
     @classmethod
     def from_trace(cls, record: str, time: float) -> SipMessageSeen | None:
@@ -63,6 +83,34 @@ class SipMessageSeen:
 
 
 @attrs.frozen
+class InviteReceived:
+    """A phone calls: an INVITE came that belongs to no dialog yet."""
+
+    call_id: str
+    """The SIP Call-ID of the call."""
+    uri: str
+    """The Request-URI: what is called here (RFC 3261 section 8.2.2.1)."""
+    from_uri: str
+    """The URI of its From header."""
+    to_uri: str
+    """The URI of its To header, which a proxy on the way leaves as it was."""
+
+
+@attrs.frozen
+class InviteRefused:
+    """An INVITE was refused, by this side or by the other one."""
+
+    call_id: str
+    """The SIP Call-ID of the call."""
+    code: int
+    """The status code, 300 to 699."""
+    by_us: bool
+    """Whether this side refused it."""
+    from_uri: str
+    """The URI of its From header."""
+
+
+@attrs.frozen
 class ReferAnswered:
     """The phone gave its final answer to the newest REFER of a call."""
 
@@ -73,8 +121,28 @@ class ReferAnswered:
 
 
 @attrs.frozen
+class ReferChallenged:
+    """The phone wants credentials for the newest REFER of a call: its answer, unless the stack sends the REFER again."""
+
+    call_id: str
+    """The SIP Call-ID of the call."""
+    code: int
+    """401 or 407."""
+
+
+@attrs.frozen
+class ReferRepeated:
+    """The newest REFER of a call was sent again, with credentials (RFC 3261 section 22.2)."""
+
+    call_id: str
+    """The SIP Call-ID of the call."""
+    code: int
+    """The challenge that it meets, 401 or 407."""
+
+
+@attrs.frozen
 class ReferNotified:
-    """A NOTIFY of the newest REFER's subscription came (RFC 3515 section 2.4.4)."""
+    """The stack has accepted a NOTIFY of the newest REFER's subscription (RFC 3515 section 2.4.4)."""
 
     call_id: str
     """The SIP Call-ID of the call."""
@@ -87,24 +155,43 @@ class ReferNotified:
 
 
 @attrs.frozen
-class DialogOver:
-    """A message went by that ends a call: BYE, CANCEL, or a refusal of an INVITE."""
+class NotifyUnreadable:
+    """A NOTIFY came in a call with an open REFER, and nobody can tell what it reports."""
 
     call_id: str
     """The SIP Call-ID of the call."""
-    method: str
-    """BYE or CANCEL; INVITE when it is a refusal, which may be one of a re-INVITE and then ends nothing."""
+    reason: str
+    """What is wrong with it."""
 
 
-Fact: TypeAlias = ReferAnswered | ReferNotified | DialogOver
+@attrs.frozen
+class DialogOver:
+    """A BYE or a CANCEL went by, which ends a call."""
+
+    call_id: str
+    """The SIP Call-ID of the call."""
+
+
+Fact: TypeAlias = (
+    DialogOver
+    | InviteReceived
+    | InviteRefused
+    | NotifyUnreadable
+    | ReferAnswered
+    | ReferChallenged
+    | ReferNotified
+    | ReferRepeated
+)
 
 
 @attrs.define
 class _Refer:
     """One REFER that this side sent."""
 
-    cseqs: set[int]
-    """Its CSeq numbers: more than one when it was sent again with credentials."""
+    sent: dict[int, str]
+    """The branch of its Via by its CSeq: more than one when it was sent again with credentials."""
+    challenge: int = 0
+    """The last challenge that it met."""
     answered: bool = False
     over: bool = False
     """Whether its subscription is over, or never came to be."""
@@ -114,13 +201,17 @@ class _Refer:
 class _Dialog:
     """What the trace has shown of one call so far."""
 
+    tags: tuple[str, str]
+    """Our tag and the phone's (RFC 3261 section 12)."""
     refers: list[_Refer] = attrs.Factory(list)
     """In the order in which they were sent."""
     notifies: set[tuple[str, int]] = attrs.Factory(set)
     """Branch and CSeq of every NOTIFY seen, to tell a retransmission (RFC 3261 section 17.2.3)."""
+    waiting: dict[tuple[str, int], SipMessage] = attrs.Factory(dict)
+    """Those that the stack has not answered yet."""
 
     def refer_of(self, cseq: int) -> _Refer | None:
-        return next((refer for refer in self.refers if cseq in refer.cseqs), None)
+        return next((refer for refer in self.refers if cseq in refer.sent), None)
 
     def refer_notified(self, event: str) -> _Refer:
         """Find the REFER that a NOTIFY with this Event header reports on.
@@ -131,13 +222,13 @@ class _Dialog:
         """
         named = re.search(r";\s*id\s*=\s*\"?([0-9]+)", event, re.IGNORECASE)
         if named is not None:
-            return self.refer_of(int(named[1])) or self.refers[-1]
+            return self.refer_of(int(named[1][:12])) or self.refers[-1]
         return next((refer for refer in self.refers if not refer.over), self.refers[-1])
 
 
 @attrs.define
 class ReferReader:
-    """Follows every REFER through the trace, over all calls at once.
+    """Follows every INVITE and every REFER through the trace, over all calls at once.
 
     Only the newest REFER of a call is reported on: RELAY has no word to say which of two transfers a report is about,
     and a stale report must not settle the next attempt.
@@ -157,110 +248,104 @@ class ReferReader:
         message = read_message(seen.text)
         if message is None:
             return []
-        call_id = message.headers.get("Call-ID", "") or ""
-        number, method = _cseq(message)
-        if isinstance(message, Response):
-            if method == "REFER" and seen.direction == "rx":
-                return self._answered(call_id, number, message.code)
-            return [DialogOver(call_id, method)] if method == "INVITE" and message.code >= 300 else []
-        match (method, seen.direction):
-            case ("REFER", "tx"):
-                self._sent(call_id, number, message)
-            case ("NOTIFY", "rx"):
-                return self._notified(call_id, number, message)
-            case ("BYE" | "CANCEL", _):
-                return [DialogOver(call_id, method)]
+        number, method = message.cseq
+        dialog = self._dialogs.get(message.call_id)
+        match (method, seen.direction, bool(message.code)):
+            case ("INVITE", "rx", False) if not tag_of(message.header("to")):
+                from_uri, to_uri = address_of(message.header("from")), address_of(message.header("to"))
+                return [InviteReceived(message.call_id, message.uri, from_uri, to_uri)]
+            case ("INVITE", direction, True) if message.code >= 300:
+                from_uri = address_of(message.header("from"))
+                return [InviteRefused(message.call_id, message.code, direction == "tx", from_uri)]
+            case ("REFER", "tx", False):
+                return self._sent(number, message)
+            case ("REFER", "rx", True) if dialog is not None:
+                return self._answered(dialog, number, message)
+            case ("NOTIFY", "rx", False) if dialog is not None:
+                self._notified(dialog, number, message)
+            case ("NOTIFY", "tx", True) if dialog is not None:
+                return self._judged(dialog, number, message)
+            case ("BYE" | "CANCEL", _, False):
+                return [DialogOver(message.call_id)]
             case _:
                 pass
         return []
+
+    def not_repeated(self, call_id: str) -> None:
+        """The stack does not meet the challenge of the newest REFER of a call: it was the phone's answer."""
+        dialog = self._dialogs.get(call_id)
+        if dialog is not None:
+            dialog.refers[-1].answered = dialog.refers[-1].over = True
 
     def forget(self, call_id: str) -> None:
         """Drop what is known of a call: nothing of it is expected any more."""
         self._dialogs.pop(call_id, None)
 
-    def _sent(self, call_id: str, cseq: int, message: Request) -> None:
-        dialog = self._dialogs.setdefault(call_id, _Dialog())
+    def _sent(self, cseq: int, message: SipMessage) -> list[Fact]:
+        tags = tag_of(message.header("from")), tag_of(message.header("to"))
+        dialog = self._dialogs.setdefault(message.call_id, _Dialog(tags))
+        branch = branch_of(message.header("via"))
         if dialog.refer_of(cseq) is not None:
-            return
-        again = message.headers.get("Authorization") or message.headers.get("Proxy-Authorization")
-        if again and dialog.refers:
-            # The same REFER, answering a challenge (RFC 3261 section 22.2); the server has no credentials that could
-            # satisfy one, so the 401 or 407 was already reported as the answer it amounts to.
-            dialog.refers[-1].cseqs.add(cseq)
-        else:
-            dialog.refers.append(_Refer({cseq}))
-
-    def _answered(self, call_id: str, cseq: int, code: int) -> list[Fact]:
-        dialog = self._dialogs.get(call_id)
-        refer = dialog.refer_of(cseq) if dialog is not None else None
-        if dialog is None or refer is None or refer.answered or code < 200:
             return []
+        newest = dialog.refers[-1] if dialog.refers else None
+        again = message.header("authorization") or message.header("proxy-authorization")
+        if again and newest is not None and newest.challenge:
+            newest.sent[cseq] = branch
+            return [ReferRepeated(message.call_id, newest.challenge)]
+        dialog.refers.append(_Refer({cseq: branch}))
+        return []
+
+    def _answered(self, dialog: _Dialog, cseq: int, message: SipMessage) -> list[Fact]:
+        """Take a response to a REFER, if it is of that transaction (RFC 3261 section 17.1.3)."""
+        refer, code = dialog.refer_of(cseq), message.code
+        if refer is None or refer.answered or code < 200 or branch_of(message.header("via")) != refer.sent[cseq]:
+            return []
+        is_newest = refer is dialog.refers[-1]
+        if code in _CHALLENGES:
+            refer.challenge = code
+            return [ReferChallenged(message.call_id, code)] if is_newest else []
         refer.answered = True
         refer.over = refer.over or code >= 300
-        return [ReferAnswered(call_id, code)] if refer is dialog.refers[-1] else []
+        return [ReferAnswered(message.call_id, code)] if is_newest else []
 
-    def _notified(self, call_id: str, cseq: int, message: Request) -> list[Fact]:
-        dialog = self._dialogs.get(call_id)
-        event = message.headers.get("Event", "") or ""
-        if dialog is None or not _REFER_EVENT.match(event):
-            return []
-        branch = re.search(r";\s*branch\s*=\s*([^;,\s]+)", message.headers.get("Via", "") or "", re.IGNORECASE)
-        key = (branch[1] if branch else "", cseq)
-        if key in dialog.notifies:
+    def _notified(self, dialog: _Dialog, cseq: int, message: SipMessage) -> None:
+        """Keep a NOTIFY until the stack has answered it."""
+        key = branch_of(message.header("via")), cseq
+        if key in dialog.notifies or not _REFER_EVENT.match(message.header("event")):
+            return
+        if (tag_of(message.header("to")), tag_of(message.header("from"))) != dialog.tags:
+            return  # of another dialog with the same Call-ID (RFC 3261 section 12.2.2)
+        if len(dialog.waiting) < _WAITING_LIMIT:
+            dialog.waiting[key] = message
+
+    def _judged(self, dialog: _Dialog, cseq: int, answer: SipMessage) -> list[Fact]:
+        """Take the stack's answer to a NOTIFY: what it did not accept means nothing."""
+        key = branch_of(answer.header("via")), cseq
+        message = dialog.waiting.pop(key, None)
+        if message is None or not (answer.code < 300 or answer.code == _UNREADABLE):
             return []
         dialog.notifies.add(key)
-        refer = dialog.refer_notified(event)
-        code = _sipfrag_code(message.body)
-        terminated, expires = _subscription_state(message.headers.get("Subscription-State", "") or "")
+        refer = dialog.refer_notified(message.header("event"))
+        code = _sipfrag_code(message.body) if answer.code < 300 else None
+        terminated, expires = _subscription_state(message.header("subscription-state"))
         refer.over = refer.over or terminated or (code is not None and code >= 200)
-        return [ReferNotified(call_id, code, terminated, expires)] if refer is dialog.refers[-1] else []
+        if refer is not dialog.refers[-1]:
+            return []
+        facts: list[Fact] = [ReferNotified(message.call_id, code, terminated, expires)]
+        if code is None and not terminated:
+            facts.append(NotifyUnreadable(message.call_id, "it has no status line that can be read"))
+        return facts
 
 
-def read_message(text: str) -> Request | Response | None:
-    """Parse a SIP message, more tolerantly than its grammar asks.
-
-    A phone whose Request-URI or one of whose header lines is malformed has still sent that BYE or NOTIFY.
-
-    Args:
-        text: The whole message.
-
-    Returns:
-        The request or response, None when it is neither.
-    """
-    head, _, body = text.partition("\r\n\r\n")
-    start, *lines = _FOLD.sub(" ", head).split("\r\n")
-    lines = [line for line in lines if ":" in line]
-    words = start.split(" ")
-    if len(words) == 3 and words[2] == "SIP/2.0":
-        try:
-            return _parse([start, *lines], body)
-        except ValueError:
-            start = f"{words[0]} sip:unreadable.invalid SIP/2.0"
-    elif len(words) == 2:
-        start += " "  # RFC 3261 section 7.2: the reason phrase may be empty, some leave out the space as well
-    try:
-        return _parse([start, *lines], body)
-    except ValueError:
-        return None
-
-
-def _parse(lines: list[str], body: str) -> Request | Response:
-    return Message.parse(("\r\n".join(lines) + "\r\n\r\n" + body).encode())
-
-
-def _cseq(message: Request | Response) -> tuple[int, str]:
-    """Read the CSeq header; a message without a readable one gets number -1 and no method."""
-    number, _, method = (message.headers.get("CSeq", "") or "").partition(" ")
-    return (int(number), method.strip().upper()) if number.isdecimal() else (-1, "")
-
-
-def _sipfrag_code(body: bytes) -> int | None:
+def _sipfrag_code(body: str) -> int | None:
     """Read the status code of a ``message/sipfrag`` body (RFC 3420), None when it has no readable status line.
 
-    The Content-Type is not asked: phones mislabel it, and nothing else a refer NOTIFY may carry looks like this line.
+    The Content-Type is not asked, and the line is looked for anywhere, as the stack does: phones mislabel it, and put it
+    among the parts of a multipart body.
     """
-    line = _SIPFRAG_STATUS.search(body.decode("utf-8", "replace"))
-    return int(line[1]) if line else None
+    line = _SIPFRAG_STATUS.search(body)
+    code = int(line[1]) if line and len(line[1]) == 3 else 0
+    return code if 100 <= code <= 699 else None
 
 
 def _subscription_state(value: str) -> tuple[bool, float | None]:

@@ -35,6 +35,11 @@ class FollowedSwitchboard:
         self._exchange.call_ended(now, leg, reason=reason)
         self._follow_outputs()
 
+    def call_failed(self, now: float, leg: Leg, *, error: str) -> None:
+        """What carried the call broke."""
+        self._exchange.call_failed(now, leg, error=error)
+        self._follow_outputs()
+
     def play_changed(self, now: float, leg: Leg, control_id: str, state: str, *, error: str = "") -> None:
         """A playback's state has changed."""
         self._exchange.play_changed(now, leg, control_id, state, error=error)
@@ -43,6 +48,11 @@ class FollowedSwitchboard:
     def refer_answered(self, now: float, leg: Leg, code: int) -> None:
         """The phone answered the REFER."""
         self._exchange.refer_answered(now, leg, code)
+        self._follow_outputs()
+
+    def refer_challenged(self, now: float, leg: Leg, code: int) -> None:
+        """The phone wanted credentials for the REFER."""
+        self._exchange.refer_challenged(now, leg, code)
         self._follow_outputs()
 
     def refer_notified(

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Any
 
-from anyrelay.local.process import ServerProcess
+from anyrelay.local.process import TOKEN_VARIABLE, ServerProcess
 from anyrelay.local.scripts import Behaviour, describe_behaviour
 from anyrelay.protocol.values import Media, read_media
 
@@ -29,6 +29,8 @@ class SyncLocalRelay:
     """Where clients connect to."""
     ca_file: str | None
     """The authority to trust, with TLS."""
+    token: str | None
+    """The token that clients must give; None for any."""
     phones: SyncPhones
     """Its simulated phones."""
 
@@ -47,17 +49,19 @@ class SyncLocalRelay:
             listen: Where to listen for clients, host:port; port 0 picks a free one.
             tls_dir: Where the certificates for TLS are, or are to be made; None for plain ws.
             project: The project that clients must name; any when None.
-            token: The token that clients must give; any when None.
+            token: The token that clients must give. When None any will do on the loopback interface; beyond it one is
+                made, which the attribute `token` names.
             pace: How many times as fast as scripted the phones are.
         """
         self._command = [sys.executable, "-m", "anyrelay.local", "--phones", "simulated", "--json", "--quiet"]
         self._command += ["--listen", listen, "--pace", str(pace)]
-        options = {"--tls-dir": tls_dir, "--project": project, "--token": token}
+        options = {"--tls-dir": tls_dir, "--project": project}
         for option, value in options.items():
             if value is not None:
                 self._command += [option, os.fspath(value)]
         self.phones = SyncPhones(self)
         self.ca_file = None
+        self.token = token
         self._process: ServerProcess | None = None
 
     def __enter__(self) -> SyncLocalRelay:
@@ -67,13 +71,15 @@ class SyncLocalRelay:
             RuntimeError: It ended before it was; its standard error says why.
             TimeoutError: It was not ready in time.
         """
-        self._process = ServerProcess(self._command)
+        # In the environment, since whoever may list processes can read their options.
+        self._process = ServerProcess(self._command, {TOKEN_VARIABLE: self.token or ""})
         try:
             ready = self._process.ready()
         except BaseException:
             self._process.stop()
             raise
         self.url, self.ca_file = ready["relay"], ready["ca_file"]
+        self.token = ready.get("token", self.token)
         return self
 
     def __exit__(

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from anyrelay.protocol.proxy import ProxyAddress, ProxyTunnel, authority
 from anyrelay.protocol.tls import TlsLayer
-from anyrelay.protocol.websocket import DEFAULT_MAX_MESSAGE_SIZE, OUTBOX_LIMIT, Phase, WebSocketLayer
+from anyrelay.protocol.websocket import DEFAULT_MAX_MESSAGE_SIZE, OUTBOX_LIMIT, Phase, UpgradeCheck, WebSocketLayer
 from anyrelay.protocol.wire import (
     BrokenMessage,
     ConnectionClosed,
@@ -115,15 +115,24 @@ class Connection:
         return cls(websocket, layer, tunnel)
 
     @classmethod
-    def server(cls, *, tls: ssl.SSLContext | None, max_message_size: int = DEFAULT_MAX_MESSAGE_SIZE) -> Connection:
+    def server(
+        cls,
+        *,
+        tls: ssl.SSLContext | None,
+        max_message_size: int = DEFAULT_MAX_MESSAGE_SIZE,
+        check_upgrade: UpgradeCheck | None = None,
+    ) -> Connection:
         """Build the server's end, which accepts an upgrade at any path.
 
         Args:
             tls: The context for wss, its certificate loaded, or None for ws.
             max_message_size: The largest message to take, in bytes.
+            check_upgrade: Given the headers of the upgrade, returns the HTTP status and the words to refuse it with, or
+                None to accept it.
         """
         layer = None if tls is None else TlsLayer(tls, server_hostname=None, server_side=True)
-        return cls(WebSocketLayer.server(max_message_size=max_message_size), layer, None)
+        websocket = WebSocketLayer.server(max_message_size=max_message_size, check_upgrade=check_upgrade)
+        return cls(websocket, layer, None)
 
     @property
     def is_open(self) -> bool:

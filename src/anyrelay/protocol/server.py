@@ -27,6 +27,7 @@ from anyrelay.protocol.jsonrpc import (
     ping_result,
     shown,
 )
+from anyrelay.protocol.websocket import DEFAULT_MAX_MESSAGE_SIZE, UpgradeCheck
 
 __all__ = ["CommandReceived", "Gone", "ServerConnection", "ServerEvent"]
 
@@ -35,6 +36,9 @@ INVALID_PARAMS: Final = -32602
 
 UNACKNOWLEDGED_LIMIT: Final = 10_000
 """How many events may be without an acknowledgement; the oldest are forgotten first."""
+
+UNACKNOWLEDGED_BYTES: Final = 4 * 1024 * 1024
+"""How many bytes the events without an acknowledgement may have on the wire, in all; the oldest are forgotten first."""
 
 
 @frozen
@@ -72,6 +76,9 @@ class ServerConnection:
         tls: ssl.SSLContext | None = None,
         knows_all: bool = True,
         on_text: Callable[[str, str], None] | None = None,
+        max_message_size: int = DEFAULT_MAX_MESSAGE_SIZE,
+        max_values: int | None = None,
+        check_upgrade: UpgradeCheck | None = None,
     ) -> None:
         """Wait for a client's first bytes.
 
@@ -80,13 +87,20 @@ class ServerConnection:
             tls: The TLS context, its certificate loaded; None for plain ws.
             knows_all: Whether a method without a class is refused here; else it is handed up with no command.
             on_text: Called with ``rx`` or ``tx`` and each message's text as it is, secrets and all.
+            max_message_size: The largest message to take, in bytes.
+            max_values: How many values the parameters of one command may have in all, however they are nested; a command with
+                more is refused before it is looked into. Any number when None.
+            check_upgrade: Given the headers of the client's upgrade, returns the HTTP status and the words to refuse it
+                with, or None to accept it.
         """
-        self._connection = Connection.server(tls=tls)
+        self._connection = Connection.server(tls=tls, max_message_size=max_message_size, check_upgrade=check_upgrade)
         self._new_id = new_id
         self._knows_all = knows_all
+        self._max_values = max_values
         self._on_text = on_text
         self._events: deque[ServerEvent] = deque()
-        self._unacknowledged: dict[str, dict[str, Any]] = {}
+        self._unacknowledged: dict[str, tuple[dict[str, Any], int]] = {}
+        self._unacknowledged_bytes = 0
         self._pings: set[str] = set()
         self.broken_messages = 0
         self.pongs = 0
@@ -104,7 +118,16 @@ class ServerConnection:
     @property
     def unacknowledged(self) -> dict[str, dict[str, Any]]:
         """The params of the events that the client has not acknowledged, by their JSON-RPC id, oldest first."""
-        return dict(self._unacknowledged)
+        return {id_: params for id_, (params, _) in self._unacknowledged.items()}
+
+    @property
+    def unacknowledged_bytes(self) -> int:
+        """How many bytes those events have on the wire, in all."""
+        return self._unacknowledged_bytes
+
+    def is_unacknowledged(self, id_: str) -> bool:
+        """Whether the client has not acknowledged the event of this JSON-RPC id; False for one that was never sent."""
+        return id_ in self._unacknowledged
 
     def receive_data(self, data: bytes) -> None:
         """Take bytes from the transport."""
@@ -143,11 +166,18 @@ class ServerConnection:
             Its id.
         """
         id_ = id_ or self._new_id()
-        self._unacknowledged[id_] = params
-        if len(self._unacknowledged) > UNACKNOWLEDGED_LIMIT:
-            del self._unacknowledged[next(iter(self._unacknowledged))]
-        self._send(encode_request(id_, "signalwire.event", params))
+        text = encode_request(id_, "signalwire.event", params)
+        self._forget_event(id_)
+        self._unacknowledged[id_] = (params, len(text))
+        self._unacknowledged_bytes += len(text)
+        while len(self._unacknowledged) > UNACKNOWLEDGED_LIMIT or self._unacknowledged_bytes > UNACKNOWLEDGED_BYTES:
+            self._forget_event(next(iter(self._unacknowledged)))
+        self._send(text)
         return id_
+
+    def _forget_event(self, id_: str) -> None:
+        _, size = self._unacknowledged.pop(id_, (None, 0))
+        self._unacknowledged_bytes -= size
 
     def ping(self) -> None:
         """Ask whether the client is there; `pongs` counts the answers."""
@@ -202,7 +232,7 @@ class ServerConnection:
             self._receive_answer(message.answer_id)
 
     def _receive_answer(self, id_: str) -> None:
-        self._unacknowledged.pop(id_, None)
+        self._forget_event(id_)
         if id_ in self._pings:
             self._pings.remove(id_)
             self.pongs += 1
@@ -216,9 +246,28 @@ class ServerConnection:
         if request.method not in COMMANDS and self._knows_all:
             self.refuse(request.id, METHOD_NOT_FOUND, f"unknown method {request.method[:100]}")
             return
+        if self._max_values is not None and _has_more_values(request.params, self._max_values):
+            self.refuse(request.id, INVALID_PARAMS, f"{request.method[:100]}: more than {self._max_values} values")
+            return
         try:
             command = decode_command(request.method, request.params) if request.method in COMMANDS else None
         except (ValueError, TypeError) as error:
             self.refuse(request.id, INVALID_PARAMS, f"{request.method}: {error}")
             return
         self._events.append(CommandReceived(request.id, request.method, command, request.params))
+
+
+def _has_more_values(params: dict[str, Any], limit: int) -> bool:
+    """Whether a command's parameters have more values than that; it looks at no more of them."""
+    count, todo = 0, [iter(params.values())]
+    while todo:
+        for value in todo[-1]:
+            count += 1
+            if count > limit:
+                return True
+            if isinstance(value, dict | list):
+                todo.append(iter(value.values() if isinstance(value, dict) else value))
+                break
+        else:
+            todo.pop()
+    return False

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import re
 from collections import deque
+from collections.abc import Callable
 from enum import Enum, auto
 from http import HTTPStatus
+from typing import TypeAlias
 
 import h11
 from wsproto.connection import ConnectionType
@@ -33,7 +35,13 @@ from anyrelay.protocol.wire import (
     TextReceived,
 )
 
-__all__ = ["DEFAULT_MAX_MESSAGE_SIZE", "OUTBOX_LIMIT", "Phase", "WebSocketLayer"]
+__all__ = ["DEFAULT_MAX_MESSAGE_SIZE", "OUTBOX_LIMIT", "Phase", "UpgradeCheck", "WebSocketLayer"]
+
+Headers: TypeAlias = tuple[tuple[str, str], ...]
+"""The headers of a request, names in lower case."""
+
+UpgradeCheck: TypeAlias = Callable[[Headers], tuple[int, str] | None]
+"""Given the headers of a client's upgrade, returns the HTTP status and the words to refuse it with; None to accept it."""
 
 DEFAULT_MAX_MESSAGE_SIZE = 10 * 1024 * 1024
 """The largest message that is taken, in bytes."""
@@ -73,8 +81,15 @@ class Phase(Enum):
 class WebSocketLayer:
     """One end of a WebSocket connection, without the connection. Made by `client` or `server`."""
 
-    def __init__(self, handshake: H11Handshake, request: bytes, max_message_size: int) -> None:
+    def __init__(
+        self,
+        handshake: H11Handshake,
+        request: bytes,
+        max_message_size: int,
+        check_upgrade: UpgradeCheck | None = None,
+    ) -> None:
         self._handshake = handshake
+        self._check_upgrade = check_upgrade
         self._client = handshake.client
         self._events: deque[ConnectionEvent] = deque()
         self._outgoing: list[bytes | bytearray] = []
@@ -91,7 +106,7 @@ class WebSocketLayer:
         """Where the connection stands."""
         self.target = ""
         """Server: the path and query that the client asked for."""
-        self.headers: tuple[tuple[str, str], ...] = ()
+        self.headers: Headers = ()
         """Server: the headers of the client's request, names in lower case."""
 
     @classmethod
@@ -123,13 +138,16 @@ class WebSocketLayer:
         return cls(handshake, request, max_message_size)
 
     @classmethod
-    def server(cls, *, max_message_size: int = DEFAULT_MAX_MESSAGE_SIZE) -> WebSocketLayer:
+    def server(
+        cls, *, max_message_size: int = DEFAULT_MAX_MESSAGE_SIZE, check_upgrade: UpgradeCheck | None = None
+    ) -> WebSocketLayer:
         """Build a server, which accepts an upgrade at any path.
 
         Args:
             max_message_size: The largest message to take, in bytes.
+            check_upgrade: Says which upgrades are refused; None accepts each.
         """
-        return cls(H11Handshake(ConnectionType.SERVER), b"", max_message_size)
+        return cls(H11Handshake(ConnectionType.SERVER), b"", max_message_size, check_upgrade)
 
     @property
     def closed(self) -> bool:
@@ -281,12 +299,21 @@ class WebSocketLayer:
             self._bad_handshake(fault, self._status_for(fault, data))
 
     def _accept(self, request: Request) -> None:
-        self._outgoing.append(self._handshake.send(AcceptConnection()))
         self.target = request.target
         host = [("host", request.host)]
         extra = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in request.extra_headers]
         self.headers = tuple(host + extra)
+        refused = None if self._check_upgrade is None else self._check_upgrade(self.headers)
+        if refused is not None:
+            self.fail(self._refuse(*refused))
+            return
+        self._outgoing.append(self._handshake.send(AcceptConnection()))
         self._open()
+
+    def _refuse(self, status: int, words: str) -> ProtocolViolation:
+        """Answer the client's request with an HTTP error, and return the error that ends the connection."""
+        self._outgoing.append(_refusal(status, words))
+        return ProtocolViolation(f"no WebSocket upgrade, refused with HTTP {status}: {words}")
 
     def _open(self) -> None:
         self.phase = Phase.OPEN
@@ -311,8 +338,7 @@ class WebSocketLayer:
         if self._client:
             error = ProtocolViolation(f"the server's answer to the WebSocket upgrade is no good: {words}")
         else:
-            error = ProtocolViolation(f"no WebSocket upgrade, refused with HTTP {status}: {words}")
-            self._outgoing.append(_refusal(status, words))
+            error = self._refuse(status, words)
         error.__cause__ = fault
         self.fail(error)
 
