@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import queue
+import select
 import selectors
 import subprocess
 import sys
@@ -43,15 +44,16 @@ class ChildError(RuntimeError):
 
 
 class LineWriter:
-    """Writes JSON lines to a pipe from a thread of its own, so that no caller waits for whoever reads them."""
+    """Writes JSON lines to a pipe, and never waits for whoever reads them: what the pipe does not take waits in a thread."""
 
     def __init__(self, descriptor: int, *, on_broken: Callable[[str], None]) -> None:
-        """Write to a file descriptor, which stays the caller's.
+        """Write to a file descriptor, which stays the caller's but does not block any more.
 
         Args:
             descriptor: Where to write.
             on_broken: Called once, in any thread, with the reason: nobody reads any more, or not fast enough.
         """
+        os.set_blocking(descriptor, False)
         self._descriptor = descriptor
         self._on_broken = on_broken
         self._queue: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
@@ -64,13 +66,22 @@ class LineWriter:
     def put(self, message: Message) -> None:
         """Write a message, in its turn; it is dropped once nobody reads any more."""
         line = orjson.dumps(message) + b"\n"
+        reason = ""
         with self._lock:
-            self._waiting += len(line)
-            too_much = self._waiting > BACKLOG_LIMIT
-        if too_much:
-            self._break("it does not read what it is told")
-        elif not self._broken:
-            self._queue.put(line)
+            if self._broken:
+                return
+            try:
+                rest = line if self._waiting else line[self._written(line) :]
+            except OSError as error:
+                reason = str(error.strerror)
+            else:
+                self._waiting += len(rest)
+                if self._waiting > BACKLOG_LIMIT:
+                    reason = "it does not read what it is told"
+                elif rest:
+                    self._queue.put(rest)
+        if reason:
+            self._break(reason)
 
     def close(self, timeout: float) -> bool:
         """Write what waits, for `timeout` seconds at most; return whether all of it was written or given up."""
@@ -79,22 +90,32 @@ class LineWriter:
         return not self._thread.is_alive()
 
     def _run(self) -> None:
+        writable = select.poll()
+        writable.register(self._descriptor, select.POLLOUT)
         while (line := self._queue.get()) is not None:
             lines = [line]
             with contextlib.suppress(queue.Empty):
                 while (more := self._queue.get_nowait()) is not None:
                     lines.append(more)
                 self._queue.put(None)
-            data = b"".join(lines)
+            data = rest = b"".join(lines)
             try:
-                rest = data
                 while rest:
-                    rest = rest[os.write(self._descriptor, rest) :]
+                    rest = rest[self._written(rest) :]
+                    if rest:
+                        writable.poll()
             except OSError as error:
                 self._break(str(error.strerror))
                 return
             with self._lock:
                 self._waiting -= len(data)
+
+    def _written(self, data: bytes) -> int:
+        """Write what the pipe takes now, and return how much that was."""
+        try:
+            return os.write(self._descriptor, data)
+        except BlockingIOError:
+            return 0
 
     def _break(self, reason: str) -> None:
         with self._lock:
