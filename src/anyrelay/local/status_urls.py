@@ -79,7 +79,7 @@ class StatusPoster:
     def put(self, url: str, envelope: dict[str, Any], client: str = "") -> None:
         """Ask for a POST; dropped when too many of this client wait."""
         queue = self._queues.setdefault(client, _Queue())
-        content = write_json(envelope)
+        content = write_json(envelope).encode()
         too_large = queue.size + len(content) > QUEUE_BYTES or self._size + len(content) > TOTAL_BYTES
         if len(queue.waiting) >= QUEUE_LIMIT or too_large:
             if not queue.dropped:
