@@ -1,4 +1,4 @@
-"""What is run on this project: ``nox -s tests``, ``demo``, ``lint``, ``types``, ``docs``, ``bench``, ``fuzz``, ``interop``, ``malformed``, ``soak``.
+"""What is run on this project by ``nox -s``: tests, demo, lint, types, docs, bench, fuzz, interop, malformed, soak, and more.
 
 What a session installs has the versions of ``tests/constraints.txt``; ``nox -s newest`` tests with the newest ones, and
 ``nox -s constraints`` writes them there.
