@@ -160,7 +160,7 @@ class LoadSession(asyncio.Protocol):
         self._stream, self._streaming = stream, True
 
     def _got_to(self, call_id: bytes, state: str) -> None:
-        """Note a call's new state; at `until` another one may be offered."""
+        """LogEntry a call's new state; at `until` another one may be offered."""
         self._calls[call_id] = state
         if state == self._until:
             self._on_the_way -= 1

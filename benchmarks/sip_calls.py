@@ -109,7 +109,14 @@ async def sipp(address: str, transport: str, calls: int, rate: float, lasting: i
         process = await asyncio.create_subprocess_exec(
             *("sipp", address, "-sn", "uac", "-s", "default", "-t", transport, "-nostdin", "-rtp_echo"),
             *("-m", str(calls), "-r", str(rate), "-l", "230", "-d", str(lasting), "-timeout", "120s"),
-            *("-i", "127.0.0.1", "-p", str(free_port(socket.SOCK_DGRAM)), "-mp", str(random.randrange(20_000, 32_000, 4))),
+            *(
+                "-i",
+                "127.0.0.1",
+                "-p",
+                str(free_port(socket.SOCK_DGRAM)),
+                "-mp",
+                str(random.randrange(20_000, 32_000, 4)),
+            ),
             *("-trace_rtt", "-rtt_freq", "1", "-trace_stat", "-stf", "stat.csv", "-fd", "600"),
             cwd=name,
             stdin=asyncio.subprocess.DEVNULL,

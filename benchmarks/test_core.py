@@ -66,7 +66,7 @@ def test_take_an_event_from_its_bytes_to_its_handler(benchmark: Benchmark, call:
     def take() -> None:
         frame = text_frame(encode_request(f"e{next(ids)}", "signalwire.event", PLAYING).encode(), mask=False)
         session.receive_data(frame or b"", 0.0)
-        while (delivery := call.mailbox.take()) is not None:
+        while (delivery := call.handler_queue.take()) is not None:
             delivery.handler(delivery.subject)
         session.outputs.clear()
         session.data_to_send()

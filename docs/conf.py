@@ -48,9 +48,9 @@ def _quieter_signature(
     _app: Any, what: str, _name: str, obj: Any, _options: Any, signature: str | None, returns: str | None
 ) -> tuple[str | None, str | None]:
     """Show no arguments of classes that users are handed and never make, and no names of attrs' own for defaults."""
-    from anyrelay.frontend.views import Face
+    from anyrelay.frontend.views import Wrapper
 
-    if what == "class" and inspect.isclass(obj) and issubclass(obj, Face):
+    if what == "class" and inspect.isclass(obj) and issubclass(obj, Wrapper):
         return "", None
     return (signature.replace("NOTHING", "...") if signature else signature), returns
 

@@ -16,7 +16,7 @@ from joined import Joined, joined_call  # noqa: E402 - it lies beside the protoc
 
 from anyrelay.protocol.call import CallMachine  # noqa: E402
 from anyrelay.protocol.events import RelayEvent  # noqa: E402
-from anyrelay.protocol.mailbox import MAILBOX_LIMIT, Mailbox  # noqa: E402
+from anyrelay.protocol.mailbox import HANDLER_QUEUE_LIMIT, HandlerQueue  # noqa: E402
 from anyrelay.protocol.outputs import RunHandler  # noqa: E402
 from anyrelay.protocol.promise import Promise  # noqa: E402
 from anyrelay.protocol.session import ClientState  # noqa: E402
@@ -81,12 +81,12 @@ class Attacked:
         """Do what a front end would: run the handlers, and take what they are told."""
         while self.session.outputs:
             match self.session.outputs.popleft():
-                case Mailbox() as mailbox:
+                case HandlerQueue() as handler_queue:
                     taken = 0
-                    while (delivery := mailbox.take()) is not None:
+                    while (delivery := handler_queue.take()) is not None:
                         delivery.handler(delivery.subject)
                         taken += 1
-                    assert taken <= MAILBOX_LIMIT
+                    assert taken <= HANDLER_QUEUE_LIMIT
                 case RunHandler(subject):
                     self.session.handler_finished(subject, None, 0.0)
                 case _:

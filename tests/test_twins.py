@@ -26,7 +26,7 @@ RUN: Final = 6
 WAITING: Final = re.compile(r"\b(?:async|await)\b")
 
 BINDING: Final = re.compile(r"\w+=(?:awaiting|blocking|starting|finding|plain)\([\w.]+(?:,\w+)?\)")
-"""A method of a front end that is one of a machine's, bound: ``stop = awaiting(PlayOperation.stop)``.
+"""A method of a front end that is one of a machine's, bound: ``stop = awaiting(PlayMachine.stop)``.
 
 A column of these is the shared part's own table of contents. That it stands on both sides is the design, by which there is
 no code to be alike: each line names one method, and which binder waits for it. Type checkers read it; generated, it could

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from anyrelay.errors import RelayError
 from anyrelay.protocol.jsonrpc import as_code
 from anyrelay.protocol.observer import Observer
-from anyrelay.protocol.requests import Follower, Reply
+from anyrelay.protocol.requests import CommandObserver, Reply
 
 try:
     from opentelemetry import metrics, trace
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from anyrelay.frontend.client import ClientBase
     from anyrelay.protocol.call import CallMachine
     from anyrelay.protocol.events import RelayEvent
-    from anyrelay.protocol.operations import Operation
-    from anyrelay.protocol.refer import ReferOutcome, Transfer
+    from anyrelay.protocol.operations import OperationMachine
+    from anyrelay.protocol.refer import ReferMachine, ReferOutcome
 
 __all__ = ["instrument"]
 
@@ -67,17 +67,17 @@ class _Instruments:
         self.calls = counter("anyrelay.calls", "{call}", "Calls that were taken, or dialled")
         self.active = up_down("anyrelay.calls.active", "{call}", "Calls that have not ended")
         self.passed_back = counter("anyrelay.calls.passed_back", "{call}", "Offers given back to routing unseen")
-        self.transfers = counter("anyrelay.transfers", "{transfer}", "Transfers, by what became of them")
+        self.refers = counter("anyrelay.transfers", "{transfer}", "Refers, by what became of them")
         self.reconnects = counter("anyrelay.reconnects", "{connection}", "Sign-ins after a connection was lost")
         self.handler_errors = counter("anyrelay.handler.errors", "{error}", "Handlers that raised")
 
 
-class _Command(Follower):
+class _Command(CommandObserver):
     """One command: its span, which ends with the reply, or with the operation or transfer that the command starts."""
 
-    def __init__(self, telemetry: _Telemetry, method: str, call_id: str, follower: Follower) -> None:
-        self.subject = follower.subject
-        self._follower = follower
+    def __init__(self, telemetry: _Telemetry, method: str, call_id: str, command_observer: CommandObserver) -> None:
+        self.subject = command_observer.subject
+        self._command_observer = command_observer
         self._telemetry = telemetry
         self._labels: dict[str, str | int] = {"relay.method": method}
         self._waited_for = True
@@ -90,38 +90,38 @@ class _Command(Follower):
 
     @property
     def is_under_way(self) -> bool:
-        return self._follower.is_under_way
+        return self._command_observer.is_under_way
 
     def sent(self, now: float) -> None:
         self.span.add_event("sent")
-        self._follower.sent(now)
+        self._command_observer.sent(now)
 
-    def taken(self, reply: Reply, now: float) -> None:
+    def accepted(self, reply: Reply, now: float) -> None:
         self._replied("reply", as_code(reply["code"]) if "code" in reply else None)
         if self.subject is None:
             self._end()
-        self._follower.taken(reply, now)
+        self._command_observer.accepted(reply, now)
 
-    def refused(self, error: RelayError) -> None:
+    def rejected(self, error: RelayError) -> None:
         self._replied("refused", error.code)
         self._end(error)
         self._telemetry.let_go(self)
-        self._follower.refused(error)
+        self._command_observer.rejected(error)
 
     def in_doubt(self, error: RelayError, now: float) -> None:
         self._replied("error", error.code)
         if self.subject is None:  # else it may have been taken: what it starts is waited for
             self._end(error)
         self._waited_for = False
-        self._follower.in_doubt(error, now)
+        self._command_observer.in_doubt(error, now)
 
-    def given_up(self, error: RelayError | None) -> None:
+    def abandoned(self, error: RelayError | None) -> None:
         if self.subject is None:
             self._end(error or RelayError(-1, "abandoned"))
         elif self._waited_for and self.span.is_recording():  # it may have been taken: what it starts is waited for
             self.span.add_event("no reply", {} if error is None else {"error.type": type(error).__name__})
         self._waited_for = False  # those that were given up are so again when the connection goes
-        self._follower.given_up(error)
+        self._command_observer.abandoned(error)
 
     def _replied(self, what: str, code: int | None) -> None:
         duration = time.perf_counter() - self._began
@@ -151,8 +151,8 @@ class _Telemetry(Observer):
 
     # --- commands and what they start -------------------------------------------------------------------------------
 
-    def command_given(self, method: str, call_id: str, follower: Follower) -> Follower:
-        command = _Command(self, method, call_id, follower)
+    def command_given(self, method: str, call_id: str, command_observer: CommandObserver) -> CommandObserver:
+        command = _Command(self, method, call_id, command_observer)
         if command.subject is not None:
             self._under_way[command.subject] = command.span
         return command
@@ -169,20 +169,20 @@ class _Telemetry(Observer):
             told = {name: word[:LONGEST_WORD] for name, word in words.items() if isinstance(word, str)}
             span.add_event(event.event_type[:LONGEST_WORD], told)
 
-    def operation_over(self, operation: Operation[Any]) -> None:
+    def operation_over(self, operation: OperationMachine[Any]) -> None:
         span = self._under_way.pop(operation, None)
         if span is not None:
             self._end(span, {"relay.operation.state": str(operation.state)}, failed=not operation.completed)
 
-    def transfer_over(self, transfer: Transfer, outcome: ReferOutcome | None) -> None:
+    def refer_over(self, refer: ReferMachine, outcome: ReferOutcome | None) -> None:
         if outcome is None:
             return
         because = "" if outcome.unknown_because is None else str(outcome.unknown_because)
         told: dict[str, str | int] = {"relay.transfer.status": str(outcome.status)}
         if because:
             told["relay.transfer.unknown_because"] = because
-        self.instruments.transfers.add(1, told)
-        span = self._under_way.pop(transfer, None)
+        self.instruments.refers.add(1, told)
+        span = self._under_way.pop(refer, None)
         if span is not None:
             codes = {"refer": outcome.refer_response_code, "notify": outcome.notify_response_code}
             told |= {f"relay.transfer.{name}_code": code for name, code in codes.items() if code is not None}

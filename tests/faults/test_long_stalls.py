@@ -1,4 +1,4 @@
-"""Transfers on each front end, while one direction stands still for longer than every grace time, again and again.
+"""Refers on each front end, while one direction stands still for longer than every grace time, again and again.
 
 No session is lost here. So whatever the server has said of a transfer is known in the end: no outcome contradicts the phone,
 and none is UNKNOWN because the call has ended when the server did tell it, after a resumption or before.

@@ -11,7 +11,7 @@ from frontend_world import World
 from scripted_relay import Peer, ScriptedRelay, reply
 
 from anyrelay.frontend.arrivals import BACKLOG_READ, LONGEST_HOLD, LULL, Arrivals
-from anyrelay.sync.watch import Watch
+from anyrelay.sync.watch import Poller
 
 
 def test_an_empty_socket_is_enough_after_small_reads() -> None:
@@ -54,9 +54,9 @@ def test_a_deadline_that_is_taken_back_holds_nothing() -> None:
 @pytest.mark.parametrize("front", ["threads"])
 async def test_a_selector_that_tells_of_nothing_is_not_enough(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """As select and epoll do when a signal interrupts them after their timeout."""
-    blind, wait = threading.Event(), Watch.wait
+    blind, wait = threading.Event(), Poller.wait
 
-    def see_nothing_once(watch: Watch, *args: Any) -> int:
+    def see_nothing_once(watch: Poller, *args: Any) -> int:
         ready = wait(watch, *args)
         if ready and blind.is_set():
             blind.clear()
@@ -68,7 +68,7 @@ async def test_a_selector_that_tells_of_nothing_is_not_enough(world: World, monk
         blind.set()
         reply()(relay, peer, command)
 
-    monkeypatch.setattr(Watch, "wait", see_nothing_once)
+    monkeypatch.setattr(Poller, "wait", see_nothing_once)
     world.relay.script("test.echo", blindfold_and_reply)
     async with world.client(request_timeout=0.4) as client:
         assert (await client.execute("test.echo"))["code"] == "200"

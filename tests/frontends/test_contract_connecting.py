@@ -111,8 +111,8 @@ async def test_a_handler_cut_short_by_the_close_does_not_stop_those_of_the_next_
 async def test_a_handler_of_the_last_connection_takes_no_event_of_the_next(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("anyrelay.aio.driver.DELIVERY_PATIENCE", 0.2)
-    monkeypatch.setattr("anyrelay.aio.client.CLOSE_PATIENCE", 0.1)
+    monkeypatch.setattr("anyrelay.aio.driver.CALLBACK_TIMEOUT", 0.2)
+    monkeypatch.setattr("anyrelay.aio.client.CLOSE_TIMEOUT", 0.1)
     client = world.client()
     told: list[str] = []
     last = world.flag()

@@ -170,7 +170,7 @@ COMMANDS = [
     ("ai_message", {"message_text": "Hi"}, "ai_message"),
     ("ai_hold", {}, "ai_hold"),
     ("ai_unhold", {}, "ai_unhold"),
-    ("user_event", {"event": "stir"}, "user_event"),
+    ("user_event", {"event": "pump"}, "user_event"),
     ("transfer", {"dest": "support"}, "transfer"),  # the last: whom it hands the call to has it then
 ]
 

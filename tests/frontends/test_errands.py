@@ -13,15 +13,15 @@ import pytest
 
 from anyrelay import ClientClosed, ClientState, ConnectFailed
 from anyrelay.local import SyncLocalRelay
-from anyrelay.protocol.client import ClientVerbs
+from anyrelay.protocol.client import ClientMethods
 from anyrelay.protocol.promise import Promise
 from anyrelay.sync import RelayClient
 from anyrelay.sync.driver import Driver
-from anyrelay.sync.errands import Errand
+from anyrelay.sync.errands import ThreadRequest
 
 
 class Machine:
-    """Something with a method for errands."""
+    """Something with a method for requests."""
 
     def __init__(self) -> None:
         self.promises: list[Promise[str]] = []
@@ -42,23 +42,23 @@ class Machine:
 
 
 def test_it_calls_the_method_with_the_time() -> None:
-    errand = Errand(Machine.start, Machine(), word="done")
-    errand.run(3.0)
-    errand.wait()
-    assert errand.result() == "done at 3"
+    request = ThreadRequest(Machine.start, Machine(), word="done")
+    request.run(3.0)
+    request.wait()
+    assert request.result() == "done at 3"
 
 
 def test_what_the_method_raises_is_raised_where_the_errand_comes_from_and_kept_by_nobody() -> None:
     machine = Machine()
-    errand = Errand(Machine.refuse, machine)
-    errand.run(0.0)
-    errand.wait()
+    request = ThreadRequest(Machine.refuse, machine)
+    request.run(0.0)
+    request.wait()
     gc.disable()
     try:
         with pytest.raises(ValueError, match="over 40 dB") as caught:
-            errand.result()
+            request.result()
         gone = weakref.ref(machine)
-        del machine, errand, caught
+        del machine, request, caught
         assert gone() is None
     finally:
         gc.enable()
@@ -66,30 +66,30 @@ def test_what_the_method_raises_is_raised_where_the_errand_comes_from_and_kept_b
 
 def test_one_that_is_given_up_before_its_turn_is_not_run() -> None:
     machine = Machine()
-    errand = Errand(Machine.start, machine)
-    errand.give_up(0.0)
-    errand.run(0.0)
+    request = ThreadRequest(Machine.start, machine)
+    request.abandon(0.0)
+    request.run(0.0)
     assert machine.promises == []
     with pytest.raises(RuntimeError, match="not run yet"):
-        errand.result()
+        request.result()
 
 
 def test_one_that_is_given_up_while_it_waits_is_abandoned() -> None:
     machine = Machine()
-    errand = Errand(Machine.start, machine)
-    errand.run(0.0)
-    errand.give_up(0.0)
+    request = ThreadRequest(Machine.start, machine)
+    request.run(0.0)
+    request.abandon(0.0)
     assert machine.abandoned == 1
 
 
 def test_one_that_comes_in_the_moment_when_the_thread_leaves_is_run(monkeypatch: pytest.MonkeyPatch) -> None:
     look_around = Driver._has_work.fget  # type: ignore[attr-defined]
-    late: list[Errand[dict[str, object]]] = []
+    late: list[ThreadRequest[dict[str, object]]] = []
 
     def look_around_and_be_overtaken(driver: Driver) -> bool:
         found: bool = look_around(driver)
         if not found and not late and driver.session.state is ClientState.CLOSED:
-            late.append(Errand(ClientVerbs.execute, driver.session, "test.echo"))
+            late.append(ThreadRequest(ClientMethods.execute, driver.session, "test.echo"))
             driver._posted.append(late[0].run)
         return found
 
@@ -102,10 +102,10 @@ def test_one_that_comes_in_the_moment_when_the_thread_leaves_is_run(monkeypatch:
         with pytest.raises(ConnectFailed):
             client.connect()
     client.disconnect()
-    (errand,) = late
-    errand.wait()
+    (request,) = late
+    request.wait()
     with pytest.raises(ClientClosed):
-        errand.result()
+        request.result()
 
 
 def test_without_a_thread_the_caller_runs_it_itself() -> None:
@@ -120,14 +120,14 @@ def test_a_bug_in_the_clients_thread_leaves_nobody_waiting() -> None:
     with SyncLocalRelay() as relay:
         client = RelayClient(project="p", token="t", host=relay.url)
         client.connect()
-        errand = Errand(ClientVerbs.execute, client._driver.session, "test.echo")
+        request = ThreadRequest(ClientMethods.execute, client._driver.session, "test.echo")
         driver = client._driver
         with driver._core:
-            driver._posted.extend([fail, errand.run])
-        driver._ring()
-        errand.wait()
+            driver._posted.extend([fail, request.run])
+        driver._wake_up()
+        request.wait()
         with pytest.raises(ClientClosed):
-            errand.result()
+            request.result()
         client.disconnect()
         client.connect()  # it is as good as new
         client.disconnect()

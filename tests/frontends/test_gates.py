@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
-from anyrelay.sync.gates import Milestone, closed_gate, pass_through
+from anyrelay.sync.gates import OnceEvent, new_waiter, wait_for_release
 
 
 def test_whoever_waits_goes_on_once_it_is_reached() -> None:
-    milestone, passed = Milestone(), threading.Semaphore(0)
+    once_event, passed = OnceEvent(), threading.Semaphore(0)
 
     def wait() -> None:
-        milestone.wait()
+        once_event.wait()
         passed.release()
 
     threads = [threading.Thread(target=wait) for _ in range(3)]
@@ -26,12 +26,12 @@ def test_whoever_waits_goes_on_once_it_is_reached() -> None:
         thread.start()
     time.sleep(0.05)  # in which nobody may go on
     assert not passed.acquire(blocking=False)
-    milestone.reach()
-    milestone.reach()
+    once_event.set()
+    once_event.set()
     for thread in threads:
         thread.join(10)
     assert [passed.acquire(blocking=False) for _ in range(4)] == [True, True, True, False]
-    milestone.wait()  # whoever comes later does not wait at all
+    once_event.wait()  # whoever comes later does not wait at all
 
 
 @pytest.mark.parametrize("in_main_thread", [True, False])
@@ -41,7 +41,7 @@ def test_patience_ends(in_main_thread: bool, patience: float) -> None:
 
     def wait() -> None:
         began = time.monotonic()
-        Milestone().wait(patience)
+        OnceEvent().wait(patience)
         took.append(time.monotonic() - began)
 
     if in_main_thread:
@@ -57,20 +57,20 @@ def test_patience_ends(in_main_thread: bool, patience: float) -> None:
 def test_ctrl_c_in_any_step_leaves_the_milestone_in_order() -> None:
     """It is struck before each byte code in turn, in whatever module that is."""
     struck = 0
-    while _is_struck(milestone := Milestone(), struck):
+    while _is_struck(once_event := OnceEvent(), struck):
         struck += 1
-        other = threading.Thread(target=milestone.wait, daemon=True)
+        other = threading.Thread(target=once_event.wait, daemon=True)
         other.start()
-        reaching = threading.Thread(target=milestone.reach, daemon=True)
+        reaching = threading.Thread(target=once_event.set, daemon=True)
         reaching.start()
         reaching.join(10)
         other.join(10)
         assert [reaching.is_alive(), other.is_alive()] == [False, False], f"struck before byte code {struck}"
-        milestone.wait(10)
+        once_event.wait(10)
     assert struck > 20
 
 
-def _is_struck(milestone: Milestone, skipped: int) -> bool:
+def _is_struck(once_event: OnceEvent, skipped: int) -> bool:
     """Wait for a moment; be struck before a byte code, after so many others; return whether there were that many."""
     left = skipped
 
@@ -87,7 +87,7 @@ def _is_struck(milestone: Milestone, skipped: int) -> bool:
     before = sys.gettrace()
     try:
         sys.settrace(trace)
-        milestone.wait(0.001)
+        once_event.wait(0.001)
     except KeyboardInterrupt:
         return True
     finally:
@@ -101,7 +101,7 @@ def test_the_main_thread_looks_for_signals_now_and_then(monkeypatch: pytest.Monk
     handled = threading.Event()
     before = signal.signal(signal.SIGUSR1, lambda *_: handled.set())
     in_time: list[bool] = []
-    gate = closed_gate()
+    gate = new_waiter()
 
     def strike_and_open() -> None:
         time.sleep(0.2)  # until the main thread sleeps
@@ -113,7 +113,7 @@ def test_the_main_thread_looks_for_signals_now_and_then(monkeypatch: pytest.Monk
     striker = threading.Thread(target=strike_and_open)
     try:
         striker.start()
-        pass_through(gate)
+        wait_for_release(gate)
         assert in_time == [True]
     finally:
         striker.join()

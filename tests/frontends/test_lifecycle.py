@@ -190,7 +190,7 @@ async def with_asyncio(*functions: Callable[[], Any]) -> None:
 async def test_a_handler_that_will_not_end_does_not_hold_up_whoever_is_cancelled(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("anyrelay.aio.client.CLOSE_PATIENCE", 0.1)
+    monkeypatch.setattr("anyrelay.aio.client.CLOSE_TIMEOUT", 0.1)
     client = world.client()
     may_end, at_work = anyio.Event(), anyio.Event()
 

@@ -13,8 +13,8 @@ from scripted_relay import play_event
 
 import anyrelay.local
 from anyrelay import PlayEvent
-from anyrelay.frontend import journal
-from anyrelay.protocol.outputs import Layer, Note
+from anyrelay.frontend import log
+from anyrelay.protocol.outputs import Layer, LogEntry
 
 
 async def test_each_layer_has_a_logger_and_each_record_a_call_id(
@@ -56,7 +56,7 @@ def test_a_layer_can_be_switched_off_alone(layer: Layer, caplog: pytest.LogCaptu
     logger.setLevel(logging.CRITICAL)
     try:
         for each in Layer:
-            journal.write(Note(Note.ERROR, "words", layer=each))
+            log.write(LogEntry(LogEntry.ERROR, "words", layer=each))
     finally:
         logger.setLevel(logging.NOTSET)
     assert [record.name for record in caplog.records] == [f"anyrelay.{each}" for each in Layer if each is not layer]
@@ -71,7 +71,7 @@ def test_what_is_not_wanted_is_not_put_into_words() -> None:
     logger = logging.getLogger("anyrelay.connection")
     logger.setLevel(logging.ERROR)
     try:
-        journal.write(Note(Note.WARNING, text, "call-1"))
+        log.write(LogEntry(LogEntry.WARNING, text, "call-1"))
     finally:
         logger.setLevel(logging.NOTSET)
 

@@ -1,4 +1,4 @@
-"""The threads that tell handlers: everything is told once and in order, whatever comes while they hand a mailbox back."""
+"""The threads that tell handlers: everything is told once and in order, whatever comes while they hand a handler queue back."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from collections.abc import Callable
 
 import pytest
 
-from anyrelay.protocol.mailbox import Delivery, Mailbox
+from anyrelay.protocol.mailbox import Callback, HandlerQueue
 from anyrelay.sync import RelayClient
-from anyrelay.sync.postmen import Postmen
+from anyrelay.sync.postmen import HandlerDispatcher
 from anyrelay.sync.workers import Workers
 
 PATIENCE = 30.0
 
 
-def refuse_to_fail(_mailbox: Mailbox, error: BaseException) -> None:
+def refuse_to_fail(_handler_queue: HandlerQueue, error: BaseException) -> None:
     raise AssertionError("no handler raises here") from error
 
 
@@ -29,24 +29,24 @@ def until(come_true: Callable[[], bool]) -> None:
 
 
 def post_once_found_empty(monkeypatch: pytest.MonkeyPatch, post: Callable[[], None]) -> None:
-    """Have something posted just after a mailbox was found empty for the first time."""
-    take_some, posted = Mailbox.take_some, threading.Lock()
+    """Have something posted just after a handler queue was found empty for the first time."""
+    take_some, posted = HandlerQueue.take_some, threading.Lock()
 
-    def take_some_and_be_overtaken(mailbox: Mailbox) -> list[Delivery]:
-        taken = take_some(mailbox)
+    def take_some_and_be_overtaken(handler_queue: HandlerQueue) -> list[Callback]:
+        taken = take_some(handler_queue)
         if not taken and posted.acquire(blocking=False):
             post()
         return taken
 
-    monkeypatch.setattr(Mailbox, "take_some", take_some_and_be_overtaken)
+    monkeypatch.setattr(HandlerQueue, "take_some", take_some_and_be_overtaken)
 
 
 def test_what_comes_while_a_mailbox_is_handed_back_is_told(workers: Workers, monkeypatch: pytest.MonkeyPatch) -> None:
     hurried, told = threading.Event(), list[int]()
-    postmen = Postmen(workers, refuse_to_fail, hurried.set)
-    mailbox = Mailbox("call-1", postmen.add, lambda _: None)
-    post_once_found_empty(monkeypatch, lambda: mailbox.post(told.append, 2))
-    mailbox.post(told.append, 1)
+    postmen = HandlerDispatcher(workers, refuse_to_fail, hurried.set)
+    handler_queue = HandlerQueue("call-1", postmen.add, lambda _: None)
+    post_once_found_empty(monkeypatch, lambda: handler_queue.post(told.append, 2))
+    handler_queue.post(told.append, 1)
     postmen.call()
     assert hurried.wait(PATIENCE)
     assert told == [1]
@@ -58,27 +58,27 @@ def test_what_comes_while_a_mailbox_is_handed_back_is_told(workers: Workers, mon
 def test_it_is_told_even_when_the_clients_thread_has_gone(monkeypatch: pytest.MonkeyPatch) -> None:
     driver = RelayClient(project="p", token="t", host="localhost")._driver
     told: list[int] = []
-    mailbox = driver.session.new_mailbox("call-1")
-    post_once_found_empty(monkeypatch, lambda: mailbox.post(told.append, 2))
-    driver.locked(mailbox.post, told.append, 1)
+    handler_queue = driver.session.new_handler_queue("call-1")
+    post_once_found_empty(monkeypatch, lambda: handler_queue.post(told.append, 2))
+    driver.locked(handler_queue.post, told.append, 1)
     driver._follow_outputs()
     until(lambda: told == [1, 2])
-    until(lambda: not mailbox.has_mail)
+    until(lambda: not handler_queue.has_callbacks)
     driver._workers.dismiss()
     driver._workers.join(PATIENCE)
 
 
 def test_everything_is_told_in_order_whoever_is_faster(workers: Workers) -> None:
     rounds = 3_000
-    postmen = Postmen(workers, refuse_to_fail, lambda: None)
-    mailboxes = [Mailbox(f"call-{number}", postmen.add, lambda _: None) for number in range(3)]
-    told: list[list[int]] = [[] for _ in mailboxes]
+    postmen = HandlerDispatcher(workers, refuse_to_fail, lambda: None)
+    handler_queues = [HandlerQueue(f"call-{number}", postmen.add, lambda _: None) for number in range(3)]
+    told: list[list[int]] = [[] for _ in handler_queues]
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-5)
     try:
         for number in range(rounds):
-            for mailbox, heard in zip(mailboxes, told, strict=True):
-                mailbox.post(heard.append, number)
+            for handler_queue, heard in zip(handler_queues, told, strict=True):
+                handler_queue.post(heard.append, number)
             postmen.take_back()
             postmen.call()
 

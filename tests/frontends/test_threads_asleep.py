@@ -15,7 +15,7 @@ from anyrelay.sync.driver import Driver
 PATIENCE = 5.0
 
 
-@pytest.mark.parametrize("last_look", ["_leave_if_over", "_patience"])
+@pytest.mark.parametrize("last_look", ["_stop_if_over", "_time_to_wait"])
 def test_it_ends_when_the_client_is_closed_in_that_moment(last_look: str, monkeypatch: pytest.MonkeyPatch) -> None:
     look_around = getattr(Driver, last_look)
 

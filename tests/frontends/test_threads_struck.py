@@ -11,8 +11,8 @@ from frontend_world import World
 
 from anyrelay import ClientState
 from anyrelay.sync import RelayClient
-from anyrelay.sync.driver import Life
-from anyrelay.sync.errands import Errand
+from anyrelay.sync.driver import ConnectionPeriod
+from anyrelay.sync.errands import ThreadRequest
 
 pytestmark = pytest.mark.parametrize("front", ["threads"])
 
@@ -68,7 +68,7 @@ def test_between_the_start_of_the_thread_and_what_it_is_for(world: World, monkey
         raise KeyboardInterrupt
 
     with monkeypatch.context() as struck:
-        struck.setattr(Life, "__init__", strike)
+        struck.setattr(ConnectionPeriod, "__init__", strike)
         with pytest.raises(KeyboardInterrupt):
             client.connect()
     for thread in client_threads():
@@ -79,14 +79,14 @@ def test_between_the_start_of_the_thread_and_what_it_is_for(world: World, monkey
 
 
 def test_a_block_that_is_struck_once_it_is_connected(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    client, result = client_of(world), Errand.result
+    client, result = client_of(world), ThreadRequest.result
 
-    def be_struck(errand: Errand[Any]) -> None:
-        monkeypatch.setattr(Errand, "result", result)
+    def be_struck(request: ThreadRequest[Any]) -> None:
+        monkeypatch.setattr(ThreadRequest, "result", result)
         assert client.state is ClientState.READY
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Errand, "result", be_struck)
+    monkeypatch.setattr(ThreadRequest, "result", be_struck)
     with pytest.raises(KeyboardInterrupt), client:
         raise AssertionError("it was entered")
     assert client.state is ClientState.CLOSED
@@ -100,7 +100,7 @@ def test_between_the_beginning_of_a_search_and_its_first_event(world: World, mon
         calls.append(call)
         arrived.set()
 
-    def strike(_errand: Errand[Any]) -> None:
+    def strike(_errand: ThreadRequest[Any]) -> None:
         raise KeyboardInterrupt
 
     client = client_of(world)
@@ -110,7 +110,7 @@ def test_between_the_beginning_of_a_search_and_its_first_event(world: World, mon
         arrived.wait(5.0)
         (call,) = calls
         with monkeypatch.context() as struck:
-            struck.setattr(Errand, "result", strike)
+            struck.setattr(ThreadRequest, "result", strike)
             with pytest.raises(KeyboardInterrupt):
                 call.wait_for("calling.call.play")
         client.execute("test.echo")  # what was to be done before it has been
@@ -119,13 +119,13 @@ def test_between_the_beginning_of_a_search_and_its_first_event(world: World, mon
 
 def test_a_wait_that_is_given_up_is_over_when_ctrl_c_is_told_of(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     client = client_of(world)
-    wait = Errand.wait
+    wait = ThreadRequest.wait
 
-    def be_struck(errand: Errand[Any]) -> None:
-        monkeypatch.setattr(Errand, "wait", wait)
+    def be_struck(request: ThreadRequest[Any]) -> None:
+        monkeypatch.setattr(ThreadRequest, "wait", wait)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Errand, "wait", be_struck)
+    monkeypatch.setattr(ThreadRequest, "wait", be_struck)
     with pytest.raises(KeyboardInterrupt):
         client.connect()
     assert client.state is ClientState.CLOSED

@@ -508,7 +508,7 @@ ROWS: Final[list[Row]] = [
     row("payment", "wait", timeout=PATIENCE),
     row("call", "pay", payment_connector_url="https://example.com/pay"),
     # Events of one's own; the server goes on sending echo events after this one, until another command comes.
-    row("call", "user_event", event="stir", custom="as given"),
+    row("call", "user_event", event="pump", custom="as given"),
     row("call", "wait_for", "calling.call.echo", any_event, PATIENCE),
     row("call", "wait_for", "calling.call.echo", predicate=any_event, timeout=PATIENCE),
     row("call", "user_event"),

@@ -207,7 +207,7 @@ class _Peer:
             case _, _, "refer":
                 codes = {"sip_refer_response_code": "202", "sip_notify_response_code": "200"}
                 self._event("calling.call.refer", **about, **codes, state="success")
-            case _, _, "user_event" if params.get("event") == "stir":
+            case _, _, "user_event" if params.get("event") == "pump":
                 self._stirred = params["call_id"]
             case operation, _, "stop" if "control_id" in params:
                 self._event(f"calling.call.{STOPPED.get(operation, operation)}", **about, state="finished")

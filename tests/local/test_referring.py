@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from anyrelay.local.referring import TRANSITIONS, Fact, Referring, ReferState, Report, word_of
+from anyrelay.local.referring import TRANSITIONS, MonitorInput, MonitorState, ReferMonitor, Report, word_of
 from anyrelay.protocol.timers import Timers
 
 FINAL_WORDS = {"success", "busy", "noAnswer", "failed", "cancel", "unknown"}
@@ -17,7 +17,7 @@ class Story:
         self.now = 0.0
         self.timers = Timers()
         self.reports: list[tuple[float, Report]] = []
-        self.refer = Referring("sip:x@example.com", now=0.0, timers=self.timers, report=self._report)
+        self.refer = ReferMonitor("sip:x@example.com", now=0.0, timers=self.timers, report=self._report)
 
     def _report(self, now, report):
         self.reports.append((now, report))
@@ -115,18 +115,18 @@ def test_every_history_ends_and_says_nothing_false(history):
 def _reach(state):
     story = Story()
     match state:
-        case ReferState.ACCEPTED:
+        case MonitorState.ACCEPTED:
             story.answered(202)
-        case ReferState.OVERTAKEN:
+        case MonitorState.OVERTAKEN:
             story.notified(100)
-        case ReferState.NOTIFIED:
+        case MonitorState.NOTIFIED:
             story.answered(202)
             story.notified(100)
-        case ReferState.WATCHED:
+        case MonitorState.WATCHED:
             story.call_ended()
-        case ReferState.UNKNOWN:
+        case MonitorState.UNKNOWN:
             story.wait(32)
-        case ReferState.DONE:
+        case MonitorState.DONE:
             story.notified(486, terminated=True)
         case _:
             pass
@@ -135,37 +135,37 @@ def _reach(state):
 
 
 FACTS = {
-    Fact.ACCEPTED: lambda story: story.answered(202),
-    Fact.REFUSED: lambda story: story.answered(403),
-    Fact.CHALLENGED: lambda story: story.challenged(401),
-    Fact.ABANDONED: lambda story: story.refer.abandoned(story.now),
-    Fact.PROGRESS: lambda story: story.notified(180),
-    Fact.LIFE_SIGN: lambda story: story.notified(None),
-    Fact.OUTCOME: lambda story: story.notified(200),
-    Fact.SUBSCRIPTION_ENDED: lambda story: story.notified(None, terminated=True),
-    Fact.CALL_ENDED: lambda story: story.call_ended(),
-    Fact.NOT_ANSWERED: lambda story: story.wait(32),
-    Fact.NOT_REPORTED: lambda story: story.wait(182),
-    Fact.WATCH_OVER: lambda story: story.wait(1.5),
+    MonitorInput.ACCEPTED: lambda story: story.answered(202),
+    MonitorInput.REFUSED: lambda story: story.answered(403),
+    MonitorInput.CHALLENGED: lambda story: story.challenged(401),
+    MonitorInput.ABANDONED: lambda story: story.refer.abandoned(story.now),
+    MonitorInput.PROGRESS: lambda story: story.notified(180),
+    MonitorInput.LIFE_SIGN: lambda story: story.notified(None),
+    MonitorInput.OUTCOME: lambda story: story.notified(200),
+    MonitorInput.SUBSCRIPTION_ENDED: lambda story: story.notified(None, terminated=True),
+    MonitorInput.CALL_ENDED: lambda story: story.call_ended(),
+    MonitorInput.NOT_ANSWERED: lambda story: story.wait(32),
+    MonitorInput.NOT_REPORTED: lambda story: story.wait(182),
+    MonitorInput.WATCH_OVER: lambda story: story.wait(1.5),
 }
-ANSWERED = (ReferState.ACCEPTED, ReferState.NOTIFIED)
+ANSWERED = (MonitorState.ACCEPTED, MonitorState.NOTIFIED)
 TIMES = {
-    ReferState.SENT: Fact.NOT_ANSWERED,
-    ReferState.WATCHED: Fact.WATCH_OVER,
-    ReferState.ACCEPTED: Fact.NOT_REPORTED,
-    ReferState.OVERTAKEN: Fact.NOT_REPORTED,
-    ReferState.NOTIFIED: Fact.NOT_REPORTED,
+    MonitorState.SENT: MonitorInput.NOT_ANSWERED,
+    MonitorState.WATCHED: MonitorInput.WATCH_OVER,
+    MonitorState.ACCEPTED: MonitorInput.NOT_REPORTED,
+    MonitorState.OVERTAKEN: MonitorInput.NOT_REPORTED,
+    MonitorState.NOTIFIED: MonitorInput.NOT_REPORTED,
 }
 
 
 def _can_happen(state, fact):
     if fact in TIMES.values():
         return TIMES.get(state) is fact
-    return state not in ANSWERED or fact not in (Fact.ACCEPTED, Fact.REFUSED)
+    return state not in ANSWERED or fact not in (MonitorInput.ACCEPTED, MonitorInput.REFUSED)
 
 
 @pytest.mark.parametrize(
-    ("state", "fact"), [(state, fact) for state in ReferState for fact in FACTS if _can_happen(state, fact)]
+    ("state", "fact"), [(state, fact) for state in MonitorState for fact in FACTS if _can_happen(state, fact)]
 )
 def test_the_table_is_what_happens(state, fact):
     story = _reach(state)
@@ -175,8 +175,8 @@ def test_the_table_is_what_happens(state, fact):
 
 def test_every_state_but_done_can_be_left():
     left = {state for state, _ in TRANSITIONS}
-    assert left == set(ReferState) - {ReferState.DONE}
-    assert set(TRANSITIONS.values()) == set(ReferState)
+    assert left == set(MonitorState) - {MonitorState.DONE}
+    assert set(TRANSITIONS.values()) == set(MonitorState)
 
 
 @pytest.mark.parametrize(

@@ -147,7 +147,7 @@ async def test_one_clients_hanging_status_url_delays_no_other():
 
 
 async def test_what_happens_as_the_server_stops_is_posted_too(monkeypatch):
-    monkeypatch.setattr("anyrelay.local.server.LAST_WORDS_TIME", 5.0)
+    monkeypatch.setattr("anyrelay.local.server.FINAL_BYTES_TIME", 5.0)
     async with http_server() as (port, came):
         async with LocalRelay(SimulatedPhones()) as relay:
             relay.exchange.tell(None, "calling.call.play", {}, 0.0, status_url=f"http://127.0.0.1:{port}/")

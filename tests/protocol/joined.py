@@ -9,8 +9,8 @@ from typing import Any
 from anyrelay.protocol.call import CallMachine
 from anyrelay.protocol.events import RelayEvent
 from anyrelay.protocol.link_timers import LinkTimers
-from anyrelay.protocol.mailbox import Mailbox
-from anyrelay.protocol.outputs import CloseTransport, FetchToken, Note, OpenTransport, Output, RunHandler
+from anyrelay.protocol.mailbox import HandlerQueue
+from anyrelay.protocol.outputs import CloseTransport, FetchToken, LogEntry, OpenTransport, Output, RunHandler
 from anyrelay.protocol.promise import Promise
 from anyrelay.protocol.reconnect import ReconnectPolicy
 from anyrelay.protocol.server import CommandReceived, ServerConnection
@@ -152,7 +152,7 @@ class Joined:
 
     def notes(self) -> list[str]:
         self.settle()
-        return [note.text for note in self.asked(Note)]
+        return [note.text for note in self.asked(LogEntry)]
 
     def sent(self, method: str) -> list[dict[str, Any]]:
         """Return the params of every such command that has reached the server."""
@@ -163,8 +163,8 @@ class Joined:
         """Call the handlers that were told of something; return what they were told."""
         self.settle()
         told = []
-        for mailbox in self.asked(Mailbox):
-            while (delivery := mailbox.take()) is not None:
+        for handler_queue in self.asked(HandlerQueue):
+            while (delivery := handler_queue.take()) is not None:
                 delivery.handler(delivery.subject)
                 told.append(delivery.subject)
         return told

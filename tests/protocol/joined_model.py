@@ -372,18 +372,18 @@ class CallModel:
     ended_unsure: bool = False
     said_gone_at: Moment | None = None
     gone: type[RelayError] | None = None
-    transfers: list[TransferModel] = field(default_factory=list)
+    refers: list[TransferModel] = field(default_factory=list)
     commands: list[CommandModel] = field(default_factory=list)
     waiters: list[WaiterModel] = field(default_factory=list)
     readers: list[ReaderModel] = field(default_factory=list)
 
     def is_silent(self) -> bool:
         """Whether it has ended, and with it its last open transfer."""
-        return self.ended_at is not None and not any(transfer.fate().is_open for transfer in self.transfers)
+        return self.ended_at is not None and not any(transfer.fate().is_open for transfer in self.refers)
 
     def listed(self) -> list[TransferModel]:
         """Those that the call keeps: their command left, and was not refused."""
-        return [transfer for transfer in self.transfers if not transfer.fate().refused]
+        return [transfer for transfer in self.refers if not transfer.fate().refused]
 
     def is_known(self) -> bool:
         """Whether the client keeps it."""
@@ -395,17 +395,17 @@ class CallModel:
 
     def end(self, at: float) -> None:
         """It has ended; when every outcome is known for sure by now, no later event concerns anybody."""
-        fates = [fate for transfer in self.transfers if not (fate := transfer.fate()).refused]
+        fates = [fate for transfer in self.refers if not (fate := transfer.fate()).refused]
         known = [fate.upgraded or fate.settled for fate in fates]
         unsure = any(outcome is None or outcome.status == "unknown" for outcome in known)
         self.ended_unsure = unsure or self.has_queued_transfer
         self.ended_at = self.clock.moment(at)
-        for transfer in self.transfers:
+        for transfer in self.refers:
             transfer.add(at, "ended")
 
     def is_transferred(self) -> bool:
         """Whether a transfer is open, or its command waits for the line."""
-        return self.has_queued_transfer or any(transfer.fate().is_open for transfer in self.transfers)
+        return self.has_queued_transfer or any(transfer.fate().is_open for transfer in self.refers)
 
     @property
     def has_queued_transfer(self) -> bool:
@@ -416,7 +416,7 @@ class CallModel:
         self.gone = error
         for reader in self.readers:
             reader.end(error)
-        for transfer in self.transfers:
+        for transfer in self.refers:
             transfer.add(at, what)
         for command in self.commands:
             if command.operation is not None:
@@ -587,7 +587,7 @@ class Model:
         command.abandoned = True
         if command.kind == "dial" and command.sent_at is not None:
             self.dials[f"t{command.number}"].given_up_at = self.wire.now
-        if command.kind == "refer_and_wait" and command.call and command.transfer in command.call.transfers:
+        if command.kind == "refer_and_wait" and command.call and command.transfer in command.call.refers:
             command.waiter.abandoned = True  # type: ignore[attr-defined]
         if command.queued and command.result is None:
             command.withdrawn = True
@@ -668,7 +668,7 @@ class Model:
         self.requests[entry.message["id"]] = command
         if command.transfer is not None:
             call = command.call
-            call.transfers.append(command.transfer)
+            call.refers.append(command.transfer)
             if command.kind == "refer_and_wait":
                 call.waiters.append(command.waiter)  # type: ignore[attr-defined]
             if call.ended_at is not None or call.said_gone_at is not None:
@@ -762,8 +762,8 @@ class Model:
             if refused or not failed:
                 command.transfer.add(at, "refused" if refused else "reply")
             if not failed:
-                transfers = command.call.transfers
-                for older in transfers[: transfers.index(command.transfer)]:
+                refers = command.call.refers
+                for older in refers[: refers.index(command.transfer)]:
                     older.add(at, "superseded")
         if refused and command.operation is not None and not command.operation.heard:
             command.operation.end(error)
@@ -785,7 +785,7 @@ class Model:
     def said_to_be_gone(self, at: float, call: CallModel | None) -> None:
         if call in self.calls.values() and call.ended_at is None and call.said_gone_at is None:
             call.said_gone_at = self.clock.moment(at)
-            for transfer in call.transfers:
+            for transfer in call.refers:
                 transfer.add(at, "ended")
 
     @staticmethod
@@ -1031,7 +1031,7 @@ class Model:
                 began.append(call.ended_at)
             if call.ended_at is None and call.said_gone_at is not None:
                 began.append(call.said_gone_at)
-            for transfer in call.transfers:
+            for transfer in call.refers:
                 if transfer.fate().is_open:
                     began += [step.moment for step in transfer.steps if step.kind == "ended" and step.moment][:1]
 
@@ -1071,10 +1071,10 @@ class Model:
 
     def compare_transfers(self, call: CallModel) -> None:
         if call.machine is None:  # a leg that nobody holds
-            assert not call.transfers
+            assert not call.refers
             return
         listed = call.listed()
-        machines = list(call.machine.transfers)
+        machines = list(call.machine.refers)
         assert len(listed) == len(machines), (listed, machines)
         for transfer, machine in zip(listed, machines, strict=True):
             fate = transfer.fate()
@@ -1084,7 +1084,7 @@ class Model:
                 assert len(told) == (fate.settled is not None), (told, fate)
                 if told:
                     compare_outcome(told[0], fate.settled, transfer)
-        for transfer in call.transfers:
+        for transfer in call.refers:
             if transfer.fate().refused:
                 assert transfer.completed == []
         for waiter in call.waiters:

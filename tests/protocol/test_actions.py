@@ -12,7 +12,7 @@ from joined import Joined, joined_call, note_in
 from anyrelay.errors import CallGone, ClientClosed, RelayError
 from anyrelay.protocol.call import CallMachine
 from anyrelay.protocol.events import EVENT_CLASSES, CollectEvent, RelayEvent, parse_event
-from anyrelay.protocol.operations import Operation, State
+from anyrelay.protocol.operations import OperationMachine, OperationState
 
 Start = Callable[..., Any]
 
@@ -54,9 +54,9 @@ def tell(pair: Joined, kind: str, control_id: str = "o", **params: Any) -> None:
 
 # --- what ends it --------------------------------------------------------------------------------------------------------
 
-RUN = State.RUNNING
-HELD = State.PAUSED
-DONE = State.DONE
+RUN = OperationState.RUNNING
+HELD = OperationState.PAUSED
+DONE = OperationState.DONE
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ DONE = State.DONE
         ],
     ],
 )
-def test_what_its_events_mean(kind: str, params: dict[str, Any], state: State) -> None:
+def test_what_its_events_mean(kind: str, params: dict[str, Any], state: OperationState) -> None:
     pair, call, operation = started(kind)
     tell(pair, kind, **params)
     assert operation.state is state
@@ -350,7 +350,7 @@ def test_what_was_refused_or_lost_is_not_stopped() -> None:
     pair, call, collection = started("collect")
     pair.session.disconnect(0.0)
     pair.settle()
-    assert collection.state is State.LOST
+    assert collection.state is OperationState.LOST
     assert collection.stop(0.0).result() == {}
     assert isinstance(collection.wait(0.0).error, ClientClosed)
     assert not call.has_open_work
@@ -378,4 +378,4 @@ def test_what_is_done_with_one_whose_call_has_ended() -> None:
     ):
         with pytest.raises(CallGone):
             order(0.0)
-    assert isinstance(collection, Operation)
+    assert isinstance(collection, OperationMachine)

@@ -109,7 +109,7 @@ def test_a_call_that_no_late_event_can_concern_is_forgotten_at_once(last: str) -
     pair.call_state("ended")
     assert pair.session.calls == {}
     assert pair.session.next_deadline() == 30.0
-    assert [transfer.outcome and transfer.outcome.status for transfer in call.transfers] == [
+    assert [transfer.outcome and transfer.outcome.status for transfer in call.refers] == [
         "succeeded" if last == "success" else last
     ]
     with pytest.raises(CallGone):
@@ -543,7 +543,7 @@ def test_refer_returns_the_reply_and_the_transfer_goes_on() -> None:
     reply = call.refer(0.0, {"type": "sip", "params": {"to": TARGET}})
     pair.settle()
     assert reply.result() == {"code": "200", "message": "Starting SIP REFER"}
-    [transfer] = call.transfers
+    [transfer] = call.refers
     pair.refer_event("success", sip_refer_response_code="202", sip_notify_response_code="200")
     assert transfer.outcome is not None
     assert transfer.outcome.succeeded
@@ -595,7 +595,7 @@ def test_a_refused_transfer_is_none() -> None:
     pair.settle()
     with pytest.raises(RelayError, match="RELAY error 400: no"):
         waiting.result()
-    assert list(call.transfers) == []
+    assert list(call.refers) == []
 
 
 def test_once_sent_refer_and_wait_gives_an_outcome_whatever_happens() -> None:
@@ -611,7 +611,7 @@ def test_once_sent_refer_and_wait_gives_an_outcome_whatever_happens() -> None:
     pair.at(20.0)
     assert waiting.result().unknown_because == "ack_lost"
     pair.refer_event("success", sip_notify_response_code="200")
-    [transfer] = call.transfers
+    [transfer] = call.refers
     assert transfer.outcome is not None
     assert transfer.outcome.succeeded  # the late event still settles it
 
@@ -626,7 +626,7 @@ def test_who_waits_for_the_reply_is_told_of_a_lost_connection(method: str) -> No
     with pytest.raises(ConnectionLost, match="not sent again"):
         waiting.result()
     assert len(pair.sent("calling.refer")) == 1
-    assert len(list(call.transfers)) == 1  # it may still happen
+    assert len(list(call.refers)) == 1  # it may still happen
 
 
 @pytest.mark.parametrize(("timeout", "deadline"), [(4.0, 4.0), (60.0, 10.0), (None, 10.0)])
@@ -639,14 +639,14 @@ def test_a_transfer_that_cannot_be_sent_is_withdrawn(timeout: float | None, dead
         waiting.result()
     pair.retry()
     assert pair.sent("calling.refer") == []
-    assert list(call.transfers) == []
+    assert list(call.refers) == []
 
 
 def test_a_transfer_whose_waiter_gives_up_before_it_is_sent_is_withdrawn() -> None:
     pair, call = joined_call()
     pair.drop()
     call.refer_and_wait(0.0, TARGET).abandon()
-    assert not call.transfers.awaited
+    assert not call.refers.awaited
     pair.retry()
     assert pair.sent("calling.refer") == []
 

@@ -160,7 +160,7 @@ OPERATION_COMMANDS = {
 
 
 def test_which_commands_a_404_is_not_about_the_call() -> None:
-    about_more = {method for method, kind in COMMANDS.items() if kind.names_operation}
+    about_more = {method for method, kind in COMMANDS.items() if kind.not_found_means_operation}
     assert about_more == {*OPERATION_COMMANDS, "calling.transfer"}  # the latter: about its destination
 
 

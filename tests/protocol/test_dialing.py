@@ -9,7 +9,7 @@ from joined import Joined, note_in
 
 from anyrelay.errors import ClientClosed, ConnectionLost, DialFailed, DialTimeout, RelayError, RequestTimeout
 from anyrelay.protocol.call import CallMachine
-from anyrelay.protocol.dialing import HANG_UP_AGAIN, HANG_UPS, LATE_LEGS, TRANSITIONS, Dialing, Input, State
+from anyrelay.protocol.dialing import HANG_UP_AGAIN, HANG_UPS, LATE_LEGS, TRANSITIONS, DialInput, DialMachine, DialState
 from anyrelay.protocol.events import RelayEvent
 from anyrelay.protocol.promise import Promise
 from anyrelay.protocol.session import ClientState
@@ -31,7 +31,7 @@ def dial(pair: Joined, **params: Any) -> Promise[CallMachine]:
     return promise
 
 
-def dialing_of(pair: Joined, tag: str = "t") -> Dialing:
+def dialing_of(pair: Joined, tag: str = "t") -> DialMachine:
     return pair.session.outbound._dials[tag]
 
 
@@ -57,11 +57,11 @@ def hung_up(pair: Joined) -> list[str]:
 
 
 def test_the_table() -> None:
-    over = {State.ANSWERED, State.FAILED}
-    assert {state for state, _ in TRANSITIONS} == set(State) - over
-    assert all((State.DIALING, what) in TRANSITIONS for what in Input)
-    assert TRANSITIONS[State.GIVEN_UP, Input.LOST] is State.FAILED
-    assert (State.GIVEN_UP, Input.WON) not in TRANSITIONS
+    over = {DialState.ANSWERED, DialState.FAILED}
+    assert {state for state, _ in TRANSITIONS} == set(DialState) - over
+    assert all((DialState.DIALING, what) in TRANSITIONS for what in DialInput)
+    assert TRANSITIONS[DialState.ABANDONED, DialInput.LOST] is DialState.FAILED
+    assert (DialState.ABANDONED, DialInput.WON) not in TRANSITIONS
 
 
 # --- on the wire ---------------------------------------------------------------------------------------------------------
@@ -196,7 +196,7 @@ def test_events_may_overtake_the_reply() -> None:
     won(pair)
     assert promise.result().call_id == "leg-1"
     assert pair.server is not None
-    pair.server.reply(pair.commands[-1].id, {"code": "200", "message": "Dialing"})
+    pair.server.reply(pair.commands[-1].id, {"code": "200", "message": "DialMachine"})
     pair.settle()
     assert promise.result().state == "answered"
 
@@ -349,7 +349,7 @@ def test_a_dial_that_the_server_may_make_all_the_same(answer: Any) -> None:
     promise = dial(pair)
     assert isinstance(promise.error, RelayError)
     assert not isinstance(promise.error, DialFailed)
-    assert dialing_of(pair).state is State.GIVEN_UP
+    assert dialing_of(pair).state is DialState.ABANDONED
     leg(pair, "created")
     leg(pair, "ringing")
     won(pair, "leg-2")
@@ -437,7 +437,7 @@ def test_a_dial_that_takes_too_long() -> None:
     leg(pair, "ending", "leg-5")
     won(pair, "leg-6")
     assert hung_up(pair)[2:] == ["leg-4@node-of-leg-4 cancel", "leg-6@node-of-leg-6 cancel"]
-    assert dialing_of(pair).state is State.GIVEN_UP
+    assert dialing_of(pair).state is DialState.ABANDONED
     pair.at(20.0 + LATE_LEGS)
     assert pair.session.outbound._dials == {}
     leg(pair, "ringing", "leg-7")
@@ -510,7 +510,7 @@ def test_a_winner_that_comes_between_the_giving_up_and_the_next_turn() -> None:
     pair.at(0.0)
     assert "leg-1@node-of-leg-1 cancel" in hung_up(pair)
     assert not promise.done
-    assert dialing_of(pair).state is State.GIVEN_UP
+    assert dialing_of(pair).state is DialState.ABANDONED
 
 
 def test_a_leg_that_the_server_does_not_hang_up_is_no_trouble() -> None:

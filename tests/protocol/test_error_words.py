@@ -22,7 +22,7 @@ class Driver:
     def ask(self, method: Callable[..., Any], machine: Any, *args: Any, **kwargs: Any) -> Any:
         return method(machine, 0.0, *args, **kwargs)
 
-    fulfil = ask
+    call_and_wait = ask
     locked = staticmethod(lambda function, *args, **kwargs: function(*args, **kwargs))
 
     async def find(self, *args: Any, **kwargs: Any) -> Any:

@@ -98,7 +98,7 @@ def test_a_call_that_is_over_is_freed_without_the_collector(transfers: int) -> N
     pair.call_state("ended")
     pair.session.handler_finished(call, None, 0.0)
     pair.settle()
-    outcomes = [transfer.outcome for transfer in call.transfers]
+    outcomes = [transfer.outcome for transfer in call.refers]
     pair.commands.clear()
     pair.outputs.clear()
     reference = weakref.ref(call)

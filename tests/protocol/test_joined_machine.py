@@ -80,7 +80,7 @@ class JoinedMachine(RuleBasedStateMachine):
     def pick_call_id(self, pick: int) -> str:
         """Mostly the call whose transfer is open."""
         calls = list(self.model.calls.values())
-        busy = [call for call in calls if any(each.fate().is_open for each in call.transfers)]
+        busy = [call for call in calls if any(each.fate().is_open for each in call.refers)]
         if pick % 8 == 0 or not calls:
             return f"call-{pick // 8 % 3}"
         return (busy or calls)[pick // 8 % len(busy or calls)].call_id
@@ -89,7 +89,7 @@ class JoinedMachine(RuleBasedStateMachine):
         return bool(self.model.all_calls)
 
     def has_transfers(self) -> bool:
-        return any(call.transfers for call in self.model.calls.values())
+        return any(call.refers for call in self.model.calls.values())
 
     # --- the beginning ----------------------------------------------------------------------------------------------
 
@@ -178,13 +178,13 @@ class JoinedMachine(RuleBasedStateMachine):
             elif self.wire.commands:
                 self.wire.commands.pop().refuse(code)
 
-    @precondition(lambda self: any(call.transfers for call in self.model.all_calls))
+    @precondition(lambda self: any(call.refers for call in self.model.all_calls))
     @rule(pick=numbers, timeout=timeouts)
     def wait(self, pick: int, timeout: float | None) -> None:
-        call = [call for call in self.model.all_calls if call.transfers][-1]
+        call = [call for call in self.model.all_calls if call.refers][-1]
         listed = call.listed()
         assert call.machine is not None
-        for transfer, machine in zip(listed, call.machine.transfers, strict=True):
+        for transfer, machine in zip(listed, call.machine.refers, strict=True):
             if transfer is listed[pick % len(listed)]:
                 asked = self.model.clock.moment(self.wire.now)
                 promise = machine.wait(self.wire.now, timeout)
@@ -479,7 +479,7 @@ class JoinedMachine(RuleBasedStateMachine):
                 assert call is not None
                 self.send(call.call_id, "play", control_id=f"p{number}", state="finished")
         for call in self.model.calls.values():
-            if any(transfer.fate().is_open for transfer in call.transfers):
+            if any(transfer.fate().is_open for transfer in call.refers):
                 self.send(call.call_id, "refer", state="busy")
         for tag, dial in self.model.dials.items():
             if dial.is_open:
@@ -546,7 +546,7 @@ class JoinedMachine(RuleBasedStateMachine):
                 reader.read(self.READER_LIMIT + 1)
             assert call.machine is not None
             assert not call.machine.has_open_work
-            assert all(transfer.outcome is not None for transfer in call.machine.transfers)
+            assert all(transfer.outcome is not None for transfer in call.machine.refers)
         assert self.wire.session.statistics.handler_errors == 0
         assert self.wire.session.statistics.broken_messages == 0
 
@@ -617,8 +617,8 @@ def busy(machine: Scripted) -> CallModel:
 
 def still_waiting(machine: Scripted) -> list[bool]:
     """Whether the transfer, the playback and the dial of `busy` are still waited for."""
-    transfers = [each.promise for each in machine.model.commands.values() if each.kind in ("refer_and_wait", "dial")]
-    return [not promise.done for promise in (*transfers, machine.model.operation_waiters[0][1])]
+    refers = [each.promise for each in machine.model.commands.values() if each.kind in ("refer_and_wait", "dial")]
+    return [not promise.done for promise in (*refers, machine.model.operation_waiters[0][1])]
 
 
 def test_a_resumed_session_keeps_everything(script: Scripted) -> None:

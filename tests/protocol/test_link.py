@@ -12,8 +12,8 @@ from joined import TOKEN, FetchToken, Joined, OpenTransport, joined_call
 
 from anyrelay.errors import AuthenticationError, ClientClosed, ConnectFailed, ConnectionLost, RelayError
 from anyrelay.protocol.jsonrpc import encode_request
-from anyrelay.protocol.link import BROKEN_LOGGED, TRANSITIONS, Input, LinkState
-from anyrelay.protocol.outputs import CloseTransport, Note, RunHandler
+from anyrelay.protocol.link import BROKEN_LOGGED, TRANSITIONS, LinkInput, LinkState
+from anyrelay.protocol.outputs import CloseTransport, LogEntry, RunHandler
 from anyrelay.protocol.proxy import ProxyAddress
 from anyrelay.protocol.reconnect import ReconnectPolicy
 from anyrelay.protocol.session import ClientState
@@ -155,7 +155,7 @@ def test_after_a_success_refusals_cost_the_session_but_are_never_final() -> None
     assert "protocol" not in pair.sent("signalwire.connect")[-1]
     assert pair.session.state is ClientState.WAITING
     assert pair.session.statistics.sessions_lost == 1
-    assert [note.level for note in pair.asked(Note) if "not connected" in note.text][-1] == Note.ERROR
+    assert [note.level for note in pair.asked(LogEntry) if "not connected" in note.text][-1] == LogEntry.ERROR
 
 
 # --- the first connection ------------------------------------------------------------------------------------------------
@@ -897,7 +897,7 @@ def test_what_waits_for_a_server_that_does_not_read_is_dropped() -> None:
     say_without_reading(pair, 18)
     pair.take_outputs()
     (close,) = pair.asked(CloseTransport)
-    assert close.last_words == b""
+    assert close.final_bytes == b""
 
 
 def test_a_server_that_takes_longer_to_read_is_not_left() -> None:
@@ -922,7 +922,7 @@ def test_a_command_that_finds_too_much_waiting_is_told_like_the_others() -> None
 
 
 def test_from_everywhere_the_link_can_be_closed() -> None:
-    assert {state for state, what in TRANSITIONS if what is Input.ABORT} == set(LinkState)
+    assert {state for state, what in TRANSITIONS if what is LinkInput.ABORT} == set(LinkState)
 
 
 def test_every_state_is_reached_and_left() -> None:

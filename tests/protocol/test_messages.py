@@ -398,16 +398,16 @@ def test_messages_do_not_wait_for_each_others_handlers() -> None:
     tell(pair, "sent", "m-1")
     tell(pair, "sent", "m-2")
     tell(pair, "delivered", "m-1")
-    assert one.mailbox is not two.mailbox
-    assert one.mailbox.attended
-    assert two.mailbox.attended
+    assert one.handler_queue is not two.handler_queue
+    assert one.handler_queue.scheduled
+    assert two.handler_queue.scheduled
     pair.deliveries()
     assert [(each.message_id, each.message_state) for each in told] == [
         ("m-1", "sent"),
         ("m-1", "delivered"),
         ("m-2", "sent"),
     ]
-    assert not one.mailbox.attended
+    assert not one.handler_queue.scheduled
 
 
 def test_it_lives_on_over_a_resumed_session() -> None:

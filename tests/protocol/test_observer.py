@@ -11,37 +11,37 @@ from anyrelay.errors import ConnectionLost, RelayError, RequestTimeout
 from anyrelay.protocol.call import CallMachine
 from anyrelay.protocol.events import RelayEvent
 from anyrelay.protocol.observer import Observer
-from anyrelay.protocol.operations import Operation
-from anyrelay.protocol.outputs import Layer, Note
-from anyrelay.protocol.refer import ReferOutcome, Transfer
-from anyrelay.protocol.requests import Follower, Reply
+from anyrelay.protocol.operations import OperationMachine
+from anyrelay.protocol.outputs import Layer, LogEntry
+from anyrelay.protocol.refer import ReferMachine, ReferOutcome
+from anyrelay.protocol.requests import CommandObserver, Reply
 
 TARGET = "sip:support@example.com"
 MEDIA = [{"type": "silence", "duration": 1}]
 
 
-class Relaying(Follower):
+class Relaying(CommandObserver):
     """Stands in the place of a command's follower, as an observer may."""
 
-    def __init__(self, told: list[Any], follower: Follower) -> None:
+    def __init__(self, told: list[Any], command_observer: CommandObserver) -> None:
         self.told = told
-        self.follower = follower
+        self.command_observer = command_observer
 
     def sent(self, now: float) -> None:
         self.told.append("sent")
-        self.follower.sent(now)
+        self.command_observer.sent(now)
 
-    def taken(self, reply: Reply, now: float) -> None:
+    def accepted(self, reply: Reply, now: float) -> None:
         self.told.append("taken")
-        self.follower.taken(reply, now)
+        self.command_observer.accepted(reply, now)
 
-    def refused(self, error: RelayError) -> None:
+    def rejected(self, error: RelayError) -> None:
         self.told.append(("refused", type(error), error.code))
-        self.follower.refused(error)
+        self.command_observer.rejected(error)
 
-    def given_up(self, error: RelayError | None) -> None:
+    def abandoned(self, error: RelayError | None) -> None:
         self.told.append(("given up", error and type(error)))
-        self.follower.given_up(error)
+        self.command_observer.abandoned(error)
 
 
 class Recorder(Observer):
@@ -49,20 +49,20 @@ class Recorder(Observer):
 
     def __init__(self) -> None:
         self.told: list[Any] = []
-        self.followers: list[Follower] = []
+        self.observers: list[CommandObserver] = []
 
-    def command_given(self, method: str, call_id: str, follower: Follower) -> Follower:
+    def command_given(self, method: str, call_id: str, command_observer: CommandObserver) -> CommandObserver:
         self.told.append((method, call_id))
-        self.followers.append(follower)
-        return Relaying(self.told, super().command_given(method, call_id, follower))
+        self.observers.append(command_observer)
+        return Relaying(self.told, super().command_given(method, call_id, command_observer))
 
     def event_received(self, event: RelayEvent, call: CallMachine | None) -> None:
         self.told.append((event.event_type, call and call.subject_of(event)))
 
-    def operation_over(self, operation: Operation) -> None:
+    def operation_over(self, operation: OperationMachine) -> None:
         self.told.append(("operation over", operation.state))
 
-    def transfer_over(self, transfer: Transfer, outcome: ReferOutcome | None) -> None:
+    def refer_over(self, transfer: ReferMachine, outcome: ReferOutcome | None) -> None:
         self.told.append(("transfer over", outcome and outcome.status))
 
     def call_began(self, call: CallMachine) -> None:
@@ -156,8 +156,8 @@ def test_a_transfer_and_its_events() -> None:
     assert isinstance(recorder, Recorder)
     promise = call.refer_and_wait(pair.now, TARGET)
     pair.settle()
-    (transfer,) = call.transfers
-    assert recorder.followers[-1].subject is transfer
+    (transfer,) = call.refers
+    assert recorder.observers[-1].subject is transfer
     pair.refer_event("inProgress", sip_refer_response_code="202")
     pair.refer_event("busy", sip_refer_response_code="202", sip_notify_response_code="486")
     event = "calling.call.refer"
@@ -206,7 +206,7 @@ def test_an_offer_that_is_passed_back() -> None:
 def test_handlers_that_raise() -> None:
     pair, call, told = watched()
     pair.session.handler_finished(call, LookupError("a bug"), pair.now)
-    pair.session.delivery_failed(pair.session._mailbox, LookupError("a bug"))
+    pair.session.callback_failed(pair.session._handler_queue, LookupError("a bug"))
     assert told == [("handler failed", "call-1"), ("handler failed", "")]
 
 
@@ -255,7 +255,7 @@ def test_each_note_is_of_a_layer() -> None:
     pair.offer("call-2")
     pair.session.handler_finished(call, LookupError("a bug"), pair.now)
     pair.drop()
-    layers = {note.text.partition(":")[0]: (note.layer, note.call_id) for note in pair.asked(Note)}
+    layers = {note.text.partition(":")[0]: (note.layer, note.call_id) for note in pair.asked(LogEntry)}
     assert layers == {
         "signed in": (Layer.CONNECTION, ""),
         "a message that cannot be read was passed over": (Layer.CONNECTION, ""),

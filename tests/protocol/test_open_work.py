@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from joined import Joined, joined_call
 
-from anyrelay.protocol.outputs import Layer, Note
+from anyrelay.protocol.outputs import Layer, LogEntry
 from anyrelay.protocol.session import ClientState
 
 PHONE = {"type": "phone", "params": {"to_number": "+15550100", "from_number": "+15550101"}}
@@ -14,11 +14,11 @@ AGAIN = "; Ctrl-C or SIGTERM again closes the client at once"
 def signalled(pair: Joined) -> list[str]:
     """Tell the session of a signal; return the warnings that it writes."""
     pair.settle()
-    pair.asked(Note)
+    pair.asked(LogEntry)
     pair.session.signal_received(pair.now)
     pair.settle()
-    notes = pair.asked(Note)
-    assert all((note.level, note.layer) == (Note.WARNING, Layer.HANDLER) for note in notes)
+    notes = pair.asked(LogEntry)
+    assert all((note.level, note.layer) == (LogEntry.WARNING, Layer.HANDLER) for note in notes)
     return [note.text for note in notes]
 
 

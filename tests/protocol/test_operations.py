@@ -8,16 +8,16 @@ import pytest
 from joined import Joined, joined_call, note_in
 
 from anyrelay.errors import CallGone, ClientClosed, ConnectionLost, RelayError, RequestTimeout
-from anyrelay.protocol.actions import PlayOperation
+from anyrelay.protocol.actions import PlayMachine
 from anyrelay.protocol.call import CallMachine
 from anyrelay.protocol.events import PlayEvent, RelayEvent
-from anyrelay.protocol.operations import TRANSITIONS, Input, Operation, State
+from anyrelay.protocol.operations import TRANSITIONS, OperationInput, OperationMachine, OperationState
 
 SILENCE = {"type": "silence", "duration": 1}
-OVER = {State.DONE, State.LOST, State.REFUSED}
+OVER = {OperationState.DONE, OperationState.LOST, OperationState.REJECTED}
 
 
-def playing(on_completed: Any = None, **settings: Any) -> tuple[Joined, CallMachine, PlayOperation]:
+def playing(on_completed: Any = None, **settings: Any) -> tuple[Joined, CallMachine, PlayMachine]:
     pair, call = joined_call(**settings)
     started = call.play(0.0, SILENCE, control_id="p", on_completed=on_completed)
     pair.settle()
@@ -27,18 +27,18 @@ def playing(on_completed: Any = None, **settings: Any) -> tuple[Joined, CallMach
 # --- the table -----------------------------------------------------------------------------------------------------------
 
 
-def tell(operation: Operation, what: Input) -> None:
+def tell(operation: OperationMachine, what: OperationInput) -> None:
     call = operation.call
     event = RelayEvent(event_type="calling.call.play", call_id="call-1", params={"control_id": "p"})
-    words = {Input.RUNS: "playing", Input.PAUSES: "paused", Input.ENDS: "finished"}
+    words = {OperationInput.RUNS: "playing", OperationInput.PAUSES: "paused", OperationInput.ENDS: "finished"}
     if what in words:
         event.params["state"] = words[what]
         operation.receive(event)
-    elif what is Input.TAKEN:
-        operation.taken()
-    elif what is Input.REFUSED:
-        operation.refused(RelayError(500, "no"))
-    elif what is Input.CALL_ENDED:
+    elif what is OperationInput.ACCEPTED:
+        operation.accepted()
+    elif what is OperationInput.REJECTED:
+        operation.rejected(RelayError(500, "no"))
+    elif what is OperationInput.CALL_ENDED:
         operation.call_ended(event)
     else:
         operation.session_lost(ConnectionLost("gone"))
@@ -46,42 +46,42 @@ def tell(operation: Operation, what: Input) -> None:
 
 
 REACHED_BY = {
-    State.STARTING: [],
-    State.RUNNING: [Input.TAKEN],
-    State.PAUSED: [Input.PAUSES],
-    State.DONE: [Input.ENDS],
-    State.LOST: [Input.SESSION_LOST],
-    State.REFUSED: [Input.REFUSED],
+    OperationState.STARTING: [],
+    OperationState.RUNNING: [OperationInput.ACCEPTED],
+    OperationState.PAUSED: [OperationInput.PAUSES],
+    OperationState.DONE: [OperationInput.ENDS],
+    OperationState.LOST: [OperationInput.SESSION_LOST],
+    OperationState.REJECTED: [OperationInput.REJECTED],
 }
 
 
-@pytest.mark.parametrize("state", State)
-@pytest.mark.parametrize("what", Input)
-def test_the_table(state: State, what: Input) -> None:
+@pytest.mark.parametrize("state", OperationState)
+@pytest.mark.parametrize("what", OperationInput)
+def test_the_table(state: OperationState, what: OperationInput) -> None:
     _, call = joined_call()
-    operation = PlayOperation(call, "p", None)
+    operation = PlayMachine(call, "p", None)
     for step in REACHED_BY[state]:
         tell(operation, step)
     assert operation.state is state
     tell(operation, what)
     assert operation.state is TRANSITIONS.get((state, what), state)
     assert operation.is_done is (operation.state in OVER)
-    assert operation.completed is (operation.state is State.DONE)
+    assert operation.completed is (operation.state is OperationState.DONE)
     assert (state in OVER) is not any(row[0] is state for row in TRANSITIONS)
 
 
 @pytest.mark.parametrize(
     ("word", "state"),
     [
-        ("playing", State.RUNNING),
-        ("paused", State.PAUSED),
-        ("finished", State.DONE),
-        ("error", State.DONE),
-        ("new word", State.RUNNING),
-        (5, State.RUNNING),
+        ("playing", OperationState.RUNNING),
+        ("paused", OperationState.PAUSED),
+        ("finished", OperationState.DONE),
+        ("error", OperationState.DONE),
+        ("new word", OperationState.RUNNING),
+        (5, OperationState.RUNNING),
     ],
 )
-def test_what_the_words_of_a_playback_mean(word: Any, state: State) -> None:
+def test_what_the_words_of_a_playback_mean(word: Any, state: OperationState) -> None:
     pair, _, playback = playing()
     pair.play_event(word, "p")
     assert playback.state is state
@@ -283,9 +283,9 @@ def test_waiting_has_an_end() -> None:
 
 def test_an_operation_without_words_never_ends_by_itself() -> None:
     _, call = joined_call()
-    operation = Operation(call, "o", None)
+    operation = OperationMachine(call, "o", None)
     operation.receive(RelayEvent(params={"state": "finished"}))
-    assert operation.state is State.STARTING
+    assert operation.state is OperationState.STARTING
 
 
 # --- what it can be told -------------------------------------------------------------------------------------------------

@@ -65,7 +65,7 @@ def test_every_waiter_gets_an_error_of_its_own() -> None:
 
 @pytest.mark.parametrize("before", [True, False])
 def test_a_waiter_is_woken_once(before: bool) -> None:
-    promise: Promise[int] = Promise.kept(1) if before else Promise()
+    promise: Promise[int] = Promise.resolved(1) if before else Promise()
     woken = Calls()
     promise.on_ready(woken)
     assert woken.count == before
@@ -166,7 +166,7 @@ def test_the_first_event_after_its_reader_is_gone_closes_it() -> None:
     closed = Calls()
     subscription.also_on_close(closed)
     subscription.offer(PLAIN)
-    subscription.desert()
+    subscription.detach()
     assert (subscription.closed, closed.count) == (False, 0)
     subscription.offer(PLAIN)
     assert (subscription.closed, closed.count, subscription.take()) == (True, 1, None)

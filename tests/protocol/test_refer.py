@@ -18,11 +18,11 @@ from anyrelay.protocol.promise import Promise
 from anyrelay.protocol.refer import (
     EVENTS_KEPT,
     TRANSITIONS,
-    Input,
+    ReferInput,
+    ReferMachine,
     ReferOutcome,
+    ReferState,
     ReferStatus,
-    State,
-    Transfer,
     UnknownReason,
     judge,
 )
@@ -49,7 +49,7 @@ class Bench:
         self.now = 0.0
         self.timers = Timers()
         self.told: list[ReferOutcome | None] = []
-        self.transfer = Transfer(TARGET, now=0.0, timers=always_heard(self.timers), grace=grace)
+        self.transfer = ReferMachine(TARGET, now=0.0, timers=always_heard(self.timers), grace=grace)
         self.transfer.on_over = lambda _, outcome: self.told.append(outcome)
         if sent:
             self.transfer.sent(0.0)
@@ -64,8 +64,8 @@ class Bench:
     def event(self, **params: Any) -> None:
         self.transfer.receive(report(**params), self.now)
 
-    def taken(self) -> None:
-        self.transfer.taken(dict(OK), self.now)
+    def accepted(self) -> None:
+        self.transfer.accepted(dict(OK), self.now)
 
     def ended(self) -> None:
         self.transfer.call_ended(self.now)
@@ -75,9 +75,9 @@ class Bench:
             case "event":
                 self.event(**step.params)
             case "reply":
-                self.taken()
+                self.accepted()
             case "refused":
-                self.transfer.refused(RelayError(500, "no"))
+                self.transfer.rejected(RelayError(500, "no"))
             case "ended":
                 self.ended()
             case "lost":
@@ -178,12 +178,12 @@ def test_a_word_that_is_none_decides_nothing(raw: Any) -> None:
 def test_a_transfer_from_its_command_to_its_end() -> None:
     bench = Bench(sent=False)
     transfer = bench.transfer
-    assert transfer.state is State.QUEUED
+    assert transfer.state is ReferState.QUEUED
     assert not transfer.is_open
     transfer.sent(0.0)
     assert transfer.is_open
     bench.advance(0.25)
-    bench.taken()
+    bench.accepted()
     promise = transfer.wait(bench.now)
     assert transfer.has_waiters
     bench.advance(1.0)
@@ -219,7 +219,7 @@ def test_a_notify_may_overtake_the_reply() -> None:
     bench = Bench()
     bench.event(state="busy", **BUSY)
     assert bench.status == "busy"
-    bench.taken()
+    bench.accepted()
     assert bench.status == "busy"
     assert bench.transfer.ack == OK
     assert len(bench.told) == 1
@@ -227,7 +227,7 @@ def test_a_notify_may_overtake_the_reply() -> None:
 
 def test_a_settled_transfer_never_changes() -> None:
     bench = Bench()
-    bench.taken()
+    bench.accepted()
     bench.event(state="busy", **BUSY)
     outcome = bench.transfer.outcome
     for step in (
@@ -237,7 +237,7 @@ def test_a_settled_transfer_never_changes() -> None:
         bench.do(step)
         bench.advance(10)
         assert bench.transfer.outcome is outcome
-        assert bench.transfer.state is State.SETTLED
+        assert bench.transfer.state is ReferState.SETTLED
     assert bench.transfer.wait(bench.now).result() is outcome
     assert len(bench.told) == 1
 
@@ -247,7 +247,7 @@ def test_a_refusal_after_the_outcome_takes_nothing_back(overtaken_by: dict[str, 
     bench = Bench()
     bench.event(**overtaken_by)
     outcome = bench.transfer.outcome
-    bench.transfer.refused(RelayError(500, "after all"))
+    bench.transfer.rejected(RelayError(500, "after all"))
     assert bench.transfer.wait(0.0).result() is outcome
     assert bench.told == [outcome]
 
@@ -255,17 +255,17 @@ def test_a_refusal_after_the_outcome_takes_nothing_back(overtaken_by: dict[str, 
 @pytest.mark.parametrize(
     ("before", "state"),
     [
-        ([], State.SENT),
-        ([Step(0, "ended")], State.ENDING),
+        ([], ReferState.SENT),
+        ([Step(0, "ended")], ReferState.ENDING),
     ],
 )
-def test_a_refused_command_has_no_outcome(before: list[Step], state: State) -> None:
+def test_a_refused_command_has_no_outcome(before: list[Step], state: ReferState) -> None:
     bench = Bench()
     for step in before:
         bench.do(step)
     assert bench.transfer.state is state
     promise, error = bench.transfer.wait(0.0, 30.0), CallGone(410, "gone")
-    bench.transfer.refused(error)
+    bench.transfer.rejected(error)
     assert promise.error is error
     assert bench.transfer.wait(0.0).error is error
     assert bench.told == [None]
@@ -279,19 +279,19 @@ def test_a_refused_command_has_no_outcome(before: list[Step], state: State) -> N
 @pytest.mark.parametrize(
     ("before", "state"),
     [
-        ([Step(0, "event", {"state": "trying"})], State.OPEN),
-        ([Step(0, "event", {"state": "cancel"})], State.CANCELING),
-        ([Step(0, "event", {"state": "trying"}), Step(0, "ended")], State.ENDING),
-        ([Step(0, "ended"), Step(0, "event", {"state": "trying"})], State.ENDING),
-        ([Step(0, "reply")], State.OPEN),  # a server that says both yes and no
+        ([Step(0, "event", {"state": "trying"})], ReferState.OPEN),
+        ([Step(0, "event", {"state": "cancel"})], ReferState.CANCELING),
+        ([Step(0, "event", {"state": "trying"}), Step(0, "ended")], ReferState.ENDING),
+        ([Step(0, "ended"), Step(0, "event", {"state": "trying"})], ReferState.ENDING),
+        ([Step(0, "reply")], ReferState.OPEN),  # a server that says both yes and no
     ],
 )
-def test_after_an_event_a_refusal_is_none(before: list[Step], state: State) -> None:
+def test_after_an_event_a_refusal_is_none(before: list[Step], state: ReferState) -> None:
     bench = Bench()
     for step in before:
         bench.do(step)
     promise = bench.transfer.wait(0.0, 30.0)
-    bench.transfer.refused(CallGone(410, "gone"))
+    bench.transfer.rejected(CallGone(410, "gone"))
     assert bench.transfer.state is state
     assert (promise.done, bench.told) == (False, [])
     bench.event(**BUSY)
@@ -303,11 +303,11 @@ def test_withdrawn_in_the_queue() -> None:
     bench = Bench(sent=False)
     promise = bench.transfer.wait(0.0)
     bench.transfer.call_ended(0.0)  # says nothing to a command that has not left
-    assert bench.transfer.state is State.QUEUED
+    assert bench.transfer.state is ReferState.QUEUED
     error = RelayError(-1, "withdrawn")
-    bench.transfer.refused(error)
+    bench.transfer.rejected(error)
     assert promise.error is error
-    assert bench.transfer.state is State.REFUSED
+    assert bench.transfer.state is ReferState.REJECTED
 
 
 # --- grace, to the digit ------------------------------------------------------------------------------------------------------
@@ -318,7 +318,7 @@ def test_withdrawn_in_the_queue() -> None:
 def test_the_grace_time_after_the_end_of_the_call(grace: float, taken: bool) -> None:
     bench = Bench(grace=grace)
     if taken:
-        bench.taken()
+        bench.accepted()
     bench.advance(2.0)
     bench.ended()
     bench.event(state="inProgress", sip_notify_response_code="180")
@@ -335,7 +335,7 @@ def test_the_grace_time_after_the_end_of_the_call(grace: float, taken: bool) -> 
 
 def test_a_final_event_within_the_grace_time_settles() -> None:
     bench = Bench()
-    bench.taken()
+    bench.accepted()
     bench.ended()
     bench.advance(2.999)
     bench.event(state="success", **ANSWERED)
@@ -348,7 +348,7 @@ def test_a_final_event_within_the_grace_time_settles() -> None:
 @pytest.mark.parametrize("ended", [None, "before", "after"])
 def test_the_word_cancel_counts_after_the_grace_time(ended: str | None) -> None:
     bench = Bench()
-    bench.taken()
+    bench.accepted()
     if ended == "before":
         bench.ended()
         bench.advance(1.0)
@@ -417,7 +417,7 @@ def test_unknown_and_why(step: Step, because: str, ended: bool) -> None:
 @pytest.mark.parametrize("kind", ["lost", "superseded", "ended", "silent"])
 def test_unknown_is_upgraded_once(kind: str) -> None:
     bench = Bench()
-    bench.taken()
+    bench.accepted()
     bench.do(Step(0, "event", {"state": "unknown"}) if kind == "silent" else Step(0, kind))
     bench.advance(3.0)
     first = bench.transfer.outcome
@@ -439,7 +439,7 @@ def test_unknown_is_upgraded_once(kind: str) -> None:
 
 def test_refer_408_and_then_a_notify() -> None:
     bench = Bench()
-    bench.taken()
+    bench.accepted()
     bench.event(state="unknown", sip_refer_response_code="408")
     assert (bench.status, bench.because) == ("unknown", "not_reported")
     bench.event(state="inProgress", sip_refer_response_code="408", sip_notify_response_code="180")
@@ -519,7 +519,7 @@ def test_a_challenge_that_is_being_met_is_no_refusal(code: Any, then: dict[str, 
 def test_a_waiters_deadline_is_its_own(heard: str | None) -> None:
     bench = Bench()
     if heard == "reply":
-        bench.taken()
+        bench.accepted()
     elif heard == "event":
         bench.event(state="inProgress", sip_refer_response_code="202")
     patient = bench.transfer.wait(0.0)
@@ -594,13 +594,13 @@ def test_a_transfer_without_anybody_to_tell() -> None:
 
 
 def test_the_transitions() -> None:
-    assert not [pair for pair in TRANSITIONS if pair[0] in (State.SETTLED, State.REFUSED)]
-    reachable, states = set(), {State.QUEUED}
+    assert not [pair for pair in TRANSITIONS if pair[0] in (ReferState.SETTLED, ReferState.REJECTED)]
+    reachable, states = set(), {ReferState.QUEUED}
     while states - reachable:
         reachable |= states
         states |= {after for (before, _), after in TRANSITIONS.items() if before in reachable}
-    assert reachable == set(State)
-    assert {what for _, what in TRANSITIONS} == set(Input)
+    assert reachable == set(ReferState)
+    assert {what for _, what in TRANSITIONS} == set(ReferInput)
 
 
 # --- against the oracle -------------------------------------------------------------------------------------------------------

@@ -11,11 +11,11 @@ from anyrelay.errors import CallGone, ClientClosed, ConnectionLost, RelayError, 
 from anyrelay.protocol import requests
 from anyrelay.protocol.jsonrpc import Failure, Response
 from anyrelay.protocol.promise import Promise
-from anyrelay.protocol.requests import QUEUE_LIMIT, Follower, RequestBook
+from anyrelay.protocol.requests import QUEUE_LIMIT, CommandObserver, PendingCommands
 from anyrelay.protocol.timers import Timers
 
 
-class Noting(Follower):
+class Noting(CommandObserver):
     """Notes what it is told."""
 
     def __init__(self) -> None:
@@ -25,16 +25,16 @@ class Noting(Follower):
         super().sent(now)
         self.told.append(f"sent {now}")
 
-    def taken(self, reply: dict[str, Any], now: float) -> None:
-        super().taken(reply, now)
+    def accepted(self, reply: dict[str, Any], now: float) -> None:
+        super().accepted(reply, now)
         self.told.append(f"taken {reply} {now}")
 
-    def refused(self, error: RelayError) -> None:
-        super().refused(error)
+    def rejected(self, error: RelayError) -> None:
+        super().rejected(error)
         self.told.append(f"refused {type(error).__name__}")
 
-    def given_up(self, error: RelayError | None) -> None:
-        super().given_up(error)
+    def abandoned(self, error: RelayError | None) -> None:
+        super().abandoned(error)
         self.told.append("given up")
 
 
@@ -45,10 +45,17 @@ class Desk:
         ids = count(1)
         self.timers = Timers()
         self.sent: list[str] = []
-        self.book = RequestBook(self.timers, lambda: f"r{next(ids)}", self.sent.append)
+        self.book = PendingCommands(self.timers, lambda: f"r{next(ids)}", self.sent.append)
 
-    def submit(self, follower: Follower | None = None, *, line_up: bool = False, **more: Any) -> Promise[Any]:
-        options: dict[str, Any] = {"line_up": line_up, "timeout": 10.0, "follower": follower or Follower(), **more}
+    def submit(
+        self, command_observer: CommandObserver | None = None, *, line_up: bool = False, **more: Any
+    ) -> Promise[Any]:
+        options: dict[str, Any] = {
+            "line_up": line_up,
+            "timeout": 10.0,
+            "command_observer": command_observer or CommandObserver(),
+            **more,
+        }
         return self.book.submit(0.0, "m", {"a": 1}, **options)
 
 
@@ -56,20 +63,20 @@ WIRE = '{"jsonrpc":"2.0","id":"r1","method":"m","params":{"a":1}}'
 
 
 def test_with_the_line_up_it_is_sent_at_once() -> None:
-    desk, follower = Desk(), Noting()
-    promise = desk.submit(follower, line_up=True)
+    desk, command_observer = Desk(), Noting()
+    promise = desk.submit(command_observer, line_up=True)
     assert desk.sent == [WIRE]
     assert desk.timers.next_deadline() == 10.0
     assert desk.book.answer(Response("r1", {"code": "200"}), 1.0)
     assert promise.result() == {"code": "200"}
     assert desk.timers.next_deadline() is None
-    assert follower.told == ["sent 0.0", "taken {'code': '200'} 1.0"]
+    assert command_observer.told == ["sent 0.0", "taken {'code': '200'} 1.0"]
     assert not desk.book.answer(Response("r1", {}), 1.0)  # once is enough
 
 
 def test_with_the_line_down_it_waits_its_turn() -> None:
-    desk, follower = Desk(), Noting()
-    first, _ = desk.submit(follower), desk.submit()
+    desk, command_observer = Desk(), Noting()
+    first, _ = desk.submit(command_observer), desk.submit()
     assert (desk.sent, desk.book.queued) == ([], 2)
     assert not desk.book.answer(Response("r1", {}), 0.0)
     desk.book.connection_lost()
@@ -81,53 +88,53 @@ def test_with_the_line_down_it_waits_its_turn() -> None:
 
 
 def test_queued_and_too_late_it_is_withdrawn() -> None:
-    desk, follower = Desk(), Noting()
-    promise = desk.submit(follower)
+    desk, command_observer = Desk(), Noting()
+    promise = desk.submit(command_observer)
     desk.timers.run_due(10.0)
     with pytest.raises(RequestTimeout, match="m was not sent within 10 s and was withdrawn"):
         promise.result()
     desk.book.flush(11.0)
     assert desk.sent == []
-    assert follower.told == ["refused RequestTimeout"]
+    assert command_observer.told == ["refused RequestTimeout"]
 
 
 def test_queued_and_given_up_it_is_withdrawn() -> None:
-    desk, follower = Desk(), Noting()
-    promise = desk.submit(follower)
+    desk, command_observer = Desk(), Noting()
+    promise = desk.submit(command_observer)
     promise.abandon()
     desk.book.flush(1.0)
     assert desk.sent == []
-    assert follower.told == ["refused RelayError"]
+    assert command_observer.told == ["refused RelayError"]
     assert desk.timers.next_deadline() is None
     promise.abandon()
 
 
 def test_sent_and_too_late_the_late_reply_still_counts() -> None:
-    desk, follower = Desk(), Noting()
-    promise = desk.submit(follower, line_up=True)
+    desk, command_observer = Desk(), Noting()
+    promise = desk.submit(command_observer, line_up=True)
     desk.timers.run_due(10.0)
     with pytest.raises(RequestTimeout, match="m was not answered within 10 s"):
         promise.result()
     assert desk.book.answer(Response("r1", {"code": "200"}), 12.0)
-    assert follower.told == ["sent 0.0", "given up", "taken {'code': '200'} 12.0"]
+    assert command_observer.told == ["sent 0.0", "given up", "taken {'code': '200'} 12.0"]
 
 
 def test_sent_and_given_up_the_late_reply_still_counts() -> None:
-    desk, follower = Desk(), Noting()
-    desk.submit(follower, line_up=True).abandon()
+    desk, command_observer = Desk(), Noting()
+    desk.submit(command_observer, line_up=True).abandon()
     assert desk.book.answer(Failure("r1", 400, "no"), 1.0)
-    assert follower.told == ["sent 0.0", "given up", "refused RelayError"]
+    assert command_observer.told == ["sent 0.0", "given up", "refused RelayError"]
 
 
 @pytest.mark.parametrize(
     "answer", [Failure("r1", -32603, "?"), Failure("r1", -1, "?"), Response("r1", {"code": "500"})]
 )
 def test_an_error_that_leaves_open_what_happens_is_no_refusal(answer: Failure | Response) -> None:
-    desk, follower = Desk(), Noting()
-    promise = desk.submit(follower, line_up=True)
+    desk, command_observer = Desk(), Noting()
+    promise = desk.submit(command_observer, line_up=True)
     assert desk.book.answer(answer, 1.0)
     assert isinstance(promise.error, RelayError)
-    assert follower.told == ["sent 0.0", "given up"]
+    assert command_observer.told == ["sent 0.0", "given up"]
     assert desk.timers.next_deadline() is None
 
 
@@ -135,23 +142,23 @@ def test_a_refusal_of_what_an_event_has_shown_to_be_under_way_is_none() -> None:
     class UnderWay(Noting):
         is_under_way = True
 
-    desk, follower = Desk(), UnderWay()
-    promise = desk.submit(follower, line_up=True)
+    desk, command_observer = Desk(), UnderWay()
+    promise = desk.submit(command_observer, line_up=True)
     desk.book.answer(Failure("r1", 404, "no"), 1.0)
     assert isinstance(promise.error, RelayError)
-    assert follower.told == ["sent 0.0", "given up"]
+    assert command_observer.told == ["sent 0.0", "given up"]
 
 
 def test_sent_and_the_connection_drops_it_is_lost_and_not_sent_again() -> None:
-    desk, follower = Desk(), Noting()
-    promise, abandoned = desk.submit(follower, line_up=True), desk.submit(line_up=True)
+    desk, command_observer = Desk(), Noting()
+    promise, abandoned = desk.submit(command_observer, line_up=True), desk.submit(line_up=True)
     abandoned.abandon()
     desk.book.connection_lost()
     with pytest.raises(ConnectionLost, match="the connection dropped before m was answered; it is not sent again"):
         promise.result()
     desk.book.flush(1.0)
     assert len(desk.sent) == 2
-    assert follower.told == ["sent 0.0", "given up"]
+    assert command_observer.told == ["sent 0.0", "given up"]
     assert desk.timers.next_deadline() is None
     assert not desk.book.answer(Response("r1", {}), 1.0)
 
@@ -226,11 +233,11 @@ def test_what_json_cannot_carry_is_not_taken() -> None:
         (Response("r1", {"code": "404", "message": "m"}), {"call_id": "c"}, CallGone(404, "m", "c")),
         (Response("r1", {"code": "410", "message": "m"}), {"call_id": "c"}, CallGone(410, "m", "c")),
         (Failure("r1", 404, "m"), {"call_id": "c"}, CallGone(404, "m", "c")),
-        (Failure("r1", 404, "m"), {"call_id": "c", "names_operation": True}, RelayError(404, "m")),
-        (Failure("r1", 410, "m"), {"call_id": "c", "names_operation": True}, CallGone(410, "m", "c")),
+        (Failure("r1", 404, "m"), {"call_id": "c", "not_found_means_operation": True}, RelayError(404, "m")),
+        (Failure("r1", 410, "m"), {"call_id": "c", "not_found_means_operation": True}, CallGone(410, "m", "c")),
         (Failure("r1", -32601, "m"), {"call_id": "c"}, RelayError(-32601, "m")),
-        (Failure("r1", 404, "m"), {"call_id": "c", "content_with": (404,)}, None),
-        (Response("r1", {"code": "404"}), {"call_id": "c", "content_with": (404,)}, None),
+        (Failure("r1", 404, "m"), {"call_id": "c", "ok_codes": (404,)}, None),
+        (Response("r1", {"code": "404"}), {"call_id": "c", "ok_codes": (404,)}, None),
     ],
 )
 def test_which_answers_are_errors(answer: Any, options: dict[str, Any], error: RelayError | None) -> None:
@@ -245,6 +252,6 @@ def test_which_answers_are_errors(answer: Any, options: dict[str, Any], error: R
 
 def test_contentment_is_an_empty_reply() -> None:
     desk = Desk()
-    promise = desk.submit(line_up=True, content_with=(404,))
+    promise = desk.submit(line_up=True, ok_codes=(404,))
     desk.book.answer(Response("r1", {"code": "404", "message": "no"}), 0.0)
     assert promise.result() == {}

@@ -13,7 +13,7 @@ from joined import Joined, joined_call
 
 from anyrelay.errors import RelayError, RequestTimeout
 from anyrelay.protocol.checks import check_json
-from anyrelay.protocol.outputs import Note, RunHandler
+from anyrelay.protocol.outputs import LogEntry, RunHandler
 
 # --- any JSON text, by the grammar of RFC 8259 sections 2 to 7 -------------------------------------------------------------
 
@@ -181,7 +181,7 @@ def test_a_sign_in_whose_answer_cannot_be_read_is_tried_again() -> None:
     pair.sign_in = {"protocol": "protocol-1"}
     pair.retry()
     assert pair.session.state == "ready"
-    assert any("cannot be read" in note.text for note in pair.asked(Note))
+    assert any("cannot be read" in note.text for note in pair.asked(LogEntry))
 
 
 def test_what_cannot_be_read_tells_nothing_of_itself(caplog: Any) -> None:

@@ -14,7 +14,7 @@ from anyrelay.errors import CallGone, ClientClosed, ConnectionLost, RelayError
 from anyrelay.protocol import mailbox, requests
 from anyrelay.protocol.events import EVENT_CLASSES, PlayEvent, RelayEvent
 from anyrelay.protocol.incoming import EVENTS_REMEMBERED
-from anyrelay.protocol.outputs import CloseTransport, Layer, Note, RunHandler
+from anyrelay.protocol.outputs import CloseTransport, Layer, LogEntry, RunHandler
 from anyrelay.protocol.server import CommandReceived
 from anyrelay.protocol.session import ClientState
 
@@ -238,14 +238,14 @@ def test_on_event_sees_every_event_but_secrets() -> None:
 def test_a_handler_of_events_that_raises_is_told_of() -> None:
     pair, call = joined_call()
     error = ValueError("bug")
-    pair.session.delivery_failed(call.mailbox, error)
+    pair.session.callback_failed(call.handler_queue, error)
     pair.take_outputs()
-    assert pair.asked(Note)[-1] == Note(Note.ERROR, "a handler raised", "call-1", error, Layer.HANDLER)
+    assert pair.asked(LogEntry)[-1] == LogEntry(LogEntry.ERROR, "a handler raised", "call-1", error, Layer.HANDLER)
     assert pair.session.statistics.handler_errors == 1
 
 
 def test_a_handler_that_is_too_slow_loses_events_and_is_told_so_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mailbox, "MAILBOX_LIMIT", 3)
+    monkeypatch.setattr(mailbox, "HANDLER_QUEUE_LIMIT", 3)
     pair, call = joined_call()
     call.on(RelayEvent, note_in([]))
     for number in range(5):
@@ -348,7 +348,9 @@ def test_a_handler_that_raises_is_logged_with_its_call(policy: str, hung_up: boo
     pair.session.handler_finished(call, error, 0.0)
     assert bool(pair.sent("calling.end")) is hung_up
     pair.take_outputs()
-    assert pair.asked(Note)[-1] == Note(Note.ERROR, "the on_call handler raised", "call-1", error, Layer.HANDLER)
+    assert pair.asked(LogEntry)[-1] == LogEntry(
+        LogEntry.ERROR, "the on_call handler raised", "call-1", error, Layer.HANDLER
+    )
     assert pair.session.statistics.handler_errors == 1
 
 
@@ -359,7 +361,7 @@ def test_a_handler_whose_own_call_is_gone_ends_quietly() -> None:
         call.answer(0.0)
     pair.session.handler_finished(call, caught.value, 0.0)
     pair.take_outputs()
-    assert pair.asked(Note)[-1].level == Note.INFO
+    assert pair.asked(LogEntry)[-1].level == LogEntry.INFO
     assert pair.session.statistics.handler_errors == 0
 
 
@@ -386,8 +388,8 @@ def test_a_handler_under_which_its_client_was_closed_ends_quietly(handles: str) 
     pair.notes()
     pair.session.handler_finished(call if handles == "a call" else message, caught.value, 0.0)
     pair.take_outputs()
-    [note] = pair.asked(Note)
-    assert (note.level, note.call_id) == (Note.INFO, "call-1" if handles == "a call" else "")
+    [note] = pair.asked(LogEntry)
+    assert (note.level, note.call_id) == (LogEntry.INFO, "call-1" if handles == "a call" else "")
     assert pair.session.statistics.handler_errors == 0
 
 
@@ -440,7 +442,7 @@ def test_draining_does_not_wait_for_the_handler_that_asks_for_it() -> None:
     pair, call = joined_call()
     other = pair.offer("call-2")
     assert other is not None
-    pair.session.excuse_handler(call)
+    pair.session.exclude_handler(call)
     drained = pair.session.drain(0.0)
     pair.at(0.0)
     assert pair.session.state is ClientState.DRAINING  # for the other one

@@ -1,4 +1,4 @@
-"""Transfers of a call, through a session: which event is whose, who may begin another, and the life of the command."""
+"""Refers of a call, through a session: which event is whose, who may begin another, and the life of the command."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from anyrelay.errors import CallGone, ClientClosed, ConnectionLost, ReferInProgr
 from anyrelay.protocol.call import CallMachine
 from anyrelay.protocol.events import ReferEvent
 from anyrelay.protocol.promise import Promise
-from anyrelay.protocol.refer import ReferOutcome, State, Transfer
+from anyrelay.protocol.refer import ReferMachine, ReferOutcome, ReferState
 from anyrelay.protocol.session import ClientState
 from anyrelay.protocol.timers import Timers
-from anyrelay.protocol.transfers import Transfers
+from anyrelay.protocol.transfers import Refers
 from anyrelay.testing.wire import SignIn, Wire, accept
 
 SALES, SUPPORT, DESK = "sip:sales@example.com", "sip:support@example.com", "sip:desk@example.com"
@@ -56,8 +56,8 @@ class Bench:
         self.wire.call_event("c1", "refer", state=state, sip_refer_to=to, **codes)
 
     @property
-    def refers(self) -> list[Transfer]:
-        return list(self.call.transfers)
+    def refers(self) -> list[ReferMachine]:
+        return list(self.call.refers)
 
     @property
     def fates(self) -> list[str]:
@@ -749,7 +749,7 @@ def test_sent_and_not_answered(bench: Bench, way: str) -> None:
     assert bench.sent == 1
     bench.reply()
     transfer = bench.refers[0]
-    assert transfer.state is State.OPEN  # the late reply counts
+    assert transfer.state is ReferState.OPEN  # the late reply counts
     bench.event("busy", notify="486")
     assert bench.fates == ["busy"]
 
@@ -907,9 +907,9 @@ def test_draining_ends_with_the_refusal_of_the_last_transfer(bench: Bench) -> No
 
 
 def test_a_call_that_ends_while_the_command_waits_for_the_line() -> None:
-    told: list[tuple[Transfer, ReferOutcome | None]] = []
+    told: list[tuple[ReferMachine, ReferOutcome | None]] = []
     timers = Timers()
-    transfers = Transfers(always_heard(timers), 3.0, lambda transfer, outcome: told.append((transfer, outcome)))
+    transfers = Refers(always_heard(timers), 3.0, lambda transfer, outcome: told.append((transfer, outcome)))
     transfer = transfers.arm(SUPPORT, 0.0, waits_for_reply=True)
     transfers.call_ended(1.0)
     assert list(transfers) == []
@@ -959,13 +959,13 @@ def steps(work: Callable[[], object]) -> int:
 
 def test_a_transfer_costs_the_same_however_many_the_call_has_had() -> None:
     """Nothing scans the transfers of a call: not the next command, not its reply, not its events."""
-    transfers = Transfers(always_heard(Timers()), 3.0, lambda transfer, outcome: None)
+    transfers = Refers(always_heard(Timers()), 3.0, lambda transfer, outcome: None)
 
     def one_more() -> None:
         transfer = transfers.arm(SUPPORT, 0.0, waits_for_reply=False)
-        follower = transfers.follow(transfer)
-        follower.sent(0.0)
-        follower.taken({}, 0.0)
+        command_observer = transfers.follow(transfer)
+        command_observer.sent(0.0)
+        command_observer.accepted({}, 0.0)
         for state, code in (("inProgress", "100"), ("success", "200")):
             event = ReferEvent(state=state, sip_refer_to=SUPPORT, sip_notify_response_code=code)
             transfers.receive(event, 0.0)
@@ -983,10 +983,10 @@ def test_a_transfer_costs_the_same_however_many_the_call_has_had() -> None:
 
 
 def test_a_late_reply_supersedes_only_what_is_older() -> None:
-    transfers = Transfers(always_heard(Timers()), 3.0, lambda transfer, outcome: None)
+    transfers = Refers(always_heard(Timers()), 3.0, lambda transfer, outcome: None)
     first, second, third = (transfers.arm(uri, 0.0, waits_for_reply=False) for uri in (SALES, SUPPORT, DESK))
-    followers = [transfers.follow(transfer) for transfer in (first, second, third)]
-    for follower in followers:
-        follower.sent(0.0)
-    followers[1].taken({}, 0.0)
+    observers = [transfers.follow(transfer) for transfer in (first, second, third)]
+    for command_observer in observers:
+        command_observer.sent(0.0)
+    observers[1].accepted({}, 0.0)
     assert [transfer.is_open for transfer in (first, second, third)] == [False, True, True]

@@ -13,7 +13,7 @@ from joined import joined_call
 from anyrelay.errors import CallGone, ConnectionLost, RelayError, RequestTimeout
 from anyrelay.protocol.call import CallMachine
 from anyrelay.protocol.commands import COMMANDS, CallCommand
-from anyrelay.protocol.operations import Operation
+from anyrelay.protocol.operations import OperationMachine
 from anyrelay.protocol.values import (
     CollectDigits,
     CollectSpeech,
@@ -24,13 +24,13 @@ from anyrelay.protocol.values import (
     RtpTapDevice,
     TapAudio,
 )
-from anyrelay.protocol.verbs.agents import AgentVerbs
-from anyrelay.protocol.verbs.base import CallVerbs, verb, wait
-from anyrelay.protocol.verbs.bridging import BridgingVerbs
-from anyrelay.protocol.verbs.inputs import InputVerbs
-from anyrelay.protocol.verbs.media import MediaVerbs
-from anyrelay.protocol.verbs.transferring import TransferringVerbs
-from anyrelay.protocol.verbs.waiting import WaitingVerbs
+from anyrelay.protocol.verbs.agents import AgentMethods
+from anyrelay.protocol.verbs.base import CallMethods, command_doc, wait_doc
+from anyrelay.protocol.verbs.bridging import BridgingMethods
+from anyrelay.protocol.verbs.inputs import InputMethods
+from anyrelay.protocol.verbs.media import MediaMethods
+from anyrelay.protocol.verbs.transferring import ReferMethods
+from anyrelay.protocol.verbs.waiting import WaitingMethods
 
 Order = Callable[[CallMachine], Any]
 
@@ -64,7 +64,7 @@ CONFERENCE = {
     "beep": "onEnter",
     "start_on_enter": False,
     "end_on_exit": True,
-    "wait_url": "https://x/wait",
+    "wait_url": "https://x/wait_doc",
     "max_participants": 10,
     "record": "record-from-start",
     "region": "us",
@@ -417,7 +417,7 @@ def test_a_command_on_the_wire(method: str, order: Order, params: dict[str, Any]
         params = {**params, "control_id": sent["control_id"]}
     assert sent == {**COMMON, **params}
     taken = promise.result()
-    if isinstance(taken, Operation):
+    if isinstance(taken, OperationMachine):
         assert taken.control_id == sent["control_id"]
         assert call.has_open_work
     else:
@@ -554,7 +554,7 @@ def test_the_timeout_of_a_command_is_not_that_of_its_request() -> None:
     "method",
     [
         method
-        for verbs in (AgentVerbs, BridgingVerbs, InputVerbs, MediaVerbs, TransferringVerbs, WaitingVerbs)
+        for verbs in (AgentMethods, BridgingMethods, InputMethods, MediaMethods, ReferMethods, WaitingMethods)
         for name, method in vars(verbs).items()
         if inspect.isfunction(method) and not name.startswith("_")
     ],
@@ -568,7 +568,7 @@ def test_every_argument_is_described(method: Callable[..., Any]) -> None:
         assert doc.count(f"\n{section}:\n") == 1
 
 
-@pytest.mark.parametrize("complete", [verb, wait])
+@pytest.mark.parametrize("complete", [command_doc, wait_doc])
 def test_a_docstring_may_come_without_its_indentation(complete: Callable[..., Any]) -> None:
     """From Python 3.13 on, the compiler takes it off."""
 
@@ -594,4 +594,4 @@ def test_a_docstring_may_come_without_its_indentation(complete: Callable[..., An
 
 def test_verbs_stand_on_a_call() -> None:
     with pytest.raises(TypeError, match="abstract"):
-        CallVerbs()  # type: ignore[abstract]
+        CallMethods()  # type: ignore[abstract]

@@ -6,23 +6,23 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from anyrelay.aio.binding import awaiting
 from anyrelay.frontend.binding import public
-from anyrelay.frontend.views import OperationView, TransferView
+from anyrelay.frontend.views import OperationView, ReferView
 from anyrelay.protocol.actions import (
-    AIOperation,
-    CollectOperation,
-    DetectOperation,
-    FaxOperation,
-    PayOperation,
-    PlayOperation,
-    RecordOperation,
-    StandaloneCollectOperation,
-    StreamOperation,
-    TapOperation,
-    TranscribeOperation,
+    AIMachine,
+    CollectMachine,
+    DetectMachine,
+    FaxMachine,
+    PayMachine,
+    PlayMachine,
+    RecordMachine,
+    StandaloneCollectMachine,
+    StreamMachine,
+    TapMachine,
+    TranscribeMachine,
 )
 from anyrelay.protocol.events import RelayEvent
-from anyrelay.protocol.operations import Operation
-from anyrelay.protocol.refer import Transfer
+from anyrelay.protocol.operations import OperationMachine
+from anyrelay.protocol.refer import ReferMachine
 
 if TYPE_CHECKING:
     from anyrelay.protocol.events import (  # noqa: F401 - in the bases below; a class is made when its first event comes
@@ -54,7 +54,7 @@ __all__ = [
 ]
 
 
-O = TypeVar("O", bound=Operation[Any])  # noqa: E741
+O = TypeVar("O", bound=OperationMachine[Any])  # noqa: E741
 E = TypeVar("E", bound=RelayEvent)
 
 
@@ -62,98 +62,98 @@ E = TypeVar("E", bound=RelayEvent)
 class Action(OperationView[O, E], Generic[O, E]):
     """An operation of a call that goes on: what each of the classes below is."""
 
-    wait = awaiting(Operation[E].wait)
+    wait = awaiting(OperationMachine[E].wait)
 
 
 @public("anyrelay")
-class PlayAction(Action[PlayOperation, "PlayEvent"]):
+class PlayAction(Action[PlayMachine, "PlayEvent"]):
     """A playback."""
 
-    stop = awaiting(PlayOperation.stop)
-    pause = awaiting(PlayOperation.pause)
-    resume = awaiting(PlayOperation.resume)
-    volume = awaiting(PlayOperation.volume)
+    stop = awaiting(PlayMachine.stop)
+    pause = awaiting(PlayMachine.pause)
+    resume = awaiting(PlayMachine.resume)
+    volume = awaiting(PlayMachine.volume)
 
 
 @public("anyrelay")
-class RecordAction(Action[RecordOperation, "RecordEvent"]):
+class RecordAction(Action[RecordMachine, "RecordEvent"]):
     """A recording."""
 
-    stop = awaiting(RecordOperation.stop)
-    pause = awaiting(RecordOperation.pause)
-    resume = awaiting(RecordOperation.resume)
+    stop = awaiting(RecordMachine.stop)
+    pause = awaiting(RecordMachine.pause)
+    resume = awaiting(RecordMachine.resume)
 
 
 @public("anyrelay")
-class CollectAction(Action[CollectOperation, "CollectEvent"]):
+class CollectAction(Action[CollectMachine, "CollectEvent"]):
     """A collection that plays, too."""
 
-    stop = awaiting(CollectOperation.stop)
-    pause = awaiting(CollectOperation.pause)
-    resume = awaiting(CollectOperation.resume)
-    volume = awaiting(CollectOperation.volume)
-    start_input_timers = awaiting(CollectOperation.start_input_timers)
+    stop = awaiting(CollectMachine.stop)
+    pause = awaiting(CollectMachine.pause)
+    resume = awaiting(CollectMachine.resume)
+    volume = awaiting(CollectMachine.volume)
+    start_input_timers = awaiting(CollectMachine.start_input_timers)
 
 
 @public("anyrelay")
-class StandaloneCollectAction(Action[StandaloneCollectOperation, "CollectEvent"]):
+class StandaloneCollectAction(Action[StandaloneCollectMachine, "CollectEvent"]):
     """A collection that plays nothing."""
 
-    stop = awaiting(StandaloneCollectOperation.stop)
-    start_input_timers = awaiting(StandaloneCollectOperation.start_input_timers)
+    stop = awaiting(StandaloneCollectMachine.stop)
+    start_input_timers = awaiting(StandaloneCollectMachine.start_input_timers)
 
 
 @public("anyrelay")
-class DetectAction(Action[DetectOperation, "DetectEvent"]):
+class DetectAction(Action[DetectMachine, "DetectEvent"]):
     """A detection."""
 
-    stop = awaiting(DetectOperation.stop)
+    stop = awaiting(DetectMachine.stop)
 
 
 @public("anyrelay")
-class FaxAction(Action[FaxOperation, "FaxEvent"]):
+class FaxAction(Action[FaxMachine, "FaxEvent"]):
     """A fax that is sent or received."""
 
-    stop = awaiting(FaxOperation.stop)
+    stop = awaiting(FaxMachine.stop)
 
 
 @public("anyrelay")
-class TapAction(Action[TapOperation, "TapEvent"]):
+class TapAction(Action[TapMachine, "TapEvent"]):
     """A tap."""
 
-    stop = awaiting(TapOperation.stop)
+    stop = awaiting(TapMachine.stop)
 
 
 @public("anyrelay")
-class StreamAction(Action[StreamOperation, "StreamEvent"]):
+class StreamAction(Action[StreamMachine, "StreamEvent"]):
     """A stream."""
 
-    stop = awaiting(StreamOperation.stop)
+    stop = awaiting(StreamMachine.stop)
 
 
 @public("anyrelay")
-class TranscribeAction(Action[TranscribeOperation, "TranscribeEvent"]):
+class TranscribeAction(Action[TranscribeMachine, "TranscribeEvent"]):
     """A transcription."""
 
-    stop = awaiting(TranscribeOperation.stop)
+    stop = awaiting(TranscribeMachine.stop)
 
 
 @public("anyrelay")
-class PayAction(Action[PayOperation, "PayEvent"]):
+class PayAction(Action[PayMachine, "PayEvent"]):
     """A payment."""
 
-    stop = awaiting(PayOperation.stop)
+    stop = awaiting(PayMachine.stop)
 
 
 @public("anyrelay")
-class AIAction(Action[AIOperation, "RelayEvent"]):
+class AIAction(Action[AIMachine, "RelayEvent"]):
     """An AI agent's session."""
 
-    stop = awaiting(AIOperation.stop)
+    stop = awaiting(AIMachine.stop)
 
 
 @public("anyrelay")
-class ReferAction(TransferView):
+class ReferAction(ReferView):
     """A transfer."""
 
-    wait = awaiting(Transfer.wait)
+    wait = awaiting(ReferMachine.wait)

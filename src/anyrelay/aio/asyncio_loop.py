@@ -21,7 +21,7 @@ __all__ = ["AsyncioLoop"]
 READ_SIZE: Final = 65_536
 """How much is read at once, in bytes."""
 
-LAST_WORDS_PATIENCE: Final = 0.2
+FINAL_BYTES_TIMEOUT: Final = 0.2
 """How long the last bytes may take to leave, in seconds: closing waits for nobody."""
 
 CANCEL_AGAIN: Final = 1.0
@@ -192,16 +192,16 @@ class AsyncioTransport(asyncio.BufferedProtocol):
         if self._tcp is not None and not self._blocked and (data := self._driver.data_to_send(self)):
             self._tcp.write(data)
 
-    def close(self, last_words: bytes) -> None:
-        """Give up opening, or close after `last_words`."""
+    def close(self, final_bytes: bytes) -> None:
+        """Give up opening, or close after `final_bytes`."""
         tcp, self._tcp = self._tcp, None
         if tcp is None:
             self._opening.cancel()
             return
-        tcp.write(last_words)
+        tcp.write(final_bytes)
         tcp.close()
         if tcp.get_write_buffer_size():
-            self._loop.call_later(LAST_WORDS_PATIENCE, tcp.abort)
+            self._loop.call_later(FINAL_BYTES_TIMEOUT, tcp.abort)
 
     # --- what asyncio tells -----------------------------------------------------------------------------------------
 

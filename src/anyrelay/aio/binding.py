@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from anyrelay.frontend.binding import Bound, dress, misuse
+from anyrelay.frontend.binding import Bound, copy_signature, misuse
 from anyrelay.protocol.call import Search
 from anyrelay.protocol.events import RelayEvent
 from anyrelay.protocol.promise import Promise
@@ -31,7 +31,7 @@ def _waiting(
     async def bound(self: Bound, /, *args: P.args, **kwargs: P.kwargs) -> T:
         driver = self._driver
         try:
-            promise: Promise[T] = driver.ask(method, self._machine, *args, **kwargs)
+            promise: Promise[T] = driver.call(method, self._machine, *args, **kwargs)
         except TypeError as error:
             raise misuse(self, method, args, kwargs, error) from None
         del self, args, kwargs
@@ -39,7 +39,7 @@ def _waiting(
             try:
                 await driver.sleep(promise)
             except BaseException:
-                driver.give_up(promise)
+                driver.abandon(promise)
                 raise
         return promise.result()
 
@@ -50,19 +50,19 @@ def awaiting(
     method: Callable[Concatenate[M, float, P], Promise[T]],
 ) -> Callable[Concatenate[Any, P], Coroutine[Any, Any, T]]:
     """Bind a method whose promise is awaited."""
-    return dress(_waiting(method), method)
+    return copy_signature(_waiting(method), method)
 
 
 def starting(
-    method: Callable[Concatenate[M, float, P], Promise[T]], face: Callable[[Any, T], A]
+    method: Callable[Concatenate[M, float, P], Promise[T]], wrapper: Callable[[Any, T], A]
 ) -> Callable[Concatenate[Any, P], Coroutine[Any, Any, A]]:
-    """Bind a method that hands out a machine, for which the user gets an object of the class `face`."""
+    """Bind a method that hands out a machine, for which the user gets an object of the class `wrapper`."""
     waiting = _waiting(method)
 
     async def bound(self: Bound, /, *args: P.args, **kwargs: P.kwargs) -> A:
-        return face(self._driver, await waiting(self, *args, **kwargs))
+        return wrapper(self._driver, await waiting(self, *args, **kwargs))
 
-    return dress(bound, method, returns=getattr(face, "__name__", None))
+    return copy_signature(bound, method, returns=getattr(wrapper, "__name__", None))
 
 
 def finding(
@@ -77,4 +77,4 @@ def finding(
             raise misuse(self, method, args, kwargs, error) from error.__cause__
         return event
 
-    return dress(bound, method)
+    return copy_signature(bound, method)

@@ -21,7 +21,7 @@ from anyrelay.aio.actions import (
     TranscribeAction,
 )
 from anyrelay.aio.binding import awaiting, finding, starting
-from anyrelay.frontend.binding import plain, public
+from anyrelay.frontend.binding import bound_plain, public
 from anyrelay.frontend.views import CallView, StreamView
 from anyrelay.protocol.call import CallMachine
 from anyrelay.protocol.events import RelayEvent
@@ -60,9 +60,9 @@ class Call(CallView):
     @property
     def refers(self) -> list[ReferAction]:
         """Every transfer of this call, oldest first."""
-        return [ReferAction(self._driver, transfer) for transfer in self._machine.transfers]
+        return [ReferAction(self._driver, refer) for refer in self._machine.refers]
 
-    events = plain(CallMachine.events, EventStream)
+    events = bound_plain(CallMachine.events, EventStream)
 
     answer = awaiting(CallMachine.answer)
     hangup = awaiting(CallMachine.hangup)
@@ -121,7 +121,7 @@ class Call(CallView):
     live_translate = awaiting(CallMachine.live_translate)
     pay = starting(CallMachine.pay, PayAction)
 
-    on = plain(CallMachine.on)
+    on = bound_plain(CallMachine.on)
     wait_for = finding(CallMachine.wait_for)
     wait_for_ringing = awaiting(CallMachine.wait_for_ringing)
     wait_for_answered = awaiting(CallMachine.wait_for_answered)

@@ -11,10 +11,10 @@ import anyio
 from anyrelay.aio.binding import awaiting, starting
 from anyrelay.aio.call import Call
 from anyrelay.aio.message import Message
-from anyrelay.frontend.binding import plain, public
+from anyrelay.frontend.binding import bound_plain, public
 from anyrelay.frontend.client import ClientBase
 from anyrelay.frontend.signals import obeying_signals
-from anyrelay.protocol.client import ClientVerbs
+from anyrelay.protocol.client import ClientMethods
 
 if TYPE_CHECKING:
     from anyio.abc import TaskStatus
@@ -28,7 +28,7 @@ MessageHandler = Callable[[Message], Awaitable[Any]]
 H = TypeVar("H", bound=CallHandler)
 G = TypeVar("G", bound=MessageHandler)
 
-CLOSE_PATIENCE: Final = 3.0
+CLOSE_TIMEOUT: Final = 3.0
 """How long leaving an ``async with`` block waits for the close, in seconds: longer than handlers of events may take."""
 
 
@@ -39,7 +39,7 @@ def _new_driver(*args: Any) -> Driver:
 
 
 @public("anyrelay")
-class RelayClient(ClientBase, driver=_new_driver, faces=(Call, Message)):
+class RelayClient(ClientBase, driver=_new_driver, wrappers=(Call, Message)):
     """A client of SignalWire RELAY, on asyncio or trio."""
 
     @property
@@ -79,14 +79,14 @@ class RelayClient(ClientBase, driver=_new_driver, faces=(Call, Message)):
             raise TypeError(f"on_message: a handler must be a coroutine function, not {type(handler).__name__}")
         return self._takes_messages(handler)
 
-    on_event = plain(ClientVerbs.on_event)
-    execute = awaiting(ClientVerbs.execute)
-    dial = starting(ClientVerbs.dial, Call)
-    send_message = starting(ClientVerbs.send_message, Message)
-    receive = awaiting(ClientVerbs.receive)
-    unreceive = awaiting(ClientVerbs.unreceive)
-    reauthenticate = awaiting(ClientVerbs.reauthenticate)
-    _connect = awaiting(ClientVerbs.connect)
+    on_event = bound_plain(ClientMethods.on_event)
+    execute = awaiting(ClientMethods.execute)
+    dial = starting(ClientMethods.dial, Call)
+    send_message = starting(ClientMethods.send_message, Message)
+    receive = awaiting(ClientMethods.receive)
+    unreceive = awaiting(ClientMethods.unreceive)
+    reauthenticate = awaiting(ClientMethods.reauthenticate)
+    _connect = awaiting(ClientMethods.connect)
 
     async def connect(self) -> None:
         """Connect and sign in; from then on the client stays connected until `disconnect`.
@@ -100,7 +100,7 @@ class RelayClient(ClientBase, driver=_new_driver, faces=(Call, Message)):
 
     async def disconnect(self) -> None:
         """Close the client, from any task; calls go on at the server. Every waiter is told, handlers are cancelled."""
-        await self._driver.close(ClientVerbs.disconnect)
+        await self._driver.close(ClientMethods.disconnect)
 
     async def drain(self, timeout: float | None = None) -> None:
         """Take no more calls, wait for handlers, operations and transfers, then close; from any task.
@@ -108,8 +108,8 @@ class RelayClient(ClientBase, driver=_new_driver, faces=(Call, Message)):
         Args:
             timeout: How long to wait for them, in seconds; `drain_timeout` when None.
         """
-        self._excuse_caller()
-        await self._driver.close(ClientVerbs.drain, timeout)
+        self._exclude_caller()
+        await self._driver.close(ClientMethods.drain, timeout)
 
     async def serve_forever(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
         """Stay connected, trying as long as it takes; return once the client is closed.
@@ -129,15 +129,15 @@ class RelayClient(ClientBase, driver=_new_driver, faces=(Call, Message)):
         """
         self._driver.start()
         try:
-            await self._driver.see_off(self._serve_and_tell(task_status))
+            await self._driver.wait_closed(self._serve_and_tell(task_status))
         except (anyio.get_cancelled_exc_class(), KeyboardInterrupt):
             await self._close_in_any_case()
             raise
 
     async def _serve_and_tell(self, task_status: TaskStatus[None]) -> None:
-        serving = self._driver.ask(ClientVerbs.serve, self._machine)
+        serving = self._driver.ask(ClientMethods.serve, self._machine)
         if task_status is not anyio.TASK_STATUS_IGNORED:
-            await self._driver.result_of(self._driver.ask(ClientVerbs.wait_until_ready, self._machine))
+            await self._driver.result_of(self._driver.ask(ClientMethods.wait_until_ready, self._machine))
             task_status.started()
         await self._driver.result_of(serving)
 
@@ -157,7 +157,7 @@ class RelayClient(ClientBase, driver=_new_driver, faces=(Call, Message)):
 
     async def _close_in_any_case(self) -> None:
         """Close the client, in a task that is cancelled too, but do not wait for long."""
-        with anyio.move_on_after(CLOSE_PATIENCE, shield=True):
+        with anyio.move_on_after(CLOSE_TIMEOUT, shield=True):
             await self.disconnect()
 
     def run(self, backend: str = "asyncio", backend_options: dict[str, Any] | None = None) -> None:

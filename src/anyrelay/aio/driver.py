@@ -20,21 +20,21 @@ import anyio
 
 from anyrelay.aio.dialer import Dialer
 from anyrelay.aio.handlers import call_handler, check_result
-from anyrelay.aio.loops import Bell, EventLoop, Scope, Tasks, Transport, running_loop
+from anyrelay.aio.loops import EventLoop, Scope, Tasks, Transport, Wakeup, running_loop
 from anyrelay.aio.threads import ThreadCall
-from anyrelay.frontend import journal
+from anyrelay.frontend import log
 from anyrelay.frontend.arrivals import Arrivals
 from anyrelay.frontend.binding import accepts
 from anyrelay.frontend.ending import abandon, empty
 from anyrelay.frontend.process import check_process
 from anyrelay.protocol.call import CallMachine, Search
 from anyrelay.protocol.events import RelayEvent
-from anyrelay.protocol.mailbox import Mailbox
+from anyrelay.protocol.mailbox import HandlerQueue
 from anyrelay.protocol.messages import MessageMachine
 from anyrelay.protocol.outputs import (
     CloseTransport,
     FetchToken,
-    Note,
+    LogEntry,
     OpenTransport,
     Output,
     RunHandler,
@@ -49,7 +49,7 @@ T = TypeVar("T")
 M = TypeVar("M")
 E = TypeVar("E", bound=RelayEvent)
 
-DELIVERY_PATIENCE: Final = 2.0
+CALLBACK_TIMEOUT: Final = 2.0
 """How long closing waits for handlers of events and outcomes, in seconds; those of calls are cancelled at once."""
 
 TURNS_TO_BEGIN: Final = 2
@@ -85,35 +85,37 @@ class Driver:
         self._children: dict[Scope, float] = {}
         self.dialer = Dialer()
         self._transport: Transport | None = None
-        self._attended: deque[Mailbox] = deque()
+        self._scheduled: deque[HandlerQueue] = deque()
         self._arrivals = Arrivals()
         self._turn_due = False
-        self._turn = Bell()
+        self._turn = Wakeup()
         self._armed = _AWAKE
-        self._rearm = Bell()
+        self._rearm = Wakeup()
         self._finished: anyio.Event | None = None
         self._signals: deque[None] = deque()
 
     # --- what bound methods use -------------------------------------------------------------------------------------
 
-    def ask(self, method: Callable[Concatenate[M, float, P], T], machine: M, /, *args: P.args, **kwargs: P.kwargs) -> T:
+    def call(
+        self, method: Callable[Concatenate[M, float, P], T], machine: M, /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
         """Call a machine's method with the time, and do what comes of it."""
         self._check_caller()
         answer = method(machine, self._now(), *args, **kwargs)
-        self.stir()
+        self.pump()
         return answer
 
     async def find(
         self, method: Callable[Concatenate[M, float, P], Search[E]], machine: M, /, *args: P.args, **kwargs: P.kwargs
     ) -> E:
         """Call a machine's method and await the event that it looks for."""
-        search = self.ask(method, machine, *args, **kwargs)
+        search = self.call(method, machine, *args, **kwargs)
         try:
             while not accepts(search, event := await self.next_of(search.subscription)):
                 pass
         finally:
             search.subscription.close()
-            self.stir()
+            self.pump()
         assert event is not None
         return event
 
@@ -125,10 +127,10 @@ class Driver:
         """Return what this task awaits at once, to sleep until a promise is done; one that is cancelled gives it up."""
         return self._running.sleep(promise)
 
-    def give_up(self, promise: Promise[Any]) -> None:
+    def abandon(self, promise: Promise[Any]) -> None:
         """Say that whoever slept until a promise is done was cancelled."""
         promise.abandon()
-        self.stir()
+        self.pump()
 
     async def result_of(self, promise: Promise[T]) -> T:
         """Sleep until a promise is done, and return its result; one that is cancelled gives it up."""
@@ -136,7 +138,7 @@ class Driver:
             try:
                 await self.sleep(promise)
             except BaseException:
-                self.give_up(promise)
+                self.abandon(promise)
                 raise
         return promise.result()
 
@@ -187,7 +189,7 @@ class Driver:
         self._signals.clear()
 
     def note_signal(self) -> None:
-        """Note a signal, and have the loop obey it; safe in a signal handler, which may have interrupted anything."""
+        """LogEntry a signal, and have the loop obey it; safe in a signal handler, which may have interrupted anything."""
         self._signals.append(None)
         loop = self._loop
         if loop is not None:
@@ -198,7 +200,7 @@ class Driver:
         """Tell the session of the signals noted so far."""
         while self._signals:
             self._signals.popleft()
-            self.ask(Session.signal_received, self.session)
+            self.call(Session.signal_received, self.session)
 
     async def close(
         self, method: Callable[Concatenate[Session, float, P], Promise[None]], *args: P.args, **kwargs: P.kwargs
@@ -214,10 +216,10 @@ class Driver:
                 for _ in range(TURNS_TO_BEGIN):
                     await self._running.let_others_go()
         finally:  # whoever is cancelled meanwhile has asked for it
-            closing = self.ask(method, self.session, *args, **kwargs)
-        await self.see_off(self.result_of(closing))
+            closing = self.call(method, self.session, *args, **kwargs)
+        await self.wait_closed(self.result_of(closing))
 
-    async def see_off(self, closing: Awaitable[None]) -> None:
+    async def wait_closed(self, closing: Awaitable[None]) -> None:
         """Await what closes the session, then the end of what its client runs; a handler does not wait for itself."""
         finished, scope = self._finished, _own_scope.get()
         within = scope is not None and scope in self._children
@@ -233,20 +235,20 @@ class Driver:
             while not over:
                 async with self._running.tasks() as tasks:
                     self._tasks, turning = tasks, self._running.scope()
-                    self._turn, self._turn_due = Bell(), False
+                    self._turn, self._turn_due = Wakeup(), False
                     tasks.start_soon(self._take_turns, turning, name="anyrelay turns")
-                    self.stir()
+                    self.pump()
                     await self._keep_time()
                     self._tasks = None
                     turning.deadline = -math.inf
                 over = self.session.state is ClientState.CLOSED
         except* Exception as errors:  # a bug of ours must not take the event loop down with it
-            journal.write(Note(Note.ERROR, "the client's owner task failed", error=errors))
+            log.write(LogEntry(LogEntry.ERROR, "the client's owner task failed", error=errors))
         finally:
             with contextlib.suppress(Exception):  # the clock too may be gone
                 abandon(self.session, ConnectionError("the event loop has ended"), self._now())
-            while self._attended:
-                empty(self._attended.popleft())
+            while self._scheduled:
+                empty(self._scheduled.popleft())
             self._tasks = self._transport = self._thread = self._loop = None
             self._children.clear()
             finished, self._finished = self._finished, None
@@ -255,7 +257,7 @@ class Driver:
 
     async def _keep_time(self) -> None:
         """Serve until the session is closed and nothing runs any more."""
-        while not self._is_closed or self._children or self._attended:
+        while not self._is_closed or self._children or self._scheduled:
             if self._is_closed:
                 now = self._now()
                 for scope, patience in self._children.items():
@@ -266,7 +268,7 @@ class Driver:
                 await self._running.sleep(self._rearm)
             self._armed = _AWAKE
             self.session.handle_timeout(await self._time_of_judgement())
-            self.stir()
+            self.pump()
 
     async def _time_of_judgement(self) -> float:
         """Return a time up to which everything that has arrived is read, if a deadline is over: only then it may be judged.
@@ -293,7 +295,7 @@ class Driver:
     def _is_closed(self) -> bool:
         return self._transport is None and self.session.state is ClientState.CLOSED
 
-    def stir(self) -> None:
+    def pump(self) -> None:
         """Do what the session asks for, and wake whoever has to do more."""
         if self._tasks is None:
             return
@@ -302,26 +304,26 @@ class Driver:
             self._follow(outputs.popleft())
         if not self._turn_due:
             self._turn_due = True
-            self._turn.ring()
+            self._turn.wake()
         # A deadline that was taken back may wake the timekeeper in vain: that is cheaper than looking for such ones here.
         if self._armed > _AWAKE and (self.session.timers.soonest() < self._armed or self._is_closed):
             self._armed = _AWAKE
-            self._rearm.ring()
+            self._rearm.wake()
 
     def _follow(self, output: Output) -> None:
         match output:
-            case Mailbox():
-                self._attended.append(output)
+            case HandlerQueue():
+                self._scheduled.append(output)
             case RunHandler(subject):
                 self._spawn("anyrelay handler", self._run_handler, subject)
-            case Note() as note:
-                journal.write(note)
+            case LogEntry() as entry:
+                log.write(entry)
             case OpenTransport() as order:
                 self._transport, self._arrivals = self._running.transport(self), Arrivals()
                 self._spawn("anyrelay connection", self._run_child, self._transport.run, order, patience=math.inf)
-            case CloseTransport(last_words):
+            case CloseTransport(final_bytes):
                 if self._transport is not None:
-                    self._transport.close(last_words)
+                    self._transport.close(final_bytes)
                     self._transport = None
             case FetchToken(source):
                 self._spawn("anyrelay token", self._run_child, self._fetch_token, source)
@@ -349,7 +351,7 @@ class Driver:
 
     def _child_ended(self, scope: Scope) -> None:
         del self._children[scope]
-        self.stir()
+        self.pump()
 
     # --- the transport ----------------------------------------------------------------------------------------------
 
@@ -357,13 +359,13 @@ class Driver:
         """The connection is open."""
         if transport is self._transport:
             self.session.transport_opened(self._now())
-            self.stir()
+            self.pump()
 
     def transport_failed(self, transport: Transport, error: Exception) -> None:
         """The connection could not be opened, or broke."""
         if transport is self._transport:
             self.session.transport_failed(error, self._now())
-            self.stir()
+            self.pump()
 
     def received(self, transport: Transport, data: bytes) -> None:
         """Bytes came."""
@@ -371,13 +373,13 @@ class Driver:
             now = self._now()
             self._arrivals.read(len(data), now)
             self.session.receive_data(data, now)
-            self.stir()
+            self.pump()
 
     def received_eof(self, transport: Transport) -> None:
         """No more bytes will come."""
         if transport is self._transport:
             self.session.receive_eof(self._now())
-            self.stir()
+            self.pump()
 
     def data_to_send(self, transport: Transport) -> bytes:
         """Return what waits for the connection."""
@@ -391,9 +393,9 @@ class Driver:
         failure: BaseException | None = None
         try:
             with scope:
-                handler, face = self._addressed(subject)
+                handler, wrapper = self._addressed(subject)
                 if handler is not None:
-                    answer = call_handler(handler, face)
+                    answer = call_handler(handler, wrapper)
                     if inspect.isawaitable(answer):  # else the handler is a plain function
                         check_result(handler, await answer)
         except (Exception, SystemExit) as error:
@@ -410,58 +412,58 @@ class Driver:
         with scope:
             while True:
                 await self._running.turn(self._turn)
-                if self._attended:
-                    self._deliver_all()
+                if self._scheduled:
+                    self._call_all_handlers()
                 self._turn_due = False
                 if self._transport is not None:
                     self._transport.flush()
 
-    def _deliver_all(self) -> None:
-        """Attend to one mailbox after another; one whose handler has to be awaited is left to a task of its own."""
-        while self._attended:
-            mailbox = self._attended[0]
-            if (pending := self._hand_out(mailbox)) is not None:
-                job = (self._run_child, self._deliver, mailbox, pending)
-                self._spawn("anyrelay delivery", *job, patience=DELIVERY_PATIENCE)
-            self._attended.popleft()
-        self.stir()
+    def _call_all_handlers(self) -> None:
+        """Attend to one handler queue after another; one whose handler has to be awaited is left to a task of its own."""
+        while self._scheduled:
+            handler_queue = self._scheduled[0]
+            if (pending := self._hand_out(handler_queue)) is not None:
+                job = (self._run_child, self._call_handlers, handler_queue, pending)
+                self._spawn("anyrelay delivery", *job, patience=CALLBACK_TIMEOUT)
+            self._scheduled.popleft()
+        self.pump()
 
-    def _hand_out(self, mailbox: Mailbox) -> _Pending | None:
-        """Make a mailbox's deliveries, up to one whose handler has to be awaited; None when it is empty."""
-        while (delivery := mailbox.take()) is not None:
+    def _hand_out(self, handler_queue: HandlerQueue) -> _Pending | None:
+        """Make a handler queue's deliveries, up to one whose handler has to be awaited; None when it is empty."""
+        while (callback := handler_queue.take()) is not None:
             try:
-                answer = copy_context().run(call_handler, delivery.handler, delivery.subject)
+                answer = copy_context().run(call_handler, callback.handler, callback.subject)
             except (Exception, SystemExit) as error:
-                self._delivery_failed(mailbox, error)
+                self._callback_failed(handler_queue, error)
             else:
                 if answer is not None and inspect.isawaitable(answer):
-                    return delivery.handler, answer
+                    return callback.handler, answer
         return None
 
-    async def _deliver(self, mailbox: Mailbox, pending: _Pending | None) -> None:
+    async def _call_handlers(self, handler_queue: HandlerQueue, pending: _Pending | None) -> None:
         try:
             while pending is not None:
                 handler, answer = pending
                 try:
                     check_result(handler, await answer)
                 except (Exception, SystemExit) as error:
-                    self._delivery_failed(mailbox, error)
-                pending = self._hand_out(mailbox)
+                    self._callback_failed(handler_queue, error)
+                pending = self._hand_out(handler_queue)
         finally:
-            if mailbox.attended:  # and nobody attends to it now: this task was cancelled
-                self._leave(mailbox)
+            if handler_queue.scheduled:  # and nobody attends to it now: this task was cancelled
+                self._release(handler_queue)
 
-    def _leave(self, mailbox: Mailbox) -> None:
-        """Forget what is left in a mailbox, unless the client was connected again: then it is attended to anew."""
+    def _release(self, handler_queue: HandlerQueue) -> None:
+        """Forget what is left in a handler queue, unless the client was connected again: then it is attended to anew."""
         if self.session.state is ClientState.CLOSED:
-            empty(mailbox)
+            empty(handler_queue)
         else:
-            self._attended.append(mailbox)
-            self.stir()
+            self._scheduled.append(handler_queue)
+            self.pump()
 
-    def _delivery_failed(self, mailbox: Mailbox, error: BaseException) -> None:
-        self.session.delivery_failed(mailbox, error)
-        self.stir()
+    def _callback_failed(self, handler_queue: HandlerQueue, error: BaseException) -> None:
+        self.session.callback_failed(handler_queue, error)
+        self.pump()
 
     async def _fetch_token(self, source: Callable[[], Any]) -> None:
         try:

@@ -20,11 +20,11 @@ from anyrelay.protocol.outputs import OpenTransport
 if TYPE_CHECKING:
     from anyrelay.aio.driver import Driver
 
-__all__ = ["Bell", "EventLoop", "Scope", "Source", "Tasks", "Transport", "has_unread", "running_loop"]
+__all__ = ["EventLoop", "Scope", "Source", "Tasks", "Transport", "Wakeup", "has_unread", "running_loop"]
 
 
 class Source(Protocol):
-    """Something to wait for: a promise, a subscription, a bell."""
+    """Something to wait for: a promise, a subscription, a wakeup."""
 
     def on_ready(self, waker: Callable[[], None]) -> None:
         """Call `waker` once when it is ready; at once when it is so already."""
@@ -43,8 +43,8 @@ class Transport(Protocol):
     def flush(self) -> None:
         """Send what there is to send, as far as that can leave now; the rest follows when it can."""
 
-    def close(self, last_words: bytes) -> None:
-        """Give up opening; or close after `last_words`, as far as they can leave without waiting."""
+    def close(self, final_bytes: bytes) -> None:
+        """Give up opening; or close after `final_bytes`, as far as they can leave without waiting."""
 
 
 class Scope(Protocol):
@@ -120,27 +120,27 @@ class EventLoop(Protocol):
         ...
 
 
-class Bell:
+class Wakeup:
     """Wakes one sleeper; rung while nobody sleeps, it wakes the next one at once."""
 
-    __slots__ = ("_rung", "_waker")
+    __slots__ = ("_waker", "_woken")
 
     def __init__(self) -> None:
-        self._rung = False
+        self._woken = False
         self._waker: Callable[[], None] | None = None
 
-    def ring(self) -> None:
+    def wake(self) -> None:
         """Wake whoever sleeps, or the next one who would."""
         waker, self._waker = self._waker, None
         if waker is None:
-            self._rung = True
+            self._woken = True
         else:
             waker()
 
     def on_ready(self, waker: Callable[[], None]) -> None:
         """Call `waker` at the next ring; at once if that has been."""
-        if self._rung:
-            self._rung = False
+        if self._woken:
+            self._woken = False
             waker()
         else:
             self._waker = waker

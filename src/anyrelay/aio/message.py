@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from anyrelay.aio.binding import awaiting
-from anyrelay.frontend.binding import plain, public
+from anyrelay.frontend.binding import bound_plain, public
 from anyrelay.frontend.views import MessageView
 from anyrelay.protocol.messages import MessageMachine
 
@@ -14,5 +14,5 @@ __all__ = ["Message"]
 class Message(MessageView):
     """A text message, sent or received."""
 
-    on = plain(MessageMachine.on)
+    on = bound_plain(MessageMachine.on)
     wait = awaiting(MessageMachine.wait)

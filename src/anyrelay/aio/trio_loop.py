@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import trio
 
-from anyrelay.aio.loops import Bell, Source, has_unread
+from anyrelay.aio.loops import Source, Wakeup, has_unread
 from anyrelay.protocol.outputs import OpenTransport
 
 if TYPE_CHECKING:
@@ -131,9 +131,9 @@ class TrioTransport:
         self._scope = trio.CancelScope()
         self._socket: socket.socket | None = None
         self._reads = False
-        self._blocked = Bell()
+        self._blocked = Wakeup()
         self._left_over: bytes | memoryview = b""
-        self._last_words = b""
+        self._final_bytes = b""
 
     def has_unread(self) -> bool:
         """Whether something has arrived that the driver has not been told of."""
@@ -149,7 +149,7 @@ class TrioTransport:
             self._driver.transport_failed(self, error)
         else:
             if self._left_over:
-                self._blocked.ring()
+                self._blocked.wake()
 
     def _send(self, sock: socket.socket, data: bytes | memoryview) -> None:
         """Send what the socket takes; of the rest no copy is made, as it may be many megabytes in many small steps."""
@@ -159,9 +159,9 @@ class TrioTransport:
                 sent = sock.send(data)
                 self._left_over = memoryview(data)[sent:] if sent < len(data) else b""
 
-    def close(self, last_words: bytes) -> None:
-        """Give up opening, or close after `last_words`."""
-        self._last_words = last_words
+    def close(self, final_bytes: bytes) -> None:
+        """Give up opening, or close after `final_bytes`."""
+        self._final_bytes = final_bytes
         self._scope.cancel()
 
     async def run(self, order: OpenTransport) -> None:
@@ -179,7 +179,7 @@ class TrioTransport:
                     self._reads = False
                     if not self._left_over:
                         with contextlib.suppress(OSError):
-                            sock.send(self._last_words)
+                            sock.send(self._final_bytes)
                     trio.lowlevel.notify_closing(sock)
 
     async def _serve(self, sock: socket.socket) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Application"]
 
-GOODBYE_PATIENCE: Final = 2.0
+DISCONNECT_TIMEOUT: Final = 2.0
 """How long the end of the call is waited for, so that the ladder shows it, in seconds."""
 
 
@@ -38,7 +38,7 @@ class Application:
         self.outcome: ReferOutcome | None = None
         self._front = front
         self._target = target
-        self._patience = patience
+        self._time_to_wait = patience
         self._tell = tell
         self._settings: dict[str, Any] = {
             "project": "your-project-id",
@@ -69,13 +69,13 @@ class Application:
         async def handle(call: Call) -> None:
             try:
                 await page(call)
-                self.outcome = await call.refers[-1].wait(self._patience)
+                self.outcome = await call.refers[-1].wait(self._time_to_wait)
                 if self.outcome.status is ReferStatus.UNKNOWN:
                     return  # caller and target may be talking
                 if not self.outcome.succeeded:
                     await call.hangup()
                 with contextlib.suppress(TimeoutError):
-                    await call.wait_for_ended(GOODBYE_PATIENCE)
+                    await call.wait_for_ended(DISCONNECT_TIMEOUT)
             finally:
                 await client.disconnect()
 
@@ -91,13 +91,13 @@ class Application:
         def handle(call: BlockingCall) -> None:
             try:
                 page(call)
-                self.outcome = call.refers[-1].wait(self._patience)
+                self.outcome = call.refers[-1].wait(self._time_to_wait)
                 if self.outcome.status is ReferStatus.UNKNOWN:
                     return  # caller and target may be talking
                 if not self.outcome.succeeded:
                     call.hangup()
                 with contextlib.suppress(TimeoutError):
-                    call.wait_for_ended(GOODBYE_PATIENCE)
+                    call.wait_for_ended(DISCONNECT_TIMEOUT)
             except ClientClosed:  # the demo was stopped: no news to be logged
                 pass
             finally:

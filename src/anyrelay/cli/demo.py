@@ -24,8 +24,8 @@ __all__ = ["run_demo"]
 PATIENCE: Final = {"silent": 5.0}
 """How long the outcome is waited for, by what the target does, in seconds."""
 
-USUAL_PATIENCE: Final = 15.0
-SIMULATED_PATIENCE: Final = 1.0
+USUAL_TIMEOUT: Final = 15.0
+SIMULATED_TIMEOUT: Final = 1.0
 
 
 class NoOutcome(RuntimeError):
@@ -71,7 +71,7 @@ class Demo:
             self._front,
             host=ready["relay"],
             target=target_uri,
-            patience=self._patience(),
+            patience=self._time_to_wait(),
             tell=lambda words: self._ladder.say(words, style="bold"),
         )
         # The phone calls once the application has signed in; both happen beside the application's own run.
@@ -83,10 +83,10 @@ class Demo:
     def _listening(self) -> list[str]:
         return ["--listen", "127.0.0.1:0", *(["--sip", "127.0.0.1:0"] if self._phones == "sip" else [])]
 
-    def _patience(self) -> float:
+    def _time_to_wait(self) -> float:
         if self._phones == "simulated":
-            return SIMULATED_PATIENCE
-        return PATIENCE.get(self._target, USUAL_PATIENCE)
+            return SIMULATED_TIMEOUT
+        return PATIENCE.get(self._target, USUAL_TIMEOUT)
 
     def _start(self, on_line: Callable[[dict[str, Any]], None], module: str, *arguments: str) -> JsonProcess:
         def hand_on(lines: list[dict[str, Any]]) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["device_for", "run_dial"]
 
-REFER_PATIENCE: Final = 60.0
+REFER_TIMEOUT: Final = 60.0
 """How long the outcome of a transfer is waited for before the user is told that it is not known yet, in seconds."""
 
 _NUMBER: Final = re.compile(r"\+?[0-9]{2,}")
@@ -119,7 +119,7 @@ def _talk(call: Call, say_text: str | None, refer: str | None) -> tuple[int, str
 
 
 def _transfer(call: Call, refer: str) -> tuple[int, str]:
-    outcome = call.refer_and_wait(refer, timeout=REFER_PATIENCE)
+    outcome = call.refer_and_wait(refer, timeout=REFER_TIMEOUT)
     if outcome.status is ReferStatus.UNKNOWN:
         # Neither success nor failure: who may be talking to the target is not hung up on.
         say(

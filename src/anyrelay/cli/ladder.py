@@ -136,7 +136,7 @@ class Ladder:
         return f"{result.get('code', '200')} {result.get('message', asked)}"
 
     def phone(self, when: float, words: str) -> None:
-        """Note what a simulated phone did."""
+        """LogEntry what a simulated phone did."""
         line = Text(f"{max(0.0, when - self._start):7.3f}  ", style="dim")
         line.append(f"{' ' * (self._width // 2)}· {words}", style="cyan")
         self._put(when, line)

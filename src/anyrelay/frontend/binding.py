@@ -1,6 +1,6 @@
 """How a method of a machine becomes a method of a front end's class: written once, bound twice.
 
-A front end's binder wraps the machine's method in a function that waits in its own way; `dress` makes that function look
+A front end's binder wraps the machine's method in a function that waits in its own way; `copy_signature` makes that function look
 like what the user calls (the time, which the front end fills in, is no argument of theirs), and `public` gives the methods
 of a class their names.
 """
@@ -17,7 +17,7 @@ from anyrelay.frontend.handlers import refuse_unawaited
 from anyrelay.protocol.call import Search
 from anyrelay.protocol.events import RelayEvent
 
-__all__ = ["Bound", "accepts", "dress", "misuse", "plain", "public"]
+__all__ = ["Bound", "accepts", "bound_plain", "copy_signature", "misuse", "public"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -37,7 +37,7 @@ class Bound(Protocol):
     _driver: Any
 
 
-def dress(bound: F, method: Callable[..., Any], *, returns: Any = None) -> F:
+def copy_signature(bound: F, method: Callable[..., Any], *, returns: Any = None) -> F:
     """Give `bound` the documentation and the signature of `method`, without the time.
 
     Args:
@@ -64,12 +64,12 @@ def _without_time(signature: inspect.Signature) -> list[inspect.Parameter]:
 
 
 def misuse(
-    face: object, method: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], error: TypeError
+    wrapper: object, method: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], error: TypeError
 ) -> TypeError:
     """Return the error of a call in the caller's terms, if its arguments do not fit; `error` itself if they do.
 
     Args:
-        face: The object that the user has.
+        wrapper: The object that the user has.
         method: The machine's method that was called for it.
         args: What the user gave.
         kwargs: What the user gave by name.
@@ -78,14 +78,14 @@ def misuse(
     signature = inspect.signature(method)
     parameters = _without_time(signature)
     try:
-        signature.replace(parameters=parameters).bind(face, *args, **kwargs)
+        signature.replace(parameters=parameters).bind(wrapper, *args, **kwargs)
     except TypeError as wrong:
         from difflib import get_close_matches  # with the first mistake
 
         names = [p.name for p in parameters[1:]]
         near = [other for name in kwargs if name not in names for other in get_close_matches(name, names, 1)]
         hint = f"; did you mean {near[0]!r}?" if near else ""
-        return TypeError(f"{type(face).__name__}.{method.__name__}(): {wrong}{hint}")
+        return TypeError(f"{type(wrapper).__name__}.{method.__name__}(): {wrong}{hint}")
     return error
 
 
@@ -98,20 +98,22 @@ def _unwrapped(annotation: Any) -> Any:
 
 
 @overload
-def plain(method: Callable[Concatenate[M, P], T]) -> Callable[Concatenate[Any, P], T]: ...
+def bound_plain(method: Callable[Concatenate[M, P], T]) -> Callable[Concatenate[Any, P], T]: ...
 @overload
-def plain(method: Callable[Concatenate[M, P], T], face: Callable[[Any, T], A]) -> Callable[Concatenate[Any, P], A]: ...
-def plain(method: Callable[..., Any], face: Callable[[Any, Any], Any] | None = None) -> Callable[..., Any]:
-    """Bind a method that neither waits nor needs the time; for what it hands out the user gets a `face`, if one is given."""
+def bound_plain(
+    method: Callable[Concatenate[M, P], T], wrapper: Callable[[Any, T], A]
+) -> Callable[Concatenate[Any, P], A]: ...
+def bound_plain(method: Callable[..., Any], wrapper: Callable[[Any, Any], Any] | None = None) -> Callable[..., Any]:
+    """Bind a method that neither waits nor needs the time; for what it hands out the user gets a `wrapper`, if one is given."""
 
     def bound(self: Bound, /, *args: Any, **kwargs: Any) -> Any:
         try:
             answer = self._driver.locked(method, self._machine, *args, **kwargs)
         except TypeError as error:
             raise misuse(self, method, args, kwargs, error) from None
-        return answer if face is None else face(self._driver, answer)
+        return answer if wrapper is None else wrapper(self._driver, answer)
 
-    return dress(bound, method, returns=getattr(face, "__name__", None))
+    return copy_signature(bound, method, returns=getattr(wrapper, "__name__", None))
 
 
 def accepts(search: Search[Any], event: RelayEvent | None) -> bool:

@@ -39,16 +39,16 @@ class ClientBase:
     """What both clients share. A front end adds the driver, and the methods that wait."""
 
     _driver_for: ClassVar[Callable[..., Any]]
-    _faces: ClassVar[tuple[Any, Any]]
+    _wrappers: ClassVar[tuple[Any, Any]]
 
-    def __init_subclass__(cls, *, driver: Callable[..., Any], faces: tuple[Any, Any]) -> None:
+    def __init_subclass__(cls, *, driver: Callable[..., Any], wrappers: tuple[Any, Any]) -> None:
         """Name what is a front end's own.
 
         Args:
             driver: Makes what drives the session.
-            faces: What handlers are given: the class of its calls, and that of its messages.
+            wrappers: What handlers are given: the class of its calls, and that of its messages.
         """
-        cls._driver_for, cls._faces = staticmethod(driver), faces
+        cls._driver_for, cls._wrappers = staticmethod(driver), wrappers
 
     def __init__(
         self,
@@ -140,21 +140,21 @@ class ClientBase:
         To be called in the handler's own task or thread.
         """
         _handling.set(machine)
-        call_face, message_face = self._faces
+        call_wrapper, message_wrapper = self._wrappers
         if isinstance(machine, CallMachine):
-            return self._call_handler, call_face(self._driver, machine)
-        return self._message_handler, message_face(self._driver, machine)
+            return self._call_handler, call_wrapper(self._driver, machine)
+        return self._message_handler, message_wrapper(self._driver, machine)
 
-    def _excuse_caller(self) -> None:
+    def _exclude_caller(self) -> None:
         """Let a drain that a handler asks for not wait for that handler."""
         subject = _handling.get()
         if subject is not None:
-            self._driver.locked(self._machine.excuse_handler, subject)
+            self._driver.locked(self._machine.exclude_handler, subject)
 
-    def _call_map(self, face: Callable[[Any, CallMachine], F]) -> CallMap[F]:
+    def _call_map(self, wrapper: Callable[[Any, CallMachine], F]) -> CallMap[F]:
         """Return the calls of this client as the front end shows them."""
         driver, machine = self._driver, self._machine
-        return CallMap(lambda: driver.locked(dict, machine.calls), lambda call: face(driver, call))
+        return CallMap(lambda: driver.locked(dict, machine.calls), lambda call: wrapper(driver, call))
 
     def _takes_calls(self, handler: H) -> H:
         """Give offered calls to a handler from now on."""

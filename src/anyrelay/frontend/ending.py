@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from anyrelay.protocol.mailbox import Mailbox
+from anyrelay.protocol.mailbox import HandlerQueue
 from anyrelay.protocol.outputs import Output, RunHandler
 from anyrelay.protocol.session import Session
 
@@ -26,13 +26,13 @@ def abandon(session: Session, error: Exception, now: float) -> None:
 def drop(session: Session, output: Output, now: float) -> None:
     """Leave undone what a session asked for."""
     match output:
-        case Mailbox():
+        case HandlerQueue():
             empty(output)
         case RunHandler(call):
             session.handler_finished(call, None, now)
 
 
-def empty(mailbox: Mailbox) -> None:
-    """Take everything out of a mailbox that nobody attends to any more, so that the next delivery asks for attention."""
-    while mailbox.take() is not None:
+def empty(handler_queue: HandlerQueue) -> None:
+    """Take everything out of a handler queue that nobody attends to any more, so that the next delivery asks for attention."""
+    while handler_queue.take() is not None:
         pass

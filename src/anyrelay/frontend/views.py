@@ -8,21 +8,21 @@ from typing import Any, Generic, TypeVar
 from anyrelay.protocol.call import CallMachine, CallState
 from anyrelay.protocol.events import RelayEvent
 from anyrelay.protocol.messages import MessageMachine, MessageState
-from anyrelay.protocol.operations import Operation
+from anyrelay.protocol.operations import OperationMachine
 from anyrelay.protocol.promise import Subscription
-from anyrelay.protocol.refer import ReferOutcome, Transfer
+from anyrelay.protocol.refer import ReferMachine, ReferOutcome
 from anyrelay.protocol.sipuri import without_password
 
-__all__ = ["CallMap", "CallView", "Face", "MessageView", "OperationView", "StreamView", "TransferView"]
+__all__ = ["CallMap", "CallView", "MessageView", "OperationView", "ReferView", "StreamView", "Wrapper"]
 
 F = TypeVar("F")
 M = TypeVar("M")
-O = TypeVar("O", bound=Operation[Any])  # noqa: E741
+O = TypeVar("O", bound=OperationMachine[Any])  # noqa: E741
 E = TypeVar("E", bound=RelayEvent)
 
 
-class Face(Generic[M]):
-    """The user's side of a machine: what it is bound to, and that two faces of one machine are equal."""
+class Wrapper(Generic[M]):
+    """The user's side of a machine: what it is bound to, and that two wrappers of one machine are equal."""
 
     def __init__(self, driver: Any, machine: M) -> None:
         self._driver = driver
@@ -38,12 +38,12 @@ class Face(Generic[M]):
 class CallMap(Mapping[str, F], Generic[F]):
     """The calls of a client by their call_id, as they are at the moment of each look."""
 
-    def __init__(self, calls: Callable[[], dict[str, CallMachine]], face_of: Callable[[CallMachine], F]) -> None:
+    def __init__(self, calls: Callable[[], dict[str, CallMachine]], wrapper_of: Callable[[CallMachine], F]) -> None:
         self._calls = calls
-        self._face_of = face_of
+        self._wrapper_of = wrapper_of
 
     def __getitem__(self, call_id: str) -> F:
-        return self._face_of(self._calls()[call_id])
+        return self._wrapper_of(self._calls()[call_id])
 
     def __iter__(self) -> Iterator[str]:
         return iter(list(self._calls()))
@@ -55,7 +55,7 @@ class CallMap(Mapping[str, F], Generic[F]):
 
     def items(self) -> ItemsView[str, F]:
         """Return the calls of this moment, each with its call_id."""
-        return {call_id: self._face_of(call) for call_id, call in list(self._calls().items())}.items()
+        return {call_id: self._wrapper_of(call) for call_id, call in list(self._calls().items())}.items()
 
     def values(self) -> ValuesView[F]:
         """Return the calls of this moment."""
@@ -65,7 +65,7 @@ class CallMap(Mapping[str, F], Generic[F]):
         return f"<{len(self)} calls>"
 
 
-class CallView(Face[CallMachine]):
+class CallView(Wrapper[CallMachine]):
     """What can be read of a call."""
 
     @property
@@ -137,7 +137,7 @@ class CallView(Face[CallMachine]):
         return f"<{type(self).__name__} {self.call_id} {self.direction} {self.state}>"
 
 
-class OperationView(Face[O], Generic[O, E]):
+class OperationView(Wrapper[O], Generic[O, E]):
     """What can be read of an operation."""
 
     @property
@@ -165,17 +165,17 @@ class OperationView(Face[O], Generic[O, E]):
         return f"<{type(self).__name__} {self.control_id} {self._machine.state}>"
 
 
-class StreamView(Face[Subscription[RelayEvent]]):
+class StreamView(Wrapper[Subscription[RelayEvent]]):
     """The events of a call, from the moment it was made; ends after the call and its last open transfer.
 
     One that nobody holds any more, since its loop was left with ``break`` say, listens no more.
     """
 
     def __del__(self) -> None:
-        self._machine.desert()
+        self._machine.detach()
 
 
-class TransferView(Face[Transfer]):
+class ReferView(Wrapper[ReferMachine]):
     """What can be read of a transfer."""
 
     @property
@@ -213,7 +213,7 @@ class TransferView(Face[Transfer]):
         return f"<{type(self).__name__} {without_password(self.refer_to)} {word}>"
 
 
-class MessageView(Face[MessageMachine]):
+class MessageView(Wrapper[MessageMachine]):
     """What can be read of a message."""
 
     @property

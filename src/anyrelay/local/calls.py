@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from attrs import define, field
 
 if TYPE_CHECKING:
-    from anyrelay.local.dials import Dialing
+    from anyrelay.local.dials import ExchangeDial
     from anyrelay.local.phones import Leg
-    from anyrelay.local.referring import Referring
+    from anyrelay.local.referring import ReferMonitor
     from anyrelay.local.sessions import RelaySession
 
 __all__ = ["Call", "CallState"]
@@ -59,7 +59,7 @@ class Call:
     """Whether it was answered by its controller; the phone may still be on its way to it."""
     taken: bool = False
     """Whether the session that controls it now has answered it; a call that was handed on is answered once more."""
-    dialing: Dialing | None = None
+    dialing: ExchangeDial | None = None
     """The dial that it is a leg of; None for a call that came from a phone."""
     device: dict[str, Any] | None = None
     """The device that a dial called."""
@@ -67,7 +67,7 @@ class Call:
     """The reason that its controller ended it for, "" until then."""
     playbacks: dict[str, str | None] = field(factory=dict)
     """What plays on it: the status_url, or None, by control_id."""
-    referring: Referring | None = None
+    referring: ReferMonitor | None = None
     """Its latest transfer."""
     refer_status_url: str | None = None
     """Where that transfer is POSTed too."""

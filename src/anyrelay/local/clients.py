@@ -12,9 +12,9 @@ from anyrelay.local.logs import logger_of
 if TYPE_CHECKING:
     from anyio.abc import ByteStream
 
-    from anyrelay.local.lines import Line
+    from anyrelay.local.lines import ClientConnection
 
-__all__ = ["Bell", "serve_client"]
+__all__ = ["ClientWakeup", "serve_client"]
 
 logger = logger_of(__name__)
 
@@ -28,13 +28,13 @@ CHUNK: Final = 16_384
 """How much is read at once, in bytes: other clients have their turn after it."""
 
 
-class Bell:
+class ClientWakeup:
     """Wakes one task; rung before anybody waits, it is heard at the next wait."""
 
     def __init__(self) -> None:
         self._event = anyio.Event()
 
-    def ring(self) -> None:
+    def wake(self) -> None:
         """Wake the task."""
         self._event.set()
 
@@ -44,18 +44,20 @@ class Bell:
         self._event = anyio.Event()
 
 
-async def serve_client(line: Line, stream: ByteStream, bell: Bell, follow_outputs: Callable[[], None]) -> None:
+async def serve_client(
+    line: ClientConnection, stream: ByteStream, wakeup: ClientWakeup, follow_outputs: Callable[[], None]
+) -> None:
     """Serve one client until it is gone; whatever is wrong with it is logged and ends here.
 
     Args:
         line: Its line of the exchange.
         stream: Its transport, closed in the end.
-        bell: Rung when the line has something to send.
+        wakeup: Rung when the line has something to send.
         follow_outputs: Called after anything was done with the exchange.
     """
     try:
         async with stream, anyio.create_task_group() as tasks:
-            tasks.start_soon(_write, line, stream, bell, tasks.cancel_scope)
+            tasks.start_soon(_write, line, stream, wakeup, tasks.cancel_scope)
             await _read(line, stream, follow_outputs, tasks.cancel_scope)
     except* OSError as group:
         logger.debug("client %d: %s", line.number, group.exceptions[0])
@@ -66,7 +68,9 @@ async def serve_client(line: Line, stream: ByteStream, bell: Bell, follow_output
         follow_outputs()
 
 
-async def _read(line: Line, stream: ByteStream, follow_outputs: Callable[[], None], scope: anyio.CancelScope) -> None:
+async def _read(
+    line: ClientConnection, stream: ByteStream, follow_outputs: Callable[[], None], scope: anyio.CancelScope
+) -> None:
     while True:
         if line.is_over:
             # Whoever floods us and does not read is not listened to, nor waited for as long as others.
@@ -82,7 +86,7 @@ async def _read(line: Line, stream: ByteStream, follow_outputs: Callable[[], Non
         follow_outputs()
 
 
-async def _write(line: Line, stream: ByteStream, bell: Bell, scope: anyio.CancelScope) -> None:
+async def _write(line: ClientConnection, stream: ByteStream, wakeup: ClientWakeup, scope: anyio.CancelScope) -> None:
     """Send what there is to send; end the connection when there will be no more."""
     while True:
         data = line.data_to_send()
@@ -92,10 +96,10 @@ async def _write(line: Line, stream: ByteStream, bell: Bell, scope: anyio.Cancel
         if line.wants_eof:
             scope.cancel()
             return
-        await bell.wait()
+        await wakeup.wait()
 
 
-async def _sent(line: Line, stream: ByteStream, data: bytes) -> bool:
+async def _sent(line: ClientConnection, stream: ByteStream, data: bytes) -> bool:
     with anyio.move_on_after(SEND_TIME):
         try:
             await stream.send(data)

@@ -41,7 +41,7 @@ class Control:
             "wait": self._wait,
             "drop_connections": self._drop_connections,
             "forget_sessions": self._forget_sessions,
-            "say_goodbye": self._say_goodbye,
+            "say_goodbye": self._send_disconnect,
         }
 
     async def run(self) -> None:
@@ -105,5 +105,5 @@ class Control:
     async def _forget_sessions(self) -> None:
         self._relay.forget_sessions()
 
-    async def _say_goodbye(self, restart: bool = False) -> None:
+    async def _send_disconnect(self, restart: bool = False) -> None:
         self._relay.say_goodbye(restart=restart)

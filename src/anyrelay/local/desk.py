@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from anyrelay.local.calls import Call, CallState
-from anyrelay.local.referring import Referring, Report
+from anyrelay.local.referring import ReferMonitor, Report
 from anyrelay.protocol.commands import (
     Answer,
     CallCommand,
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from anyrelay.local.phones import Leg
     from anyrelay.local.sessions import RelaySession
 
-__all__ = ["Desk"]
+__all__ = ["CallControl"]
 
 OFFER_AGAIN: Final = 6.0
 """Seconds after which a call that every subscriber has passed back is offered anew, so that nobody passes in circles.
@@ -61,7 +61,7 @@ def _refusal(code: int, message: str) -> Result:
     return {"code": str(code), "message": message}
 
 
-class Desk:
+class CallControl:
     """Every call's business."""
 
     def __init__(self, exchange: Exchange) -> None:
@@ -183,7 +183,7 @@ class Desk:
             # Told before the reply to the newer one: with the same target, clients could not tell whose word it is.
             call.referring.superseded(now)
         call.refer_status_url = command.status_url
-        call.referring = Referring(
+        call.referring = ReferMonitor(
             command.device.uri,
             now=now,
             timers=self._exchange.timers,

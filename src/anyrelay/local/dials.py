@@ -1,4 +1,4 @@
-"""Dials at the exchange: devices in turn and side by side, until one of them answers (RELAY facts, section 3)."""
+"""ExchangeDials at the exchange: devices in turn and side by side, until one of them answers (RELAY facts, section 3)."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, Final
 from anyrelay.local.calls import Call, CallState
 
 if TYPE_CHECKING:
-    from anyrelay.local.desk import Desk
+    from anyrelay.local.desk import CallControl
     from anyrelay.local.exchange import Exchange
     from anyrelay.local.sessions import RelaySession
     from anyrelay.protocol.commands import Dial
 
-__all__ = ["Dialing", "Dials"]
+__all__ = ["ExchangeDial", "ExchangeDials"]
 
 RING_TIME: Final = 30.0
 """Seconds for which a device rings at most when the command does not say."""
@@ -29,14 +29,14 @@ DIALS_LIMIT: Final = 100
 Device = dict[str, Any]
 
 
-class Dials:
+class ExchangeDials:
     """Every dial that is under way."""
 
-    def __init__(self, exchange: Exchange, desk: Desk) -> None:
+    def __init__(self, exchange: Exchange, desk: CallControl) -> None:
         """Serve the clients of this exchange."""
         self._exchange = exchange
-        self._desk = desk
-        self._by_tag: dict[tuple[RelaySession, str], Dialing] = {}
+        self._call_control = desk
+        self._by_tag: dict[tuple[RelaySession, str], ExchangeDial] = {}
 
     def refusal(self, command: Dial, session: RelaySession) -> dict[str, Any] | None:
         """Say why a dial cannot be begun; None when it can."""
@@ -55,11 +55,11 @@ class Dials:
 
     def begin(self, command: Dial, session: RelaySession, now: float) -> None:
         """Call the first devices, and say so; what becomes of it is told in events."""
-        dialing = self._by_tag[session, command.tag] = Dialing(self, command, session)
+        dialing = self._by_tag[session, command.tag] = ExchangeDial(self, command, session)
         dialing.tell("dialing", now)
         dialing.call_next(now)
 
-    def call(self, dialing: Dialing, device: Device, now: float) -> Call:
+    def call(self, dialing: ExchangeDial, device: Device, now: float) -> Call:
         """Call one device."""
         exchange = self._exchange
         assert exchange.dialer is not None
@@ -70,7 +70,7 @@ class Dials:
             exchange.new_id(),
             exchange.node_id,
             exchange.new_id(),
-            exchange.dialer.call(to_uri, from_uri, on_ringing=lambda at: self._desk.rings(call, at)),
+            exchange.dialer.call(to_uri, from_uri, on_ringing=lambda at: self._call_control.rings(call, at)),
             context="",
             from_uri=from_uri,
             to_uri=to_uri,
@@ -80,12 +80,12 @@ class Dials:
             taken=True,
         )
         exchange.calls[call.call_id] = call
-        self._desk.call_placed(call, now)
+        self._call_control.call_placed(call, now)
         patience = device["params"].get("timeout") or RING_TIME
         exchange.timers.at(now + patience, lambda at: self._rang_for_long(call, at))
         return call
 
-    def tell(self, dialing: Dialing, state: str, now: float, winner: Call | None) -> None:
+    def tell(self, dialing: ExchangeDial, state: str, now: float, winner: Call | None) -> None:
         """Tell the client how a dial goes; the call that it has brought is nested."""
         params: dict[str, Any] = {"node_id": self._exchange.node_id, "tag": dialing.tag, "dial_state": state}
         if state == "failed" and dialing.unknown:
@@ -97,14 +97,14 @@ class Dials:
     def hang_up(self, call: Call, reason: str, now: float) -> None:
         """End a call, unless it is over or about to be."""
         if call.state not in (CallState.ENDING, CallState.ENDED):
-            self._desk.end_call(call, reason, now)
+            self._call_control.end_call(call, reason, now)
 
     def limit(self, call: Call, minutes: float, now: float) -> None:
         """End a call once it has lasted for so long."""
         end = now + minutes * SECONDS_PER_MINUTE
         self._exchange.timers.at(end, lambda at: self.hang_up(call, "max_duration", at))
 
-    def forget(self, dialing: Dialing) -> None:
+    def forget(self, dialing: ExchangeDial) -> None:
         """A dial is over."""
         self._by_tag.pop((dialing.session, dialing.tag), None)
 
@@ -113,10 +113,10 @@ class Dials:
             self.hang_up(call, "noAnswer", now)
 
 
-class Dialing:
+class ExchangeDial:
     """One dial. It is over with the first call that is answered, or with the last device that is not."""
 
-    def __init__(self, dials: Dials, command: Dial, session: RelaySession) -> None:
+    def __init__(self, dials: ExchangeDials, command: Dial, session: RelaySession) -> None:
         """Take in the command; `call_next` begins."""
         self.tag = command.tag
         self.session = session

@@ -1,6 +1,6 @@
 """The exchange: clients on one side, phones on the other, and RELAY's rules between them. No socket and no clock.
 
-Whoever drives it opens a `Line` for each client and feeds it bytes, reports what phones do through the `Switchboard`
+Whoever drives it opens a `ClientConnection` for each client and feeds it bytes, reports what phones do through the `PhoneEvents`
 methods, calls `handle_timeout` when `next_deadline` is there, and after each of these follows every `next_output`.
 What commands do to calls is in `desk.py`.
 """
@@ -15,11 +15,11 @@ from attrs import frozen
 
 from anyrelay.local.calls import Call
 from anyrelay.local.credentials import Credentials, GuessLimiter
-from anyrelay.local.desk import Desk
-from anyrelay.local.dials import Dials
-from anyrelay.local.lines import Line
+from anyrelay.local.desk import CallControl
+from anyrelay.local.dials import ExchangeDials
+from anyrelay.local.lines import ClientConnection
 from anyrelay.local.logs import logger_of
-from anyrelay.local.sessions import RelaySession, SessionBook, too_many_contexts
+from anyrelay.local.sessions import RelaySession, Sessions, too_many_contexts
 from anyrelay.protocol.commands import COMMANDS, CallCommand, Connect, Dial, Reauthenticate, Receive, Unreceive
 from anyrelay.protocol.jsonrpc import METHOD_NOT_FOUND
 from anyrelay.protocol.server import INVALID_PARAMS
@@ -74,7 +74,7 @@ REFUSALS_PER_LINE: Final = 5
 class Flush:
     """Send what this line has for its transport, and close it if it says so."""
 
-    line: Line
+    line: ClientConnection
     """The line."""
 
 
@@ -94,7 +94,7 @@ ExchangeOutput: TypeAlias = Flush | PostStatus
 
 
 class Exchange:
-    """A RELAY server without I/O; the `Switchboard` that phones report to."""
+    """A RELAY server without I/O; the `PhoneEvents` that phones report to."""
 
     def __init__(
         self,
@@ -102,7 +102,7 @@ class Exchange:
         new_id: Callable[[], str],
         epoch: float = 0.0,
         credentials: Credentials | None = None,
-        on_text: Callable[[Line, str, str], None] | None = None,
+        on_text: Callable[[ClientConnection, str, str], None] | None = None,
         on_event: Callable[[dict[str, Any]], None] | None = None,
     ) -> None:
         """Open an exchange that nobody is connected to.
@@ -116,10 +116,10 @@ class Exchange:
         """
         self.now = 0.0
         self.timers = Timers()
-        self.sessions = SessionBook(new_id)
+        self.sessions = Sessions(new_id)
         self.calls: dict[str, Call] = {}
         self.gone: OrderedDict[str, None] = OrderedDict()
-        self.lines: list[Line] = []
+        self.lines: list[ClientConnection] = []
         self.new_id = new_id
         self.node_id = f"local-{new_id()}"
         self._epoch = epoch
@@ -128,10 +128,10 @@ class Exchange:
         self._on_text = on_text
         self._on_event = on_event
         self._outputs: deque[ExchangeOutput] = deque()
-        self._to_flush: set[Line] = set()
+        self._to_flush: set[ClientConnection] = set()
         self._lines_opened = 0
-        self._desk = Desk(self)
-        self._dials = Dials(self, self._desk)
+        self._call_control = CallControl(self)
+        self._dials = ExchangeDials(self, self._call_control)
         self.dialer: Dialer | None = None  # those phones that can be called, once they are started
 
     # --- driving it -------------------------------------------------------------------------------------------------
@@ -143,7 +143,7 @@ class Exchange:
         tls: ssl.SSLContext | None = None,
         peer: str = "",
         check_upgrade: UpgradeCheck | None = None,
-    ) -> Line:
+    ) -> ClientConnection:
         """A client has connected.
 
         Args:
@@ -154,7 +154,7 @@ class Exchange:
         """
         self.now = now
         self._lines_opened += 1
-        line = Line(
+        line = ClientConnection(
             self,
             self._lines_opened,
             peer=peer,
@@ -217,13 +217,13 @@ class Exchange:
 
     # --- what lines say ---------------------------------------------------------------------------------------------
 
-    def line_has_output(self, line: Line) -> None:
+    def line_has_output(self, line: ClientConnection) -> None:
         """There is something to send."""
         if line not in self._to_flush:
             self._to_flush.add(line)
             self._outputs.append(Flush(line))
 
-    def line_lost(self, now: float, line: Line) -> None:
+    def line_lost(self, now: float, line: ClientConnection) -> None:
         """A client is gone; its session can be resumed for a while."""
         self.now = now
         if line in self.lines:
@@ -236,12 +236,12 @@ class Exchange:
                 return
             session.expiry = self.timers.at(now + RESUME_TIME, lambda at: self._give_up(session, at))
             if session.has_left:
-                self._desk.offers_abandoned(session, now)
+                self._call_control.offers_abandoned(session, now)
             else:
-                self._desk.offers_left_behind(session, now)
+                self._call_control.offers_left_behind(session, now)
             self._shed_absent(now)
 
-    def command_received(self, now: float, line: Line, received: CommandReceived) -> None:
+    def command_received(self, now: float, line: ClientConnection, received: CommandReceived) -> None:
         """A client sent a command."""
         self.now = now
         match received.command:
@@ -256,7 +256,7 @@ class Exchange:
                     return
                 line.session.hear(contexts)
                 line.reply(received.id, {"code": "200", "message": receive.reply})
-                self._desk.subscriber_arrived(line.session, now)
+                self._call_control.subscriber_arrived(line.session, now)
             case Unreceive(contexts=contexts) as unreceive:
                 line.session.hear_no_more(contexts)
                 line.reply(received.id, {"code": "200", "message": unreceive.reply})
@@ -271,8 +271,8 @@ class Exchange:
                 line.reply(received.id, refusal_of_dial or {"code": "200", "message": dial.reply})
                 if refusal_of_dial is None:
                     self._dials.begin(dial, line.session, now)
-            case CallCommand() as command if self._desk.knows(command):
-                line.reply(received.id, self._desk.carry_out(command, line.session, now))
+            case CallCommand() as command if self._call_control.knows(command):
+                line.reply(received.id, self._call_control.carry_out(command, line.session, now))
             case _:
                 words = f"unknown method {received.method[:100]}"
                 if received.method in COMMANDS:
@@ -281,7 +281,7 @@ class Exchange:
 
     # --- signing in -------------------------------------------------------------------------------------------------
 
-    def _sign_in_asked(self, line: Line, id_: str | int, command: Connect, now: float) -> None:
+    def _sign_in_asked(self, line: ClientConnection, id_: str | int, command: Connect, now: float) -> None:
         """A client wants to sign in: at once, or once it is its turn when its address has guessed before."""
         if line.session is not None or line.awaits_verdict:
             line.refuse(id_, UNAUTHORIZED, "this connection is signed in already, or about to be")
@@ -298,7 +298,7 @@ class Exchange:
         else:
             self._judge_sign_in(line, id_, command, now)
 
-    def _judge_sign_in(self, line: Line, id_: str | int, command: Connect, now: float) -> None:
+    def _judge_sign_in(self, line: ClientConnection, id_: str | int, command: Connect, now: float) -> None:
         self.now = now
         line.awaits_verdict = False
         refusal = self._credentials.refusal(command.authentication)
@@ -310,7 +310,7 @@ class Exchange:
         else:
             self._sign_in(line, id_, command, now)
 
-    def _refuse_sign_in(self, line: Line, id_: str | int, refusal: str, now: float) -> None:
+    def _refuse_sign_in(self, line: ClientConnection, id_: str | int, refusal: str, now: float) -> None:
         line.refuse(id_, AUTHENTICATION_FAILED, refusal)
         line.refusals += 1
         failures = self._guesses.failed(line.peer, now)
@@ -322,7 +322,7 @@ class Exchange:
         elif line.session is None:
             self._at(line, now + SIGN_IN_TIME, self._no_sign_in)
 
-    def _sign_in(self, line: Line, id_: str | int, command: Connect, now: float) -> None:
+    def _sign_in(self, line: ClientConnection, id_: str | int, command: Connect, now: float) -> None:
         session, resumed = self.sessions.sign_in(command, line, now)
         self._at(line, now + PING_INTERVAL, self._ping)
         result = {
@@ -337,9 +337,9 @@ class Exchange:
         session.send_pending()
         state = {"authorization_state": session.authorization_state}
         line.send_event(session.state_event, self.envelope("signalwire.authorization.state", state, session, now))
-        self._desk.subscriber_arrived(session, now)
+        self._call_control.subscriber_arrived(session, now)
 
-    # --- what phones say (Switchboard) ------------------------------------------------------------------------------
+    # --- what phones say (PhoneEvents) ------------------------------------------------------------------------------
 
     def call_arrived(self, now: float, leg: Leg, *, context: str, from_uri: str, to_uri: str) -> bool:
         """A phone calls a context; False when nobody has subscribed to it."""
@@ -348,45 +348,45 @@ class Exchange:
             return False
         call = Call(self.new_id(), self.node_id, self.new_id(), leg, context, from_uri, to_uri)
         self.calls[call.call_id] = call
-        self._desk.call_arrived(call, now)
+        self._call_control.call_arrived(call, now)
         return True
 
     def call_answered(self, now: float, leg: Leg) -> None:
         """The call is answered."""
         self.now = now
-        self._desk.call_answered(leg, now)
+        self._call_control.call_answered(leg, now)
 
     def call_ended(self, now: float, leg: Leg, *, reason: str) -> None:
         """The call is over."""
         self.now = now
-        self._desk.call_ended(leg, reason, now)
+        self._call_control.call_ended(leg, reason, now)
 
     def call_failed(self, now: float, leg: Leg, *, error: str) -> None:
         """What carried the call broke."""
         self.now = now
-        self._desk.call_failed(leg, error, now)
+        self._call_control.call_failed(leg, error, now)
 
     def play_changed(self, now: float, leg: Leg, control_id: str, state: str, *, error: str = "") -> None:
         """A playback's state has changed."""
         self.now = now
-        self._desk.play_changed(leg, control_id, state, error, now)
+        self._call_control.play_changed(leg, control_id, state, error, now)
 
     def refer_answered(self, now: float, leg: Leg, code: int) -> None:
         """The phone answered the REFER."""
         self.now = now
-        self._desk.refer_answered(leg, code, now)
+        self._call_control.refer_answered(leg, code, now)
 
     def refer_challenged(self, now: float, leg: Leg, code: int) -> None:
         """The phone wanted credentials for the REFER."""
         self.now = now
-        self._desk.refer_challenged(leg, code, now)
+        self._call_control.refer_challenged(leg, code, now)
 
     def refer_notified(
         self, now: float, leg: Leg, code: int | None, *, terminated: bool, expires: float | None
     ) -> None:
         """A NOTIFY came, perhaps after the end of the call."""
         self.now = now
-        self._desk.refer_notified(leg, code, now, terminated=terminated, expires=expires)
+        self._call_control.refer_notified(leg, code, now, terminated=terminated, expires=expires)
 
     # --- events -----------------------------------------------------------------------------------------------------
 
@@ -432,15 +432,15 @@ class Exchange:
 
     # --- deadlines --------------------------------------------------------------------------------------------------
 
-    def _at(self, line: Line, when: float, action: Callable[[Line, float], None]) -> None:
+    def _at(self, line: ClientConnection, when: float, action: Callable[[ClientConnection, float], None]) -> None:
         if line.timer is not None:
             line.timer.cancel()
         line.timer = self.timers.at(when, lambda at: action(line, at))
 
-    def _no_sign_in(self, line: Line, now: float) -> None:
+    def _no_sign_in(self, line: ClientConnection, now: float) -> None:
         self._close(line, now, "no sign-in in time")
 
-    def _ping(self, line: Line, now: float) -> None:
+    def _ping(self, line: ClientConnection, now: float) -> None:
         if line.connection.pongs >= line.pongs_expected:
             line.silent_since = None
         elif line.silent_since is not None and now - line.silent_since >= PONG_TIME:
@@ -452,18 +452,18 @@ class Exchange:
         line.ping()
         self._at(line, now + PING_INTERVAL, self._ping)
 
-    def _close(self, line: Line, now: float, reason: str = "going away") -> None:
+    def _close(self, line: ClientConnection, now: float, reason: str = "going away") -> None:
         line.close(now, 1001, reason)
         if line in self.lines:
             self._at(line, now + CLOSE_TIME, lambda line, at: line.drop(at))
 
     def _shed_absent(self, now: float) -> None:
         """Give sessions of absent clients up that are too many."""
-        for session in self.sessions.too_many_absent(self._desk.busy_sessions):
+        for session in self.sessions.too_many_absent(self._call_control.busy_sessions):
             logger.warning("a session whose client is away was given up: too many are kept, or too much for them")
             self._give_up(session, now)
 
     def _give_up(self, session: RelaySession, now: float) -> None:
         self.sessions.forget(session)
-        self._desk.offers_abandoned(session, now)
-        self._desk.calls_abandoned(session, now)
+        self._call_control.offers_abandoned(session, now)
+        self._call_control.calls_abandoned(session, now)

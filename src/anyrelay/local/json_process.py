@@ -163,7 +163,7 @@ class JsonProcess:
         self._on_end = on_end
         self._looks = None if silence is None else max(1, round(silence / LOOK_TIME))
         self._first: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
-        self._last_words: deque[str] = deque(maxlen=5)
+        self._final_bytes: deque[str] = deque(maxlen=5)
         self._process = subprocess.Popen(  # noqa: S603 - our own module, with words from our own options
             command,
             stdin=subprocess.PIPE,
@@ -204,16 +204,16 @@ class JsonProcess:
         except queue.Empty:
             raise ChildError(f"the {self.name} process was not ready within {timeout:g} s") from None
         if first is None:
-            raise ChildError(f"the {self.name} process could not start: {self.last_words() or 'no reason given'}")
+            raise ChildError(f"the {self.name} process could not start: {self.final_bytes() or 'no reason given'}")
         return first
 
     def tell(self, message: Message) -> None:
         """Send it a message, which never waits; a child that has ended gets none."""
         self._writer.put(message)
 
-    def last_words(self) -> str:
+    def final_bytes(self) -> str:
         """Return the last lines of its standard error, on one line."""
-        return " ".join(self._last_words)
+        return " ".join(self._final_bytes)
 
     def signal(self, number: int) -> None:
         """Send it a signal, unless it has ended."""
@@ -245,7 +245,7 @@ class JsonProcess:
                     # Looks are counted, not seconds: a machine that slept has not waited for this child.
                     silent += 1
                     if self._looks is not None and silent > self._looks:
-                        self._last_words.append(f"it was silent for {silent * LOOK_TIME:g} s and was killed")
+                        self._final_bytes.append(f"it was silent for {silent * LOOK_TIME:g} s and was killed")
                         self._process.kill()
                     continue
                 data = os.read(self._stdout.fileno(), CHUNK)
@@ -272,7 +272,7 @@ class JsonProcess:
         self._stdout.close()
         self._first.put(None)
         if self._on_end is not None:
-            self._on_end(status, self.last_words())
+            self._on_end(status, self.final_bytes())
 
     def _read_last_words(self) -> None:
         assert self._process.stderr is not None
@@ -280,10 +280,10 @@ class JsonProcess:
             for line in iter(stream.readline, b""):
                 words = line.decode(errors="replace").strip()
                 if words:
-                    self._last_words.append(words[:500])
+                    self._final_bytes.append(words[:500])
 
     def _not_read(self, reason: str) -> None:
-        self._last_words.append(f"killed: {reason}")
+        self._final_bytes.append(f"killed: {reason}")
         self._process.kill()
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from anyrelay.protocol.timers import Timer
     from anyrelay.protocol.websocket import UpgradeCheck
 
-__all__ = ["Line", "LineOwner"]
+__all__ = ["ClientConnection", "ConnectionOwner"]
 
 MESSAGE_SIZE: Final = 1024 * 1024
 """The largest message that is taken from a client, in bytes. RELAY's commands have a few kilobytes."""
@@ -23,20 +23,20 @@ VALUES_LIMIT: Final = 10_000
 """How many values the parameters of one command may have in all: looking into them takes some 50 ms at most."""
 
 
-class LineOwner(Protocol):
+class ConnectionOwner(Protocol):
     """What a line tells the exchange."""
 
-    def command_received(self, now: float, line: Line, received: CommandReceived) -> None:
+    def command_received(self, now: float, line: ClientConnection, received: CommandReceived) -> None:
         """The client sent a command."""
 
-    def line_lost(self, now: float, line: Line) -> None:
+    def line_lost(self, now: float, line: ClientConnection) -> None:
         """The client is gone; it comes once."""
 
-    def line_has_output(self, line: Line) -> None:
+    def line_has_output(self, line: ClientConnection) -> None:
         """There is something to send, or the transport is to be closed."""
 
 
-class Line:
+class ClientConnection:
     """One connection. Feed it bytes with the time; `data_to_send` and `wants_eof` say what to do with the transport."""
 
     number: int
@@ -49,7 +49,7 @@ class Line:
     """Whose it is; None before sign-in and after the end."""
     timer: Timer | None
     """Its next deadline: to sign in, then to answer a ping, last to close."""
-    said_goodbye: bool
+    said_disconnect: bool
     """Whether the client was told that the connection is about to be closed."""
     left_politely: bool
     """Whether the client closed the connection of its own accord, rather than lost it."""
@@ -64,14 +64,14 @@ class Line:
 
     def __init__(
         self,
-        owner: LineOwner,
+        owner: ConnectionOwner,
         number: int,
         *,
         peer: str = "",
         check_upgrade: UpgradeCheck | None = None,
         new_id: Callable[[], str],
         tls: ssl.SSLContext | None,
-        on_text: Callable[[Line, str, str], None] | None,
+        on_text: Callable[[ClientConnection, str, str], None] | None,
     ) -> None:
         """Wait for a client's first bytes.
 
@@ -88,7 +88,7 @@ class Line:
         self.peer = peer
         self.session = None
         self.timer = None
-        self.said_goodbye = False
+        self.said_disconnect = False
         self.left_politely = False
         self.pongs_expected = 0
         self.silent_since = None
@@ -155,7 +155,7 @@ class Line:
 
     def say_goodbye(self, *, restart: bool) -> None:
         """Tell the client that the connection is about to be closed."""
-        self.said_goodbye = True
+        self.said_disconnect = True
         self.connection.say_goodbye(restart=restart)
         self._owner.line_has_output(self)
 
@@ -177,7 +177,7 @@ class Line:
                 case CommandReceived():
                     self._owner.command_received(now, self, event)
                 case Gone(error=error):
-                    self.left_politely = error is None and not self.said_goodbye
+                    self.left_politely = error is None and not self.said_disconnect
                     self._end(now)
         self._owner.line_has_output(self)
 

@@ -27,7 +27,7 @@ class PhoneProcess:
     """Everything that it said so far, oldest first; see `anyrelay.local.phone` for what the fields are."""
     status: int | None = None
     """Its exit status once it has ended, negative for a signal."""
-    last_words: str = ""
+    final_bytes: str = ""
     """What it last said on standard error, once it has ended."""
     _process: JsonProcess = attrs.field(default=None, init=False)
     _loop: asyncio.AbstractEventLoop = attrs.field(factory=asyncio.get_running_loop, init=False)
@@ -98,8 +98,8 @@ class PhoneProcess:
                 self.on_event(event)
         self._news.set()
 
-    def _over(self, status: int, last_words: str) -> None:
-        self.status, self.last_words = status, last_words
+    def _over(self, status: int, final_bytes: str) -> None:
+        self.status, self.final_bytes = status, final_bytes
         self._ended.set()
         self._news.set()
 
@@ -145,7 +145,7 @@ async def phone_process(
             await phone.expect(event="ready", timeout=_START_TIMEOUT)
         except TimeoutError:
             await phone.stop()
-            raise SipStackError(phone.last_words or "the phone did not start") from None
+            raise SipStackError(phone.final_bytes or "the phone did not start") from None
         yield phone
     finally:
         await phone.stop()

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from anyrelay.protocol.values import Media
 
-__all__ = ["Dialer", "Leg", "Switchboard"]
+__all__ = ["Dialer", "Leg", "PhoneEvents"]
 
 
 class Leg(ABC):
@@ -23,7 +23,7 @@ class Leg(ABC):
 
     @abstractmethod
     def answer(self) -> None:
-        """Answer the ringing call (SIP 200); reported by `Switchboard.call_answered`."""
+        """Answer the ringing call (SIP 200); reported by `PhoneEvents.call_answered`."""
 
     @abstractmethod
     def refuse(self, code: int) -> None:
@@ -31,7 +31,7 @@ class Leg(ABC):
 
     @abstractmethod
     def hang_up(self) -> None:
-        """End the call (SIP BYE, or a refusal while it still rings); reported by `Switchboard.call_ended`."""
+        """End the call (SIP BYE, or a refusal while it still rings); reported by `PhoneEvents.call_ended`."""
 
     @abstractmethod
     def play(self, control_id: str, media: Sequence[Media], *, volume: float, loop: int) -> None:
@@ -82,7 +82,7 @@ class Dialer(Protocol):
         ...
 
 
-class Switchboard(Protocol):
+class PhoneEvents(Protocol):
     """What phones report to. Every method takes the time of the report first, in seconds of a monotonic clock."""
 
     def call_arrived(self, now: float, leg: Leg, *, context: str, from_uri: str, to_uri: str) -> bool:

@@ -88,7 +88,7 @@ class ServerProcess:
             self._replies.update({event.get("id") or event["event"]: event for event in events})
             self._changed.notify_all()
 
-    def _over(self, status: int, last_words: str) -> None:
+    def _over(self, status: int, final_bytes: str) -> None:
         with self._changed:
             self._ended = True
             self._changed.notify_all()

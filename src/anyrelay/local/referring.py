@@ -15,7 +15,7 @@ from attrs import frozen
 
 from anyrelay.protocol.timers import Timer, Timers
 
-__all__ = ["TRANSITIONS", "Fact", "ReferState", "Referring", "Report", "word_of"]
+__all__ = ["TRANSITIONS", "MonitorInput", "MonitorState", "ReferMonitor", "Report", "word_of"]
 
 ANSWER_TIME: Final = 32.0
 """Seconds in which a REFER is to be answered: 64 * T1, Timer F of RFC 3261 section 17.1.2.2."""
@@ -36,7 +36,7 @@ WATCH_TIME: Final = 1.5
 """Seconds after the end of the call in which the last NOTIFY may still come: phones do send it after their BYE."""
 
 
-class ReferState(StrEnum):
+class MonitorState(StrEnum):
     """Where a REFER is."""
 
     SENT = auto()
@@ -55,7 +55,7 @@ class ReferState(StrEnum):
     """Reported for good."""
 
 
-class Fact(StrEnum):
+class MonitorInput(StrEnum):
     """What happens to a REFER."""
 
     ACCEPTED = auto()
@@ -85,61 +85,71 @@ class Fact(StrEnum):
 
 
 _OPEN: Final = {
-    Fact.REFUSED: ReferState.DONE,
-    Fact.OUTCOME: ReferState.DONE,
-    Fact.SUBSCRIPTION_ENDED: ReferState.UNKNOWN,
-    Fact.ABANDONED: ReferState.DONE,
-    Fact.CALL_ENDED: ReferState.WATCHED,
-    Fact.NOT_REPORTED: ReferState.UNKNOWN,
-    Fact.NOT_ANSWERED: ReferState.UNKNOWN,
+    MonitorInput.REFUSED: MonitorState.DONE,
+    MonitorInput.OUTCOME: MonitorState.DONE,
+    MonitorInput.SUBSCRIPTION_ENDED: MonitorState.UNKNOWN,
+    MonitorInput.ABANDONED: MonitorState.DONE,
+    MonitorInput.CALL_ENDED: MonitorState.WATCHED,
+    MonitorInput.NOT_REPORTED: MonitorState.UNKNOWN,
+    MonitorInput.NOT_ANSWERED: MonitorState.UNKNOWN,
 }
 """What happens alike wherever the REFER is under way."""
 
 
-def _rows(state: ReferState, *rows: dict[Fact, ReferState]) -> dict[tuple[ReferState, Fact], ReferState]:
+def _rows(
+    state: MonitorState, *rows: dict[MonitorInput, MonitorState]
+) -> dict[tuple[MonitorState, MonitorInput], MonitorState]:
     return {(state, fact): target for row in rows for fact, target in row.items()}
 
 
-TRANSITIONS: Final[dict[tuple[ReferState, Fact], ReferState]] = {
+TRANSITIONS: Final[dict[tuple[MonitorState, MonitorInput], MonitorState]] = {
     **_rows(
-        ReferState.SENT,
+        MonitorState.SENT,
         _OPEN,
         {
-            Fact.CHALLENGED: ReferState.SENT,
-            Fact.ACCEPTED: ReferState.ACCEPTED,
-            Fact.PROGRESS: ReferState.OVERTAKEN,
-            Fact.LIFE_SIGN: ReferState.OVERTAKEN,
+            MonitorInput.CHALLENGED: MonitorState.SENT,
+            MonitorInput.ACCEPTED: MonitorState.ACCEPTED,
+            MonitorInput.PROGRESS: MonitorState.OVERTAKEN,
+            MonitorInput.LIFE_SIGN: MonitorState.OVERTAKEN,
         },
     ),
-    **_rows(ReferState.ACCEPTED, _OPEN, {Fact.PROGRESS: ReferState.NOTIFIED, Fact.LIFE_SIGN: ReferState.NOTIFIED}),
     **_rows(
-        ReferState.OVERTAKEN,
+        MonitorState.ACCEPTED,
+        _OPEN,
+        {MonitorInput.PROGRESS: MonitorState.NOTIFIED, MonitorInput.LIFE_SIGN: MonitorState.NOTIFIED},
+    ),
+    **_rows(
+        MonitorState.OVERTAKEN,
         _OPEN,
         {
-            Fact.ACCEPTED: ReferState.NOTIFIED,
-            Fact.PROGRESS: ReferState.OVERTAKEN,
-            Fact.LIFE_SIGN: ReferState.OVERTAKEN,
+            MonitorInput.ACCEPTED: MonitorState.NOTIFIED,
+            MonitorInput.PROGRESS: MonitorState.OVERTAKEN,
+            MonitorInput.LIFE_SIGN: MonitorState.OVERTAKEN,
         },
     ),
-    **_rows(ReferState.NOTIFIED, _OPEN, {Fact.PROGRESS: ReferState.NOTIFIED, Fact.LIFE_SIGN: ReferState.NOTIFIED}),
+    **_rows(
+        MonitorState.NOTIFIED,
+        _OPEN,
+        {MonitorInput.PROGRESS: MonitorState.NOTIFIED, MonitorInput.LIFE_SIGN: MonitorState.NOTIFIED},
+    ),
     # After the end of the call only the codes matter. An ended subscription does not cut the watch short: phones that
     # end it with their BYE may still send what the target said.
     **_rows(
-        ReferState.WATCHED,
+        MonitorState.WATCHED,
         {
-            Fact.ACCEPTED: ReferState.WATCHED,
-            Fact.PROGRESS: ReferState.WATCHED,
-            Fact.REFUSED: ReferState.DONE,
-            Fact.OUTCOME: ReferState.DONE,
-            Fact.ABANDONED: ReferState.DONE,
-            Fact.WATCH_OVER: ReferState.DONE,
+            MonitorInput.ACCEPTED: MonitorState.WATCHED,
+            MonitorInput.PROGRESS: MonitorState.WATCHED,
+            MonitorInput.REFUSED: MonitorState.DONE,
+            MonitorInput.OUTCOME: MonitorState.DONE,
+            MonitorInput.ABANDONED: MonitorState.DONE,
+            MonitorInput.WATCH_OVER: MonitorState.DONE,
         },
     ),
-    **_rows(ReferState.UNKNOWN, {Fact.REFUSED: ReferState.DONE, Fact.OUTCOME: ReferState.DONE}),
+    **_rows(MonitorState.UNKNOWN, {MonitorInput.REFUSED: MonitorState.DONE, MonitorInput.OUTCOME: MonitorState.DONE}),
 }
 """Where a REFER goes; a pair that is not here changes nothing and is not reported."""
 
-_QUIET: Final = frozenset({Fact.LIFE_SIGN, Fact.CALL_ENDED})
+_QUIET: Final = frozenset({MonitorInput.LIFE_SIGN, MonitorInput.CALL_ENDED})
 """Facts that nobody is told of: they say nothing about the transfer."""
 
 _BUSY: Final = frozenset({486, 600})
@@ -177,7 +187,7 @@ class Report:
         return {"state": self.state, "sip_refer_to": self.refer_to, **known}
 
 
-class Referring:
+class ReferMonitor:
     """One REFER of one call, from the moment it is sent."""
 
     def __init__(self, refer_to: str, *, now: float, timers: Timers, report: Callable[[float, Report], None]) -> None:
@@ -190,7 +200,7 @@ class Referring:
             report: Called with the time and each report, in order.
         """
         self.refer_to = refer_to
-        self.state = ReferState.SENT
+        self.state = MonitorState.SENT
         self.refer_code: int | None = None
         self.notify_code: int | None = None
         self._report = report
@@ -202,30 +212,33 @@ class Referring:
     @property
     def is_open(self) -> bool:
         """Whether its outcome is still to come."""
-        return self.state not in (ReferState.UNKNOWN, ReferState.DONE)
+        return self.state not in (MonitorState.UNKNOWN, MonitorState.DONE)
 
     def answered(self, now: float, code: int) -> None:
         """The phone answered the REFER with a final status code."""
-        if self._answered or self.state is ReferState.DONE:
+        if self._answered or self.state is MonitorState.DONE:
             return  # a copy of an answer that was seen already
         self._answered = True
         self.refer_code = code
         # A 408 is no answer but the lack of one, whoever made it up (RFC 3261 section 8.1.3.1).
-        self._meet(Fact.ACCEPTED if code < 300 else Fact.NOT_ANSWERED if code == 408 else Fact.REFUSED, now)
-        if self.state is ReferState.ACCEPTED:
+        self._meet(
+            MonitorInput.ACCEPTED if code < 300 else MonitorInput.NOT_ANSWERED if code == 408 else MonitorInput.REFUSED,
+            now,
+        )
+        if self.state is MonitorState.ACCEPTED:
             self._wait_until(now + FIRST_NOTIFY_TIME, self._not_reported)
 
     def challenged(self, now: float, code: int) -> None:
         """The phone wanted credentials (401, 407), and the REFER was sent again with some: the next answer decides."""
-        if self.state is ReferState.SENT:
+        if self.state is MonitorState.SENT:
             self.refer_code = code
-            self._meet(Fact.CHALLENGED, now)
+            self._meet(MonitorInput.CHALLENGED, now)
             self._wait_until(now + ANSWER_TIME, self._not_answered)
 
     def abandoned(self, now: float) -> None:
         """What carried the call broke: nothing more will be heard, and the outcome is not known."""
         self._call_is_up = False
-        self._meet(Fact.ABANDONED, now)
+        self._meet(MonitorInput.ABANDONED, now)
 
     def notified(self, now: float, code: int | None, *, terminated: bool, expires: float | None) -> None:
         """A NOTIFY came.
@@ -236,19 +249,19 @@ class Referring:
             terminated: Whether it ends the subscription (RFC 6665 section 4.1.3).
             expires: The subscription's remaining life in seconds, None when it does not say.
         """
-        if self.state is ReferState.DONE:
+        if self.state is MonitorState.DONE:
             return
         is_final = code is not None and code >= 200 and code != 202
-        if code is not None and (is_final or self.state is not ReferState.UNKNOWN):
+        if code is not None and (is_final or self.state is not MonitorState.UNKNOWN):
             self.notify_code = code
         if is_final:
-            self._meet(Fact.OUTCOME, now)
+            self._meet(MonitorInput.OUTCOME, now)
         elif terminated:
-            self._meet(Fact.SUBSCRIPTION_ENDED, now)
+            self._meet(MonitorInput.SUBSCRIPTION_ENDED, now)
         else:
-            is_first = self.state in (ReferState.SENT, ReferState.ACCEPTED)
-            self._meet(Fact.LIFE_SIGN if code is None else Fact.PROGRESS, now)
-            if self.state in (ReferState.OVERTAKEN, ReferState.NOTIFIED) and (is_first or expires is not None):
+            is_first = self.state in (MonitorState.SENT, MonitorState.ACCEPTED)
+            self._meet(MonitorInput.LIFE_SIGN if code is None else MonitorInput.PROGRESS, now)
+            if self.state in (MonitorState.OVERTAKEN, MonitorState.NOTIFIED) and (is_first or expires is not None):
                 # A NOTIFY that names no life leaves the one that was named before.
                 life = SUBSCRIPTION_LIFE if expires is None else expires
                 self._wait_until(now + life + SUBSCRIPTION_GRACE, self._not_reported)
@@ -256,32 +269,32 @@ class Referring:
     def call_ended(self, now: float) -> None:
         """The call is over; a last NOTIFY may still come."""
         self._call_is_up = False
-        if self.is_open and self.state is not ReferState.WATCHED:
-            self._meet(Fact.CALL_ENDED, now)
+        if self.is_open and self.state is not MonitorState.WATCHED:
+            self._meet(MonitorInput.CALL_ENDED, now)
             self._wait_until(now + WATCH_TIME, self._watch_over)
 
     def superseded(self, now: float) -> None:
         """A later REFER of the same call is about to be sent: nothing more can be told about this one."""
         if self.is_open:
-            self._meet(Fact.SUBSCRIPTION_ENDED, now)
+            self._meet(MonitorInput.SUBSCRIPTION_ENDED, now)
         self._timer.cancel()
-        self.state = ReferState.DONE
+        self.state = MonitorState.DONE
 
     def _not_answered(self, now: float) -> None:
         self.refer_code = 408
-        self._meet(Fact.NOT_ANSWERED, now)
+        self._meet(MonitorInput.NOT_ANSWERED, now)
 
     def _not_reported(self, now: float) -> None:
-        self._meet(Fact.NOT_REPORTED, now)
+        self._meet(MonitorInput.NOT_REPORTED, now)
 
     def _watch_over(self, now: float) -> None:
-        self._meet(Fact.WATCH_OVER, now)
+        self._meet(MonitorInput.WATCH_OVER, now)
 
     def _wait_until(self, when: float, action: Callable[[float], None]) -> None:
         self._timer.cancel()
         self._timer = self._timers.at(when, action)
 
-    def _meet(self, fact: Fact, now: float) -> None:
+    def _meet(self, fact: MonitorInput, now: float) -> None:
         target = TRANSITIONS.get((self.state, fact))
         if target is None:
             return
@@ -290,20 +303,25 @@ class Referring:
             self._timer.cancel()
         if fact not in _QUIET:
             word = self._word(fact)
-            is_over = word == "success" or (fact is Fact.REFUSED and self.refer_code == NO_DIALOG)
+            is_over = word == "success" or (fact is MonitorInput.REFUSED and self.refer_code == NO_DIALOG)
             hang_up = is_over and self._call_is_up
             self._report(now, Report(word, self.refer_to, self.refer_code, self.notify_code, hang_up))
 
-    def _word(self, fact: Fact) -> str:
+    def _word(self, fact: MonitorInput) -> str:
         match fact:
-            case Fact.OUTCOME:
+            case MonitorInput.OUTCOME:
                 assert self.notify_code is not None
                 return word_of(self.notify_code)
-            case Fact.REFUSED:
+            case MonitorInput.REFUSED:
                 return "failed"
-            case Fact.WATCH_OVER:
+            case MonitorInput.WATCH_OVER:
                 return "cancel"
-            case Fact.SUBSCRIPTION_ENDED | Fact.ABANDONED | Fact.NOT_ANSWERED | Fact.NOT_REPORTED:
+            case (
+                MonitorInput.SUBSCRIPTION_ENDED
+                | MonitorInput.ABANDONED
+                | MonitorInput.NOT_ANSWERED
+                | MonitorInput.NOT_REPORTED
+            ):
                 return "unknown"
             case _:
                 return "inProgress"

@@ -22,7 +22,7 @@ from anyio import TypedAttributeLookupError
 from anyio.abc import SocketAttribute, SocketListener, SocketStream
 from attrs import frozen
 
-from anyrelay.local.clients import Bell, serve_client
+from anyrelay.local.clients import ClientWakeup, serve_client
 from anyrelay.local.credentials import Credentials
 from anyrelay.local.exchange import Exchange, Flush, PostStatus
 from anyrelay.local.logs import logger_of, scrub_frame
@@ -30,13 +30,13 @@ from anyrelay.local.reach import Reach
 from anyrelay.local.relay_phones import RelayPhones
 from anyrelay.local.simulated import SimulatedPhones
 from anyrelay.local.status_urls import StatusPoster
-from anyrelay.local.switchboard import FollowedSwitchboard
+from anyrelay.local.switchboard import FollowedPhoneEvents
 from anyrelay.local.upgrades import UpgradePolicy, is_loopback
 
 if TYPE_CHECKING:
     import ssl
 
-    from anyrelay.local.lines import Line
+    from anyrelay.local.lines import ClientConnection
     from anyrelay.local.sip import SipPhones
 
 __all__ = ["Frame", "LocalRelay"]
@@ -45,7 +45,7 @@ logger = logger_of(__name__)
 
 _LOOPBACK: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - these are looked for, not listened on
 
-LAST_WORDS_TIME: Final = 0.5
+FINAL_BYTES_TIME: Final = 0.5
 """Seconds in which the last bytes are to be sent to clients, and the last POSTs, when the server stops."""
 
 STRANGERS: Final = 200
@@ -127,11 +127,11 @@ class LocalRelay:
         self._on_event = on_event
         self._max_connections = max_connections
         self._tls: ssl.SSLContext | None = None
-        self._bells: dict[Line, Bell] = {}
-        self._clock_bell = Bell()
+        self._wakeups: dict[ClientConnection, ClientWakeup] = {}
+        self._clock_bell = ClientWakeup()
         self._sleeps_until = math.inf
         self._connections = 0
-        self._strangers: list[Line] = []
+        self._strangers: list[ClientConnection] = []
         self._following = False
         self._closed = anyio.Event()
         self._step_done = anyio.Event()
@@ -192,7 +192,7 @@ class LocalRelay:
             if isinstance(self._phones, SimulatedPhones):
                 self._phones.start(self.exchange)
             else:
-                await self._phones.start(FollowedSwitchboard(self.exchange, self.follow_outputs))
+                await self._phones.start(FollowedPhoneEvents(self.exchange, self.follow_outputs))
         except BaseException:
             await listener.aclose()
             self._tasks.cancel_scope.cancel()
@@ -218,8 +218,8 @@ class LocalRelay:
             for line in list(self.exchange.lines):
                 line.close(anyio.current_time(), 1001, "going away")
             self.follow_outputs()
-            with anyio.move_on_after(LAST_WORDS_TIME):
-                while self._bells or self._poster.unfinished:
+            with anyio.move_on_after(FINAL_BYTES_TIME):
+                while self._wakeups or self._poster.unfinished:
                     await self._next_step()
         self._tasks.cancel_scope.cancel()
         try:
@@ -280,15 +280,15 @@ class LocalRelay:
             while (output := self.exchange.next_output()) is not None:
                 match output:
                     case Flush(line):
-                        if line in self._bells:
-                            self._bells[line].ring()
+                        if line in self._wakeups:
+                            self._wakeups[line].wake()
                     case PostStatus(url, envelope, client):
                         self._poster.put(url, envelope, client)
         finally:
             self._following = False
         deadline = self.exchange.next_deadline()
         if deadline is not None and deadline < self._sleeps_until:
-            self._clock_bell.ring()
+            self._clock_bell.wake()
         self._announce_step()
 
     def _announce_step(self) -> None:
@@ -320,7 +320,7 @@ class LocalRelay:
             except (OSError, ValueError, RuntimeError):
                 logger.exception("the server's certificates cannot be renewed")
 
-    def _show_frame(self, line: Line, direction: str, text: str) -> None:
+    def _show_frame(self, line: ClientConnection, direction: str, text: str) -> None:
         assert self._on_frame is not None
         try:
             self._on_frame(Frame(time.time(), direction, line.number, scrub_frame(text)))
@@ -383,14 +383,14 @@ class LocalRelay:
         self.follow_outputs()
         return True
 
-    async def _serve_client(self, line: Line, stream: SocketStream) -> None:
-        self._bells[line] = bell = Bell()
+    async def _serve_client(self, line: ClientConnection, stream: SocketStream) -> None:
+        self._wakeups[line] = wakeup = ClientWakeup()
         self.follow_outputs()
         try:
-            await serve_client(line, stream, bell, self.follow_outputs)
+            await serve_client(line, stream, wakeup, self.follow_outputs)
         finally:
             self._connections -= 1
-            del self._bells[line]
+            del self._wakeups[line]
             self._announce_step()
 
 

@@ -17,11 +17,11 @@ from anyrelay.local.credentials import digest_of
 from anyrelay.local.pending_events import PendingEvents
 
 if TYPE_CHECKING:
-    from anyrelay.local.lines import Line
+    from anyrelay.local.lines import ClientConnection
     from anyrelay.protocol.commands import Connect
     from anyrelay.protocol.timers import Timer
 
-__all__ = ["RelaySession", "SessionBook", "too_many_contexts"]
+__all__ = ["RelaySession", "Sessions", "too_many_contexts"]
 
 CONTEXTS_LIMIT: Final = 1_000
 """How many contexts one session may hear."""
@@ -64,7 +64,7 @@ class RelaySession:
     """The one before, good for as long as the client has not acknowledged the event that brings the new one."""
     state_event: str = ""
     """The JSON-RPC id of that event."""
-    line: Line | None = None
+    line: ClientConnection | None = None
     """Its connection; None while the client is away."""
     contexts: dict[str, None] = field(factory=dict)
     """The contexts that it hears; changed by `hear` and `hear_no_more`."""
@@ -133,7 +133,7 @@ class RelaySession:
         self.previous_state, self.authorization_state = self.authorization_state, state
         self.state_event = event_id
 
-    def attach(self, line: Line, now: float) -> None:
+    def attach(self, line: ClientConnection, now: float) -> None:
         """The client is here, on this connection; what waited for it is sent by `send_pending`."""
         if self.line is not None:  # the client noticed the loss of its old connection before we did
             self.line.drop(now)
@@ -161,7 +161,7 @@ class RelaySession:
             self.line.send_event(id_, envelope)
 
 
-class SessionBook:
+class Sessions:
     """Every session of the exchange."""
 
     def __init__(self, new_id: Callable[[], str]) -> None:
@@ -173,7 +173,7 @@ class SessionBook:
     def __iter__(self) -> Iterator[RelaySession]:
         return iter(list(self._sessions.values()))
 
-    def sign_in(self, command: Connect, line: Line, now: float) -> tuple[RelaySession, bool]:
+    def sign_in(self, command: Connect, line: ClientConnection, now: float) -> tuple[RelaySession, bool]:
         """Resume the session that the client names, or open a new one.
 
         Returns:

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from anyrelay.local.logs import logger_of
-from anyrelay.local.phones import Dialer, Leg, Switchboard
+from anyrelay.local.phones import Dialer, Leg, PhoneEvents
 from anyrelay.local.scripts import (
     NOT_FOUND,
     REJECTION,
@@ -41,7 +41,7 @@ REASONS = {486: "busy", 600: "busy", 480: "noAnswer", 408: "noAnswer", 487: "can
 """RELAY's end reasons for the SIP statuses that a call is refused with; any other is an error."""
 
 
-class TheExchange(Switchboard, Protocol):
+class TheExchange(PhoneEvents, Protocol):
     """What simulated phones need of an exchange besides its switchboard: its clock."""
 
     timers: Timers
@@ -97,7 +97,7 @@ class SimulatedCaller:
         return self._on_refer
 
     def changed(self, state: str, end_reason: str = "") -> None:
-        """Note what became of the call."""
+        """LogEntry what became of the call."""
         self.state, self.end_reason = state, end_reason
         self._phones.note(self.uri, f"{state} {end_reason}".rstrip())
         if state == "answered" and self._hang_up_after is not None:

@@ -20,7 +20,7 @@ import anyio.to_thread
 
 from anyrelay.local.json_process import Message
 from anyrelay.local.logs import logger_of
-from anyrelay.local.phones import Leg, Switchboard
+from anyrelay.local.phones import Leg, PhoneEvents
 from anyrelay.local.reach import Reach
 from anyrelay.local.sip_stack import SipStackError, is_installed
 from anyrelay.local.sip_supervisor import SipSupervisor
@@ -145,7 +145,7 @@ class SipPhones:
         self._max_calls = max_calls
         self._reach = reach or Reach()
         self._on_message = on_message
-        self._switchboard: Switchboard | None = None
+        self._phone_events: PhoneEvents | None = None
         self._legs: dict[int, SipLeg] = {}
         """By their numbers: those of calls that came count up from 1, those of calls that go out down from -1."""
         self._dialed = 0
@@ -165,13 +165,13 @@ class SipPhones:
         """The SIP URI of the host, ``sip:host:port``; a context goes in front of the host, with an @."""
         return f"sip:{self.address}"
 
-    async def start(self, switchboard: Switchboard) -> None:
+    async def start(self, switchboard: PhoneEvents) -> None:
         """Listen, and report every call to `switchboard`.
 
         Raises:
             SipStackError: baresip-python is not installed, or the address cannot be listened on.
         """
-        self._switchboard = switchboard
+        self._phone_events = switchboard
         self._token = anyio.lowlevel.current_token()
         self._clock = anyio.current_time() - time.monotonic()
         options = [f"--max-calls={self._max_calls}"]
@@ -347,10 +347,10 @@ class SipPhones:
             except Exception:
                 logger.exception("the end of call %s could not be reported", leg.call_id)
 
-    def _board(self) -> Switchboard:
-        if self._switchboard is None:
+    def _board(self) -> PhoneEvents:
+        if self._phone_events is None:
             raise RuntimeError("the SIP phones are not started")
-        return self._switchboard
+        return self._phone_events
 
 
 class _Dial:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Final
 
 from anyrelay.local.logs import logger_of
-from anyrelay.local.phones import Switchboard
+from anyrelay.local.phones import PhoneEvents
 from anyrelay.local.sip_leg import StackLeg
 from anyrelay.local.sip_message import address_of, user_of
 from anyrelay.local.sip_native import NativeCall, NativeEvent
@@ -76,7 +76,7 @@ class SipCalls:
         listen: str,
         *,
         max_calls: int,
-        switchboard: Switchboard,
+        switchboard: PhoneEvents,
         on_forgotten: Callable[[StackLeg], None],
         on_broken: Callable[[str], None],
         on_message: Callable[[SipMessageSeen], None] | None = None,
@@ -106,7 +106,7 @@ class SipCalls:
             on_message=self._on_trace,
             on_death=lambda: on_broken("its thread died"),
         )
-        self._switchboard = switchboard
+        self._phone_events = switchboard
         self._reader = ReferReader()
         self._legs: dict[int, StackLeg] = {}
         """Calls that are up, by the stack's handle."""
@@ -232,7 +232,7 @@ class SipCalls:
         leg.from_uri = invite.from_uri or leg.from_uri
         leg.to_uri = invite.to_uri or invite.uri
         told = {"context": user_of(invite.uri), "from_uri": leg.from_uri, "to_uri": leg.to_uri}
-        if not self._switchboard.call_arrived(self._now(), leg, **told):
+        if not self._phone_events.call_arrived(self._now(), leg, **told):
             leg.turn_away()
 
     def _on_event(self, event: NativeEvent) -> None:
@@ -373,7 +373,7 @@ class SipCalls:
     def _adopt(self, call: NativeCall, *, from_uri: str, to_uri: str, outbound: bool) -> StackLeg:
         leg = StackLeg(
             call,
-            self._switchboard,
+            self._phone_events,
             from_uri=from_uri,
             to_uri=to_uri,
             outbound=outbound,

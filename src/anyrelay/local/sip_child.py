@@ -12,7 +12,7 @@ of the methods of `Leg`, such as ``{"order": "play", "leg": 3, "control_id": "a"
 ``stop``        hang up everything and end
 ==============  ========================================================================================================
 
-What it prints are reports, by the names of the methods of `Switchboard`, each with ``now`` (monotonic seconds, a clock that all
+What it prints are reports, by the names of the methods of `PhoneEvents`, each with ``now`` (monotonic seconds, a clock that all
 processes of a machine share) and ``leg``; and
 
 ==============  ========================================================================================================
@@ -54,7 +54,7 @@ import orjson
 
 from anyrelay.local.json_process import CHUNK, LineWriter, Message
 from anyrelay.local.logs import logger_of
-from anyrelay.local.phones import Leg, Switchboard
+from anyrelay.local.phones import Leg, PhoneEvents
 from anyrelay.local.reach import Reach
 from anyrelay.local.sip_calls import SipCalls
 from anyrelay.local.sip_leg import StackLeg
@@ -91,7 +91,7 @@ LAST_LINES_TIME: Final = 2.0
 """Seconds in which the last lines are to be read."""
 
 
-class Reports(Switchboard):
+class Reports(PhoneEvents):
     """Writes what phones report as JSON lines, and knows the legs by their numbers."""
 
     def __init__(self, write: Callable[[Message], None]) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any
 
 from anyrelay.local.logs import logger_of
-from anyrelay.local.phones import Leg, Switchboard
+from anyrelay.local.phones import Leg, PhoneEvents
 from anyrelay.local.playback import Player
 from anyrelay.protocol.sipuri import check_sip_uri
 
@@ -59,7 +59,7 @@ class StackLeg(Leg):
     def __init__(
         self,
         call: NativeCall,
-        switchboard: Switchboard,
+        switchboard: PhoneEvents,
         *,
         from_uri: str,
         to_uri: str,
@@ -75,7 +75,7 @@ class StackLeg(Leg):
         self._call = call
         self.call_id = call.call_id or ""
         self.from_uri, self.to_uri, self.outbound = from_uri, to_uri, outbound
-        self._switchboard = switchboard
+        self._phone_events = switchboard
         self._spawn = spawn
         self._loop = asyncio.get_running_loop()
         self._player: Player | None = None
@@ -159,13 +159,13 @@ class StackLeg(Leg):
         """Report that the call is up; the stack says so again after each renegotiation, which is passed over."""
         if not self._ended and not self.answered:
             self._answered.set()
-            self._switchboard.call_answered(now, self)
+            self._phone_events.call_answered(now, self)
 
     def closed(self, now: float, reason: str) -> None:
         """Report that the call is over."""
         if not self._ended:
             self.disown()
-            self._switchboard.call_ended(now, self, reason=reason)
+            self._phone_events.call_ended(now, self, reason=reason)
 
     def disown(self) -> None:
         """Let go of the call without a report: its end, or a call that was never offered to anybody."""
@@ -179,15 +179,15 @@ class StackLeg(Leg):
 
     def refer_answered(self, now: float, code: int) -> None:
         """Report the phone's answer to the newest REFER."""
-        self._switchboard.refer_answered(now, self, code)
+        self._phone_events.refer_answered(now, self, code)
 
     def refer_challenged(self, now: float, code: int) -> None:
         """Report that the newest REFER was challenged and sent again."""
-        self._switchboard.refer_challenged(now, self, code)
+        self._phone_events.refer_challenged(now, self, code)
 
     def refer_notified(self, now: float, code: int | None, *, terminated: bool, expires: float | None) -> None:
         """Report a NOTIFY of the newest REFER."""
-        self._switchboard.refer_notified(now, self, code, terminated=terminated, expires=expires)
+        self._phone_events.refer_notified(now, self, code, terminated=terminated, expires=expires)
 
     def end_reason(self, text: str) -> str:
         """Work out RELAY's reason for the end from the orders so far and the text that the stack closed it with."""
@@ -232,7 +232,7 @@ class StackLeg(Leg):
             self.refer_answered(self._loop.time(), _NOT_SENT)
 
     def _play_changed(self, control_id: str, state: str, error: str) -> None:
-        self._switchboard.play_changed(self._loop.time(), self, control_id, state, error=error)
+        self._phone_events.play_changed(self._loop.time(), self, control_id, state, error=error)
 
 
 class CallAudio:

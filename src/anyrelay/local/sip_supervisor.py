@@ -209,9 +209,9 @@ class _Run:
             if message.get("event") in ("ready", "failed"):
                 self._started.put(message)
 
-    def over(self, status: int, last_words: str) -> None:
+    def over(self, status: int, final_bytes: str) -> None:
         """It has ended."""
         how = f"signal {-status}" if status < 0 else f"status {status}"
-        self.end = f"{how} ({last_words})" if last_words else how
+        self.end = f"{how} ({final_bytes})" if final_bytes else how
         self._started.put({"event": "failed", "message": f"the SIP stack could not start: {self.end}"})
         self.ended.set()

@@ -6,15 +6,15 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from anyrelay.local.phones import Leg, Switchboard
+    from anyrelay.local.phones import Leg, PhoneEvents
 
-__all__ = ["FollowedSwitchboard"]
+__all__ = ["FollowedPhoneEvents"]
 
 
-class FollowedSwitchboard:
-    """A `Switchboard` that passes every report on, and says so."""
+class FollowedPhoneEvents:
+    """A `PhoneEvents` that passes every report on, and says so."""
 
-    def __init__(self, exchange: Switchboard, follow_outputs: Callable[[], None]) -> None:
+    def __init__(self, exchange: PhoneEvents, follow_outputs: Callable[[], None]) -> None:
         """Pass reports to the exchange, and call `follow_outputs` after each."""
         self._exchange = exchange
         self._follow_outputs = follow_outputs

@@ -102,12 +102,12 @@ class SyncLocalRelay:
         """Tell every client that its connection is about to be closed, and close it a second later."""
         self.order("say_goodbye", restart=restart)
 
-    def order(self, do: str, *, order_patience: float = 0.0, **arguments: Any) -> Any:
+    def order(self, do: str, *, order_timeout: float = 0.0, **arguments: Any) -> Any:
         """Send an order and return its result; used by the methods of this class and of its phones.
 
         Args:
             do: The order's name.
-            order_patience: Seconds that the order itself may wait for something.
+            order_timeout: Seconds that the order itself may wait for something.
             arguments: Its arguments.
 
         Raises:
@@ -118,7 +118,7 @@ class SyncLocalRelay:
         """
         if self._process is None:
             raise RuntimeError("the server is not running: use it inside its with block")
-        return self._process.order(do, arguments, order_patience)
+        return self._process.order(do, arguments, order_timeout)
 
 
 class SyncPhones:
@@ -146,7 +146,7 @@ class SyncPhones:
         behaviour = describe_behaviour(on_refer) if isinstance(on_refer, Behaviour) else on_refer
         number = self._relay.order(
             "dial",
-            order_patience=wait_for_subscriber,
+            order_timeout=wait_for_subscriber,
             uri=uri,
             context=context,
             on_refer=behaviour,
@@ -221,4 +221,4 @@ class SyncCaller:
         return seen
 
     def _wait(self, state: str, timeout: float) -> None:
-        self._relay.order("wait", order_patience=timeout, caller=self._number, state=state, timeout=timeout)
+        self._relay.order("wait", order_timeout=timeout, caller=self._number, state=state, timeout=timeout)

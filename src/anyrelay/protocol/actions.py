@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar
 from anyrelay.protocol import commands
 from anyrelay.protocol.commands import OperationCommand
 from anyrelay.protocol.events import RelayEvent
-from anyrelay.protocol.operations import Input, Operation, State
+from anyrelay.protocol.operations import OperationInput, OperationMachine, OperationState
 from anyrelay.protocol.promise import Promise
 from anyrelay.protocol.requests import Reply
-from anyrelay.protocol.verbs.documented import verb
+from anyrelay.protocol.verbs.documented import command_doc
 
 if TYPE_CHECKING:
     from anyrelay.protocol.call import CallMachine
@@ -32,35 +32,36 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
-    "AIOperation",
-    "CollectOperation",
-    "DetectOperation",
-    "FaxOperation",
-    "PayOperation",
-    "PlayOperation",
-    "RecordOperation",
-    "StandaloneCollectOperation",
-    "StreamOperation",
-    "TapOperation",
-    "TranscribeOperation",
+    "ENDS",
+    "AIMachine",
+    "CollectMachine",
+    "DetectMachine",
+    "FaxMachine",
+    "PayMachine",
+    "PlayMachine",
+    "RecordMachine",
+    "StandaloneCollectMachine",
+    "StreamMachine",
+    "TapMachine",
+    "TranscribeMachine",
 ]
 
 E = TypeVar("E", bound=RelayEvent)
 
-_ENDS: Final = {"finished": Input.ENDS, "error": Input.ENDS}
+ENDS: Final = {"finished": OperationInput.ENDS, "error": OperationInput.ENDS}
 
 
-class StoppableOperation(Operation[E]):
+class StoppableMachine(OperationMachine[E]):
     """An operation that can be stopped."""
 
     STOP: ClassVar[str] = ""
     """The class of the command that stops it."""
 
-    def judge(self, event: RelayEvent) -> Input | None:
+    def judge(self, event: RelayEvent) -> OperationInput | None:
         """Say what an event of this operation means for it; those of another type mean nothing."""
         return super().judge(event) if event.event_type == self.EVENT else None
 
-    @verb
+    @command_doc
     def stop(self, now: float, /) -> Promise[Reply]:
         """Stop it; one that has ended already is left alone.
 
@@ -75,123 +76,133 @@ class StoppableOperation(Operation[E]):
         return kind
 
 
-class PausableOperation(StoppableOperation[E]):
+class PausableMachine(StoppableMachine[E]):
     """An operation that can be held, too."""
 
     PAUSE: ClassVar[str] = ""
     RESUME: ClassVar[str] = ""
 
-    @verb
+    @command_doc
     def pause(self, now: float, /, behavior: str | None = None) -> Promise[Reply]:
         """Hold it.
 
         Args:
             behavior: What a recording holds meanwhile: skip, or silence.
         """
-        return self._order(now, self._command(self.PAUSE), behavior=behavior)
+        return self._send_command(now, self._command(self.PAUSE), behavior=behavior)
 
-    @verb
+    @command_doc
     def resume(self, now: float, /) -> Promise[Reply]:
         """Go on with it."""
-        return self._order(now, self._command(self.RESUME))
+        return self._send_command(now, self._command(self.RESUME))
 
 
-class AudibleOperation(PausableOperation[E]):
+class AudibleMachine(PausableMachine[E]):
     """An operation with a volume, too."""
 
     VOLUME: ClassVar[str] = ""
 
-    @verb
+    @command_doc
     def volume(self, now: float, /, volume: float) -> Promise[Reply]:
         """Change its volume."""
-        return self._order(now, self._command(self.VOLUME), volume=volume)
+        return self._send_command(now, self._command(self.VOLUME), volume=volume)
 
 
-class PlayOperation(AudibleOperation["PlayEvent"]):
+class PlayMachine(AudibleMachine["PlayEvent"]):
     """A playback (``calling.play``)."""
 
     EVENT = "calling.call.play"
-    WORDS: ClassVar = {"playing": Input.RUNS, "paused": Input.PAUSES, **_ENDS}
+    WORDS: ClassVar = {"playing": OperationInput.RUNS, "paused": OperationInput.PAUSES, **ENDS}
     STOP, PAUSE, RESUME, VOLUME = "PlayStop", "PlayPause", "PlayResume", "PlayVolume"
 
 
-class RecordOperation(PausableOperation["RecordEvent"]):
+class RecordMachine(PausableMachine["RecordEvent"]):
     """A recording (``calling.record``)."""
 
     EVENT = "calling.call.record"
-    WORDS: ClassVar = {"recording": Input.RUNS, "paused": Input.PAUSES, "no_input": Input.ENDS, **_ENDS}
+    WORDS: ClassVar = {
+        "recording": OperationInput.RUNS,
+        "paused": OperationInput.PAUSES,
+        "no_input": OperationInput.ENDS,
+        **ENDS,
+    }
     STOP, PAUSE, RESUME = "RecordStop", "RecordPause", "RecordResume"
 
 
-class ResultOperation(StoppableOperation[E]):
+class ResultMachine(StoppableMachine[E]):
     """An operation that its result ends for those who wait, though the server may go on until it is stopped."""
 
-    @verb
+    @command_doc
     def stop(self, now: float, /) -> Promise[Reply]:
         """Stop it, after its result too, since the server may still be at it.
 
         Returns:
             The server's reply; ``{}`` when the server was at it no more.
         """
-        if self.state is State.DONE:
-            return self._order(now, self._command(self.STOP), content_with=(404, 410))
+        if self.state is OperationState.DONE:
+            return self._send_command(now, self._command(self.STOP), ok_codes=(404, 410))
         return super().stop(now)
 
 
-class DetectOperation(ResultOperation["DetectEvent"]):
+class DetectMachine(ResultMachine["DetectEvent"]):
     """A detection (``calling.detect``): its first result ends it, long before ``finished`` comes."""
 
     EVENT = "calling.call.detect"
-    WORDS: ClassVar = _ENDS
+    WORDS: ClassVar = ENDS
     STOP = "DetectStop"
 
-    def judge(self, event: RelayEvent) -> Input | None:
+    def judge(self, event: RelayEvent) -> OperationInput | None:
         """Say what an event means: any result ends it."""
         detect = event.params.get("detect")
         if event.event_type == self.EVENT and detect and isinstance(detect, dict):
-            return Input.ENDS
+            return OperationInput.ENDS
         return super().judge(event)
 
 
-class CollectingOperation(ResultOperation["CollectEvent"]):
+class CollectingMachine(ResultMachine["CollectEvent"]):
     """A collection; only events of its own kind end it, and of its results only one that is none in between."""
 
     EVENT = "calling.call.collect"
-    WORDS: ClassVar = {"collecting": Input.RUNS, "no_input": Input.ENDS, "no_match": Input.ENDS, **_ENDS}
+    WORDS: ClassVar = {
+        "collecting": OperationInput.RUNS,
+        "no_input": OperationInput.ENDS,
+        "no_match": OperationInput.ENDS,
+        **ENDS,
+    }
 
-    def judge(self, event: RelayEvent) -> Input | None:
+    def judge(self, event: RelayEvent) -> OperationInput | None:
         """Say what an event means: a result ends it, unless it is a partial one, or the server says that it goes on."""
         what = super().judge(event)
         result = event.params.get("result")
         if event.event_type != self.EVENT or what is not None or not result or not isinstance(result, dict):
             return what
         partial = event.params.get("final") is False or result.get("type") == "start_of_input"
-        return None if partial else Input.ENDS
+        return None if partial else OperationInput.ENDS
 
-    @verb
+    @command_doc
     def start_input_timers(self, now: float, /) -> Promise[Reply]:
         """Let the time for the first input run from now on."""
-        return self._order(now, self._command("CollectStartInputTimers"))
+        return self._send_command(now, self._command("CollectStartInputTimers"))
 
 
-class CollectOperation(CollectingOperation, AudibleOperation["CollectEvent"]):
+class CollectMachine(CollectingMachine, AudibleMachine["CollectEvent"]):
     """A collection that plays, too (``calling.play_and_collect``); that the playback ends does not end it."""
 
     STOP, PAUSE, RESUME = "PlayAndCollectStop", "PlayAndCollectPause", "PlayAndCollectResume"
     VOLUME = "PlayAndCollectVolume"
 
 
-class StandaloneCollectOperation(CollectingOperation):
+class StandaloneCollectMachine(CollectingMachine):
     """A collection that plays nothing (``calling.collect``)."""
 
     STOP = "CollectStop"
 
 
-class FaxOperation(StoppableOperation["FaxEvent"]):
+class FaxMachine(StoppableMachine["FaxEvent"]):
     """A fax that is sent or received (``calling.send_fax``, ``calling.receive_fax``)."""
 
     EVENT = "calling.call.fax"
-    WORDS: ClassVar = _ENDS
+    WORDS: ClassVar = ENDS
 
     def __init__(
         self,
@@ -204,28 +215,26 @@ class FaxOperation(StoppableOperation["FaxEvent"]):
         self._stop_command = stop
 
     @classmethod
-    def sending(
-        cls, call: CallMachine, control_id: str, on_completed: Callable[[FaxEvent], Any] | None
-    ) -> FaxOperation:
+    def sending(cls, call: CallMachine, control_id: str, on_completed: Callable[[FaxEvent], Any] | None) -> FaxMachine:
         """Make one that is sent."""
         return cls(call, control_id, on_completed, "SendFaxStop")
 
     @classmethod
     def receiving(
         cls, call: CallMachine, control_id: str, on_completed: Callable[[FaxEvent], Any] | None
-    ) -> FaxOperation:
+    ) -> FaxMachine:
         """Make one that is received."""
         return cls(call, control_id, on_completed, "ReceiveFaxStop")
 
-    def judge(self, event: RelayEvent) -> Input | None:
+    def judge(self, event: RelayEvent) -> OperationInput | None:
         """Say what an event means: the word is in ``fax.type``, where a page is none of the last ones."""
         fax = event.params.get("fax")
         word = fax.get("type") if isinstance(fax, dict) else None
-        if event.event_type == self.EVENT and isinstance(word, str) and word in _ENDS:
-            return Input.ENDS
+        if event.event_type == self.EVENT and isinstance(word, str) and word in ENDS:
+            return OperationInput.ENDS
         return super().judge(event)
 
-    @verb
+    @command_doc
     def stop(self, now: float, /) -> Promise[Reply]:
         """Stop it; one that has ended already is left alone.
 
@@ -235,41 +244,41 @@ class FaxOperation(StoppableOperation["FaxEvent"]):
         return self._stop(now, self._command(self._stop_command))
 
 
-class TapOperation(StoppableOperation["TapEvent"]):
+class TapMachine(StoppableMachine["TapEvent"]):
     """A tap (``calling.tap``)."""
 
     EVENT = "calling.call.tap"
-    WORDS: ClassVar = {"tapping": Input.RUNS, **_ENDS}
+    WORDS: ClassVar = {"tapping": OperationInput.RUNS, **ENDS}
     STOP = "TapStop"
 
 
-class StreamOperation(StoppableOperation["StreamEvent"]):
+class StreamMachine(StoppableMachine["StreamEvent"]):
     """A stream (``calling.stream``)."""
 
     EVENT = "calling.call.stream"
-    WORDS: ClassVar = {"streaming": Input.RUNS, **_ENDS}
+    WORDS: ClassVar = {"streaming": OperationInput.RUNS, **ENDS}
     STOP = "StreamStop"
 
 
-class PayOperation(StoppableOperation["PayEvent"]):
+class PayMachine(StoppableMachine["PayEvent"]):
     """A payment (``calling.pay``)."""
 
     EVENT = "calling.call.pay"
-    WORDS: ClassVar = _ENDS
+    WORDS: ClassVar = ENDS
     STOP = "PayStop"
 
 
-class TranscribeOperation(StoppableOperation["TranscribeEvent"]):
+class TranscribeMachine(StoppableMachine["TranscribeEvent"]):
     """A transcription (``calling.transcribe``)."""
 
     EVENT = "calling.call.transcribe"
-    WORDS: ClassVar = {"transcribing": Input.RUNS, **_ENDS}
+    WORDS: ClassVar = {"transcribing": OperationInput.RUNS, **ENDS}
     STOP = "TranscribeStop"
 
 
-class AIOperation(StoppableOperation[RelayEvent]):
+class AIMachine(StoppableMachine[RelayEvent]):
     """An AI agent's session (``calling.ai``); it ends with its own event, or with its call."""
 
     EVENT = "calling.call.ai"
-    WORDS: ClassVar = _ENDS
+    WORDS: ClassVar = ENDS
     STOP = "AiStop"

@@ -17,60 +17,60 @@ from anyrelay.protocol.commands import CallCommand, make_command
 from anyrelay.protocol.events import CallReceiveEvent, CallStateEvent, ReferEvent, RelayEvent
 from anyrelay.protocol.events.packed import pack_device, unpack_device
 from anyrelay.protocol.link_timers import LinkTimer
-from anyrelay.protocol.mailbox import Mailbox
-from anyrelay.protocol.operations import Operation
+from anyrelay.protocol.mailbox import HandlerQueue
+from anyrelay.protocol.operations import OperationMachine
 from anyrelay.protocol.promise import Promise
 from anyrelay.protocol.refer import ReferOutcome
-from anyrelay.protocol.requests import Follower, Reply
+from anyrelay.protocol.requests import CommandObserver, Reply
 from anyrelay.protocol.timers import Timers
-from anyrelay.protocol.transfers import Transfers
-from anyrelay.protocol.verbs.agents import AgentVerbs
+from anyrelay.protocol.transfers import Refers
+from anyrelay.protocol.verbs.agents import AgentMethods
 from anyrelay.protocol.verbs.base import NONE_YET, OnCompleted
-from anyrelay.protocol.verbs.bridging import BridgingVerbs
-from anyrelay.protocol.verbs.inputs import InputVerbs
-from anyrelay.protocol.verbs.listening import ListeningVerbs, Search
-from anyrelay.protocol.verbs.media import MediaVerbs
-from anyrelay.protocol.verbs.transferring import TransferringVerbs
-from anyrelay.protocol.verbs.waiting import WaitingVerbs
+from anyrelay.protocol.verbs.bridging import BridgingMethods
+from anyrelay.protocol.verbs.inputs import InputMethods
+from anyrelay.protocol.verbs.listening import ListeningMethods, Search
+from anyrelay.protocol.verbs.media import MediaMethods
+from anyrelay.protocol.verbs.transferring import ReferMethods
+from anyrelay.protocol.verbs.waiting import WaitingMethods
 
 if TYPE_CHECKING:
-    from anyrelay.protocol.refer import Transfer as TransferMachine
+    from anyrelay.protocol.refer import ReferMachine
     from anyrelay.protocol.session import Session
 
 __all__ = ["TRANSITIONS", "CallMachine", "CallState", "Search"]
 
 E = TypeVar("E", bound=RelayEvent)
-O = TypeVar("O", bound=Operation[Any])  # noqa: E741
+O = TypeVar("O", bound=OperationMachine[Any])  # noqa: E741
 
 
-class _Starting(Follower):
+class _StartObserver(CommandObserver):
     """Follows the command that starts an operation."""
 
-    def __init__(self, operation: Operation[Any]) -> None:
+    def __init__(self, operation: OperationMachine[Any]) -> None:
         self.subject = self._operation = operation
 
     @property
     def is_under_way(self) -> bool:
         return self._operation.is_under_way
 
-    def taken(self, reply: Reply, now: float) -> None:
-        self._operation.taken()
+    def accepted(self, reply: Reply, now: float) -> None:
+        self._operation.accepted()
 
-    def refused(self, error: RelayError) -> None:
-        self._operation.refused(error)
+    def rejected(self, error: RelayError) -> None:
+        self._operation.rejected(error)
 
 
-class _Passing(Follower):
+class _PassObserver(CommandObserver):
     """Follows the command that passes a call back: once it is taken, the call is somebody else's."""
 
     def __init__(self, call: CallMachine) -> None:
         self._call = call
 
-    def taken(self, reply: Reply, now: float) -> None:
+    def accepted(self, reply: Reply, now: float) -> None:
         self._call.passed(now)
 
 
-class _HandingOver(Follower):
+class _TransferObserver(CommandObserver):
     """Follows the command that hands a call to another application: once it is taken, the call is that one's.
 
     A handler that is still at it may finish; the server says what it may do.
@@ -82,16 +82,18 @@ class _HandingOver(Follower):
     def sent(self, now: float) -> None:
         self._call.is_leaving = True
 
-    def taken(self, reply: Reply, now: float) -> None:
+    def accepted(self, reply: Reply, now: float) -> None:
         self._call.was_handed_over = True
         if not self._call.session.has_handler_at(self._call):
             self._call.handed_over(now)
 
-    def refused(self, error: RelayError) -> None:
+    def rejected(self, error: RelayError) -> None:
         self._call.is_leaving = False
 
 
-class CallMachine(MediaVerbs, InputVerbs, BridgingVerbs, AgentVerbs, TransferringVerbs, ListeningVerbs, WaitingVerbs):
+class CallMachine(
+    MediaMethods, InputMethods, BridgingMethods, AgentMethods, ReferMethods, ListeningMethods, WaitingMethods
+):
     """One call of a session."""
 
     def __init__(self, session: Session, offer: RelayEvent) -> None:
@@ -111,9 +113,9 @@ class CallMachine(MediaVerbs, InputVerbs, BridgingVerbs, AgentVerbs, Transferrin
         self._device = pack_device(params["device"]) if isinstance(params.get("device"), dict) else b""
         self.state = _state(_text(params, "call_state")) or CallState.CREATED
         self.end_reason = ""
-        self._mailbox: Mailbox | None = None
-        self._transfers: Transfers | None = None
-        self._operations: dict[str, Operation[Any]] = NONE_YET
+        self._handler_queue: HandlerQueue | None = None
+        self._refers: Refers | None = None
+        self._operations: dict[str, OperationMachine[Any]] = NONE_YET
         self._grace: LinkTimer | None = None
         self._gone: RelayError | None = None
         self.is_leaving = False
@@ -127,11 +129,11 @@ class CallMachine(MediaVerbs, InputVerbs, BridgingVerbs, AgentVerbs, Transferrin
         # Readers first: what the event settles below may be the last thing that they were still open for.
         for listener in self._listeners:
             if listener.wants(event):
-                self.mailbox.post(listener.handler, event)
+                self.handler_queue.post(listener.handler, event)
         for subscription in list(self._subscriptions):
             subscription.offer(event)
         if isinstance(event, ReferEvent):
-            self.transfers.receive(event, now)
+            self.refers.receive(event, now)
         else:
             self._tell_operation(event)
         if ended:
@@ -158,13 +160,13 @@ class CallMachine(MediaVerbs, InputVerbs, BridgingVerbs, AgentVerbs, Transferrin
         if operation is not None:
             operation.receive(event)
 
-    def _operation_of(self, event: RelayEvent) -> Operation[Any] | None:
+    def _operation_of(self, event: RelayEvent) -> OperationMachine[Any] | None:
         control_id = event.params.get("control_id")
         return self._operations.get(control_id) if isinstance(control_id, str) else None
 
-    def subject_of(self, event: RelayEvent) -> Operation[Any] | TransferMachine | None:
+    def subject_of(self, event: RelayEvent) -> OperationMachine[Any] | ReferMachine | None:
         """Return the operation or transfer that an event is about, if it is about one."""
-        return self.transfers.owner_of(event) if isinstance(event, ReferEvent) else self._operation_of(event)
+        return self.refers.owner_of(event) if isinstance(event, ReferEvent) else self._operation_of(event)
 
     def _end(self, event: RelayEvent, now: float) -> None:
         """The call has ended: operations are resolved, transfers get their grace time, then the call is forgotten."""
@@ -172,8 +174,8 @@ class CallMachine(MediaVerbs, InputVerbs, BridgingVerbs, AgentVerbs, Transferrin
             self.session.observer.call_over(self)
         for operation in list(self._operations.values()):
             operation.call_ended(event)
-        self.transfers.call_ended(now)
-        if self._listeners or not self.transfers.all_settled:  # else whatever may still come concerns nobody
+        self.refers.call_ended(now)
+        if self._listeners or not self.refers.all_settled:  # else whatever may still come concerns nobody
             self._start_grace(self._grace_over, now)
         else:
             self._stop_grace()
@@ -192,11 +194,11 @@ class CallMachine(MediaVerbs, InputVerbs, BridgingVerbs, AgentVerbs, Transferrin
         self._grace = None
         self._retire_if_over()
 
-    def _transfer_over(self, transfer: TransferMachine, outcome: ReferOutcome | None) -> None:
+    def _refer_over(self, refer: ReferMachine, outcome: ReferOutcome | None) -> None:
         if self.session.observer is not None:
-            self.session.observer.transfer_over(transfer, outcome)
-        if outcome is not None and transfer.on_completed is not None:
-            self.mailbox.post(transfer.on_completed, outcome, must_keep=True)
+            self.session.observer.refer_over(refer, outcome)
+        if outcome is not None and refer.on_completed is not None:
+            self.handler_queue.post(refer.on_completed, outcome, never_drop=True)
         self.session.work_ended()
         self._retire_if_over()
 
@@ -205,9 +207,9 @@ class CallMachine(MediaVerbs, InputVerbs, BridgingVerbs, AgentVerbs, Transferrin
         if not self.is_silent:
             return
         self._end_readers()
-        if self._grace is None and not self.transfers.any_queued:
+        if self._grace is None and not self.refers.any_queued:
             self.session.forget_call(self)
-            self.transfers.let_go()
+            self.refers.let_go()
 
     def session_lost(self, error: RelayError, now: float) -> None:
         """The session is gone for good, and this call with it (or the call alone): whoever waits is told."""
@@ -216,7 +218,7 @@ class CallMachine(MediaVerbs, InputVerbs, BridgingVerbs, AgentVerbs, Transferrin
         if self.session.observer is not None and self.state is not CallState.ENDED:
             self.session.observer.call_over(self)
         self._fail_readers(error)  # first: who reads an ended call takes the end of its last transfer for a plain end
-        self.transfers.session_lost(now)
+        self.refers.session_lost(now)
         for operation in list(self._operations.values()):
             operation.session_lost(error)
         self._fail_state_waiters(error)
@@ -229,13 +231,13 @@ class CallMachine(MediaVerbs, InputVerbs, BridgingVerbs, AgentVerbs, Transferrin
     def said_to_be_gone(self, now: float) -> None:
         """The server answered a command with: no such call. The event that tells so may be on its way, or was lost."""
         if self.state is not CallState.ENDED and self._grace is None:
-            self.transfers.call_ended(now)
+            self.refers.call_ended(now)
             self._start_grace(self._end_untold, now)
 
     def _end_untold(self, now: float) -> None:
         """No event has told of the end within the grace time: nobody may wait for one any more."""
         self.session.forget_call(self)
-        self.transfers.grace_over(now)
+        self.refers.grace_over(now)
         self.session_lost(CallGone(410, f"call {self.call_id} is gone, says the server", self.call_id), now)
 
     def handed_over(self, now: float) -> None:
@@ -253,31 +255,29 @@ class CallMachine(MediaVerbs, InputVerbs, BridgingVerbs, AgentVerbs, Transferrin
         return unpack_device(packed) if packed else self._told_device()
 
     @property
-    def mailbox(self) -> Mailbox:
+    def handler_queue(self) -> HandlerQueue:
         """What is to be told to handlers; made when it is first asked for, as most calls need none."""
-        if self._mailbox is None:
-            self._mailbox = self.session.new_mailbox(self.call_id)
-        return self._mailbox
+        if self._handler_queue is None:
+            self._handler_queue = self.session.new_handler_queue(self.call_id)
+        return self._handler_queue
 
     @property
-    def transfers(self) -> Transfers:
+    def refers(self) -> Refers:
         """Every transfer; made when it is first asked for, as most calls have none."""
-        if self._transfers is None:
-            self._transfers = Transfers(
-                self.session.link_timers, self.session.settings.refer_grace, self._transfer_over
-            )
-        return self._transfers
+        if self._refers is None:
+            self._refers = Refers(self.session.link_timers, self.session.settings.refer_grace, self._refer_over)
+        return self._refers
 
     @property
-    def handing_over(self) -> Follower:
+    def handing_over(self) -> CommandObserver:
         """What follows the command that hands the call to another application."""
-        return _HandingOver(self)
+        return _TransferObserver(self)
 
     @property
     def has_open_work(self) -> bool:
         """Whether an operation or a transfer is still open, or waits for the line."""
-        transfers = self._transfers
-        return bool(self._operations) or (transfers is not None and (transfers.any_open or transfers.any_queued))
+        refers = self._refers
+        return bool(self._operations) or (refers is not None and (refers.any_open or refers.any_queued))
 
     @property
     def open_operations(self) -> int:
@@ -287,33 +287,33 @@ class CallMachine(MediaVerbs, InputVerbs, BridgingVerbs, AgentVerbs, Transferrin
     @property
     def open_transfers(self) -> int:
         """How many transfers have no outcome yet, those included whose command waits for the line."""
-        return 0 if self._transfers is None else self._transfers.number_open
+        return 0 if self._refers is None else self._refers.number_open
 
     @property
     def is_silent(self) -> bool:
         """Whether the call has ended, and with it its last open transfer: nothing more will be heard of it."""
-        return self.state is CallState.ENDED and not self.transfers.any_open
+        return self.state is CallState.ENDED and not self.refers.any_open
 
     def ended_error(self) -> CallGone:
         """Return what is raised for a call that has ended."""
         return CallGone(410, f"call {self.call_id} has ended", self.call_id)
 
-    def operation_ended(self, operation: Operation[Any]) -> None:
+    def operation_ended(self, operation: OperationMachine[Any]) -> None:
         """An operation is over and needs no more events."""
         self._operations.pop(operation.control_id, None)
         if self.session.observer is not None:
             self.session.observer.operation_over(operation)
         self.session.work_ended()
 
-    def order(
+    def send_command(
         self,
         now: float,
         kind: type[CallCommand],
         *,
-        follower: Follower | None = None,
-        content_with: tuple[int, ...] = (),
+        command_observer: CommandObserver | None = None,
+        ok_codes: tuple[int, ...] = (),
         extra: dict[str, Any] | None = None,
-        unanswered_for: float | None = None,
+        reply_timeout: float | None = None,
         only_while_queued: bool = False,
         **params: Any,
     ) -> Promise[Reply]:
@@ -322,26 +322,26 @@ class CallMachine(MediaVerbs, InputVerbs, BridgingVerbs, AgentVerbs, Transferrin
         Raises:
             ValueError: A parameter is not allowed.
             TypeError: A parameter has a wrong type.
-            CallGone: The call has ended, and 410 is not among `content_with`.
+            CallGone: The call has ended, and 410 is not among `ok_codes`.
             ConnectionLost: The session of this call is over.
         """
         command = make_command(kind, extra or {}, node_id=self.node_id, call_id=self.call_id, **params)
         if self._gone is not None:
             raise self._gone.renewed()
         if self.state is CallState.ENDED:
-            if 410 in content_with:
-                return Promise.kept({})
+            if 410 in ok_codes:
+                return Promise.resolved({})
             raise self.ended_error()
         return self.session.submit(
             now,
             command,
-            follower=follower,
-            content_with=content_with,
-            timeout=unanswered_for,
+            command_observer=command_observer,
+            ok_codes=ok_codes,
+            timeout=reply_timeout,
             only_while_queued=only_while_queued,
         )
 
-    def begin(
+    def start_operation(
         self,
         now: float,
         operation: Callable[[CallMachine, str, OnCompleted[E]], O],
@@ -361,7 +361,9 @@ class CallMachine(MediaVerbs, InputVerbs, BridgingVerbs, AgentVerbs, Transferrin
         self._operations = self._operations or {}
         self._operations[begun.control_id] = begun
         try:
-            reply = self.order(now, kind, follower=_Starting(begun), extra=extra, control_id=begun.control_id, **params)
+            reply = self.send_command(
+                now, kind, command_observer=_StartObserver(begun), extra=extra, control_id=begun.control_id, **params
+            )
         except BaseException:
             del self._operations[begun.control_id]
             raise
@@ -396,7 +398,7 @@ class CallMachine(MediaVerbs, InputVerbs, BridgingVerbs, AgentVerbs, Transferrin
             RequestTimeout: The reply did not come within `request_timeout`.
             ConnectionLost: The connection dropped while the command was under way.
         """
-        return self.order(now, commands.Answer, codecs=codecs, max_duration=max_duration, extra=extra)
+        return self.send_command(now, commands.Answer, codecs=codecs, max_duration=max_duration, extra=extra)
 
     def hangup(self, now: float, /, reason: str = "hangup") -> Promise[Reply]:
         """End the call; one that has ended already is left alone.
@@ -413,7 +415,7 @@ class CallMachine(MediaVerbs, InputVerbs, BridgingVerbs, AgentVerbs, Transferrin
             RequestTimeout: The reply did not come within `request_timeout`.
             ConnectionLost: The connection dropped while the command was under way.
         """
-        return self.order(now, commands.End, reason=reason, content_with=(404, 410))
+        return self.send_command(now, commands.End, reason=reason, ok_codes=(404, 410))
 
     def pass_(self, now: float, /) -> Promise[Reply]:
         """Give an offered call back to routing, to be offered to another subscriber.
@@ -427,7 +429,7 @@ class CallMachine(MediaVerbs, InputVerbs, BridgingVerbs, AgentVerbs, Transferrin
             RequestTimeout: The reply did not come within `request_timeout`.
             ConnectionLost: The connection dropped while the command was under way.
         """
-        return self.order(now, commands.Pass, follower=_Passing(self))
+        return self.send_command(now, commands.Pass, command_observer=_PassObserver(self))
 
 
 def _text(params: dict[str, Any], name: str) -> str:

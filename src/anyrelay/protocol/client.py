@@ -14,7 +14,7 @@ from anyrelay.protocol.events import RelayEvent
 from anyrelay.protocol.link import AUTH_CODES
 from anyrelay.protocol.link_states import LinkState
 from anyrelay.protocol.promise import Promise
-from anyrelay.protocol.requests import Follower
+from anyrelay.protocol.requests import CommandObserver
 from anyrelay.protocol.timers import Timer, Timers
 
 if TYPE_CHECKING:
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from anyrelay.protocol.settings import ClientSettings
     from anyrelay.protocol.values import DevicesLike
 
-__all__ = ["ClientVerbs"]
+__all__ = ["ClientMethods"]
 
 
-class _Renewing(Follower):
+class _JwtObserver(CommandObserver):
     """Follows the command that renews the JWT: one that the server refuses is not used for the next sign-in."""
 
     def __init__(self, link: Link, before: str | None, new: str) -> None:
@@ -38,16 +38,16 @@ class _Renewing(Follower):
         self._before = before
         self._new = new
 
-    def refused(self, error: RelayError) -> None:
+    def rejected(self, error: RelayError) -> None:
         if self._link.jwt_token == self._new:
             self._link.jwt_token = self._before
 
     def in_doubt(self, error: RelayError, now: float) -> None:
         if error.code in AUTH_CODES:  # whatever else the server does not know, it knows that the credentials are bad
-            self.refused(error)
+            self.rejected(error)
 
 
-class _ChangingContexts(Follower):
+class _ContextsObserver(CommandObserver):
     """Follows the command that asks for contexts, or for no more of them: one that is refused does not change the next sign-in.
 
     A server may well refuse a sign-in for one context that it refused before.
@@ -62,7 +62,7 @@ class _ChangingContexts(Follower):
         """The command is on its way, or waits for the line."""
         self._want(self._more)
 
-    def refused(self, error: RelayError) -> None:
+    def rejected(self, error: RelayError) -> None:
         self._want(not self._more)
 
     def _want(self, more: bool) -> None:
@@ -73,7 +73,7 @@ class _ChangingContexts(Follower):
                 self._wanted.pop(name, None)
 
 
-class ClientVerbs(ABC):
+class ClientMethods(ABC):
     """The public methods of a client, and what they need of its session."""
 
     settings: ClientSettings
@@ -92,7 +92,9 @@ class ClientVerbs(ABC):
         self._drain_timer: Timer | None = None
 
     @abstractmethod
-    def submit(self, now: float, command: Command, *, follower: Follower | None = None) -> Promise[Reply]:
+    def submit(
+        self, now: float, command: Command, *, command_observer: CommandObserver | None = None
+    ) -> Promise[Reply]:
         """Send a command, or queue it while the line is down."""
 
     @abstractmethod
@@ -170,7 +172,7 @@ class ClientVerbs(ABC):
         self._check_drained(now)
         return promise
 
-    def excuse_handler(self, subject: CallMachine | MessageMachine) -> None:
+    def exclude_handler(self, subject: CallMachine | MessageMachine) -> None:
         """Let no drain wait for the handler of a call or message: it is the one that asks for it.
 
         Args:
@@ -243,9 +245,9 @@ class ClientVerbs(ABC):
     def _change_contexts(
         self, now: float, command: commands.Receive | commands.Unreceive, *, more: bool
     ) -> Promise[Reply]:
-        follower = _ChangingContexts(self._contexts, command.contexts, more=more)
-        promise = self.submit(now, command, follower=follower)
-        follower.ordered()
+        command_observer = _ContextsObserver(self._contexts, command.contexts, more=more)
+        promise = self.submit(now, command, command_observer=command_observer)
+        command_observer.ordered()
         return promise
 
     # --- sending ----------------------------------------------------------------------------------------------------
@@ -268,7 +270,7 @@ class ClientVerbs(ABC):
         """
         is_jwt(None, Named("jwt_token"), jwt_token)
         command = commands.Reauthenticate(authentication={"jwt_token": jwt_token})
-        promise = self.submit(now, command, follower=_Renewing(self._link, self._link.jwt_token, jwt_token))
+        promise = self.submit(now, command, command_observer=_JwtObserver(self._link, self._link.jwt_token, jwt_token))
         self._link.jwt_token = jwt_token
         return promise
 
@@ -301,7 +303,7 @@ class ClientVerbs(ABC):
             method,
             params,
             call_id=call_id if isinstance(call_id, str) else None,
-            names_operation="control_id" in params if kind is None else kind.names_operation,
+            not_found_means_operation="control_id" in params if kind is None else kind.not_found_means_operation,
         )
 
     def dial(

@@ -16,14 +16,14 @@ from anyrelay.protocol.events import CallStateEvent, RelayEvent
 from anyrelay.protocol.link_timers import LinkTimer
 from anyrelay.protocol.promise import Promise
 from anyrelay.protocol.rejections import is_rejection
-from anyrelay.protocol.requests import Follower, Reply
+from anyrelay.protocol.requests import CommandObserver, Reply
 from anyrelay.protocol.timers import Timer
 
 if TYPE_CHECKING:
     from anyrelay.protocol.commands import Dial
     from anyrelay.protocol.session import Session
 
-__all__ = ["TRANSITIONS", "Dialing", "Input", "State"]
+__all__ = ["TRANSITIONS", "DialInput", "DialMachine", "DialState"]
 
 LATE_LEGS: Final = 120.0
 """How long after its caller gave up a dial's legs are still hung up when they turn up, in seconds. Time in which the server
@@ -36,7 +36,7 @@ HANG_UPS: Final = 5
 """How often a server that answers with such errors is asked to hang up a leg."""
 
 
-class State(StrEnum):
+class DialState(StrEnum):
     """Where a dial is."""
 
     DIALING = auto()
@@ -45,26 +45,26 @@ class State(StrEnum):
     """There is a winner."""
     FAILED = auto()
     """Nobody answered."""
-    GIVEN_UP = auto()
+    ABANDONED = auto()
     """Its caller waits no more: every leg is hung up, a late winner too."""
 
 
-class Input(StrEnum):
+class DialInput(StrEnum):
     """What a dial can be told."""
 
     WON = auto()
     """A leg has answered."""
     LOST = auto()
     """Nobody answered, the server refused the command, or the session is gone."""
-    GIVE_UP = auto()
+    ABANDON = auto()
     """Its time is over, its caller was cancelled, or the server answered with an error that leaves open what it does."""
 
 
-TRANSITIONS: Final[dict[tuple[State, Input], State]] = {
-    (State.DIALING, Input.WON): State.ANSWERED,
-    (State.DIALING, Input.LOST): State.FAILED,
-    (State.DIALING, Input.GIVE_UP): State.GIVEN_UP,
-    (State.GIVEN_UP, Input.LOST): State.FAILED,
+TRANSITIONS: Final[dict[tuple[DialState, DialInput], DialState]] = {
+    (DialState.DIALING, DialInput.WON): DialState.ANSWERED,
+    (DialState.DIALING, DialInput.LOST): DialState.FAILED,
+    (DialState.DIALING, DialInput.ABANDON): DialState.ABANDONED,
+    (DialState.ABANDONED, DialInput.LOST): DialState.FAILED,
 }
 """Where a dial goes; a pair that is not here changes nothing."""
 
@@ -74,18 +74,18 @@ class _Winner(Promise[CallMachine]):
 
     __slots__ = ("_dialing",)
 
-    def __init__(self, dialing: Dialing) -> None:
-        super().__init__(dialing.abandoned)
+    def __init__(self, dialing: DialMachine) -> None:
+        super().__init__(dialing.caller_left)
         self._dialing = dialing
 
     def abandon(self) -> None:
         """Say that nobody waits any more: whatever rings, or has been answered, is hung up."""
         if self.done:
-            self._dialing.unclaimed()
+            self._dialing.result_unclaimed()
         super().abandon()
 
 
-class Dialing(Follower):
+class DialMachine(CommandObserver):
     """One dial, from its command to its winner."""
 
     def __init__(self, session: Session, command: Dial, now: float, timeout: float) -> None:
@@ -101,7 +101,7 @@ class Dialing(Follower):
             RelayError: The command cannot be sent.
         """
         self.tag = command.tag
-        self.state = State.DIALING
+        self.state = DialState.DIALING
         self.promise: Promise[CallMachine] = _Winner(self)
         self._session = session
         self._legs: dict[str, CallMachine] = {}
@@ -110,7 +110,7 @@ class Dialing(Follower):
         self._is_told_of = False
         self._timeout = timeout
         # The reply says nothing: once the command has left, only `timeout` counts.
-        self._reply = session.submit(now, command, follower=self, only_while_queued=True)
+        self._reply = session.submit(now, command, command_observer=self, only_while_queued=True)
         self._timer: Timer | LinkTimer = session.timers.at(now + timeout, self._expired)
 
     # --- what is heard of it ----------------------------------------------------------------------------------------
@@ -124,14 +124,14 @@ class Dialing(Follower):
         """The command has left."""
         self._sent = True
 
-    def refused(self, error: RelayError) -> None:
+    def rejected(self, error: RelayError) -> None:
         """The server refused the command, or it was withdrawn."""
         self._fail(error)
 
     def in_doubt(self, error: RelayError, now: float) -> None:
         """The server answered with an error, and may dial all the same: nobody waits for whatever turns up."""
         self.promise.fail(error)
-        if self._move(Input.GIVE_UP):
+        if self._move(DialInput.ABANDON):
             self._hang_up_all(now)
 
     def session_lost(self, error: RelayError) -> None:
@@ -144,7 +144,7 @@ class Dialing(Follower):
         self._is_told_of = True
         call = self._know(event.call_id, event.params)
         call.receive(event, now)
-        if self.state is State.GIVEN_UP:
+        if self.state is DialState.ABANDONED:
             self._hang_up(call, now)
 
     def told(self, event: RelayEvent, now: float) -> None:
@@ -167,7 +167,7 @@ class Dialing(Follower):
             params = {"call_id": call.call_id, "call_state": str(CallState.ANSWERED)}
             answered = CallStateEvent(call_id=call.call_id, call_state=CallState.ANSWERED, params=params)
             call.receive(answered, now)
-        if not self._move(Input.WON):  # its caller has given up
+        if not self._move(DialInput.WON):  # its caller has given up
             self._hang_up(call, now)
             return
         self._winner = call
@@ -189,7 +189,7 @@ class Dialing(Follower):
     # --- how it ends ------------------------------------------------------------------------------------------------
 
     def _fail(self, error: RelayError) -> None:
-        self._move(Input.LOST)
+        self._move(DialInput.LOST)
         self._close()
         self.promise.fail(error)
 
@@ -197,18 +197,18 @@ class Dialing(Follower):
         why = f"nobody answered the dial within {self._timeout:g} s"
         self.promise.fail(DialTimeout(self._why(why, "state")))
         self._reply.abandon()  # withdraws the command if it still waits for the line
-        if self._move(Input.GIVE_UP):
+        if self._move(DialInput.ABANDON):
             self._hang_up_all(now)
 
-    def abandoned(self) -> None:
+    def caller_left(self) -> None:
         """Its caller waits no more."""
         self._reply.abandon()
-        if self._move(Input.GIVE_UP):  # at once: a winner that comes before the next turn is nobody's either
+        if self._move(DialInput.ABANDON):  # at once: a winner that comes before the next turn is nobody's either
             # Whoever gives up has no time to tell; the next turn has.
             self._timer.cancel()
             self._timer = self._session.timers.soon(self._hang_up_all)
 
-    def unclaimed(self) -> None:
+    def result_unclaimed(self) -> None:
         """Its caller went away without its result: a winner is nobody's."""
         winner = self._winner
         if winner is not None:
@@ -219,7 +219,7 @@ class Dialing(Follower):
 
         Its caller is told like everybody else, once the client is closed.
         """
-        if self._move(Input.GIVE_UP):
+        if self._move(DialInput.ABANDON):
             self._hang_up_all(now)
 
     def _hang_up_all(self, now: float) -> None:
@@ -261,7 +261,7 @@ class Dialing(Follower):
         told = ", ".join(sorted({str(getattr(leg, of_legs)) for leg in self._legs.values()} - {""}))
         return f"{words}; its legs: {told}" if told else words
 
-    def _move(self, what: Input) -> bool:
+    def _move(self, what: DialInput) -> bool:
         before = self.state
         self.state = TRANSITIONS.get((before, what), before)
         return self.state is not before

@@ -19,8 +19,8 @@ from anyrelay.protocol.events import (
 from anyrelay.protocol.jsonrpc import METHOD_NOT_FOUND, Request, encode_error, encode_result, fingerprint
 from anyrelay.protocol.link import Link
 from anyrelay.protocol.link_states import LinkState
-from anyrelay.protocol.mailbox import Mailbox
-from anyrelay.protocol.outputs import Layer, Note, Output, RunHandler
+from anyrelay.protocol.mailbox import HandlerQueue
+from anyrelay.protocol.outputs import Layer, LogEntry, Output, RunHandler
 from anyrelay.protocol.settings import ClientSettings
 from anyrelay.protocol.statistics import Statistics
 
@@ -54,7 +54,7 @@ class Incoming(ABC):
     outbound: Outbound
     _link: Link
     outputs: deque[Output]
-    _mailbox: Mailbox
+    _handler_queue: HandlerQueue
     _event_handlers: list[Callable[[RelayEvent], Any]]
     _authorization_state: str
     _running_handlers: set[CallMachine | MessageMachine]
@@ -82,7 +82,7 @@ class Incoming(ABC):
         """Make a message that was received."""
 
     @abstractmethod
-    def note(self, level: int, text: str, *, call_id: str = "", layer: Layer = Layer.CALL) -> None:
+    def log(self, level: int, text: str, *, call_id: str = "", layer: Layer = Layer.CALL) -> None:
         """Ask for a log record."""
 
     @abstractmethod
@@ -134,7 +134,7 @@ class Incoming(ABC):
             self._authorization_state = event.authorization_state or self._authorization_state
             return
         for handler in self._event_handlers:
-            self._mailbox.post(handler, event)
+            self._handler_queue.post(handler, event)
         call = self.calls.get(event.call_id)
         if self.observer is not None:
             self.observer.event_received(event, call)
@@ -184,7 +184,7 @@ class Incoming(ABC):
         self._messages_left_out += 1
         if self._messages_left_out == 1:
             slow = "the on_message handlers are too slow: they are not told of every message"
-            self.note(Note.ERROR, slow, layer=Layer.HANDLER)
+            self.log(LogEntry.ERROR, slow, layer=Layer.HANDLER)
 
     def message_handled(self) -> None:
         """The handler of a message has ended: the next one may begin."""
@@ -195,7 +195,7 @@ class Incoming(ABC):
         """The client is closed: what no handler has begun with is left."""
         if self._messages_waiting:
             left = f"{len(self._messages_waiting)} messages were left unread when the client was closed"
-            self.note(Note.WARNING, left, layer=Layer.HANDLER)
+            self.log(LogEntry.WARNING, left, layer=Layer.HANDLER)
         self._running_handlers.difference_update(self._messages_waiting)
         self._messages_waiting.clear()
 
@@ -216,7 +216,7 @@ class Incoming(ABC):
         if offer.call_id in self._passed:
             return
         reason = f"{self.settings.max_active_calls} calls are active" if full else "this client takes no calls now"
-        self.note(Note.WARNING, f"an offered call is passed back: {reason}", call_id=offer.call_id)
+        self.log(LogEntry.WARNING, f"an offered call is passed back: {reason}", call_id=offer.call_id)
         if self._submit_quietly(now, Pass(node_id=offer.node_id, call_id=offer.call_id)):
             self._passed[offer.call_id] = now
             self.statistics.calls_passed += 1

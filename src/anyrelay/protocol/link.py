@@ -32,15 +32,15 @@ from anyrelay.protocol.jsonrpc import (
     encode_result,
     ping_result,
 )
-from anyrelay.protocol.link_states import TRANSITIONS, Input, LinkState
+from anyrelay.protocol.link_states import TRANSITIONS, LinkInput, LinkState
 from anyrelay.protocol.link_timers import LinkTimers
-from anyrelay.protocol.outputs import CloseTransport, FetchToken, Note, OpenTransport, Output
+from anyrelay.protocol.outputs import CloseTransport, FetchToken, LogEntry, OpenTransport, Output
 from anyrelay.protocol.promise import Promise
 from anyrelay.protocol.settings import ClientSettings
 from anyrelay.protocol.statistics import Statistics
 from anyrelay.protocol.timers import Timer, Timers
 
-__all__ = ["TRANSITIONS", "Input", "Link", "LinkOwner", "LinkState"]
+__all__ = ["TRANSITIONS", "Link", "LinkInput", "LinkOwner", "LinkState"]
 
 AUTH_CODES: Final = frozenset({401, 403, -32000, -32001, -32002})
 """Codes that say that the credentials are bad; any other may be the server's own trouble (RELAY facts, section 1)."""
@@ -48,10 +48,10 @@ AUTH_CODES: Final = frozenset({401, 403, -32000, -32001, -32002})
 REFUSALS: Final = 3
 """How many refused sign-ins in a row are final before any success, and cost the old session after one."""
 
-CLOSE_PATIENCE: Final = 1.0
+CLOSE_TIMEOUT: Final = 1.0
 """How long our close frame may stay unanswered, in seconds."""
 
-FAREWELL_PATIENCE: Final = 5.0
+HANG_UP_TIMEOUT: Final = 5.0
 """How long a server that said ``signalwire.disconnect`` may take to close, in seconds."""
 
 LASTED: Final = 5.0
@@ -146,7 +146,7 @@ class Link:
     def connect(self, now: float, timeout: float) -> Promise[None]:
         """Connect; the promise is kept at sign-in, or broken once `timeout` seconds are over."""
         if self.state is LinkState.READY:
-            return Promise.kept(None)
+            return Promise.resolved(None)
         promise: Promise[None] = Promise(lambda: self._give_up_connecting(promise, now))
         self._begin(now)
         # The attempt's own deadline was set first, so that its error is known when this one, at the same time, fires.
@@ -168,12 +168,12 @@ class Link:
         if self._connection is None or self.state is LinkState.OPENING:
             self._abort(ClientClosed("the client was closed"), now)
         else:
-            self._move(Input.CLOSE)
+            self._move(LinkInput.CLOSE)
             self.link_timers.link_down(now)
             self._sign_in_id = ""
             self._stop_timers()
             self._connection.close()
-            self._attempt_timer = self._timers.at(now + CLOSE_PATIENCE, lambda at: self._lost(None, at))
+            self._attempt_timer = self._timers.at(now + CLOSE_TIMEOUT, lambda at: self._lost(None, at))
         return promise
 
     def close_promise(self) -> Promise[None]:
@@ -190,7 +190,7 @@ class Link:
             self._failures = self._refusals = self._bad_credentials = 0
             self._time_in_use = 0.0
             self._last_error = None
-            self._move(Input.CONNECT)
+            self._move(LinkInput.CONNECT)
             self._open_transport(now)
 
     def _give_up_connecting(self, promise: Promise[None], now: float) -> None:
@@ -221,7 +221,7 @@ class Link:
 
     # --- one attempt after another ----------------------------------------------------------------------------------
 
-    def _move(self, what: Input) -> None:
+    def _move(self, what: LinkInput) -> None:
         self.state = TRANSITIONS[self.state, what]
 
     def _open_transport(self, now: float) -> None:
@@ -237,7 +237,7 @@ class Link:
         """The transport that was asked for is open."""
         if self.state is not LinkState.CONNECTING:
             return
-        self._move(Input.TRANSPORT_UP)
+        self._move(LinkInput.TRANSPORT_UP)
         server = self._settings.server
         self._connection = Connection.client(
             server.host,
@@ -293,7 +293,7 @@ class Link:
                 return
             match event:
                 case Opened():
-                    self._move(Input.WEBSOCKET_UP)
+                    self._move(LinkInput.WEBSOCKET_UP)
                     self._prepare_sign_in(now)
                 case BrokenMessage(reason):
                     self._note_broken(reason)
@@ -307,7 +307,7 @@ class Link:
         was_signed_in = self.state in _SIGNED_IN
         self._stop_timers()
         self.link_timers.link_down(now)
-        self._move(Input.LOST)
+        self._move(LinkInput.LOST)
         self._close_transport()
         if self.state is LinkState.CLOSED:
             self._over(ClientClosed("the client was closed"), now)
@@ -338,12 +338,12 @@ class Link:
         delay = self._settings.reconnect.delay(self._failures, self._random)
         delay = max(delay, min(retry_after or 0.0, RETRY_AFTER_MAX))
         self._failures += 1
-        level = Note.ERROR if self._refusals else Note.WARNING
-        self._put_out(Note(level, f"not connected: {error or 'no reason given'}; next try in {delay:.1f} s"))
+        level = LogEntry.ERROR if self._refusals else LogEntry.WARNING
+        self._put_out(LogEntry(level, f"not connected: {error or 'no reason given'}; next try in {delay:.1f} s"))
         self._attempt_timer = self._timers.at(now + delay, self._retry)
 
     def _retry(self, now: float) -> None:
-        self._move(Input.RETRY)
+        self._move(LinkInput.RETRY)
         self._open_transport(now)
 
     def _stop_timers(self) -> None:
@@ -357,14 +357,14 @@ class Link:
         if self.state not in _DOWN:
             self._close_transport()
         self._stop_timers()
-        self._move(Input.ABORT)
+        self._move(LinkInput.ABORT)
         self._over(error, now)
 
     def _close_transport(self) -> None:
-        last_words = self.data_to_send()
+        final_bytes = self.data_to_send()
         self._connection = None
         self._sign_in_id = self._ping_id = ""
-        self._put_out(CloseTransport(last_words))
+        self._put_out(CloseTransport(final_bytes))
 
     def _over(self, error: RelayError, now: float) -> None:
         """Tell everybody that waits: those who wanted it closed, those who did not, and the session."""
@@ -423,7 +423,7 @@ class Link:
             self._refused(RelayError(answer.code, self.without_credentials(answer.message)), now)
             return
         self._stop_timers()
-        self._move(Input.SIGNED_IN)
+        self._move(LinkInput.SIGNED_IN)
         self._ever_signed_in = True
         self._refusals = self._bad_credentials = 0
         self._ready_since = now
@@ -509,16 +509,18 @@ class Link:
     def _farewell(self, *, restart: bool, now: float) -> None:
         """The server is about to close: keep reading until it does, within a bound."""
         self._put_out(
-            Note(Note.INFO, "the server is about to close the connection" + (", and the session" if restart else ""))
+            LogEntry(
+                LogEntry.INFO, "the server is about to close the connection" + (", and the session" if restart else "")
+            )
         )
         # Not yet: what the calls of the old session still report before the connection goes counts.
         self._session_ends = self._session_ends or restart
         if self.state is LinkState.READY:
-            self._move(Input.GOODBYE)
+            self._move(LinkInput.GOODBYE)
             self._stop_timers()
             self.link_timers.link_down(now)
             self._attempt_timer = self._timers.at(
-                now + FAREWELL_PATIENCE, lambda at: self._lost(ConnectionError("the server said goodbye"), at)
+                now + HANG_UP_TIMEOUT, lambda at: self._lost(ConnectionError("the server said goodbye"), at)
             )
 
     def _note_broken(self, reason: str) -> None:
@@ -527,7 +529,7 @@ class Link:
             if number % BROKEN_LOGGED:
                 return
             reason = f"{reason} (number {number}; of these, one in {BROKEN_LOGGED} is logged)"
-        self._put_out(Note(Note.WARNING, f"a message that cannot be read was passed over: {reason}"))
+        self._put_out(LogEntry(LogEntry.WARNING, f"a message that cannot be read was passed over: {reason}"))
 
     # --- keep-alive -------------------------------------------------------------------------------------------------
 

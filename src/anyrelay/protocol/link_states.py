@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum, auto
 from typing import Final
 
-__all__ = ["TRANSITIONS", "Input", "LinkState"]
+__all__ = ["TRANSITIONS", "LinkInput", "LinkState"]
 
 
 class LinkState(StrEnum):
@@ -31,7 +31,7 @@ class LinkState(StrEnum):
     """Over, until somebody connects again."""
 
 
-class Input(StrEnum):
+class LinkInput(StrEnum):
     """What happens to the link."""
 
     CONNECT = auto()
@@ -56,19 +56,19 @@ class Input(StrEnum):
 
 _ON_LINE: Final = (LinkState.SIGNING_IN, LinkState.READY, LinkState.LEAVING)
 
-TRANSITIONS: Final[dict[tuple[LinkState, Input], LinkState]] = {
-    (LinkState.IDLE, Input.CONNECT): LinkState.CONNECTING,
-    (LinkState.CLOSED, Input.CONNECT): LinkState.CONNECTING,
-    (LinkState.CONNECTING, Input.TRANSPORT_UP): LinkState.OPENING,
-    (LinkState.OPENING, Input.WEBSOCKET_UP): LinkState.SIGNING_IN,
-    (LinkState.SIGNING_IN, Input.SIGNED_IN): LinkState.READY,
-    (LinkState.READY, Input.GOODBYE): LinkState.LEAVING,
-    (LinkState.WAITING, Input.RETRY): LinkState.CONNECTING,
-    (LinkState.CONNECTING, Input.LOST): LinkState.WAITING,
-    (LinkState.OPENING, Input.LOST): LinkState.WAITING,
-    **{(state, Input.LOST): LinkState.WAITING for state in _ON_LINE},
-    **{(state, Input.CLOSE): LinkState.CLOSING for state in _ON_LINE},
-    (LinkState.CLOSING, Input.LOST): LinkState.CLOSED,
-    **{(state, Input.ABORT): LinkState.CLOSED for state in LinkState},
+TRANSITIONS: Final[dict[tuple[LinkState, LinkInput], LinkState]] = {
+    (LinkState.IDLE, LinkInput.CONNECT): LinkState.CONNECTING,
+    (LinkState.CLOSED, LinkInput.CONNECT): LinkState.CONNECTING,
+    (LinkState.CONNECTING, LinkInput.TRANSPORT_UP): LinkState.OPENING,
+    (LinkState.OPENING, LinkInput.WEBSOCKET_UP): LinkState.SIGNING_IN,
+    (LinkState.SIGNING_IN, LinkInput.SIGNED_IN): LinkState.READY,
+    (LinkState.READY, LinkInput.GOODBYE): LinkState.LEAVING,
+    (LinkState.WAITING, LinkInput.RETRY): LinkState.CONNECTING,
+    (LinkState.CONNECTING, LinkInput.LOST): LinkState.WAITING,
+    (LinkState.OPENING, LinkInput.LOST): LinkState.WAITING,
+    **{(state, LinkInput.LOST): LinkState.WAITING for state in _ON_LINE},
+    **{(state, LinkInput.CLOSE): LinkState.CLOSING for state in _ON_LINE},
+    (LinkState.CLOSING, LinkInput.LOST): LinkState.CLOSED,
+    **{(state, LinkInput.ABORT): LinkState.CLOSED for state in LinkState},
 }
 """Where the link goes; a pair that is not here does not happen."""

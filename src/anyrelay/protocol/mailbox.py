@@ -9,16 +9,16 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
-__all__ = ["Delivery", "Mailbox"]
+__all__ = ["Callback", "HandlerQueue"]
 
-MAILBOX_LIMIT: Final = 10_000
+HANDLER_QUEUE_LIMIT: Final = 10_000
 """How many events wait for handlers that are slow, per call; results of operations are never dropped."""
 
 TAKEN_AT_ONCE: Final = 100
-"""How many deliveries are taken at once where each taking costs a lock."""
+"""How many callbacks are taken at once where each taking costs a lock."""
 
 
-class Delivery(NamedTuple):
+class Callback(NamedTuple):
     """One thing to tell one handler."""
 
     handler: Callable[[Any], Any]
@@ -27,66 +27,68 @@ class Delivery(NamedTuple):
     """What it is told: an event, or an outcome."""
 
 
-class Mailbox:
-    """A queue of deliveries that have to be made one after another."""
+class HandlerQueue:
+    """A queue of callbacks that have to be made one after another."""
 
-    __slots__ = ("_attend", "_deliveries", "_overflowed", "attended", "call_id", "dropped")
+    __slots__ = ("_callbacks", "_overflowed", "_schedule", "call_id", "dropped", "scheduled")
 
     call_id: str
     """The call they are about, "" for the session's own."""
-    attended: bool
-    """Whether somebody is at it: set when `attend` is called, cleared by `leave`, and when `take` finds nothing more."""
+    scheduled: bool
+    """Whether somebody is at it: set when `schedule` is called, cleared by `release`, and when `take` finds nothing more."""
     dropped: int
     """How many events were dropped because the handlers were too slow."""
 
-    def __init__(self, call_id: str, attend: Callable[[Mailbox], None], overflowed: Callable[[Mailbox], None]) -> None:
+    def __init__(
+        self, call_id: str, schedule: Callable[[HandlerQueue], None], overflowed: Callable[[HandlerQueue], None]
+    ) -> None:
         """Make an empty one.
 
         Args:
             call_id: The call it is for, "" for the session's own.
-            attend: Called whenever there is something to take and nobody is at it.
+            schedule: Called whenever there is something to take and nobody is at it.
             overflowed: Called whenever an event was dropped.
         """
         self.call_id = call_id
-        self.attended = False
+        self.scheduled = False
         self.dropped = 0
-        self._attend = attend
+        self._schedule = schedule
         self._overflowed = overflowed
-        self._deliveries: deque[Delivery] = deque()
+        self._callbacks: deque[Callback] = deque()
 
-    def post(self, handler: Callable[[Any], Any], subject: Any, *, must_keep: bool = False) -> None:
-        """Queue a delivery; over the limit it is dropped and counted, unless `must_keep`."""
-        if len(self._deliveries) >= MAILBOX_LIMIT and not must_keep:
+    def post(self, handler: Callable[[Any], Any], subject: Any, *, never_drop: bool = False) -> None:
+        """Queue a callback; over the limit it is dropped and counted, unless `never_drop`."""
+        if len(self._callbacks) >= HANDLER_QUEUE_LIMIT and not never_drop:
             self.dropped += 1
             self._overflowed(self)
             return
-        self._deliveries.append(Delivery(handler, subject))
-        if not self.attended:
-            self.attended = True
-            self._attend(self)
+        self._callbacks.append(Callback(handler, subject))
+        if not self.scheduled:
+            self.scheduled = True
+            self._schedule(self)
 
-    def take(self) -> Delivery | None:
-        """Return the next delivery; None when there is none, and then nobody is at it any more."""
-        if self._deliveries:
-            return self._deliveries.popleft()
-        self.attended = False
+    def take(self) -> Callback | None:
+        """Return the next callback; None when there is none, and then nobody is at it any more."""
+        if self._callbacks:
+            return self._callbacks.popleft()
+        self.scheduled = False
         return None
 
-    def take_some(self) -> list[Delivery]:
-        """Return the next deliveries, up to `TAKEN_AT_ONCE`; whoever finds none has to `leave`.
+    def take_some(self) -> list[Callback]:
+        """Return the next callbacks, up to `TAKEN_AT_ONCE`; whoever finds none has to `release`.
 
         Another thread may post meanwhile.
         """
-        waiting = self._deliveries
+        waiting = self._callbacks
         return [waiting.popleft() for _ in range(min(len(waiting), TAKEN_AT_ONCE))]
 
-    def leave(self) -> None:
+    def release(self) -> None:
         """Say that nobody is at it any more; what came since it was found empty asks for attention again."""
-        self.attended = bool(self._deliveries)
-        if self.attended:
-            self._attend(self)
+        self.scheduled = bool(self._callbacks)
+        if self.scheduled:
+            self._schedule(self)
 
     @property
-    def has_mail(self) -> bool:
+    def has_callbacks(self) -> bool:
         """Whether there is something to take."""
-        return bool(self._deliveries)
+        return bool(self._callbacks)

@@ -76,7 +76,7 @@ class MessageMachine:
         self.state = MessageState.QUEUED
         self.reason = ""
         self.result: RelayEvent | None = None
-        self.mailbox = session.new_mailbox("")
+        self.handler_queue = session.new_handler_queue("")
         self._session = session
         self._on_completed = on_completed
         self._handlers: list[Callable[[RelayEvent], Any]] = []
@@ -111,7 +111,7 @@ class MessageMachine:
             self.reason = _text(event.params, "reason") or self.reason
             self.segments = _count(event.params, "segments") or self.segments
         for handler in self._handlers:
-            self.mailbox.post(handler, event)
+            self.handler_queue.post(handler, event)
         if moved in FINAL:
             self._end(event)
 
@@ -125,7 +125,7 @@ class MessageMachine:
 
     def _tell_completed(self, event: RelayEvent) -> None:
         if self._on_completed is not None:
-            self.mailbox.post(self._on_completed, event, must_keep=True)
+            self.handler_queue.post(self._on_completed, event, never_drop=True)
 
     def session_lost(self, error: RelayError) -> None:
         """The session is gone for good: nothing more will be heard of this message."""

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from anyrelay.protocol.call import CallMachine
     from anyrelay.protocol.events import RelayEvent
-    from anyrelay.protocol.operations import Operation
-    from anyrelay.protocol.refer import ReferOutcome, Transfer
-    from anyrelay.protocol.requests import Follower
+    from anyrelay.protocol.operations import OperationMachine
+    from anyrelay.protocol.refer import ReferMachine, ReferOutcome
+    from anyrelay.protocol.requests import CommandObserver
 
 __all__ = ["Observer"]
 
@@ -21,26 +21,26 @@ __all__ = ["Observer"]
 class Observer:
     """One that takes no notice of anything; override what is of interest."""
 
-    def command_given(self, method: str, call_id: str, follower: Follower) -> Follower:
+    def command_given(self, method: str, call_id: str, command_observer: CommandObserver) -> CommandObserver:
         """A command is about to be queued or sent.
 
         Args:
             method: Its name on the wire.
             call_id: The call that it is on, "" for none.
-            follower: Who is told what becomes of it; its `subject` is the operation or transfer that the command starts.
+            command_observer: Who is told what becomes of it; its `subject` is the operation or transfer that the command starts.
 
         Returns:
             Who is told in its place, and tells it.
         """
-        return follower
+        return command_observer
 
     def event_received(self, event: RelayEvent, call: CallMachine | None) -> None:
         """An event came, for the first time; `call` is whose it is, None for a call or message that is not known yet."""
 
-    def operation_over(self, operation: Operation[Any]) -> None:
+    def operation_over(self, operation: OperationMachine[Any]) -> None:
         """An operation has ended; its `state` says how."""
 
-    def transfer_over(self, transfer: Transfer, outcome: ReferOutcome | None) -> None:
+    def refer_over(self, refer: ReferMachine, outcome: ReferOutcome | None) -> None:
         """A transfer was settled, for the first time; None when its command was refused, and it never was one."""
 
     def call_began(self, call: CallMachine) -> None:

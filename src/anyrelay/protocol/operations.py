@@ -21,7 +21,15 @@ from anyrelay.protocol.timers import Timer
 if TYPE_CHECKING:
     from anyrelay.protocol.call import CallMachine
 
-__all__ = ["CALL_ENDED", "CALL_GONE", "SESSION_LOST", "TRANSITIONS", "Input", "Operation", "State"]
+__all__ = [
+    "CALL_ENDED",
+    "CALL_GONE",
+    "SESSION_LOST",
+    "TRANSITIONS",
+    "OperationInput",
+    "OperationMachine",
+    "OperationState",
+]
 
 E = TypeVar("E", bound=RelayEvent)
 
@@ -35,7 +43,7 @@ SESSION_LOST: Final = "session_lost"
 """The same when the session could not be resumed."""
 
 
-class State(StrEnum):
+class OperationState(StrEnum):
     """Where an operation is."""
 
     STARTING = auto()
@@ -45,19 +53,19 @@ class State(StrEnum):
     PAUSED = auto()
     """The server holds it."""
     DONE = auto()
-    """It ended; `Operation.result` says how."""
+    """It ended; `OperationMachine.result` says how."""
     LOST = auto()
     """Its session ended before it did."""
-    REFUSED = auto()
+    REJECTED = auto()
     """The server refused it, or its command was withdrawn."""
 
 
-class Input(StrEnum):
+class OperationInput(StrEnum):
     """What an operation can be told."""
 
-    TAKEN = auto()
+    ACCEPTED = auto()
     """The server took the command."""
-    REFUSED = auto()
+    REJECTED = auto()
     """The server refused the command, or it was withdrawn."""
     RUNS = auto()
     """An event: it goes on."""
@@ -72,32 +80,32 @@ class Input(StrEnum):
 
 
 _LIVE: Final = {
-    Input.RUNS: State.RUNNING,
-    Input.PAUSES: State.PAUSED,
-    Input.ENDS: State.DONE,
-    Input.CALL_ENDED: State.DONE,
-    Input.SESSION_LOST: State.LOST,
+    OperationInput.RUNS: OperationState.RUNNING,
+    OperationInput.PAUSES: OperationState.PAUSED,
+    OperationInput.ENDS: OperationState.DONE,
+    OperationInput.CALL_ENDED: OperationState.DONE,
+    OperationInput.SESSION_LOST: OperationState.LOST,
 }
 
-TRANSITIONS: Final[dict[tuple[State, Input], State]] = {
+TRANSITIONS: Final[dict[tuple[OperationState, OperationInput], OperationState]] = {
     # An event may overtake the reply to the command. It shows that the server is at it, so that a refusal is none any more.
-    **{(State.STARTING, what): state for what, state in _LIVE.items()},
-    (State.STARTING, Input.TAKEN): State.RUNNING,
-    (State.STARTING, Input.REFUSED): State.REFUSED,
-    **{(State.RUNNING, what): state for what, state in _LIVE.items()},
-    **{(State.PAUSED, what): state for what, state in _LIVE.items()},
+    **{(OperationState.STARTING, what): state for what, state in _LIVE.items()},
+    (OperationState.STARTING, OperationInput.ACCEPTED): OperationState.RUNNING,
+    (OperationState.STARTING, OperationInput.REJECTED): OperationState.REJECTED,
+    **{(OperationState.RUNNING, what): state for what, state in _LIVE.items()},
+    **{(OperationState.PAUSED, what): state for what, state in _LIVE.items()},
 }
 """Where an operation goes; a pair that is not here changes nothing."""
 
-_OVER: Final = frozenset({State.DONE, State.LOST, State.REFUSED})
+_OVER: Final = frozenset({OperationState.DONE, OperationState.LOST, OperationState.REJECTED})
 
 
-class Operation(Generic[E]):
+class OperationMachine(Generic[E]):
     """One operation of one call; `E` is the class of its events."""
 
     EVENT: ClassVar[str] = ""
     """The RELAY event that tells of it."""
-    WORDS: ClassVar[dict[str, Input]] = {}
+    WORDS: ClassVar[dict[str, OperationInput]] = {}
     """What each state word of its events means."""
 
     def __init__(self, call: CallMachine, control_id: str, on_completed: Callable[[E], Any] | None) -> None:
@@ -105,7 +113,7 @@ class Operation(Generic[E]):
         self.control_id = control_id
         self.method = "the operation"
         """The RELAY method that starts it."""
-        self.state = State.STARTING
+        self.state = OperationState.STARTING
         self.result: E | None = None
         self.is_told = False
         self.is_under_way = False
@@ -121,9 +129,9 @@ class Operation(Generic[E]):
     @property
     def completed(self) -> bool:
         """Whether it has ended by itself, or with its call."""
-        return self.state is State.DONE
+        return self.state is OperationState.DONE
 
-    def judge(self, event: RelayEvent) -> Input | None:
+    def judge(self, event: RelayEvent) -> OperationInput | None:
         """Say what an event of this operation means for it; None for nothing."""
         word = event.params.get("state")
         return self.WORDS.get(word) if isinstance(word, str) else None
@@ -134,22 +142,22 @@ class Operation(Generic[E]):
         if (what := self.judge(event)) is not None:
             self._move(what, event)
 
-    def taken(self) -> None:
+    def accepted(self) -> None:
         """The server took its command."""
-        self._move(Input.TAKEN)
+        self._move(OperationInput.ACCEPTED)
 
-    def refused(self, error: RelayError) -> None:
+    def rejected(self, error: RelayError) -> None:
         """The server refused its command before any event of it, or the command was withdrawn."""
-        self._move(Input.REFUSED, error=error)
+        self._move(OperationInput.REJECTED, error=error)
 
     def call_ended(self, event: RelayEvent) -> None:
         """Its call has ended."""
-        self._move(Input.CALL_ENDED, self._last_event(CALL_ENDED, event))
+        self._move(OperationInput.CALL_ENDED, self._last_event(CALL_ENDED, event))
 
     def session_lost(self, error: RelayError) -> None:
         """Its session is gone for good, or its call is."""
         last = self._last_event(CALL_GONE if isinstance(error, CallGone) else SESSION_LOST)
-        self._move(Input.SESSION_LOST, last, error)
+        self._move(OperationInput.SESSION_LOST, last, error)
 
     def _last_event(self, state: str, cause: RelayEvent | None = None) -> RelayEvent:
         """Return an event of its own class for an end that no event of its own tells of."""
@@ -205,11 +213,11 @@ class Operation(Generic[E]):
         self._waiters.pop(promise)
         promise.fail(late)
 
-    def _move(self, what: Input, event: RelayEvent | None = None, error: RelayError | None = None) -> None:
+    def _move(self, what: OperationInput, event: RelayEvent | None = None, error: RelayError | None = None) -> None:
         before = self.state
         self.state = TRANSITIONS.get((before, what), before)
         if self.state in _OVER and before not in _OVER:
-            self.is_told = what is Input.ENDS
+            self.is_told = what is OperationInput.ENDS
             self._end(event, error)
 
     def _end(self, event: RelayEvent | None, error: RelayError | None) -> None:
@@ -223,13 +231,13 @@ class Operation(Generic[E]):
         for promise in list(self._waiters):
             self._tell(promise)
         if self._on_completed is not None and event is not None:
-            self.call.mailbox.post(self._on_completed, event, must_keep=True)
+            self.call.handler_queue.post(self._on_completed, event, never_drop=True)
 
-    def _order(self, now: float, kind: type[OperationCommand], **params: Any) -> Promise[dict[str, Any]]:
-        return self.call.order(now, kind, control_id=self.control_id, **params)
+    def _send_command(self, now: float, kind: type[OperationCommand], **params: Any) -> Promise[dict[str, Any]]:
+        return self.call.send_command(now, kind, control_id=self.control_id, **params)
 
     def _stop(self, now: float, kind: type[OperationCommand]) -> Promise[dict[str, Any]]:
         """Stop it unless it has ended; that the server knows it no more (404) is what was asked for."""
         if self.is_done:
-            return Promise.kept({})
-        return self.call.order(now, kind, control_id=self.control_id, content_with=(404,))
+            return Promise.resolved({})
+        return self.call.send_command(now, kind, control_id=self.control_id, ok_codes=(404,))

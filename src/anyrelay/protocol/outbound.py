@@ -11,11 +11,11 @@ from anyrelay.protocol import commands
 from anyrelay.protocol.call import CallMachine
 from anyrelay.protocol.checks import Named, check_handler, is_number
 from anyrelay.protocol.commands import make_command
-from anyrelay.protocol.dialing import Dialing, State
+from anyrelay.protocol.dialing import DialMachine, DialState
 from anyrelay.protocol.events import CallStateEvent, RelayEvent
 from anyrelay.protocol.messages import MessageMachine
 from anyrelay.protocol.promise import Promise
-from anyrelay.protocol.requests import Follower, Reply
+from anyrelay.protocol.requests import CommandObserver, Reply
 
 if TYPE_CHECKING:
     from anyrelay.protocol.session import Session
@@ -37,7 +37,7 @@ _EMPTY: Final[tuple[Any, ...]] = (None, "", [], ())
 """What an optional parameter of a message is left out for, as SignalWire's client does."""
 
 
-class _Sending(Follower):
+class _MessageObserver(CommandObserver):
     """Follows a ``messaging.send``: its reply names the message, whose events can overtake the reply."""
 
     def __init__(self, outbound: Outbound, message: MessageMachine) -> None:
@@ -47,15 +47,15 @@ class _Sending(Follower):
     def sent(self, now: float) -> None:
         self._outbound.expect(self)
 
-    def taken(self, reply: Reply, now: float) -> None:
+    def accepted(self, reply: Reply, now: float) -> None:
         message_id = reply.get("message_id")
         self._outbound.adopt(self._message, message_id if isinstance(message_id, str) else "")
         self._outbound.expect_no_more(self)
 
-    def refused(self, error: RelayError) -> None:
+    def rejected(self, error: RelayError) -> None:
         self._outbound.expect_no_more(self)
 
-    def given_up(self, error: RelayError | None) -> None:
+    def abandoned(self, error: RelayError | None) -> None:
         if not (isinstance(error, RequestTimeout) and self._message.is_followed):  # else its late reply is waited for
             self._outbound.expect_no_more(self)
 
@@ -65,9 +65,9 @@ class Outbound:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._dials: dict[str, Dialing] = {}
+        self._dials: dict[str, DialMachine] = {}
         self._messages: dict[str, MessageMachine] = {}
-        self._sendings: set[_Sending] = set()
+        self._sendings: set[_MessageObserver] = set()
         self._early: deque[RelayEvent] = deque(maxlen=EARLY_EVENTS)
 
     @property
@@ -78,7 +78,7 @@ class Outbound:
     @property
     def number_open(self) -> int:
         """How many dials are still open."""
-        return sum(dialing.state is State.DIALING for dialing in self._dials.values())
+        return sum(dialing.state is DialState.DIALING for dialing in self._dials.values())
 
     # --- dials ------------------------------------------------------------------------------------------------------
 
@@ -93,7 +93,7 @@ class Outbound:
         )
         if command.tag in self._dials:
             raise ValueError(f"tag {command.tag!r} is in use by another dial, whose legs may still turn up")
-        dialing = self._dials[command.tag] = Dialing(self._session, command, now, dial_timeout)
+        dialing = self._dials[command.tag] = DialMachine(self._session, command, now, dial_timeout)
         return dialing.promise
 
     def client_closes(self, now: float) -> None:
@@ -101,7 +101,7 @@ class Outbound:
         for dialing in list(self._dials.values()):
             dialing.client_closes(now)
 
-    def forget_dial(self, dialing: Dialing) -> None:
+    def forget_dial(self, dialing: DialMachine) -> None:
         """A dial is over."""
         self._dials.pop(dialing.tag, None)
 
@@ -142,13 +142,15 @@ class Outbound:
             message.context = command.context
             return command
 
-        return self._session.submit(now, renew(), follower=_Sending(self, message), renew=renew).then(lambda _: message)
+        return self._session.submit(now, renew(), command_observer=_MessageObserver(self, message), renew=renew).then(
+            lambda _: message
+        )
 
-    def expect(self, sending: _Sending) -> None:
+    def expect(self, sending: _MessageObserver) -> None:
         """A command has left whose reply will name a message."""
         self._sendings.add(sending)
 
-    def expect_no_more(self, sending: _Sending) -> None:
+    def expect_no_more(self, sending: _MessageObserver) -> None:
         """Its reply came, or nobody waits for it; with the last one the events that belong to no message are dropped."""
         self._sendings.discard(sending)
         if not self._sendings:

@@ -1,6 +1,6 @@
 """What a session asks of whoever drives it. Bytes and deadlines have verbs of their own; everything else is one of these.
 
-A mailbox among them asks to be attended to: take from it and call, one after another, until it is empty.
+A handler queue among them asks to be attended to: take from it and call, one after another, until it is empty.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from attrs import field, frozen
 
-from anyrelay.protocol.mailbox import Mailbox
+from anyrelay.protocol.mailbox import HandlerQueue
 
 if TYPE_CHECKING:
     from anyrelay.protocol.call import CallMachine
     from anyrelay.protocol.messages import MessageMachine
 
-__all__ = ["CloseTransport", "FetchToken", "Layer", "Note", "OpenTransport", "Output", "RunHandler"]
+__all__ = ["CloseTransport", "FetchToken", "Layer", "LogEntry", "OpenTransport", "Output", "RunHandler"]
 
 
 @frozen
@@ -35,7 +35,7 @@ class OpenTransport:
 class CloseTransport:
     """Close the transport, or give up the one that is being opened."""
 
-    last_words: bytes = field(default=b"", repr=lambda data: f"<{len(data)} bytes>")
+    final_bytes: bytes = field(default=b"", repr=lambda data: f"<{len(data)} bytes>")
     """What is to be sent before, as far as the socket takes it without waiting: a close frame, an alert."""
 
 
@@ -67,7 +67,7 @@ class Layer(StrEnum):
 
 
 @frozen
-class Note:
+class LogEntry:
     """Write a log record."""
 
     level: int
@@ -87,4 +87,4 @@ class Note:
     ERROR = logging.ERROR
 
 
-Output: TypeAlias = OpenTransport | CloseTransport | FetchToken | RunHandler | Mailbox | Note
+Output: TypeAlias = OpenTransport | CloseTransport | FetchToken | RunHandler | HandlerQueue | LogEntry

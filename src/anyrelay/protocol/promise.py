@@ -44,7 +44,7 @@ class Promise(Generic[T]):
         self._on_abandon = on_abandon
 
     @classmethod
-    def kept(cls, value: T) -> Promise[T]:
+    def resolved(cls, value: T) -> Promise[T]:
         """Return a promise that has its value already."""
         promise = cls()
         promise.resolve(value)
@@ -144,7 +144,7 @@ class Subscription(Generic[E]):
 
     __slots__ = (
         "_closed",
-        "_deserted",
+        "_detached",
         "_error",
         "_limit",
         "_on_close",
@@ -172,7 +172,7 @@ class Subscription(Generic[E]):
         self._on_close: list[Callable[[], None]] = []
         self._queue: deque[E] = deque()
         self._closed = False
-        self._deserted = False
+        self._detached = False
         self._error: BaseException | None = None
         self._waker: Callable[[], None] | None = None
 
@@ -190,7 +190,7 @@ class Subscription(Generic[E]):
         """Queue the event if it is of the kind asked for; a full queue ends the subscription with `QueueOverflow`."""
         if self._closed or not isinstance(event, self.event_class):
             return
-        if self._deserted:
+        if self._detached:
             self.close()
             return
         if self.event_type is not None and event.event_type != self.event_type:
@@ -234,12 +234,12 @@ class Subscription(Generic[E]):
         self._queue.clear()
         self.end()
 
-    def desert(self) -> None:
+    def detach(self) -> None:
         """Say that the reader is gone for good, in the middle of anything: the next event finds it closed.
 
         For a reader that was forgotten: who collects garbage does so in any thread, under any lock.
         """
-        self._deserted = True
+        self._detached = True
 
     def on_ready(self, waker: Callable[[], None]) -> None:
         """Call `waker` once when there is something to take; at once when there is already."""

@@ -180,7 +180,7 @@ class ProxyTunnel:
                 self._refuse(self._refusal)
 
     def receive_eof(self) -> None:
-        """Note the end of the connection: a refusal is complete then, anything else is cut off."""
+        """LogEntry the end of the connection: a refusal is complete then, anything else is cut off."""
         if self.opened or self.error is not None:
             return
         if self._refusal is not None:

@@ -26,7 +26,16 @@ from anyrelay.protocol.link_timers import LinkTimer, LinkTimers
 from anyrelay.protocol.promise import Promise
 from anyrelay.protocol.timers import Timer
 
-__all__ = ["TRANSITIONS", "Input", "ReferOutcome", "ReferStatus", "State", "Transfer", "UnknownReason", "judge"]
+__all__ = [
+    "TRANSITIONS",
+    "ReferInput",
+    "ReferMachine",
+    "ReferOutcome",
+    "ReferState",
+    "ReferStatus",
+    "UnknownReason",
+    "judge",
+]
 
 
 class ReferStatus(StrEnum):
@@ -102,7 +111,7 @@ class ReferOutcome:
             raise ReferFailed(f"the transfer to {self.refer_to} is {self.status}{why}", self)
 
 
-class Input(StrEnum):
+class ReferInput(StrEnum):
     """What a transfer can be told. The first four of the events are `judge`'s verdicts on a `ReferEvent`."""
 
     PENDING = auto()
@@ -115,9 +124,9 @@ class Input(StrEnum):
     """The server says that nobody will report."""
     SENT = auto()
     """The command has left."""
-    TAKEN = auto()
+    ACCEPTED = auto()
     """The server took the command (a 2xx reply)."""
-    REFUSED = auto()
+    REJECTED = auto()
     """The server refused the command."""
     CALL_ENDED = auto()
     """The call has ended."""
@@ -129,7 +138,7 @@ class Input(StrEnum):
     """A later transfer of this call was taken."""
 
 
-class State(StrEnum):
+class ReferState(StrEnum):
     """Where a transfer is."""
 
     QUEUED = auto()
@@ -148,7 +157,7 @@ class State(StrEnum):
     """Settled without knowing, then the word cancel came: a code would still win within the grace time."""
     SETTLED = auto()
     """Settled for good."""
-    REFUSED = auto()
+    REJECTED = auto()
     """The command never became a transfer: refused by the server, or withdrawn."""
 
 
@@ -156,51 +165,53 @@ EVENTS_KEPT: Final = 1_000
 """How many events a transfer keeps, the newest: a server that never stops reporting must not fill the memory."""
 
 _OPEN_INPUTS: Final = {
-    Input.PENDING: None,
-    Input.FINAL: State.SETTLED,
-    Input.CANCEL: State.CANCELING,
-    Input.NOT_REPORTED: State.UNKNOWN,
-    Input.CALL_ENDED: State.ENDING,
-    Input.SESSION_LOST: State.UNKNOWN,
-    Input.SUPERSEDED: State.UNKNOWN,
+    ReferInput.PENDING: None,
+    ReferInput.FINAL: ReferState.SETTLED,
+    ReferInput.CANCEL: ReferState.CANCELING,
+    ReferInput.NOT_REPORTED: ReferState.UNKNOWN,
+    ReferInput.CALL_ENDED: ReferState.ENDING,
+    ReferInput.SESSION_LOST: ReferState.UNKNOWN,
+    ReferInput.SUPERSEDED: ReferState.UNKNOWN,
 }
 """What an open transfer does, whether or not its command was acknowledged (an event may overtake the reply)."""
 
 
-def _rows(state: State, row: dict[Input, State | None]) -> dict[tuple[State, Input], State]:
+def _rows(
+    state: ReferState, row: dict[ReferInput, ReferState | None]
+) -> dict[tuple[ReferState, ReferInput], ReferState]:
     return {(state, what): target or state for what, target in row.items()}
 
 
-TRANSITIONS: Final[dict[tuple[State, Input], State]] = {
-    (State.QUEUED, Input.SENT): State.SENT,
-    (State.QUEUED, Input.REFUSED): State.REFUSED,
-    **_rows(State.SENT, _OPEN_INPUTS),
+TRANSITIONS: Final[dict[tuple[ReferState, ReferInput], ReferState]] = {
+    (ReferState.QUEUED, ReferInput.SENT): ReferState.SENT,
+    (ReferState.QUEUED, ReferInput.REJECTED): ReferState.REJECTED,
+    **_rows(ReferState.SENT, _OPEN_INPUTS),
     # An event shows that the server took the command, whatever it replies.
-    (State.SENT, Input.PENDING): State.OPEN,
-    (State.SENT, Input.TAKEN): State.OPEN,
-    (State.SENT, Input.REFUSED): State.REFUSED,
-    **_rows(State.OPEN, _OPEN_INPUTS),
+    (ReferState.SENT, ReferInput.PENDING): ReferState.OPEN,
+    (ReferState.SENT, ReferInput.ACCEPTED): ReferState.OPEN,
+    (ReferState.SENT, ReferInput.REJECTED): ReferState.REJECTED,
+    **_rows(ReferState.OPEN, _OPEN_INPUTS),
     # The call has ended, so only what reports can change anything.
-    **_rows(State.ENDING, {**_OPEN_INPUTS, Input.CALL_ENDED: None}),
-    (State.ENDING, Input.REFUSED): State.REFUSED,
-    (State.ENDING, Input.GRACE_OVER): State.UNKNOWN,
+    **_rows(ReferState.ENDING, {**_OPEN_INPUTS, ReferInput.CALL_ENDED: None}),
+    (ReferState.ENDING, ReferInput.REJECTED): ReferState.REJECTED,
+    (ReferState.ENDING, ReferInput.GRACE_OVER): ReferState.UNKNOWN,
     # The word cancel is the outcome unless a code comes; nothing that says less than the word can take its place.
-    (State.CANCELING, Input.FINAL): State.SETTLED,
-    (State.CANCELING, Input.GRACE_OVER): State.SETTLED,
-    (State.CANCELING, Input.SESSION_LOST): State.SETTLED,
-    (State.CANCELING, Input.SUPERSEDED): State.SETTLED,
+    (ReferState.CANCELING, ReferInput.FINAL): ReferState.SETTLED,
+    (ReferState.CANCELING, ReferInput.GRACE_OVER): ReferState.SETTLED,
+    (ReferState.CANCELING, ReferInput.SESSION_LOST): ReferState.SETTLED,
+    (ReferState.CANCELING, ReferInput.SUPERSEDED): ReferState.SETTLED,
     # Upgraded once, when a final event comes after all.
-    (State.UNKNOWN, Input.FINAL): State.SETTLED,
-    (State.UNKNOWN, Input.CANCEL): State.LATE_CANCEL,
-    (State.LATE_CANCEL, Input.FINAL): State.SETTLED,
-    (State.LATE_CANCEL, Input.GRACE_OVER): State.SETTLED,
-    (State.LATE_CANCEL, Input.SESSION_LOST): State.SETTLED,
+    (ReferState.UNKNOWN, ReferInput.FINAL): ReferState.SETTLED,
+    (ReferState.UNKNOWN, ReferInput.CANCEL): ReferState.LATE_CANCEL,
+    (ReferState.LATE_CANCEL, ReferInput.FINAL): ReferState.SETTLED,
+    (ReferState.LATE_CANCEL, ReferInput.GRACE_OVER): ReferState.SETTLED,
+    (ReferState.LATE_CANCEL, ReferInput.SESSION_LOST): ReferState.SETTLED,
 }
 """Where a transfer goes. A pair that is not here changes nothing: a settled transfer, for one, stays as it is."""
 
-_UNDER_WAY: Final = frozenset({State.SENT, State.OPEN})
-_UNDER_GRACE: Final = frozenset({State.CANCELING, State.ENDING, State.LATE_CANCEL})
-_OVER: Final = frozenset({State.UNKNOWN, State.LATE_CANCEL, State.SETTLED, State.REFUSED})
+_UNDER_WAY: Final = frozenset({ReferState.SENT, ReferState.OPEN})
+_UNDER_GRACE: Final = frozenset({ReferState.CANCELING, ReferState.ENDING, ReferState.LATE_CANCEL})
+_OVER: Final = frozenset({ReferState.UNKNOWN, ReferState.LATE_CANCEL, ReferState.SETTLED, ReferState.REJECTED})
 
 _BUSY: Final = frozenset({486, 600})
 _NO_ANSWER: Final = frozenset({408, 480, 487})
@@ -264,18 +275,22 @@ def _by_notify_code(code: int | None) -> ReferStatus | None:
     return ReferStatus.DECLINED if code in _DECLINED else ReferStatus.FAILED
 
 
-_VERDICTS: Final = {None: Input.PENDING, ReferStatus.CANCELED: Input.CANCEL, ReferStatus.UNKNOWN: Input.NOT_REPORTED}
+_VERDICTS: Final = {
+    None: ReferInput.PENDING,
+    ReferStatus.CANCELED: ReferInput.CANCEL,
+    ReferStatus.UNKNOWN: ReferInput.NOT_REPORTED,
+}
 
 _REASONS: Final = {
-    Input.NOT_REPORTED: UnknownReason.NOT_REPORTED,
-    Input.GRACE_OVER: UnknownReason.CALL_ENDED,
-    Input.SESSION_LOST: UnknownReason.CONNECTION_LOST,
-    Input.SUPERSEDED: UnknownReason.SUPERSEDED,
+    ReferInput.NOT_REPORTED: UnknownReason.NOT_REPORTED,
+    ReferInput.GRACE_OVER: UnknownReason.CALL_ENDED,
+    ReferInput.SESSION_LOST: UnknownReason.CONNECTION_LOST,
+    ReferInput.SUPERSEDED: UnknownReason.SUPERSEDED,
 }
 """Why a transfer is UNKNOWN, by what settled it."""
 
 
-class Transfer:
+class ReferMachine:
     """One transfer of one call, from its command to its outcome."""
 
     def __init__(self, refer_to: str, *, now: float, timers: LinkTimers, grace: float, number: int = 1) -> None:
@@ -290,11 +305,11 @@ class Transfer:
         """
         self.refer_to = refer_to
         self.number = number
-        self.state = State.QUEUED
+        self.state = ReferState.QUEUED
         self.outcome: ReferOutcome | None = None
         self.ack: dict[str, object] | None = None
         self.events: deque[ReferEvent] = deque(maxlen=EVENTS_KEPT)
-        self.on_over: Callable[[Transfer, ReferOutcome | None], None] | None = None
+        self.on_over: Callable[[ReferMachine, ReferOutcome | None], None] | None = None
         self.on_completed: Callable[[ReferOutcome], Any] | None = None
         self.waits_for_reply = False
         self._refer_code: int | None = None
@@ -309,7 +324,7 @@ class Transfer:
     @property
     def is_open(self) -> bool:
         """Whether its command has left and its outcome is still to come."""
-        return self.state not in _OVER and self.state is not State.QUEUED
+        return self.state not in _OVER and self.state is not ReferState.QUEUED
 
     @property
     def is_over(self) -> bool:
@@ -333,21 +348,21 @@ class Transfer:
 
     def sent(self, now: float) -> None:
         """The command has left."""
-        self._move(Input.SENT, now)
+        self._move(ReferInput.SENT, now)
 
-    def taken(self, reply: dict[str, object], now: float) -> None:
+    def accepted(self, reply: dict[str, object], now: float) -> None:
         """The server took the command."""
         self.ack = reply
-        self._move(Input.TAKEN, now)
+        self._move(ReferInput.ACCEPTED, now)
 
-    def refused(self, error: RelayError) -> None:
+    def rejected(self, error: RelayError) -> None:
         """The server refused the command, or it was withdrawn: there was no transfer, so there is no outcome.
 
         After any event of it this changes nothing: there is a transfer, whatever the server replies. One that was settled
         before stays settled: its waiters and `on_completed` have been told.
         """
-        if (self.state, Input.REFUSED) in TRANSITIONS and not self.events:
-            self._move(Input.REFUSED, self._started)
+        if (self.state, ReferInput.REJECTED) in TRANSITIONS and not self.events:
+            self._move(ReferInput.REJECTED, self._started)
             self._refusal = error
             for promise in self._release():
                 promise.fail(error)
@@ -359,30 +374,30 @@ class Transfer:
         The codes are remembered for the outcome, since a later event need not repeat them. Only an event's own code decides:
         a 401 that was being met must not turn a later word into a refusal. That a NOTIFY was seen at all is remembered too.
         """
-        if self.state is State.SETTLED:
+        if self.state is ReferState.SETTLED:
             return
         self.events.append(event)
         refer_code = event.refer_response_code
         self._refer_code = refer_code or self._refer_code
         self._notify_code = event.notify_response_code or self._notify_code
         status = judge(event.state, refer_code, self._notify_code)
-        self._move(_VERDICTS.get(status, Input.FINAL), now, status)
+        self._move(_VERDICTS.get(status, ReferInput.FINAL), now, status)
 
     def call_ended(self, now: float) -> None:
         """The call has ended: the grace time begins."""
-        self._move(Input.CALL_ENDED, now)
+        self._move(ReferInput.CALL_ENDED, now)
 
     def grace_over(self, now: float) -> None:
         """Nothing more is waited for after the end of the call, or the word cancel."""
-        self._move(Input.GRACE_OVER, now)
+        self._move(ReferInput.GRACE_OVER, now)
 
     def session_lost(self, now: float) -> None:
         """The session is gone for good, or the client closed."""
-        self._move(Input.SESSION_LOST, now)
+        self._move(ReferInput.SESSION_LOST, now)
 
     def superseded(self, now: float) -> None:
         """A later transfer of the call was taken by the server."""
-        self._move(Input.SUPERSEDED, now)
+        self._move(ReferInput.SUPERSEDED, now)
 
     def wait(
         self, now: float, /, timeout: float | None = None, *, on_abandon: Callable[[], None] | None = None
@@ -429,7 +444,7 @@ class Transfer:
         if timer is not None:
             timer.cancel()
 
-    def _move(self, what: Input, now: float, status: ReferStatus | None = None) -> None:
+    def _move(self, what: ReferInput, now: float, status: ReferStatus | None = None) -> None:
         before = self.state
         after = TRANSITIONS.get((before, what), before)
         if after is before:
@@ -439,12 +454,12 @@ class Transfer:
             return
         if after in _UNDER_GRACE:
             self._start_grace(now)
-        elif after is State.UNKNOWN:
+        elif after is ReferState.UNKNOWN:
             self._settle(self._outcome(ReferStatus.UNKNOWN, now, _REASONS[what]))
-        elif after is State.SETTLED:
+        elif after is ReferState.SETTLED:
             # Whatever settles a transfer and is no final event ends the grace time after the word cancel.
-            final = status if what is Input.FINAL and status is not None else ReferStatus.CANCELED
-            self._settle(self._outcome(final, now), upgrade=before in (State.UNKNOWN, State.LATE_CANCEL))
+            final = status if what is ReferInput.FINAL and status is not None else ReferStatus.CANCELED
+            self._settle(self._outcome(final, now), upgrade=before in (ReferState.UNKNOWN, ReferState.LATE_CANCEL))
         else:  # refused
             self._stop_grace()
 

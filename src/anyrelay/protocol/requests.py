@@ -26,7 +26,7 @@ from anyrelay.protocol.timers import Timer, Timers
 if TYPE_CHECKING:
     from anyrelay.protocol.observer import Observer
 
-__all__ = ["NOBODY", "OPEN_LIMIT", "QUEUE_LIMIT", "Follower", "Reply", "RequestBook", "Stage"]
+__all__ = ["NO_OBSERVER", "OPEN_LIMIT", "QUEUE_LIMIT", "CommandObserver", "PendingCommands", "Reply", "Stage"]
 
 Reply = dict[str, Any]
 """The result of a command."""
@@ -49,7 +49,7 @@ class Stage(StrEnum):
     OVER = auto()
 
 
-class Follower:
+class CommandObserver:
     """What a machine wants to hear of a command of its own, whether or not its caller still waits."""
 
     subject: object | None = None
@@ -63,20 +63,20 @@ class Follower:
     def sent(self, now: float) -> None:
         """It has left."""
 
-    def taken(self, reply: Reply, now: float) -> None:
+    def accepted(self, reply: Reply, now: float) -> None:
         """The server took it."""
 
-    def refused(self, error: RelayError) -> None:
+    def rejected(self, error: RelayError) -> None:
         """The server refused it, or it never left: nothing will come of it."""
 
     def in_doubt(self, error: RelayError, now: float) -> None:
         """The server answered with an error that does not say that nothing will happen: it may still have its effect.
 
-        Unless a follower does more, this is as if the answer had not come in time.
+        Unless a command observer does more, this is as if the answer had not come in time.
         """
-        self.given_up(error)
+        self.abandoned(error)
 
-    def given_up(self, error: RelayError | None) -> None:
+    def abandoned(self, error: RelayError | None) -> None:
         """Its caller waits for the answer no more; it may still have its effect.
 
         Args:
@@ -84,7 +84,7 @@ class Follower:
         """
 
 
-NOBODY: Final = Follower()
+NO_OBSERVER: Final = CommandObserver()
 """Follows a command that no machine wants to hear of."""
 
 
@@ -96,17 +96,17 @@ class _Open:
     method: str
     text: str
     promise: Promise[Reply]
-    follower: Follower
+    command_observer: CommandObserver
     stage: Stage
-    content_with: tuple[int, ...]
-    names_operation: bool
+    ok_codes: tuple[int, ...]
+    not_found_means_operation: bool
     only_while_queued: bool
     call_id: str | None
     renew: Callable[[], dict[str, Any]] | None
     timer: Timer | None = None
 
 
-class RequestBook:
+class PendingCommands:
     """Every command without an answer, by the JSON-RPC id of its request."""
 
     def __init__(
@@ -148,9 +148,9 @@ class RequestBook:
         *,
         line_up: bool,
         timeout: float,
-        follower: Follower = NOBODY,
-        content_with: tuple[int, ...] = (),
-        names_operation: bool = False,
+        command_observer: CommandObserver = NO_OBSERVER,
+        ok_codes: tuple[int, ...] = (),
+        not_found_means_operation: bool = False,
         only_while_queued: bool = False,
         call_id: str | None = None,
         renew: Callable[[], dict[str, Any]] | None = None,
@@ -163,9 +163,9 @@ class RequestBook:
             params: Its parameters.
             line_up: Whether it may be sent now.
             timeout: Seconds from now until its caller gets `RequestTimeout`.
-            follower: The machine that wants to hear of it.
-            content_with: Codes of an error that mean the same as success to the caller.
-            names_operation: Whether a 404 is about an operation, or whatever else the command names, and not about the call.
+            command_observer: The machine that wants to hear of it.
+            ok_codes: Codes of an error that mean the same as success to the caller.
+            not_found_means_operation: Whether a 404 is about an operation, or whatever else the command names, and not about the call.
             only_while_queued: Whether `timeout` ends once it is sent (its caller then waits for something else).
             call_id: The call that it is a command on, whose fate it shares; None for any other command.
             renew: Makes the parameters anew when it leaves after it was queued: they depend on the session.
@@ -181,17 +181,17 @@ class RequestBook:
         id_ = self._new_id()
         text = encode_request(id_, method, params)
         if self.observer is not None:
-            follower = self.observer.command_given(method, call_id or "", follower)
+            command_observer = self.observer.command_given(method, call_id or "", command_observer)
         promise: Promise[Reply] = Promise(lambda: self._abandon(request))
         request = _Open(
             id=id_,
             method=method,
             text=text,
             promise=promise,
-            follower=follower,
+            command_observer=command_observer,
             stage=Stage.QUEUED,
-            content_with=content_with,
-            names_operation=names_operation,
+            ok_codes=ok_codes,
+            not_found_means_operation=not_found_means_operation,
             only_while_queued=only_while_queued,
             call_id=call_id,
             renew=renew,
@@ -219,7 +219,7 @@ class RequestBook:
         request.stage = Stage.SENT
         self._send(request.text)
         request.text = ""
-        request.follower.sent(now)
+        request.command_observer.sent(now)
 
     def answer(self, answer: Response | Failure, now: float) -> bool:
         """Match an answer with its request; False when there is none."""
@@ -229,15 +229,15 @@ class RequestBook:
         request.stage = Stage.OVER
         self._stop_timer(request)
         error = self._error_in(answer, request)
-        if error is None or error.code in request.content_with:
+        if error is None or error.code in request.ok_codes:
             reply = answer.result if isinstance(answer, Response) and error is None else {}
-            request.follower.taken(reply, now)
+            request.command_observer.accepted(reply, now)
             request.promise.resolve(reply)
         else:
-            if is_rejection(error.code) and not request.follower.is_under_way:
-                request.follower.refused(error)
+            if is_rejection(error.code) and not request.command_observer.is_under_way:
+                request.command_observer.rejected(error)
             else:
-                request.follower.in_doubt(error, now)
+                request.command_observer.in_doubt(error, now)
             request.promise.fail(error)
         if isinstance(error, CallGone) and (error.code == 410 or request.method in _NAME_THE_CALL_ALONE):
             self._call_is_gone(error.call_id, now)
@@ -250,7 +250,7 @@ class RequestBook:
             request.stage = Stage.OVER
             self._stop_timer(request)
             error = ConnectionLost(f"the connection dropped before {request.method} was answered; it is not sent again")
-            request.follower.given_up(error)
+            request.command_observer.abandoned(error)
             request.promise.fail(error)
 
     def close(self, error: RelayError) -> None:
@@ -259,7 +259,7 @@ class RequestBook:
         for request in sent.values():
             request.stage = Stage.OVER
             self._stop_timer(request)
-            request.follower.given_up(error)
+            request.command_observer.abandoned(error)
             request.promise.fail(error)
         for request in list(self._queued.values()):
             self._withdraw(request, error)
@@ -273,7 +273,7 @@ class RequestBook:
         del self._queued[request.id]
         request.stage = Stage.OVER
         self._stop_timer(request)
-        request.follower.refused(error)
+        request.command_observer.rejected(error)
         request.promise.fail(error)
 
     def _abandon(self, request: _Open) -> None:
@@ -281,7 +281,7 @@ class RequestBook:
             gone = RelayError(-1, f"{request.method} was withdrawn before it was sent: its caller gave up")
             self._withdraw(request, gone)
         else:
-            request.follower.given_up(None)
+            request.command_observer.abandoned(None)
 
     def _expire(self, request: _Open, timeout: float) -> None:
         request.timer = None
@@ -290,7 +290,7 @@ class RequestBook:
             self._withdraw(request, error)
         else:
             error = RequestTimeout(f"{request.method} was not answered within {timeout:g} s")
-            request.follower.given_up(error)
+            request.command_observer.abandoned(error)
             request.promise.fail(error)
 
     def _stop_timer(self, request: _Open) -> None:
@@ -310,6 +310,6 @@ class RequestBook:
                 return None
             message = str(answer.result.get("message", "the server gave no message"))
         message = self._fit_for_a_log(message)
-        if request.call_id is not None and (code == 410 or (code == 404 and not request.names_operation)):
+        if request.call_id is not None and (code == 410 or (code == 404 and not request.not_found_means_operation)):
             return CallGone(code, message, request.call_id)
         return RelayError(code, message)

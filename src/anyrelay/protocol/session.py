@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from anyrelay.errors import CallGone, ClientClosed, ConnectionLost, RelayError
 from anyrelay.protocol.call import CallMachine
-from anyrelay.protocol.client import ClientVerbs
+from anyrelay.protocol.client import ClientMethods
 from anyrelay.protocol.commands import CallCommand, Command, Connect, End, Unreceive
 from anyrelay.protocol.commands import encode_command as params_of
 from anyrelay.protocol.events import RelayEvent
@@ -27,14 +27,14 @@ from anyrelay.protocol.incoming import Incoming
 from anyrelay.protocol.jsonrpc import Failure, Response
 from anyrelay.protocol.link import Link
 from anyrelay.protocol.link_states import LinkState
-from anyrelay.protocol.mailbox import Mailbox
+from anyrelay.protocol.mailbox import HandlerQueue
 from anyrelay.protocol.messages import MessageMachine
 from anyrelay.protocol.observer import Observer
 from anyrelay.protocol.open_work import describe_open_work
 from anyrelay.protocol.outbound import Outbound
-from anyrelay.protocol.outputs import Layer, Note, Output
+from anyrelay.protocol.outputs import Layer, LogEntry, Output
 from anyrelay.protocol.promise import Promise
-from anyrelay.protocol.requests import NOBODY, Follower, Reply, RequestBook
+from anyrelay.protocol.requests import NO_OBSERVER, CommandObserver, PendingCommands, Reply
 from anyrelay.protocol.settings import ClientSettings
 from anyrelay.protocol.sharing import SharedTexts
 from anyrelay.protocol.statistics import Statistics
@@ -76,7 +76,7 @@ _PUBLIC_STATES: Final = {
 }
 
 
-class Session(ClientVerbs, Incoming):
+class Session(ClientMethods, Incoming):
     """One client's session with the server, over as many connections as it takes."""
 
     def __init__(self, settings: ClientSettings, *, new_id: Callable[[], str], random: Callable[[], float]) -> None:
@@ -102,7 +102,7 @@ class Session(ClientVerbs, Incoming):
         self.outputs: deque[Output] = deque()
         """What there is to do, the oldest first; whoever drives the session takes it from here."""
         self._contexts: dict[str, None] = dict.fromkeys(settings.contexts)
-        self._requests = RequestBook(
+        self._requests = PendingCommands(
             self.timers, new_id, self._send, lambda words: self._link.without_credentials(words), self._call_is_gone
         )
         self._link = Link(
@@ -118,7 +118,7 @@ class Session(ClientVerbs, Incoming):
         self._running_handlers: set[CallMachine | MessageMachine] = set()
         self._got_signal = False
         self.outbound = Outbound(self)
-        self._mailbox = self.new_mailbox("")
+        self._handler_queue = self.new_handler_queue("")
 
     @property
     def state(self) -> ClientState:
@@ -182,8 +182,8 @@ class Session(ClientVerbs, Incoming):
             left = round(self._drain_timer.when - now, 2)
             work = describe_open_work(self._running_handlers, self.calls.values(), self.outbound.number_open)
             again = "Ctrl-C or SIGTERM again closes the client at once"
-            self.note(
-                Note.WARNING, f"waiting for at most {left:g} s for open work: {work}; {again}", layer=Layer.HANDLER
+            self.log(
+                LogEntry.WARNING, f"waiting for at most {left:g} s for open work: {work}; {again}", layer=Layer.HANDLER
             )
 
     def handler_finished(self, subject: CallMachine | MessageMachine, error: BaseException | None, now: float) -> None:
@@ -192,7 +192,7 @@ class Session(ClientVerbs, Incoming):
         self._running_handlers.discard(subject)
         if isinstance(error, ClientClosed) and self.state is ClientState.CLOSED:
             call_id = subject.call_id if isinstance(subject, CallMachine) else ""
-            self.note(Note.INFO, "the client was closed while a handler was at it", call_id=call_id)
+            self.log(LogEntry.INFO, "the client was closed while a handler was at it", call_id=call_id)
             error = None
         if isinstance(subject, CallMachine):
             self._call_handler_finished(subject, error, now)
@@ -211,7 +211,7 @@ class Session(ClientVerbs, Incoming):
             call.handed_over(now)
         if isinstance(error, CallGone) and error.call_id == call.call_id:
             # Callers hang up: the handler's next command finding that out is how most calls end.
-            self.note(Note.INFO, "the call ended while its handler was at it", call_id=call.call_id)
+            self.log(LogEntry.INFO, "the call ended while its handler was at it", call_id=call.call_id)
         elif error is not None:
             self._handler_failed("the on_call handler raised", call.call_id, error)
             if self.settings.on_handler_error == "hangup":
@@ -232,18 +232,18 @@ class Session(ClientVerbs, Incoming):
             The server's reply; None when the command cannot be sent.
         """
         try:
-            return call.order(now, End, reason=reason, content_with=(404, 410), unanswered_for=timeout)
+            return call.send_command(now, End, reason=reason, ok_codes=(404, 410), reply_timeout=timeout)
         except RelayError as error:
-            self.note(Note.WARNING, f"the call could not be hung up: {error}", call_id=call.call_id)
+            self.log(LogEntry.WARNING, f"the call could not be hung up: {error}", call_id=call.call_id)
             return None
 
-    def delivery_failed(self, mailbox: Mailbox, error: BaseException) -> None:
+    def callback_failed(self, handler_queue: HandlerQueue, error: BaseException) -> None:
         """A handler that was told of an event has raised."""
-        self._handler_failed("a handler raised", mailbox.call_id, error)
+        self._handler_failed("a handler raised", handler_queue.call_id, error)
 
     def _handler_failed(self, text: str, call_id: str, error: BaseException) -> None:
         self.statistics.handler_errors += 1
-        self.note(Note.ERROR, text, call_id=call_id, error=error, layer=Layer.HANDLER)
+        self.log(LogEntry.ERROR, text, call_id=call_id, error=error, layer=Layer.HANDLER)
         if self.observer is not None:
             self.observer.handler_failed(call_id)
 
@@ -254,8 +254,8 @@ class Session(ClientVerbs, Incoming):
         now: float,
         command: Command,
         *,
-        follower: Follower | None = None,
-        content_with: tuple[int, ...] = (),
+        command_observer: CommandObserver | None = None,
+        ok_codes: tuple[int, ...] = (),
         timeout: float | None = None,
         only_while_queued: bool = False,
         renew: Callable[[], Command] | None = None,
@@ -267,9 +267,9 @@ class Session(ClientVerbs, Incoming):
             params_of(command),
             line_up=self._line_is_up(command.method),
             timeout=self.settings.request_timeout if timeout is None else timeout,
-            follower=follower or NOBODY,
-            content_with=content_with,
-            names_operation=command.names_operation,
+            command_observer=command_observer or NO_OBSERVER,
+            ok_codes=ok_codes,
+            not_found_means_operation=command.not_found_means_operation,
             only_while_queued=only_while_queued,
             call_id=command.call_id if isinstance(command, CallCommand) else None,
             renew=None if renew is None else lambda: params_of(renew()),
@@ -300,21 +300,21 @@ class Session(ClientVerbs, Incoming):
             self.submit(now, command)
         except RelayError as error:
             call_id = command.call_id if isinstance(command, CallCommand) else ""
-            self.note(Note.WARNING, str(error), call_id=call_id)
+            self.log(LogEntry.WARNING, str(error), call_id=call_id)
             return False
         return True
 
-    def new_mailbox(self, call_id: str) -> Mailbox:
-        """Make a mailbox that asks to be attended to when something is in it."""
-        return Mailbox(call_id, self.outputs.append, self._note_overflow)
+    def new_handler_queue(self, call_id: str) -> HandlerQueue:
+        """Make a handler queue that asks to be attended to when something is in it."""
+        return HandlerQueue(call_id, self.outputs.append, self._log_overflow)
 
-    def _note_overflow(self, mailbox: Mailbox) -> None:
+    def _log_overflow(self, handler_queue: HandlerQueue) -> None:
         self.statistics.dropped_events += 1
-        if mailbox.dropped == 1:
+        if handler_queue.dropped == 1:
             slow = "the handlers are too slow: they are not told of every event"
-            self.note(Note.ERROR, slow, call_id=mailbox.call_id, layer=Layer.HANDLER)
+            self.log(LogEntry.ERROR, slow, call_id=handler_queue.call_id, layer=Layer.HANDLER)
 
-    def note(
+    def log(
         self,
         level: int,
         text: str,
@@ -324,7 +324,7 @@ class Session(ClientVerbs, Incoming):
         layer: Layer = Layer.CALL,
     ) -> None:
         """Ask for a log record."""
-        self.outputs.append(Note(level, text, call_id, error, layer))
+        self.outputs.append(LogEntry(level, text, call_id, error, layer))
 
     def observe(self, observer: Observer) -> None:
         """Tell an observer of what happens from now on.
@@ -397,7 +397,7 @@ class Session(ClientVerbs, Incoming):
         self._has_session = True
         if self.observer is not None:
             self.observer.signed_in(resumed=resumed)
-        self.note(Note.INFO, "signed in" + (", session resumed" if resumed else ""), layer=Layer.CONNECTION)
+        self.log(LogEntry.INFO, "signed in" + (", session resumed" if resumed else ""), layer=Layer.CONNECTION)
         self._requests.flush(now)
         if resumed and self._draining and self._contexts:  # the old session has them still
             self._submit_quietly(now, Unreceive(contexts=list(self._contexts)))

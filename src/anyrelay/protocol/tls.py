@@ -73,7 +73,7 @@ class TlsLayer:
         return self._decrypt()
 
     def receive_eof(self) -> None:
-        """Note the end of the transport: `error` becomes an `ssl.SSLEOFError`, unless the peer had said goodbye."""
+        """LogEntry the end of the transport: `error` becomes an `ssl.SSLEOFError`, unless the peer had said goodbye."""
         if self.error is not None or self.ended or self._closed:
             return
         self._incoming.write_eof()

@@ -5,23 +5,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from anyrelay.frontend.binding import public
-from anyrelay.frontend.views import OperationView, TransferView
+from anyrelay.frontend.views import OperationView, ReferView
 from anyrelay.protocol.actions import (
-    AIOperation,
-    CollectOperation,
-    DetectOperation,
-    FaxOperation,
-    PayOperation,
-    PlayOperation,
-    RecordOperation,
-    StandaloneCollectOperation,
-    StreamOperation,
-    TapOperation,
-    TranscribeOperation,
+    AIMachine,
+    CollectMachine,
+    DetectMachine,
+    FaxMachine,
+    PayMachine,
+    PlayMachine,
+    RecordMachine,
+    StandaloneCollectMachine,
+    StreamMachine,
+    TapMachine,
+    TranscribeMachine,
 )
 from anyrelay.protocol.events import RelayEvent
-from anyrelay.protocol.operations import Operation
-from anyrelay.protocol.refer import Transfer
+from anyrelay.protocol.operations import OperationMachine
+from anyrelay.protocol.refer import ReferMachine
 from anyrelay.sync.binding import blocking
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ __all__ = [
 ]
 
 
-O = TypeVar("O", bound=Operation[Any])  # noqa: E741
+O = TypeVar("O", bound=OperationMachine[Any])  # noqa: E741
 E = TypeVar("E", bound=RelayEvent)
 
 
@@ -62,98 +62,98 @@ E = TypeVar("E", bound=RelayEvent)
 class Action(OperationView[O, E], Generic[O, E]):
     """An operation of a call that goes on: what each of the classes below is."""
 
-    wait = blocking(Operation[E].wait)
+    wait = blocking(OperationMachine[E].wait)
 
 
 @public("anyrelay.sync")
-class PlayAction(Action[PlayOperation, "PlayEvent"]):
+class PlayAction(Action[PlayMachine, "PlayEvent"]):
     """A playback."""
 
-    stop = blocking(PlayOperation.stop)
-    pause = blocking(PlayOperation.pause)
-    resume = blocking(PlayOperation.resume)
-    volume = blocking(PlayOperation.volume)
+    stop = blocking(PlayMachine.stop)
+    pause = blocking(PlayMachine.pause)
+    resume = blocking(PlayMachine.resume)
+    volume = blocking(PlayMachine.volume)
 
 
 @public("anyrelay.sync")
-class RecordAction(Action[RecordOperation, "RecordEvent"]):
+class RecordAction(Action[RecordMachine, "RecordEvent"]):
     """A recording."""
 
-    stop = blocking(RecordOperation.stop)
-    pause = blocking(RecordOperation.pause)
-    resume = blocking(RecordOperation.resume)
+    stop = blocking(RecordMachine.stop)
+    pause = blocking(RecordMachine.pause)
+    resume = blocking(RecordMachine.resume)
 
 
 @public("anyrelay.sync")
-class CollectAction(Action[CollectOperation, "CollectEvent"]):
+class CollectAction(Action[CollectMachine, "CollectEvent"]):
     """A collection that plays, too."""
 
-    stop = blocking(CollectOperation.stop)
-    pause = blocking(CollectOperation.pause)
-    resume = blocking(CollectOperation.resume)
-    volume = blocking(CollectOperation.volume)
-    start_input_timers = blocking(CollectOperation.start_input_timers)
+    stop = blocking(CollectMachine.stop)
+    pause = blocking(CollectMachine.pause)
+    resume = blocking(CollectMachine.resume)
+    volume = blocking(CollectMachine.volume)
+    start_input_timers = blocking(CollectMachine.start_input_timers)
 
 
 @public("anyrelay.sync")
-class StandaloneCollectAction(Action[StandaloneCollectOperation, "CollectEvent"]):
+class StandaloneCollectAction(Action[StandaloneCollectMachine, "CollectEvent"]):
     """A collection that plays nothing."""
 
-    stop = blocking(StandaloneCollectOperation.stop)
-    start_input_timers = blocking(StandaloneCollectOperation.start_input_timers)
+    stop = blocking(StandaloneCollectMachine.stop)
+    start_input_timers = blocking(StandaloneCollectMachine.start_input_timers)
 
 
 @public("anyrelay.sync")
-class DetectAction(Action[DetectOperation, "DetectEvent"]):
+class DetectAction(Action[DetectMachine, "DetectEvent"]):
     """A detection."""
 
-    stop = blocking(DetectOperation.stop)
+    stop = blocking(DetectMachine.stop)
 
 
 @public("anyrelay.sync")
-class FaxAction(Action[FaxOperation, "FaxEvent"]):
+class FaxAction(Action[FaxMachine, "FaxEvent"]):
     """A fax that is sent or received."""
 
-    stop = blocking(FaxOperation.stop)
+    stop = blocking(FaxMachine.stop)
 
 
 @public("anyrelay.sync")
-class TapAction(Action[TapOperation, "TapEvent"]):
+class TapAction(Action[TapMachine, "TapEvent"]):
     """A tap."""
 
-    stop = blocking(TapOperation.stop)
+    stop = blocking(TapMachine.stop)
 
 
 @public("anyrelay.sync")
-class StreamAction(Action[StreamOperation, "StreamEvent"]):
+class StreamAction(Action[StreamMachine, "StreamEvent"]):
     """A stream."""
 
-    stop = blocking(StreamOperation.stop)
+    stop = blocking(StreamMachine.stop)
 
 
 @public("anyrelay.sync")
-class TranscribeAction(Action[TranscribeOperation, "TranscribeEvent"]):
+class TranscribeAction(Action[TranscribeMachine, "TranscribeEvent"]):
     """A transcription."""
 
-    stop = blocking(TranscribeOperation.stop)
+    stop = blocking(TranscribeMachine.stop)
 
 
 @public("anyrelay.sync")
-class PayAction(Action[PayOperation, "PayEvent"]):
+class PayAction(Action[PayMachine, "PayEvent"]):
     """A payment."""
 
-    stop = blocking(PayOperation.stop)
+    stop = blocking(PayMachine.stop)
 
 
 @public("anyrelay.sync")
-class AIAction(Action[AIOperation, "RelayEvent"]):
+class AIAction(Action[AIMachine, "RelayEvent"]):
     """An AI agent's session."""
 
-    stop = blocking(AIOperation.stop)
+    stop = blocking(AIMachine.stop)
 
 
 @public("anyrelay.sync")
-class ReferAction(TransferView):
+class ReferAction(ReferView):
     """A transfer."""
 
-    wait = blocking(Transfer.wait)
+    wait = blocking(ReferMachine.wait)

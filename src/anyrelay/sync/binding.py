@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from anyrelay.frontend.binding import Bound, dress, misuse
+from anyrelay.frontend.binding import Bound, copy_signature, misuse
 from anyrelay.protocol.call import Search
 from anyrelay.protocol.events import RelayEvent
 from anyrelay.protocol.promise import Promise
@@ -20,18 +20,18 @@ E = TypeVar("E", bound=RelayEvent)
 
 
 def starting(
-    method: Callable[Concatenate[M, float, P], Promise[T]], face: Callable[[Any, T], A]
+    method: Callable[Concatenate[M, float, P], Promise[T]], wrapper: Callable[[Any, T], A]
 ) -> Callable[Concatenate[Any, P], A]:
-    """Bind a method that hands out a machine, for which the user gets an object of the class `face`."""
+    """Bind a method that hands out a machine, for which the user gets an object of the class `wrapper`."""
 
     def bound(self: Bound, /, *args: P.args, **kwargs: P.kwargs) -> A:
         try:
-            machine: T = self._driver.fulfil(method, self._machine, *args, **kwargs)
+            machine: T = self._driver.call_and_wait(method, self._machine, *args, **kwargs)
         except TypeError as error:
             raise misuse(self, method, args, kwargs, error) from None
-        return face(self._driver, machine)
+        return wrapper(self._driver, machine)
 
-    return dress(bound, method, returns=getattr(face, "__name__", None))
+    return copy_signature(bound, method, returns=getattr(wrapper, "__name__", None))
 
 
 def blocking(method: Callable[Concatenate[M, float, P], Promise[T]]) -> Callable[Concatenate[Any, P], T]:
@@ -39,12 +39,12 @@ def blocking(method: Callable[Concatenate[M, float, P], Promise[T]]) -> Callable
 
     def bound(self: Bound, /, *args: P.args, **kwargs: P.kwargs) -> T:
         try:
-            value: T = self._driver.fulfil(method, self._machine, *args, **kwargs)
+            value: T = self._driver.call_and_wait(method, self._machine, *args, **kwargs)
         except TypeError as error:
             raise misuse(self, method, args, kwargs, error) from None
         return value
 
-    return dress(bound, method)
+    return copy_signature(bound, method)
 
 
 def finding(method: Callable[Concatenate[M, float, P], Search[E]]) -> Callable[Concatenate[Any, P], E]:
@@ -57,4 +57,4 @@ def finding(method: Callable[Concatenate[M, float, P], Search[E]]) -> Callable[C
             raise misuse(self, method, args, kwargs, error) from error.__cause__
         return event
 
-    return dress(bound, method)
+    return copy_signature(bound, method)

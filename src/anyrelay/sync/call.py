@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-from anyrelay.frontend.binding import plain, public
+from anyrelay.frontend.binding import bound_plain, public
 from anyrelay.frontend.views import CallView, StreamView
 from anyrelay.protocol.call import CallMachine
 from anyrelay.protocol.events import RelayEvent
@@ -59,10 +59,10 @@ class Call(CallView):
     @property
     def refers(self) -> list[ReferAction]:
         """Every transfer of this call, oldest first."""
-        transfers = self._driver.locked(lambda: list(self._machine.transfers))
-        return [ReferAction(self._driver, transfer) for transfer in transfers]
+        refers = self._driver.locked(lambda: list(self._machine.refers))
+        return [ReferAction(self._driver, refer) for refer in refers]
 
-    events = plain(CallMachine.events, EventStream)
+    events = bound_plain(CallMachine.events, EventStream)
 
     answer = blocking(CallMachine.answer)
     hangup = blocking(CallMachine.hangup)
@@ -121,7 +121,7 @@ class Call(CallView):
     live_translate = blocking(CallMachine.live_translate)
     pay = starting(CallMachine.pay, PayAction)
 
-    on = plain(CallMachine.on)
+    on = bound_plain(CallMachine.on)
     wait_for = finding(CallMachine.wait_for)
     wait_for_ringing = blocking(CallMachine.wait_for_ringing)
     wait_for_answered = blocking(CallMachine.wait_for_answered)

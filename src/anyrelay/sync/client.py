@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from anyrelay.frontend.binding import plain, public
+from anyrelay.frontend.binding import bound_plain, public
 from anyrelay.frontend.client import ClientBase
 from anyrelay.frontend.handlers import NO_COROUTINES
 from anyrelay.frontend.signals import obeying_signals
-from anyrelay.protocol.client import ClientVerbs
+from anyrelay.protocol.client import ClientMethods
 from anyrelay.sync.binding import blocking, starting
 from anyrelay.sync.call import Call
 from anyrelay.sync.message import Message
@@ -34,7 +34,7 @@ def _new_driver(*args: Any) -> Driver:
 
 
 @public("anyrelay.sync")
-class RelayClient(ClientBase, driver=_new_driver, faces=(Call, Message)):
+class RelayClient(ClientBase, driver=_new_driver, wrappers=(Call, Message)):
     """A client of SignalWire RELAY for plain threads; safe to use from several of them at once."""
 
     @property
@@ -72,13 +72,13 @@ class RelayClient(ClientBase, driver=_new_driver, faces=(Call, Message)):
         _check_function(handler, "on_call")
         return self._takes_calls(handler)
 
-    on_event = plain(ClientVerbs.on_event)
-    execute = blocking(ClientVerbs.execute)
-    dial = starting(ClientVerbs.dial, Call)
-    send_message = starting(ClientVerbs.send_message, Message)
-    receive = blocking(ClientVerbs.receive)
-    unreceive = blocking(ClientVerbs.unreceive)
-    reauthenticate = blocking(ClientVerbs.reauthenticate)
+    on_event = bound_plain(ClientMethods.on_event)
+    execute = blocking(ClientMethods.execute)
+    dial = starting(ClientMethods.dial, Call)
+    send_message = starting(ClientMethods.send_message, Message)
+    receive = blocking(ClientMethods.receive)
+    unreceive = blocking(ClientMethods.unreceive)
+    reauthenticate = blocking(ClientMethods.reauthenticate)
 
     def connect(self) -> None:
         """Connect and sign in; from then on the client stays connected until `disconnect`.
@@ -87,7 +87,7 @@ class RelayClient(ClientBase, driver=_new_driver, faces=(Call, Message)):
             ConnectFailed: Not signed in within `connect_timeout`; ``__cause__`` says why.
             AuthenticationError: The credentials were refused three times.
         """
-        self._driver.connect(ClientVerbs.connect)
+        self._driver.connect(ClientMethods.connect)
 
     def serve_forever(self) -> None:
         """Stay connected, trying as long as it takes; return once the client is closed.
@@ -96,11 +96,11 @@ class RelayClient(ClientBase, driver=_new_driver, faces=(Call, Message)):
             ConnectFailed: The server's certificate is not to be trusted.
             AuthenticationError: The credentials were refused three times, and before any success.
         """
-        self._driver.outlast(self._driver.connect(ClientVerbs.serve))
+        self._driver.wait_finished(self._driver.connect(ClientMethods.serve))
 
     def disconnect(self) -> None:
         """Close the client, from any thread; calls go on at the server. Every waiter is told."""
-        self._driver.close(ClientVerbs.disconnect)
+        self._driver.close(ClientMethods.disconnect)
 
     def drain(self, timeout: float | None = None) -> None:
         """Finish open work, then close: no more calls are taken, and handlers, operations and transfers are waited for.
@@ -108,8 +108,8 @@ class RelayClient(ClientBase, driver=_new_driver, faces=(Call, Message)):
         Args:
             timeout: How long to wait for them, in seconds; `drain_timeout` when None.
         """
-        self._excuse_caller()
-        self._driver.close(ClientVerbs.drain, timeout)
+        self._exclude_caller()
+        self._driver.close(ClientMethods.drain, timeout)
 
     def __enter__(self) -> RelayClient:
         try:

@@ -19,7 +19,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
-from anyrelay.frontend import journal
+from anyrelay.frontend import log
 from anyrelay.frontend.arrivals import Arrivals
 from anyrelay.frontend.binding import accepts
 from anyrelay.frontend.dialer import Address, connect_to_any, look_up
@@ -28,22 +28,22 @@ from anyrelay.frontend.handlers import NO_COROUTINES, refuse_unawaited
 from anyrelay.frontend.process import check_process
 from anyrelay.protocol.call import CallMachine, Search
 from anyrelay.protocol.events import RelayEvent
-from anyrelay.protocol.mailbox import Mailbox
+from anyrelay.protocol.mailbox import HandlerQueue
 from anyrelay.protocol.messages import MessageMachine
 from anyrelay.protocol.outputs import (
     CloseTransport,
     FetchToken,
-    Note,
+    LogEntry,
     OpenTransport,
     Output,
     RunHandler,
 )
 from anyrelay.protocol.promise import Promise, Subscription
 from anyrelay.protocol.session import ClientState, Session
-from anyrelay.sync.errands import Errand
-from anyrelay.sync.gates import Milestone, closed_gate, pass_through
-from anyrelay.sync.postmen import Postmen
-from anyrelay.sync.watch import Bell, Watch
+from anyrelay.sync.errands import ThreadRequest
+from anyrelay.sync.gates import OnceEvent, new_waiter, wait_for_release
+from anyrelay.sync.postmen import HandlerDispatcher
+from anyrelay.sync.watch import PipeWakeup, Poller
 from anyrelay.sync.workers import MOMENT, Workers, may_hang
 
 __all__ = ["Driver"]
@@ -59,7 +59,7 @@ READ_SIZE: Final = 65_536
 LINGER: Final = 0.001
 """How long what one read provoked waits for more to be sent with it, in seconds."""
 
-JOIN_PATIENCE: Final = 2.0
+JOIN_TIMEOUT: Final = 2.0
 """How long closing waits for handlers that do not end, in seconds."""
 
 THREADS_AGAIN: Final = 0.25
@@ -77,16 +77,16 @@ def _close_forgotten() -> None:
     forgotten = [driver for driver in list(_running) if driver.belongs_here]
     for driver in forgotten:
         driver.post(driver.session.disconnect)
-    deadline = time.monotonic() + JOIN_PATIENCE  # one for all of them
+    deadline = time.monotonic() + JOIN_TIMEOUT  # one for all of them
     for driver in forgotten:
         driver.finished(deadline)
 
 
-class Life:
+class ConnectionPeriod:
     """A client's time from one connect to the next, or to its end; whoever closes it waits for the end of that time."""
 
     def __init__(self, thread: threading.Thread | None) -> None:
-        self.over = Milestone()
+        self.ended = OnceEvent()
         self.thread = thread
 
 
@@ -115,7 +115,7 @@ class Driver:
         self._unwritten = False
         self._left_over: bytes | memoryview = b""
         self._socket: socket.socket | None = None
-        self._condemned: list[tuple[socket.socket, bytes]] = []
+        self._to_close: list[tuple[socket.socket, bytes]] = []
         self._todo: deque[Output] = deque()
         self._arrivals = Arrivals()
         self._dials = 0
@@ -123,13 +123,13 @@ class Driver:
         self._looks_up = False
         self._fetches_token = False
         self._thread: threading.Thread | None = None
-        self._bell: Bell | None = None
+        self._wakeup: PipeWakeup | None = None
         self._workers = Workers("anyrelay handler")
-        self._postmen = Postmen(self._workers, self._delivery_failed, self._look_around)
+        self._dispatcher = HandlerDispatcher(self._workers, self._callback_failed, self._look_around)
         self._asleep = False
         self._lingers = False
-        self._life = Life(None)
-        self._life.over.reach()
+        self._period = ConnectionPeriod(None)
+        self._period.ended.set()
         self._signals: deque[None] = deque()
 
     # --- what bound methods use -------------------------------------------------------------------------------------
@@ -155,32 +155,32 @@ class Driver:
                 " let another thread do it"
             )
 
-    def fulfil(
+    def call_and_wait(
         self, method: Callable[Concatenate[M, float, P], Promise[T]], machine: M, /, *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """Have a machine's method called and wait for what it promises; Ctrl-C gives it up."""
         self._check_caller()
-        errand = Errand(method, machine, *args, **kwargs)
+        request = ThreadRequest(method, machine, *args, **kwargs)
         try:
-            self.post(errand.run)
-            errand.wait()
+            self.post(request.run)
+            request.wait()
         except BaseException:
-            self._give_up(errand)
+            self._abandon(request)
             raise
-        return errand.result()
+        return request.result()
 
-    def _give_up(self, errand: Errand[Any]) -> None:
-        """Have an errand given up, and wait until it is: the client may be closed by it."""
-        gate = closed_gate()
+    def _abandon(self, request: ThreadRequest[Any]) -> None:
+        """Have an request given up, and wait until it is: the client may be closed by it."""
+        waiter = new_waiter()
 
-        def give_up(now: float) -> None:
+        def abandon(now: float) -> None:
             try:
-                errand.give_up(now)
+                request.abandon(now)
             finally:
-                gate.release()
+                waiter.release()
 
-        self.post(give_up)
-        pass_through(gate)
+        self.post(abandon)
+        wait_for_release(waiter)
 
     def post(self, job: Callable[[float], object]) -> None:
         """Have the I/O thread do something under the core's lock, told the time."""
@@ -196,7 +196,7 @@ class Driver:
         self._unwritten = self._unwritten or bool(self._posted)
         while self._posted:
             self._posted.popleft()(self._clock())
-        self._postmen.take_back()
+        self._dispatcher.take_back()
 
     def _look_around(self) -> None:
         self.post(lambda _: None)
@@ -209,14 +209,14 @@ class Driver:
 
         def begin(finder: M, now: float) -> Promise[None]:
             begun.append(method(finder, now, *args, **kwargs))
-            return Promise.kept(None)
+            return Promise.resolved(None)
 
         def end(_now: float) -> None:
             for search in begun:
                 search.subscription.close()
 
         try:
-            self.fulfil(begin, machine)
+            self.call_and_wait(begin, machine)
             (search,) = begun
             while not accepts(search, event := self.next_of(search.subscription)):
                 pass
@@ -232,9 +232,9 @@ class Driver:
             with self._core:
                 if subscription.ready:
                     return subscription.take()
-                gate = closed_gate()
-                subscription.on_ready(gate.release)
-            pass_through(gate)
+                waiter = new_waiter()
+                subscription.on_ready(waiter.release)
+            wait_for_release(waiter)
 
     # --- starting and closing ---------------------------------------------------------------------------------------
 
@@ -243,20 +243,20 @@ class Driver:
         """Whether this is the process that the client was made in."""
         return os.getpid() == self._made_in
 
-    def connect(self, method: Callable[[Session, float], Promise[None]]) -> Life:
+    def connect(self, method: Callable[[Session, float], Promise[None]]) -> ConnectionPeriod:
         """Ask the session to connect, wait for what it promises, and return the time that began with it."""
         self._check_caller()
-        errand = Errand(method, self.session)
+        request = ThreadRequest(method, self.session)
         try:
-            life = self._begin(errand.run)
-            errand.wait()
+            period = self._begin(request.run)
+            request.wait()
         except BaseException:
-            self._give_up(errand)
+            self._abandon(request)
             raise
-        errand.result()
-        return life
+        request.result()
+        return period
 
-    def _begin(self, job: Callable[[float], object]) -> Life:
+    def _begin(self, job: Callable[[float], object]) -> ConnectionPeriod:
         """Have the I/O thread do something; it is started unless it runs."""
         with self._core:
             begins = self._thread is None or self.session.state is ClientState.CLOSED
@@ -264,25 +264,25 @@ class Driver:
                 self._start_thread()
             if begins:
                 # A thread that is at the end of the last connection goes on with the next; who closed that one is not kept.
-                self._life.over.reach()
-                self._life = Life(self._thread)
-            life = self._life
+                self._period.ended.set()
+                self._period = ConnectionPeriod(self._thread)
+            period = self._period
             self._posted.append(job)  # last: when Ctrl-C strikes before, the thread has nothing to do, and leaves
-        self._ring()
-        return life
+        self._wake_up()
+        return period
 
     def _start_thread(self) -> None:
-        bell = Bell()
-        thread = threading.Thread(target=self._run, args=(bell,), name="anyrelay client", daemon=True)
+        wakeup = PipeWakeup()
+        thread = threading.Thread(target=self._run, args=(wakeup,), name="anyrelay client", daemon=True)
         self._signals.clear()
         self._workers.recall()
         _running.add(self)
-        self._bell, self._thread = bell, thread
+        self._wakeup, self._thread = wakeup, thread
         try:
             thread.start()  # its first step waits for the lock, and finds whether it is still wanted
         except BaseException:  # no more threads are to be had, or Ctrl-C
-            self._bell = self._thread = None
-            bell.close()
+            self._wakeup = self._thread = None
+            wakeup.close()
             _running.discard(self)
             raise
 
@@ -290,64 +290,64 @@ class Driver:
         self, method: Callable[Concatenate[Session, float, P], Promise[None]], *args: P.args, **kwargs: P.kwargs
     ) -> None:
         """Ask the session to close, and wait until it has."""
-        life = self._life  # before anything is asked: somebody may connect again at any time
-        self.fulfil(method, self.session, *args, **kwargs)
-        self.outlast(life)
+        period = self._period  # before anything is asked: somebody may connect again at any time
+        self.call_and_wait(method, self.session, *args, **kwargs)
+        self.wait_finished(period)
 
-    def outlast(self, life: Life) -> None:
+    def wait_finished(self, period: ConnectionPeriod) -> None:
         """Wait for the end of a time whose session is closed: for the I/O thread, and a while for the handlers."""
-        life.over.wait()
-        if life.thread is not None and life.thread is not self._thread:
-            life.thread.join()
+        period.ended.wait()
+        if period.thread is not None and period.thread is not self._thread:
+            period.thread.join()
         if self._thread is None:  # else somebody has connected again
-            self._workers.join(JOIN_PATIENCE)
+            self._workers.join(JOIN_TIMEOUT)
 
     def finished(self, deadline: float) -> None:
         """Wait until nothing runs any more, or until `deadline` of the monotonic clock; a moment at least."""
-        self._life.over.wait(max(MOMENT, deadline - time.monotonic()))
+        self._period.ended.wait(max(MOMENT, deadline - time.monotonic()))
         self._workers.join(max(MOMENT, deadline - time.monotonic()))
 
     def signal(self) -> None:
-        """Note a signal; safe in a signal handler, which may have interrupted anything, a lock's holder included."""
+        """LogEntry a signal; safe in a signal handler, which may have interrupted anything, a lock's holder included."""
         self._signals.append(None)
-        self._ring()
+        self._wake_up()
 
     def _wake(self) -> None:
         """Wake the I/O thread, unless it is awake: it says that it sleeps before it looks around for the last time."""
         if self._asleep:
-            self._ring()
+            self._wake_up()
 
-    def _ring(self) -> None:
-        bell = self._bell
-        if bell is not None:
-            bell.ring()
+    def _wake_up(self) -> None:
+        wakeup = self._wakeup
+        if wakeup is not None:
+            wakeup.wake()
 
     # --- the I/O thread ---------------------------------------------------------------------------------------------
 
-    def _run(self, bell: Bell) -> None:
+    def _run(self, wakeup: PipeWakeup) -> None:
         with self._core:
             if self._thread is not threading.current_thread():
                 return
-        watch = Watch(bell)
+        poller = Poller(wakeup)
         try:
-            while (life := self._leave_if_over()) is None:
-                self._turn(watch)
+            while (period := self._stop_if_over()) is None:
+                self._turn(poller)
         except Exception as error:  # a bug of ours, or a logging filter's, must not leave anybody waiting
-            life = self._leave_because(error)
+            period = self._stop_because(error)
             with contextlib.suppress(Exception):
-                journal.write(Note(Note.ERROR, "the client's thread failed", error=error))
+                log.write(LogEntry(LogEntry.ERROR, "the client's thread failed", error=error))
         try:
             self._follow_outputs()  # of what was posted at the last moment
         finally:
-            self._close_condemned(watch)
-            watch.close()
-            bell.close()
-            life.over.reach()
+            self._close_released(poller)
+            poller.close()
+            wakeup.close()
+            period.ended.set()
 
-    def _leave_if_over(self) -> Life | None:
+    def _stop_if_over(self) -> ConnectionPeriod | None:
         """Return what ends when the session is closed; from then on, this thread is not the client's any more."""
         with self._core:
-            return self._leave() if self._is_over and not self._has_work else None
+            return self._stop() if self._is_over and not self._has_work else None
 
     @property
     def _is_over(self) -> bool:
@@ -355,35 +355,35 @@ class Driver:
 
     @property
     def _has_work(self) -> bool:
-        return bool(self._posted or self._condemned or self._todo or self.session.outputs)
+        return bool(self._posted or self._to_close or self._todo or self.session.outputs)
 
-    def _leave_because(self, error: Exception) -> Life:
+    def _stop_because(self, error: Exception) -> ConnectionPeriod:
         with self._core:
             with contextlib.suppress(Exception):
                 while self._todo:
                     drop(self.session, self._todo.popleft(), self._clock())
-                self._postmen.give_up()
+                self._dispatcher.abandon()
                 abandon(self.session, error, self._clock())
-            self._condemn(b"")
+            self._release_socket(b"")
             with contextlib.suppress(Exception):
-                self._leave()
-            return self._life
+                self._stop()
+            return self._period
 
-    def _leave(self) -> Life:
+    def _stop(self) -> ConnectionPeriod:
         self._thread = None
         _running.discard(self)
         self._workers.dismiss()
         self._do_posted()
-        return self._life
+        return self._period
 
-    def _turn(self, watch: Watch) -> None:
+    def _turn(self, poller: Poller) -> None:
         """Wait for whatever comes first, and deal with it."""
         self._asleep = True
         with self._core:
             sock, blocked = self._socket, bool(self._left_over)
             deadline = self.session.next_deadline()
-            patience = self._patience()
-        ready = watch.wait(sock, blocked, None if patience == math.inf else patience)
+            timeout = self._time_to_wait()
+        ready = poller.wait(sock, blocked, None if timeout == math.inf else timeout)
         self._asleep = False
         looks = bool(ready & selectors.EVENT_READ) or (deadline is not None and deadline <= self._clock())
         reads = sock is not None and looks and self._read(sock)
@@ -393,26 +393,26 @@ class Driver:
             while self._signals:
                 self._signals.popleft()
                 self.session.signal_received(self._clock())
-            self._postmen.take_back()  # what was handed back since, and has more to tell by now
+            self._dispatcher.take_back()  # what was handed back since, and has more to tell by now
         self._workers.start_waiting()
         self._follow_outputs()
-        self._close_condemned(watch)
+        self._close_released(poller)
         # Acknowledgements ride with the next command: whoever was woken just now may be about to give one.
         self._lingers = reads and not self._lingers and not self._unwritten
         if not self._lingers:
             self._write()
 
-    def _patience(self) -> float:
+    def _time_to_wait(self) -> float:
         """Return how long there is nothing to do, in seconds."""
         if self._has_work or self._unwritten or self._is_over:
             return 0.0
         deadline = self.session.next_deadline()
-        patience = math.inf
+        timeout = math.inf
         if deadline is not None:
-            patience = max(0.0, self._arrivals.next_look(deadline) - self._clock())
+            timeout = max(0.0, self._arrivals.next_look(deadline) - self._clock())
         if self._workers.wait_for_threads:
-            patience = min(patience, THREADS_AGAIN)
-        return min(patience, LINGER) if self._lingers else patience
+            timeout = min(timeout, THREADS_AGAIN)
+        return min(timeout, LINGER) if self._lingers else timeout
 
     def _run_due(self, *, all_read: bool) -> None:
         """Do what is due, unless more may have arrived: that counts before it, and is read in the next turn."""
@@ -454,11 +454,11 @@ class Driver:
         outputs = self.session.outputs
         while outputs:
             match output := outputs.popleft():
-                case Mailbox():
-                    self._postmen.add(output)
+                case HandlerQueue():
+                    self._dispatcher.add(output)
                     continue
-                case CloseTransport(last_words):
-                    self._condemn(last_words)
+                case CloseTransport(final_bytes):
+                    self._release_socket(final_bytes)
                 case OpenTransport():
                     self._dials += 1
                     self._undialled = self._dials
@@ -469,7 +469,7 @@ class Driver:
             with self._core:
                 self._sort_outputs()
                 output = self._todo.popleft() if self._todo else None
-            self._postmen.call()
+            self._dispatcher.call()
             if output is None:
                 return
             self._follow(output)
@@ -478,8 +478,8 @@ class Driver:
         match output:
             case RunHandler(subject):
                 self._workers.submit(lambda: self._run_handler(subject))
-            case Note() as note:
-                journal.write(note)
+            case LogEntry() as entry:
+                log.write(entry)
             case OpenTransport(host, port):
                 with self._core:
                     at_it, self._looks_up = self._looks_up, True
@@ -491,24 +491,24 @@ class Driver:
                 if not at_it:  # else the session takes the token, whichever attempt asked for it
                     self._workers.submit(lambda: self._fetch_token(source))
 
-    def _condemn(self, last_words: bytes) -> None:
+    def _release_socket(self, final_bytes: bytes) -> None:
         """Let go of the socket, or of the one that is being opened; it is closed outside the lock."""
         self._dials += 1
         self._undialled = None
         self._arrivals = Arrivals()
         if self._socket is not None:
             # Something that is left over is on its way in the I/O thread, or blocked: then the last words come too late.
-            self._condemned.append((self._socket, b"" if self._left_over else last_words))
+            self._to_close.append((self._socket, b"" if self._left_over else final_bytes))
         self._socket, self._left_over = None, b""
 
-    def _close_condemned(self, watch: Watch) -> None:
+    def _close_released(self, poller: Poller) -> None:
         with self._core:
-            condemned, self._condemned = self._condemned, []
-        for sock, last_words in condemned:
-            watch.forget(sock)
+            released, self._to_close = self._to_close, []
+        for sock, final_bytes in released:
+            poller.forget(sock)
             with contextlib.suppress(OSError), sock:
-                if last_words:
-                    sock.send(last_words)
+                if final_bytes:
+                    sock.send(final_bytes)
 
     def _write(self) -> None:
         """Write what waits, as far as the socket takes it."""
@@ -579,15 +579,15 @@ class Driver:
     def _run_handler(self, subject: CallMachine | MessageMachine) -> None:
         error: BaseException | None = None
         try:
-            handler, face = self._addressed(subject)
+            handler, wrapper = self._addressed(subject)
             if handler is not None:
-                refuse_unawaited(handler, handler(face), NO_COROUTINES)
+                refuse_unawaited(handler, handler(wrapper), NO_COROUTINES)
         except (Exception, SystemExit) as raised:
             error = raised
         self.post(lambda now: self.session.handler_finished(subject, error, now))
 
-    def _delivery_failed(self, mailbox: Mailbox, error: BaseException) -> None:
-        self.post(lambda _: self.session.delivery_failed(mailbox, error))
+    def _callback_failed(self, handler_queue: HandlerQueue, error: BaseException) -> None:
+        self.post(lambda _: self.session.callback_failed(handler_queue, error))
 
     def _fetch_token(self, source: Callable[[], Any]) -> None:
         """Ask for a token, which may hang for long: there is one thread at most that does."""

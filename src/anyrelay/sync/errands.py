@@ -7,23 +7,23 @@ from collections.abc import Callable
 from typing import Concatenate, Generic, ParamSpec, TypeVar
 
 from anyrelay.protocol.promise import Promise
-from anyrelay.sync.gates import closed_gate, pass_through
+from anyrelay.sync.gates import new_waiter, wait_for_release
 
-__all__ = ["Errand"]
+__all__ = ["ThreadRequest"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
 M = TypeVar("M")
 
 
-class Errand(Generic[T]):
+class ThreadRequest(Generic[T]):
     """A method of a machine to be called, and what comes of it.
 
     Calling it where everything else is done, and not in the thread that wants it, spares the threads a lock to wait for each
     other at (docs: architecture).
     """
 
-    __slots__ = ("_call", "_context", "_error", "_gate", "_given_up", "_promise")
+    __slots__ = ("_abandoned", "_call", "_context", "_error", "_promise", "_waiter")
 
     def __init__(
         self, method: Callable[Concatenate[M, float, P], Promise[T]], machine: M, /, *args: P.args, **kwargs: P.kwargs
@@ -32,30 +32,30 @@ class Errand(Generic[T]):
         self._context = contextvars.copy_context()  # a span is a child of its caller's
         self._promise: Promise[T] | None = None
         self._error: Exception | None = None
-        self._given_up = False
-        self._gate = closed_gate()
+        self._abandoned = False
+        self._waiter = new_waiter()
 
     def run(self, now: float) -> None:
         """Call the method, in the I/O thread."""
-        if self._given_up:
+        if self._abandoned:
             return
         try:
             self._promise = self._context.run(self._call, now)
         except Exception as error:
             self._error = error
-            self._gate.release()
+            self._waiter.release()
         else:
-            self._promise.on_ready(self._gate.release)
+            self._promise.on_ready(self._waiter.release)
 
-    def give_up(self, _now: float) -> None:
+    def abandon(self, _now: float) -> None:
         """Say that its caller waits no more, in the I/O thread."""
-        self._given_up = True
+        self._abandoned = True
         if self._promise is not None:
             self._promise.abandon()
 
     def wait(self) -> None:
         """Sleep until there is a result, in the calling thread."""
-        pass_through(self._gate)
+        wait_for_release(self._waiter)
 
     def result(self) -> T:
         """Return the result.
@@ -67,6 +67,6 @@ class Errand(Generic[T]):
             return self._promise.result()
         error, self._error = self._error, None  # else it and this frame would keep each other alive
         try:
-            raise error or RuntimeError("this errand was not run yet; wait until it was")
+            raise error or RuntimeError("this request was not run yet; wait until it was")
         finally:
             del error

@@ -11,56 +11,56 @@ import time
 from collections import deque
 from typing import Final
 
-__all__ = ["Milestone", "closed_gate", "pass_through"]
+__all__ = ["OnceEvent", "new_waiter", "wait_for_release"]
 
 LOOK_UP: Final = 0.5
 """How long the main thread sleeps without looking for signals, in seconds."""
 
 
-def closed_gate() -> threading.Lock:
+def new_waiter() -> threading.Lock:
     """Make what one thread waits at until another releases it: a bare lock, several times cheaper than an Event."""
-    gate = threading.Lock()
-    gate.acquire()
-    return gate
+    waiter = threading.Lock()
+    waiter.acquire()
+    return waiter
 
 
-def pass_through(gate: threading.Lock, patience: float = math.inf) -> None:
-    """Sleep until a gate is opened by somebody else, and close it again; or until `patience`, in seconds, is over.
+def wait_for_release(waiter: threading.Lock, timeout: float = math.inf) -> None:
+    """Sleep until a waiter is opened by somebody else, and close it again; or until `timeout`, in seconds, is over.
 
     The main thread, which alone handles signals, looks up now and then: Ctrl-C in the very moment in which a thread falls
     asleep does not wake it, and would wait as long as it does.
     """
     if threading.current_thread() is not threading.main_thread():
-        gate.acquire(timeout=-1 if patience == math.inf else patience)
+        waiter.acquire(timeout=-1 if timeout == math.inf else timeout)
         return
-    deadline = time.monotonic() + patience
-    while not gate.acquire(timeout=max(0.0, min(LOOK_UP, deadline - time.monotonic()))):
+    deadline = time.monotonic() + timeout
+    while not waiter.acquire(timeout=max(0.0, min(LOOK_UP, deadline - time.monotonic()))):
         if time.monotonic() >= deadline:
             return
 
 
-class Milestone:
+class OnceEvent:
     """Something that happens once, and that any number of threads wait for."""
 
-    __slots__ = ("_gates", "_reached")
+    __slots__ = ("_is_set", "_waiters")
 
     def __init__(self) -> None:
-        self._gates: deque[threading.Lock] = deque()
-        self._reached = False
+        self._waiters: deque[threading.Lock] = deque()
+        self._is_set = False
 
-    def reach(self) -> None:
+    def set(self) -> None:
         """Say that it has happened; again changes nothing."""
-        self._reached = True
+        self._is_set = True
         while True:
             try:
-                gate = self._gates.popleft()
+                waiter = self._waiters.popleft()
             except IndexError:
                 return
-            gate.release()
+            waiter.release()
 
-    def wait(self, patience: float = math.inf) -> None:
-        """Sleep until it has happened, or until `patience`, in seconds, is over."""
-        gate = closed_gate()
-        self._gates.append(gate)
-        if not self._reached:  # it is said first, then the gates are opened
-            pass_through(gate, patience)
+    def wait(self, timeout: float = math.inf) -> None:
+        """Sleep until it has happened, or until `timeout`, in seconds, is over."""
+        waiter = new_waiter()
+        self._waiters.append(waiter)
+        if not self._is_set:  # it is said first, then the waiters are opened
+            wait_for_release(waiter, timeout)

@@ -1,4 +1,4 @@
-"""What the I/O thread sleeps on: one socket, and a bell that other threads ring."""
+"""What the I/O thread sleeps on: one socket, and a wakeup that other threads ring."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import threading
 
 from anyrelay.frontend.dialer import LONGEST_SLEEP
 
-__all__ = ["Bell", "Watch"]
+__all__ = ["PipeWakeup", "Poller"]
 
 
-class Bell:
+class PipeWakeup:
     """A pipe that wakes a selector; may be rung from any thread and from a signal handler."""
 
     def __init__(self) -> None:
@@ -23,19 +23,19 @@ class Bell:
         os.set_blocking(self._writer, False)
 
     def fileno(self) -> int:
-        """Return the descriptor to watch."""
+        """Return the descriptor to poller."""
         return self._reader
 
-    def ring(self) -> None:
-        """Wake whoever watches; a bell that rings already, or is closed, is left alone."""
-        # The number of a closed descriptor may be another file's by now, so a bell is not rung while it is being closed. The
+    def wake(self) -> None:
+        """Wake whoever watches; a wakeup that rings already, or is closed, is left alone."""
+        # The number of a closed descriptor may be another file's by now, so a wakeup is not rung while it is being closed. The
         # lock lets its own thread in again: a signal handler may ring while its thread does.
         with self._closing:
             if self._writer >= 0:
                 with contextlib.suppress(BlockingIOError):
                     os.write(self._writer, b"\0")
 
-    def hush(self) -> None:
+    def clear(self) -> None:
         """Take in the rings so far."""
         with contextlib.suppress(BlockingIOError):
             os.read(self._reader, 4_096)
@@ -48,13 +48,13 @@ class Bell:
             self._reader = self._writer = -1
 
 
-class Watch:
-    """A selector on a bell and at most one socket."""
+class Poller:
+    """A selector on a wakeup and at most one socket."""
 
-    def __init__(self, bell: Bell) -> None:
-        self._bell = bell
+    def __init__(self, wakeup: PipeWakeup) -> None:
+        self._wakeup = wakeup
         self._selector = selectors.DefaultSelector()
-        self._selector.register(bell, selectors.EVENT_READ)
+        self._selector.register(wakeup, selectors.EVENT_READ)
         self._socket: socket.socket | None = None
         self._events = 0
 
@@ -63,8 +63,8 @@ class Watch:
         self._attend(sock, selectors.EVENT_READ | (selectors.EVENT_WRITE if for_writing else 0))
         ready = 0
         for key, events in self._selector.select(None if timeout is None else min(timeout, LONGEST_SLEEP)):
-            if key.fileobj is self._bell:
-                self._bell.hush()
+            if key.fileobj is self._wakeup:
+                self._wakeup.clear()
             else:
                 ready = events
         return ready
@@ -81,11 +81,11 @@ class Watch:
             self._events = events
 
     def forget(self, sock: socket.socket) -> None:
-        """Watch a socket no more; it is about to be closed."""
+        """Poller a socket no more; it is about to be closed."""
         if sock is self._socket:
             self._selector.unregister(sock)
             self._socket = None
 
     def close(self) -> None:
-        """Watch nothing more."""
+        """Poller nothing more."""
         self._selector.close()

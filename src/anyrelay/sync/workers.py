@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from queue import Empty, SimpleQueue
 from typing import Final
 
-from anyrelay.frontend import journal
-from anyrelay.protocol.outputs import Layer, Note
+from anyrelay.frontend import log
+from anyrelay.protocol.outputs import Layer, LogEntry
 
 __all__ = ["Workers", "may_hang"]
 
@@ -96,9 +96,9 @@ class Workers:
         if self._lacks_threads == lacked_threads:
             return
         if lacked_threads:
-            journal.write(Note(Note.WARNING, "threads can be started again", layer=Layer.HANDLER))
+            log.write(LogEntry(LogEntry.WARNING, "threads can be started again", layer=Layer.HANDLER))
         else:
-            journal.write(Note(Note.ERROR, NO_THREADS, layer=Layer.HANDLER))
+            log.write(LogEntry(LogEntry.ERROR, NO_THREADS, layer=Layer.HANDLER))
 
     def _hand_over(self, job: Callable[[], None] | None) -> None:
         self._idle -= 1
@@ -144,8 +144,8 @@ class Workers:
         waited_for: set[threading.Thread] = set()
         while threads := self._others() - waited_for:  # more than once, since a job may have called for another
             for thread in threads:
-                patience = max(0.0, deadline - time.monotonic())
-                thread.join(min(patience, MOMENT) if thread in _out_of_reach else patience)
+                timeout = max(0.0, deadline - time.monotonic())
+                thread.join(min(timeout, MOMENT) if thread in _out_of_reach else timeout)
             waited_for |= threads
 
     def _others(self) -> set[threading.Thread]:

@@ -25,8 +25,8 @@ from attrs import field, frozen
 from anyrelay.protocol.call import CallMachine
 from anyrelay.protocol.commands import Command
 from anyrelay.protocol.jsonrpc import shown
-from anyrelay.protocol.mailbox import Delivery, Mailbox
-from anyrelay.protocol.outputs import CloseTransport, FetchToken, Note, OpenTransport, Output, RunHandler
+from anyrelay.protocol.mailbox import Callback, HandlerQueue
+from anyrelay.protocol.outputs import CloseTransport, FetchToken, LogEntry, OpenTransport, Output, RunHandler
 from anyrelay.protocol.promise import Promise
 from anyrelay.protocol.server import CommandReceived, Gone, ServerConnection
 from anyrelay.protocol.session import Session
@@ -150,8 +150,8 @@ class Wire:
         self.on_call: Callable[[CallMachine], object] | None = None
         self.commands: list[IncomingCommand] = []
         self.offered: list[CallMachine] = []
-        self.delivered: list[Delivery] = []
-        self.notes: list[Note] = []
+        self.delivered: list[Callback] = []
+        self.notes: list[LogEntry] = []
         self.log: list[Logged] = []
         self._server_ids = count(1)
         self._cables: list[Cable] = []
@@ -364,20 +364,20 @@ class Wire:
         match output:
             case OpenTransport():
                 self._opening = self.now + self.connect_takes
-            case CloseTransport(last_words):
-                self._close(last_words)
+            case CloseTransport(final_bytes):
+                self._close(final_bytes)
             case RunHandler(CallMachine() as call):
                 self.offered.append(call)
                 if self.on_call is not None:
                     self._run_handler(self.on_call, call)
-            case Mailbox():
+            case HandlerQueue():
                 self._attend(output)
             case FetchToken(source):
                 try:
                     self.session.token_fetched(source(), self.now)
                 except Exception as error:
                     self.session.token_failed(error, self.now)
-            case Note() as note:
+            case LogEntry() as note:
                 self.notes.append(note)
 
     def _run_handler(self, on_call: Callable[[CallMachine], object], call: CallMachine) -> None:
@@ -388,13 +388,13 @@ class Wire:
         else:
             self.finish_handler(call)
 
-    def _attend(self, mailbox: Mailbox) -> None:
-        while (delivery := mailbox.take()) is not None:
+    def _attend(self, handler_queue: HandlerQueue) -> None:
+        while (delivery := handler_queue.take()) is not None:
             self.delivered.append(delivery)
             try:
                 delivery.handler(delivery.subject)
             except Exception as error:
-                self.session.delivery_failed(mailbox, error)
+                self.session.callback_failed(handler_queue, error)
 
     def _open(self) -> None:
         self._opening = None
@@ -406,15 +406,15 @@ class Wire:
         self._cables = [each for each in self._cables if each.arrival(Direction.TO_SERVER) is not None] + [self._cable]
         self.session.transport_opened(self.now)
 
-    def _close(self, last_words: bytes) -> None:
+    def _close(self, final_bytes: bytes) -> None:
         """The client closes: its last words still travel, what travels towards it does not arrive."""
         self._opening = None
         cable, self._cable = self._cable, None
         if cable is None:
             return
         cable.client_reads = False
-        if last_words:
-            self._put(cable, Direction.TO_SERVER, last_words)
+        if final_bytes:
+            self._put(cable, Direction.TO_SERVER, final_bytes)
         self._put(cable, Direction.TO_SERVER, None)
         cable.lose(Direction.TO_CLIENT, self.now)
 

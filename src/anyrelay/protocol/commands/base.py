@@ -25,7 +25,7 @@ def command(method: str, *, reply: str = "", operation: bool = False) -> Callabl
     """
 
     def enter(kind: C) -> C:
-        kind.method, kind.reply, kind.names_operation = method, reply, operation
+        kind.method, kind.reply, kind.not_found_means_operation = method, reply, operation
         return kind
 
     return enter
@@ -37,7 +37,7 @@ class Command:
 
     method: ClassVar[str] = ""
     reply: ClassVar[str] = ""
-    names_operation: ClassVar[bool] = False
+    not_found_means_operation: ClassVar[bool] = False
 
     extra: dict[str, Any] = field(factory=dict, repr=False)
     """Parameters that the class does not name, sent as given."""

@@ -5,21 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from anyrelay.protocol import commands
-from anyrelay.protocol.actions import AIOperation, PayOperation
+from anyrelay.protocol.actions import AIMachine, PayMachine
 from anyrelay.protocol.promise import Promise
 from anyrelay.protocol.requests import Reply
-from anyrelay.protocol.verbs.base import CallVerbs, OnCompleted, verb
+from anyrelay.protocol.verbs.base import CallMethods, OnCompleted, command_doc
 
 if TYPE_CHECKING:
     from anyrelay.protocol.events import PayEvent, RelayEvent
 
-__all__ = ["AgentVerbs"]
+__all__ = ["AgentMethods"]
 
 
-class AgentVerbs(CallVerbs):
+class AgentMethods(CallMethods):
     """AI, live transcription and translation, payments."""
 
-    @verb
+    @command_doc
     def ai(
         self,
         now: float,
@@ -40,7 +40,7 @@ class AgentVerbs(CallVerbs):
         ai_params: dict[str, Any] | None = None,
         on_completed: OnCompleted[RelayEvent] = None,
         **extra: Any,
-    ) -> Promise[AIOperation]:
+    ) -> Promise[AIMachine]:
         """Let an AI agent talk with the caller.
 
         Args:
@@ -60,9 +60,9 @@ class AgentVerbs(CallVerbs):
         Returns:
             The session, which goes on; wait for its end, or stop it.
         """
-        return self.begin(
+        return self.start_operation(
             now,
-            AIOperation,
+            AIMachine,
             commands.Ai,
             control_id=control_id,
             on_completed=on_completed,
@@ -81,7 +81,7 @@ class AgentVerbs(CallVerbs):
             ai_params=ai_params,
         )
 
-    @verb
+    @command_doc
     def amazon_bedrock(
         self,
         now: float,
@@ -105,7 +105,7 @@ class AgentVerbs(CallVerbs):
             post_prompt: What it is to sum up afterwards.
             post_prompt_url: Where the summary is sent.
         """
-        return self.order(
+        return self.send_command(
             now,
             commands.AmazonBedrock,
             extra=extra,
@@ -117,7 +117,7 @@ class AgentVerbs(CallVerbs):
             post_prompt_url=post_prompt_url,
         )
 
-    @verb
+    @command_doc
     def ai_message(
         self,
         now: float,
@@ -137,7 +137,7 @@ class AgentVerbs(CallVerbs):
             reset: What it is to forget.
             global_data: What its functions are to know.
         """
-        return self.order(
+        return self.send_command(
             now,
             commands.AiMessage,
             extra=extra,
@@ -147,7 +147,7 @@ class AgentVerbs(CallVerbs):
             global_data=global_data,
         )
 
-    @verb
+    @command_doc
     def ai_hold(
         self, now: float, /, *, timeout: str | None = None, prompt: str | None = None, **extra: Any
     ) -> Promise[Reply]:
@@ -157,27 +157,27 @@ class AgentVerbs(CallVerbs):
             timeout: For how long at most, in seconds, as text.
             prompt: What it says before.
         """
-        return self.order(now, commands.AiHold, extra=extra, timeout=timeout, prompt=prompt)
+        return self.send_command(now, commands.AiHold, extra=extra, timeout=timeout, prompt=prompt)
 
-    @verb
+    @command_doc
     def ai_unhold(self, now: float, /, *, prompt: str | None = None, **extra: Any) -> Promise[Reply]:
         """Take the AI agent off hold.
 
         Args:
             prompt: What it says then.
         """
-        return self.order(now, commands.AiUnhold, extra=extra, prompt=prompt)
+        return self.send_command(now, commands.AiUnhold, extra=extra, prompt=prompt)
 
-    @verb
+    @command_doc
     def live_transcribe(self, now: float, /, action: dict[str, Any], **extra: Any) -> Promise[Reply]:
         """Start, stop or sum up live transcription.
 
         Args:
             action: ``{"start": {…}}``, ``{"stop": {}}`` or ``{"summarize": {…}}``.
         """
-        return self.order(now, commands.LiveTranscribe, extra=extra, action=action)
+        return self.send_command(now, commands.LiveTranscribe, extra=extra, action=action)
 
-    @verb
+    @command_doc
     def live_translate(
         self, now: float, /, action: dict[str, Any], *, status_url: str | None = None, **extra: Any
     ) -> Promise[Reply]:
@@ -186,9 +186,9 @@ class AgentVerbs(CallVerbs):
         Args:
             action: ``{"start": {…}}``, ``{"stop": {}}``, ``{"summarize": {…}}`` or ``{"inject": {…}}``.
         """
-        return self.order(now, commands.LiveTranslate, extra=extra, action=action, status_url=status_url)
+        return self.send_command(now, commands.LiveTranslate, extra=extra, action=action, status_url=status_url)
 
-    @verb
+    @command_doc
     def pay(
         self,
         now: float,
@@ -215,7 +215,7 @@ class AgentVerbs(CallVerbs):
         prompts: list[dict[str, Any]] | None = None,
         on_completed: OnCompleted[PayEvent] = None,
         **extra: Any,
-    ) -> Promise[PayOperation]:
+    ) -> Promise[PayMachine]:
         """Take a payment by the phone's keys.
 
         Args:
@@ -240,9 +240,9 @@ class AgentVerbs(CallVerbs):
         Returns:
             The payment, which goes on; wait for its end, or stop it.
         """
-        return self.begin(
+        return self.start_operation(
             now,
-            PayOperation,
+            PayMachine,
             commands.Pay,
             control_id=control_id,
             on_completed=on_completed,

@@ -8,15 +8,15 @@ from typing import Any, Final, TypeAlias, TypeVar
 
 from anyrelay.protocol.commands import CallCommand
 from anyrelay.protocol.events import RelayEvent
-from anyrelay.protocol.operations import Operation
+from anyrelay.protocol.operations import OperationMachine
 from anyrelay.protocol.promise import Promise
-from anyrelay.protocol.requests import Follower, Reply
-from anyrelay.protocol.verbs.documented import verb, wait
+from anyrelay.protocol.requests import CommandObserver, Reply
+from anyrelay.protocol.verbs.documented import command_doc, wait_doc
 
-__all__ = ["NONE_YET", "CallVerbs", "OnCompleted", "verb", "wait"]
+__all__ = ["NONE_YET", "CallMethods", "OnCompleted", "command_doc", "wait_doc"]
 
 E = TypeVar("E", bound=RelayEvent)
-O = TypeVar("O", bound=Operation[Any])  # noqa: E741
+O = TypeVar("O", bound=OperationMachine[Any])  # noqa: E741
 
 OnCompleted: TypeAlias = Callable[[E], Any] | None
 """Called with an operation's final event, once; in the async front end it may be a coroutine function."""
@@ -26,26 +26,26 @@ NONE_YET: Final[dict[Any, Any]] = {}
 whoever adds to such a dict takes a new one when there is nothing in it."""
 
 
-class CallVerbs(ABC):
-    """What a verb needs of its call."""
+class CallMethods(ABC):
+    """What a command_doc needs of its call."""
 
     @abstractmethod
-    def order(
+    def send_command(
         self,
         now: float,
         kind: type[CallCommand],
         *,
-        follower: Follower | None = None,
-        content_with: tuple[int, ...] = (),
+        command_observer: CommandObserver | None = None,
+        ok_codes: tuple[int, ...] = (),
         extra: dict[str, Any] | None = None,
-        unanswered_for: float | None = None,
+        reply_timeout: float | None = None,
         only_while_queued: bool = False,
         **params: Any,
     ) -> Promise[Reply]:
         """Send a command on this call."""
 
     @abstractmethod
-    def begin(
+    def start_operation(
         self,
         now: float,
         operation: Callable[[Any, str, OnCompleted[E]], O],

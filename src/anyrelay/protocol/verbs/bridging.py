@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, Any
 from anyrelay.protocol import commands
 from anyrelay.protocol.promise import Promise
 from anyrelay.protocol.requests import Reply
-from anyrelay.protocol.verbs.base import CallVerbs, verb
+from anyrelay.protocol.verbs.base import CallMethods, command_doc
 
 if TYPE_CHECKING:
     from anyrelay.protocol.values import DevicesLike
     from anyrelay.protocol.values.media import MediaLike
 
-__all__ = ["BridgingVerbs"]
+__all__ = ["BridgingMethods"]
 
 
-class BridgingVerbs(CallVerbs):
+class BridgingMethods(CallMethods):
     """Connecting, conferences, queues, rooms, hold, noise."""
 
-    @verb
+    @command_doc
     def connect(
         self,
         now: float,
@@ -44,7 +44,7 @@ class BridgingVerbs(CallVerbs):
                 minutes.
             max_price_per_minute: The highest price, in the currency of the project.
         """
-        return self.order(
+        return self.send_command(
             now,
             commands.ConnectCall,
             extra=extra,
@@ -56,12 +56,12 @@ class BridgingVerbs(CallVerbs):
             status_url=status_url,
         )
 
-    @verb
+    @command_doc
     def disconnect(self, now: float, /) -> Promise[Reply]:
         """Take the call apart from the one it is connected with; both go on."""
-        return self.order(now, commands.DisconnectCall)
+        return self.send_command(now, commands.DisconnectCall)
 
-    @verb
+    @command_doc
     def join_conference(
         self,
         now: float,
@@ -113,7 +113,7 @@ class BridgingVerbs(CallVerbs):
             recording_status_callback_method: GET or POST.
             stream_obj: A stream of the conference's audio.
         """
-        return self.order(
+        return self.send_command(
             now,
             commands.JoinConference,
             extra=extra,
@@ -139,7 +139,7 @@ class BridgingVerbs(CallVerbs):
             stream_obj=stream_obj,
         )
 
-    @verb
+    @command_doc
     def leave_conference(self, now: float, /, conference_id: str | None, **extra: Any) -> Promise[Reply]:
         """Leave an audio conference.
 
@@ -147,29 +147,29 @@ class BridgingVerbs(CallVerbs):
             conference_id: Its identifier, as a `ConferenceEvent` tells it, and the reply to `join_conference` where that
                 names one; None, which a reply without one gives, is a ValueError.
         """
-        return self.order(now, commands.LeaveConference, extra=extra, conference_id=conference_id)
+        return self.send_command(now, commands.LeaveConference, extra=extra, conference_id=conference_id)
 
-    @verb
+    @command_doc
     def hold(self, now: float, /) -> Promise[Reply]:
         """Put the call on hold."""
-        return self.order(now, commands.Hold)
+        return self.send_command(now, commands.Hold)
 
-    @verb
+    @command_doc
     def unhold(self, now: float, /) -> Promise[Reply]:
         """Take the call off hold."""
-        return self.order(now, commands.Unhold)
+        return self.send_command(now, commands.Unhold)
 
-    @verb
+    @command_doc
     def denoise(self, now: float, /) -> Promise[Reply]:
         """Reduce the call's noise."""
-        return self.order(now, commands.Denoise)
+        return self.send_command(now, commands.Denoise)
 
-    @verb
+    @command_doc
     def denoise_stop(self, now: float, /) -> Promise[Reply]:
         """Reduce the call's noise no more."""
-        return self.order(now, commands.DenoiseStop)
+        return self.send_command(now, commands.DenoiseStop)
 
-    @verb
+    @command_doc
     def echo(
         self, now: float, /, *, timeout: float | None = None, status_url: str | None = None, **extra: Any
     ) -> Promise[Reply]:
@@ -178,9 +178,9 @@ class BridgingVerbs(CallVerbs):
         Args:
             timeout: For how long, in seconds.
         """
-        return self.order(now, commands.Echo, extra=extra, timeout=timeout, status_url=status_url)
+        return self.send_command(now, commands.Echo, extra=extra, timeout=timeout, status_url=status_url)
 
-    @verb
+    @command_doc
     def queue_enter(
         self,
         now: float,
@@ -196,7 +196,7 @@ class BridgingVerbs(CallVerbs):
         Args:
             queue_name: The queue's name.
         """
-        return self.order(
+        return self.send_command(
             now,
             commands.QueueEnter,
             extra=extra,
@@ -205,7 +205,7 @@ class BridgingVerbs(CallVerbs):
             status_url=status_url,
         )
 
-    @verb
+    @command_doc
     def queue_leave(
         self,
         now: float,
@@ -223,7 +223,7 @@ class BridgingVerbs(CallVerbs):
             queue_name: The queue's name.
             queue_id: The queue's identifier.
         """
-        return self.order(
+        return self.send_command(
             now,
             commands.QueueLeave,
             extra=extra,
@@ -233,25 +233,25 @@ class BridgingVerbs(CallVerbs):
             status_url=status_url,
         )
 
-    @verb
+    @command_doc
     def join_room(self, now: float, /, name: str, *, status_url: str | None = None, **extra: Any) -> Promise[Reply]:
         """Join a video room.
 
         Args:
             name: The room's name.
         """
-        return self.order(now, commands.JoinRoom, extra=extra, name=name, status_url=status_url)
+        return self.send_command(now, commands.JoinRoom, extra=extra, name=name, status_url=status_url)
 
-    @verb
+    @command_doc
     def leave_room(self, now: float, /, **extra: Any) -> Promise[Reply]:
         """Leave the video room."""
-        return self.order(now, commands.LeaveRoom, extra=extra)
+        return self.send_command(now, commands.LeaveRoom, extra=extra)
 
-    @verb
+    @command_doc
     def user_event(self, now: float, /, *, event: str | None = None, **extra: Any) -> Promise[Reply]:
         """Send an event of your own.
 
         Args:
             event: Its name.
         """
-        return self.order(now, commands.UserEvent, extra=extra, event=event)
+        return self.send_command(now, commands.UserEvent, extra=extra, event=event)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar
 
-__all__ = ["verb", "wait"]
+__all__ = ["command_doc", "wait_doc"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -28,7 +28,7 @@ _COMMAND_ERRORS: Final = {
 }
 _WAIT_ARGS: Final = {
     "now": "The time, in seconds.",
-    "timeout": "How long to wait, in seconds; None waits as long as it takes.",
+    "timeout": "How long to wait_doc, in seconds; None waits as long as it takes.",
 }
 _WAIT_ERRORS: Final = {
     "TimeoutError": "`timeout` is over.",
@@ -36,13 +36,13 @@ _WAIT_ERRORS: Final = {
 }
 
 
-def verb(method: F) -> F:
-    """Complete a verb's docstring with what all verbs share: the common arguments, the reply, and the errors."""
+def command_doc(method: F) -> F:
+    """Complete a command_doc's docstring with what all verbs share: the common arguments, the reply, and the errors."""
     return _complete(method, _COMMAND_ARGS, "The server's reply.", _COMMAND_ERRORS)
 
 
-def wait(method: F) -> F:
-    """Complete the docstring of a wait for a state of the call: its arguments, the event, and the errors of every wait."""
+def wait_doc(method: F) -> F:
+    """Complete the docstring of a wait_doc for a state of the call: its arguments, the event, and the errors of every wait_doc."""
     return _complete(method, _WAIT_ARGS, "The event that told so.", _WAIT_ERRORS)
 
 

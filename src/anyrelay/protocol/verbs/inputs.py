@@ -6,23 +6,23 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from anyrelay.protocol import commands
-from anyrelay.protocol.actions import CollectOperation, DetectOperation, StandaloneCollectOperation
+from anyrelay.protocol.actions import CollectMachine, DetectMachine, StandaloneCollectMachine
 from anyrelay.protocol.promise import Promise
 from anyrelay.protocol.requests import Reply
 from anyrelay.protocol.values.media import Media, MediaLike, read_media
-from anyrelay.protocol.verbs.base import CallVerbs, OnCompleted, verb
+from anyrelay.protocol.verbs.base import CallMethods, OnCompleted, command_doc
 
 if TYPE_CHECKING:
     from anyrelay.protocol.events import CollectEvent, DetectEvent
     from anyrelay.protocol.values import CollectLike, DetectLike, DigitsLike, SpeechLike
 
-__all__ = ["InputVerbs"]
+__all__ = ["InputMethods"]
 
 
-class InputVerbs(CallVerbs):
+class InputMethods(CallMethods):
     """Collecting, detecting, digits."""
 
-    @verb
+    @command_doc
     def collect(
         self,
         now: float,
@@ -38,7 +38,7 @@ class InputVerbs(CallVerbs):
         control_id: str | None = None,
         on_completed: OnCompleted[CollectEvent] = None,
         **extra: Any,
-    ) -> Promise[StandaloneCollectOperation]:
+    ) -> Promise[StandaloneCollectMachine]:
         """Collect digits or speech, playing nothing.
 
         Args:
@@ -53,9 +53,9 @@ class InputVerbs(CallVerbs):
         Returns:
             The collection, which goes on; wait for its result, or stop it.
         """
-        return self.begin(
+        return self.start_operation(
             now,
-            StandaloneCollectOperation,
+            StandaloneCollectMachine,
             commands.Collect,
             control_id=control_id,
             on_completed=on_completed,
@@ -69,7 +69,7 @@ class InputVerbs(CallVerbs):
             start_input_timers=start_input_timers,
         )
 
-    @verb
+    @command_doc
     def play_and_collect(
         self,
         now: float,
@@ -81,7 +81,7 @@ class InputVerbs(CallVerbs):
         control_id: str | None = None,
         on_completed: OnCompleted[CollectEvent] = None,
         **extra: Any,
-    ) -> Promise[CollectOperation]:
+    ) -> Promise[CollectMachine]:
         """Play something and collect digits or speech meanwhile and after it.
 
         Args:
@@ -91,9 +91,9 @@ class InputVerbs(CallVerbs):
         Returns:
             The collection, which goes on; wait for its result, or stop it. That the playback ends does not end it.
         """
-        return self.begin(
+        return self.start_operation(
             now,
-            CollectOperation,
+            CollectMachine,
             commands.PlayAndCollect,
             control_id=control_id,
             on_completed=on_completed,
@@ -103,7 +103,7 @@ class InputVerbs(CallVerbs):
             volume=volume,
         )
 
-    @verb
+    @command_doc
     def prompt_tts(
         self,
         now: float,
@@ -116,7 +116,7 @@ class InputVerbs(CallVerbs):
         voice: str | None = None,
         volume: float | None = None,
         on_completed: OnCompleted[CollectEvent] = None,
-    ) -> Promise[CollectOperation]:
+    ) -> Promise[CollectMachine]:
         """Ask a question and collect the answer.
 
         Args:
@@ -132,7 +132,7 @@ class InputVerbs(CallVerbs):
         speech = Media.tts(text, language=language, gender=gender, voice=voice)
         return self.play_and_collect(now, [speech], collect, volume=volume, on_completed=on_completed)
 
-    @verb
+    @command_doc
     def prompt_audio(
         self,
         now: float,
@@ -142,7 +142,7 @@ class InputVerbs(CallVerbs):
         *,
         volume: float | None = None,
         on_completed: OnCompleted[CollectEvent] = None,
-    ) -> Promise[CollectOperation]:
+    ) -> Promise[CollectMachine]:
         """Play an audio file and collect the answer.
 
         Args:
@@ -154,7 +154,7 @@ class InputVerbs(CallVerbs):
         """
         return self.play_and_collect(now, [Media.audio(url)], collect, volume=volume, on_completed=on_completed)
 
-    @verb
+    @command_doc
     def detect(
         self,
         now: float,
@@ -165,7 +165,7 @@ class InputVerbs(CallVerbs):
         control_id: str | None = None,
         on_completed: OnCompleted[DetectEvent] = None,
         **extra: Any,
-    ) -> Promise[DetectOperation]:
+    ) -> Promise[DetectMachine]:
         """Find out whether an answering machine, a fax or a digit is at the other end.
 
         Args:
@@ -175,9 +175,9 @@ class InputVerbs(CallVerbs):
         Returns:
             The detection, which goes on; wait for its first result, or stop it.
         """
-        return self.begin(
+        return self.start_operation(
             now,
-            DetectOperation,
+            DetectMachine,
             commands.Detect,
             control_id=control_id,
             on_completed=on_completed,
@@ -186,7 +186,7 @@ class InputVerbs(CallVerbs):
             timeout=timeout,
         )
 
-    @verb
+    @command_doc
     def detect_digit(
         self,
         now: float,
@@ -195,7 +195,7 @@ class InputVerbs(CallVerbs):
         digits: str | None = None,
         timeout: float | None = None,
         on_completed: OnCompleted[DetectEvent] = None,
-    ) -> Promise[DetectOperation]:
+    ) -> Promise[DetectMachine]:
         """Find out which digits are pressed.
 
         Args:
@@ -208,7 +208,7 @@ class InputVerbs(CallVerbs):
         wanted = {"type": "digit", "params": _given(digits=digits)}
         return self.detect(now, wanted, timeout=timeout, on_completed=on_completed)
 
-    @verb
+    @command_doc
     def detect_answering_machine(
         self,
         now: float,
@@ -222,7 +222,7 @@ class InputVerbs(CallVerbs):
         detect_message_end: bool | None = None,
         timeout: float | None = None,
         on_completed: OnCompleted[DetectEvent] = None,
-    ) -> Promise[DetectOperation]:
+    ) -> Promise[DetectMachine]:
         """Find out whether a person or a machine has answered.
 
         Args:
@@ -247,7 +247,7 @@ class InputVerbs(CallVerbs):
         )
         return self.detect(now, {"type": "machine", "params": params}, timeout=timeout, on_completed=on_completed)
 
-    @verb
+    @command_doc
     def detect_fax(
         self,
         now: float,
@@ -256,7 +256,7 @@ class InputVerbs(CallVerbs):
         tone: str | None = None,
         timeout: float | None = None,
         on_completed: OnCompleted[DetectEvent] = None,
-    ) -> Promise[DetectOperation]:
+    ) -> Promise[DetectMachine]:
         """Find out whether a fax machine is at the other end.
 
         Args:
@@ -269,18 +269,18 @@ class InputVerbs(CallVerbs):
         wanted = {"type": "fax", "params": _given(tone=tone)}
         return self.detect(now, wanted, timeout=timeout, on_completed=on_completed)
 
-    @verb
+    @command_doc
     def send_digits(self, now: float, /, digits: str, *, control_id: str | None = None) -> Promise[Reply]:
         """Press digits.
 
         Args:
             digits: ``0-9``, ``#``, ``*``, ``A-D``; ``w`` waits half a second, ``W`` a whole one.
         """
-        return self.order(
+        return self.send_command(
             now, commands.SendDigits, control_id=self.make_id() if control_id is None else control_id, digits=digits
         )
 
-    @verb
+    @command_doc
     def bind_digit(
         self,
         now: float,
@@ -302,7 +302,7 @@ class InputVerbs(CallVerbs):
             realm: A name for a group of bindings.
             max_triggers: How often it triggers.
         """
-        return self.order(
+        return self.send_command(
             now,
             commands.BindDigit,
             extra=extra,
@@ -313,14 +313,14 @@ class InputVerbs(CallVerbs):
             max_triggers=max_triggers,
         )
 
-    @verb
+    @command_doc
     def clear_digit_bindings(self, now: float, /, *, realm: str | None = None, **extra: Any) -> Promise[Reply]:
         """Take digit bindings back.
 
         Args:
             realm: Those of which group; all of them when None.
         """
-        return self.order(now, commands.ClearDigitBindings, extra=extra, realm=realm)
+        return self.send_command(now, commands.ClearDigitBindings, extra=extra, realm=realm)
 
 
 def _given(**params: Any) -> dict[str, Any]:

@@ -13,9 +13,9 @@ from anyrelay.protocol.checks import check_timeout
 from anyrelay.protocol.events import RelayEvent
 from anyrelay.protocol.promise import Subscription
 from anyrelay.protocol.timers import Timers
-from anyrelay.protocol.verbs.base import NONE_YET, CallVerbs
+from anyrelay.protocol.verbs.base import NONE_YET, CallMethods
 
-__all__ = ["ListeningVerbs", "Search"]
+__all__ = ["ListeningMethods", "Search"]
 
 E = TypeVar("E", bound=RelayEvent)
 
@@ -32,7 +32,7 @@ class Search(Generic[E]):
 
 @frozen(eq=False)
 class _Listener:
-    """A handler that `ListeningVerbs.on` registered."""
+    """A handler that `ListeningMethods.on` registered."""
 
     event_class: type[RelayEvent]
     event_type: str | None
@@ -42,7 +42,7 @@ class _Listener:
         return isinstance(event, self.event_class) and self.event_type in (None, event.event_type)
 
 
-class ListeningVerbs(CallVerbs):
+class ListeningMethods(CallMethods):
     """Who hears of a call's events. The call itself tells them, so that an event takes no detour."""
 
     call_id: str

@@ -7,28 +7,28 @@ from typing import TYPE_CHECKING, Any
 
 from anyrelay.protocol import commands
 from anyrelay.protocol.actions import (
-    FaxOperation,
-    PlayOperation,
-    RecordOperation,
-    StreamOperation,
-    TapOperation,
-    TranscribeOperation,
+    FaxMachine,
+    PlayMachine,
+    RecordMachine,
+    StreamMachine,
+    TapMachine,
+    TranscribeMachine,
 )
 from anyrelay.protocol.promise import Promise
 from anyrelay.protocol.values.media import Media, MediaLike, read_media
-from anyrelay.protocol.verbs.base import CallVerbs, OnCompleted, verb
+from anyrelay.protocol.verbs.base import CallMethods, OnCompleted, command_doc
 
 if TYPE_CHECKING:
     from anyrelay.protocol.events import FaxEvent, PlayEvent, RecordEvent, StreamEvent, TapEvent, TranscribeEvent
     from anyrelay.protocol.values import RecordLike, TapDeviceLike, TapLike
 
-__all__ = ["MediaVerbs"]
+__all__ = ["MediaMethods"]
 
 
-class MediaVerbs(CallVerbs):
+class MediaMethods(CallMethods):
     """Playing, recording, tapping, streaming, transcribing, faxing."""
 
-    @verb
+    @command_doc
     def play(
         self,
         now: float,
@@ -41,7 +41,7 @@ class MediaVerbs(CallVerbs):
         control_id: str | None = None,
         on_completed: OnCompleted[PlayEvent] = None,
         **extra: Any,
-    ) -> Promise[PlayOperation]:
+    ) -> Promise[PlayMachine]:
         """Play speech, audio files, silence or ringtones on the call.
 
         Args:
@@ -52,9 +52,9 @@ class MediaVerbs(CallVerbs):
         Returns:
             The playback, which goes on; wait for its end, or stop, pause and resume it, or change its volume.
         """
-        return self.begin(
+        return self.start_operation(
             now,
-            PlayOperation,
+            PlayMachine,
             commands.Play,
             control_id=control_id,
             on_completed=on_completed,
@@ -65,7 +65,7 @@ class MediaVerbs(CallVerbs):
             loop=loop,
         )
 
-    @verb
+    @command_doc
     def play_tts(
         self,
         now: float,
@@ -77,7 +77,7 @@ class MediaVerbs(CallVerbs):
         voice: str | None = None,
         volume: float | None = None,
         on_completed: OnCompleted[PlayEvent] = None,
-    ) -> Promise[PlayOperation]:
+    ) -> Promise[PlayMachine]:
         """Speak a text.
 
         Args:
@@ -92,10 +92,10 @@ class MediaVerbs(CallVerbs):
         speech = Media.tts(text, language=language, gender=gender, voice=voice)
         return self.play(now, [speech], volume=volume, on_completed=on_completed)
 
-    @verb
+    @command_doc
     def play_audio(
         self, now: float, /, url: str, *, volume: float | None = None, on_completed: OnCompleted[PlayEvent] = None
-    ) -> Promise[PlayOperation]:
+    ) -> Promise[PlayMachine]:
         """Play an audio file.
 
         Args:
@@ -106,10 +106,10 @@ class MediaVerbs(CallVerbs):
         """
         return self.play(now, [Media.audio(url)], volume=volume, on_completed=on_completed)
 
-    @verb
+    @command_doc
     def play_silence(
         self, now: float, /, duration: float, *, on_completed: OnCompleted[PlayEvent] = None
-    ) -> Promise[PlayOperation]:
+    ) -> Promise[PlayMachine]:
         """Play silence.
 
         Args:
@@ -120,7 +120,7 @@ class MediaVerbs(CallVerbs):
         """
         return self.play(now, [Media.silence(duration)], on_completed=on_completed)
 
-    @verb
+    @command_doc
     def play_ringtone(
         self,
         now: float,
@@ -130,7 +130,7 @@ class MediaVerbs(CallVerbs):
         duration: float | None = None,
         volume: float | None = None,
         on_completed: OnCompleted[PlayEvent] = None,
-    ) -> Promise[PlayOperation]:
+    ) -> Promise[PlayMachine]:
         """Play a country's ringtone.
 
         Args:
@@ -142,7 +142,7 @@ class MediaVerbs(CallVerbs):
         """
         return self.play(now, [Media.ringtone(name, duration)], volume=volume, on_completed=on_completed)
 
-    @verb
+    @command_doc
     def record(
         self,
         now: float,
@@ -152,7 +152,7 @@ class MediaVerbs(CallVerbs):
         control_id: str | None = None,
         on_completed: OnCompleted[RecordEvent] = None,
         **extra: Any,
-    ) -> Promise[RecordOperation]:
+    ) -> Promise[RecordMachine]:
         """Record the call.
 
         Args:
@@ -163,9 +163,9 @@ class MediaVerbs(CallVerbs):
         Returns:
             The recording, which goes on; wait for its end, or stop, pause and resume it.
         """
-        return self.begin(
+        return self.start_operation(
             now,
-            RecordOperation,
+            RecordMachine,
             commands.Record,
             control_id=control_id,
             on_completed=on_completed,
@@ -175,7 +175,7 @@ class MediaVerbs(CallVerbs):
             else {"audio": {} if audio is None else audio},
         )
 
-    @verb
+    @command_doc
     def tap(
         self,
         now: float,
@@ -186,7 +186,7 @@ class MediaVerbs(CallVerbs):
         control_id: str | None = None,
         on_completed: OnCompleted[TapEvent] = None,
         **extra: Any,
-    ) -> Promise[TapOperation]:
+    ) -> Promise[TapMachine]:
         """Send a copy of the call's media to a device of yours.
 
         Args:
@@ -196,9 +196,9 @@ class MediaVerbs(CallVerbs):
         Returns:
             The tap, which goes on; wait for its end, or stop it.
         """
-        return self.begin(
+        return self.start_operation(
             now,
-            TapOperation,
+            TapMachine,
             commands.Tap,
             control_id=control_id,
             on_completed=on_completed,
@@ -207,7 +207,7 @@ class MediaVerbs(CallVerbs):
             device=device,
         )
 
-    @verb
+    @command_doc
     def stream(
         self,
         now: float,
@@ -224,7 +224,7 @@ class MediaVerbs(CallVerbs):
         control_id: str | None = None,
         on_completed: OnCompleted[StreamEvent] = None,
         **extra: Any,
-    ) -> Promise[StreamOperation]:
+    ) -> Promise[StreamMachine]:
         """Stream the call's audio to a WebSocket server.
 
         Args:
@@ -239,9 +239,9 @@ class MediaVerbs(CallVerbs):
         Returns:
             The stream, which goes on; wait for its end, or stop it.
         """
-        return self.begin(
+        return self.start_operation(
             now,
-            StreamOperation,
+            StreamMachine,
             commands.Stream,
             control_id=control_id,
             on_completed=on_completed,
@@ -256,7 +256,7 @@ class MediaVerbs(CallVerbs):
             custom_parameters=custom_parameters,
         )
 
-    @verb
+    @command_doc
     def transcribe(
         self,
         now: float,
@@ -266,15 +266,15 @@ class MediaVerbs(CallVerbs):
         status_url: str | None = None,
         on_completed: OnCompleted[TranscribeEvent] = None,
         **extra: Any,
-    ) -> Promise[TranscribeOperation]:
+    ) -> Promise[TranscribeMachine]:
         """Transcribe the call.
 
         Returns:
             The transcription, which goes on; wait for its end, or stop it.
         """
-        return self.begin(
+        return self.start_operation(
             now,
-            TranscribeOperation,
+            TranscribeMachine,
             commands.Transcribe,
             control_id=control_id,
             on_completed=on_completed,
@@ -282,7 +282,7 @@ class MediaVerbs(CallVerbs):
             status_url=status_url,
         )
 
-    @verb
+    @command_doc
     def send_fax(
         self,
         now: float,
@@ -294,7 +294,7 @@ class MediaVerbs(CallVerbs):
         control_id: str | None = None,
         on_completed: OnCompleted[FaxEvent] = None,
         **extra: Any,
-    ) -> Promise[FaxOperation]:
+    ) -> Promise[FaxMachine]:
         """Send a fax.
 
         Args:
@@ -305,9 +305,9 @@ class MediaVerbs(CallVerbs):
         Returns:
             The fax, which goes on; wait for its end, or stop it.
         """
-        return self.begin(
+        return self.start_operation(
             now,
-            FaxOperation.sending,
+            FaxMachine.sending,
             commands.SendFax,
             control_id=control_id,
             on_completed=on_completed,
@@ -317,18 +317,18 @@ class MediaVerbs(CallVerbs):
             header_info=header_info,
         )
 
-    @verb
+    @command_doc
     def receive_fax(
         self, now: float, /, *, control_id: str | None = None, on_completed: OnCompleted[FaxEvent] = None, **extra: Any
-    ) -> Promise[FaxOperation]:
+    ) -> Promise[FaxMachine]:
         """Receive a fax.
 
         Returns:
             The fax, which goes on; wait for its end, or stop it.
         """
-        return self.begin(
+        return self.start_operation(
             now,
-            FaxOperation.receiving,
+            FaxMachine.receiving,
             commands.ReceiveFax,
             control_id=control_id,
             on_completed=on_completed,

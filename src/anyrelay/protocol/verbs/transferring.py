@@ -10,20 +10,19 @@ from anyrelay.errors import ReferInProgress
 from anyrelay.protocol import commands
 from anyrelay.protocol.checks import check_handler, check_timeout
 from anyrelay.protocol.promise import Promise
-from anyrelay.protocol.refer import ReferOutcome
-from anyrelay.protocol.refer import Transfer as TransferMachine
-from anyrelay.protocol.requests import Follower, Reply
-from anyrelay.protocol.transfers import TransferOrder, Transfers
+from anyrelay.protocol.refer import ReferMachine, ReferOutcome
+from anyrelay.protocol.requests import CommandObserver, Reply
+from anyrelay.protocol.transfers import Refers, SentRefer
 from anyrelay.protocol.values import ReferDeviceLike, read_refer_device
-from anyrelay.protocol.verbs.base import CallVerbs
+from anyrelay.protocol.verbs.base import CallMethods
 
 if TYPE_CHECKING:
     from anyrelay.protocol.session import Session
 
-__all__ = ["TransferringVerbs"]
+__all__ = ["ReferMethods"]
 
 
-class TransferringVerbs(CallVerbs):
+class ReferMethods(CallMethods):
     """SIP REFER, waited for or not, and handing control on."""
 
     session: Session
@@ -31,12 +30,12 @@ class TransferringVerbs(CallVerbs):
 
     @property
     @abstractmethod
-    def transfers(self) -> Transfers:
+    def refers(self) -> Refers:
         """Every transfer of the call."""
 
     @property
     @abstractmethod
-    def handing_over(self) -> Follower:
+    def handing_over(self) -> CommandObserver:
         """What follows the command that hands the call to another application."""
 
     def refer(
@@ -77,7 +76,7 @@ class TransferringVerbs(CallVerbs):
         status_url: str | None = None,
         on_completed: Callable[[ReferOutcome], Any] | None = None,
         **extra: Any,
-    ) -> Promise[TransferMachine]:
+    ) -> Promise[ReferMachine]:
         """Start a transfer by SIP REFER, and return once the server took the command.
 
         Args:
@@ -102,7 +101,7 @@ class TransferringVerbs(CallVerbs):
             ConnectionLost: The connection dropped while the command was under way; it is never sent again.
         """
         order = self._refer(now, device, status_url, extra, alone=True, on_completed=on_completed)
-        return order.reply.then(lambda _: order.transfer)
+        return order.reply.then(lambda _: order.refer)
 
     def refer_and_wait(
         self,
@@ -141,7 +140,7 @@ class TransferringVerbs(CallVerbs):
         """
         check_timeout(timeout)
         order = self._refer(now, device, status_url, extra, alone=True, unsent_for=timeout)
-        return order.transfer.wait(now, timeout, on_abandon=order.reply.abandon)
+        return order.refer.wait(now, timeout, on_abandon=order.reply.abandon)
 
     def _refer(
         self,
@@ -153,7 +152,7 @@ class TransferringVerbs(CallVerbs):
         alone: bool = False,
         on_completed: Callable[[ReferOutcome], Any] | None = None,
         unsent_for: float | None = -1,
-    ) -> TransferOrder:
+    ) -> SentRefer:
         """Send a REFER command; its transfer is armed first, since an event may overtake the reply.
 
         Args:
@@ -168,30 +167,30 @@ class TransferringVerbs(CallVerbs):
         """
         check_handler(on_completed, "on_completed")
         target = read_refer_device(device)
-        if alone and self.transfers.awaited:
+        if alone and self.refers.awaited:
             raise ReferInProgress(f"a transfer of call {self.call_id} is still being waited for; nothing was sent")
         request_timeout = self.session.settings.request_timeout
         waits_for_outcome = unsent_for != -1
-        transfer = self.transfers.arm(target.uri, now, waits_for_reply=alone and not waits_for_outcome)
-        transfer.on_completed = on_completed
+        sent_refer = self.refers.arm(target.uri, now, waits_for_reply=alone and not waits_for_outcome)
+        sent_refer.on_completed = on_completed
         try:
-            reply = self.order(
+            reply = self.send_command(
                 now,
                 commands.Refer,
                 device=target,
                 status_url=status_url,
                 extra=extra,
-                follower=self.transfers.follow(transfer),
-                unanswered_for=min(request_timeout, unsent_for)
+                command_observer=self.refers.follow(sent_refer),
+                reply_timeout=min(request_timeout, unsent_for)
                 if waits_for_outcome and unsent_for is not None
                 else None,
                 only_while_queued=waits_for_outcome,
             )
         except BaseException:
-            self.transfers.discard(transfer)
+            self.refers.discard(sent_refer)
             raise
         # Where events have told the outcome by then, that says more than an error reply, or than none at all.
-        return TransferOrder(transfer, reply.recover(lambda: {} if transfer.is_told else None))
+        return SentRefer(sent_refer, reply.recover(lambda: {} if sent_refer.is_told else None))
 
     def transfer(self, now: float, /, dest: str, **extra: Any) -> Promise[Reply]:
         """Hand control of the call to another RELAY application or to a SWML script; this client loses the call.
@@ -214,4 +213,4 @@ class TransferringVerbs(CallVerbs):
             RequestTimeout: The reply did not come within `request_timeout`.
             ConnectionLost: The connection dropped while the command was under way.
         """
-        return self.order(now, commands.Transfer, dest=dest, extra=extra, follower=self.handing_over)
+        return self.send_command(now, commands.Transfer, dest=dest, extra=extra, command_observer=self.handing_over)

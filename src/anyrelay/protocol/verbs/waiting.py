@@ -1,4 +1,4 @@
-"""Verbs that wait until a call has got somewhere."""
+"""Verbs that wait_doc until a call has got somewhere."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from anyrelay.protocol.checks import check_timeout
 from anyrelay.protocol.events.packed import pack_event, unpack_events
 from anyrelay.protocol.promise import Promise
 from anyrelay.protocol.timers import Timer, Timers
-from anyrelay.protocol.verbs.base import CallVerbs, wait
+from anyrelay.protocol.verbs.base import CallMethods, wait_doc
 
 if TYPE_CHECKING:
     from anyrelay.protocol.events import CallStateEvent
 
-__all__ = ["WaitingVerbs"]
+__all__ = ["WaitingMethods"]
 
 
 class _StateWaiter(Promise["CallStateEvent"]):
@@ -25,7 +25,7 @@ class _StateWaiter(Promise["CallStateEvent"]):
 
     __slots__ = ("_call", "target", "timer")
 
-    def __init__(self, call: WaitingVerbs, target: CallState) -> None:
+    def __init__(self, call: WaitingMethods, target: CallState) -> None:
         super().__init__()
         self._call = call
         self.target = target
@@ -46,7 +46,7 @@ class _StateWaiter(Promise["CallStateEvent"]):
             self.timer.cancel()
 
 
-class WaitingVerbs(CallVerbs):
+class WaitingMethods(CallMethods):
     """Waiting for the states of a call. One that the call was in, or skipped, is not waited for."""
 
     call_id: str
@@ -65,12 +65,12 @@ class WaitingVerbs(CallVerbs):
     def device(self) -> dict[str, Any]:
         """The call's device."""
 
-    @wait
+    @wait_doc
     def wait_for_ringing(self, now: float, /, timeout: float | None = None) -> Promise[CallStateEvent]:
         """Wait until the call rings; returns at once when it does, or did."""
         return self._wait_for_state(now, CallState.RINGING, timeout)
 
-    @wait
+    @wait_doc
     def wait_for_answered(self, now: float, /, timeout: float | None = None) -> Promise[CallStateEvent]:
         """Wait until the call is answered; returns at once when it is, or was.
 
@@ -79,12 +79,12 @@ class WaitingVerbs(CallVerbs):
         """
         return self._wait_for_state(now, CallState.ANSWERED, timeout)
 
-    @wait
+    @wait_doc
     def wait_for_ending(self, now: float, /, timeout: float | None = None) -> Promise[CallStateEvent]:
         """Wait until the call is about to end; returns at once when it is, or has ended."""
         return self._wait_for_state(now, CallState.ENDING, timeout)
 
-    @wait
+    @wait_doc
     def wait_for_ended(self, now: float, /, timeout: float | None = None) -> Promise[CallStateEvent]:
         """Wait until the call has ended; returns at once when it has."""
         return self._wait_for_state(now, CallState.ENDED, timeout)

@@ -5,21 +5,21 @@ from __future__ import annotations
 import logging
 from typing import Final
 
-from anyrelay.protocol.outputs import Layer, Note
+from anyrelay.protocol.outputs import Layer, LogEntry
 
 __all__ = ["write"]
 
 _LOGGERS: Final = {layer: logging.getLogger(f"anyrelay.{layer}") for layer in Layer}
 
 
-def write(note: Note) -> None:
+def write(entry: LogEntry) -> None:
     """Write one note; its call_id is an attribute of the record ("" for none), and part of its text when there is one."""
-    logger = _LOGGERS[note.layer]
-    if not logger.isEnabledFor(note.level):
+    logger = _LOGGERS[entry.layer]
+    if not logger.isEnabledFor(entry.level):
         return
-    text = f"[{note.call_id}] {note.text}" if note.call_id else note.text
+    text = f"[{entry.call_id}] {entry.text}" if entry.call_id else entry.text
     # A server's words may have half of a surrogate pair in them, which no stream can write.
     text = text.encode("utf-8", "backslashreplace").decode()
-    error = note.error
+    error = entry.error
     trace = (type(error), error, error.__traceback__) if error is not None else None
-    logger.log(note.level, "%s", text, exc_info=trace, extra={"call_id": note.call_id})
+    logger.log(entry.level, "%s", text, exc_info=trace, extra={"call_id": entry.call_id})
