@@ -216,7 +216,7 @@ def fuzz(session: nox.Session) -> None:
     session.install(*CONSTRAINTS, "-e", ".", "atheris>=3")  # it has wheels for CPython on Linux alone
     arguments = session.posargs or ["-max_total_time=60"]
     for harness in ("fuzz_frames", "fuzz_messages", "fuzz_handshake"):
-        session.run("python", "fuzz/run.py", harness, *arguments)
+        session.run("python", "tests/fuzz/run.py", harness, *arguments)
 
 
 @nox.session
@@ -239,4 +239,4 @@ def malformed(session: nox.Session) -> None:
     """Send 10,000 malformed SIP messages to the SIP phones, over UDP and TCP; a good call is made after each 50."""
     install_for_tests(session, *CONSTRAINTS)
     count = session.posargs[0] if session.posargs else "10000"
-    session.run("pytest", "-q", "-s", "tests/sip/test_malformed_sip.py", env={"ANYRELAY_MALFORMED_SIP": count})
+    session.run("pytest", "-q", "-s", "tests/local/sip/test_malformed_sip.py", env={"ANYRELAY_MALFORMED_SIP": count})

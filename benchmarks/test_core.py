@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from anyrelay.protocol.call import CallMachine
-from anyrelay.protocol.events import parse_event
-from anyrelay.protocol.frames import FrameSplitter, text_frame
-from anyrelay.protocol.jsonrpc import decode, encode_request
-from anyrelay.protocol.refer import judge
-from anyrelay.protocol.sipuri import same_sip_uri
+from anyrelay.protocol.call.call import CallMachine
+from anyrelay.protocol.call.refer_outcome import judge
+from anyrelay.protocol.rpc.jsonrpc import decode, encode_request
+from anyrelay.protocol.schema import parse_event
+from anyrelay.protocol.schema.sip_uri import same_sip_uri
+from anyrelay.protocol.transport.fast_frames import FrameSplitter, text_frame
 from anyrelay.testing.wire import Wire, accept
 
 Benchmark = Callable[..., Any]

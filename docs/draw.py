@@ -23,10 +23,10 @@ NOTE = "<!-- Drawn by docs/draw.py from the code; change the code, then draw aga
 
 MACHINES = {
     "transfer": ("anyrelay.protocol.refer", "State", "Input"),
-    "link": ("anyrelay.protocol.link_states", "LinkState", "Input"),
-    "call": ("anyrelay.protocol.call_states", "CallState", None),
+    "link": ("anyrelay.protocol.session.states", "LinkState", "Input"),
+    "call": ("anyrelay.protocol.call.states", "CallState", None),
     "operation": ("anyrelay.protocol.operations", "State", "Input"),
-    "referring": ("anyrelay.local.referring", "ReferState", "Fact"),
+    "referring": ("anyrelay.local.exchange.refer_monitor", "ReferState", "Fact"),
 }
 """The pages of machines: the module with the table, the enum of its states, and that of its inputs if it has one."""
 

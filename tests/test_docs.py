@@ -17,7 +17,7 @@ import anyrelay
 from anyrelay import sync
 from anyrelay.errors import RelayError
 from anyrelay.frontend.options import NO_PROXY_VARIABLES, PROXY_VARIABLES
-from anyrelay.protocol.refer import ReferStatus, UnknownReason, judge
+from anyrelay.protocol.call.refer_outcome import ReferStatus, UnknownReason, judge
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"

@@ -10,7 +10,7 @@ import pytest
 
 from anyrelay import errors
 from anyrelay.errors import CallGone, ConnectFailed, DialFailed, ReferFailed, RelayError, RequestTimeout
-from anyrelay.protocol.refer import ReferOutcome, ReferStatus
+from anyrelay.protocol.call.refer_outcome import ReferOutcome, ReferStatus
 
 OUTCOME = ReferOutcome(status=ReferStatus.BUSY, refer_to="sip:x@example.com", notify_response_code=486)
 FROM_THE_SERVER = ("AuthenticationError", "RelayError")

@@ -27,4 +27,4 @@ def test_every_harness_has_a_corpus_and_a_dictionary() -> None:
 def test_the_seeds_are_those_that_are_made() -> None:
     for harness, seeds in import_module("make_corpus").all_seeds().items():
         names = {path.name for path in INPUTS if path.parent.name == harness and not path.name.startswith("found-")}
-        assert names == set(seeds), "python fuzz/make_corpus.py makes them anew"
+        assert names == set(seeds), "python tests/fuzz/make_corpus.py makes them anew"

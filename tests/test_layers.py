@@ -127,7 +127,7 @@ def test_every_room_that_is_named_here_is_there() -> None:
     ("room", "source", "fault"),
     [
         ("errors", "import os", "errors imports os"),
-        ("errors", "from anyrelay.protocol import events", "errors imports anyrelay.protocol.events"),
+        ("errors", "from anyrelay.protocol import events", "errors imports anyrelay.protocol.schema"),
         ("protocol", "import socket", "protocol imports socket"),
         ("protocol", "import time as t", "protocol imports time"),
         ("protocol", "import threading, asyncio", "protocol imports threading"),
@@ -147,7 +147,7 @@ def test_every_room_that_is_named_here_is_there() -> None:
         (
             "protocol",
             "if TYPE_CHECKING:\n    from anyrelay.local import exchange",
-            "protocol imports anyrelay.local.exchange",
+            "protocol imports anyrelay.local.exchange.exchange",
         ),
         ("protocol", "def f():\n    import datetime", "protocol imports datetime"),
         ("protocol", "def f():\n    with open('x'): pass", "protocol calls open"),

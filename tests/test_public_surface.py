@@ -18,7 +18,7 @@ import pytest
 
 import anyrelay
 import anyrelay.sync
-from anyrelay.protocol.events import EVENT_CLASSES
+from anyrelay.protocol.schema import EVENT_CLASSES
 
 FRONTS = (anyrelay, anyrelay.sync)
 BOUND = {name for name in anyrelay.__all__ if getattr(anyrelay, name) is not getattr(anyrelay.sync, name)}
@@ -92,7 +92,7 @@ def test_every_name_says_where_it_can_be_had(front: Any, name: str) -> None:
                 assert (function.__module__, function.__qualname__) == (front.__name__, f"{name}.{method}")
     else:
         # Shared classes keep the module that defines them: their annotations are read there, and pickles name it.
-        home = importlib.import_module(getattr(value, "__module__", "anyrelay.protocol.constants"))
+        home = importlib.import_module(getattr(value, "__module__", "anyrelay.protocol.schema.constants"))
         assert getattr(home, name) is value
         assert value is getattr(anyrelay, name)
 
@@ -110,7 +110,7 @@ def test_every_name_of_the_official_client_can_be_had(front: Any) -> None:
         elif isinstance(value, type):
             assert isinstance(getattr(front, name), type)
     words = importlib.import_module("signalwire.relay.constants")
-    for name in importlib.import_module("anyrelay.protocol.constants").__all__:
+    for name in importlib.import_module("anyrelay.protocol.schema.constants").__all__:
         assert getattr(front, name) == getattr(words, name)
 
 

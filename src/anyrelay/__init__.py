@@ -5,8 +5,9 @@ The names below are handed on when they are first used (PEP 562), so that import
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from anyrelay._lazy import handing_on
 
 if TYPE_CHECKING:
     from anyrelay.aio.actions import Action as Action
@@ -38,57 +39,57 @@ if TYPE_CHECKING:
     from anyrelay.errors import ReferInProgress as ReferInProgress
     from anyrelay.errors import RelayError as RelayError
     from anyrelay.errors import RequestTimeout as RequestTimeout
-    from anyrelay.protocol.call_states import CallState as CallState
-    from anyrelay.protocol.constants import *  # noqa: F403 - its `__all__` is what is handed on
-    from anyrelay.protocol.events import CallingErrorEvent as CallingErrorEvent
-    from anyrelay.protocol.events import CallReceiveEvent as CallReceiveEvent
-    from anyrelay.protocol.events import CallStateEvent as CallStateEvent
-    from anyrelay.protocol.events import CollectEvent as CollectEvent
-    from anyrelay.protocol.events import ConferenceEvent as ConferenceEvent
-    from anyrelay.protocol.events import ConnectEvent as ConnectEvent
-    from anyrelay.protocol.events import DenoiseEvent as DenoiseEvent
-    from anyrelay.protocol.events import DetectEvent as DetectEvent
-    from anyrelay.protocol.events import DialEvent as DialEvent
-    from anyrelay.protocol.events import EchoEvent as EchoEvent
-    from anyrelay.protocol.events import FaxEvent as FaxEvent
-    from anyrelay.protocol.events import HoldEvent as HoldEvent
-    from anyrelay.protocol.events import MessageReceiveEvent as MessageReceiveEvent
-    from anyrelay.protocol.events import MessageStateEvent as MessageStateEvent
-    from anyrelay.protocol.events import PayEvent as PayEvent
-    from anyrelay.protocol.events import PlayEvent as PlayEvent
-    from anyrelay.protocol.events import QueueEvent as QueueEvent
-    from anyrelay.protocol.events import RecordEvent as RecordEvent
-    from anyrelay.protocol.events import ReferEvent as ReferEvent
-    from anyrelay.protocol.events import RelayEvent as RelayEvent
-    from anyrelay.protocol.events import SendDigitsEvent as SendDigitsEvent
-    from anyrelay.protocol.events import StreamEvent as StreamEvent
-    from anyrelay.protocol.events import TapEvent as TapEvent
-    from anyrelay.protocol.events import TranscribeEvent as TranscribeEvent
-    from anyrelay.protocol.events import parse_event as parse_event
-    from anyrelay.protocol.messages import MessageState as MessageState
-    from anyrelay.protocol.reconnect import ReconnectPolicy as ReconnectPolicy
-    from anyrelay.protocol.refer import ReferOutcome as ReferOutcome
-    from anyrelay.protocol.refer import ReferStatus as ReferStatus
-    from anyrelay.protocol.refer import UnknownReason as UnknownReason
-    from anyrelay.protocol.session import ClientState as ClientState
-    from anyrelay.protocol.values import AgoraDevice as AgoraDevice
-    from anyrelay.protocol.values import CallDevice as CallDevice
-    from anyrelay.protocol.values import CollectDigits as CollectDigits
-    from anyrelay.protocol.values import CollectSpeech as CollectSpeech
-    from anyrelay.protocol.values import DetectDigit as DetectDigit
-    from anyrelay.protocol.values import DetectFax as DetectFax
-    from anyrelay.protocol.values import DetectMachine as DetectMachine
-    from anyrelay.protocol.values import Media as Media
-    from anyrelay.protocol.values import PhoneDevice as PhoneDevice
-    from anyrelay.protocol.values import QueueDevice as QueueDevice
-    from anyrelay.protocol.values import RecordAudio as RecordAudio
-    from anyrelay.protocol.values import RtpTapDevice as RtpTapDevice
-    from anyrelay.protocol.values import SipDevice as SipDevice
-    from anyrelay.protocol.values import SipReferDevice as SipReferDevice
-    from anyrelay.protocol.values import StreamDevice as StreamDevice
-    from anyrelay.protocol.values import TapAudio as TapAudio
-    from anyrelay.protocol.values import WebrtcDevice as WebrtcDevice
-    from anyrelay.protocol.values import WsTapDevice as WsTapDevice
+    from anyrelay.protocol.call.refer_outcome import ReferOutcome as ReferOutcome
+    from anyrelay.protocol.call.refer_outcome import ReferStatus as ReferStatus
+    from anyrelay.protocol.call.refer_outcome import UnknownReason as UnknownReason
+    from anyrelay.protocol.call.states import CallState as CallState
+    from anyrelay.protocol.outbound.message import MessageState as MessageState
+    from anyrelay.protocol.schema import AgoraDevice as AgoraDevice
+    from anyrelay.protocol.schema import CallDevice as CallDevice
+    from anyrelay.protocol.schema import CallingErrorEvent as CallingErrorEvent
+    from anyrelay.protocol.schema import CallReceiveEvent as CallReceiveEvent
+    from anyrelay.protocol.schema import CallStateEvent as CallStateEvent
+    from anyrelay.protocol.schema import CollectDigits as CollectDigits
+    from anyrelay.protocol.schema import CollectEvent as CollectEvent
+    from anyrelay.protocol.schema import CollectSpeech as CollectSpeech
+    from anyrelay.protocol.schema import ConferenceEvent as ConferenceEvent
+    from anyrelay.protocol.schema import ConnectEvent as ConnectEvent
+    from anyrelay.protocol.schema import DenoiseEvent as DenoiseEvent
+    from anyrelay.protocol.schema import DetectDigit as DetectDigit
+    from anyrelay.protocol.schema import DetectEvent as DetectEvent
+    from anyrelay.protocol.schema import DetectFax as DetectFax
+    from anyrelay.protocol.schema import DetectMachine as DetectMachine
+    from anyrelay.protocol.schema import DialEvent as DialEvent
+    from anyrelay.protocol.schema import EchoEvent as EchoEvent
+    from anyrelay.protocol.schema import FaxEvent as FaxEvent
+    from anyrelay.protocol.schema import HoldEvent as HoldEvent
+    from anyrelay.protocol.schema import Media as Media
+    from anyrelay.protocol.schema import MessageReceiveEvent as MessageReceiveEvent
+    from anyrelay.protocol.schema import MessageStateEvent as MessageStateEvent
+    from anyrelay.protocol.schema import PayEvent as PayEvent
+    from anyrelay.protocol.schema import PhoneDevice as PhoneDevice
+    from anyrelay.protocol.schema import PlayEvent as PlayEvent
+    from anyrelay.protocol.schema import QueueDevice as QueueDevice
+    from anyrelay.protocol.schema import QueueEvent as QueueEvent
+    from anyrelay.protocol.schema import RecordAudio as RecordAudio
+    from anyrelay.protocol.schema import RecordEvent as RecordEvent
+    from anyrelay.protocol.schema import ReferEvent as ReferEvent
+    from anyrelay.protocol.schema import RelayEvent as RelayEvent
+    from anyrelay.protocol.schema import RtpTapDevice as RtpTapDevice
+    from anyrelay.protocol.schema import SendDigitsEvent as SendDigitsEvent
+    from anyrelay.protocol.schema import SipDevice as SipDevice
+    from anyrelay.protocol.schema import SipReferDevice as SipReferDevice
+    from anyrelay.protocol.schema import StreamDevice as StreamDevice
+    from anyrelay.protocol.schema import StreamEvent as StreamEvent
+    from anyrelay.protocol.schema import TapAudio as TapAudio
+    from anyrelay.protocol.schema import TapEvent as TapEvent
+    from anyrelay.protocol.schema import TranscribeEvent as TranscribeEvent
+    from anyrelay.protocol.schema import WebrtcDevice as WebrtcDevice
+    from anyrelay.protocol.schema import WsTapDevice as WsTapDevice
+    from anyrelay.protocol.schema import parse_event as parse_event
+    from anyrelay.protocol.schema.constants import *  # noqa: F403 - its `__all__` is what is handed on
+    from anyrelay.protocol.session.reconnect import ReconnectPolicy as ReconnectPolicy
+    from anyrelay.protocol.session.session import ClientState as ClientState
 
 SHARED_NAMES = {
     "anyrelay.errors": (
@@ -105,8 +106,59 @@ SHARED_NAMES = {
         "RelayError",
         "RequestTimeout",
     ),
-    "anyrelay.protocol.call_states": ("CallState",),
-    "anyrelay.protocol.constants": (
+    "anyrelay.protocol.call.refer_outcome": (
+        "ReferOutcome",
+        "ReferStatus",
+        "UnknownReason",
+    ),
+    "anyrelay.protocol.call.states": ("CallState",),
+    "anyrelay.protocol.outbound.message": ("MessageState",),
+    "anyrelay.protocol.schema": (
+        "AgoraDevice",
+        "CallDevice",
+        "CallReceiveEvent",
+        "CallStateEvent",
+        "CallingErrorEvent",
+        "CollectDigits",
+        "CollectEvent",
+        "CollectSpeech",
+        "ConferenceEvent",
+        "ConnectEvent",
+        "DenoiseEvent",
+        "DetectDigit",
+        "DetectEvent",
+        "DetectFax",
+        "DetectMachine",
+        "DialEvent",
+        "EchoEvent",
+        "FaxEvent",
+        "HoldEvent",
+        "Media",
+        "MessageReceiveEvent",
+        "MessageStateEvent",
+        "PayEvent",
+        "PhoneDevice",
+        "PlayEvent",
+        "QueueDevice",
+        "QueueEvent",
+        "RecordAudio",
+        "RecordEvent",
+        "ReferEvent",
+        "RelayEvent",
+        "RtpTapDevice",
+        "SendDigitsEvent",
+        "SipDevice",
+        "SipReferDevice",
+        "StreamDevice",
+        "StreamEvent",
+        "TapAudio",
+        "TapEvent",
+        "TranscribeEvent",
+        "WebrtcDevice",
+        "WsTapDevice",
+        "parse_event",
+    ),
+    "anyrelay.protocol.schema.constants": (
         "CALL_STATES",
         "CALL_STATE_ANSWERED",
         "CALL_STATE_CREATED",
@@ -172,57 +224,8 @@ SHARED_NAMES = {
         "ROOM_STATE_LEAVE",
         "ROOM_STATE_LEAVING",
     ),
-    "anyrelay.protocol.events": (
-        "CallReceiveEvent",
-        "CallStateEvent",
-        "CallingErrorEvent",
-        "CollectEvent",
-        "ConferenceEvent",
-        "ConnectEvent",
-        "DenoiseEvent",
-        "DetectEvent",
-        "DialEvent",
-        "EchoEvent",
-        "FaxEvent",
-        "HoldEvent",
-        "MessageReceiveEvent",
-        "MessageStateEvent",
-        "PayEvent",
-        "PlayEvent",
-        "QueueEvent",
-        "RecordEvent",
-        "ReferEvent",
-        "RelayEvent",
-        "SendDigitsEvent",
-        "StreamEvent",
-        "TapEvent",
-        "TranscribeEvent",
-        "parse_event",
-    ),
-    "anyrelay.protocol.messages": ("MessageState",),
-    "anyrelay.protocol.reconnect": ("ReconnectPolicy",),
-    "anyrelay.protocol.refer": ("ReferOutcome", "ReferStatus", "UnknownReason"),
-    "anyrelay.protocol.session": ("ClientState",),
-    "anyrelay.protocol.values": (
-        "AgoraDevice",
-        "CallDevice",
-        "CollectDigits",
-        "CollectSpeech",
-        "DetectDigit",
-        "DetectFax",
-        "DetectMachine",
-        "Media",
-        "PhoneDevice",
-        "QueueDevice",
-        "RecordAudio",
-        "RtpTapDevice",
-        "SipDevice",
-        "SipReferDevice",
-        "StreamDevice",
-        "TapAudio",
-        "WebrtcDevice",
-        "WsTapDevice",
-    ),
+    "anyrelay.protocol.session.reconnect": ("ReconnectPolicy",),
+    "anyrelay.protocol.session.session": ("ClientState",),
 }
 """The public names that both front ends have, by the module that defines them."""
 
@@ -251,14 +254,4 @@ _HOME = {name: module for names in (SHARED_NAMES, _OWN_NAMES) for module, each i
 
 if not TYPE_CHECKING:  # a checker reads the imports above; one that saw this would take every name
     __all__ = sorted(_HOME)
-
-    def __getattr__(name: str) -> Any:
-        if name not in _HOME:
-            raise AttributeError(f"module 'anyrelay' has no attribute {name!r}")
-        value = getattr(import_module(_HOME[name]), name)
-        globals()[name] = value
-        return value
-
-
-def __dir__() -> list[str]:
-    return [*globals(), *_HOME]
+    __getattr__, __dir__ = handing_on(globals(), _HOME)

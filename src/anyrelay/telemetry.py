@@ -10,9 +10,9 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from anyrelay.errors import RelayError
-from anyrelay.protocol.jsonrpc import as_code
-from anyrelay.protocol.observer import Observer
-from anyrelay.protocol.requests import CommandObserver, Reply
+from anyrelay.protocol.rpc.jsonrpc import as_code
+from anyrelay.protocol.rpc.pending import CommandObserver, Reply
+from anyrelay.protocol.session.observer import Observer
 
 try:
     from opentelemetry import metrics, trace
@@ -26,10 +26,11 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Span, TracerProvider
 
     from anyrelay.frontend.client import ClientBase
-    from anyrelay.protocol.call import CallMachine
-    from anyrelay.protocol.events import RelayEvent
-    from anyrelay.protocol.operations import OperationMachine
-    from anyrelay.protocol.refer import ReferMachine, ReferOutcome
+    from anyrelay.protocol.call.call import CallMachine
+    from anyrelay.protocol.call.operation import OperationMachine
+    from anyrelay.protocol.call.refer_machine import ReferMachine
+    from anyrelay.protocol.call.refer_outcome import ReferOutcome
+    from anyrelay.protocol.schema import RelayEvent
 
 __all__ = ["instrument"]
 

@@ -11,10 +11,11 @@ from collections.abc import Iterator
 from random import SystemRandom
 
 import pytest
-from frontend_world import AsyncWorld, ThreadWorld, World
-from storm import Storm
-from weather import STORM, Weather
-from world_fixtures import front, pytest_pyfunc_call
+
+from tests.faults.storm import Storm
+from tests.faults.weather import STORM, Weather
+from tests.support.frontend_world import AsyncWorld, ThreadWorld, World
+from tests.support.world_fixtures import front, pytest_pyfunc_call
 
 __all__ = ["front", "pytest_pyfunc_call"]
 

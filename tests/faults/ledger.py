@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from frontend_world import undisguised
-from storm import EventKey, Storm, key_of
-
 from anyrelay import CallGone, ConnectionLost, ReferOutcome, RelayError, RelayEvent, RequestTimeout
+from tests.faults.storm import EventKey, Storm, key_of
+from tests.support.frontend_world import undisguised
 
 
 class Ledger:

@@ -13,13 +13,13 @@ from typing import Any
 
 import anyio
 from anyio.from_thread import start_blocking_portal
-from fault_proxy import FaultProxy
-from plans import Plan, describe_targets, plans
-from truth import PhoneLog
-from weather import STORM, Weather
 
 from anyrelay.local import LocalRelay, SimulatedPhones
-from anyrelay.local.relay_phones import RelayCaller
+from anyrelay.local.server.relay_phones import RelayCaller
+from tests.faults.plans import Plan, describe_targets, plans
+from tests.faults.truth import PhoneLog
+from tests.faults.weather import STORM, Weather
+from tests.support.fault_proxy import FaultProxy
 
 AT_ONCE = 100
 """How many calls are in the air at once."""

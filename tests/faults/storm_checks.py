@@ -8,11 +8,11 @@ from collections import Counter
 from typing import Any
 
 import anyio
-from frontend_world import World, undisguised
-from ledger import Ledger
-from storm import Storm
 
 from anyrelay import ClientState, ReconnectPolicy, ReferStatus, UnknownReason
+from tests.faults.ledger import Ledger
+from tests.faults.storm import Storm
+from tests.support.frontend_world import World, undisguised
 
 JSON = "ANYRELAY_FAULTS_JSON"
 """The environment variable that names the file for the figures."""

@@ -11,8 +11,9 @@ from random import Random
 from typing import Any
 
 import pytest
-from fault_proxy import HANDSHAKES, MOST_BETWEEN, STAGES, FaultProxy, Link
-from whole_frames import WholeFrames
+
+from tests.support.fault_proxy import HANDSHAKES, MOST_BETWEEN, STAGES, FaultProxy, Link
+from tests.support.whole_frames import WholeFrames
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 

@@ -13,10 +13,11 @@ from __future__ import annotations
 import os
 
 import pytest
-from frontend_world import World
-from storm import Storm
-from storm_checks import check_events, check_outcomes, figures_of, tell, weather_it
-from weather import LONG_STALLS, Weather
+
+from tests.faults.storm import Storm
+from tests.faults.storm_checks import check_events, check_outcomes, figures_of, tell, weather_it
+from tests.faults.weather import LONG_STALLS, Weather
+from tests.support.frontend_world import World
 
 TRANSFERS = int(os.environ.get("ANYRELAY_FAULTS_TRANSFERS", "100"))
 

@@ -7,13 +7,12 @@ figures of each front end are added, as a line of JSON.
 
 from __future__ import annotations
 
-from fault_proxy import STAGES
-from frontend_world import World
-from storm import Storm
-from storm_checks import Weathered, check_events, check_outcomes, figures_of, tell, weather_it
-from weather import STORM
-
 from anyrelay import UnknownReason
+from tests.faults.storm import Storm
+from tests.faults.storm_checks import Weathered, check_events, check_outcomes, figures_of, tell, weather_it
+from tests.faults.weather import STORM
+from tests.support.fault_proxy import STAGES
+from tests.support.frontend_world import World
 
 TRANSFERS = 1_000
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from truth import PhoneLog
 
 from anyrelay import ReferOutcome, ReferStatus, UnknownReason
+from tests.faults.truth import PhoneLog
 
 ALICE, SUPPORT = "sip:alice@example.com", "sip:support@example.com"
 

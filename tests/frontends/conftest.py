@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from world_fixtures import FRONTS, pytest_pyfunc_call, time_limit, world
 
-from anyrelay.sync.workers import Workers
+from anyrelay.sync.threads.workers import Workers
+from tests.support.world_fixtures import FRONTS, pytest_pyfunc_call, time_limit, world
 
 __all__ = ["front", "pytest_pyfunc_call", "time_limit", "workers", "world"]
 

@@ -7,11 +7,11 @@ import time
 from typing import Any
 
 import pytest
-from frontend_world import World
-from scripted_relay import Peer, ScriptedRelay, reply
 
 from anyrelay.frontend.arrivals import BACKLOG_READ, LONGEST_HOLD, LULL, Arrivals
-from anyrelay.sync.watch import Poller
+from anyrelay.sync.threads.poller import Poller
+from tests.support.frontend_world import World
+from tests.support.scripted_relay import Peer, ScriptedRelay, reply
 
 
 def test_an_empty_socket_is_enough_after_small_reads() -> None:

@@ -16,11 +16,20 @@ from typing import Any
 
 import anyio
 import pytest
-from frontend_world import SUPPORT, Running, World, commands_waiting, readers_of
-from scripted_relay import Peer, ScriptedRelay, envelope, play_event, refer_event, reply, state_event, then
-from tls_world import encrypted
 
 from anyrelay import ClientState, Media
+from tests.support.frontend_world import SUPPORT, Running, World, commands_waiting, readers_of
+from tests.support.scripted_relay import (
+    Peer,
+    ScriptedRelay,
+    envelope,
+    play_event,
+    refer_event,
+    reply,
+    state_event,
+    then,
+)
+from tests.support.tls_world import encrypted
 
 PHONES = [[{"type": "phone", "params": {"to_number": "+15551230001", "from_number": "+15551230002"}}]]
 MESSAGE = {"to_number": "+15551230001", "from_number": "+15551230002", "body": "Hi"}

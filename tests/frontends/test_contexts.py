@@ -6,8 +6,9 @@ from contextvars import ContextVar
 from typing import Any
 
 import pytest
-from frontend_world import World
-from scripted_relay import envelope
+
+from tests.support.frontend_world import World
+from tests.support.scripted_relay import envelope
 
 whose: ContextVar[str] = ContextVar("whose", default="nobody's")
 
@@ -23,7 +24,7 @@ def say(world: World, number: int) -> None:
 async def test_a_handler_that_waited_for_another_one_sees_nothing_of_it(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("anyrelay.protocol.incoming.MESSAGES_AT_ONCE", 1)
+    monkeypatch.setattr("anyrelay.protocol.session.routing.MESSAGES_AT_ONCE", 1)
     client = world.client()
     seen: list[str] = []
     may_end = world.flag()

@@ -5,16 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from frontend_world import SUPPORT, World
-from scripted_relay import (
-    never,
-    play_event,
-    refer_event,
-    refuse,
-    reply,
-    state_event,
-    then,
-)
 
 from anyrelay import (
     CallGone,
@@ -27,6 +17,16 @@ from anyrelay import (
     RelayError,
     RequestTimeout,
     UnknownReason,
+)
+from tests.support.frontend_world import SUPPORT, World
+from tests.support.scripted_relay import (
+    never,
+    play_event,
+    refer_event,
+    refuse,
+    reply,
+    state_event,
+    then,
 )
 
 # --- the example of the published page -------------------------------------------------------------------------------

@@ -8,18 +8,13 @@ from typing import Any
 
 import anyio
 import pytest
-from frontend_world import SUPPORT, World
-from scripted_relay import (
+
+from anyrelay import ClientClosed, ClientState, ConnectionLost, UnknownReason
+from tests.support.frontend_world import SUPPORT, World
+from tests.support.scripted_relay import (
     offer_event,
     refer_event,
     state_event,
-)
-
-from anyrelay import (
-    ClientClosed,
-    ClientState,
-    ConnectionLost,
-    UnknownReason,
 )
 
 

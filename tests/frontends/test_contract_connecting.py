@@ -13,19 +13,14 @@ from typing import Any
 import anyio
 import pytest
 import trustme
-from frontend_world import World, commands_waiting
-from scripted_relay import (
+
+from anyrelay import AuthenticationError, ClientClosed, ClientState, ConnectFailed
+from tests.support.frontend_world import World, commands_waiting
+from tests.support.scripted_relay import (
     ScriptedRelay,
     never,
     refuse,
     sign_in,
-)
-
-from anyrelay import (
-    AuthenticationError,
-    ClientClosed,
-    ClientState,
-    ConnectFailed,
 )
 
 

@@ -7,12 +7,6 @@ import logging
 from typing import Any
 
 import pytest
-from frontend_world import SUPPORT, World, readers_of
-from scripted_relay import (
-    play_event,
-    refer_event,
-    state_event,
-)
 
 from anyrelay import (
     CallGone,
@@ -24,6 +18,12 @@ from anyrelay import (
     QueueOverflow,
     ReferEvent,
     UnknownReason,
+)
+from tests.support.frontend_world import SUPPORT, World, readers_of
+from tests.support.scripted_relay import (
+    play_event,
+    refer_event,
+    state_event,
 )
 
 # --- events ----------------------------------------------------------------------------------------------------------

@@ -11,20 +11,15 @@ from typing import Any
 
 import anyio
 import pytest
-from frontend_world import SUPPORT, World, commands_waiting, readers_of, undisguised
-from scripted_relay import (
+
+from anyrelay import ClientState, PlayEvent, RelayError, RequestTimeout
+from tests.support.frontend_world import SUPPORT, World, commands_waiting, readers_of, undisguised
+from tests.support.scripted_relay import (
     never,
     refer_event,
     refuse,
     reply,
     sign_in,
-)
-
-from anyrelay import (
-    ClientState,
-    PlayEvent,
-    RelayError,
-    RequestTimeout,
 )
 
 # --- what is left behind, and what is never shown --------------------------------------------------------------------

@@ -5,16 +5,10 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import pytest
-from frontend_world import World
-from scripted_relay import PATIENCE, refuse, reply, state_event
 
-from anyrelay import (
-    CallState,
-    DialFailed,
-    DialTimeout,
-    RelayError,
-    parse_event,
-)
+from anyrelay import CallState, DialFailed, DialTimeout, RelayError, parse_event
+from tests.support.frontend_world import World
+from tests.support.scripted_relay import PATIENCE, refuse, reply, state_event
 
 PHONE = {"type": "phone", "params": {"to_number": "+15551230001", "from_number": "+15551230002"}}
 SILENCE = {"type": "silence", "params": {"duration": 1}}

@@ -5,10 +5,6 @@ from __future__ import annotations
 import time
 
 import pytest
-from frontend_world import SUPPORT, World, commands_waiting
-from scripted_relay import (
-    hang_up_the_line,
-)
 
 from anyrelay import (
     ClientClosed,
@@ -18,6 +14,10 @@ from anyrelay import (
     ReconnectPolicy,
     RequestTimeout,
     UnknownReason,
+)
+from tests.support.frontend_world import SUPPORT, World, commands_waiting
+from tests.support.scripted_relay import (
+    hang_up_the_line,
 )
 
 NEVER_AGAIN = ReconnectPolicy(initial=3_600, maximum=3_600, jitter=False)

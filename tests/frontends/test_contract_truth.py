@@ -6,10 +6,10 @@ import time
 from typing import Any
 
 import pytest
-from frontend_world import SUPPORT, World
-from scripted_relay import play_event, refer_event, refuse, reply, state_event
 
 from anyrelay import CallGone, ReferStatus, RelayError, RequestTimeout, UnknownReason
+from tests.support.frontend_world import SUPPORT, World
+from tests.support.scripted_relay import play_event, refer_event, refuse, reply, state_event
 
 PHONE = {"type": "phone", "params": {"from_number": "+15551230001", "to_number": "+15551230002"}}
 SILENCE = {"type": "silence", "duration": 1}

@@ -7,12 +7,12 @@ import sys
 from typing import Any
 
 import pytest
-from frontend_world import AsyncWorld, World
-from scripted_relay import envelope, offer_event
-from world_fixtures import FRONTS
 
 from anyrelay import ClientState
 from anyrelay.protocol.server import ServerConnection
+from tests.support.frontend_world import AsyncWorld, World
+from tests.support.scripted_relay import envelope, offer_event
+from tests.support.world_fixtures import FRONTS
 
 NEEDS = "asyncio.eager_task_factory came with Python 3.12: the contract suite runs without it here"
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from frontend_world import World, readers_of
-from scripted_relay import never, reply
 
 from anyrelay import ClientState, PlayEvent, RelayError
-from anyrelay.protocol.session import Session
+from anyrelay.protocol.session.session import Session
+from tests.support.frontend_world import World, readers_of
+from tests.support.scripted_relay import never, reply
 
 
 def fall_over(_session: Session, _now: float) -> None:

@@ -7,17 +7,17 @@ from typing import Any
 
 import anyio
 import pytest
-from frontend_world import World
 
-from anyrelay.aio import asyncio_loop
-from anyrelay.aio.asyncio_loop import AsyncioScope, AsyncioTasks
+from anyrelay.aio.backends import asyncio as asyncio_backend
+from anyrelay.aio.backends.asyncio import AsyncioScope, AsyncioTasks
+from tests.support.frontend_world import World
 
 event_loops = pytest.mark.parametrize("front", ["asyncio", "trio"])
 
 
 @event_loops
 async def test_a_handler_that_goes_on_is_cancelled_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(asyncio_loop, "CANCEL_AGAIN", 0.001)
+    monkeypatch.setattr(asyncio_backend, "CANCEL_AGAIN", 0.001)
     client, arrived, cancellations = world.client(), world.flag(), 0
 
     @client.on_call

@@ -8,10 +8,10 @@ import threading
 from typing import Any
 
 import pytest
-from frontend_world import World
-from world_fixtures import FRONTS
 
 from anyrelay import ClientState
+from tests.support.frontend_world import World
+from tests.support.world_fixtures import FRONTS
 
 NAME = "slow.example"
 

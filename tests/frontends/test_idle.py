@@ -6,10 +6,10 @@ import socket
 import time
 
 import pytest
-from frontend_world import AT_ONCE, World, commands_waiting, readers_of
-from scripted_relay import never, reply
 
 from anyrelay import ClientClosed, ClientState, PlayEvent, ReconnectPolicy
+from tests.support.frontend_world import AT_ONCE, World, commands_waiting, readers_of
+from tests.support.scripted_relay import never, reply
 
 WATCHED = 0.5
 """For how long the process is watched, in seconds."""

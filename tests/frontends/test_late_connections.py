@@ -10,10 +10,10 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from frontend_world import World
 
 from anyrelay import ClientClosed, ClientState
 from anyrelay.frontend.dialer import Address, connect_to_any
+from tests.support.frontend_world import World
 
 pytestmark = pytest.mark.parametrize("front", ["asyncio", "trio"])
 

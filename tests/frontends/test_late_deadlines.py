@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 
 import pytest
-from frontend_world import World
 
 from anyrelay import ClientState
+from tests.support.frontend_world import World
 
 DAYS = 86_400.0
 

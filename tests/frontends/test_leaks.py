@@ -12,11 +12,11 @@ from typing import Any
 
 import anyio
 import pytest
-from frontend_world import World
-from scripted_relay import reply
-from tls_world import encrypted
 
 from anyrelay import ClientState
+from tests.support.frontend_world import World
+from tests.support.scripted_relay import reply
+from tests.support.tls_world import encrypted
 
 CONNECTS = 200
 

@@ -11,12 +11,12 @@ from typing import Any
 import anyio
 import anyio.lowlevel
 import pytest
-from frontend_world import World
-from scripted_relay import never, refuse
 from test_cancellation import WAYS, Attempt, tasks
-from world_fixtures import FRONTS
 
 from anyrelay import AuthenticationError, ClientClosed, ClientState
+from tests.support.frontend_world import World
+from tests.support.scripted_relay import never, refuse
+from tests.support.world_fixtures import FRONTS
 
 loops = pytest.mark.parametrize("front", [front for front in FRONTS if front != "threads"])
 

@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from frontend_world import World
-from scripted_relay import play_event
 
 import anyrelay.local
 from anyrelay import PlayEvent
 from anyrelay.frontend import log
-from anyrelay.protocol.outputs import Layer, LogEntry
+from anyrelay.protocol.session.outputs import Layer, LogEntry
+from tests.support.frontend_world import World
+from tests.support.scripted_relay import play_event
 
 
 async def test_each_layer_has_a_logger_and_each_record_a_call_id(

@@ -16,10 +16,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from frontend_world import World
-from scripted_relay import never, refuse, state_event
 
 from anyrelay import AuthenticationError, ClientState
+from tests.support.frontend_world import World
+from tests.support.scripted_relay import never, refuse, state_event
 
 LIMIT = 20.0
 """How long a program may take, in seconds."""
@@ -616,7 +616,7 @@ def test_a_forked_process_draws_masking_keys_of_its_own(world: World, program: P
     process = program("""
 import warnings
 warnings.simplefilter("ignore")  # newer Pythons warn of what is tried here
-from anyrelay.protocol.frames import text_frame
+from anyrelay.protocol.transport.fast_frames import text_frame
 
 def draw():
     return [text_frame(b"x", mask=True)[2:6] for _ in range(100)]

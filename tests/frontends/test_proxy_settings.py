@@ -8,7 +8,7 @@ import pytest
 
 import anyrelay.sync
 from anyrelay import RelayClient
-from anyrelay.protocol.proxy import ProxyAddress
+from anyrelay.protocol.transport.proxy import ProxyAddress
 
 PROXY = ProxyAddress("proxy.corp", 3128)
 VARIABLES = ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "NO_PROXY", "no_proxy", "HTTP_PROXY", "http_proxy")

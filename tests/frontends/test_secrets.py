@@ -22,18 +22,12 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 import pytest
-from frontend_world import World, undisguised
-from scripted_relay import never, refuse, reply, sign_in
-from tls_world import encrypted
 
 import anyrelay
-from anyrelay import (
-    AuthenticationError,
-    ClientClosed,
-    ConnectFailed,
-    RelayError,
-    SipReferDevice,
-)
+from anyrelay import AuthenticationError, ClientClosed, ConnectFailed, RelayError, SipReferDevice
+from tests.support.frontend_world import World, undisguised
+from tests.support.scripted_relay import never, refuse, reply, sign_in
+from tests.support.tls_world import encrypted
 
 PACKAGE = Path(anyrelay.__file__).parent
 """Where the frames of anyrelay's own code are from, wherever the clone is."""

@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 import trustme
-from frontend_world import World, undisguised
-from scripted_relay import ScriptedRelay
-from tls_world import authority, ca_file, encrypted, server_context
 
 from anyrelay import ConnectFailed
+from tests.support.frontend_world import World, undisguised
+from tests.support.scripted_relay import ScriptedRelay
+from tests.support.tls_world import authority, ca_file, encrypted, server_context
 
 
 @pytest.fixture

@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from frontend_world import SUPPORT, World
-from scripted_relay import envelope, never, refer_event
 from test_processes import Program, next_line, program
-from tls_world import encrypted
-from world_fixtures import FRONTS
 
 from anyrelay import ClientState, RequestTimeout
+from tests.support.frontend_world import SUPPORT, World
+from tests.support.scripted_relay import envelope, never, refer_event
+from tests.support.tls_world import encrypted
+from tests.support.world_fixtures import FRONTS
 
 __all__ = ["program"]
 

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from frontend_world import SUPPORT, World, undisguised
-from scripted_relay import (
+
+from anyrelay import CallGone, ClientState, ConnectionLost, RelayClient, RelayError, RequestTimeout, UnknownReason
+from tests.support.frontend_world import SUPPORT, World, undisguised
+from tests.support.scripted_relay import (
     hang_up_the_line,
     never,
     play_event,
@@ -21,8 +23,6 @@ from scripted_relay import (
     state_event,
     then,
 )
-
-from anyrelay import CallGone, ClientState, ConnectionLost, RelayClient, RelayError, RequestTimeout, UnknownReason
 
 pytest.importorskip("opentelemetry.sdk", reason="needs opentelemetry-sdk")
 

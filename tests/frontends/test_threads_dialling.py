@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from frontend_world import ThreadWorld
 
 from anyrelay import ClientClosed, ClientState, ReconnectPolicy
 from anyrelay.sync import RelayClient, driver
+from tests.support.frontend_world import ThreadWorld
 
 PATIENCE = 10.0
 NAME = "slow.example"

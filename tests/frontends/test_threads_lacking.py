@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from frontend_world import AT_ONCE, ThreadWorld
-from scripted_relay import state_event
 
 from anyrelay import ClientState
 from anyrelay.sync import RelayClient
-from anyrelay.sync.workers import NO_THREADS, Workers
+from anyrelay.sync.threads.workers import NO_THREADS, Workers
+from tests.support.frontend_world import AT_ONCE, ThreadWorld
+from tests.support.scripted_relay import state_event
 
 PATIENCE = 10.0
 
@@ -36,7 +36,7 @@ class Limit:
 
 @pytest.fixture
 def limit(monkeypatch: pytest.MonkeyPatch) -> Limit:
-    monkeypatch.setattr("anyrelay.sync.workers.IDLE_TIME", 0.01)  # so that none is left to do the work
+    monkeypatch.setattr("anyrelay.sync.threads.workers.IDLE_TIME", 0.01)  # so that none is left to do the work
     return Limit(monkeypatch)
 
 

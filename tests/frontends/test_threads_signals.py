@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from frontend_world import World, undisguised
 
 from anyrelay import ClientState
+from tests.support.frontend_world import World, undisguised
 
 
 @pytest.mark.parametrize("front", ["threads"])

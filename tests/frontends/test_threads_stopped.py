@@ -12,9 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from frontend_world import ThreadWorld
-from scripted_relay import Peer, ScriptedRelay, envelope, refer_event
-from tls_world import encrypted
+
+from tests.support.frontend_world import ThreadWorld
+from tests.support.scripted_relay import Peer, ScriptedRelay, envelope, refer_event
+from tests.support.tls_world import encrypted
 
 TRANSFERS = 20
 

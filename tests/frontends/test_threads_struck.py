@@ -7,12 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from frontend_world import World
 
 from anyrelay import ClientState
 from anyrelay.sync import RelayClient
 from anyrelay.sync.driver import ConnectionPeriod
-from anyrelay.sync.errands import ThreadRequest
+from anyrelay.sync.threads.requests import ThreadRequest
+from tests.support.frontend_world import World
 
 pytestmark = pytest.mark.parametrize("front", ["threads"])
 

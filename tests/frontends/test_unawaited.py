@@ -9,10 +9,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from frontend_world import World, readers_of, undisguised
-from scripted_relay import envelope, play_event, refer_event, reply, then
 
 from anyrelay import Media
+from tests.support.frontend_world import World, readers_of, undisguised
+from tests.support.scripted_relay import envelope, play_event, refer_event, reply, then
 
 loops = pytest.mark.parametrize("front", ["asyncio", "trio"])
 threads = pytest.mark.parametrize("front", ["threads"])

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from frontend_world import SUPPORT, World, commands_waiting, readers_of
-from scripted_relay import envelope, never, reply
 
 from anyrelay import ClientClosed, ClientState, Media, PlayEvent, UnknownReason
+from tests.support.frontend_world import SUPPORT, World, commands_waiting, readers_of
+from tests.support.scripted_relay import envelope, never, reply
 
 PHONES = [[{"type": "phone", "params": {"to_number": "+15551230001", "from_number": "+15551230002"}}]]
 MESSAGE = {"to_number": "+15551230001", "from_number": "+15551230002", "body": "Hi"}

@@ -12,7 +12,7 @@ from queue import Empty, SimpleQueue
 
 import pytest
 
-from anyrelay.sync.workers import Workers
+from anyrelay.sync.threads.workers import Workers
 
 PATIENCE = 10.0
 
@@ -89,7 +89,7 @@ def test_a_job_for_which_no_thread_is_to_be_had_is_done_by_the_next_that_is_free
 def test_a_thread_that_nobody_needed_for_long_ends_and_is_forgotten(
     workers: Workers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("anyrelay.sync.workers.IDLE_TIME", 0.01)
+    monkeypatch.setattr("anyrelay.sync.threads.workers.IDLE_TIME", 0.01)
     threads: list[weakref.ref[threading.Thread]] = []
     for number in range(1, 4):
         workers.submit(lambda: threads.append(weakref.ref(threading.current_thread())))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from world_fixtures import front, pytest_pyfunc_call, world
+
+from tests.support.world_fixtures import front, pytest_pyfunc_call, world
 
 __all__ = ["front", "pytest_pyfunc_call", "world"]
 

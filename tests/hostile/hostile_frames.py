@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from anyrelay.protocol.events import EVENT_CLASSES
+from anyrelay.protocol.schema import EVENT_CLASSES
 
 SEED_VARIABLE = "ANYRELAY_HOSTILE_SEED"
 """Names the seed to draw from, to see again what failed."""

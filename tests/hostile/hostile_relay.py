@@ -16,10 +16,9 @@ from collections import Counter
 from collections.abc import Callable
 from random import Random
 
-from hostile_frames import KNOWN_CALL, Attack, HostileFrames, text_frame
-from resident_memory import Watermark
-
 from anyrelay.protocol.server import CommandReceived, Gone, ServerConnection
+from tests.hostile.hostile_frames import KNOWN_CALL, Attack, HostileFrames, text_frame
+from tests.hostile.resident_memory import Watermark
 
 PATIENCE = 8.0
 """How long the client may take for anything, in seconds."""

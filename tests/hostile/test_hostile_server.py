@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 import trustme
-from frontend_world import World
-from hostile_frames import KNOWN_CALL, MESSAGE_LIMIT, SEED_VARIABLE, chosen_seed
-from hostile_relay import MARKER_EVERY, UNREAD_AT_MOST, AttackingRelay, DeafRelay
 
 from anyrelay import ConnectionLost, PlayEvent, ReconnectPolicy
-from anyrelay.protocol.websocket import OUTBOX_LIMIT
+from anyrelay.protocol.transport.websocket import OUTBOX_LIMIT
+from tests.hostile.hostile_frames import KNOWN_CALL, MESSAGE_LIMIT, SEED_VARIABLE, chosen_seed
+from tests.hostile.hostile_relay import MARKER_EVERY, UNREAD_AT_MOST, AttackingRelay, DeafRelay
+from tests.support.frontend_world import World
 
 ATTACKS = 10_000
 """How many frames each front end gets; over TLS, a tenth."""

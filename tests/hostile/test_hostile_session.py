@@ -10,7 +10,11 @@ from collections.abc import Iterator
 from random import Random
 
 import pytest
-from hostile_frames import (
+
+from anyrelay.protocol.call.call import CallMachine
+from anyrelay.protocol.schema import PlayEvent, RelayEvent
+from anyrelay.protocol.session.session import ClientState
+from tests.hostile.hostile_frames import (
     FIN,
     KNOWN_CALL,
     MESSAGE_LIMIT,
@@ -21,11 +25,7 @@ from hostile_frames import (
     frame,
     text_frame,
 )
-from joined import Joined, joined_call
-
-from anyrelay.protocol.call import CallMachine
-from anyrelay.protocol.events import PlayEvent, RelayEvent
-from anyrelay.protocol.session import ClientState
+from tests.support.joined import Joined, joined_call
 
 ATTACKS = 1_500
 

@@ -15,9 +15,9 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import anyio
-from conformance_table import ROWS, SIGN_INS, Row
 
 import anyrelay
+from tests.interop.conformance_table import ROWS, SIGN_INS, Row
 
 __all__ = ["FRONTS", "PLAYED"]
 

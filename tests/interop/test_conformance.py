@@ -24,12 +24,12 @@ from typing import Any, Final
 
 import pytest
 import trustme
-from conformance_player import FRONTS, PLAYED
-from conformance_table import ROWS, SIGN_INS, maker_of
-from recording_server import Frame, Recording, RecordingServer
 
 import anyrelay
 import anyrelay.sync
+from tests.interop.conformance_player import FRONTS, PLAYED
+from tests.interop.conformance_table import ROWS, SIGN_INS, maker_of
+from tests.interop.recording_server import Frame, Recording, RecordingServer
 
 pytestmark = pytest.mark.sdk
 

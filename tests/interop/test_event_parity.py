@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from anyrelay.protocol.events import EVENT_CLASSES, parse_event
+from anyrelay.protocol.schema import EVENT_CLASSES, parse_event
 
 pytestmark = pytest.mark.sdk
 

@@ -106,7 +106,7 @@ def transfer(module: str, tls_dir: Path | None) -> None:
     serve = ["-m", "anyrelay.local", "--json", "--sip", "127.0.0.1:0", "--project", "your-project-id", *tls]
     with (
         running(*serve, "--token", "your-api-token") as server,
-        running("-m", "anyrelay.local.phone", "--user", "support") as target,
+        running("-m", "anyrelay.local.sip.phone", "--user", "support") as target,
     ):
         ready = json.loads(server.until('"ready"'))
         uri = json.loads(target.until('"ready"'))["sip"]
@@ -131,7 +131,7 @@ def place_call(sip: str, server: Lines) -> None:
     """Let a phone call until the application is there: before that, a call is refused."""
     host = sip.removeprefix("sip:")
     for _ in range(20):
-        phone = Lines("-m", "anyrelay.local.phone", "--user", "alice", "--dial", f"sip:default@{host}")
+        phone = Lines("-m", "anyrelay.local.sip.phone", "--user", "alice", "--dial", f"sip:default@{host}")
         phones.append(phone)
         if '"established"' in phone.until('"event": "call"', '"state": "e'):
             return

@@ -14,8 +14,7 @@ import pytest
 
 import anyrelay
 import anyrelay.sync
-from anyrelay.protocol.commands import COMMANDS, encode_command, make_command
-from anyrelay.protocol.events import EVENT_CLASSES
+from anyrelay.protocol.schema import COMMANDS, EVENT_CLASSES, encode_command, make_command
 
 MUST: dict[str, dict[str, Any]] = {
     "calling.play": {"play": [{"type": "silence", "params": {"duration": 1}}]},

@@ -24,13 +24,13 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from joined_model import SITUATIONS, TARGETS, CallModel, Model, ObservedWire, WaiterModel
 
 from anyrelay.errors import CallGone, ConnectionLost, QueueOverflow, RequestTimeout
-from anyrelay.protocol.session import ClientState
+from anyrelay.protocol.session.session import ClientState
 from anyrelay.testing.cable import Direction
 from anyrelay.testing.strategies import refer_histories
 from anyrelay.testing.wire import IncomingCommand, SignIn
+from tests.support.joined_model import SITUATIONS, TARGETS, CallModel, Model, ObservedWire, WaiterModel
 
 numbers = st.integers(0, 1_000)
 # Deadlines with a fraction of their own never fall together with anything else.
@@ -53,7 +53,7 @@ class JoinedMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.patched = patch("anyrelay.protocol.requests.QUEUE_LIMIT", self.QUEUE_LIMIT)
+        self.patched = patch("anyrelay.protocol.rpc.pending.QUEUE_LIMIT", self.QUEUE_LIMIT)
         self.patched.start()
         self.build()
 

@@ -9,9 +9,9 @@ import orjson
 import pytest
 
 from anyrelay.protocol import server as servers
-from anyrelay.protocol.commands import Answer, Connect
-from anyrelay.protocol.connection import Connection, ConnectionClosed, TextReceived
+from anyrelay.protocol.schema import Answer, Connect
 from anyrelay.protocol.server import CommandReceived, Gone, ServerConnection
+from anyrelay.protocol.transport.connection import Connection, ConnectionClosed, TextReceived
 
 
 class Dialled:

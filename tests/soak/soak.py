@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from soak_book import FLAT, Book
+from tests.soak.soak_book import FLAT, Book
 
 HERE = Path(__file__).parent
 FRONTS = ("asyncio", "trio", "threads")

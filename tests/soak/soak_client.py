@@ -18,11 +18,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from soak_phones import number_of, target
-
 import anyrelay
 import anyrelay.sync
 from anyrelay import CallGone, ConnectionLost, ReferOutcome, RelayError, RequestTimeout
+from tests.soak.soak_phones import number_of, target
 
 MEDIA = [{"type": "tts", "params": {"text": "Transferring you now."}}]
 """What is played before each transfer."""

@@ -21,7 +21,7 @@ from anyrelay.local import LocalRelay, SimulatedPhones
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "faults"))
 
-from truth import PhoneLog
+from tests.faults.truth import PhoneLog
 
 TARGETS = ("answer", "busy", "no-answer", "decline", "reject", "nobody")
 """How targets answer; the application on the other side refers the callers to them in turn. Nobody describes the last."""

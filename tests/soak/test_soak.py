@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from soak_book import LEAST_LOOKS, Book
+
+from tests.soak.soak_book import LEAST_LOOKS, Book
 
 SOAK = Path(__file__).parent / "soak.py"
 ALICE, SUPPORT = "sip:caller-1@example.com", "sip:answer@example.com"

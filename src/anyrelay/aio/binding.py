@@ -6,9 +6,9 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from anyrelay.frontend.binding import Bound, copy_signature, misuse
-from anyrelay.protocol.call import Search
-from anyrelay.protocol.events import RelayEvent
-from anyrelay.protocol.promise import Promise
+from anyrelay.protocol.call.call import Search
+from anyrelay.protocol.core.promise import Promise
+from anyrelay.protocol.schema import RelayEvent
 
 __all__ = ["awaiting", "finding", "starting"]
 

@@ -23,9 +23,9 @@ from anyrelay.aio.actions import (
 from anyrelay.aio.binding import awaiting, finding, starting
 from anyrelay.frontend.binding import bound_plain, public
 from anyrelay.frontend.views import CallView, StreamView
-from anyrelay.protocol.call import CallMachine
-from anyrelay.protocol.events import RelayEvent
-from anyrelay.protocol.promise import Subscription
+from anyrelay.protocol.call.call import CallMachine
+from anyrelay.protocol.core.promise import Subscription
+from anyrelay.protocol.schema import RelayEvent
 
 __all__ = ["Call", "EventStream"]
 

@@ -14,7 +14,7 @@ from anyrelay.aio.message import Message
 from anyrelay.frontend.binding import bound_plain, public
 from anyrelay.frontend.client import ClientBase
 from anyrelay.frontend.signals import obeying_signals
-from anyrelay.protocol.client import ClientMethods
+from anyrelay.protocol.session.client_methods import ClientMethods
 
 if TYPE_CHECKING:
     from anyio.abc import TaskStatus
@@ -172,7 +172,7 @@ class RelayClient(ClientBase, driver=_new_driver, wrappers=(Call, Message)):
             AuthenticationError: The credentials were refused three times, and before any success.
             RuntimeError: An event loop runs in this thread already, as in a notebook; `run` starts one of its own.
         """
-        from anyrelay.aio.loops import check_no_loop_runs  # here, as it imports asyncio
+        from anyrelay.aio.backends.base import check_no_loop_runs  # here, as it imports asyncio
 
         check_no_loop_runs()
         self._driver.forget_signals()

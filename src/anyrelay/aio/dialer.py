@@ -7,7 +7,7 @@ import threading
 
 from anyrelay.aio.threads import ThreadCall
 from anyrelay.frontend.dialer import Address, connect_to_any, look_up
-from anyrelay.protocol.outputs import OpenTransport
+from anyrelay.protocol.session.outputs import OpenTransport
 
 __all__ = ["Dialer"]
 

@@ -18,29 +18,22 @@ from typing import Any, Concatenate, Final, ParamSpec, TypeAlias, TypeVar
 
 import anyio
 
+from anyrelay.aio.backends.base import EventLoop, Scope, Tasks, Transport, Wakeup, running_loop
 from anyrelay.aio.dialer import Dialer
 from anyrelay.aio.handlers import call_handler, check_result
-from anyrelay.aio.loops import EventLoop, Scope, Tasks, Transport, Wakeup, running_loop
 from anyrelay.aio.threads import ThreadCall
 from anyrelay.frontend import log
 from anyrelay.frontend.arrivals import Arrivals
 from anyrelay.frontend.binding import accepts
 from anyrelay.frontend.ending import abandon, empty
 from anyrelay.frontend.process import check_process
-from anyrelay.protocol.call import CallMachine, Search
-from anyrelay.protocol.events import RelayEvent
-from anyrelay.protocol.mailbox import HandlerQueue
-from anyrelay.protocol.messages import MessageMachine
-from anyrelay.protocol.outputs import (
-    CloseTransport,
-    FetchToken,
-    LogEntry,
-    OpenTransport,
-    Output,
-    RunHandler,
-)
-from anyrelay.protocol.promise import Promise, Subscription
-from anyrelay.protocol.session import ClientState, Session
+from anyrelay.protocol.call.call import CallMachine, Search
+from anyrelay.protocol.core.handler_queue import HandlerQueue
+from anyrelay.protocol.core.promise import Promise, Subscription
+from anyrelay.protocol.outbound.message import MessageMachine
+from anyrelay.protocol.schema import RelayEvent
+from anyrelay.protocol.session.outputs import CloseTransport, FetchToken, LogEntry, OpenTransport, Output, RunHandler
+from anyrelay.protocol.session.session import ClientState, Session
 
 __all__ = ["Driver"]
 

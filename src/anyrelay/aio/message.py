@@ -5,7 +5,7 @@ from __future__ import annotations
 from anyrelay.aio.binding import awaiting
 from anyrelay.frontend.binding import bound_plain, public
 from anyrelay.frontend.views import MessageView
-from anyrelay.protocol.messages import MessageMachine
+from anyrelay.protocol.outbound.message import MessageMachine
 
 __all__ = ["Message"]
 

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from contextvars import copy_context
 from typing import Generic, TypeVar
 
-from anyrelay.aio.loops import running_loop
-from anyrelay.protocol.promise import Promise
+from anyrelay.aio.backends.base import running_loop
+from anyrelay.protocol.core.promise import Promise
 
 __all__ = ["ThreadCall"]
 

@@ -7,7 +7,7 @@ import os
 from typing import Final
 
 from anyrelay.errors import AuthenticationError, ConnectFailed, LocalError, RelayError
-from anyrelay.protocol.settings import parse_host
+from anyrelay.protocol.session.settings import parse_host
 from anyrelay.sync import RelayClient
 
 __all__ = ["explain", "make_client"]

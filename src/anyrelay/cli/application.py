@@ -10,7 +10,7 @@ import anyio
 
 from anyrelay.cli.page import async_page, blocking_page
 from anyrelay.errors import ClientClosed
-from anyrelay.protocol.refer import ReferOutcome, ReferStatus
+from anyrelay.protocol.call.refer_outcome import ReferOutcome, ReferStatus
 
 if TYPE_CHECKING:
     from anyrelay.aio.call import Call

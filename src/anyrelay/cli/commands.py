@@ -107,8 +107,8 @@ def serve(
     anyrelay serve --phones simulated
     anyrelay serve --tls-dir certificates --listen 127.0.0.1:8443
     """  # noqa: D301 - click reads the backspace: what follows is not to be wrapped
-    from anyrelay.local.serve import serve as run_server
-    from anyrelay.local.serve import token_of_environment
+    from anyrelay.local.process.serve import serve as run_server
+    from anyrelay.local.process.serve import token_of_environment
 
     return run_server(
         listen=listen,

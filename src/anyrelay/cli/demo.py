@@ -16,8 +16,8 @@ from anyrelay.cli.ending import DONE, FAILED, WRONG_USE, complain
 from anyrelay.cli.ladder import CALLER, SERVER, TARGET, Ladder
 from anyrelay.cli.outcomes import EXPECTED, SIP_TARGETS, is_expected, sentence
 from anyrelay.local.json_process import ChildError, JsonProcess, module_command, stopping
-from anyrelay.local.serve import need_sip
-from anyrelay.protocol.refer import ReferStatus
+from anyrelay.local.process.serve import need_sip
+from anyrelay.protocol.call.refer_outcome import ReferStatus
 
 __all__ = ["run_demo"]
 
@@ -105,7 +105,7 @@ class Demo:
             return uri
         phone = self._start(
             self._on_target_line,
-            "anyrelay.local.phone",
+            "anyrelay.local.sip.phone",
             "--user",
             "support",
             "--answers",
@@ -126,7 +126,12 @@ class Demo:
         sip = str(ready["sip"])
         self._ports[_address(sip)] = SERVER
         self._start(
-            self._on_caller_line, "anyrelay.local.phone", "--user", "alice", "--dial", f"sip:default@{_address(sip)}"
+            self._on_caller_line,
+            "anyrelay.local.sip.phone",
+            "--user",
+            "alice",
+            "--dial",
+            f"sip:default@{_address(sip)}",
         )
 
     def _on_server_line(self, line: dict[str, Any]) -> None:

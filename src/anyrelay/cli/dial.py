@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, Final
 from anyrelay.cli.account import explain, make_client
 from anyrelay.cli.ending import DONE, FAILED, WRONG_USE, complain, say, terminable
 from anyrelay.errors import CallGone, RelayError
-from anyrelay.protocol.checks import Named, is_text
-from anyrelay.protocol.refer import ReferStatus
-from anyrelay.protocol.sipuri import check_sip_uri
+from anyrelay.protocol.call.refer_outcome import ReferStatus
+from anyrelay.protocol.schema.fields import Named, is_text
+from anyrelay.protocol.schema.sip_uri import check_sip_uri
 
 if TYPE_CHECKING:
-    from anyrelay.protocol.events import RelayEvent
+    from anyrelay.protocol.schema import RelayEvent
     from anyrelay.sync import Call, RelayClient
 
 __all__ = ["device_for", "run_dial"]

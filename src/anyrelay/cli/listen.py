@@ -12,8 +12,8 @@ from typing import Any
 from anyrelay.cli.account import explain, make_client
 from anyrelay.cli.ending import DONE, FAILED, WRONG_USE, complain, say
 from anyrelay.errors import RelayError
-from anyrelay.protocol.events import RelayEvent
-from anyrelay.protocol.json_text import json_of_any, write_json
+from anyrelay.protocol.schema import RelayEvent
+from anyrelay.protocol.schema.json_text import json_of_any, write_json
 
 __all__ = ["run_listen"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from anyrelay.protocol.refer import ReferOutcome, ReferStatus, UnknownReason
+from anyrelay.protocol.call.refer_outcome import ReferOutcome, ReferStatus, UnknownReason
 
 __all__ = ["EXPECTED", "FRONTS", "PHONES", "SIP_TARGETS", "TARGETS", "is_expected", "sentence"]
 

@@ -14,8 +14,8 @@ from types import FunctionType
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, get_args, overload
 
 from anyrelay.frontend.handlers import refuse_unawaited
-from anyrelay.protocol.call import Search
-from anyrelay.protocol.events import RelayEvent
+from anyrelay.protocol.call.call import Search
+from anyrelay.protocol.schema import RelayEvent
 
 __all__ = ["Bound", "accepts", "bound_plain", "copy_signature", "misuse", "public"]
 

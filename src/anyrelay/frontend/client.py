@@ -12,16 +12,16 @@ from attrs import asdict
 
 from anyrelay.frontend.identifiers import new_id
 from anyrelay.frontend.views import CallMap
-from anyrelay.protocol.call import CallMachine
-from anyrelay.protocol.messages import MessageMachine
-from anyrelay.protocol.reconnect import ReconnectPolicy
+from anyrelay.protocol.call.call import CallMachine
+from anyrelay.protocol.outbound.message import MessageMachine
+from anyrelay.protocol.session.reconnect import ReconnectPolicy
 
 if TYPE_CHECKING:
     import ssl
 
-    from anyrelay.protocol.observer import Observer
-    from anyrelay.protocol.session import ClientState
-    from anyrelay.protocol.settings import JwtToken
+    from anyrelay.protocol.session.observer import Observer
+    from anyrelay.protocol.session.session import ClientState
+    from anyrelay.protocol.session.settings import JwtToken
 
 __all__ = ["ClientBase"]
 
@@ -104,7 +104,7 @@ class ClientBase:
         """
         # With the first client, not with its class: HTTP, WebSocket and cattrs take as long to import as all the rest.
         from anyrelay.frontend.options import client_settings
-        from anyrelay.protocol.session import Session
+        from anyrelay.protocol.session.session import Session
 
         settings = client_settings(
             project=project,
@@ -174,7 +174,7 @@ class ClientBase:
         Raises:
             RuntimeError: The client is connected, so that the observer would miss what is under way; or it has one.
         """
-        from anyrelay.protocol.session import ClientState
+        from anyrelay.protocol.session.session import ClientState
 
         if self.state not in (ClientState.IDLE, ClientState.CLOSED):
             raise RuntimeError("a client is instrumented before it connects")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from anyrelay.protocol.mailbox import HandlerQueue
-from anyrelay.protocol.outputs import Output, RunHandler
-from anyrelay.protocol.session import Session
+from anyrelay.protocol.core.handler_queue import HandlerQueue
+from anyrelay.protocol.session.outputs import Output, RunHandler
+from anyrelay.protocol.session.session import Session
 
 __all__ = ["abandon", "drop", "empty"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Final
 
-from anyrelay.protocol.outputs import Layer, LogEntry
+from anyrelay.protocol.session.outputs import Layer, LogEntry
 
 __all__ = ["write"]
 

@@ -7,16 +7,10 @@ import ssl
 from collections.abc import Iterable
 from typing import Any, Final, Literal
 
-from anyrelay.protocol.checks import Named, instance_of, is_flag, optional
-from anyrelay.protocol.no_proxy import bypasses_proxy
-from anyrelay.protocol.proxy import ProxyAddress, parse_proxy_url
-from anyrelay.protocol.settings import (
-    DEFAULT_HOST,
-    ClientSettings,
-    JwtToken,
-    ServerAddress,
-    parse_host,
-)
+from anyrelay.protocol.schema.fields import Named, instance_of, is_flag, optional
+from anyrelay.protocol.session.settings import DEFAULT_HOST, ClientSettings, JwtToken, ServerAddress, parse_host
+from anyrelay.protocol.transport.no_proxy import bypasses_proxy
+from anyrelay.protocol.transport.proxy import ProxyAddress, parse_proxy_url
 
 __all__ = ["client_settings"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from anyrelay.errors import ClientClosed
-from anyrelay.protocol.frames import forget_keys
+from anyrelay.protocol.transport.fast_frames import forget_keys
 
 __all__ = ["check_process"]
 

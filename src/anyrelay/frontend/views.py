@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, ItemsView, Iterator, Mapping, ValuesView
 from typing import Any, Generic, TypeVar
 
-from anyrelay.protocol.call import CallMachine, CallState
-from anyrelay.protocol.events import RelayEvent
-from anyrelay.protocol.messages import MessageMachine, MessageState
-from anyrelay.protocol.operations import OperationMachine
-from anyrelay.protocol.promise import Subscription
-from anyrelay.protocol.refer import ReferMachine, ReferOutcome
-from anyrelay.protocol.sipuri import without_password
+from anyrelay.protocol.call.call import CallMachine, CallState
+from anyrelay.protocol.call.operation import OperationMachine
+from anyrelay.protocol.call.refer_machine import ReferMachine
+from anyrelay.protocol.call.refer_outcome import ReferOutcome
+from anyrelay.protocol.core.promise import Subscription
+from anyrelay.protocol.outbound.message import MessageMachine, MessageState
+from anyrelay.protocol.schema import RelayEvent
+from anyrelay.protocol.schema.sip_uri import without_password
 
 __all__ = ["CallMap", "CallView", "MessageView", "OperationView", "ReferView", "StreamView", "Wrapper"]
 

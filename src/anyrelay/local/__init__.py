@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from anyrelay.protocol.lazy import handing_on
+from anyrelay._lazy import handing_on
 
 if TYPE_CHECKING:
+    from anyrelay.local.process.sync_relay import SyncCaller, SyncLocalRelay, SyncPhones
     from anyrelay.local.reach import Reach
-    from anyrelay.local.relay_phones import RelayCaller, RelayPhones
-    from anyrelay.local.server import Frame, LocalRelay
-    from anyrelay.local.simulated import SimulatedCaller, SimulatedPhones
-    from anyrelay.local.sip import SipPhones
-    from anyrelay.local.sync_relay import SyncCaller, SyncLocalRelay, SyncPhones
+    from anyrelay.local.server.relay import Frame, LocalRelay
+    from anyrelay.local.server.relay_phones import RelayCaller, RelayPhones
+    from anyrelay.local.simulated.phones import SimulatedCaller, SimulatedPhones
+    from anyrelay.local.sip.phones import SipPhones
 
 __all__ = [
     "Frame",
@@ -28,15 +28,15 @@ __all__ = [
     "SyncPhones",
 ]
 
-_ROOMS = {
+_MODULES = {
     "reach": ("Reach",),
-    "relay_phones": ("RelayCaller", "RelayPhones"),
-    "server": ("Frame", "LocalRelay"),
-    "simulated": ("SimulatedCaller", "SimulatedPhones"),
-    "sip": ("SipPhones",),
-    "sync_relay": ("SyncCaller", "SyncLocalRelay", "SyncPhones"),
+    "server.relay_phones": ("RelayCaller", "RelayPhones"),
+    "server.relay": ("Frame", "LocalRelay"),
+    "simulated.phones": ("SimulatedCaller", "SimulatedPhones"),
+    "sip.phones": ("SipPhones",),
+    "process.sync_relay": ("SyncCaller", "SyncLocalRelay", "SyncPhones"),
 }
-_HOME = {name: f"{__name__}.{room}" for room, names in _ROOMS.items() for name in names}
+_HOME = {name: f"{__name__}.{module}" for module, names in _MODULES.items() for name in names}
 
 if not TYPE_CHECKING:  # pragma: no branch
     __getattr__, __dir__ = handing_on(globals(), _HOME)

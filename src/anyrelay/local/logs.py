@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import re
 
-from anyrelay.protocol.jsonrpc import scrub
+from anyrelay.protocol.rpc.jsonrpc import scrub
 
 __all__ = ["logger_of", "printable", "scrub_frame", "without_url_secrets"]
 

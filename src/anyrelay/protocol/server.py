@@ -13,9 +13,7 @@ from typing import Any, Final, TypeAlias
 
 from attrs import field, frozen
 
-from anyrelay.protocol.commands import COMMANDS, Command, decode_command
-from anyrelay.protocol.connection import BrokenMessage, Connection, ConnectionClosed, TextReceived
-from anyrelay.protocol.jsonrpc import (
+from anyrelay.protocol.rpc.jsonrpc import (
     INVALID_REQUEST,
     METHOD_NOT_FOUND,
     Broken,
@@ -27,7 +25,9 @@ from anyrelay.protocol.jsonrpc import (
     ping_result,
     shown,
 )
-from anyrelay.protocol.websocket import DEFAULT_MAX_MESSAGE_SIZE, UpgradeCheck
+from anyrelay.protocol.schema import COMMANDS, Command, decode_command
+from anyrelay.protocol.transport.connection import BrokenMessage, Connection, ConnectionClosed, TextReceived
+from anyrelay.protocol.transport.websocket import DEFAULT_MAX_MESSAGE_SIZE, UpgradeCheck
 
 __all__ = ["CommandReceived", "Gone", "ServerConnection", "ServerEvent"]
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from anyrelay import SHARED_NAMES
+from anyrelay._lazy import handing_on
 
 if TYPE_CHECKING:
     from anyrelay import AgoraDevice as AgoraDevice
@@ -70,7 +70,7 @@ if TYPE_CHECKING:
     from anyrelay import WebrtcDevice as WebrtcDevice
     from anyrelay import WsTapDevice as WsTapDevice
     from anyrelay import parse_event as parse_event
-    from anyrelay.protocol.constants import *  # noqa: F403 - its `__all__` is what is handed on
+    from anyrelay.protocol.schema.constants import *  # noqa: F403 - its `__all__` is what is handed on
     from anyrelay.sync.actions import Action as Action
     from anyrelay.sync.actions import AIAction as AIAction
     from anyrelay.sync.actions import CollectAction as CollectAction
@@ -114,14 +114,4 @@ _HOME = {name: module for names in (SHARED_NAMES, _OWN_NAMES) for module, each i
 
 if not TYPE_CHECKING:  # a checker reads the imports above; one that saw this would take every name
     __all__ = sorted(_HOME)
-
-    def __getattr__(name: str) -> Any:
-        if name not in _HOME:
-            raise AttributeError(f"module 'anyrelay.sync' has no attribute {name!r}")
-        value = getattr(import_module(_HOME[name]), name)
-        globals()[name] = value
-        return value
-
-
-def __dir__() -> list[str]:
-    return [*globals(), *_HOME]
+    __getattr__, __dir__ = handing_on(globals(), _HOME)

@@ -6,26 +6,23 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from anyrelay.frontend.binding import public
 from anyrelay.frontend.views import OperationView, ReferView
-from anyrelay.protocol.actions import (
-    AIMachine,
-    CollectMachine,
-    DetectMachine,
-    FaxMachine,
-    PayMachine,
-    PlayMachine,
-    RecordMachine,
-    StandaloneCollectMachine,
-    StreamMachine,
-    TapMachine,
-    TranscribeMachine,
-)
-from anyrelay.protocol.events import RelayEvent
-from anyrelay.protocol.operations import OperationMachine
-from anyrelay.protocol.refer import ReferMachine
+from anyrelay.protocol.call.ai import AIMachine
+from anyrelay.protocol.call.collect import CollectMachine, StandaloneCollectMachine
+from anyrelay.protocol.call.detect import DetectMachine
+from anyrelay.protocol.call.fax import FaxMachine
+from anyrelay.protocol.call.operation import OperationMachine
+from anyrelay.protocol.call.pay import PayMachine
+from anyrelay.protocol.call.play import PlayMachine
+from anyrelay.protocol.call.record import RecordMachine
+from anyrelay.protocol.call.refer_machine import ReferMachine
+from anyrelay.protocol.call.stream import StreamMachine
+from anyrelay.protocol.call.tap import TapMachine
+from anyrelay.protocol.call.transcribe import TranscribeMachine
+from anyrelay.protocol.schema import RelayEvent
 from anyrelay.sync.binding import blocking
 
 if TYPE_CHECKING:
-    from anyrelay.protocol.events import (  # noqa: F401 - in the bases below; a class is made when its first event comes
+    from anyrelay.protocol.schema import (  # noqa: F401 - in the bases below; a class is made when its first event comes
         CollectEvent,
         DetectEvent,
         FaxEvent,

@@ -11,7 +11,7 @@ from anyrelay.frontend.binding import bound_plain, public
 from anyrelay.frontend.client import ClientBase
 from anyrelay.frontend.handlers import NO_COROUTINES
 from anyrelay.frontend.signals import obeying_signals
-from anyrelay.protocol.client import ClientMethods
+from anyrelay.protocol.session.client_methods import ClientMethods
 from anyrelay.sync.binding import blocking, starting
 from anyrelay.sync.call import Call
 from anyrelay.sync.message import Message

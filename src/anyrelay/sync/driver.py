@@ -26,25 +26,18 @@ from anyrelay.frontend.dialer import Address, connect_to_any, look_up
 from anyrelay.frontend.ending import abandon, drop
 from anyrelay.frontend.handlers import NO_COROUTINES, refuse_unawaited
 from anyrelay.frontend.process import check_process
-from anyrelay.protocol.call import CallMachine, Search
-from anyrelay.protocol.events import RelayEvent
-from anyrelay.protocol.mailbox import HandlerQueue
-from anyrelay.protocol.messages import MessageMachine
-from anyrelay.protocol.outputs import (
-    CloseTransport,
-    FetchToken,
-    LogEntry,
-    OpenTransport,
-    Output,
-    RunHandler,
-)
-from anyrelay.protocol.promise import Promise, Subscription
-from anyrelay.protocol.session import ClientState, Session
-from anyrelay.sync.errands import ThreadRequest
-from anyrelay.sync.gates import OnceEvent, new_waiter, wait_for_release
-from anyrelay.sync.postmen import HandlerDispatcher
-from anyrelay.sync.watch import PipeWakeup, Poller
-from anyrelay.sync.workers import MOMENT, Workers, may_hang
+from anyrelay.protocol.call.call import CallMachine, Search
+from anyrelay.protocol.core.handler_queue import HandlerQueue
+from anyrelay.protocol.core.promise import Promise, Subscription
+from anyrelay.protocol.outbound.message import MessageMachine
+from anyrelay.protocol.schema import RelayEvent
+from anyrelay.protocol.session.outputs import CloseTransport, FetchToken, LogEntry, OpenTransport, Output, RunHandler
+from anyrelay.protocol.session.session import ClientState, Session
+from anyrelay.sync.threads.dispatcher import HandlerDispatcher
+from anyrelay.sync.threads.poller import PipeWakeup, Poller
+from anyrelay.sync.threads.requests import ThreadRequest
+from anyrelay.sync.threads.waiting import OnceEvent, new_waiter, wait_for_release
+from anyrelay.sync.threads.workers import MOMENT, Workers, may_hang
 
 __all__ = ["Driver"]
 

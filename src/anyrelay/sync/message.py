@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from anyrelay.frontend.binding import bound_plain, public
 from anyrelay.frontend.views import MessageView
-from anyrelay.protocol.messages import MessageMachine
+from anyrelay.protocol.outbound.message import MessageMachine
 from anyrelay.sync.binding import blocking
 
 __all__ = ["Message"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from anyrelay.protocol.lazy import handing_on
+from anyrelay._lazy import handing_on
 
 if TYPE_CHECKING:
     from anyrelay.testing.cable import Direction, Fate, Logged
@@ -32,13 +32,13 @@ __all__ = [
     "virtual_backend",
 ]
 
-_ROOMS = {
+_MODULES = {
     "cable": ("Direction", "Fate", "Logged"),
     "strategies": ("commands", "events", "refer_histories", "sip_uris"),
     "virtual_time": ("VirtualLoop", "virtual_backend"),
     "wire": ("IncomingCommand", "SignIn", "Wire", "accept"),
 }
-_HOME = {name: f"{__name__}.{room}" for room, names in _ROOMS.items() for name in names}
+_HOME = {name: f"{__name__}.{module}" for module, names in _MODULES.items() for name in names}
 
 if not TYPE_CHECKING:  # pragma: no branch
     __getattr__, __dir__ = handing_on(globals(), _HOME)

@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from attrs import define, field, frozen
 
-from anyrelay.protocol.json_text import read_json
-from anyrelay.protocol.jsonrpc import shown
+from anyrelay.protocol.rpc.jsonrpc import shown
+from anyrelay.protocol.schema.json_text import read_json
 from anyrelay.protocol.server import ServerConnection
 
 __all__ = ["Cable", "Direction", "Fate", "Logged"]

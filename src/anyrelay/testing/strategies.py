@@ -17,14 +17,13 @@ from attrs import NOTHING, fields
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from anyrelay.protocol import checks, values
-from anyrelay.protocol.commands import COMMANDS, Command
-from anyrelay.protocol.events import EVENT_CLASSES
-from anyrelay.protocol.values import Media, SipReferDevice
+from anyrelay.protocol import schema
+from anyrelay.protocol.schema import COMMANDS, EVENT_CLASSES, Command, Media, SipReferDevice
+from anyrelay.protocol.schema import fields as validators
 from anyrelay.testing.uri_strategies import sip_uris
 
 if TYPE_CHECKING:
-    from anyrelay.protocol.values.params import Params, Typed
+    from anyrelay.protocol.schema.params import Params, Typed
 
 __all__ = ["commands", "events", "refer_histories", "sip_uris"]
 
@@ -263,7 +262,7 @@ def _convertible(converter: Any) -> SearchStrategy[Any] | None:
 
 @cache
 def _params(name: str) -> SearchStrategy[Any]:
-    kind: type[Params] = getattr(values, name)
+    kind: type[Params] = getattr(schema, name)
     return _fields_of(kind).map(lambda given: kind(**given))
 
 
@@ -284,10 +283,10 @@ def _devices() -> SearchStrategy[Any]:
 
 _SOME_LINE: Final = _LINE.filter(bool)
 _BY_CHECK: Final[dict[Any, SearchStrategy[Any]]] = {
-    checks.is_flag: st.booleans(),
-    checks.is_opaque: _LINE,
-    checks.is_json: _JSON,
-    checks.is_text_or_flag: st.booleans() | _SOME_LINE,
+    validators.is_flag: st.booleans(),
+    validators.is_opaque: _LINE,
+    validators.is_json: _JSON,
+    validators.is_text_or_flag: st.booleans() | _SOME_LINE,
 }
 _MEDIA: Final = st.one_of(
     st.builds(Media.tts, _SOME_LINE, language=st.none() | st.just("en-US")),

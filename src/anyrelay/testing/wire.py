@@ -22,15 +22,15 @@ from typing import Any, TypeAlias
 
 from attrs import field, frozen
 
-from anyrelay.protocol.call import CallMachine
-from anyrelay.protocol.commands import Command
-from anyrelay.protocol.jsonrpc import shown
-from anyrelay.protocol.mailbox import Callback, HandlerQueue
-from anyrelay.protocol.outputs import CloseTransport, FetchToken, LogEntry, OpenTransport, Output, RunHandler
-from anyrelay.protocol.promise import Promise
+from anyrelay.protocol.call.call import CallMachine
+from anyrelay.protocol.core.handler_queue import Callback, HandlerQueue
+from anyrelay.protocol.core.promise import Promise
+from anyrelay.protocol.rpc.jsonrpc import shown
+from anyrelay.protocol.schema import Command
 from anyrelay.protocol.server import CommandReceived, Gone, ServerConnection
-from anyrelay.protocol.session import Session
-from anyrelay.protocol.settings import ClientSettings, ServerAddress
+from anyrelay.protocol.session.outputs import CloseTransport, FetchToken, LogEntry, OpenTransport, Output, RunHandler
+from anyrelay.protocol.session.session import Session
+from anyrelay.protocol.session.settings import ClientSettings, ServerAddress
 from anyrelay.testing.cable import Cable, Direction, Fate, Logged
 
 __all__ = ["IncomingCommand", "OnCommand", "SignIn", "Wire", "accept"]

@@ -1,0 +1,238 @@
+"""The async front end's ground on asyncio: its bytes come by callback, with no task and no stream between."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import socket
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any, Final
+
+import anyio
+
+from anyrelay.aio.backends.base import Source, has_unread
+from anyrelay.protocol.session.outputs import OpenTransport
+
+if TYPE_CHECKING:
+    from anyrelay.aio.driver import Driver
+
+__all__ = ["AsyncioLoop"]
+
+READ_SIZE: Final = 65_536
+"""How much is read at once, in bytes."""
+
+FINAL_BYTES_TIMEOUT: Final = 0.2
+"""How long the last bytes may take to leave, in seconds: closing waits for nobody."""
+
+CANCEL_AGAIN: Final = 1.0
+"""How long a task that was cancelled may go on before it is cancelled again, in seconds."""
+
+_owners: set[asyncio.Task[None]] = set()
+"""asyncio keeps only weak references to tasks."""
+
+
+class AsyncioLoop:
+    """The event loop of asyncio that runs here."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self.time = self._loop.time
+
+    def spawn_owner(self, main: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Start a task that belongs to no task group."""
+        task = self._loop.create_task(main(), name="anyrelay client")
+        _owners.add(task)
+        task.add_done_callback(_owners.discard)
+
+    def tasks(self) -> AsyncioTasks:
+        """Return a block that is left once every task which was started in it has ended."""
+        return AsyncioTasks()
+
+    def scope(self) -> AsyncioScope:
+        """Return a block that can be cancelled."""
+        return AsyncioScope(self._loop)
+
+    def let_others_go(self) -> Coroutine[Any, Any, None]:
+        """Return what a task awaits to let whoever can run do so first."""
+        return asyncio.sleep(0)
+
+    def call_soon(self, function: Callable[[], None]) -> None:
+        """Have the loop call a function."""
+        self._loop.call_soon_threadsafe(function)
+
+    def sleep(self, source: Source) -> asyncio.Future[None]:
+        """Return what this task awaits at once, to sleep until `source` is ready."""
+        future: asyncio.Future[None] = self._loop.create_future()
+        source.on_ready(_Waker(future))
+        return future
+
+    turn = sleep  # whoever is woken first goes first
+
+    def transport(self, driver: Driver) -> AsyncioTransport:
+        """Return a connection that is not open yet."""
+        return AsyncioTransport(driver, self._loop)
+
+
+class _Waker:
+    """Wakes whoever awaits a future."""
+
+    __slots__ = ("_future",)
+
+    def __init__(self, future: asyncio.Future[None]) -> None:
+        self._future = future
+
+    def __call__(self) -> None:
+        if not self._future.done():  # as it is when the sleeper was cancelled
+            self._future.set_result(None)
+
+
+class AsyncioTasks(asyncio.TaskGroup):
+    """Tasks of asyncio's own, which take a third of the memory of anyio's."""
+
+    def start_soon(self, function: Callable[..., Coroutine[Any, Any, None]], /, *args: Any, name: str) -> None:
+        """Start a task."""
+        coroutine = function(*args)
+        try:
+            self.create_task(coroutine, name=name)
+        except RuntimeError:  # they are being cancelled
+            coroutine.close()
+            raise
+
+
+class AsyncioScope:
+    """The outermost block of a task, cancelled as asyncio does it: a tenth of the memory of a scope of anyio's.
+
+    Whoever is cancelled may clean up, and await what that takes; one who goes on after all is cancelled again and again.
+    """
+
+    __slots__ = ("_deadline", "_loop", "_task", "_timer")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._deadline = math.inf
+        self._task: asyncio.Task[Any] | None = None
+        self._timer: asyncio.Handle | None = None
+
+    @property
+    def deadline(self) -> float:
+        """When it is cancelled, in seconds of the loop's clock."""
+        return self._deadline
+
+    @deadline.setter
+    def deadline(self, deadline: float) -> None:
+        if deadline != self._deadline:
+            self._deadline = deadline
+            self._stop_timer()
+            self._start_timer()
+
+    def __enter__(self) -> None:
+        self._task = asyncio.current_task()
+        self._start_timer()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        self._task = None
+        self._stop_timer()
+
+    def _cancel(self) -> None:
+        assert self._task is not None
+        self._task.cancel()
+        self._timer = self._loop.call_later(CANCEL_AGAIN, self._cancel)
+
+    def _start_timer(self) -> None:
+        if self._task is not None and self._deadline < math.inf:
+            self._timer = self._loop.call_at(max(self._deadline, self._loop.time()), self._cancel)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+class AsyncioTransport(asyncio.BufferedProtocol):
+    """One connection; what comes is told to the driver at once.
+
+    It comes into a buffer of ours. asyncio's own would be 256 KiB for each read, which the C library maps, cuts and unmaps
+    again: that took a tenth of all CPU where messages come one by one.
+    """
+
+    def __init__(self, driver: Driver, loop: asyncio.AbstractEventLoop) -> None:
+        self._driver = driver
+        self._loop = loop
+        self._opening = anyio.CancelScope()
+        self._gone = loop.create_future()
+        self._tcp: asyncio.Transport | None = None
+        self._socket: socket.socket | None = None
+        self._blocked = False
+        self._buffer = memoryview(bytearray(READ_SIZE))
+
+    async def run(self, order: OpenTransport) -> None:
+        """Open the connection and serve it until it is closed."""
+        with self._opening:
+            try:
+                sock = await self._driver.dialer.dial(order, self._driver.session.settings.connect_timeout)
+            except Exception as error:
+                self._driver.transport_failed(self, error)
+                return
+            tcp, _ = await self._loop.create_connection(lambda: self, sock=sock)
+            try:
+                tcp.set_write_buffer_limits(0)
+                self._tcp, self._socket = tcp, sock
+                self._driver.transport_opened(self)
+                await self._gone
+            finally:
+                self._socket = None
+                tcp.abort()
+
+    def has_unread(self) -> bool:
+        """Whether something has arrived that the driver has not been told of."""
+        return has_unread(self._socket)
+
+    def flush(self) -> None:
+        """Send what there is to send, unless the peer is slow to read."""
+        if self._tcp is not None and not self._blocked and (data := self._driver.data_to_send(self)):
+            self._tcp.write(data)
+
+    def close(self, final_bytes: bytes) -> None:
+        """Give up opening, or close after `final_bytes`."""
+        tcp, self._tcp = self._tcp, None
+        if tcp is None:
+            self._opening.cancel()
+            return
+        tcp.write(final_bytes)
+        tcp.close()
+        if tcp.get_write_buffer_size():
+            self._loop.call_later(FINAL_BYTES_TIMEOUT, tcp.abort)
+
+    # --- what asyncio tells -----------------------------------------------------------------------------------------
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Bytes are about to come: they go here."""
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Bytes came."""
+        self._driver.received(self, bytes(self._buffer[:nbytes]))
+
+    def eof_received(self) -> bool:
+        """No more bytes will come; the core decides when to close."""
+        self._socket = None  # from which nothing more comes
+        self._driver.received_eof(self)
+        return True
+
+    def pause_writing(self) -> None:
+        """The peer is slow to read: what there is to send waits in the core."""
+        self._blocked = True
+
+    def resume_writing(self) -> None:
+        """Everything has left."""
+        self._blocked = False
+        self.flush()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection broke, or has been closed."""
+        self._socket = None
+        if not self._gone.done():
+            self._gone.set_result(None)
+        if self._tcp is not None:
+            self._tcp = None
+            self._driver.transport_failed(self, exc or ConnectionError("the connection was closed"))

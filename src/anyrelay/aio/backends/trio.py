@@ -1,0 +1,221 @@
+"""The async front end's ground on trio: a bare socket, and the two tasks that wait for it."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from typing import TYPE_CHECKING, Any, Final
+
+import trio
+
+from anyrelay.aio.backends.base import Source, Wakeup, has_unread
+from anyrelay.protocol.session.outputs import OpenTransport
+
+if TYPE_CHECKING:
+    from anyrelay.aio.driver import Driver
+
+__all__ = ["TrioLoop"]
+
+READ_SIZE: Final = 65_536
+"""How much is read at once, in bytes."""
+
+
+class TrioLoop:
+    """The event loop of trio that runs here."""
+
+    def __init__(self) -> None:
+        self.time = trio.current_time
+        self._token = trio.lowlevel.current_trio_token()
+
+    def spawn_owner(self, main: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Start a task that belongs to no nursery of the caller's."""
+        trio.lowlevel.spawn_system_task(_own, main, name="anyrelay client")
+
+    @contextlib.asynccontextmanager
+    async def tasks(self) -> AsyncIterator[TrioTasks]:
+        """Return a block that is left once every task which was started in it has ended."""
+        async with trio.open_nursery() as nursery:
+            yield TrioTasks(nursery)
+
+    def scope(self) -> trio.CancelScope:
+        """Return a block that can be cancelled."""
+        return trio.CancelScope()
+
+    async def let_others_go(self) -> None:
+        """Let whoever can run do so first."""
+        await trio.lowlevel.cancel_shielded_checkpoint()
+
+    def call_soon(self, function: Callable[[], None]) -> None:
+        """Have the loop call a function."""
+        self._token.run_sync_soon(function)
+
+    def sleep(self, source: Source) -> Awaitable[object]:
+        """Return what this task awaits at once, to sleep until `source` is ready."""
+        sleeper = _Sleeper(trio.lowlevel.current_task())
+        source.on_ready(sleeper)
+        return sleeper.sleep()
+
+    async def turn(self, source: Source) -> None:
+        """Sleep until `source` is ready and whoever was woken before has gone."""
+        await self.sleep(source)
+        await trio.lowlevel.cancel_shielded_checkpoint()
+
+    def transport(self, driver: Driver) -> TrioTransport:
+        """Return a connection that is not open yet."""
+        return TrioTransport(driver, self)
+
+
+class TrioTasks:
+    """Tasks of a nursery, in whose code Ctrl-C does not strike: it goes to the main task.
+
+    A handler may be anywhere, in the midst of entering a task group too, and that would leave trio's own state torn.
+    """
+
+    def __init__(self, nursery: trio.Nursery) -> None:
+        self._nursery = nursery
+
+    def start_soon(self, function: Callable[..., Coroutine[Any, Any, None]], /, *args: Any, name: str) -> None:
+        """Start a task."""
+        trio.lowlevel.enable_ki_protection(function)  # of its code: once would do
+        self._nursery.start_soon(function, *args, name=name)
+
+
+class _Sleeper:
+    """A task that is about to sleep, and what wakes it when called."""
+
+    __slots__ = ("_asleep", "_task", "_woken")
+
+    def __init__(self, task: trio.lowlevel.Task) -> None:
+        self._task = task
+        self._asleep = self._woken = False
+
+    def sleep(self) -> Awaitable[object]:
+        """Return what the task awaits at once."""
+        if self._woken:
+            return _go_on()
+        self._asleep = True
+        return trio.lowlevel.wait_task_rescheduled(self._give_up)
+
+    def __call__(self) -> None:
+        self._woken = True
+        if self._asleep:
+            self._asleep = False
+            trio.lowlevel.reschedule(self._task)
+
+    def _give_up(self, _: object) -> trio.lowlevel.Abort:
+        self._asleep = False
+        return trio.lowlevel.Abort.SUCCEEDED
+
+
+async def _go_on() -> None:
+    pass
+
+
+async def _own(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    try:
+        await main()
+    except* KeyboardInterrupt:
+        # trio raises it in whatever task is at work, a handler of ours too, and one that gets out of a system task ends all
+        # of trio. Code of a system task itself is protected from it: raised again here, it goes to the main task.
+        signal.raise_signal(signal.SIGINT)
+
+
+class TrioTransport:
+    """One connection."""
+
+    def __init__(self, driver: Driver, loop: TrioLoop) -> None:
+        self._driver = driver
+        self._loop = loop
+        self._scope = trio.CancelScope()
+        self._socket: socket.socket | None = None
+        self._reads = False
+        self._blocked = Wakeup()
+        self._left_over: bytes | memoryview = b""
+        self._final_bytes = b""
+
+    def has_unread(self) -> bool:
+        """Whether something has arrived that the driver has not been told of."""
+        return self._reads and has_unread(self._socket)
+
+    def flush(self) -> None:
+        """Send what there is to send; what the socket does not take now is left to a task that waits for it."""
+        if self._socket is None or self._left_over:
+            return
+        try:
+            self._send(self._socket, self._driver.data_to_send(self))
+        except OSError as error:
+            self._driver.transport_failed(self, error)
+        else:
+            if self._left_over:
+                self._blocked.wake()
+
+    def _send(self, sock: socket.socket, data: bytes | memoryview) -> None:
+        """Send what the socket takes; of the rest no copy is made, as it may be many megabytes in many small steps."""
+        self._left_over = data
+        if data:
+            with contextlib.suppress(BlockingIOError):
+                sent = sock.send(data)
+                self._left_over = memoryview(data)[sent:] if sent < len(data) else b""
+
+    def close(self, final_bytes: bytes) -> None:
+        """Give up opening, or close after `final_bytes`."""
+        self._final_bytes = final_bytes
+        self._scope.cancel()
+
+    async def run(self, order: OpenTransport) -> None:
+        """Open the connection and serve it until it is closed."""
+        with self._scope:
+            try:
+                sock = await self._driver.dialer.dial(order, self._driver.session.settings.connect_timeout)
+            except Exception as error:
+                self._driver.transport_failed(self, error)
+                return
+            with sock:
+                try:
+                    await self._serve(sock)
+                finally:
+                    self._reads = False
+                    if not self._left_over:
+                        with contextlib.suppress(OSError):
+                            sock.send(self._final_bytes)
+                    trio.lowlevel.notify_closing(sock)
+
+    async def _serve(self, sock: socket.socket) -> None:
+        self._socket = sock
+        self._driver.transport_opened(self)
+        async with trio.open_nursery() as tasks:
+            tasks.start_soon(self._write, sock)
+            self._reads = True
+            await self._read(sock)
+            self._reads = False
+            # Whatever ended the reading, the core decides what comes next; it closes this transport.
+            await trio.sleep_forever()
+
+    async def _read(self, sock: socket.socket) -> None:
+        while True:
+            await trio.lowlevel.wait_readable(sock)
+            try:
+                data = sock.recv(READ_SIZE)
+            except BlockingIOError:
+                continue
+            except OSError as error:
+                self._driver.transport_failed(self, error)
+                return
+            if not data:
+                self._driver.received_eof(self)
+                return
+            self._driver.received(self, data)
+
+    async def _write(self, sock: socket.socket) -> None:
+        while True:
+            await self._loop.sleep(self._blocked)
+            try:
+                while self._left_over:
+                    await trio.lowlevel.wait_writable(sock)
+                    self._send(sock, self._left_over)
+            except OSError as error:
+                self._driver.transport_failed(self, error)
+                return
+            self.flush()

@@ -1,0 +1,1 @@
+"""The exchange: RELAY's rules between clients and phones, without I/O."""

@@ -1,0 +1,190 @@
+"""One client's connection to the exchange, from its first bytes to its end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from anyrelay.protocol.server import CommandReceived, Gone, ServerConnection
+
+if TYPE_CHECKING:
+    import ssl
+
+    from anyrelay.local.exchange.sessions import RelaySession
+    from anyrelay.protocol.core.timers import Timer
+    from anyrelay.protocol.transport.websocket import UpgradeCheck
+
+__all__ = ["ClientConnection", "ConnectionOwner"]
+
+MESSAGE_SIZE: Final = 1024 * 1024
+"""The largest message that is taken from a client, in bytes. RELAY's commands have a few kilobytes."""
+
+VALUES_LIMIT: Final = 10_000
+"""How many values the parameters of one command may have in all: looking into them takes some 50 ms at most."""
+
+
+class ConnectionOwner(Protocol):
+    """What a line tells the exchange."""
+
+    def command_received(self, now: float, line: ClientConnection, received: CommandReceived) -> None:
+        """The client sent a command."""
+
+    def line_lost(self, now: float, line: ClientConnection) -> None:
+        """The client is gone; it comes once."""
+
+    def line_has_output(self, line: ClientConnection) -> None:
+        """There is something to send, or the transport is to be closed."""
+
+
+class ClientConnection:
+    """One connection. Feed it bytes with the time; `data_to_send` and `wants_eof` say what to do with the transport."""
+
+    number: int
+    """Which connection it is, counted from 1."""
+    peer: str
+    """The client's address."""
+    connection: ServerConnection
+    """The protocol on it."""
+    session: RelaySession | None
+    """Whose it is; None before sign-in and after the end."""
+    timer: Timer | None
+    """Its next deadline: to sign in, then to answer a ping, last to close."""
+    said_disconnect: bool
+    """Whether the client was told that the connection is about to be closed."""
+    left_politely: bool
+    """Whether the client closed the connection of its own accord, rather than lost it."""
+    pongs_expected: int
+    """How many pings the client was sent."""
+    silent_since: float | None
+    """When the first of the pings was sent that it has not answered; None when it has answered all."""
+    refusals: int
+    """How many of its sign-ins were refused."""
+    awaits_verdict: bool
+    """Whether a sign-in of it waits for its turn to be looked at."""
+
+    def __init__(
+        self,
+        owner: ConnectionOwner,
+        number: int,
+        *,
+        peer: str = "",
+        check_upgrade: UpgradeCheck | None = None,
+        new_id: Callable[[], str],
+        tls: ssl.SSLContext | None,
+        on_text: Callable[[ClientConnection, str, str], None] | None,
+    ) -> None:
+        """Wait for a client's first bytes.
+
+        Args:
+            owner: Told what happens.
+            number: Which connection it is, counted from 1.
+            peer: The client's address.
+            check_upgrade: Says which upgrades are refused, see `ServerConnection`.
+            new_id: Makes an identifier that was never used before.
+            tls: The TLS context, its certificate loaded; None for plain ws.
+            on_text: Shown every message, with ``rx`` or ``tx``, as it is.
+        """
+        self.number = number
+        self.peer = peer
+        self.session = None
+        self.timer = None
+        self.said_disconnect = False
+        self.left_politely = False
+        self.pongs_expected = 0
+        self.silent_since = None
+        self.refusals = 0
+        self.awaits_verdict = False
+        self._owner = owner
+        self._dropped = False
+        self._lost = False
+        self.connection = ServerConnection(
+            new_id=new_id,
+            tls=tls,
+            on_text=None if on_text is None else lambda way, text: on_text(self, way, text),
+            max_message_size=MESSAGE_SIZE,
+            max_values=VALUES_LIMIT,
+            check_upgrade=check_upgrade,
+        )
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the client is gone, or was sent away: what it says is not listened to any more."""
+        return self._lost
+
+    @property
+    def wants_eof(self) -> bool:
+        """Whether the transport is to be closed, once `data_to_send` was sent."""
+        return self._dropped or self.connection.wants_eof
+
+    def receive_data(self, data: bytes, now: float) -> None:
+        """Take bytes from the transport."""
+        if not self._dropped:
+            self.connection.receive_data(data)
+            self._drain(now)
+
+    def receive_eof(self, now: float) -> None:
+        """The transport brings no more bytes, or broke."""
+        self.connection.receive_eof()
+        self._drain(now)
+        self._end(now)
+
+    def data_to_send(self) -> bytes:
+        """Return everything that waits for the transport, and forget it."""
+        return self.connection.data_to_send()
+
+    def reply(self, id_: str | int, result: dict[str, Any]) -> None:
+        """Answer a command with a result."""
+        self.connection.reply(id_, result)
+        self._owner.line_has_output(self)
+
+    def refuse(self, id_: str | int, code: int, message: str) -> None:
+        """Answer a command with a JSON-RPC error."""
+        self.connection.refuse(id_, code, message)
+        self._owner.line_has_output(self)
+
+    def send_event(self, id_: str, envelope: dict[str, Any]) -> None:
+        """Send an event."""
+        self.connection.send_event(envelope, id_=id_)
+        self._owner.line_has_output(self)
+
+    def ping(self) -> None:
+        """Ask whether the client is there."""
+        self.pongs_expected = self.connection.pongs + 1
+        self.connection.ping()
+        self._owner.line_has_output(self)
+
+    def say_goodbye(self, *, restart: bool) -> None:
+        """Tell the client that the connection is about to be closed."""
+        self.said_disconnect = True
+        self.connection.say_goodbye(restart=restart)
+        self._owner.line_has_output(self)
+
+    def close(self, now: float, code: int, reason: str) -> None:
+        """Begin the closing handshake; a client that does not answer is for a deadline and `drop`."""
+        self.connection.close(code, reason)
+        self._drain(now)
+        self._owner.line_has_output(self)
+
+    def drop(self, now: float) -> None:
+        """Close the transport without a word, as a broken network does."""
+        self._dropped = True
+        self._owner.line_has_output(self)
+        self._end(now)
+
+    def _drain(self, now: float) -> None:
+        while (event := self.connection.next_event()) is not None:
+            match event:
+                case CommandReceived():
+                    self._owner.command_received(now, self, event)
+                case Gone(error=error):
+                    self.left_politely = error is None and not self.said_disconnect
+                    self._end(now)
+        self._owner.line_has_output(self)
+
+    def _end(self, now: float) -> None:
+        if not self._lost:
+            self._lost = True
+            if self.timer is not None:
+                self.timer.cancel()
+                self.timer = None
+            self._owner.line_lost(now, self)

@@ -1,0 +1,276 @@
+"""RELAY sessions as the server sees them: who may sign in, what survives a lost connection, who hears which context.
+
+A session outlives its connection by some minutes. Whatever was not acknowledged when the connection was lost, and
+whatever happens until the client is back, is sent then, each event under the id it had (RELAY facts, section 2).
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, Final
+
+from attrs import define, field
+
+from anyrelay.local.exchange.credentials import digest_of
+from anyrelay.local.exchange.pending_events import PendingEvents
+
+if TYPE_CHECKING:
+    from anyrelay.local.exchange.connections import ClientConnection
+    from anyrelay.protocol.core.timers import Timer
+    from anyrelay.protocol.schema import Connect
+
+__all__ = ["RelaySession", "Sessions", "too_many_contexts"]
+
+CONTEXTS_LIMIT: Final = 1_000
+"""How many contexts one session may hear."""
+
+CONTEXTS_BYTES: Final = 65_536
+"""How many characters their names may have in all."""
+
+ABSENT_SESSIONS: Final = 1_000
+"""How many sessions are kept whose clients are away; those without calls that are away for longest go first."""
+
+ABSENT_BYTES: Final = 32 * 1024 * 1024
+"""How many bytes of events and of names these may have in all."""
+
+TURNS_REMEMBERED: Final = 10_000
+"""Of how many contexts it is known whose turn it is."""
+
+VERSION_WITHOUT_STATE: Final = 3
+"""The major version of the protocol from which clients resume without an authorization_state: SignalWire's in JavaScript."""
+
+
+@define(eq=False)
+class RelaySession:
+    """One client's session."""
+
+    protocol: str = field(repr=False)
+    """Its name, with which the client says what it resumes. Nobody else is told."""
+    signature: str
+    """The second part of that name, which the client is told besides (RELAY facts, section 7)."""
+    channel: str
+    """The name that its events carry, which others see too: callbacks, observers."""
+    project_id: str
+    """The project that the client signed in for."""
+    credentials: bytes = field(repr=False)
+    """A digest of what the client signed in with."""
+    shows_state: bool
+    """Whether it can only be resumed with its `authorization_state`."""
+    authorization_state: str = field(default="", repr=False)
+    """What a client must show to resume it: an opaque secret, a new one from each sign-in on."""
+    previous_state: str = field(default="", repr=False)
+    """The one before, good for as long as the client has not acknowledged the event that brings the new one."""
+    state_event: str = ""
+    """The JSON-RPC id of that event."""
+    line: ClientConnection | None = None
+    """Its connection; None while the client is away."""
+    contexts: dict[str, None] = field(factory=dict)
+    """The contexts that it hears; changed by `hear` and `hear_no_more`."""
+    contexts_size: int = 0
+    """How many characters their names have in all."""
+    acknowledges: bool = True
+    """Whether its client acknowledges events; if not, what was sent counts as received."""
+    pending: PendingEvents = field(factory=PendingEvents)
+    """Events for a client that is away."""
+    expiry: Timer | None = None
+    """When it is given up; None while the client is here."""
+    has_left: bool = False
+    """Whether the client closed its connection of its own accord: it keeps its calls, and is offered no others."""
+    resumable: bool = True
+    """Whether it lives on when the connection is lost; not when the client was told that it is to begin anew."""
+    is_over: bool = False
+    """Whether it was given up: nobody can resume it."""
+
+    def send_event(self, id_: str, envelope: dict[str, Any]) -> None:
+        """Send an event now, or once the client is back."""
+        if self.line is not None:
+            self.line.send_event(id_, envelope)
+        else:
+            self.pending.add(id_, envelope)
+
+    @property
+    def size(self) -> int:
+        """How many bytes it takes, as far as its client decides that."""
+        return self.pending.size + self.contexts_size
+
+    def hear(self, contexts: Iterable[str], *, only: bool = False) -> None:
+        """Hear these contexts too, or these and no others."""
+        if only:
+            self.contexts = {}
+        self.contexts.update(dict.fromkeys(contexts))
+        self.contexts_size = sum(map(len, self.contexts))
+
+    def hear_no_more(self, contexts: Iterable[str]) -> None:
+        """Hear these contexts no more."""
+        for context in contexts:
+            self.contexts.pop(context, None)
+        self.contexts_size = sum(map(len, self.contexts))
+
+    def may_be_resumed(self, command: Connect) -> bool:
+        """Whether a sign-in, whose credentials are good, is of the client that has this session: its name opens nothing."""
+        project = command.authentication.get("project")
+        if not self.resumable or (isinstance(project, str) and project and project != self.project_id):
+            return False
+        if command.authorization_state is not None:
+            return self._is_state(command.authorization_state)
+        # Such a client has nothing to show: its session's name, which nobody else is told, and what it signed in with.
+        same = hmac.compare_digest(self.credentials, _digest_of_credentials(command))
+        return not self.shows_state and not _shows_state(command) and same
+
+    def _is_state(self, shown: str) -> bool:
+        good = [self.authorization_state]
+        if self.state_event in self.pending or (
+            self.line is not None and self.line.connection.is_unacknowledged(self.state_event)
+        ):
+            good.append(self.previous_state)
+        return any(hmac.compare_digest(digest_of(shown), digest_of(state)) for state in good if state)
+
+    def renew_state(self, state: str, event_id: str) -> None:
+        """Have a new `authorization_state`, brought by the event of this id."""
+        self.pending.forget(self.state_event)  # nobody needs one that is no good any more
+        self.previous_state, self.authorization_state = self.authorization_state, state
+        self.state_event = event_id
+
+    def attach(self, line: ClientConnection, now: float) -> None:
+        """The client is here, on this connection; what waited for it is sent by `send_pending`."""
+        if self.line is not None:  # the client noticed the loss of its old connection before we did
+            self.line.drop(now)
+        if self.expiry is not None:
+            self.expiry.cancel()
+            self.expiry = None
+        self.line = line
+        self.has_left = False
+        line.session = self
+
+    def detach(self) -> None:
+        """The connection is gone: keep what the client has not acknowledged."""
+        line, self.line = self.line, None
+        if line is None:
+            return
+        line.session = None
+        self.has_left = line.left_politely or not self.resumable
+        if self.acknowledges:
+            self.pending.put_before(line.connection.unacknowledged)
+
+    def send_pending(self) -> None:
+        """Send what waited for the client, oldest first."""
+        assert self.line is not None
+        for id_, envelope in self.pending.take_all():
+            self.line.send_event(id_, envelope)
+
+
+class Sessions:
+    """Every session of the exchange."""
+
+    def __init__(self, new_id: Callable[[], str]) -> None:
+        """Keep no session yet; `new_id` makes identifiers that were never used before."""
+        self._new_id = new_id
+        self._sessions: dict[str, RelaySession] = {}
+        self._turns: OrderedDict[str, RelaySession] = OrderedDict()
+
+    def __iter__(self) -> Iterator[RelaySession]:
+        return iter(list(self._sessions.values()))
+
+    def sign_in(self, command: Connect, line: ClientConnection, now: float) -> tuple[RelaySession, bool]:
+        """Resume the session that the client names, or open a new one.
+
+        Returns:
+            The session, and whether it was resumed.
+        """
+        session = self._sessions.get(command.protocol or "")
+        resumed = session is not None and session.may_be_resumed(command)
+        if session is None or not resumed:
+            session = self._new_session(command)
+        session.acknowledges = command.event_acks
+        if command.contexts is not None or not resumed:
+            session.hear(command.contexts or (), only=True)
+        session.attach(line, now)
+        return session, resumed
+
+    def _new_session(self, command: Connect) -> RelaySession:
+        project = command.authentication.get("project")
+        signature = self._new_id().replace("_", "-")  # clients take the name apart at each underscore
+        session = RelaySession(
+            protocol=f"signalwire_{signature}_{self._new_id()}",
+            signature=signature,
+            channel=self._new_id(),
+            project_id=project if isinstance(project, str) else "",
+            credentials=_digest_of_credentials(command),
+            shows_state=_shows_state(command),
+        )
+        self._sessions[session.protocol] = session
+        return session
+
+    def too_many_absent(self, busy: Callable[[], set[RelaySession]]) -> list[RelaySession]:
+        """Return the sessions that are to be given up, so that those of absent clients stay within their budget.
+
+        Args:
+            busy: Returns the sessions that control a call, which are given up last.
+        """
+        absent = [session for session in self._sessions.values() if session.line is None and session.expiry is not None]
+        count, size = len(absent), sum(session.size for session in absent)
+        if count <= ABSENT_SESSIONS and size <= ABSENT_BYTES:
+            return []
+        given_up, last = [], busy()
+        for session in sorted(absent, key=lambda one: (one in last, one.expiry.when if one.expiry else 0.0)):
+            if count <= ABSENT_SESSIONS and size <= ABSENT_BYTES:
+                break
+            given_up.append(session)
+            count, size = count - 1, size - session.size
+        return given_up
+
+    def forget(self, session: RelaySession) -> None:
+        """Give a session up: nobody can resume it."""
+        session.is_over = True
+        session.pending.take_all()
+        if session.expiry is not None:
+            session.expiry.cancel()
+            session.expiry = None
+        self._sessions.pop(session.protocol, None)
+        for context in [context for context, latest in self._turns.items() if latest is session]:
+            del self._turns[context]
+
+    def next_subscriber(
+        self, context: str, passed_by: Iterable[RelaySession] = (), *, peek: bool = False
+    ) -> RelaySession | None:
+        """Choose whose turn it is to be offered a call: one after the other, those that are here before those away.
+
+        Args:
+            context: The context that was called.
+            passed_by: Sessions that gave this call back.
+            peek: Only ask: the turn does not move on.
+        """
+        excluded = set(passed_by)
+        subscribers = [one for one in self._sessions.values() if context in one.contexts and not one.has_left]
+        latest = self._turns.get(context)
+        if latest in subscribers:
+            turn = subscribers.index(latest) + 1
+            subscribers = subscribers[turn:] + subscribers[:turn]
+        candidates = [one for one in subscribers if one not in excluded]
+        chosen = next((one for one in candidates if one.line is not None), next(iter(candidates), None))
+        if chosen is not None and not peek:
+            self._turns[context] = chosen
+            self._turns.move_to_end(context)
+            if len(self._turns) > TURNS_REMEMBERED:  # anybody can call any context
+                self._turns.popitem(last=False)
+        return chosen
+
+
+def too_many_contexts(contexts: Iterable[str]) -> str:
+    """Say why one session cannot hear so many contexts, "" when it can."""
+    names = set(contexts)
+    if len(names) <= CONTEXTS_LIMIT and sum(map(len, names)) <= CONTEXTS_BYTES:
+        return ""
+    return f"at most {CONTEXTS_LIMIT} contexts, of {CONTEXTS_BYTES} characters in all, can be received"
+
+
+def _shows_state(command: Connect) -> bool:
+    """Whether a client is one that keeps the `authorization_state` and shows it."""
+    major = command.version.get("major")
+    return not isinstance(major, int) or major < VERSION_WITHOUT_STATE
+
+
+def _digest_of_credentials(command: Connect) -> bytes:
+    return digest_of(repr([command.authentication.get(name) for name in ("project", "token", "jwt_token")]))

@@ -1,0 +1,1 @@
+"""The local server as a process, and what starts and talks to such processes."""

@@ -1,0 +1,109 @@
+"""Orders to a server process on its standard input: one JSON object per line, each answered by a ``reply`` event.
+
+An order is ``{"id": 1, "do": "add", …}`` with the arguments of the method it stands for; the reply carries the same id
+and ``result``, or ``error`` (the name of the exception) and ``message``. `anyrelay.local.SyncLocalRelay` speaks this.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, Final
+
+import anyio
+
+if TYPE_CHECKING:
+    from anyrelay.local.server.relay import LocalRelay
+    from anyrelay.local.server.relay_phones import RelayCaller
+
+__all__ = ["Control"]
+
+CHUNK: Final = 65_536
+STATES: Final = ("answered", "ended")
+"""What can be waited for."""
+
+
+class Control:
+    """Takes orders for one server."""
+
+    def __init__(self, relay: LocalRelay, report: Callable[[dict[str, Any]], None], *, descriptor: int = 0) -> None:
+        """Take orders from a file descriptor, a pipe; the replies go to `report`."""
+        self._relay = relay
+        self._report = report
+        self._descriptor = descriptor
+        self._callers: dict[int, RelayCaller] = {}
+        self._orders: dict[str, Callable[..., Awaitable[Any]]] = {
+            "add": self._add,
+            "dial": self._dial,
+            "look": self._look,
+            "hang_up": self._hang_up,
+            "wait": self._wait,
+            "drop_connections": self._drop_connections,
+            "forget_sessions": self._forget_sessions,
+            "say_goodbye": self._send_disconnect,
+        }
+
+    async def run(self) -> None:
+        """Follow orders until the other end of the pipe is closed. A slow one does not hold up those behind it."""
+        buffer = b""
+        async with anyio.create_task_group() as tasks:
+            while True:
+                await anyio.wait_readable(self._descriptor)
+                data = os.read(self._descriptor, CHUNK)
+                if not data:
+                    tasks.cancel_scope.cancel()
+                    return
+                *lines, buffer = (buffer + data).split(b"\n")
+                for line in lines:
+                    tasks.start_soon(self._follow, line)
+
+    async def _follow(self, line: bytes) -> None:
+        id_ = None
+        try:
+            order = json.loads(line)
+            id_ = order.pop("id")
+            result = await self._orders[order.pop("do")](**order)
+        except Exception as error:  # whatever was wrong with the order is its sender's to know
+            self._report({"event": "reply", "id": id_, "error": type(error).__name__, "message": str(error)})
+        else:
+            self._report({"event": "reply", "id": id_, "result": result})
+
+    async def _add(self, **described: Any) -> None:
+        self._relay.phones.add(**described)
+
+    async def _dial(self, **described: Any) -> int:
+        caller = await self._relay.phones.dial(**described)
+        self._callers[len(self._callers) + 1] = caller
+        return len(self._callers)
+
+    async def _look(self, caller: int) -> dict[str, Any]:
+        found = self._callers[caller]
+        return {
+            "state": found.state,
+            "end_reason": found.end_reason,
+            "heard": [medium.to_wire() for medium in found.heard],
+            "referred_to": found.referred_to,
+            "transferred_to": found.transferred_to,
+        }
+
+    async def _hang_up(self, caller: int) -> None:
+        self._callers[caller].hang_up()
+
+    async def _wait(self, caller: int, state: str, timeout: float) -> None:
+        if state not in STATES:
+            raise ValueError(f"state must be one of {', '.join(STATES)}, not {state!r}")
+        found = self._callers[caller]
+        try:
+            await (found.answered(timeout) if state == "answered" else found.ended(timeout))
+        except TimeoutError:
+            raise TimeoutError(f"the call was not {state} within {timeout:g} s") from None
+
+    async def _drop_connections(self) -> None:
+        self._relay.drop_connections()
+
+    async def _forget_sessions(self) -> None:
+        self._relay.forget_sessions()
+
+    async def _send_disconnect(self, restart: bool = False) -> None:
+        self._relay.say_goodbye(restart=restart)

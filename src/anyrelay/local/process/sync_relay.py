@@ -1,0 +1,224 @@
+"""The local RELAY server for blocking code: a process of its own, with no event loop in this one."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Any
+
+from anyrelay.local.process.server_process import TOKEN_VARIABLE, ServerProcess
+from anyrelay.local.simulated.scripts import Behaviour, describe_behaviour
+from anyrelay.protocol.schema import Media, read_media
+
+__all__ = ["SyncCaller", "SyncLocalRelay", "SyncPhones"]
+
+
+class SyncLocalRelay:
+    """A RELAY server in a process of its own, with simulated phones behind it.
+
+    It lives as long as the ``with`` block, and never longer than this process::
+
+        with SyncLocalRelay() as relay:
+            relay.phones.add("sip:support@example.com", answers="busy")
+            caller = relay.phones.dial("sip:alice@example.com")
+    """
+
+    url: str
+    """Where clients connect to."""
+    ca_file: str | None
+    """The authority to trust, with TLS."""
+    token: str | None
+    """The token that clients must give; None for any."""
+    phones: SyncPhones
+    """Its simulated phones."""
+
+    def __init__(
+        self,
+        *,
+        listen: str = "127.0.0.1:0",
+        tls_dir: str | os.PathLike[str] | None = None,
+        project: str | None = None,
+        token: str | None = None,
+        pace: float = 1.0,
+    ) -> None:
+        """Describe a server; nothing happens before ``with``.
+
+        Args:
+            listen: Where to listen for clients, host:port; port 0 picks a free one.
+            tls_dir: Where the certificates for TLS are, or are to be made; None for plain ws.
+            project: The project that clients must name; any when None.
+            token: The token that clients must give. When None any will do on the loopback interface; beyond it one is
+                made, which the attribute `token` names.
+            pace: How many times as fast as scripted the phones are.
+        """
+        self._command = [sys.executable, "-m", "anyrelay.local", "--phones", "simulated", "--json", "--quiet"]
+        self._command += ["--listen", listen, "--pace", str(pace)]
+        options = {"--tls-dir": tls_dir, "--project": project}
+        for option, value in options.items():
+            if value is not None:
+                self._command += [option, os.fspath(value)]
+        self.phones = SyncPhones(self)
+        self.ca_file = None
+        self.token = token
+        self._process: ServerProcess | None = None
+
+    def __enter__(self) -> SyncLocalRelay:
+        """Start the process and wait until it is ready.
+
+        Raises:
+            RuntimeError: It ended before it was; its standard error says why.
+            TimeoutError: It was not ready in time.
+        """
+        # In the environment, since whoever may list processes can read their options.
+        self._process = ServerProcess(self._command, {TOKEN_VARIABLE: self.token or ""})
+        try:
+            ready = self._process.ready()
+        except BaseException:
+            self._process.stop()
+            raise
+        self.url, self.ca_file = ready["relay"], ready["ca_file"]
+        self.token = ready.get("token", self.token)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End the process."""
+        if self._process is not None:
+            self._process.stop()
+            self._process = None
+
+    def drop_connections(self) -> None:
+        """Close every client's transport without a word, as a broken network does."""
+        self.order("drop_connections")
+
+    def forget_sessions(self) -> None:
+        """Drop every connection and every session with its calls, as a server does that crashed and is back."""
+        self.order("forget_sessions")
+
+    def say_goodbye(self, *, restart: bool = False) -> None:
+        """Tell every client that its connection is about to be closed, and close it a second later."""
+        self.order("say_goodbye", restart=restart)
+
+    def order(self, do: str, *, order_timeout: float = 0.0, **arguments: Any) -> Any:
+        """Send an order and return its result; used by the methods of this class and of its phones.
+
+        Args:
+            do: The order's name.
+            order_timeout: Seconds that the order itself may wait for something.
+            arguments: Its arguments.
+
+        Raises:
+            RuntimeError: The process is not running, or broke.
+            TimeoutError: No reply came, or what was waited for did not happen.
+            ValueError: An argument is not allowed.
+            TypeError: An argument is of a wrong type.
+        """
+        if self._process is None:
+            raise RuntimeError("the server is not running: use it inside its with block")
+        return self._process.order(do, arguments, order_timeout)
+
+
+class SyncPhones:
+    """The simulated phones of a server in another process."""
+
+    def __init__(self, relay: SyncLocalRelay) -> None:
+        """Hold the server."""
+        self._relay = relay
+
+    def add(self, uri: str, answers: str = "answer", *, ring_time: float = 0.2, code: int | None = None) -> None:
+        """Describe a target, as `SimulatedPhones.add` does."""
+        self._relay.order("add", uri=uri, answers=answers, ring_time=ring_time, code=code)
+
+    def dial(
+        self,
+        uri: str,
+        *,
+        context: str = "default",
+        on_refer: Behaviour | str | dict[str, Any] | None = None,
+        patience: float | None = None,
+        hang_up_after: float | None = None,
+        wait_for_subscriber: float = 5.0,
+    ) -> SyncCaller:
+        """Let a phone call a context, as `RelayPhones.dial` does."""
+        behaviour = describe_behaviour(on_refer) if isinstance(on_refer, Behaviour) else on_refer
+        number = self._relay.order(
+            "dial",
+            order_timeout=wait_for_subscriber,
+            uri=uri,
+            context=context,
+            on_refer=behaviour,
+            patience=patience,
+            hang_up_after=hang_up_after,
+            wait_for_subscriber=wait_for_subscriber,
+        )
+        return SyncCaller(self._relay, number, uri)
+
+
+class SyncCaller:
+    """A simulated phone that has called the server."""
+
+    uri: str
+    """Its SIP URI."""
+
+    def __init__(self, relay: SyncLocalRelay, number: int, uri: str) -> None:
+        """Hold a caller by its number."""
+        self._relay = relay
+        self._number = number
+        self.uri = uri
+
+    @property
+    def state(self) -> str:
+        """ringing, answered or ended."""
+        return str(self._look()["state"])
+
+    @property
+    def end_reason(self) -> str:
+        """Why the call ended, in RELAY's words; "" until then."""
+        return str(self._look()["end_reason"])
+
+    @property
+    def heard(self) -> Sequence[Media]:
+        """What was played to it so far, each medium as it began."""
+        heard = self._look()["heard"]
+        return read_media(heard) if heard else ()
+
+    @property
+    def referred_to(self) -> list[str]:
+        """The targets of the REFERs that it was sent."""
+        return list(self._look()["referred_to"])
+
+    @property
+    def transferred_to(self) -> str:
+        """The target that it talks to now, once a REFER has succeeded; "" until then."""
+        return str(self._look()["transferred_to"])
+
+    def hang_up(self) -> None:
+        """Hang up."""
+        self._relay.order("hang_up", caller=self._number)
+
+    def answered(self, timeout: float = 5.0) -> None:
+        """Wait until the call is answered, or over already.
+
+        Raises:
+            TimeoutError: Neither happened within `timeout` seconds.
+        """
+        self._wait("answered", timeout)
+
+    def ended(self, timeout: float = 5.0) -> str:
+        """Wait until the call is over, and return why it ended.
+
+        Raises:
+            TimeoutError: It was not over within `timeout` seconds.
+        """
+        self._wait("ended", timeout)
+        return self.end_reason
+
+    def _look(self) -> dict[str, Any]:
+        seen: dict[str, Any] = self._relay.order("look", caller=self._number)
+        return seen
+
+    def _wait(self, state: str, timeout: float) -> None:
+        self._relay.order("wait", order_timeout=timeout, caller=self._number, state=state, timeout=timeout)

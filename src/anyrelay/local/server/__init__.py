@@ -1,0 +1,1 @@
+"""The listeners of the local server: RELAY over WebSocket, callbacks, certificates."""

@@ -1,0 +1,110 @@
+"""One client of the local server on its socket: bytes between the transport and its line, and nobody else harmed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+import anyio
+
+from anyrelay.local.logs import logger_of
+
+if TYPE_CHECKING:
+    from anyio.abc import ByteStream
+
+    from anyrelay.local.exchange.connections import ClientConnection
+
+__all__ = ["ClientWakeup", "serve_client"]
+
+logger = logger_of(__name__)
+
+SEND_TIME: Final = 30.0
+"""Seconds for which a client may refuse to take bytes before it counts as gone."""
+
+FLUSH_TIME: Final = 1.0
+"""Seconds in which the last bytes are to leave once a client's connection is over."""
+
+CHUNK: Final = 16_384
+"""How much is read at once, in bytes: other clients have their turn after it."""
+
+
+class ClientWakeup:
+    """Wakes one task; rung before anybody waits, it is heard at the next wait."""
+
+    def __init__(self) -> None:
+        self._event = anyio.Event()
+
+    def wake(self) -> None:
+        """Wake the task."""
+        self._event.set()
+
+    async def wait(self) -> None:
+        """Wait until it rings."""
+        await self._event.wait()
+        self._event = anyio.Event()
+
+
+async def serve_client(
+    line: ClientConnection, stream: ByteStream, wakeup: ClientWakeup, follow_outputs: Callable[[], None]
+) -> None:
+    """Serve one client until it is gone; whatever is wrong with it is logged and ends here.
+
+    Args:
+        line: Its line of the exchange.
+        stream: Its transport, closed in the end.
+        wakeup: Rung when the line has something to send.
+        follow_outputs: Called after anything was done with the exchange.
+    """
+    try:
+        async with stream, anyio.create_task_group() as tasks:
+            tasks.start_soon(_write, line, stream, wakeup, tasks.cancel_scope)
+            await _read(line, stream, follow_outputs, tasks.cancel_scope)
+    except* OSError as group:
+        logger.debug("client %d: %s", line.number, group.exceptions[0])
+    except* Exception:
+        logger.exception("client %d could not be served any further", line.number)
+    finally:
+        line.drop(anyio.current_time())
+        follow_outputs()
+
+
+async def _read(
+    line: ClientConnection, stream: ByteStream, follow_outputs: Callable[[], None], scope: anyio.CancelScope
+) -> None:
+    while True:
+        if line.is_over:
+            # Whoever floods us and does not read is not listened to, nor waited for as long as others.
+            scope.deadline = anyio.current_time() + FLUSH_TIME
+            await anyio.sleep_forever()
+        try:
+            data = await stream.receive(CHUNK)
+        except (anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError):
+            line.receive_eof(anyio.current_time())
+            follow_outputs()
+            return
+        line.receive_data(data, anyio.current_time())
+        follow_outputs()
+
+
+async def _write(line: ClientConnection, stream: ByteStream, wakeup: ClientWakeup, scope: anyio.CancelScope) -> None:
+    """Send what there is to send; end the connection when there will be no more."""
+    while True:
+        data = line.data_to_send()
+        if data and not await _sent(line, stream, data):
+            scope.cancel()
+            return
+        if line.wants_eof:
+            scope.cancel()
+            return
+        await wakeup.wait()
+
+
+async def _sent(line: ClientConnection, stream: ByteStream, data: bytes) -> bool:
+    with anyio.move_on_after(SEND_TIME):
+        try:
+            await stream.send(data)
+        except (anyio.BrokenResourceError, anyio.ClosedResourceError):
+            return False
+        return True
+    logger.warning("client %d does not read: dropped", line.number)
+    return False

@@ -1,0 +1,419 @@
+"""The local RELAY server: an exchange on a real socket, on a real clock, for asyncio and trio alike.
+
+Everything that RELAY is happens in `exchange.py`; here bytes are moved, time is kept, and whoever waits is woken.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import secrets
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable, Sequence
+from functools import partial
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final
+
+import anyio
+import anyio.to_thread
+from anyio import TypedAttributeLookupError
+from anyio.abc import SocketAttribute, SocketListener, SocketStream
+from attrs import frozen
+
+from anyrelay.local.exchange.credentials import Credentials
+from anyrelay.local.exchange.exchange import Exchange, Flush, PostStatus
+from anyrelay.local.logs import logger_of, scrub_frame
+from anyrelay.local.reach import Reach
+from anyrelay.local.server.callbacks import StatusPoster
+from anyrelay.local.server.clients import ClientWakeup, serve_client
+from anyrelay.local.server.phone_events import FollowedPhoneEvents
+from anyrelay.local.server.relay_phones import RelayPhones
+from anyrelay.local.server.upgrades import UpgradePolicy, is_loopback
+from anyrelay.local.simulated.phones import SimulatedPhones
+
+if TYPE_CHECKING:
+    import ssl
+
+    from anyrelay.local.exchange.connections import ClientConnection
+    from anyrelay.local.sip.phones import SipPhones
+
+__all__ = ["Frame", "LocalRelay"]
+
+logger = logger_of(__name__)
+
+_LOOPBACK: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - these are looked for, not listened on
+
+FINAL_BYTES_TIME: Final = 0.5
+"""Seconds in which the last bytes are to be sent to clients, and the last POSTs, when the server stops."""
+
+STRANGERS: Final = 200
+"""How many connections may be open whose clients have not signed in."""
+
+CERTIFICATE_CHECK: Final = 3_600.0
+"""Seconds between two looks at the certificates, which are renewed in time."""
+
+TOKEN_BYTES: Final = 24
+"""How many random bytes are in a token that the server makes."""
+
+
+@frozen
+class Frame:
+    """One RELAY message on the wire, its secrets struck out."""
+
+    time: float
+    """When, in seconds since 1970."""
+    direction: str
+    """``rx`` from the client, ``tx`` to it."""
+    client: int
+    """Which connection, counted from 1."""
+    text: str
+    """The JSON text."""
+
+
+class LocalRelay:
+    """A RELAY server on this machine, with phones behind it.
+
+    Enter it, and clients can connect to its `url`::
+
+        async with LocalRelay(phones=SimulatedPhones()) as relay:
+            relay.phones.add("sip:support@example.com", answers="busy")
+            caller = await relay.phones.dial("sip:alice@example.com")
+    """
+
+    def __init__(
+        self,
+        phones: SimulatedPhones | SipPhones | None = None,
+        *,
+        listen: str = "127.0.0.1:0",
+        tls_dir: str | os.PathLike[str] | None = None,
+        project: str | None = None,
+        token: str | None = None,
+        require_token: bool = True,
+        allowed_hosts: Sequence[str] = (),
+        on_frame: Callable[[Frame], None] | None = None,
+        on_event: Callable[[dict[str, Any]], None] | None = None,
+        max_connections: int = 1_000,
+    ) -> None:
+        """Describe a server; nothing happens before ``async with``.
+
+        Args:
+            phones: The phones behind it; simulated ones when None.
+            listen: Where to listen for clients, host:port; port 0 picks a free one.
+            tls_dir: Where the certificates for TLS are, or are to be made; None for plain ws.
+            project: The project that clients must name; any when None.
+            token: The token (or JWT) that clients must give. When None any will do on the loopback interface; beyond it
+                one is made, which the attribute `token` names.
+            require_token: Whether a token is made in that case; if not, every machine that reaches the server may sign in.
+            allowed_hosts: Hosts that a ``status_url`` may lead to besides loopback, and by which clients may reach this
+                server: names, or addresses in numbers.
+            on_frame: Called with each RELAY message, on the event loop.
+            on_event: Called with the envelope of each RELAY event, whether or not there is a client to hear it.
+            max_connections: How many clients are served at once; further ones are turned away.
+
+        Raises:
+            ValueError: `listen` is not host:port.
+        """
+        self._phones = SimulatedPhones() if phones is None else phones
+        self._host, self._port = parse_address(listen)
+        self._tls_dir = tls_dir
+        self._project = project
+        self.token = token
+        self._require_token = require_token
+        self._upgrades = UpgradePolicy(self._host, allowed_hosts)
+        self._reach = Reach(allowed_hosts=allowed_hosts)
+        self._on_frame = on_frame
+        self._on_event = on_event
+        self._max_connections = max_connections
+        self._tls: ssl.SSLContext | None = None
+        self._wakeups: dict[ClientConnection, ClientWakeup] = {}
+        self._clock_bell = ClientWakeup()
+        self._sleeps_until = math.inf
+        self._connections = 0
+        self._strangers: list[ClientConnection] = []
+        self._following = False
+        self._closed = anyio.Event()
+        self._step_done = anyio.Event()
+        self.ca_file: str | None = None
+
+    @property
+    def url(self) -> str:
+        """Where clients connect to: ``ws://127.0.0.1:PORT``, or with TLS ``wss://localhost:PORT``."""
+        host = _LOOPBACK.get(self._host, self._host)  # who listens on all addresses listens on that one too
+        if self._tls and host in ("127.0.0.1", "::1"):
+            host = "localhost"
+        return f"{'wss' if self._tls else 'ws'}://{f'[{host}]' if ':' in host else host}:{self._port}"
+
+    @property
+    def phones(self) -> RelayPhones:
+        """The simulated phones: describe targets, let callers call.
+
+        Raises:
+            RuntimeError: Real SIP phones are behind this server: dial its `sip_uri` with one.
+        """
+        if not isinstance(self._phones, SimulatedPhones):
+            raise RuntimeError("this server has real SIP phones: let one call its sip_uri")
+        return RelayPhones(self, self._phones)
+
+    @property
+    def sip_uri(self) -> str | None:
+        """The SIP URI that real phones call, a context in front of the host; None with simulated phones."""
+        return None if isinstance(self._phones, SimulatedPhones) else self._phones.uri
+
+    async def __aenter__(self) -> LocalRelay:
+        """Listen.
+
+        Raises:
+            OSError: The address cannot be listened on.
+            CertificatesMissingError: `tls_dir` was given and cryptography is not installed.
+        """
+        if self._tls_dir is not None:
+            from anyrelay.local.server.certificates import find_or_make
+
+            self._certificate = find_or_make(self._tls_dir)
+            self._tls, self.ca_file = self._certificate.server_context(), str(self._certificate.ca_file)
+        listener = await anyio.create_tcp_listener(local_host=self._host or None, local_port=self._port)
+        self._listeners = [one for one in listener.listeners if isinstance(one, SocketListener)]
+        self._port = self._listeners[0].extra(SocketAttribute.local_port)  # noqa: S610 - no Django here
+        if self.token is None and self._require_token and not all(map(_is_on_loopback, self._listeners)):
+            self.token = secrets.token_urlsafe(TOKEN_BYTES)
+        self.exchange = Exchange(
+            new_id=lambda: str(uuid.uuid4()),
+            epoch=time.time() - anyio.current_time(),
+            credentials=Credentials(self._project, self.token),
+            on_text=None if self._on_frame is None else self._show_frame,
+            on_event=None if self._on_event is None else self._show_event,
+        )
+        self._poster = StatusPoster(self._announce_step, self._reach)
+        self._tasks = anyio.create_task_group()
+        await self._tasks.__aenter__()
+        try:
+            if isinstance(self._phones, SimulatedPhones):
+                self._phones.start(self.exchange)
+            else:
+                await self._phones.start(FollowedPhoneEvents(self.exchange, self.follow_outputs))
+        except BaseException:
+            await listener.aclose()
+            self._tasks.cancel_scope.cancel()
+            await self._tasks.__aexit__(None, None, None)
+            raise
+        for one in self._listeners:
+            self._tasks.start_soon(self._accept, one)
+        self._tasks.start_soon(self._keep_time)
+        if self._tls_dir is not None:
+            self._tasks.start_soon(self._renew_certificates, self._tls_dir)
+        self._tasks.start_soon(self._poster.run)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool | None:
+        """Close every connection and stop listening."""
+        with anyio.CancelScope(shield=True):
+            for listener in self._listeners:
+                await listener.aclose()
+            if not isinstance(self._phones, SimulatedPhones):
+                await self._phones.stop()
+            for line in list(self.exchange.lines):
+                line.close(anyio.current_time(), 1001, "going away")
+            self.follow_outputs()
+            with anyio.move_on_after(FINAL_BYTES_TIME):
+                while self._wakeups or self._poster.unfinished:
+                    await self._next_step()
+        self._tasks.cancel_scope.cancel()
+        try:
+            if isinstance(error, Exception):
+                # The body's own error: it is to leave as it is, not in a group with nothing else in it.
+                await self._tasks.__aexit__(None, None, None)
+                return None
+            return await self._tasks.__aexit__(kind, error, trace)
+        finally:
+            self._closed.set()
+
+    async def wait_closed(self) -> None:
+        """Wait until the server has stopped."""
+        await self._closed.wait()
+
+    def drop_connections(self) -> None:
+        """Close every client's transport without a word, as a broken network does; sessions can be resumed."""
+        self.exchange.drop_connections(anyio.current_time())
+        self.follow_outputs()
+
+    def forget_sessions(self) -> None:
+        """Drop every connection and every session with its calls, as a server does that crashed and is back."""
+        self.exchange.forget_sessions(anyio.current_time())
+        self.follow_outputs()
+
+    def say_goodbye(self, *, restart: bool = False) -> None:
+        """Tell every client that its connection is about to be closed, and close it a second later.
+
+        Args:
+            restart: Whether the clients are to forget their sessions, rather than to resume them.
+        """
+        self.exchange.say_goodbye(anyio.current_time(), restart=restart)
+        self.follow_outputs()
+
+    async def until(self, condition: Callable[[], bool], timeout: float) -> None:
+        """Wait until something is so; it is asked for whenever something has happened.
+
+        Args:
+            condition: What is waited for.
+            timeout: For how many seconds.
+
+        Raises:
+            TimeoutError: It was not so in time.
+        """
+        with anyio.fail_after(timeout):
+            while not condition():
+                await self._next_step()
+
+    # --- the exchange's outputs and its clock -----------------------------------------------------------------------
+
+    def follow_outputs(self) -> None:
+        """Do what is due and what the exchange wants; to be called after anything was done with it."""
+        if self._following:  # an observer that was called on the way did something with the exchange
+            return
+        self._following = True
+        try:
+            self.exchange.handle_timeout(anyio.current_time())
+            while (output := self.exchange.next_output()) is not None:
+                match output:
+                    case Flush(line):
+                        if line in self._wakeups:
+                            self._wakeups[line].wake()
+                    case PostStatus(url, envelope, client):
+                        self._poster.put(url, envelope, client)
+        finally:
+            self._following = False
+        deadline = self.exchange.next_deadline()
+        if deadline is not None and deadline < self._sleeps_until:
+            self._clock_bell.wake()
+        self._announce_step()
+
+    def _announce_step(self) -> None:
+        self._step_done.set()
+        self._step_done = anyio.Event()
+
+    async def _next_step(self) -> None:
+        await self._step_done.wait()
+
+    async def _keep_time(self) -> None:
+        while True:
+            deadline = self.exchange.next_deadline()
+            self._sleeps_until = math.inf if deadline is None else deadline
+            with anyio.CancelScope(deadline=self._sleeps_until):
+                await self._clock_bell.wait()
+            self.follow_outputs()
+
+    async def _renew_certificates(self, tls_dir: str | os.PathLike[str]) -> None:
+        """Renew the certificates before they run out; new connections get what is in the directory now."""
+        from anyrelay.local.server.certificates import find_or_make
+
+        while True:
+            await anyio.sleep(CERTIFICATE_CHECK)
+            try:
+                found = await anyio.to_thread.run_sync(find_or_make, tls_dir)
+                if found != self._certificate:
+                    self._tls, self._certificate = found.server_context(), found
+                    logger.info("the server's certificate was renewed")
+            except (OSError, ValueError, RuntimeError):
+                logger.exception("the server's certificates cannot be renewed")
+
+    def _show_frame(self, line: ClientConnection, direction: str, text: str) -> None:
+        assert self._on_frame is not None
+        try:
+            self._on_frame(Frame(time.time(), direction, line.number, scrub_frame(text)))
+        except Exception:
+            logger.exception("on_frame failed")
+
+    def _show_event(self, envelope: dict[str, Any]) -> None:
+        assert self._on_event is not None
+        try:
+            self._on_event(envelope)
+        except Exception:
+            logger.exception("on_event failed")
+
+    # --- clients ----------------------------------------------------------------------------------------------------
+
+    async def _accept(self, listener: SocketListener) -> None:
+        while True:
+            try:
+                stream = await listener.accept()
+            except anyio.ClosedResourceError:
+                return
+            except OSError as error:  # no file descriptors left, most likely: those in use are to go on
+                logger.warning("a client could not be accepted: %s", error)
+                await anyio.sleep(0.1)
+                continue
+            peer, local = _addresses_of(stream)
+            if not self._made_room(peer):
+                logger.warning("a client was turned away: %d are connected", self._connections)
+                await stream.aclose()
+                continue
+            self._connections += 1
+            line = self.exchange.open_line(
+                anyio.current_time(),
+                tls=self._tls,
+                peer=peer,
+                check_upgrade=partial(self._upgrades.refusal, local, peer),
+            )
+            self._strangers.append(line)
+            self._tasks.start_soon(self._serve_client, line, stream)
+
+    def _made_room(self, newcomer: str) -> bool:
+        """Whether there is room for one more client; sockets that never sign in take nobody else's for long.
+
+        Of those that have not signed in, the one that has waited longest goes, of the address that has most of them.
+        """
+        full = self._connections >= self._max_connections
+        if not full and len(self._strangers) < STRANGERS:
+            return True
+        self._strangers = [line for line in self._strangers if line.session is None and not line.is_over]
+        if not full and len(self._strangers) < STRANGERS:
+            return True
+        if not self._strangers:
+            return False
+        counts = Counter(line.peer for line in self._strangers)
+        counts[newcomer] += 1
+        most = max(counts.values())
+        oldest = next((line for line in self._strangers if counts[line.peer] == most), self._strangers[0])
+        self._strangers.remove(oldest)
+        oldest.drop(anyio.current_time())
+        self.follow_outputs()
+        return True
+
+    async def _serve_client(self, line: ClientConnection, stream: SocketStream) -> None:
+        self._wakeups[line] = wakeup = ClientWakeup()
+        self.follow_outputs()
+        try:
+            await serve_client(line, stream, wakeup, self.follow_outputs)
+        finally:
+            self._connections -= 1
+            del self._wakeups[line]
+            self._announce_step()
+
+
+def _is_on_loopback(listener: SocketListener) -> bool:
+    return is_loopback(str(listener.extra(SocketAttribute.raw_socket).getsockname()[0]))  # noqa: S610 - no Django here
+
+
+def _addresses_of(stream: SocketStream) -> tuple[str, str]:
+    """Return the IP addresses of the client and of the server, "" for a connection that is gone already."""
+    try:
+        socket = stream.extra(SocketAttribute.raw_socket)  # noqa: S610 - no Django here
+        return str(socket.getpeername()[0]), str(socket.getsockname()[0])
+    except (TypedAttributeLookupError, OSError):
+        return "", ""
+
+
+def parse_address(address: str) -> tuple[str, int]:
+    """Split host:port; an IPv6 address stands in brackets.
+
+    Raises:
+        ValueError: It is something else. Without a host, every address of the machine would be meant.
+    """
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdecimal() or int(port) > 65_535:
+        raise ValueError(f"an address must be host:port, such as 127.0.0.1:0, not {address!r}")
+    return host.removeprefix("[").removesuffix("]"), int(port)

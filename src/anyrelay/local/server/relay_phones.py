@@ -1,0 +1,148 @@
+"""Simulated phones of a running server: the same phones, on the server's clock, with waits."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import anyio
+
+if TYPE_CHECKING:
+    from anyrelay.local.server.relay import LocalRelay
+    from anyrelay.local.simulated.phones import SimulatedCaller, SimulatedPhones
+    from anyrelay.local.simulated.scripts import Behaviour
+    from anyrelay.protocol.schema import Media
+
+__all__ = ["RelayCaller", "RelayPhones"]
+
+
+class RelayCaller:
+    """A simulated phone that calls a running server."""
+
+    def __init__(self, relay: LocalRelay, caller: SimulatedCaller) -> None:
+        """Hold a caller of the server's phones."""
+        self._relay = relay
+        self._caller = caller
+
+    @property
+    def uri(self) -> str:
+        """Its SIP URI."""
+        return self._caller.uri
+
+    @property
+    def state(self) -> str:
+        """ringing, answered or ended."""
+        return self._caller.state
+
+    @property
+    def end_reason(self) -> str:
+        """Why the call ended, in RELAY's words; "" until then."""
+        return self._caller.end_reason
+
+    @property
+    def heard(self) -> list[Media]:
+        """What was played to it so far, each medium as it began."""
+        return self._caller.heard
+
+    @property
+    def referred_to(self) -> list[str]:
+        """The targets of the REFERs that it was sent."""
+        return self._caller.referred_to
+
+    @property
+    def transferred_to(self) -> str:
+        """The target that it talks to now, once a REFER has succeeded; "" until then."""
+        return self._caller.transferred_to
+
+    def hang_up(self) -> None:
+        """Hang up."""
+        self._relay.exchange.handle_timeout(anyio.current_time())
+        self._caller.hang_up()
+        self._relay.follow_outputs()
+
+    async def answered(self, timeout: float = 5.0) -> None:
+        """Wait until the call is answered, or over already.
+
+        Raises:
+            TimeoutError: Neither happened within `timeout` seconds.
+        """
+        await self.until(lambda: self.state != "ringing", timeout)
+
+    async def ended(self, timeout: float = 5.0) -> str:
+        """Wait until the call is over, and return why it ended.
+
+        Raises:
+            TimeoutError: It was not over within `timeout` seconds.
+        """
+        await self.until(lambda: self.state == "ended", timeout)
+        return self.end_reason
+
+    async def until(self, condition: Callable[[], bool], timeout: float = 5.0) -> None:
+        """Wait until something is so.
+
+        Raises:
+            TimeoutError: It was not so within `timeout` seconds.
+        """
+        await self._relay.until(condition, timeout)
+
+    def __repr__(self) -> str:
+        return repr(self._caller).replace("SimulatedCaller", "RelayCaller")
+
+
+class RelayPhones:
+    """The simulated phones of a running server."""
+
+    def __init__(self, relay: LocalRelay, phones: SimulatedPhones) -> None:
+        """Hold the server's phones."""
+        self._relay = relay
+        self._phones = phones
+
+    @property
+    def callers(self) -> list[SimulatedCaller]:
+        """Everybody who has called so far."""
+        return self._phones.callers
+
+    def add(self, uri: str, answers: str = "answer", *, ring_time: float = 0.2, code: int | None = None) -> None:
+        """Describe a target, as `SimulatedPhones.add` does."""
+        self._phones.add(uri, answers, ring_time=ring_time, code=code)
+
+    async def dial(
+        self,
+        uri: str,
+        *,
+        context: str = "default",
+        on_refer: Behaviour | str | dict[str, Any] | None = None,
+        patience: float | None = None,
+        hang_up_after: float | None = None,
+        wait_for_subscriber: float = 5.0,
+    ) -> RelayCaller:
+        """Let a phone call a context, as `SimulatedPhones.dial` does, once somebody has subscribed to it.
+
+        Args:
+            uri: The phone's SIP URI.
+            context: The context that it calls.
+            on_refer: How it treats a REFER.
+            patience: Seconds after which it gives up an unanswered call; never when None.
+            hang_up_after: Seconds after which it hangs up an answered call; never when None.
+            wait_for_subscriber: Seconds to wait for a client that has subscribed to the context; then it is called
+                all the same, and the call is refused.
+
+        Raises:
+            ValueError: A value is not allowed.
+            TypeError: A value is of a wrong type.
+        """
+        exchange = self._relay.exchange
+
+        def has_subscriber() -> bool:
+            return exchange.sessions.next_subscriber(context, peek=True) is not None
+
+        if not has_subscriber() and wait_for_subscriber > 0:
+            with contextlib.suppress(TimeoutError):
+                await self._relay.until(has_subscriber, wait_for_subscriber)
+        exchange.handle_timeout(anyio.current_time())
+        caller = self._phones.dial(
+            uri, context=context, on_refer=on_refer, patience=patience, hang_up_after=hang_up_after
+        )
+        self._relay.follow_outputs()
+        return RelayCaller(self._relay, caller)

@@ -1,0 +1,87 @@
+"""Which upgrades to WebSocket the server accepts: those of programs that know its name, and none of a web page's.
+
+A browser lets any web page open a WebSocket to any address, loopback included, and sends the page's Origin along (RFC 6455
+section 10.2). A page whose name was made to lead here (DNS rebinding) names itself in the Host header.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import Iterable
+from ipaddress import ip_address
+from typing import Final
+
+from anyrelay.local.logs import logger_of
+from anyrelay.protocol.transport.websocket import Headers
+
+__all__ = ["UpgradePolicy", "is_loopback"]
+
+logger = logger_of(__name__)
+
+FORBIDDEN: Final = 403
+"""The HTTP status for a web page."""
+
+MISDIRECTED: Final = 421
+"""The HTTP status for a name that is not the server's (RFC 9110 section 15.5.20)."""
+
+_HOST = re.compile(r"(?:\[(?P<ipv6>[0-9A-Fa-f:.]+)\]|(?P<name>[^\[\]:@/\s]+))(?::[0-9]{1,5})?")
+
+
+class UpgradePolicy:
+    """Judges the upgrades of one server's clients."""
+
+    def __init__(self, listen_host: str, names: Iterable[str] = ()) -> None:
+        """Know the server's names.
+
+        Args:
+            listen_host: The host that it listens on, as it was given.
+            names: Further hosts that clients may reach it by.
+        """
+        own = socket.gethostname()
+        self._names = {_plain(name) for name in ("localhost", listen_host, own, f"{own}.local", *names)}
+
+    def refusal(self, local_address: str, peer: str, headers: Headers) -> tuple[int, str] | None:
+        """Return the HTTP status and the words to refuse an upgrade with, None to accept it.
+
+        Args:
+            local_address: The server's own address of this connection.
+            peer: The client's, for the log.
+            headers: Those of the request, names in lower case.
+        """
+        found = dict(headers)
+        if "origin" in found:
+            logger.warning("refused a web page's connection from %s: its Origin is %.200s", peer, found["origin"])
+            return FORBIDDEN, "web pages may not connect, so an upgrade with an Origin header is refused"
+        host = found.get("host", "")
+        if not self._is_own(host, local_address):
+            logger.warning("refused a connection from %s: its Host is %.200s", peer, host)
+            return MISDIRECTED, "the Host header does not name this server; --allow-host adds a name"
+        return None
+
+    def _is_own(self, host: str, local_address: str) -> bool:
+        matched = _HOST.fullmatch(host)
+        if matched is None:
+            return False
+        name = _plain(matched["ipv6"] or matched["name"])
+        return name in self._names or is_loopback(name) or name == _plain(local_address)
+
+
+def is_loopback(address: str) -> bool:
+    """Whether an IP address, in numbers, is of the loopback interface; False for a name."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return False
+    mapped = getattr(parsed, "ipv4_mapped", None)
+    return (mapped or parsed).is_loopback
+
+
+def _plain(host: str) -> str:
+    """Return a host in the one way it is compared: lower case, no dot at its end, an address in its shortest form."""
+    host = host.lower().removesuffix(".").removeprefix("[").removesuffix("]")
+    try:
+        parsed = ip_address(host.partition("%")[0])
+    except ValueError:
+        return host
+    return str(getattr(parsed, "ipv4_mapped", None) or parsed)

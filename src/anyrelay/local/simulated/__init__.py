@@ -1,0 +1,1 @@
+"""Simulated phones, on a virtual clock or a real one."""

@@ -1,0 +1,1 @@
+"""Real SIP phones, through an existing SIP stack."""

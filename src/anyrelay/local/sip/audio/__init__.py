@@ -1,0 +1,1 @@
+"""Audio of real SIP calls: clips, speech, players."""

@@ -1,0 +1,419 @@
+"""The calls of the SIP stack: calls to ``sip:<context>@host`` become legs, and what becomes of them is reported.
+
+One user agent for each transport takes the calls for every user at one address. What the stack says of a call drives the
+leg; what became of a REFER is read from the stack's message trace (`anyrelay.local.sip.trace`). All of this runs in the
+process of the stack (`anyrelay.local.sip.child`); the exchange's side of it is `anyrelay.local.sip.phones`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import OrderedDict
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any, Final
+
+from anyrelay.local.exchange.ports import PhoneEvents
+from anyrelay.local.logs import logger_of
+from anyrelay.local.sip.leg import StackLeg
+from anyrelay.local.sip.message import address_of, user_of
+from anyrelay.local.sip.native import NativeCall, NativeEvent
+from anyrelay.local.sip.probe import Probe
+from anyrelay.local.sip.stack import SipStack, split_address
+from anyrelay.local.sip.trace import (
+    DialogOver,
+    Fact,
+    InviteReceived,
+    InviteRefused,
+    NotifyUnreadable,
+    ReferAnswered,
+    ReferChallenged,
+    ReferNotified,
+    ReferReader,
+    ReferRepeated,
+    SipMessageSeen,
+)
+
+if TYPE_CHECKING:
+    from anyrelay.local.sip.audio.media import Renderer
+
+__all__ = ["SipCalls"]
+
+logger = logger_of(__name__)
+
+LINGER: Final = 35.0
+"""Seconds for which the trace is followed after a call's end: a NOTIFY may come late, and be sent again for 32 s (RFC
+3261 section 17.1.2.2, Timer F)."""
+
+TRACE_LAG: Final = 0.25
+"""Seconds that a report may wait for the trace: trace and events come by two ways, and what was on the wire before the end
+of a call is to be reported before it. Some ends have no BYE."""
+
+INVITES_KEPT: Final = 1_000
+"""INVITEs whose calls the stack has not told of yet, or never will."""
+
+REFUSALS_LOGGED: Final = 100
+"""Calls that the stack has refused by itself which are logged each; then one in so many."""
+
+TOO_MANY: Final = 486
+"""What the stack answers by itself when there are as many calls as there may be."""
+
+PROBE_REFUSED: Final = 486
+"""What the stack answers to a call of our own if all is well, since that is refused."""
+
+PROBE_PAUSE: Final = 1.0
+"""Seconds between two such calls."""
+
+COUNT_DIFFERS: Final = 15
+"""Looks in a row in which the stack counts other calls than are known here, after which it is not trusted any more."""
+
+
+class SipCalls:
+    """Every call of the SIP stack of this process."""
+
+    def __init__(
+        self,
+        listen: str,
+        *,
+        max_calls: int,
+        switchboard: PhoneEvents,
+        on_forgotten: Callable[[StackLeg], None],
+        on_broken: Callable[[str], None],
+        on_message: Callable[[SipMessageSeen], None] | None = None,
+        renderer: Callable[[], Renderer] | None = None,
+    ) -> None:
+        """Describe them; nothing happens before `start`.
+
+        Args:
+            listen: Where to take calls, host:port, over UDP and TCP; port 0 picks a free one.
+            max_calls: How many calls there may be at once.
+            switchboard: Given every report.
+            on_forgotten: Called when nothing more will be reported of a call.
+            on_broken: Called with the reason when the stack is of no use any more.
+            on_message: Given every SIP message as it happens, on the event loop.
+            renderer: Makes or returns what renders the media of all calls.
+        """
+        self._on_message = on_message
+        self._renderer = renderer
+        self._on_forgotten = on_forgotten
+        self._on_broken = on_broken
+        self._max_calls = max_calls
+        self._stack = SipStack(
+            listen,
+            max_calls=max_calls,
+            on_event=self._on_event,
+            on_incoming=self._on_incoming,
+            on_message=self._on_trace,
+            on_death=lambda: on_broken("its thread died"),
+        )
+        self._phone_events = switchboard
+        self._reader = ReferReader()
+        self._legs: dict[int, StackLeg] = {}
+        """Calls that are up, by the stack's handle."""
+        self._by_call_id: dict[str, StackLeg] = {}
+        """The same, and calls whose trace is still followed, by Call-ID."""
+        self._over: set[str] = set()
+        """Calls whose end the trace has shown, the stack not yet."""
+        self._closing: dict[StackLeg, str] = {}
+        """Calls whose end the stack has told, the trace not yet, and RELAY's reason for it."""
+        self._invites: OrderedDict[str, InviteReceived] = OrderedDict()
+        """INVITEs of the trace whose calls the stack has not told of yet, by Call-ID."""
+        self._arriving: dict[str, StackLeg] = {}
+        """Calls that the stack has told of, and the trace not yet, by Call-ID."""
+        self._challenged: dict[str, asyncio.TimerHandle] = {}
+        """REFERs that were challenged and may be sent again, by Call-ID."""
+        self._dialing = 0
+        self._early: dict[int, list[NativeEvent]] = {}
+        """What the stack said of calls that are being dialled and are not known by their handle yet."""
+        self._on_ringing: dict[int, Callable[[float], None]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._counts_differ = 0
+        self._probe: Probe | None = None
+        """The last call to the stack itself, by which it was seen whether it still takes calls."""
+        self._is_probed = False
+        self._refusals = 0
+
+    @property
+    def address(self) -> str:
+        """Where calls are taken, host:port; with the real port once started."""
+        return self._stack.listen
+
+    async def start(self) -> None:
+        """Listen, and report every call.
+
+        Raises:
+            SipStackError: baresip-python is not installed, the address cannot be listened on, or another stack runs in
+                this process.
+        """
+        await self._stack.start()
+
+    async def hang_up_all(self, timeout: float) -> None:
+        """Hang up every call that is still up, and wait until they are over, for `timeout` seconds at most."""
+        for leg in list(self._legs.values()):
+            leg.hang_up()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                while self._legs or self._closing:
+                    await asyncio.sleep(0.01)
+
+    async def look(self) -> None:
+        """See whether the stack answers, and whether it has the calls that are known here; to be called once a second.
+
+        Raises:
+            SipStackError: It does not answer.
+        """
+        count = await self._stack.call_count()
+        self._counts_differ = self._counts_differ + 1 if count != len(self._legs) else 0
+        if self._counts_differ >= COUNT_DIFFERS:
+            self._on_broken(f"it counts {count} calls where there are {len(self._legs)}")
+
+    async def dial(
+        self,
+        to_uri: str,
+        from_uri: str,
+        *,
+        on_ringing: Callable[[float], None],
+        on_leg: Callable[[StackLeg], None],
+    ) -> StackLeg:
+        """Call a phone; answered and ended are reported to the switchboard.
+
+        Args:
+            to_uri: The SIP URI to call.
+            from_uri: The SIP URI to call from. Only its user part is taken: the host is where calls are taken here.
+            on_ringing: Called with the time when the phone rings (SIP 180).
+            on_leg: Given the leg before anything is reported of it.
+
+        Returns:
+            The leg, its INVITE on the way.
+
+        Raises:
+            ValueError: A URI cannot travel in a request.
+            SipStackError: The stack refused to dial.
+        """
+        self._dialing += 1
+        try:
+            call = await self._stack.dial(to_uri, user=user_of(from_uri) or None)
+            early = self._early.pop(call.handle, [])
+        finally:
+            self._dialing -= 1
+            if not self._dialing:
+                self._early.clear()
+        self._on_ringing[call.handle] = on_ringing
+        leg = self._adopt(call, from_uri=from_uri, to_uri=to_uri, outbound=True)
+        on_leg(leg)
+        for event in early:
+            self._on_event(event)
+        return leg
+
+    # --- what the stack says
+
+    def _on_incoming(self, call: NativeCall) -> None:
+        if self._is_of_probe(call.call_id or ""):
+            self._spawn(call.reject())
+            return
+        from_uri, to_uri = address_of(call.peer or ""), address_of(call.headers.get("To", ""))
+        leg = self._adopt(call, from_uri=from_uri, to_uri=to_uri, outbound=False)
+        invite = self._invites.pop(leg.call_id, None)
+        if invite is not None:
+            self._arrived(leg, invite)
+        else:
+            self._arriving[leg.call_id] = leg
+            asyncio.get_running_loop().call_later(TRACE_LAG, self._arrived_untraced, leg)
+
+    def _arrived_untraced(self, leg: StackLeg) -> None:
+        """Offer a call whose INVITE the trace has lost, as it does when it overflows: the To header names the context."""
+        if self._arriving.get(leg.call_id) is leg:
+            self._arrived(leg, InviteReceived(leg.call_id, leg.to_uri, leg.from_uri, leg.to_uri))
+
+    def _arrived(self, leg: StackLeg, invite: InviteReceived) -> None:
+        self._arriving.pop(leg.call_id, None)
+        if leg.ended or leg in self._closing:
+            return
+        leg.from_uri = invite.from_uri or leg.from_uri
+        leg.to_uri = invite.to_uri or invite.uri
+        told = {"context": user_of(invite.uri), "from_uri": leg.from_uri, "to_uri": leg.to_uri}
+        if not self._phone_events.call_arrived(self._now(), leg, **told):
+            leg.turn_away()
+
+    def _on_event(self, event: NativeEvent) -> None:
+        leg = self._legs.get(event.call)
+        if leg is None:
+            if self._dialing and event.call:
+                self._early.setdefault(event.call, []).append(event)
+            return
+        if event.call_id and not leg.call_id:  # a call of ours has one only once its INVITE is out
+            leg.call_id = event.call_id
+            self._by_call_id[event.call_id] = leg
+        match event.event.name:
+            case "CALL_RINGING":
+                ringing = self._on_ringing.pop(event.call, None)
+                if ringing is not None:
+                    ringing(self._now())
+            case "CALL_ESTABLISHED":
+                leg.established(self._now())
+            case "CALL_CLOSED":
+                self._closed(event.call, leg, event.text or "")
+            case _:
+                pass
+
+    def _closed(self, handle: int, leg: StackLeg, text: str) -> None:
+        """Take the end of a call from the stack; it is reported once the trace has come as far."""
+        del self._legs[handle]
+        self._on_ringing.pop(handle, None)
+        if self._arriving.pop(leg.call_id, None) is not None:  # it was never offered to anybody
+            leg.disown()
+        self._closing[leg] = leg.end_reason(text)
+        if leg.call_id in self._over:
+            self._report_end(leg)
+        else:
+            asyncio.get_running_loop().call_later(TRACE_LAG, self._report_end, leg)
+
+    def _report_end(self, leg: StackLeg) -> None:
+        reason = self._closing.pop(leg, None)
+        if reason is not None:
+            asyncio.get_running_loop().call_later(LINGER, self._forget, leg)
+            leg.closed(self._now(), reason)
+
+    # --- what the trace says
+
+    def _on_trace(self, seen: SipMessageSeen) -> None:
+        if self._on_message is not None and not (self._probe is not None and self._probe.call_id in seen.text):
+            try:
+                self._on_message(seen)
+            except Exception:
+                logger.exception("on_message failed")
+        for fact in self._reader.feed(seen):
+            self._take(fact, seen.time)
+
+    def _take(self, fact: Fact, now: float) -> None:
+        leg = self._by_call_id.get(fact.call_id)
+        match fact:
+            case InviteReceived():
+                self._invited(fact)
+            case InviteRefused() if leg is None or not leg.answered:  # a refused re-INVITE ends nothing (section 14.1)
+                self._refused(fact, leg)
+            case DialogOver(call_id) if leg is not None:
+                self._dialog_over(call_id, leg)
+            case ReferAnswered(_, code) if leg is not None:
+                leg.refer_answered(now, code)
+            case ReferChallenged(call_id, code) if leg is not None:
+                self._challenged[call_id] = asyncio.get_running_loop().call_later(
+                    TRACE_LAG, self._not_repeated, leg, code
+                )
+            case ReferRepeated(call_id, code) if leg is not None:
+                waiting = self._challenged.pop(call_id, None)
+                if waiting is not None:
+                    waiting.cancel()
+                leg.refer_challenged(now, code)
+            case ReferNotified(_, code, terminated, expires) if leg is not None:
+                leg.refer_notified(now, code, terminated=terminated, expires=expires)
+            case NotifyUnreadable(call_id, reason):
+                logger.warning("call %s: a NOTIFY cannot be read: %s", call_id, reason, extra={"call_id": call_id})
+            case _:
+                pass
+
+    def _invited(self, invite: InviteReceived) -> None:
+        arriving = self._arriving.get(invite.call_id)
+        if arriving is not None:
+            self._arrived(arriving, invite)
+        elif (leg := self._by_call_id.get(invite.call_id)) is None or leg.ended:  # or else it was sent again
+            self._invites[invite.call_id] = invite
+            if len(self._invites) > INVITES_KEPT:
+                self._invites.popitem(last=False)
+
+    def _refused(self, refused: InviteRefused, leg: StackLeg | None) -> None:
+        if leg is not None:
+            self._dialog_over(refused.call_id, leg)
+        elif refused.by_us and not self._is_of_probe(refused.call_id):
+            self._invites.pop(refused.call_id, None)
+            self._refused_by_stack(refused)
+
+    def _refused_by_stack(self, refused: InviteRefused) -> None:
+        """Say why the stack refused a call by itself, and look into it when that was an error of its own."""
+        code = refused.code
+        if code == TOO_MANY:
+            why = f"{self._max_calls} calls are up, which is the limit (--max-calls)"
+        else:
+            why = _REFUSALS.get(code, "the SIP stack would not have it")
+        self._refusals += 1
+        if self._refusals <= REFUSALS_LOGGED or self._refusals % REFUSALS_LOGGED == 0:
+            told = {"call_id": refused.call_id}
+            logger.warning("a call from %s was refused with %d: %s", refused.from_uri, code, why, extra=told)
+        if code == 500 and not self._is_probed:
+            self._is_probed = True
+            self._probe = Probe()
+            self._spawn(self._try_out(self._probe))
+
+    async def _try_out(self, probe: Probe) -> None:
+        """See whether the stack would take a call that is in order; one that would not is of no use any more."""
+        code = await probe.call(*split_address(self._stack.listen))
+        if code != PROBE_REFUSED:
+            self._on_broken("it refuses calls with 500" if code else "it does not answer calls")
+        await asyncio.sleep(PROBE_PAUSE)
+        self._is_probed = False
+
+    def _is_of_probe(self, call_id: str) -> bool:
+        return self._probe is not None and call_id == self._probe.call_id
+
+    def _dialog_over(self, call_id: str, leg: StackLeg) -> None:
+        if leg in self._closing:
+            self._report_end(leg)
+        elif not leg.ended:
+            self._over.add(call_id)
+            asyncio.get_running_loop().call_later(LINGER, self._over.discard, call_id)
+
+    def _not_repeated(self, leg: StackLeg, code: int) -> None:
+        """The stack has no credentials for a challenged REFER, or they were refused: that is the phone's answer."""
+        self._challenged.pop(leg.call_id, None)
+        self._reader.not_repeated(leg.call_id)
+        leg.refer_answered(self._now(), code)
+
+    # --- book-keeping
+
+    def _adopt(self, call: NativeCall, *, from_uri: str, to_uri: str, outbound: bool) -> StackLeg:
+        leg = StackLeg(
+            call,
+            self._phone_events,
+            from_uri=from_uri,
+            to_uri=to_uri,
+            outbound=outbound,
+            spawn=self._spawn,
+            listener=self._stack.listener,
+            renderer=self._renderer,
+        )
+        self._legs[call.handle] = leg
+        if leg.call_id:
+            self._by_call_id[leg.call_id] = leg
+        return leg
+
+    def _forget(self, leg: StackLeg) -> None:
+        self._on_forgotten(leg)
+        if self._by_call_id.get(leg.call_id) is leg:
+            del self._by_call_id[leg.call_id]
+            self._reader.forget(leg.call_id)
+        self._over.discard(leg.call_id)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._task_done)
+        return task
+
+    def _task_done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            logger.error("an order to a SIP phone failed", exc_info=task.exception())
+
+    @staticmethod
+    def _now() -> float:
+        return asyncio.get_running_loop().time()
+
+
+_REFUSALS: Final = {
+    400: "its Contact or a Record-Route cannot be read",
+    404: "no user agent takes calls over its transport",
+    481: "its Replaces header names no call of ours",
+    488: "its offer has no audio codec in common with PCMU and PCMA, or another kind of address",
+    500: "its offer cannot be read, or the SIP stack failed",
+}
+"""Why the stack refuses a call by itself, by the status code."""

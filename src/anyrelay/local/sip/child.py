@@ -1,0 +1,341 @@
+"""The process of the SIP stack: ``python -m anyrelay.local.sip.child``, started and watched by `anyrelay.local.sip.phones`.
+
+It speaks the exchange's ports as JSON, one object a line. What comes on its standard input are orders to a leg, by the names
+of the methods of `Leg`, such as ``{"order": "play", "leg": 3, "control_id": "a", "media": [], "volume": 0, "loop": 1}``; and
+
+==============  ========================================================================================================
+``order``       other fields
+==============  ========================================================================================================
+``turn_away``   ``leg``: refuse a call that nobody wants, and report nothing more of it
+``dial``        ``leg``: its number, below 0; ``to_uri``, ``from_uri``
+``start``       ``listen``: where to listen, host:port. Until then it waits, with all that takes time done
+``stop``        hang up everything and end
+==============  ========================================================================================================
+
+What it prints are reports, by the names of the methods of `PhoneEvents`, each with ``now`` (monotonic seconds, a clock that all
+processes of a machine share) and ``leg``; and
+
+==============  ========================================================================================================
+``event``       other fields
+==============  ========================================================================================================
+``ready``       ``listen``: the address that it listens on
+``failed``      ``message``: why it could not start
+``pulse``       once a second, while the stack answers, if it was started
+``broken``      ``reason``: the stack is of no use any more; the process ends
+``forgotten``   ``leg``: nothing more will be reported of it
+``ringing``     ``leg``, ``now``: a phone that is called rings
+``dialed``      ``leg``, ``call_id``: its INVITE is on the way
+``not_dialed``  ``leg``, ``error`` (the name of an exception), ``message``
+``sip``         a SIP message, the fields of `SipMessageSeen`
+``log``         ``logger``, ``level``, ``message``, ``call_id``
+==============  ========================================================================================================
+
+Audio never crosses: it is played, and received, in this process.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import importlib
+import logging
+import os
+import resource
+import sys
+import tempfile
+import threading
+from collections.abc import Callable
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+import orjson
+
+from anyrelay.local.exchange.ports import Leg, PhoneEvents
+from anyrelay.local.json_process import CHUNK, LineWriter, Message
+from anyrelay.local.logs import logger_of
+from anyrelay.local.reach import Reach
+from anyrelay.local.sip.calls import SipCalls
+from anyrelay.local.sip.leg import StackLeg
+from anyrelay.local.sip.stack import SipStackError, stack_error
+from anyrelay.local.sip.trace import SipMessageSeen
+from anyrelay.protocol.schema import read_media
+
+if TYPE_CHECKING:
+    from anyrelay.local.sip.audio.media import Renderer
+
+__all__ = ["LEG_ORDERS", "main"]
+
+logger = logger_of(__name__)
+
+LEG_ORDERS: Final = frozenset(Leg.__abstractmethods__) | {"turn_away"}
+"""The orders to a leg."""
+
+PULSE_TIME: Final = 1.0
+"""Seconds between two signs of life."""
+
+FILES_A_CALL: Final = 3
+"""File descriptors of one call: RTP, RTCP, and a TCP connection."""
+
+FILES_BESIDES: Final = 64
+"""File descriptors of everything else."""
+
+BROKEN_TIME: Final = 0.3
+"""Seconds in which a stack that is of no use any more may still send BYEs."""
+
+HANG_UP_TIME: Final = 1.0
+"""Seconds that the calls still up get to end otherwise."""
+
+LAST_LINES_TIME: Final = 2.0
+"""Seconds in which the last lines are to be read."""
+
+
+class Reports(PhoneEvents):
+    """Writes what phones report as JSON lines, and knows the legs by their numbers."""
+
+    def __init__(self, write: Callable[[Message], None]) -> None:
+        """Report through `write`."""
+        self._write = write
+        self.legs: dict[int, StackLeg] = {}
+        self._arrived = 0
+
+    def know(self, leg: StackLeg, number: int) -> None:
+        """Know a leg by a number."""
+        leg.number = number
+        self.legs[number] = leg
+
+    def forget(self, leg: StackLeg) -> None:
+        """Nothing more will be reported of a leg."""
+        if self.legs.pop(leg.number, None) is not None:
+            self._write({"event": "forgotten", "leg": leg.number})
+
+    def call_arrived(self, now: float, leg: Leg, *, context: str, from_uri: str, to_uri: str) -> bool:
+        """A phone calls a context; whether anybody wants the call is told by an order."""
+        assert isinstance(leg, StackLeg)
+        self._arrived += 1
+        self.know(leg, self._arrived)
+        told = {"call_id": leg.call_id, "context": context, "from_uri": from_uri, "to_uri": to_uri}
+        self._report("call_arrived", now, leg, **told)
+        return True
+
+    def call_answered(self, now: float, leg: Leg) -> None:
+        """The call is answered."""
+        self._report("call_answered", now, leg)
+
+    def call_ended(self, now: float, leg: Leg, *, reason: str) -> None:
+        """The call is over."""
+        self._report("call_ended", now, leg, reason=reason)
+
+    def call_failed(self, now: float, leg: Leg, *, error: str) -> None:
+        """What carried the call broke."""
+        self._report("call_failed", now, leg, error=error)
+
+    def play_changed(self, now: float, leg: Leg, control_id: str, state: str, *, error: str = "") -> None:
+        """A playback's state has changed."""
+        self._report("play_changed", now, leg, control_id=control_id, state=state, error=error)
+
+    def refer_answered(self, now: float, leg: Leg, code: int) -> None:
+        """The phone answered the REFER."""
+        self._report("refer_answered", now, leg, code=code)
+
+    def refer_challenged(self, now: float, leg: Leg, code: int) -> None:
+        """The phone wanted credentials for the REFER."""
+        self._report("refer_challenged", now, leg, code=code)
+
+    def refer_notified(
+        self, now: float, leg: Leg, code: int | None, *, terminated: bool, expires: float | None
+    ) -> None:
+        """A NOTIFY came."""
+        self._report("refer_notified", now, leg, code=code, terminated=terminated, expires=expires)
+
+    def _report(self, report: str, now: float, leg: Leg, **told: Any) -> None:
+        assert isinstance(leg, StackLeg)
+        self._write({"report": report, "now": now, "leg": leg.number, **told})
+
+
+class SipChild:
+    """Follows orders and reports, until it is told to stop or the stack is of no use any more."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        """Read the options of the command line."""
+        self._writer = LineWriter(sys.stdout.fileno(), on_broken=lambda _: os._exit(1))
+        self._reports = Reports(self._writer.put)
+        self._options = options
+        self._calls: SipCalls | None = None
+        tempfile.tempdir = options.directory  # the stack makes a directory there, which this process is not to remove
+        self._loop = asyncio.get_running_loop()
+        self._loop.set_exception_handler(_loop_failed)
+        self._over = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.broken = False
+
+    def log_to_parent(self, level: int) -> None:
+        """Send what is logged here to the parent process, and nowhere else."""
+        logging.root.handlers[:] = [_ParentLog(self._writer.put)]
+        logging.root.setLevel(logging.WARNING)
+        logging.getLogger("anyrelay").setLevel(level)
+
+    async def run(self) -> int:
+        """Run; return the exit status."""
+        importlib.import_module("baresip")
+        threading.Thread(target=self._read_orders, daemon=True).start()
+        pulse = asyncio.create_task(self._pulse())
+        await self._over.wait()
+        pulse.cancel()
+        if self._calls is not None:
+            await self._calls.hang_up_all(BROKEN_TIME if self.broken else HANG_UP_TIME)
+        return 0
+
+    def end(self, status: int) -> None:
+        """End the process, once its last lines were read. The stack is not torn down: that is where a broken one crashes."""
+        self._writer.close(LAST_LINES_TIME)
+        os._exit(status)
+
+    async def _pulse(self) -> None:
+        while True:
+            with contextlib.suppress(SipStackError):  # without a pulse, the parent acts in time
+                if self._calls is not None:
+                    await self._calls.look()
+                self._writer.put({"event": "pulse"})
+            await asyncio.sleep(PULSE_TIME)
+
+    def _broken(self, reason: str) -> None:
+        if not self.broken:
+            self.broken = True
+            self._writer.put({"event": "broken", "reason": reason})
+            self._over.set()
+
+    def _show(self, seen: SipMessageSeen) -> None:
+        self._writer.put({"event": "sip", **attrs.asdict(seen)})
+
+    @cached_property
+    def _media_renderer(self) -> Renderer:
+        from anyrelay.local.sip.audio.media import Renderer
+
+        return Renderer(Reach(self._options.media_dir, self._options.allow_host))
+
+    def _renderer(self) -> Renderer:
+        """Return what renders the media of all calls: it takes long to import, so only once something is played."""
+        return self._media_renderer
+
+    # --- orders
+
+    def _read_orders(self) -> None:
+        buffer = b""
+        while data := os.read(sys.stdin.fileno(), CHUNK):
+            *lines, buffer = (buffer + data).split(b"\n")
+            orders = [orjson.loads(line) for line in lines]
+            self._loop.call_soon_threadsafe(self._follow_all, orders)
+        self._loop.call_soon_threadsafe(self._over.set)
+
+    def _follow_all(self, orders: list[Message]) -> None:
+        for order in orders:
+            try:
+                self._follow(**order)
+            except Exception:
+                logger.exception("the order %s could not be followed", order.get("order"))
+
+    def _follow(self, order: str, leg: int = 0, **arguments: Any) -> None:
+        if order == "stop":
+            self._over.set()
+        elif order in ("start", "dial"):
+            task = self._loop.create_task(
+                self._start(**arguments) if order == "start" else self._dial(leg, **arguments)
+            )
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        elif order in LEG_ORDERS and leg in self._reports.legs:
+            if "media" in arguments:
+                arguments["media"] = read_media(arguments["media"])
+            getattr(self._reports.legs[leg], order)(**arguments)
+
+    async def _start(self, listen: str) -> None:
+        calls = SipCalls(
+            listen,
+            max_calls=_affordable(self._options.max_calls),
+            switchboard=self._reports,
+            on_forgotten=self._reports.forget,
+            on_broken=self._broken,
+            on_message=self._show if self._options.messages else None,
+            renderer=self._renderer,
+        )
+        try:
+            await calls.start()
+        except (SipStackError, ValueError) as error:
+            self._writer.put({"event": "failed", "message": str(error)})
+            self._over.set()
+            return
+        self._calls = calls
+        self._writer.put({"event": "ready", "listen": calls.address})
+        threading.Thread(target=importlib.import_module, args=("anyrelay.local.sip.audio.media",), daemon=True).start()
+
+    async def _dial(self, number: int, to_uri: str, from_uri: str) -> None:
+        def ringing(now: float) -> None:
+            self._writer.put({"event": "ringing", "leg": number, "now": now})
+
+        assert self._calls is not None
+        try:
+            leg = await self._calls.dial(
+                to_uri, from_uri, on_ringing=ringing, on_leg=lambda leg: self._reports.know(leg, number)
+            )
+        except (SipStackError, ValueError) as error:
+            told = {"error": type(error).__name__, "message": str(error)}
+            self._writer.put({"event": "not_dialed", "leg": number, **told})
+        else:
+            self._writer.put({"event": "dialed", "leg": number, "call_id": leg.call_id})
+
+
+class _ParentLog(logging.Handler):
+    """Sends log records to the parent process."""
+
+    def __init__(self, write: Callable[[Message], None]) -> None:
+        super().__init__()
+        self._write = write
+
+    def emit(self, record: logging.LogRecord) -> None:
+        told = {"logger": record.name, "level": record.levelno, "call_id": getattr(record, "call_id", "")}
+        self._write({"event": "log", **told, "message": self.format(record)})
+
+
+def _loop_failed(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Pass over what the stack tells of a transfer that nobody waits for any more: its outcome is read from the trace."""
+    if not isinstance(context.get("exception"), stack_error()):
+        loop.default_exception_handler(context)
+
+
+def _affordable(max_calls: int) -> int:
+    """Raise the limit of file descriptors as far as it goes, and return how many calls there may be with it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILES_BESIDES + max_calls * FILES_A_CALL
+    if soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(hard, wanted)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    affordable = max(1, min(max_calls, (soft - FILES_BESIDES) // FILES_A_CALL))
+    if affordable < max_calls:
+        logger.warning(
+            "at most %d calls at once, not %d: there may be %d open files (ulimit -n)", affordable, max_calls, soft
+        )
+    return affordable
+
+
+async def _run(options: argparse.Namespace) -> None:
+    child = SipChild(options)
+    child.log_to_parent(options.log_level)
+    child.end(await child.run())
+
+
+def main() -> None:
+    """Run the process; the options are those that `anyrelay.local.sip.phones` gives it."""
+    parser = argparse.ArgumentParser(prog="python -m anyrelay.local.sip.child")
+    parser.add_argument("--directory", required=True)
+    parser.add_argument("--max-calls", type=int, required=True)
+    parser.add_argument("--log-level", type=int, default=logging.WARNING)
+    parser.add_argument("--media-dir")
+    parser.add_argument("--allow-host", action="append", default=[])
+    parser.add_argument("--messages", action="store_true")
+    asyncio.run(_run(parser.parse_args()))
+
+
+if __name__ == "__main__":
+    main()

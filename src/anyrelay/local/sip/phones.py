@@ -1,0 +1,372 @@
+"""Real SIP phones: calls to ``sip:<context>@host`` become legs of the exchange.
+
+The SIP stack is not ours and is written in C: it runs in a process of its own (`anyrelay.local.sip.child`), which is watched
+from here. Orders to a leg and reports of one cross as JSON lines; audio does not. When that process dies, its calls end, each
+with an error, and another one is started on the same address; nothing else is lost.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final
+
+import anyio
+import anyio.from_thread
+import anyio.lowlevel
+import anyio.to_thread
+
+from anyrelay.local.exchange.ports import Leg, PhoneEvents
+from anyrelay.local.json_process import Message
+from anyrelay.local.logs import logger_of
+from anyrelay.local.reach import Reach
+from anyrelay.local.sip.stack import SipStackError, is_installed
+from anyrelay.local.sip.supervisor import SipSupervisor
+from anyrelay.local.sip.trace import SipMessageSeen
+
+if TYPE_CHECKING:
+    from anyrelay.protocol.schema import Media
+
+for _module in ("baresip", "numpy", "soxr"):  # what the stack's process cannot do without
+    if not is_installed(_module):
+        raise ImportError(f"SIP phones need {_module}: pip install 'anyrelay[sip]'")
+
+__all__ = ["MAX_CALLS", "SipLeg", "SipMessageSeen", "SipPhones", "SipStackError"]
+
+logger = logger_of(__name__)
+
+MAX_CALLS: Final = 200
+"""How many calls there may be at once when nobody says otherwise."""
+
+MOST_CALLS: Final = 250
+"""The most that may be asked for: the SIP stack has room for 255, and says nothing when it is full."""
+
+TURNED_AWAY_LOGGED: Final = 100
+"""Calls that nobody wanted which are logged each; then one in so many."""
+
+
+class SipLeg(Leg):
+    """One call with a SIP phone. Made by `SipPhones`."""
+
+    call_id: str
+    """The SIP Call-ID."""
+    from_uri: str
+    """The SIP URI of the side that called."""
+    to_uri: str
+    """The SIP URI that was called."""
+    outbound: bool
+    """Whether this side called."""
+    ended: bool
+    """Whether its end was reported."""
+
+    def __init__(self, order: Callable[..., None], *, call_id: str, from_uri: str, to_uri: str, outbound: bool) -> None:
+        """Hold a call of the stack's process; `order` sends it an order."""
+        self._order = order
+        self.ended = False
+        self.call_id = call_id
+        self.from_uri, self.to_uri, self.outbound = from_uri, to_uri, outbound
+
+    def answer(self) -> None:
+        """Answer the ringing call with 200."""
+        self._order("answer")
+
+    def refuse(self, code: int) -> None:
+        """Refuse the ringing call: with 486 whatever the code, for that is all that the stack can send."""
+        self._order("refuse", code=code)
+
+    def turn_away(self) -> None:
+        """Refuse a call that nobody wants; nothing more is reported of it."""
+        self._order("turn_away")
+
+    def hang_up(self) -> None:
+        """End the call: BYE, CANCEL if this side called and nobody answered yet, 486 if the phone did."""
+        self._order("hang_up")
+
+    def play(self, control_id: str, media: Sequence[Media], *, volume: float, loop: int) -> None:
+        """Play the media once the call's media flow; a playback that comes while another plays waits for its turn."""
+        items = [medium.to_wire() for medium in media]
+        self._order("play", control_id=control_id, media=items, volume=volume, loop=loop)
+
+    def stop_play(self, control_id: str) -> None:
+        """Stop a playback."""
+        self._order("stop_play", control_id=control_id)
+
+    def pause_play(self, control_id: str) -> None:
+        """Pause a playback."""
+        self._order("pause_play", control_id=control_id)
+
+    def resume_play(self, control_id: str) -> None:
+        """Go on with a paused playback."""
+        self._order("resume_play", control_id=control_id)
+
+    def set_volume(self, control_id: str, volume: float) -> None:
+        """Set a playback's volume in dB."""
+        self._order("set_volume", control_id=control_id, volume=volume)
+
+    def refer(self, target: str, *, username: str | None = None, password: str | None = None) -> None:
+        """Send a REFER once the call is up. A second one takes the place of the first, whose subscription ends."""
+        self._order("refer", target=target, username=username, password=password)
+
+
+class SipPhones:
+    """Real SIP phones, driven through baresip-python in a process of its own.
+
+    Start it with a switchboard, then every call to ``sip:<context>@host:port`` is reported there::
+
+        phones = SipPhones("127.0.0.1:5060")
+        await phones.start(switchboard)
+        ...
+        await phones.stop()
+    """
+
+    def __init__(
+        self,
+        listen: str = "127.0.0.1:5060",
+        *,
+        max_calls: int = MAX_CALLS,
+        on_message: Callable[[SipMessageSeen], None] | None = None,
+        reach: Reach | None = None,
+    ) -> None:
+        """Describe the phones; nothing happens before `start`.
+
+        Args:
+            listen: Where to take calls, host:port, over UDP and TCP; port 0 picks a free one.
+            max_calls: How many calls there may be at once, 1 to 250; one more is refused with 486.
+            on_message: Given every SIP message as it happens, on the event loop.
+            reach: What may be played: audio of loopback alone when None.
+
+        Raises:
+            ValueError: `max_calls` is out of range.
+        """
+        if not 1 <= max_calls <= MOST_CALLS:
+            raise ValueError(f"max_calls must be 1 to {MOST_CALLS}, not {max_calls!r}")
+        self._max_calls = max_calls
+        self._reach = reach or Reach()
+        self._on_message = on_message
+        self._phone_events: PhoneEvents | None = None
+        self._legs: dict[int, SipLeg] = {}
+        """By their numbers: those of calls that came count up from 1, those of calls that go out down from -1."""
+        self._dialed = 0
+        self._turned_away = 0
+        self._dials: dict[int, _Dial] = {}
+        self._supervisor = SipSupervisor(listen, on_lines=self._took, on_broke=self._broke)
+        self._clock = 0.0
+        """What is to be added to the monotonic clock for the event loop's."""
+
+    @property
+    def address(self) -> str:
+        """Where calls are taken, host:port; with the real port once started."""
+        return self._supervisor.listen
+
+    @property
+    def uri(self) -> str:
+        """The SIP URI of the host, ``sip:host:port``; a context goes in front of the host, with an @."""
+        return f"sip:{self.address}"
+
+    async def start(self, switchboard: PhoneEvents) -> None:
+        """Listen, and report every call to `switchboard`.
+
+        Raises:
+            SipStackError: baresip-python is not installed, or the address cannot be listened on.
+        """
+        self._phone_events = switchboard
+        self._token = anyio.lowlevel.current_token()
+        self._clock = anyio.current_time() - time.monotonic()
+        options = [f"--max-calls={self._max_calls}"]
+        options.append(f"--log-level={logging.getLogger('anyrelay.local').getEffectiveLevel()}")
+        if self._on_message is not None:
+            options.append("--messages")
+        if self._reach.media_dir is not None:
+            options.append(f"--media-dir={self._reach.media_dir}")
+        options += [f"--allow-host={host}" for host in self._reach.allowed_hosts]
+        started = self._supervisor.start(options)
+        try:
+            await anyio.to_thread.run_sync(started.result, abandon_on_cancel=True)
+        except BaseException:
+            with anyio.CancelScope(shield=True):
+                await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """Hang up every call that is still up, report its end, and stop listening."""
+        await anyio.to_thread.run_sync(self._supervisor.stop)
+        self._fail_all("the SIP phones are stopped")
+
+    async def dial(self, to_uri: str, from_uri: str, *, on_ringing: Callable[[float], None] | None = None) -> SipLeg:
+        """Call a phone; answered and ended are reported to the switchboard.
+
+        Args:
+            to_uri: The SIP URI to call.
+            from_uri: The SIP URI to call from. Only its user part is taken: the host is where calls are taken here.
+            on_ringing: Called with the time when the phone rings (SIP 180).
+
+        Returns:
+            The leg, its INVITE on the way.
+
+        Raises:
+            ValueError: A URI cannot travel in a request.
+            SipStackError: The stack refused to dial, or is being started again.
+        """
+        if not self._supervisor.is_running:
+            raise SipStackError(f"cannot call {to_uri}: the SIP stack is being started")
+        self._dialed -= 1
+        number = self._dialed
+        leg = self._adopt(number, call_id="", from_uri=from_uri, to_uri=to_uri, outbound=True)
+        dial = self._dials[number] = _Dial(on_ringing)
+        try:
+            self._supervisor.tell({"order": "dial", "leg": number, "to_uri": to_uri, "from_uri": from_uri})
+            await dial.done.wait()
+            if dial.error is not None:
+                self._legs.pop(number, None)
+                raise dial.error
+        finally:
+            if dial.error is not None or not dial.done.is_set():
+                self._dials.pop(number, None)
+        return leg
+
+    async def __aenter__(self) -> SipPhones:
+        """Return itself; `start` is a call of its own, since it wants a switchboard."""
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop."""
+        await self.stop()
+
+    # --- what the process says
+
+    def _took(self, messages: list[Message]) -> None:
+        """Hand messages to the event loop. IN A THREAD OF THE PROCESS'S."""
+        self._in_loop(self._take_all, messages)
+
+    def _broke(self, error: str) -> None:
+        """End every call on the event loop. IN THE SUPERVISOR'S THREAD."""
+        self._in_loop(self._fail_all, error)
+
+    def _in_loop(self, action: Callable[..., None], *arguments: Any) -> None:
+        try:
+            anyio.from_thread.run_sync(action, *arguments, token=self._token)
+        except RuntimeError as error:  # the event loop has ended: nobody is left to tell
+            logger.debug("not told: %s", error)
+
+    def _take_all(self, messages: list[Message]) -> None:
+        for message in messages:
+            try:
+                if "report" in message:
+                    self._report(**message)
+                else:
+                    self._take(**message)
+            except Exception:
+                logger.exception("a report of the SIP stack could not be handled: %s", message)
+
+    def _report(self, report: str, now: float, leg: int, **told: Any) -> None:
+        now += self._clock
+        if report == "call_arrived":
+            self._arrived(now, leg, **told)
+            return
+        known = self._legs.get(leg)
+        if known is None:
+            return
+        if report == "call_ended":
+            known.ended = True
+            self._dials.pop(leg, None)
+        getattr(self._board(), report)(now, known, **told)
+
+    def _arrived(self, now: float, number: int, *, call_id: str, context: str, from_uri: str, to_uri: str) -> None:
+        leg = self._adopt(number, call_id=call_id, from_uri=from_uri, to_uri=to_uri, outbound=False)
+        wanted = False
+        try:
+            wanted = self._board().call_arrived(now, leg, context=context, from_uri=from_uri, to_uri=to_uri)
+            why = f"no client receives the context {context!r}"
+        except Exception:
+            logger.exception("call %s could not be offered", call_id)
+            why = "it could not be offered"
+        if not wanted:
+            self._turned_away += 1
+            if self._turned_away <= TURNED_AWAY_LOGGED or self._turned_away % TURNED_AWAY_LOGGED == 0:
+                logger.warning("a call from %s was refused with 486: %s", from_uri, why, extra={"call_id": call_id})
+            leg.turn_away()
+            self._legs.pop(number, None)
+
+    def _take(self, event: str, **told: Any) -> None:
+        match event:
+            case "sip":
+                if self._on_message is not None:
+                    self._show(SipMessageSeen(**told))
+            case "log":
+                _log(**told)
+            case "broken":
+                self._supervisor.broken = told["reason"]
+                self._fail_all(f"the SIP stack broke: {told['reason']}")
+            case "forgotten":
+                self._legs.pop(told["leg"], None)
+            case "ringing" if (dial := self._dials.get(told["leg"])) and dial.on_ringing is not None:
+                dial.on_ringing(told["now"] + self._clock)
+            case "dialed" if dial := self._dials.get(told["leg"]):
+                if leg := self._legs.get(told["leg"]):
+                    leg.call_id = leg.call_id or told["call_id"]
+                dial.done.set()
+            case "not_dialed" if dial := self._dials.get(told["leg"]):
+                kind = ValueError if told["error"] == "ValueError" else SipStackError
+                dial.fail(kind(told["message"]))
+            case _:
+                pass
+
+    def _show(self, seen: SipMessageSeen) -> None:
+        assert self._on_message is not None
+        try:
+            self._on_message(seen)
+        except Exception:
+            logger.exception("on_message failed")
+
+    # --- book-keeping
+
+    def _adopt(self, number: int, *, call_id: str, from_uri: str, to_uri: str, outbound: bool) -> SipLeg:
+        def order(name: str, **arguments: Any) -> None:
+            if self._legs.get(number) is leg:  # the process that runs now may have given the number to another call
+                self._supervisor.tell({"order": name, "leg": number, **arguments})
+
+        leg = SipLeg(order, call_id=call_id, from_uri=from_uri, to_uri=to_uri, outbound=outbound)
+        self._legs[number] = leg
+        return leg
+
+    def _fail_all(self, error: str) -> None:
+        """End every call: what carried them is gone."""
+        legs, self._legs = self._legs, {}
+        dials, self._dials = self._dials, {}
+        for dial in dials.values():
+            dial.fail(SipStackError(error))
+        now = time.monotonic() + self._clock
+        for leg in [leg for leg in legs.values() if not leg.ended]:
+            leg.ended = True
+            try:
+                self._board().call_failed(now, leg, error=error)
+            except Exception:
+                logger.exception("the end of call %s could not be reported", leg.call_id)
+
+    def _board(self) -> PhoneEvents:
+        if self._phone_events is None:
+            raise RuntimeError("the SIP phones are not started")
+        return self._phone_events
+
+
+class _Dial:
+    """A call that is being dialled, or rings."""
+
+    def __init__(self, on_ringing: Callable[[float], None] | None) -> None:
+        self.on_ringing = on_ringing
+        self.done = anyio.Event()
+        self.error: Exception | None = None
+
+    def fail(self, error: Exception) -> None:
+        if not self.done.is_set():
+            self.error = error
+            self.done.set()
+
+
+def _log(logger: str, level: int, message: str, call_id: str) -> None:
+    """Log here what was logged in the stack's process."""
+    logging.getLogger(logger).log(level, "%s", message, extra={"call_id": call_id})

@@ -1,0 +1,67 @@
+"""Call the SIP stack of this process, to see whether it still takes calls: it refuses offers that it cannot read alike."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from typing import Any, Final
+
+from anyrelay.local.sip.message import read_message
+
+__all__ = ["Probe"]
+
+ANSWER_TIME: Final = 2.0
+"""Seconds in which the stack is to answer."""
+
+_OFFER: Final = (
+    "v=0\r\no=- 1 1 IN IP4 {host}\r\ns=-\r\nc=IN IP4 {host}\r\nt=0 0\r\nm=audio 9 RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n"
+)
+
+
+class Probe(asyncio.DatagramProtocol):
+    """One call over UDP. Whoever takes calls is to refuse the one with this `call_id`."""
+
+    def __init__(self) -> None:
+        """Prepare a call with a Call-ID that nobody can guess."""
+        self.call_id = f"{uuid.uuid4()}@probe"
+        self._answer: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+    async def call(self, host: str, port: int) -> int:
+        """Call; return the final status code, 0 when none came in time."""
+        transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(lambda: self, remote_addr=(host, port))
+        own = "{}:{}".format(*transport.get_extra_info("sockname"))
+        try:
+            transport.sendto(self._request("INVITE", host, port, own, _OFFER.format(host=host)))
+            async with asyncio.timeout(ANSWER_TIME):
+                code = await self._answer
+            transport.sendto(self._request("ACK", host, port, own, ""))
+        except TimeoutError:
+            return 0
+        else:
+            return code
+        finally:
+            transport.close()
+
+    def datagram_received(self, data: bytes, addr: Any) -> None:
+        """Take a response."""
+        message = read_message(data.decode(errors="replace"))
+        if message is not None and message.code >= 200 and message.call_id == self.call_id and not self._answer.done():
+            self._answer.set_result(message.code)
+
+    def error_received(self, exc: Exception) -> None:
+        """Nobody listens there: no answer will come."""
+
+    def _request(self, method: str, host: str, port: int, own: str, body: str) -> bytes:
+        lines = [
+            f"{method} sip:probe@{host}:{port} SIP/2.0",
+            f"Via: SIP/2.0/UDP {own};branch=z9hG4bK{self.call_id[:36]};rport",
+            f"From: <sip:probe@{own}>;tag={self.call_id[:8]}",
+            f"To: <sip:probe@{host}:{port}>",
+            f"Call-ID: {self.call_id}",
+            f"CSeq: 1 {method}",
+            "Max-Forwards: 70",
+            f"Contact: <sip:probe@{own}>",
+            *(["Content-Type: application/sdp"] if body else []),
+            f"Content-Length: {len(body)}",
+        ]
+        return ("\r\n".join(lines) + "\r\n\r\n" + body).encode()

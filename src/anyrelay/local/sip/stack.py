@@ -1,0 +1,367 @@
+"""The SIP stack of this process, started and stopped, its message trace tapped.
+
+`baresip-python` keeps its state in the process: one `SipStack` runs at a time, and another may be started once it has
+stopped. The package is imported when a stack starts, so that this module loads without the ``[sip]`` extra.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib
+import importlib.util
+import json
+import logging
+import re
+import socket
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import attrs
+
+from anyrelay.local.logs import logger_of
+from anyrelay.local.sip.listener import StackListener
+from anyrelay.local.sip.native import NativeCall, NativeEvent
+from anyrelay.local.sip.trace import SipMessageSeen
+from anyrelay.protocol.schema.sip_uri import check_sip_uri
+
+__all__ = ["SipStack", "SipStackError", "check_dialable", "is_installed", "split_address", "stack_error"]
+
+logger = logger_of(__name__)
+
+_TRACE = "baresip.native.sip"
+_BIND_ATTEMPTS = 5
+
+
+class SipStackError(RuntimeError):
+    """Real SIP phones cannot be driven here; the text says what to do about it."""
+
+
+@attrs.define
+class SipStack:
+    """One running SIP stack with one or more user agents, listening on UDP and TCP at one address."""
+
+    listen: str = "127.0.0.1:0"
+    """Where to listen, host:port; port 0 picks a free one."""
+    user: str = "anyrelay"
+    """The user part of its own address."""
+    display: str = ""
+    """The name shown beside its own address; none when empty."""
+    max_calls: int | None = None
+    """How many calls there may be at once; the stack itself refuses one more with 486. None for as many as it can."""
+    ring_timeout: int = 120
+    """Seconds after which a call that nobody answers is refused; 0 lets it ring for ever."""
+    transfer_policy: str = "reject"
+    """What becomes of a REFER that a phone sends to us: ``reject`` (202, then NOTIFY 603), ``manual`` (see
+    `NativeCall.on_transfer_request`)."""
+    on_event: Callable[[NativeEvent], None] | None = None
+    """Given every event of the stack, on the event loop."""
+    on_incoming: Callable[[NativeCall], None] | None = None
+    """Given every incoming call, on the event loop."""
+    on_message: Callable[[SipMessageSeen], None] | None = None
+    """Given every SIP message, on the event loop, in the order of the wire."""
+    on_death: Callable[[], None] | None = None
+    """Called when the stack's thread died: every call is gone, and this process can start no other stack."""
+    listener: StackListener | None = attrs.field(default=None, init=False)
+    """What stands in front of the stack's own listeners; None when this build of it does not let anybody."""
+    _runtime: Any = attrs.field(default=None, init=False)
+    _agents: dict[str, Any] = attrs.field(factory=dict, init=False)
+    _making: int = attrs.field(default=0, init=False)
+    """How many calls are being made just now."""
+    _early: dict[int, list[NativeEvent]] = attrs.field(factory=dict, init=False)
+    """What was heard meanwhile, by the handle of the call."""
+    _tap: logging.Handler | None = attrs.field(default=None, init=False)
+    _trace_was: tuple[int, bool] = attrs.field(default=(logging.NOTSET, True), init=False)
+
+    @property
+    def host(self) -> str:
+        """The host that it listens on."""
+        return split_address(self.listen)[0]
+
+    @property
+    def domain(self) -> str:
+        """The host and port of its own SIP address."""
+        return self.listen
+
+    @property
+    def error(self) -> type[BaseException]:
+        """What the stack's calls raise (``baresip.BaresipError``)."""
+        return stack_error()
+
+    def __attrs_post_init__(self) -> None:
+        """Check what would end up inside a quoted string of the stack's own syntax.
+
+        Raises:
+            ValueError: The display name has a quote, a backslash or a line end in it; or `listen` is not host:port.
+        """
+        if any(sign in '"\\' or not sign.isprintable() for sign in self.display):
+            raise ValueError(
+                f"a display name cannot contain quotes, backslashes or control characters: {self.display!r}"
+            )
+        split_address(self.listen)
+
+    async def start(self) -> None:
+        """Start the stack and listen; `listen` then holds the real port.
+
+        Raises:
+            SipStackError: baresip-python is not installed, the address cannot be listened on, or another stack runs in
+                this process.
+        """
+        baresip = _load()
+        host, port = split_address(self.listen)
+        for attempt in range(_BIND_ATTEMPTS):
+            address = f"{host}:{port or _free_port(host)}"
+            try:
+                await self._start_runtime(baresip, address)
+                # One agent takes calls over one transport only; over any other the stack answers 404.
+                for transport in ("udp", "tcp"):
+                    await self._agent(self.user, catchall=True, transport=transport)
+            except baresip.BaresipError as error:
+                await self.stop()
+                # A port that was free a moment ago may be taken by now; only a port of our own choice can be changed.
+                if port or attempt + 1 == _BIND_ATTEMPTS:
+                    raise SipStackError(f"cannot listen for SIP on {address}: {error}") from error
+            except BaseException:
+                await self.stop()
+                raise
+            else:
+                return
+
+    async def stop(self) -> None:
+        """Stop the stack. Calls that are still up are dropped; hang them up first."""
+        runtime, self._runtime = self._runtime, None
+        self._agents.clear()
+        if runtime is not None:
+            runtime.on_dead = None
+            with contextlib.suppress(_load().BaresipError):
+                await runtime.close()
+        self._untap()
+
+    async def dial(self, to_uri: str, *, user: str | None = None) -> NativeCall:
+        """Place a call.
+
+        Args:
+            to_uri: The SIP URI to call.
+            user: The user part that it comes from, its own by default.
+
+        Returns:
+            The call, its INVITE on the way.
+
+        Raises:
+            ValueError: `check_dialable` says why.
+            SipStackError: The stack refused to dial.
+        """
+        check_dialable(to_uri)
+        agent = await self._agent(user or self.user, catchall=False)
+        try:
+            return await self._informed(agent.dial(to_uri))
+        except _load().BaresipError as error:
+            raise SipStackError(f"cannot call {to_uri}: {error}") from error
+
+    async def accept_transfer(self, call: NativeCall) -> NativeCall:
+        """Call the target of the REFER that came on a call; the stack notifies the sender of what becomes of it."""
+        return await self._informed(call.accept_transfer())
+
+    async def _informed(self, making: Awaitable[NativeCall]) -> NativeCall:
+        """Wait for a call that is being made, and tell it what it missed.
+
+        The stack's call object listens to events only from the moment at which the coroutine that makes it goes on; on
+        a busy event loop the call can be answered, and referred, before. It would then refuse to send a REFER, and keep
+        quiet about one that came. Events that it did see are told twice, which changes nothing.
+        """
+        self._making += 1
+        try:
+            call: Any = await making
+            missed = self._early.pop(call.handle, [])
+        finally:
+            self._making -= 1
+            if not self._making:
+                self._early.clear()
+        for event in missed:
+            if call.state.name != "CLOSED":  # a closed one has stopped to listen and cannot do so again
+                call._on_stack_event(event)
+        made: NativeCall = call
+        return made
+
+    def _heard(self, event: NativeEvent) -> None:
+        if self._making and event.call:
+            self._early.setdefault(event.call, []).append(event)
+        if self.on_event is not None:
+            self.on_event(event)
+
+    async def _start_runtime(self, baresip: Any, address: str) -> None:
+        host, _ = split_address(address)
+        self.listen = address
+        self._tap_trace()
+        runtime = baresip.Runtime()
+        runtime.on_dead = self.on_death
+        await runtime.start(
+            baresip.Config(
+                # Interface discovery passes loopback over, so an address has to be pinned; a wildcard cannot be.
+                net_interface=None if host in ("0.0.0.0", "::") else host,  # noqa: S104
+                max_concurrent_calls=self.max_calls,
+                expose_headers=("To",),
+                sip_trace=True,
+                extra_config_text=(
+                    f"sip_listen {address}\nsip_transports udp,tcp\n"
+                    f"call_hold_other_calls no\ncall_local_timeout {self.ring_timeout}\n"
+                ),
+            )
+        )
+        self._runtime = runtime
+        runtime.subscribe(self._heard)
+        self._install_listener()
+
+    def _install_listener(self) -> None:
+        try:
+            self.listener = StackListener(importlib.import_module("baresip._native").__file__ or "")
+            self.listener.install()
+        except (ImportError, OSError, AttributeError) as error:
+            self.listener = None
+            logger.warning(
+                "INVITEs that break the SIP stack cannot be kept from it, nor can REFERs be signed: %s", error
+            )
+
+    async def call_count(self) -> int:
+        """Ask the stack how many calls it has.
+
+        Raises:
+            SipStackError: It does not answer.
+        """
+        native = importlib.import_module("baresip._native").lib
+        try:
+            _, payload = await self._runtime.cmd(native.BP_CMD_CALL_COUNT)
+        except _load().BaresipError as error:
+            raise SipStackError(str(error)) from error
+        return int(json.loads(payload)["calls"])
+
+    async def _agent(self, user: str, *, catchall: bool, transport: str = "udp") -> Any:
+        """Find or make the user agent of a user: the stack takes the From of a call from its agent."""
+        key = f"{user};{transport}"
+        if key in self._agents:
+            return self._agents[key]
+        baresip = _load()
+        account = baresip.Account(
+            user=user,
+            domain=self.domain,
+            password="",
+            reg_interval=0,
+            transport=transport,
+            # With the video codecs that it has by default, the stack sends a re-INVITE after every answer, to announce
+            # a video stream that is not there, and the call's audio starts anew. With an unknown one it sends none.
+            extra_params=("video_codecs=none", "catchall=yes" if catchall else "catchall=no"),
+        )
+        named = f'"{self.display}" {account.aor()}' if self.display else account
+        agent = await baresip.UserAgent.create(self._runtime, named, transfer_policy=self.transfer_policy)
+        if self.on_incoming is not None:
+            agent.on_incoming(self.on_incoming)
+        self._agents[key] = agent
+        return agent
+
+    def _tap_trace(self) -> None:
+        trace = logging.getLogger(_TRACE)
+        if self._tap is None:
+            self._trace_was = trace.level, trace.propagate
+            self._tap = _TraceTap(asyncio.get_running_loop(), self.on_message or _ignore)
+            trace.addHandler(self._tap)
+        # The trace is DEBUG, and is read here: it is not to spill through whatever the application's root logger does.
+        trace.setLevel(logging.DEBUG)
+        trace.propagate = False
+
+    def _untap(self) -> None:
+        if self._tap is not None:
+            trace = logging.getLogger(_TRACE)
+            trace.removeHandler(self._tap)
+            trace.setLevel(self._trace_was[0])
+            trace.propagate = self._trace_was[1]
+            self._tap = None
+
+
+class _TraceTap(logging.Handler):
+    """Hands each traced message over from the stack's log thread to the event loop, with the time it was logged."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, deliver: Callable[[SipMessageSeen], None]) -> None:
+        super().__init__(logging.DEBUG)
+        self._loop = loop
+        self._deliver = deliver
+
+    def emit(self, record: logging.LogRecord) -> None:
+        seen = SipMessageSeen.from_trace(record.getMessage(), time.monotonic())
+        if seen is not None:
+            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is left to tell
+                self._loop.call_soon_threadsafe(self._guarded, seen)
+
+    def _guarded(self, seen: SipMessageSeen) -> None:
+        try:
+            self._deliver(seen)
+        except Exception:
+            logger.exception("a SIP message could not be handled: %s", seen.start_line)
+
+
+def split_address(address: str) -> tuple[str, int]:
+    """Split ``host:port``, also ``[v6]:port``.
+
+    Raises:
+        ValueError: There is no port in it.
+    """
+    host, colon, port = address.rpartition(":")
+    if not colon or not host or not port.isdecimal() or int(port) > 65535:
+        raise ValueError(f"expected host:port, got {address!r}")
+    return host.strip("[]"), int(port)
+
+
+def check_dialable(uri: str) -> None:
+    """Check that the stack can dial a URI.
+
+    A dial that the stack itself refuses leaves its memory corrupted (0.5.2a3), which ends the process sooner or later. So
+    whatever it would refuse has to be found before: other schemes, other transports, a URI without a host.
+
+    Raises:
+        ValueError: It cannot; the text says why.
+    """
+    check_sip_uri(uri, "the SIP URI to call")
+    scheme, _, rest = uri.partition(":")
+    if scheme.lower() != "sip" or not rest.rpartition("@")[2].strip("@;?"):
+        raise ValueError(f"cannot call {uri}: only sip: URIs with a host are dialled")
+    transport = re.search(r";transport=([^;?]*)", rest, re.IGNORECASE)
+    if transport is not None and transport[1].lower() not in ("udp", "tcp"):
+        raise ValueError(f"cannot call {uri}: only udp and tcp are spoken here")
+
+
+def stack_error() -> type[BaseException]:
+    """Return what the stack's own calls raise (``baresip.BaresipError``)."""
+    raised: type[BaseException] = _load().BaresipError
+    return raised
+
+
+def is_installed(module: str) -> bool:
+    """Whether a module can be found, without importing it."""
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ValueError:  # it is barred from being imported
+        return False
+
+
+def _ignore(seen: SipMessageSeen) -> None:
+    """Let a message go by."""
+
+
+def _load() -> Any:
+    """Import the stack, or say how to install it."""
+    try:
+        return importlib.import_module("baresip")
+    except ImportError as error:
+        raise SipStackError(f"SIP phones need baresip-python: pip install 'anyrelay[sip]' ({error})") from error
+
+
+def _free_port(host: str) -> int:
+    """Find a port that is free on UDP and on TCP."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    while True:
+        with socket.socket(family, socket.SOCK_DGRAM) as udp, socket.socket(family, socket.SOCK_STREAM) as tcp:
+            udp.bind((host, 0))
+            port: int = udp.getsockname()[1]
+            with contextlib.suppress(OSError):
+                tcp.bind((host, port))
+                return port

@@ -1,0 +1,358 @@
+"""Read the SIP stack's message trace: what was sent and received, and what became of each REFER.
+
+The stack's own report on a transfer leaves out the response to the REFER, every provisional NOTIFY, a NOTIFY without a
+readable status line, and whatever comes after the BYE. All of that is in its trace, message by message, so the trace is
+what decides here. But the trace is a tap before validation: it also has what the stack refused. So a NOTIFY counts once the
+stack's own answer to it was seen, and a response to a REFER counts if it belongs to that transaction. Nothing in this module
+does I/O or knows the stack: text goes in, facts come out.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final, Literal, TypeAlias
+
+import attrs
+
+from anyrelay.local.sip.message import SipMessage, address_of, branch_of, read_message, tag_of
+
+__all__ = [
+    "DialogOver",
+    "Fact",
+    "InviteReceived",
+    "InviteRefused",
+    "NotifyUnreadable",
+    "ReferAnswered",
+    "ReferChallenged",
+    "ReferNotified",
+    "ReferReader",
+    "ReferRepeated",
+    "SipMessageSeen",
+]
+
+_HEADING = re.compile(r"(?P<direction>RX|TX) (?P<transport>\S+) (?P<source>\S+) -> (?P<target>\S+)\r?\n")
+_SIPFRAG_STATUS = re.compile(r"SIP/2\.0 ([0-9]+) [^\r\n]", re.IGNORECASE)
+_REFER_EVENT = re.compile(r"refer\s*(?:;|$)", re.IGNORECASE)
+
+_CHALLENGES: Final = (401, 407)
+_UNREADABLE: Final = 400
+"""What the stack answers to a NOTIFY of a subscription of its own whose body or Subscription-State it cannot read."""
+_WAITING_LIMIT: Final = 64
+"""NOTIFYs of one call that may wait for the stack's answer."""
+
+
+@attrs.frozen
+class SipMessageSeen:
+    """One SIP message on the wire, as it was sent or received."""
+
+    time: float
+    """When it was seen, in seconds of the monotonic clock."""
+    direction: Literal["tx", "rx"]
+    """Whether this side sent (tx) or received (rx) it."""
+    transport: str
+    """The transport in capitals: UDP, TCP, TLS."""
+    source: str
+    """Where it came from, host:port."""
+    target: str
+    """Where it went, host:port."""
+    text: str
+    """The whole message, as it was on the wire."""
+
+    @property
+    def start_line(self) -> str:
+        """The request line or status line (RFC 3261 section 7)."""
+        return self.text.lstrip("\r\n").partition("\n")[0].rstrip("\r")
+
+    @classmethod
+    def from_trace(cls, record: str, time: float) -> SipMessageSeen | None:
+        """Parse one record of the trace: a heading such as ``RX UDP a:1 -> b:2``, then the message.
+
+        Args:
+            record: The record as the stack logged it.
+            time: When it was logged, in seconds of the monotonic clock.
+
+        Returns:
+            The message, None when the record is something else (a keep-alive, a remark of the stack).
+        """
+        heading = _HEADING.match(record)
+        text = record[heading.end() :] if heading else ""
+        if heading is None or not text.strip():
+            return None
+        direction: Literal["tx", "rx"] = "rx" if heading["direction"] == "RX" else "tx"
+        return cls(time, direction, heading["transport"].upper(), heading["source"], heading["target"], text)
+
+
+@attrs.frozen
+class InviteReceived:
+    """A phone calls: an INVITE came that belongs to no dialog yet."""
+
+    call_id: str
+    """The SIP Call-ID of the call."""
+    uri: str
+    """The Request-URI: what is called here (RFC 3261 section 8.2.2.1)."""
+    from_uri: str
+    """The URI of its From header."""
+    to_uri: str
+    """The URI of its To header, which a proxy on the way leaves as it was."""
+
+
+@attrs.frozen
+class InviteRefused:
+    """An INVITE was refused, by this side or by the other one."""
+
+    call_id: str
+    """The SIP Call-ID of the call."""
+    code: int
+    """The status code, 300 to 699."""
+    by_us: bool
+    """Whether this side refused it."""
+    from_uri: str
+    """The URI of its From header."""
+
+
+@attrs.frozen
+class ReferAnswered:
+    """The phone gave its final answer to the newest REFER of a call."""
+
+    call_id: str
+    """The SIP Call-ID of the call."""
+    code: int
+    """The status code, 200 to 699."""
+
+
+@attrs.frozen
+class ReferChallenged:
+    """The phone wants credentials for the newest REFER of a call: its answer, unless the stack sends the REFER again."""
+
+    call_id: str
+    """The SIP Call-ID of the call."""
+    code: int
+    """401 or 407."""
+
+
+@attrs.frozen
+class ReferRepeated:
+    """The newest REFER of a call was sent again, with credentials (RFC 3261 section 22.2)."""
+
+    call_id: str
+    """The SIP Call-ID of the call."""
+    code: int
+    """The challenge that it meets, 401 or 407."""
+
+
+@attrs.frozen
+class ReferNotified:
+    """The stack has accepted a NOTIFY of the newest REFER's subscription (RFC 3515 section 2.4.4)."""
+
+    call_id: str
+    """The SIP Call-ID of the call."""
+    code: int | None
+    """The status code in its sipfrag body, None when there is no readable one."""
+    terminated: bool
+    """Whether its Subscription-State is terminated (RFC 6665 section 4.1.3)."""
+    expires: float | None
+    """The subscription's remaining life in seconds, None when the header names none."""
+
+
+@attrs.frozen
+class NotifyUnreadable:
+    """A NOTIFY came in a call with an open REFER, and nobody can tell what it reports."""
+
+    call_id: str
+    """The SIP Call-ID of the call."""
+    reason: str
+    """What is wrong with it."""
+
+
+@attrs.frozen
+class DialogOver:
+    """A BYE or a CANCEL went by, which ends a call."""
+
+    call_id: str
+    """The SIP Call-ID of the call."""
+
+
+Fact: TypeAlias = (
+    DialogOver
+    | InviteReceived
+    | InviteRefused
+    | NotifyUnreadable
+    | ReferAnswered
+    | ReferChallenged
+    | ReferNotified
+    | ReferRepeated
+)
+
+
+@attrs.define
+class _Refer:
+    """One REFER that this side sent."""
+
+    sent: dict[int, str]
+    """The branch of its Via by its CSeq: more than one when it was sent again with credentials."""
+    challenge: int = 0
+    """The last challenge that it met."""
+    answered: bool = False
+    over: bool = False
+    """Whether its subscription is over, or never came to be."""
+
+
+@attrs.define
+class _Dialog:
+    """What the trace has shown of one call so far."""
+
+    tags: tuple[str, str]
+    """Our tag and the phone's (RFC 3261 section 12)."""
+    refers: list[_Refer] = attrs.Factory(list)
+    """In the order in which they were sent."""
+    notifies: set[tuple[str, int]] = attrs.Factory(set)
+    """Branch and CSeq of every NOTIFY seen, to tell a retransmission (RFC 3261 section 17.2.3)."""
+    waiting: dict[tuple[str, int], SipMessage] = attrs.Factory(dict)
+    """Those that the stack has not answered yet."""
+
+    def refer_of(self, cseq: int) -> _Refer | None:
+        return next((refer for refer in self.refers if cseq in refer.sent), None)
+
+    def refer_notified(self, event: str) -> _Refer:
+        """Find the REFER that a NOTIFY with this Event header reports on.
+
+        RFC 3515 section 2.4.6: several REFERs of one dialog are told apart by ``id``, the CSeq of the REFER, which only
+        the first may leave out. So one without it belongs to the oldest whose subscription still lives. An id that
+        names none of them is a phone's mistake; the newest is the one that somebody waits for.
+        """
+        named = re.search(r";\s*id\s*=\s*\"?([0-9]+)", event, re.IGNORECASE)
+        if named is not None:
+            return self.refer_of(int(named[1][:12])) or self.refers[-1]
+        return next((refer for refer in self.refers if not refer.over), self.refers[-1])
+
+
+@attrs.define
+class ReferReader:
+    """Follows every INVITE and every REFER through the trace, over all calls at once.
+
+    Only the newest REFER of a call is reported on: RELAY has no word to say which of two transfers a report is about,
+    and a stale report must not settle the next attempt.
+    """
+
+    _dialogs: dict[str, _Dialog] = attrs.field(factory=dict, init=False)
+
+    def feed(self, seen: SipMessageSeen) -> list[Fact]:
+        """Take one message of the trace.
+
+        Args:
+            seen: The message, in the order of the trace.
+
+        Returns:
+            The facts it brings, each once: retransmissions and messages that mean nothing here bring none.
+        """
+        message = read_message(seen.text)
+        if message is None:
+            return []
+        number, method = message.cseq
+        dialog = self._dialogs.get(message.call_id)
+        match (method, seen.direction, bool(message.code)):
+            case ("INVITE", "rx", False) if not tag_of(message.header("to")):
+                from_uri, to_uri = address_of(message.header("from")), address_of(message.header("to"))
+                return [InviteReceived(message.call_id, message.uri, from_uri, to_uri)]
+            case ("INVITE", direction, True) if message.code >= 300:
+                from_uri = address_of(message.header("from"))
+                return [InviteRefused(message.call_id, message.code, direction == "tx", from_uri)]
+            case ("REFER", "tx", False):
+                return self._sent(number, message)
+            case ("REFER", "rx", True) if dialog is not None:
+                return self._answered(dialog, number, message)
+            case ("NOTIFY", "rx", False) if dialog is not None:
+                self._notified(dialog, number, message)
+            case ("NOTIFY", "tx", True) if dialog is not None:
+                return self._judged(dialog, number, message)
+            case ("BYE" | "CANCEL", _, False):
+                return [DialogOver(message.call_id)]
+            case _:
+                pass
+        return []
+
+    def not_repeated(self, call_id: str) -> None:
+        """The stack does not meet the challenge of the newest REFER of a call: it was the phone's answer."""
+        dialog = self._dialogs.get(call_id)
+        if dialog is not None:
+            dialog.refers[-1].answered = dialog.refers[-1].over = True
+
+    def forget(self, call_id: str) -> None:
+        """Drop what is known of a call: nothing of it is expected any more."""
+        self._dialogs.pop(call_id, None)
+
+    def _sent(self, cseq: int, message: SipMessage) -> list[Fact]:
+        tags = tag_of(message.header("from")), tag_of(message.header("to"))
+        dialog = self._dialogs.setdefault(message.call_id, _Dialog(tags))
+        branch = branch_of(message.header("via"))
+        if dialog.refer_of(cseq) is not None:
+            return []
+        newest = dialog.refers[-1] if dialog.refers else None
+        again = message.header("authorization") or message.header("proxy-authorization")
+        if again and newest is not None and newest.challenge:
+            newest.sent[cseq] = branch
+            return [ReferRepeated(message.call_id, newest.challenge)]
+        dialog.refers.append(_Refer({cseq: branch}))
+        return []
+
+    def _answered(self, dialog: _Dialog, cseq: int, message: SipMessage) -> list[Fact]:
+        """Take a response to a REFER, if it is of that transaction (RFC 3261 section 17.1.3)."""
+        refer, code = dialog.refer_of(cseq), message.code
+        if refer is None or refer.answered or code < 200 or branch_of(message.header("via")) != refer.sent[cseq]:
+            return []
+        is_newest = refer is dialog.refers[-1]
+        if code in _CHALLENGES:
+            refer.challenge = code
+            return [ReferChallenged(message.call_id, code)] if is_newest else []
+        refer.answered = True
+        refer.over = refer.over or code >= 300
+        return [ReferAnswered(message.call_id, code)] if is_newest else []
+
+    def _notified(self, dialog: _Dialog, cseq: int, message: SipMessage) -> None:
+        """Keep a NOTIFY until the stack has answered it."""
+        key = branch_of(message.header("via")), cseq
+        if key in dialog.notifies or not _REFER_EVENT.match(message.header("event")):
+            return
+        if (tag_of(message.header("to")), tag_of(message.header("from"))) != dialog.tags:
+            return  # of another dialog with the same Call-ID (RFC 3261 section 12.2.2)
+        if len(dialog.waiting) < _WAITING_LIMIT:
+            dialog.waiting[key] = message
+
+    def _judged(self, dialog: _Dialog, cseq: int, answer: SipMessage) -> list[Fact]:
+        """Take the stack's answer to a NOTIFY: what it did not accept means nothing."""
+        key = branch_of(answer.header("via")), cseq
+        message = dialog.waiting.pop(key, None)
+        if message is None or not (answer.code < 300 or answer.code == _UNREADABLE):
+            return []
+        dialog.notifies.add(key)
+        refer = dialog.refer_notified(message.header("event"))
+        code = _sipfrag_code(message.body) if answer.code < 300 else None
+        terminated, expires = _subscription_state(message.header("subscription-state"))
+        refer.over = refer.over or terminated or (code is not None and code >= 200)
+        if refer is not dialog.refers[-1]:
+            return []
+        facts: list[Fact] = [ReferNotified(message.call_id, code, terminated, expires)]
+        if code is None and not terminated:
+            facts.append(NotifyUnreadable(message.call_id, "it has no status line that can be read"))
+        return facts
+
+
+def _sipfrag_code(body: str) -> int | None:
+    """Read the status code of a ``message/sipfrag`` body (RFC 3420), None when it has no readable status line.
+
+    The Content-Type is not asked, and the line is looked for anywhere, as the stack does: phones mislabel it, and put it
+    among the parts of a multipart body.
+    """
+    line = _SIPFRAG_STATUS.search(body)
+    code = int(line[1]) if line and len(line[1]) == 3 else 0
+    return code if 100 <= code <= 699 else None
+
+
+def _subscription_state(value: str) -> tuple[bool, float | None]:
+    """Read a Subscription-State header (RFC 6665 section 8.2.3): terminated or not, and its ``expires`` in seconds."""
+    state, *parameters = (part.strip().lower() for part in value.split(";"))
+    for parameter in parameters:
+        name, _, number = parameter.partition("=")
+        if name.strip() == "expires" and number.strip().isdecimal():
+            return state == "terminated", float(number)
+    return state == "terminated", None

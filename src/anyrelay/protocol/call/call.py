@@ -1,0 +1,476 @@
+"""One call: its state, its operations, its transfers, and how its events get to whoever listens.
+
+Every public method of `Call`, in either front end, is a method of `CallMachine`: arguments, checks, docstring, and a
+promise of the result. The first parameter is always the time, which the front end fills in. Most are in `verbs/`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from anyrelay.errors import CallGone, RelayError
+from anyrelay.protocol import schema
+from anyrelay.protocol.call.ai import AIMethods
+from anyrelay.protocol.call.collect import CollectMethods
+from anyrelay.protocol.call.connect import ConnectMethods
+from anyrelay.protocol.call.detect import DetectMethods
+from anyrelay.protocol.call.digits import DigitMethods
+from anyrelay.protocol.call.fax import FaxMethods
+from anyrelay.protocol.call.listening import ListeningMethods, Search
+from anyrelay.protocol.call.methods import NONE_YET, OnCompleted
+from anyrelay.protocol.call.operation import OperationMachine
+from anyrelay.protocol.call.pay import PayMethods
+from anyrelay.protocol.call.play import PlayMethods
+from anyrelay.protocol.call.queue import QueueMethods
+from anyrelay.protocol.call.record import RecordMethods
+from anyrelay.protocol.call.refer import ReferMethods
+from anyrelay.protocol.call.refer_outcome import ReferOutcome
+from anyrelay.protocol.call.refers import Refers
+from anyrelay.protocol.call.rooms import RoomMethods
+from anyrelay.protocol.call.sound import SoundMethods
+from anyrelay.protocol.call.states import TRANSITIONS, CallState
+from anyrelay.protocol.call.stream import StreamMethods
+from anyrelay.protocol.call.tap import TapMethods
+from anyrelay.protocol.call.transcribe import LiveTranscribeMethods, TranscribeMethods
+from anyrelay.protocol.call.transfer import TransferMethods
+from anyrelay.protocol.call.user_event import UserEventMethods
+from anyrelay.protocol.call.waiting import WaitingMethods
+from anyrelay.protocol.core.handler_queue import HandlerQueue
+from anyrelay.protocol.core.link_timers import LinkTimer
+from anyrelay.protocol.core.memory import pack_device, unpack_device
+from anyrelay.protocol.core.promise import Promise
+from anyrelay.protocol.core.timers import Timers
+from anyrelay.protocol.rpc.pending import CommandObserver, Reply
+from anyrelay.protocol.schema import CallCommand, CallReceiveEvent, CallStateEvent, ReferEvent, RelayEvent, make_command
+from anyrelay.protocol.schema.fields import check_handler
+
+if TYPE_CHECKING:
+    from anyrelay.protocol.call.refer_machine import ReferMachine
+    from anyrelay.protocol.session.session import Session
+
+__all__ = ["TRANSITIONS", "CallMachine", "CallState", "Search"]
+
+E = TypeVar("E", bound=RelayEvent)
+O = TypeVar("O", bound=OperationMachine[Any])  # noqa: E741
+
+
+class _StartObserver(CommandObserver):
+    """Follows the command that starts an operation."""
+
+    def __init__(self, operation: OperationMachine[Any]) -> None:
+        self.subject = self._operation = operation
+
+    @property
+    def is_under_way(self) -> bool:
+        return self._operation.is_under_way
+
+    def accepted(self, reply: Reply, now: float) -> None:
+        self._operation.accepted()
+
+    def rejected(self, error: RelayError) -> None:
+        self._operation.rejected(error)
+
+
+class _PassObserver(CommandObserver):
+    """Follows the command that passes a call back: once it is taken, the call is somebody else's."""
+
+    def __init__(self, call: CallMachine) -> None:
+        self._call = call
+
+    def accepted(self, reply: Reply, now: float) -> None:
+        self._call.passed(now)
+
+
+class _TransferObserver(CommandObserver):
+    """Follows the command that hands a call to another application: once it is taken, the call is that one's.
+
+    A handler that is still at it may finish; the server says what it may do.
+    """
+
+    def __init__(self, call: CallMachine) -> None:
+        self._call = call
+
+    def sent(self, now: float) -> None:
+        self._call.is_leaving = True
+
+    def accepted(self, reply: Reply, now: float) -> None:
+        self._call.was_handed_over = True
+        if not self._call.session.has_handler_at(self._call):
+            self._call.handed_over(now)
+
+    def rejected(self, error: RelayError) -> None:
+        self._call.is_leaving = False
+
+
+class CallMachine(
+    PlayMethods,
+    RecordMethods,
+    CollectMethods,
+    DigitMethods,
+    DetectMethods,
+    ConnectMethods,
+    RoomMethods,
+    QueueMethods,
+    SoundMethods,
+    TapMethods,
+    StreamMethods,
+    TranscribeMethods,
+    LiveTranscribeMethods,
+    FaxMethods,
+    PayMethods,
+    AIMethods,
+    UserEventMethods,
+    ReferMethods,
+    TransferMethods,
+    ListeningMethods,
+    WaitingMethods,
+):
+    """One call of a session."""
+
+    def __init__(self, session: Session, offer: RelayEvent) -> None:
+        """Make a call from the event that told of it."""
+        super().__init__()
+        params = offer.params
+        self.session = session
+        self.timers: Timers = session.timers
+        self.call_id = offer.call_id
+        one_of = session.texts.one_of
+        self.node_id = one_of(_text(params, "node_id"))
+        self.project_id = one_of(_text(params, "project_id"))
+        self.context = one_of(offer.context if isinstance(offer, CallReceiveEvent) else _text(params, "context"))
+        self.tag = _text(params, "tag")
+        self.direction = one_of(_text(params, "direction") or "inbound")
+        self.segment_id = _text(params, "segment_id")
+        self._device = pack_device(params["device"]) if isinstance(params.get("device"), dict) else b""
+        self.state = _state(_text(params, "call_state")) or CallState.CREATED
+        self.end_reason = ""
+        self._handler_queue: HandlerQueue | None = None
+        self._refers: Refers | None = None
+        self._operations: dict[str, OperationMachine[Any]] = NONE_YET
+        self._grace: LinkTimer | None = None
+        self._gone: RelayError | None = None
+        self.is_leaving = False
+        self.was_handed_over = False
+
+    # --- what the session tells -------------------------------------------------------------------------------------
+
+    def receive(self, event: RelayEvent, now: float) -> None:
+        """Take in an event of this call."""
+        ended = isinstance(event, CallStateEvent) and self._take_state(event)
+        # Readers first: what the event settles below may be the last thing that they were still open for.
+        for listener in self._listeners:
+            if listener.wants(event):
+                self.handler_queue.post(listener.handler, event)
+        for subscription in list(self._subscriptions):
+            subscription.offer(event)
+        if isinstance(event, ReferEvent):
+            self.refers.receive(event, now)
+        else:
+            self._tell_operation(event)
+        if ended:
+            self._end(event, now)
+
+    def _take_state(self, event: CallStateEvent) -> bool:
+        """Move to the state that an event tells of; whether the call has ended with it."""
+        word = _state(event.call_state)
+        if word is None:
+            return False
+        moved = TRANSITIONS.get((self.state, word))
+        if moved is None:
+            self._device = pack_device(event.device) or self._device
+            return False
+        self.state = moved
+        self.end_reason = event.end_reason or self.end_reason
+        self._keep_state_event(event)
+        if event.device:  # it is kept with its event
+            self._device = b""
+        return moved is CallState.ENDED
+
+    def _tell_operation(self, event: RelayEvent) -> None:
+        operation = self._operation_of(event)
+        if operation is not None:
+            operation.receive(event)
+
+    def _operation_of(self, event: RelayEvent) -> OperationMachine[Any] | None:
+        control_id = event.params.get("control_id")
+        return self._operations.get(control_id) if isinstance(control_id, str) else None
+
+    def subject_of(self, event: RelayEvent) -> OperationMachine[Any] | ReferMachine | None:
+        """Return the operation or transfer that an event is about, if it is about one."""
+        return self.refers.owner_of(event) if isinstance(event, ReferEvent) else self._operation_of(event)
+
+    def _end(self, event: RelayEvent, now: float) -> None:
+        """The call has ended: operations are resolved, transfers get their grace time, then the call is forgotten."""
+        if self.session.observer is not None:
+            self.session.observer.call_over(self)
+        for operation in list(self._operations.values()):
+            operation.call_ended(event)
+        self.refers.call_ended(now)
+        if self._listeners or not self.refers.all_settled:  # else whatever may still come concerns nobody
+            self._start_grace(self._grace_over, now)
+        else:
+            self._stop_grace()
+        self._retire_if_over()
+
+    def _start_grace(self, action: Callable[[float], None], now: float) -> None:
+        self._stop_grace()
+        self._grace = self.session.link_timers.after(self.session.settings.refer_grace, action, now)
+
+    def _stop_grace(self) -> None:
+        if self._grace is not None:
+            self._grace.cancel()
+            self._grace = None
+
+    def _grace_over(self, now: float) -> None:
+        self._grace = None
+        self._retire_if_over()
+
+    def _refer_over(self, refer: ReferMachine, outcome: ReferOutcome | None) -> None:
+        if self.session.observer is not None:
+            self.session.observer.refer_over(refer, outcome)
+        if outcome is not None and refer.on_completed is not None:
+            self.handler_queue.post(refer.on_completed, outcome, never_drop=True)
+        self.session.work_ended()
+        self._retire_if_over()
+
+    def _retire_if_over(self) -> None:
+        """Readers end once the last open transfer of an ended call is settled; after any grace time the call is forgotten."""
+        if not self.is_silent:
+            return
+        self._end_readers()
+        if self._grace is None and not self.refers.any_queued:
+            self.session.forget_call(self)
+            self.refers.let_go()
+
+    def session_lost(self, error: RelayError, now: float) -> None:
+        """The session is gone for good, and this call with it (or the call alone): whoever waits is told."""
+        self._gone = error
+        self._stop_grace()
+        if self.session.observer is not None and self.state is not CallState.ENDED:
+            self.session.observer.call_over(self)
+        self._fail_readers(error)  # first: who reads an ended call takes the end of its last transfer for a plain end
+        self.refers.session_lost(now)
+        for operation in list(self._operations.values()):
+            operation.session_lost(error)
+        self._fail_state_waiters(error)
+
+    def passed(self, now: float) -> None:
+        """The call was passed back to routing: nothing more will be heard of it here."""
+        self.session.call_passed(self, now)
+        self.session_lost(CallGone(410, f"call {self.call_id} was passed back", self.call_id), now)
+
+    def said_to_be_gone(self, now: float) -> None:
+        """The server answered a command with: no such call. The event that tells so may be on its way, or was lost."""
+        if self.state is not CallState.ENDED and self._grace is None:
+            self.refers.call_ended(now)
+            self._start_grace(self._end_untold, now)
+
+    def _end_untold(self, now: float) -> None:
+        """No event has told of the end within the grace time: nobody may wait for one any more."""
+        self.session.forget_call(self)
+        self.refers.grace_over(now)
+        self.session_lost(CallGone(410, f"call {self.call_id} is gone, says the server", self.call_id), now)
+
+    def handed_over(self, now: float) -> None:
+        """The call was handed to another application: nothing more will be heard of it here."""
+        if self._gone is None:
+            self.session.forget_call(self)
+            self.session_lost(CallGone(410, f"call {self.call_id} was transferred", self.call_id), now)
+
+    # --- what verbs and machines below use --------------------------------------------------------------------------
+
+    @property
+    def device(self) -> dict[str, Any]:
+        """The call's device as it was told of last, made anew for each look."""
+        packed = self._device  # which another thread may be about to set
+        return unpack_device(packed) if packed else self._told_device()
+
+    @property
+    def handler_queue(self) -> HandlerQueue:
+        """What is to be told to handlers; made when it is first asked for, as most calls need none."""
+        if self._handler_queue is None:
+            self._handler_queue = self.session.new_handler_queue(self.call_id)
+        return self._handler_queue
+
+    @property
+    def refers(self) -> Refers:
+        """Every transfer; made when it is first asked for, as most calls have none."""
+        if self._refers is None:
+            self._refers = Refers(self.session.link_timers, self.session.settings.refer_grace, self._refer_over)
+        return self._refers
+
+    @property
+    def handing_over(self) -> CommandObserver:
+        """What follows the command that hands the call to another application."""
+        return _TransferObserver(self)
+
+    @property
+    def has_open_work(self) -> bool:
+        """Whether an operation or a transfer is still open, or waits for the line."""
+        refers = self._refers
+        return bool(self._operations) or (refers is not None and (refers.any_open or refers.any_queued))
+
+    @property
+    def open_operations(self) -> int:
+        """How many operations have not ended."""
+        return len(self._operations)
+
+    @property
+    def open_transfers(self) -> int:
+        """How many transfers have no outcome yet, those included whose command waits for the line."""
+        return 0 if self._refers is None else self._refers.number_open
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether the call has ended, and with it its last open transfer: nothing more will be heard of it."""
+        return self.state is CallState.ENDED and not self.refers.any_open
+
+    def ended_error(self) -> CallGone:
+        """Return what is raised for a call that has ended."""
+        return CallGone(410, f"call {self.call_id} has ended", self.call_id)
+
+    def operation_ended(self, operation: OperationMachine[Any]) -> None:
+        """An operation is over and needs no more events."""
+        self._operations.pop(operation.control_id, None)
+        if self.session.observer is not None:
+            self.session.observer.operation_over(operation)
+        self.session.work_ended()
+
+    def send_command(
+        self,
+        now: float,
+        kind: type[CallCommand],
+        *,
+        command_observer: CommandObserver | None = None,
+        ok_codes: tuple[int, ...] = (),
+        extra: dict[str, Any] | None = None,
+        reply_timeout: float | None = None,
+        only_while_queued: bool = False,
+        **params: Any,
+    ) -> Promise[Reply]:
+        """Send a command on this call. Whatever is not named here is a parameter of the command, its ``timeout`` too.
+
+        Raises:
+            ValueError: A parameter is not allowed.
+            TypeError: A parameter has a wrong type.
+            CallGone: The call has ended, and 410 is not among `ok_codes`.
+            ConnectionLost: The session of this call is over.
+        """
+        command = make_command(kind, extra or {}, node_id=self.node_id, call_id=self.call_id, **params)
+        if self._gone is not None:
+            raise self._gone.renewed()
+        if self.state is CallState.ENDED:
+            if 410 in ok_codes:
+                return Promise.resolved({})
+            raise self.ended_error()
+        return self.session.submit(
+            now,
+            command,
+            command_observer=command_observer,
+            ok_codes=ok_codes,
+            timeout=reply_timeout,
+            only_while_queued=only_while_queued,
+        )
+
+    def start_operation(
+        self,
+        now: float,
+        operation: Callable[[CallMachine, str, OnCompleted[E]], O],
+        kind: type[CallCommand],
+        *,
+        control_id: str | None,
+        on_completed: OnCompleted[E],
+        extra: dict[str, Any],
+        **params: Any,
+    ) -> Promise[O]:
+        """Send a command that starts an operation; the operation listens before the command leaves."""
+        check_handler(on_completed, "on_completed")
+        begun = operation(self, self.make_id() if control_id is None else control_id, on_completed)
+        begun.method = kind.method
+        if begun.control_id in self._operations:
+            raise ValueError(f"control_id {begun.control_id!r} is in use by another operation of this call")
+        self._operations = self._operations or {}
+        self._operations[begun.control_id] = begun
+        try:
+            reply = self.send_command(
+                now, kind, command_observer=_StartObserver(begun), extra=extra, control_id=begun.control_id, **params
+            )
+        except BaseException:
+            del self._operations[begun.control_id]
+            raise
+        # Where an event has told its end by then, that says more than an error reply, or than none at all.
+        return reply.then(lambda _: begun).recover(lambda: begun if begun.is_told else None)
+
+    def make_id(self) -> str:
+        """Make an identifier that was never used before."""
+        return self.session.new_id()
+
+    # --- the public methods -----------------------------------------------------------------------------------------
+
+    def answer(
+        self, now: float, /, *, codecs: list[str] | None = None, max_duration: float | None = None, **extra: Any
+    ) -> Promise[Reply]:
+        """Answer an inbound call.
+
+        Args:
+            now: The time, in seconds.
+            codecs: The codecs to offer, in order of preference; the server's choice when None.
+            max_duration: How long the call may last, passed on as given: SignalWire's pages and sources disagree on seconds or
+                minutes.
+            extra: Further parameters, sent as given.
+
+        Returns:
+            The server's reply.
+
+        Raises:
+            ValueError: A parameter is not allowed.
+            CallGone: The call does not exist any more.
+            RelayError: The server refused.
+            RequestTimeout: The reply did not come within `request_timeout`.
+            ConnectionLost: The connection dropped while the command was under way.
+        """
+        return self.send_command(now, schema.Answer, codecs=codecs, max_duration=max_duration, extra=extra)
+
+    def hangup(self, now: float, /, reason: str = "hangup") -> Promise[Reply]:
+        """End the call; one that has ended already is left alone.
+
+        Args:
+            now: The time, in seconds.
+            reason: The end reason, such as hangup, busy or decline.
+
+        Returns:
+            The server's reply, ``{}`` when the call had ended already.
+
+        Raises:
+            RelayError: The server refused.
+            RequestTimeout: The reply did not come within `request_timeout`.
+            ConnectionLost: The connection dropped while the command was under way.
+        """
+        return self.send_command(now, schema.End, reason=reason, ok_codes=(404, 410))
+
+    def pass_(self, now: float, /) -> Promise[Reply]:
+        """Give an offered call back to routing, to be offered to another subscriber.
+
+        Returns:
+            The server's reply.
+
+        Raises:
+            CallGone: The call does not exist any more.
+            RelayError: The server refused.
+            RequestTimeout: The reply did not come within `request_timeout`.
+            ConnectionLost: The connection dropped while the command was under way.
+        """
+        return self.send_command(now, schema.Pass, command_observer=_PassObserver(self))
+
+
+def _text(params: dict[str, Any], name: str) -> str:
+    value = params.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _state(word: str) -> CallState | None:
+    try:
+        return CallState(word)
+    except ValueError:
+        return None

@@ -1,0 +1,326 @@
+"""An operation of a call (a playback, a recording, a collect): its state machine, and what kinds of operations share.
+
+A command starts it, events tell how it goes, a final event ends it (RELAY facts, sections 3 and 6). An event belongs to the
+operation whose control_id it carries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import StrEnum, auto
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, TypeVar, cast
+
+from anyrelay.errors import CallGone, ClientClosed, RelayError
+from anyrelay.protocol import schema
+from anyrelay.protocol.call.documented import command_doc
+from anyrelay.protocol.core.promise import Promise
+from anyrelay.protocol.core.timers import Timer
+from anyrelay.protocol.rpc.pending import Reply
+from anyrelay.protocol.schema import OperationCommand, RelayEvent
+from anyrelay.protocol.schema.fields import check_timeout
+
+if TYPE_CHECKING:
+    from anyrelay.protocol.call.call import CallMachine
+
+__all__ = [
+    "CALL_ENDED",
+    "CALL_GONE",
+    "ENDS",
+    "SESSION_LOST",
+    "TRANSITIONS",
+    "OperationInput",
+    "OperationMachine",
+    "OperationState",
+]
+
+
+E = TypeVar("E", bound=RelayEvent)
+
+
+CALL_ENDED: Final = "call_ended"
+"""The ``state`` of the last event of an operation that its call ended."""
+
+
+CALL_GONE: Final = "call_gone"
+"""The same when the call is not this client's any more: passed back, transferred, or unknown to the server."""
+
+
+SESSION_LOST: Final = "session_lost"
+"""The same when the session could not be resumed."""
+
+
+class OperationState(StrEnum):
+    """Where an operation is."""
+
+    STARTING = auto()
+    """Its command is on the way."""
+    RUNNING = auto()
+    """The server is at it."""
+    PAUSED = auto()
+    """The server holds it."""
+    DONE = auto()
+    """It ended; `OperationMachine.result` says how."""
+    LOST = auto()
+    """Its session ended before it did."""
+    REJECTED = auto()
+    """The server refused it, or its command was withdrawn."""
+
+
+class OperationInput(StrEnum):
+    """What an operation can be told."""
+
+    ACCEPTED = auto()
+    """The server took the command."""
+    REJECTED = auto()
+    """The server refused the command, or it was withdrawn."""
+    RUNS = auto()
+    """An event: it goes on."""
+    PAUSES = auto()
+    """An event: it is held."""
+    ENDS = auto()
+    """A final event."""
+    CALL_ENDED = auto()
+    """Its call has ended."""
+    SESSION_LOST = auto()
+    """Its session is gone for good."""
+
+
+_LIVE: Final = {
+    OperationInput.RUNS: OperationState.RUNNING,
+    OperationInput.PAUSES: OperationState.PAUSED,
+    OperationInput.ENDS: OperationState.DONE,
+    OperationInput.CALL_ENDED: OperationState.DONE,
+    OperationInput.SESSION_LOST: OperationState.LOST,
+}
+
+
+TRANSITIONS: Final[dict[tuple[OperationState, OperationInput], OperationState]] = {
+    # An event may overtake the reply to the command. It shows that the server is at it, so that a refusal is none any more.
+    **{(OperationState.STARTING, what): state for what, state in _LIVE.items()},
+    (OperationState.STARTING, OperationInput.ACCEPTED): OperationState.RUNNING,
+    (OperationState.STARTING, OperationInput.REJECTED): OperationState.REJECTED,
+    **{(OperationState.RUNNING, what): state for what, state in _LIVE.items()},
+    **{(OperationState.PAUSED, what): state for what, state in _LIVE.items()},
+}
+"""Where an operation goes; a pair that is not here changes nothing."""
+
+
+_OVER: Final = frozenset({OperationState.DONE, OperationState.LOST, OperationState.REJECTED})
+
+
+class OperationMachine(Generic[E]):
+    """One operation of one call; `E` is the class of its events."""
+
+    EVENT: ClassVar[str] = ""
+    """The RELAY event that tells of it."""
+    WORDS: ClassVar[dict[str, OperationInput]] = {}
+    """What each state word of its events means."""
+
+    def __init__(self, call: CallMachine, control_id: str, on_completed: Callable[[E], Any] | None) -> None:
+        self.call = call
+        self.control_id = control_id
+        self.method = "the operation"
+        """The RELAY method that starts it."""
+        self.state = OperationState.STARTING
+        self.result: E | None = None
+        self.is_told = False
+        self.is_under_way = False
+        self._on_completed = on_completed
+        self._error: RelayError | None = None
+        self._waiters: dict[Promise[E], Timer | None] = {}
+
+    @property
+    def is_done(self) -> bool:
+        """Whether it has ended, in whatever way."""
+        return self.state in _OVER
+
+    @property
+    def completed(self) -> bool:
+        """Whether it has ended by itself, or with its call."""
+        return self.state is OperationState.DONE
+
+    def judge(self, event: RelayEvent) -> OperationInput | None:
+        """Say what an event of this operation means for it; None for nothing."""
+        word = event.params.get("state")
+        return self.WORDS.get(word) if isinstance(word, str) else None
+
+    def receive(self, event: RelayEvent) -> None:
+        """Take in an event of this operation."""
+        self.is_under_way = True
+        if (what := self.judge(event)) is not None:
+            self._move(what, event)
+
+    def accepted(self) -> None:
+        """The server took its command."""
+        self._move(OperationInput.ACCEPTED)
+
+    def rejected(self, error: RelayError) -> None:
+        """The server refused its command before any event of it, or the command was withdrawn."""
+        self._move(OperationInput.REJECTED, error=error)
+
+    def call_ended(self, event: RelayEvent) -> None:
+        """Its call has ended."""
+        self._move(OperationInput.CALL_ENDED, self._last_event(CALL_ENDED, event))
+
+    def session_lost(self, error: RelayError) -> None:
+        """Its session is gone for good, or its call is."""
+        last = self._last_event(CALL_GONE if isinstance(error, CallGone) else SESSION_LOST)
+        self._move(OperationInput.SESSION_LOST, last, error)
+
+    def _last_event(self, state: str, cause: RelayEvent | None = None) -> RelayEvent:
+        """Return an event of its own class for an end that no event of its own tells of."""
+        params = {"call_id": self.call.call_id, "control_id": self.control_id, "state": state}
+        if cause is not None:
+            told = ("node_id", "call_state", "end_reason")
+            params |= {name: cause.params[name] for name in told if name in cause.params}
+        timestamp = 0.0 if cause is None else cause.timestamp
+        return schema.parse_event({"event_type": self.EVENT, "timestamp": timestamp, "params": params})
+
+    def wait(self, now: float, /, timeout: float | None = None) -> Promise[E]:
+        """Wait until the operation has ended.
+
+        Args:
+            now: The time, in seconds.
+            timeout: How long to wait, in seconds; None waits as long as it takes.
+
+        Returns:
+            Its final event. When the call ended first, the call is not this client's any more, or the session could not be
+            resumed: an event of the same class, whose ``state`` is ``call_ended``, ``call_gone`` or ``session_lost`` (the
+            ``params`` of one whose call ended have its ``end_reason`` too).
+
+        Raises:
+            TimeoutError: `timeout` is over; the operation goes on.
+            ClientClosed: The client was closed.
+            ValueError: `timeout` is negative.
+        """
+        check_timeout(timeout)
+        promise: Promise[E] = Promise(lambda: self._forget(promise))
+        self._waiters[promise] = None
+        if timeout is not None:
+            late = TimeoutError(f"{self.method} on call {self.call.call_id} has not ended within {timeout:g} s")
+            self._waiters[promise] = self.call.timers.at(now + timeout, lambda _: self._expire(promise, late))
+        if self.is_done:
+            self._tell(promise)
+        return promise
+
+    def _tell(self, promise: Promise[E]) -> None:
+        """Tell one who waits how it ended."""
+        self._forget(promise)
+        if self._error is not None:
+            promise.fail(self._error)
+        else:
+            assert self.result is not None
+            promise.resolve(self.result)
+
+    def _forget(self, promise: Promise[E]) -> None:
+        timer = self._waiters.pop(promise, None)
+        if timer is not None:
+            timer.cancel()
+
+    def _expire(self, promise: Promise[E], late: TimeoutError) -> None:
+        self._waiters.pop(promise)
+        promise.fail(late)
+
+    def _move(self, what: OperationInput, event: RelayEvent | None = None, error: RelayError | None = None) -> None:
+        before = self.state
+        self.state = TRANSITIONS.get((before, what), before)
+        if self.state in _OVER and before not in _OVER:
+            self.is_told = what is OperationInput.ENDS
+            self._end(event, error)
+
+    def _end(self, event: RelayEvent | None, error: RelayError | None) -> None:
+        self.call.operation_ended(self)
+        # An event of its control_id is of its class, since it is judged by its type; a refused operation has none.
+        self.result = cast("E | None", event)
+        # A program that closes its client is told so everywhere; any other end is a result.
+        self._error = error if event is None or isinstance(error, ClientClosed) else None
+        if self._error is not None:
+            self.result = None
+        for promise in list(self._waiters):
+            self._tell(promise)
+        if self._on_completed is not None and event is not None:
+            self.call.handler_queue.post(self._on_completed, event, never_drop=True)
+
+    def _send_command(self, now: float, kind: type[OperationCommand], **params: Any) -> Promise[dict[str, Any]]:
+        return self.call.send_command(now, kind, control_id=self.control_id, **params)
+
+    def _stop(self, now: float, kind: type[OperationCommand]) -> Promise[dict[str, Any]]:
+        """Stop it unless it has ended; that the server knows it no more (404) is what was asked for."""
+        if self.is_done:
+            return Promise.resolved({})
+        return self.call.send_command(now, kind, control_id=self.control_id, ok_codes=(404,))
+
+
+ENDS: Final = {"finished": OperationInput.ENDS, "error": OperationInput.ENDS}
+
+
+class StoppableMachine(OperationMachine[E]):
+    """An operation that can be stopped."""
+
+    STOP: ClassVar[str] = ""
+    """The class of the command that stops it."""
+
+    def judge(self, event: RelayEvent) -> OperationInput | None:
+        """Say what an event of this operation means for it; those of another type mean nothing."""
+        return super().judge(event) if event.event_type == self.EVENT else None
+
+    @command_doc
+    def stop(self, now: float, /) -> Promise[Reply]:
+        """Stop it; one that has ended already is left alone.
+
+        Returns:
+            The server's reply; ``{}`` when it had ended already.
+        """
+        return self._stop(now, self._command(self.STOP))
+
+    @staticmethod
+    def _command(name: str) -> type[OperationCommand]:
+        kind: type[OperationCommand] = getattr(schema, name)
+        return kind
+
+
+class PausableMachine(StoppableMachine[E]):
+    """An operation that can be held, too."""
+
+    PAUSE: ClassVar[str] = ""
+    RESUME: ClassVar[str] = ""
+
+    @command_doc
+    def pause(self, now: float, /, behavior: str | None = None) -> Promise[Reply]:
+        """Hold it.
+
+        Args:
+            behavior: What a recording holds meanwhile: skip, or silence.
+        """
+        return self._send_command(now, self._command(self.PAUSE), behavior=behavior)
+
+    @command_doc
+    def resume(self, now: float, /) -> Promise[Reply]:
+        """Go on with it."""
+        return self._send_command(now, self._command(self.RESUME))
+
+
+class AudibleMachine(PausableMachine[E]):
+    """An operation with a volume, too."""
+
+    VOLUME: ClassVar[str] = ""
+
+    @command_doc
+    def volume(self, now: float, /, volume: float) -> Promise[Reply]:
+        """Change its volume."""
+        return self._send_command(now, self._command(self.VOLUME), volume=volume)
+
+
+class ResultMachine(StoppableMachine[E]):
+    """An operation that its result ends for those who wait, though the server may go on until it is stopped."""
+
+    @command_doc
+    def stop(self, now: float, /) -> Promise[Reply]:
+        """Stop it, after its result too, since the server may still be at it.
+
+        Returns:
+            The server's reply; ``{}`` when the server was at it no more.
+        """
+        if self.state is OperationState.DONE:
+            return self._send_command(now, self._command(self.STOP), ok_codes=(404, 410))
+        return super().stop(now)

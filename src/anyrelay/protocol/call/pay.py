@@ -1,0 +1,107 @@
+"""Take a payment (``calling.pay``)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from anyrelay.protocol import schema
+from anyrelay.protocol.call.documented import command_doc
+from anyrelay.protocol.call.methods import CallMethods, OnCompleted
+from anyrelay.protocol.call.operation import ENDS, StoppableMachine
+from anyrelay.protocol.core.promise import Promise
+
+if TYPE_CHECKING:
+    from anyrelay.protocol.schema import PayEvent
+
+__all__ = ["PayMachine", "PayMethods"]
+
+
+class PayMachine(StoppableMachine["PayEvent"]):
+    """A payment (``calling.pay``)."""
+
+    EVENT = "calling.call.pay"
+    WORDS: ClassVar = ENDS
+    STOP = "PayStop"
+
+
+class PayMethods(CallMethods):
+    """Take a payment."""
+
+    @command_doc
+    def pay(
+        self,
+        now: float,
+        /,
+        payment_connector_url: str,
+        *,
+        control_id: str | None = None,
+        input_method: str | None = None,
+        status_url: str | None = None,
+        payment_method: str | None = None,
+        timeout: str | None = None,
+        max_attempts: str | None = None,
+        security_code: str | None = None,
+        postal_code: str | None = None,
+        min_postal_code_length: str | None = None,
+        token_type: str | None = None,
+        charge_amount: str | None = None,
+        currency: str | None = None,
+        language: str | None = None,
+        voice: str | None = None,
+        description: str | None = None,
+        valid_card_types: str | None = None,
+        parameters: list[dict[str, Any]] | None = None,
+        prompts: list[dict[str, Any]] | None = None,
+        on_completed: OnCompleted[PayEvent] = None,
+        **extra: Any,
+    ) -> Promise[PayMachine]:
+        """Take a payment by the phone's keys.
+
+        Args:
+            payment_connector_url: What carries the payment out.
+            input_method: How the caller gives the numbers; dtmf.
+            payment_method: credit-card or another one.
+            timeout: How long to wait for a digit, in seconds, as text.
+            max_attempts: How often the caller may try, as text.
+            security_code: Whether the card's code is asked for, as text.
+            postal_code: Whether the postal code is asked for, as text, or the code itself.
+            min_postal_code_length: How short it may be, as text.
+            token_type: one-time or reusable.
+            charge_amount: How much, as text.
+            currency: In which currency, such as usd.
+            language: The language of the prompts.
+            voice: The voice of the prompts.
+            description: What the payment is for.
+            valid_card_types: Which cards are taken, separated by spaces.
+            parameters: Further parameters for the connector.
+            prompts: Prompts of your own.
+
+        Returns:
+            The payment, which goes on; wait for its end, or stop it.
+        """
+        return self.start_operation(
+            now,
+            PayMachine,
+            schema.Pay,
+            control_id=control_id,
+            on_completed=on_completed,
+            extra=extra,
+            payment_connector_url=payment_connector_url,
+            input_method=input_method,
+            status_url=status_url,
+            payment_method=payment_method,
+            timeout=timeout,
+            max_attempts=max_attempts,
+            security_code=security_code,
+            postal_code=postal_code,
+            min_postal_code_length=min_postal_code_length,
+            token_type=token_type,
+            charge_amount=charge_amount,
+            currency=currency,
+            language=language,
+            voice=voice,
+            description=description,
+            valid_card_types=valid_card_types,
+            parameters=parameters,
+            prompts=prompts,
+        )

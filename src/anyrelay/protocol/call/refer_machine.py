@@ -1,0 +1,360 @@
+"""The state machine of one SIP REFER: `TRANSITIONS` says what it does with each verdict of `judge`.
+
+The reply to ``calling.refer`` says only that the command was accepted. What became of the transfer is told by events, by
+the end of the call, by time, or not at all. Sources: RFC 3515 (REFER), RFC 6665 (subscriptions), RFC 5589.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable
+from enum import StrEnum, auto
+from typing import Any, Final
+
+from anyrelay.errors import RelayError
+from anyrelay.protocol.call.refer_outcome import ReferOutcome, ReferStatus, UnknownReason, judge
+from anyrelay.protocol.core.link_timers import LinkTimer, LinkTimers
+from anyrelay.protocol.core.promise import Promise
+from anyrelay.protocol.core.timers import Timer
+from anyrelay.protocol.schema import ReferEvent
+from anyrelay.protocol.schema.fields import check_timeout
+
+__all__ = ["TRANSITIONS", "ReferInput", "ReferMachine", "ReferState"]
+
+
+class ReferInput(StrEnum):
+    """What a transfer can be told. The first four of the events are `judge`'s verdicts on a `ReferEvent`."""
+
+    PENDING = auto()
+    """An event that decides nothing."""
+    FINAL = auto()
+    """An event that decides."""
+    CANCEL = auto()
+    """The word cancel without a final code: a code may still come."""
+    NOT_REPORTED = auto()
+    """The server says that nobody will report."""
+    SENT = auto()
+    """The command has left."""
+    ACCEPTED = auto()
+    """The server took the command (a 2xx reply)."""
+    REJECTED = auto()
+    """The server refused the command."""
+    CALL_ENDED = auto()
+    """The call has ended."""
+    GRACE_OVER = auto()
+    """The grace time after the end of the call, or after cancel, is over."""
+    SESSION_LOST = auto()
+    """The session is gone for good."""
+    SUPERSEDED = auto()
+    """A later transfer of this call was taken."""
+
+
+class ReferState(StrEnum):
+    """Where a transfer is."""
+
+    QUEUED = auto()
+    """The command has not left yet."""
+    SENT = auto()
+    """The command has left; no reply yet."""
+    OPEN = auto()
+    """The server took the command, as its reply or an event says; the phones are at it."""
+    CANCELING = auto()
+    """The word cancel came; a code would still win within the grace time."""
+    ENDING = auto()
+    """The call ended; a final event may still come within the grace time."""
+    UNKNOWN = auto()
+    """Settled without knowing; one final event may still upgrade it."""
+    LATE_CANCEL = auto()
+    """Settled without knowing, then the word cancel came: a code would still win within the grace time."""
+    SETTLED = auto()
+    """Settled for good."""
+    REJECTED = auto()
+    """The command never became a transfer: refused by the server, or withdrawn."""
+
+
+EVENTS_KEPT: Final = 1_000
+"""How many events a transfer keeps, the newest: a server that never stops reporting must not fill the memory."""
+
+
+_OPEN_INPUTS: Final = {
+    ReferInput.PENDING: None,
+    ReferInput.FINAL: ReferState.SETTLED,
+    ReferInput.CANCEL: ReferState.CANCELING,
+    ReferInput.NOT_REPORTED: ReferState.UNKNOWN,
+    ReferInput.CALL_ENDED: ReferState.ENDING,
+    ReferInput.SESSION_LOST: ReferState.UNKNOWN,
+    ReferInput.SUPERSEDED: ReferState.UNKNOWN,
+}
+"""What an open transfer does, whether or not its command was acknowledged (an event may overtake the reply)."""
+
+
+def _rows(
+    state: ReferState, row: dict[ReferInput, ReferState | None]
+) -> dict[tuple[ReferState, ReferInput], ReferState]:
+    return {(state, what): target or state for what, target in row.items()}
+
+
+TRANSITIONS: Final[dict[tuple[ReferState, ReferInput], ReferState]] = {
+    (ReferState.QUEUED, ReferInput.SENT): ReferState.SENT,
+    (ReferState.QUEUED, ReferInput.REJECTED): ReferState.REJECTED,
+    **_rows(ReferState.SENT, _OPEN_INPUTS),
+    # An event shows that the server took the command, whatever it replies.
+    (ReferState.SENT, ReferInput.PENDING): ReferState.OPEN,
+    (ReferState.SENT, ReferInput.ACCEPTED): ReferState.OPEN,
+    (ReferState.SENT, ReferInput.REJECTED): ReferState.REJECTED,
+    **_rows(ReferState.OPEN, _OPEN_INPUTS),
+    # The call has ended, so only what reports can change anything.
+    **_rows(ReferState.ENDING, {**_OPEN_INPUTS, ReferInput.CALL_ENDED: None}),
+    (ReferState.ENDING, ReferInput.REJECTED): ReferState.REJECTED,
+    (ReferState.ENDING, ReferInput.GRACE_OVER): ReferState.UNKNOWN,
+    # The word cancel is the outcome unless a code comes; nothing that says less than the word can take its place.
+    (ReferState.CANCELING, ReferInput.FINAL): ReferState.SETTLED,
+    (ReferState.CANCELING, ReferInput.GRACE_OVER): ReferState.SETTLED,
+    (ReferState.CANCELING, ReferInput.SESSION_LOST): ReferState.SETTLED,
+    (ReferState.CANCELING, ReferInput.SUPERSEDED): ReferState.SETTLED,
+    # Upgraded once, when a final event comes after all.
+    (ReferState.UNKNOWN, ReferInput.FINAL): ReferState.SETTLED,
+    (ReferState.UNKNOWN, ReferInput.CANCEL): ReferState.LATE_CANCEL,
+    (ReferState.LATE_CANCEL, ReferInput.FINAL): ReferState.SETTLED,
+    (ReferState.LATE_CANCEL, ReferInput.GRACE_OVER): ReferState.SETTLED,
+    (ReferState.LATE_CANCEL, ReferInput.SESSION_LOST): ReferState.SETTLED,
+}
+"""Where a transfer goes. A pair that is not here changes nothing: a settled transfer, for one, stays as it is."""
+
+
+_UNDER_WAY: Final = frozenset({ReferState.SENT, ReferState.OPEN})
+
+
+_UNDER_GRACE: Final = frozenset({ReferState.CANCELING, ReferState.ENDING, ReferState.LATE_CANCEL})
+
+
+_OVER: Final = frozenset({ReferState.UNKNOWN, ReferState.LATE_CANCEL, ReferState.SETTLED, ReferState.REJECTED})
+
+
+_VERDICTS: Final = {
+    None: ReferInput.PENDING,
+    ReferStatus.CANCELED: ReferInput.CANCEL,
+    ReferStatus.UNKNOWN: ReferInput.NOT_REPORTED,
+}
+
+
+_REASONS: Final = {
+    ReferInput.NOT_REPORTED: UnknownReason.NOT_REPORTED,
+    ReferInput.GRACE_OVER: UnknownReason.CALL_ENDED,
+    ReferInput.SESSION_LOST: UnknownReason.CONNECTION_LOST,
+    ReferInput.SUPERSEDED: UnknownReason.SUPERSEDED,
+}
+"""Why a transfer is UNKNOWN, by what settled it."""
+
+
+class ReferMachine:
+    """One transfer of one call, from its command to its outcome."""
+
+    def __init__(self, refer_to: str, *, now: float, timers: LinkTimers, grace: float, number: int = 1) -> None:
+        """Arm a transfer before its command is sent, so that an event which overtakes the reply counts.
+
+        Args:
+            refer_to: The target's URI.
+            now: The time, in seconds.
+            timers: Where its deadlines go.
+            grace: How long a final event may come after the end of the call, in seconds.
+            number: Its place among the transfers of its call, counted from 1.
+        """
+        self.refer_to = refer_to
+        self.number = number
+        self.state = ReferState.QUEUED
+        self.outcome: ReferOutcome | None = None
+        self.ack: dict[str, object] | None = None
+        self.events: deque[ReferEvent] = deque(maxlen=EVENTS_KEPT)
+        self.on_over: Callable[[ReferMachine, ReferOutcome | None], None] | None = None
+        self.on_completed: Callable[[ReferOutcome], Any] | None = None
+        self.waits_for_reply = False
+        self._refer_code: int | None = None
+        self._notify_code: int | None = None
+        self._started = now
+        self._timers = timers
+        self._grace = grace
+        self._grace_timer: LinkTimer | None = None
+        self._refusal: RelayError | None = None
+        self._waiters: dict[Promise[ReferOutcome], Timer | None] = {}
+
+    @property
+    def is_open(self) -> bool:
+        """Whether its command has left and its outcome is still to come."""
+        return self.state not in _OVER and self.state is not ReferState.QUEUED
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has an outcome, or never became a transfer."""
+        return self.state in _OVER
+
+    @property
+    def is_told(self) -> bool:
+        """Whether an event has told what became of it, be it that nobody knows."""
+        return self.outcome is not None and self.outcome.unknown_because in (None, UnknownReason.NOT_REPORTED)
+
+    @property
+    def has_waiters(self) -> bool:
+        """Whether anybody waits for its outcome now."""
+        return bool(self._waiters)
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether anybody waits for its outcome now, or for its reply in a way that bears no second transfer."""
+        return self.has_waiters or self.waits_for_reply
+
+    def sent(self, now: float) -> None:
+        """The command has left."""
+        self._move(ReferInput.SENT, now)
+
+    def accepted(self, reply: dict[str, object], now: float) -> None:
+        """The server took the command."""
+        self.ack = reply
+        self._move(ReferInput.ACCEPTED, now)
+
+    def rejected(self, error: RelayError) -> None:
+        """The server refused the command, or it was withdrawn: there was no transfer, so there is no outcome.
+
+        After any event of it this changes nothing: there is a transfer, whatever the server replies. One that was settled
+        before stays settled: its waiters and `on_completed` have been told.
+        """
+        if (self.state, ReferInput.REJECTED) in TRANSITIONS and not self.events:
+            self._move(ReferInput.REJECTED, self._started)
+            self._refusal = error
+            for promise in self._release():
+                promise.fail(error)
+            self._tell(None)
+
+    def receive(self, event: ReferEvent, now: float) -> None:
+        """Take in an event of this transfer.
+
+        The codes are remembered for the outcome, since a later event need not repeat them. Only an event's own code decides:
+        a 401 that was being met must not turn a later word into a refusal. That a NOTIFY was seen at all is remembered too.
+        """
+        if self.state is ReferState.SETTLED:
+            return
+        self.events.append(event)
+        refer_code = event.refer_response_code
+        self._refer_code = refer_code or self._refer_code
+        self._notify_code = event.notify_response_code or self._notify_code
+        status = judge(event.state, refer_code, self._notify_code)
+        self._move(_VERDICTS.get(status, ReferInput.FINAL), now, status)
+
+    def call_ended(self, now: float) -> None:
+        """The call has ended: the grace time begins."""
+        self._move(ReferInput.CALL_ENDED, now)
+
+    def grace_over(self, now: float) -> None:
+        """Nothing more is waited for after the end of the call, or the word cancel."""
+        self._move(ReferInput.GRACE_OVER, now)
+
+    def session_lost(self, now: float) -> None:
+        """The session is gone for good, or the client closed."""
+        self._move(ReferInput.SESSION_LOST, now)
+
+    def superseded(self, now: float) -> None:
+        """A later transfer of the call was taken by the server."""
+        self._move(ReferInput.SUPERSEDED, now)
+
+    def wait(
+        self, now: float, /, timeout: float | None = None, *, on_abandon: Callable[[], None] | None = None
+    ) -> Promise[ReferOutcome]:
+        """Return a promise of the outcome, for one waiter.
+
+        When `timeout` seconds are over first, this waiter alone gets UNKNOWN because TIMED_OUT, or ACK_LOST when the
+        server had said nothing at all; nothing is stored, and the transfer goes on.
+
+        Args:
+            now: The time, in seconds.
+            timeout: How long to wait, in seconds; None waits as long as it takes.
+            on_abandon: Called when this waiter gives up.
+
+        Raises:
+            TypeError: `timeout` is no number.
+            ValueError: `timeout` is negative, or NaN.
+            RelayError: (kept by the promise) the command was refused after all.
+        """
+
+        def give_up() -> None:
+            self._forget(promise)
+            if on_abandon is not None:
+                on_abandon()
+
+        def expire(at: float) -> None:
+            reason = UnknownReason.ACK_LOST if self.ack is None and not self.events else UnknownReason.TIMED_OUT
+            del self._waiters[promise]
+            promise.resolve(self._outcome(ReferStatus.UNKNOWN, at, reason))
+
+        check_timeout(timeout)
+        promise: Promise[ReferOutcome] = Promise(give_up)
+        if self._refusal is not None:
+            promise.fail(self._refusal)
+        elif self.outcome is not None:
+            promise.resolve(self.outcome)
+        else:
+            deadline = math.inf if timeout is None else now + timeout
+            self._waiters[promise] = self._timers.timers.at(deadline, expire) if math.isfinite(deadline) else None
+        return promise
+
+    def _forget(self, promise: Promise[ReferOutcome]) -> None:
+        timer = self._waiters.pop(promise, None)
+        if timer is not None:
+            timer.cancel()
+
+    def _move(self, what: ReferInput, now: float, status: ReferStatus | None = None) -> None:
+        before = self.state
+        after = TRANSITIONS.get((before, what), before)
+        if after is before:
+            return
+        self.state = after
+        if after in _UNDER_WAY:
+            return
+        if after in _UNDER_GRACE:
+            self._start_grace(now)
+        elif after is ReferState.UNKNOWN:
+            self._settle(self._outcome(ReferStatus.UNKNOWN, now, _REASONS[what]))
+        elif after is ReferState.SETTLED:
+            # Whatever settles a transfer and is no final event ends the grace time after the word cancel.
+            final = status if what is ReferInput.FINAL and status is not None else ReferStatus.CANCELED
+            self._settle(self._outcome(final, now), upgrade=before in (ReferState.UNKNOWN, ReferState.LATE_CANCEL))
+        else:  # refused
+            self._stop_grace()
+
+    def _start_grace(self, now: float) -> None:
+        self._stop_grace()
+        self._grace_timer = self._timers.after(self._grace, self.grace_over, now)
+
+    def _stop_grace(self) -> None:
+        if self._grace_timer is not None:
+            self._grace_timer.cancel()
+            self._grace_timer = None
+
+    def _settle(self, outcome: ReferOutcome, *, upgrade: bool = False) -> None:
+        self._stop_grace()
+        self.outcome = outcome
+        for promise in self._release():
+            promise.resolve(outcome)
+        if not upgrade:
+            self._tell(outcome)
+
+    def _tell(self, outcome: ReferOutcome | None) -> None:
+        if self.on_over is not None:
+            self.on_over(self, outcome)
+
+    def _release(self) -> list[Promise[ReferOutcome]]:
+        waiters = list(self._waiters)
+        for promise in waiters:
+            self._forget(promise)
+        return waiters
+
+    def _outcome(self, status: ReferStatus, now: float, because: UnknownReason | None = None) -> ReferOutcome:
+        return ReferOutcome(
+            status=status,
+            refer_to=self.refer_to,
+            refer_response_code=self._refer_code,
+            notify_response_code=self._notify_code,
+            unknown_because=because,
+            events=tuple(self.events),
+            elapsed=now - self._started,
+        )

@@ -1,0 +1,201 @@
+"""The transfers of one call: which of them an event belongs to, and when another one may begin.
+
+RELAY gives no identifier to tell two transfers of one call apart, so order and target decide (outcome facts, section 2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from attrs import frozen
+
+from anyrelay.errors import RelayError
+from anyrelay.protocol.call.refer_machine import ReferMachine, ReferState
+from anyrelay.protocol.call.refer_outcome import ReferOutcome
+from anyrelay.protocol.core.link_timers import LinkTimers
+from anyrelay.protocol.core.promise import Promise
+from anyrelay.protocol.rpc.pending import CommandObserver, Reply
+from anyrelay.protocol.schema import ReferEvent
+from anyrelay.protocol.schema.sip_uri import same_sip_uri
+
+__all__ = ["Refers", "SentRefer"]
+
+
+@frozen
+class SentRefer:
+    """A REFER command on its way."""
+
+    refer: ReferMachine
+    """The transfer it asks for."""
+    reply: Promise[Reply]
+    """The server's reply to the command."""
+
+
+class _ReferObserver(CommandObserver):
+    """Tells a transfer what became of its command, whether or not anybody waits for the reply."""
+
+    def __init__(self, refers: Refers, refer: ReferMachine) -> None:
+        self.subject = self._refer = refer
+        self._refers = refers
+
+    @property
+    def is_under_way(self) -> bool:
+        return bool(self._refer.events)
+
+    def sent(self, now: float) -> None:
+        self._refer.sent(now)
+        if self._refers.call_is_over:  # it ended while the command waited for the line, so nobody tells it any more
+            self._refer.call_ended(now)
+
+    def accepted(self, reply: Reply, now: float) -> None:
+        self._refer.waits_for_reply = False
+        self._refer.accepted(reply, now)
+        self._refers.supersede(self._refer, now)
+
+    def rejected(self, error: RelayError) -> None:
+        self._refer.waits_for_reply = False
+        self._refer.rejected(error)
+
+    def abandoned(self, error: RelayError | None) -> None:
+        self._refer.waits_for_reply = False
+
+
+class Refers:
+    """Every transfer of one call, oldest first.
+
+    A call may be transferred thousands of times, while at most a few transfers are under way: whatever is done for each event
+    looks at those few only.
+    """
+
+    def __init__(
+        self, timers: LinkTimers, grace: float, on_over: Callable[[ReferMachine, ReferOutcome | None], None]
+    ) -> None:
+        """Make the book of a call that has none yet.
+
+        Args:
+            timers: Where deadlines go.
+            grace: How long a final event may come after the end of the call, in seconds.
+            on_over: Called once for each transfer that was settled, and with None for one whose command was refused.
+        """
+        self.call_is_over = False
+        self._timers = timers
+        self._grace = grace
+        self._on_over: Callable[[ReferMachine, ReferOutcome | None], None] | None = on_over
+        self._armed = 0
+        self._all: dict[ReferMachine, None] = {}
+        self._under_way: list[ReferMachine] = []  # and those that ended since the last one was armed
+
+    def __iter__(self) -> Iterator[ReferMachine]:
+        """Iterate over those whose command has left."""
+        return (refer for refer in self._all if refer.state is not ReferState.QUEUED)
+
+    @property
+    def any_open(self) -> bool:
+        """Whether the outcome of one is still to come."""
+        return any(refer.is_open for refer in self._under_way)
+
+    @property
+    def any_queued(self) -> bool:
+        """Whether the command of one still waits for the line."""
+        return any(refer.state is ReferState.QUEUED for refer in self._under_way)
+
+    @property
+    def number_open(self) -> int:
+        """How many have no outcome yet, those included whose command waits for the line."""
+        return sum(refer.is_open or refer.state is ReferState.QUEUED for refer in self._under_way)
+
+    @property
+    def all_settled(self) -> bool:
+        """Whether no event can change the outcome of any of them any more."""
+        return all(refer.state is ReferState.SETTLED for refer in self._all)
+
+    @property
+    def awaited(self) -> bool:
+        """Whether somebody waits for one, for its reply (not `refer`) or its outcome: another one would be a mix-up."""
+        return any(refer.is_awaited for refer in self._under_way)
+
+    def arm(self, refer_to: str, now: float, *, waits_for_reply: bool) -> ReferMachine:
+        """Make a transfer before its command is sent.
+
+        Args:
+            refer_to: The target's URI.
+            now: The time, in seconds.
+            waits_for_reply: Whether another transfer would be a mix-up until the reply has come or its caller has given up.
+        """
+        self._armed += 1
+        refer = ReferMachine(refer_to, now=now, timers=self._timers, grace=self._grace, number=self._armed)
+        refer.waits_for_reply = waits_for_reply
+        refer.on_over = self._over
+        self._all[refer] = None
+        self._under_way = [other for other in self._under_way if not other.is_over or other.is_awaited]
+        self._under_way.append(refer)
+        return refer
+
+    def _over(self, refer: ReferMachine, outcome: ReferOutcome | None) -> None:
+        if outcome is None:
+            self.discard(refer)
+        assert self._on_over is not None  # of what is let go, nothing is told any more
+        self._on_over(refer, outcome)
+
+    def follow(self, refer: ReferMachine) -> CommandObserver:
+        """Return what tells a transfer of its command."""
+        return _ReferObserver(self, refer)
+
+    def discard(self, refer: ReferMachine) -> None:
+        """Forget a transfer that never was one: its command was not sent, or refused."""
+        del self._all[refer]
+        self._under_way = [other for other in self._under_way if other is not refer]
+
+    def supersede(self, newer: ReferMachine, now: float) -> None:
+        """The server took a newer command: of the older ones nothing more will be heard."""
+        for refer in self._under_way:
+            if refer.number < newer.number:
+                refer.superseded(now)
+
+    def receive(self, event: ReferEvent, now: float) -> None:
+        """Hand an event to the transfer that it belongs to."""
+        refer = self.owner_of(event)
+        if refer is not None:
+            refer.receive(event, now)
+
+    def owner_of(self, event: ReferEvent) -> ReferMachine | None:
+        """Return the transfer that an event belongs to: by order, unless the event names another one's target.
+
+        Until the newer command's reply comes, events belong to the older open transfer; once it is there the older one is
+        superseded, so that the oldest open one is the right one at any time.
+        """
+        expected = next((refer for refer in self._under_way if refer.is_open), None) or self._newest_sent()
+        if expected is None or not event.sip_refer_to or same_sip_uri(event.sip_refer_to, expected.refer_to):
+            return expected
+        return self._newest_sent(event.sip_refer_to) or expected
+
+    def _newest_sent(self, refer_to: str | None = None) -> ReferMachine | None:
+        for refer in reversed(self._all):
+            if refer.state is not ReferState.QUEUED and (refer_to is None or same_sip_uri(refer_to, refer.refer_to)):
+                return refer
+        return None
+
+    def call_ended(self, now: float) -> None:
+        """The call has ended: the grace time of the open ones begins."""
+        self.call_is_over = True
+        for refer in self._under_way:
+            refer.call_ended(now)
+
+    def let_go(self) -> None:
+        """The call is forgotten, so that nothing more happens to them.
+
+        They hold on to nobody any more who holds on to them: thousands of calls a minute are then freed without the collector.
+        """
+        self._on_over = None
+        for refer in self._all:
+            refer.on_over = None
+
+    def grace_over(self, now: float) -> None:
+        """The call's grace time is over, and that of transfers which began in it too."""
+        for refer in list(self._under_way):
+            refer.grace_over(now)
+
+    def session_lost(self, now: float) -> None:
+        """The session is gone for good."""
+        for refer in list(self._all):
+            refer.session_lost(now)

@@ -1,0 +1,60 @@
+"""Send a call's audio elsewhere (``calling.tap``)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from anyrelay.protocol import schema
+from anyrelay.protocol.call.documented import command_doc
+from anyrelay.protocol.call.methods import CallMethods, OnCompleted
+from anyrelay.protocol.call.operation import ENDS, OperationInput, StoppableMachine
+from anyrelay.protocol.core.promise import Promise
+
+if TYPE_CHECKING:
+    from anyrelay.protocol.schema import TapDeviceLike, TapEvent, TapLike
+
+__all__ = ["TapMachine", "TapMethods"]
+
+
+class TapMachine(StoppableMachine["TapEvent"]):
+    """A tap (``calling.tap``)."""
+
+    EVENT = "calling.call.tap"
+    WORDS: ClassVar = {"tapping": OperationInput.RUNS, **ENDS}
+    STOP = "TapStop"
+
+
+class TapMethods(CallMethods):
+    """Send a call's audio to RTP or a WebSocket."""
+
+    @command_doc
+    def tap(
+        self,
+        now: float,
+        /,
+        tap: TapLike,
+        device: TapDeviceLike,
+        *,
+        control_id: str | None = None,
+        on_completed: OnCompleted[TapEvent] = None,
+        **extra: Any,
+    ) -> Promise[TapMachine]:
+        """Send a copy of the call's media to a device of yours.
+
+        Args:
+            tap: What: ``{"type": "audio", "params": {"direction": "both"}}``.
+            device: Where to: type rtp with addr, port, codec and ptime, or type ws with uri, codec and rate.
+
+        Returns:
+            The tap, which goes on; wait for its end, or stop it.
+        """
+        return self.start_operation(
+            now,
+            TapMachine,
+            schema.Tap,
+            control_id=control_id,
+            on_completed=on_completed,
+            extra=extra,
+            tap=tap,
+            device=device,
+        )

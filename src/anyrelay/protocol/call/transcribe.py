@@ -1,0 +1,79 @@
+"""Transcribe and translate a call (``calling.transcribe``, ``calling.live_transcribe``, ``calling.live_translate``)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from anyrelay.protocol import schema
+from anyrelay.protocol.call.documented import command_doc
+from anyrelay.protocol.call.methods import CallMethods, OnCompleted
+from anyrelay.protocol.call.operation import ENDS, OperationInput, StoppableMachine
+from anyrelay.protocol.core.promise import Promise
+from anyrelay.protocol.rpc.pending import Reply
+
+if TYPE_CHECKING:
+    from anyrelay.protocol.schema import TranscribeEvent
+
+__all__ = ["LiveTranscribeMethods", "TranscribeMachine", "TranscribeMethods"]
+
+
+class TranscribeMachine(StoppableMachine["TranscribeEvent"]):
+    """A transcription (``calling.transcribe``)."""
+
+    EVENT = "calling.call.transcribe"
+    WORDS: ClassVar = {"transcribing": OperationInput.RUNS, **ENDS}
+    STOP = "TranscribeStop"
+
+
+class TranscribeMethods(CallMethods):
+    """Transcribe a call."""
+
+    @command_doc
+    def transcribe(
+        self,
+        now: float,
+        /,
+        *,
+        control_id: str | None = None,
+        status_url: str | None = None,
+        on_completed: OnCompleted[TranscribeEvent] = None,
+        **extra: Any,
+    ) -> Promise[TranscribeMachine]:
+        """Transcribe the call.
+
+        Returns:
+            The transcription, which goes on; wait for its end, or stop it.
+        """
+        return self.start_operation(
+            now,
+            TranscribeMachine,
+            schema.Transcribe,
+            control_id=control_id,
+            on_completed=on_completed,
+            extra=extra,
+            status_url=status_url,
+        )
+
+
+class LiveTranscribeMethods(CallMethods):
+    """Transcribe and translate a call while it lasts."""
+
+    @command_doc
+    def live_transcribe(self, now: float, /, action: dict[str, Any], **extra: Any) -> Promise[Reply]:
+        """Start, stop or sum up live transcription.
+
+        Args:
+            action: ``{"start": {…}}``, ``{"stop": {}}`` or ``{"summarize": {…}}``.
+        """
+        return self.send_command(now, schema.LiveTranscribe, extra=extra, action=action)
+
+    @command_doc
+    def live_translate(
+        self, now: float, /, action: dict[str, Any], *, status_url: str | None = None, **extra: Any
+    ) -> Promise[Reply]:
+        """Start, stop, sum up, or speak into live translation.
+
+        Args:
+            action: ``{"start": {…}}``, ``{"stop": {}}``, ``{"summarize": {…}}`` or ``{"inject": {…}}``.
+        """
+        return self.send_command(now, schema.LiveTranslate, extra=extra, action=action, status_url=status_url)

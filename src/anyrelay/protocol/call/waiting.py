@@ -1,0 +1,146 @@
+"""Verbs that wait_doc until a call has got somewhere."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Any
+
+from anyrelay.errors import CallGone, RelayError
+from anyrelay.protocol import schema
+from anyrelay.protocol.call.documented import wait_doc
+from anyrelay.protocol.call.methods import CallMethods
+from anyrelay.protocol.call.states import TRANSITIONS, CallState
+from anyrelay.protocol.core.memory import pack_event, unpack_events
+from anyrelay.protocol.core.promise import Promise
+from anyrelay.protocol.core.timers import Timer, Timers
+from anyrelay.protocol.schema.fields import check_timeout
+
+if TYPE_CHECKING:
+    from anyrelay.protocol.schema import CallStateEvent
+
+__all__ = ["WaitingMethods"]
+
+
+class _StateWaiter(Promise["CallStateEvent"]):
+    """The promise to somebody who waits for the call to get somewhere."""
+
+    __slots__ = ("_call", "target", "timer")
+
+    def __init__(self, call: WaitingMethods, target: CallState) -> None:
+        super().__init__()
+        self._call = call
+        self.target = target
+        self.timer: Timer | None = None
+
+    def abandon(self) -> None:
+        """Say that nobody waits any more."""
+        self._stop_timer()
+        self._call._forget_state_waiter(self)
+        super().abandon()
+
+    def _finish(self) -> None:
+        self._stop_timer()
+        super()._finish()
+
+    def _stop_timer(self) -> None:
+        if self.timer is not None:
+            self.timer.cancel()
+
+
+class WaitingMethods(CallMethods):
+    """Waiting for the states of a call. One that the call was in, or skipped, is not waited for."""
+
+    call_id: str
+    state: CallState
+    timers: Timers
+    _gone: RelayError | None
+
+    def __init__(self) -> None:
+        """Begin with nobody who waits, and nothing told."""
+        super().__init__()
+        self._state_waiters: tuple[_StateWaiter, ...] = ()
+        self._told = b""
+
+    @property
+    @abstractmethod
+    def device(self) -> dict[str, Any]:
+        """The call's device."""
+
+    @wait_doc
+    def wait_for_ringing(self, now: float, /, timeout: float | None = None) -> Promise[CallStateEvent]:
+        """Wait until the call rings; returns at once when it does, or did."""
+        return self._wait_for_state(now, CallState.RINGING, timeout)
+
+    @wait_doc
+    def wait_for_answered(self, now: float, /, timeout: float | None = None) -> Promise[CallStateEvent]:
+        """Wait until the call is answered; returns at once when it is, or was.
+
+        Raises:
+            CallGone: The call ended without having been answered.
+        """
+        return self._wait_for_state(now, CallState.ANSWERED, timeout)
+
+    @wait_doc
+    def wait_for_ending(self, now: float, /, timeout: float | None = None) -> Promise[CallStateEvent]:
+        """Wait until the call is about to end; returns at once when it is, or has ended."""
+        return self._wait_for_state(now, CallState.ENDING, timeout)
+
+    @wait_doc
+    def wait_for_ended(self, now: float, /, timeout: float | None = None) -> Promise[CallStateEvent]:
+        """Wait until the call has ended; returns at once when it has."""
+        return self._wait_for_state(now, CallState.ENDED, timeout)
+
+    def _wait_for_state(self, now: float, target: CallState, timeout: float | None) -> Promise[CallStateEvent]:
+        check_timeout(timeout)
+        waiter = _StateWaiter(self, target)
+        if self._has_got_to(target):
+            self._answer_state_waiter(waiter)
+        elif self._gone is not None:
+            waiter.fail(self._gone)
+        else:
+            if timeout is not None:
+                late = TimeoutError(f"call {self.call_id} was not {target} within {timeout:g} s")
+                waiter.timer = self.timers.at(now + timeout, lambda _: self._expire_state_waiter(waiter, late))
+            self._state_waiters = (*self._state_waiters, waiter)
+        return waiter
+
+    def _has_got_to(self, target: CallState) -> bool:
+        """Whether the call is where somebody waits for it, or past that."""
+        return (self.state, target) not in TRANSITIONS
+
+    def _keep_state_event(self, event: CallStateEvent) -> None:
+        """Remember what told of the state that the call is in now, and answer those who waited for it."""
+        self._told += pack_event(event)
+        there = [each for each in self._state_waiters if self._has_got_to(each.target)]
+        self._state_waiters = tuple(each for each in self._state_waiters if not self._has_got_to(each.target))
+        for waiter in there:
+            self._answer_state_waiter(waiter)
+
+    def _told_device(self) -> dict[str, Any]:
+        """Return the device that the last event to tell of one had, an empty one when none did."""
+        return next((event.device for event in unpack_events(self._told) if event.device), {})
+
+    def _answer_state_waiter(self, waiter: _StateWaiter) -> None:
+        """Tell somebody that the call got to where it was waited for, by what was told of that state."""
+        told = {event.call_state: event for event in unpack_events(self._told)}
+        answer = told.get(waiter.target)
+        if answer is None and waiter.target is CallState.ANSWERED and self.state in (CallState.ENDING, CallState.ENDED):
+            why = f"call {self.call_id} ended without having been answered"
+            waiter.fail(CallGone(410, why, self.call_id))
+            return
+        # A call that skipped the state, or was in it when it was offered, is told by where it is now.
+        answer = answer or told.get(self.state)
+        waiter.resolve(answer or schema.CallStateEvent(call_id=self.call_id, call_state=self.state, device=self.device))
+
+    def _fail_state_waiters(self, error: RelayError) -> None:
+        """The call gets nowhere any more."""
+        waiters, self._state_waiters = self._state_waiters, ()
+        for waiter in waiters:
+            waiter.fail(error)
+
+    def _expire_state_waiter(self, waiter: _StateWaiter, error: TimeoutError) -> None:
+        self._forget_state_waiter(waiter)
+        waiter.fail(error)
+
+    def _forget_state_waiter(self, waiter: _StateWaiter) -> None:
+        self._state_waiters = tuple(each for each in self._state_waiters if each is not waiter)

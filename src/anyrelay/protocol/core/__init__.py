@@ -1,0 +1,1 @@
+"""What everything above stands on: promises, timers, queues of callbacks, compact memory."""

@@ -1,0 +1,131 @@
+"""Deadlines on what the server says: they count only time in which it can be heard.
+
+"The call has ended, and nobody reported for three seconds" means something only if a report would have come through. So such
+a deadline stands still while the link is down, and begins anew when a session is resumed, since the server then sends what it
+could not send before. And a dead connection looks like a quiet server until somebody asks: at the deadline the server is
+asked for a sign of life. Whatever it said before its answer has arrived before its answer, so that then the time is over; if
+it does not answer, the connection is lost, and the deadline stands still like any other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from anyrelay.protocol.core.timers import Timer, Timers
+
+__all__ = ["LONGEST_IN_ALL", "LinkTimer", "LinkTimers"]
+
+LONGEST_IN_ALL: Final = 60.0
+"""For how long a deadline that begins anew again and again counts in all, in seconds; a longer one counts once."""
+
+
+class LinkTimer:
+    """One deadline; `cancel` takes it back."""
+
+    __slots__ = ("_action", "_began", "_counted", "_owner", "_period", "_seconds", "_timer")
+
+    def __init__(self, owner: LinkTimers, seconds: float, action: Callable[[float], None]) -> None:
+        self._owner = owner
+        self._seconds = seconds
+        self._action: Callable[[float], None] | None = action
+        self._counted = 0.0
+        self._began = self._period = 0.0
+        self._timer: Timer | None = None
+
+    def cancel(self) -> None:
+        """Take the deadline back; harmless when it is over or was cancelled before."""
+        self.stop(self._began)
+        self._owner._forget(self)
+        self._action = None  # which may hold on to whoever holds on to this
+
+    def start(self, now: float) -> None:
+        """The server can be heard: count from the beginning."""
+        self._began = now
+        self._period = min(self._seconds, max(self._seconds, LONGEST_IN_ALL) - self._counted)
+        self._timer = self._owner.timers.at(now + self._period, self._reached)
+
+    def stop(self, now: float) -> None:
+        """The server cannot be heard: stand still. More than its own time was not counted, whenever that is found out."""
+        if self._timer is not None:
+            self._counted += min(now - self._began, self._period)
+            self._timer.cancel()
+            self._timer = None
+
+    def fire(self, now: float) -> None:
+        """The time is over, and the server was heard since."""
+        self._owner._forget(self)
+        action, self._action = self._action, None
+        assert action is not None
+        action(now)
+
+    def _reached(self, now: float) -> None:
+        self._owner._ask(self, now)
+
+
+class LinkTimers:
+    """The deadlines of one session on what its server says."""
+
+    def __init__(self, timers: Timers, ask: Callable[[float], None]) -> None:
+        """Begin with the link down.
+
+        Args:
+            timers: Where the deadlines go that the driver is to keep.
+            ask: Called with the time when the server is to be asked for a sign of life; `asked` and `answered` tell the rest.
+        """
+        self.timers = timers
+        self._ask_server = ask
+        self._is_up = False
+        self._pending: dict[LinkTimer, None] = {}
+        self._reached: dict[LinkTimer, None] = {}
+        self._asked: dict[LinkTimer, None] = {}
+
+    def after(self, seconds: float, action: Callable[[float], None], now: float) -> LinkTimer:
+        """Ask for `action` to be called, with the time, once the server could be heard for so many seconds.
+
+        Args:
+            seconds: How long.
+            action: What to do then.
+            now: The time, in seconds.
+        """
+        timer = LinkTimer(self, seconds, action)
+        self._pending[timer] = None
+        if self._is_up:
+            timer.start(now)
+        return timer
+
+    def link_up(self, now: float) -> None:
+        """The client is signed in."""
+        self._is_up = True
+        for timer in self._pending:
+            timer.start(now)
+
+    def link_down(self, now: float) -> None:
+        """The connection is over, or about to be: what the server says from now on comes with the next one."""
+        self._is_up = False
+        self._reached.clear()
+        self._asked.clear()
+        for timer in self._pending:
+            timer.stop(now)
+
+    def asked(self) -> None:
+        """The server is being asked for a sign of life, for whatever reason."""
+        self._asked.update(self._reached)
+        self._reached.clear()
+
+    def answered(self, now: float) -> None:
+        """The server has given its sign of life."""
+        over, self._asked = self._asked, {}
+        for timer in over:
+            if timer in self._pending:  # what the one before it did may have taken it back
+                timer.fire(now)
+        if self._reached:
+            self._ask_server(now)
+
+    def _ask(self, timer: LinkTimer, now: float) -> None:
+        self._reached[timer] = None
+        self._ask_server(now)
+
+    def _forget(self, timer: LinkTimer) -> None:
+        for timers in (self._pending, self._reached, self._asked):
+            timers.pop(timer, None)

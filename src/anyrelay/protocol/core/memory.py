@@ -1,0 +1,99 @@
+"""Keep thousands of open calls in little memory: share equal texts, pack what a call keeps of its events.
+
+A call may be held open for hours beside thousands of others, and remembers each state that it was told of for whoever asks
+later. As objects an event's params take some 1,500 bytes, as JSON text a quarter of that; few are ever asked for again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+from attrs import evolve
+
+from anyrelay.protocol import schema
+from anyrelay.protocol.schema.json_text import json_of_any
+
+if TYPE_CHECKING:
+    from anyrelay.protocol.schema import CallStateEvent
+
+__all__ = ["SharedTexts", "pack_device", "pack_event", "unpack_device", "unpack_events"]
+
+TEXTS_SHARED: Final = 256
+"""How many different texts are known at once; after that all of them are forgotten, and those still in use stay with whoever
+uses them."""
+
+
+SHARED_LENGTH: Final = 128
+"""Longer texts are nobody else's, in characters."""
+
+
+class SharedTexts:
+    """Hands out one and the same object for equal texts, such as the names of nodes, projects and contexts.
+
+    ``sys.intern`` does the same, but some Pythons never forget what a server had them intern.
+    """
+
+    __slots__ = ("_known",)
+
+    def __init__(self) -> None:
+        self._known: dict[str, str] = {}
+
+    def one_of(self, text: str) -> str:
+        """Return a text that is equal to `text`: the first of its kind, as long as that is known."""
+        if len(text) > SHARED_LENGTH:
+            return text
+        if len(self._known) >= TEXTS_SHARED:
+            self._known.clear()
+        return self._known.setdefault(text, text)
+
+
+def pack_event(event: CallStateEvent) -> bytes:
+    """Return an event as a line; whatever it says is in its params, but for its type and its time."""
+    return _exactly(_packed((event.event_type, event.timestamp, event.params)) + b"\n")
+
+
+def unpack_events(lines: bytes) -> Iterator[CallStateEvent]:
+    """Iterate over events that are equal to those that were packed, the last one first."""
+    return map(_unpack_event, reversed(lines.splitlines()))
+
+
+def _unpack_event(line: bytes) -> CallStateEvent:
+    event_type, timestamp, params = _unpacked(line)
+    kind = schema.CallStateEvent
+    event = schema.parse_event({"event_type": kind.described, "timestamp": timestamp, "params": params})
+    assert isinstance(event, kind)
+    return evolve(event, event_type=event_type)  # one that no server sent has none
+
+
+def pack_device(device: dict[str, Any]) -> bytes:
+    """Return a device in little memory; nothing at all for an empty one."""
+    return _exactly(_packed(device)) if device else b""
+
+
+def unpack_device(packed: bytes) -> dict[str, Any]:
+    """Return a device that is equal to the one that was packed, as a dict of the caller's own."""
+    device: dict[str, Any] = _unpacked(packed)
+    return device
+
+
+def _packed(value: Any) -> bytes:
+    try:
+        return orjson.dumps(value)
+    except TypeError:  # it has half of a surrogate pair in it
+        return json_of_any(value).encode()
+
+
+def _unpacked(packed: bytes) -> Any:
+    try:
+        return orjson.loads(packed)
+    except orjson.JSONDecodeError:
+        from json import loads
+
+        return loads(packed)
+
+
+def _exactly(written: bytes) -> bytes:
+    """Return a copy that takes as much memory as it is long: orjson writes into 4 KiB, which its result keeps."""
+    return memoryview(written).tobytes()

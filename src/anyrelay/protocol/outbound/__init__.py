@@ -1,0 +1,1 @@
+"""What a client starts by itself: dials and text messages."""

@@ -1,0 +1,214 @@
+"""Text messages: one machine per message, sent or received (RELAY facts, section 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import StrEnum, auto
+from typing import TYPE_CHECKING, Any, Final
+
+from anyrelay.errors import RelayError
+from anyrelay.protocol.core.promise import Promise
+from anyrelay.protocol.core.timers import Timer
+from anyrelay.protocol.schema import RelayEvent
+from anyrelay.protocol.schema.fields import check_timeout
+
+if TYPE_CHECKING:
+    from anyrelay.protocol.session.session import Session
+
+__all__ = ["TRANSITIONS", "MessageMachine", "MessageState"]
+
+
+class MessageState(StrEnum):
+    """Where a message is."""
+
+    QUEUED = auto()
+    INITIATED = auto()
+    SENT = auto()
+    DELIVERED = auto()
+    """Final: it arrived."""
+    UNDELIVERED = auto()
+    """Final: it did not arrive."""
+    FAILED = auto()
+    """Final: it was not sent."""
+    RECEIVED = auto()
+    """Final: it came to us."""
+
+
+FINAL: Final = frozenset({MessageState.DELIVERED, MessageState.UNDELIVERED, MessageState.FAILED, MessageState.RECEIVED})
+
+_ON_THE_WAY: Final = (MessageState.QUEUED, MessageState.INITIATED, MessageState.SENT)
+
+TRANSITIONS: Final[dict[tuple[MessageState, MessageState], MessageState]] = {
+    (before, word): word
+    for index, before in enumerate(_ON_THE_WAY)
+    for word in (*_ON_THE_WAY[index + 1 :], MessageState.DELIVERED, MessageState.UNDELIVERED, MessageState.FAILED)
+}
+"""A message only moves forward, and may skip states; a report that comes late, or again, changes nothing."""
+
+
+class MessageMachine:
+    """One message."""
+
+    def __init__(
+        self,
+        session: Session,
+        message_id: str,
+        params: dict[str, Any],
+        on_completed: Callable[[RelayEvent], Any] | None = None,
+    ) -> None:
+        """Make a message from what was sent, or from what the event that told of it says.
+
+        Args:
+            session: Whose message it is.
+            message_id: Its identifier, "" while the server has not named it.
+            params: What it is, by the names on the wire.
+            on_completed: Called with its final event, or an event without a type when its session is lost first.
+        """
+        self.message_id = message_id
+        self.context = _text(params, "context")
+        self.direction = _text(params, "direction") or "outbound"
+        self.from_number = _text(params, "from_number")
+        self.to_number = _text(params, "to_number")
+        self.body = _text(params, "body")
+        self.media = _texts(params, "media")
+        self.tags = _texts(params, "tags")
+        self.segments = _count(params, "segments")
+        self.state = MessageState.QUEUED
+        self.reason = ""
+        self.result: RelayEvent | None = None
+        self.handler_queue = session.new_handler_queue("")
+        self._session = session
+        self._on_completed = on_completed
+        self._handlers: list[Callable[[RelayEvent], Any]] = []
+        self._waiters: dict[Promise[RelayEvent], Timer | None] = {}
+        self._error: RelayError | None = None
+
+    @classmethod
+    def received(cls, session: Session, message_id: str, event: RelayEvent) -> MessageMachine:
+        """Make a message that came to us: it is complete, and the event that told of it is its final one."""
+        message = cls(session, message_id, event.params)
+        message.direction = _text(event.params, "direction") or "inbound"
+        message.state = MessageState.RECEIVED
+        message.result = event
+        return message
+
+    @property
+    def is_done(self) -> bool:
+        """Whether it is in a final state, or its session is over."""
+        return self.result is not None or self._error is not None
+
+    @property
+    def is_followed(self) -> bool:
+        """Whether somebody is to be told how it ends, whoever gave it up."""
+        return self._on_completed is not None
+
+    def receive(self, event: RelayEvent) -> None:
+        """Take in an event of this message."""
+        word = _state(_text(event.params, "message_state"))
+        moved = TRANSITIONS.get((self.state, word)) if word is not None else None
+        if moved is not None:
+            self.state = moved
+            self.reason = _text(event.params, "reason") or self.reason
+            self.segments = _count(event.params, "segments") or self.segments
+        for handler in self._handlers:
+            self.handler_queue.post(handler, event)
+        if moved in FINAL:
+            self._end(event)
+
+    def _end(self, event: RelayEvent) -> None:
+        self.result = event
+        self._session.outbound.forget_message(self)
+        for promise in list(self._waiters):
+            self._forget(promise)
+            promise.resolve(event)
+        self._tell_completed(event)
+
+    def _tell_completed(self, event: RelayEvent) -> None:
+        if self._on_completed is not None:
+            self.handler_queue.post(self._on_completed, event, never_drop=True)
+
+    def session_lost(self, error: RelayError) -> None:
+        """The session is gone for good: nothing more will be heard of this message."""
+        self._error = error
+        for promise in list(self._waiters):
+            self._forget(promise)
+            promise.fail(error)
+        self._tell_completed(RelayEvent(params={"message_id": self.message_id}))
+
+    def on(self, handler: Callable[[RelayEvent], Any]) -> Callable[[], None]:
+        """Call a handler with each event of this message, in order.
+
+        Args:
+            handler: A function (in the async front end a coroutine function too).
+
+        Returns:
+            A function that takes the handler off again.
+        """
+        if not callable(handler):
+            raise TypeError(f"handler must be a function, not {type(handler).__name__}")
+        self._handlers = [*self._handlers, handler]
+
+        def remove() -> None:
+            self._handlers = [each for each in self._handlers if each is not handler]
+
+        return remove
+
+    def wait(self, now: float, /, timeout: float | None = None) -> Promise[RelayEvent]:
+        """Wait until the message is delivered, undelivered or failed.
+
+        Args:
+            now: The time, in seconds.
+            timeout: How long to wait, in seconds; None waits as long as it takes.
+
+        Returns:
+            Its final event; of a message that came to us, the event that told of it.
+
+        Raises:
+            TimeoutError: `timeout` is over; the message goes on.
+            ConnectionLost: Its session could not be resumed.
+            ClientClosed: The client was closed.
+            ValueError: `timeout` is negative.
+        """
+        check_timeout(timeout)
+        promise: Promise[RelayEvent] = Promise(lambda: self._forget(promise))
+        if self.result is not None:
+            promise.resolve(self.result)
+        elif self._error is not None:
+            promise.fail(self._error)
+        else:
+            expiry = (
+                None if timeout is None else self._session.timers.at(now + timeout, lambda _: self._expire(promise))
+            )
+            self._waiters[promise] = expiry
+        return promise
+
+    def _forget(self, promise: Promise[RelayEvent]) -> None:
+        timer = self._waiters.pop(promise, None)
+        if timer is not None:
+            timer.cancel()
+
+    def _expire(self, promise: Promise[RelayEvent]) -> None:
+        self._waiters.pop(promise)
+        promise.fail(TimeoutError(f"message {self.message_id} is still {self.state}"))
+
+
+def _text(params: dict[str, Any], name: str) -> str:
+    value = params.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _texts(params: dict[str, Any], name: str) -> list[str]:
+    value = params.get(name)
+    return [item for item in value if isinstance(item, str)] if isinstance(value, list | tuple) else []
+
+
+def _count(params: dict[str, Any], name: str) -> int:
+    value = params.get(name)
+    return value if isinstance(value, int) else 0
+
+
+def _state(word: str) -> MessageState | None:
+    try:
+        return MessageState(word)
+    except ValueError:
+        return None

@@ -1,0 +1,74 @@
+"""Dial devices (``calling.dial``; RELAY facts, section 3)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from attrs import field, frozen
+
+from anyrelay.protocol.rpc.jsonrpc import shown
+from anyrelay.protocol.schema.command import Command, command
+from anyrelay.protocol.schema.devices import read_device, read_devices
+from anyrelay.protocol.schema.event import RelayEvent, event
+from anyrelay.protocol.schema.fields import is_number, is_text, optional
+
+__all__ = ["Begin", "Dial", "DialEvent"]
+
+
+@command("calling.dial", reply="Dialing")
+@frozen(kw_only=True)
+class Dial(Command):
+    """Call devices. The reply names no call: events do, by the tag."""
+
+    tag: str = field(validator=is_text(limit=256))
+    """What the events of this dial carry; chosen by the client."""
+    devices: list[list[dict[str, Any]]] = field(repr=shown, converter=read_devices)
+    """Whom to call: the lists are tried in turn, those within one list are called at once."""
+    region: str | None = field(default=None, validator=optional(is_text(limit=64)))
+    """The region that the call is made from."""
+    max_duration: float | None = field(default=None, validator=optional(is_number(0)))
+    """How long the call may last, passed on as given: SignalWire's pages and sources disagree on seconds or minutes."""
+    max_price_per_minute: float | None = field(default=None, validator=optional(is_number(0)))
+    """The most that a minute may cost, in the account's currency."""
+
+
+@command("calling.begin", reply="Call started")
+@frozen(kw_only=True)
+class Begin(Command):
+    """Call one device; deprecated in favour of `Dial`."""
+
+    device: dict[str, Any] = field(repr=shown, converter=read_device)
+    """Whom to call."""
+    tag: str | None = field(default=None, validator=optional(is_text(limit=256)))
+    """What the events of this call carry; chosen by the client."""
+    region: str | None = field(default=None, validator=optional(is_text(limit=64)))
+    """The region that the call is made from."""
+    max_duration: float | None = field(default=None, validator=optional(is_number(0)))
+    """How long the call may last, passed on as given: SignalWire's pages and sources disagree on seconds or minutes."""
+
+
+@event("calling.call.dial")
+@frozen(kw_only=True)
+class DialEvent(RelayEvent):
+    """A dial has come on. It belongs to no one call, so `call_id` is empty: `call` says whose leg it is about."""
+
+    tag: str = ""
+    """Which dial."""
+    dial_state: str = ""
+    """``dialing``, ``answered`` or ``failed``."""
+    call: dict[str, Any] = field(factory=dict)
+    """The leg: call_id, node_id, tag, device, dial_winner; empty when there is none."""
+
+    @property
+    def leg_call_id(self) -> str:
+        """The call_id of the leg; "" when there is none."""
+        return _text(self.call.get("call_id"))
+
+    @property
+    def leg_node_id(self) -> str:
+        """The node_id of the leg; "" when there is none."""
+        return _text(self.call.get("node_id"))
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""

@@ -1,0 +1,92 @@
+"""JSON text, read and written (RFC 8259): orjson for nearly all of it, the standard library for the rest.
+
+orjson refuses what the RFC allows: half of a surrogate pair (section 8.2), a number beyond a double (section 6), a byte order
+mark (section 8.1), an integer of more than 64 bits to be written. None of that may cost a message, so the standard
+library's reader and writer take what orjson refuses.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+
+from anyrelay.protocol.schema.fields import check_json
+
+if TYPE_CHECKING:
+    from json import JSONDecoder
+
+__all__ = ["fingerprint", "json_of_any", "read_json", "write_json"]
+
+_LONGEST_INTEGER: Final = 20
+"""In characters: no integer of 64 bits has more."""
+_SMALLEST: Final = -(2**63)
+_LARGEST: Final = 2**64 - 1
+
+
+def read_json(text: str) -> Any:
+    """Read JSON text.
+
+    A number beyond a double is infinite, as in every reader that follows IEEE 754, and an integer of more than 64 bits is a
+    float. An infinite number is kept raw in an event's `params`, is read as 0 in a field, and cannot be sent:
+    `anyrelay.protocol.schema.fields.check_json` refuses it.
+
+    Raises:
+        ValueError: It is no JSON; the message tells nothing of the text but a position.
+        RecursionError: It is nested too deep to be read.
+    """
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return _patient_reader().decode(text.removeprefix("\ufeff"))
+
+
+@cache
+def _patient_reader() -> JSONDecoder:
+    from json import JSONDecoder  # with the first text that needs it: most clients never meet one
+
+    return JSONDecoder(parse_int=_integer, parse_constant=_refuse)
+
+
+def _integer(digits: str) -> float:
+    if len(digits) > _LONGEST_INTEGER:  # Python refuses to read thousands of digits as an int
+        return float(digits)
+    number = int(digits)
+    return number if _SMALLEST <= number <= _LARGEST else float(digits)
+
+
+def _refuse(word: str) -> Any:
+    raise ValueError(f"{word} is no JSON number")
+
+
+def write_json(value: Any) -> str:
+    """Write JSON text; half of a surrogate pair is written as its escape, so that the text is valid UTF-8.
+
+    Raises:
+        ValueError: JSON cannot carry the value.
+    """
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:  # which orjson's own error is
+        pass
+    try:
+        check_json(value, "it")  # the standard library turns keys that are no strings into strings
+    except TypeError as error:
+        raise ValueError(str(error)) from None
+    return json_of_any(value)
+
+
+def fingerprint(value: Any) -> int:
+    """Return a number that equal values share, whatever the order of their keys; the value is one that was read."""
+    try:
+        return hash(orjson.dumps(value, option=orjson.OPT_SORT_KEYS))
+    except TypeError:
+        return hash(json_of_any(value, sort_keys=True))
+
+
+def json_of_any(value: Any, **options: Any) -> str:
+    """Write what was read, infinite numbers too (as ``Infinity``): for memory and logs, never for the wire."""
+    from json import dumps
+
+    return dumps(value, separators=(",", ":"), **options)

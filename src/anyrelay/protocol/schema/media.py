@@ -1,0 +1,143 @@
+"""Media to play: speech, audio files, silence and ringtones (RELAY facts, section 3).
+
+Plain dicts, nested or flat, as SignalWire's reference writes them, are read into `Media`, which writes the nested form that
+the wire wants.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeAlias
+
+from attrs import field, frozen
+
+from anyrelay.protocol.schema.fields import check_json
+from anyrelay.protocol.schema.spelling import check_spelling, meant
+
+__all__ = ["Media", "MediaLike", "read_media"]
+
+_MEDIA_KEYS: dict[str, tuple[str, ...]] = {
+    "tts": ("text",),
+    "audio": ("url",),
+    "silence": ("duration",),
+    "ringtone": ("name",),
+}
+"""What each type of media must name (RELAY facts, section 3)."""
+
+_ALL_KEYS: dict[str, tuple[str, ...]] = {
+    "tts": ("text", "language", "gender", "voice"),
+    "audio": ("url",),
+    "silence": ("duration",),
+    "ringtone": ("name", "duration"),
+}
+"""What each type of media may name."""
+
+_SECONDS_MAX = 86_400.0
+
+
+@frozen
+class Media:
+    """One thing to play: speech, an audio file, silence or a ringtone."""
+
+    type: str
+    """``tts``, ``audio``, ``silence`` or ``ringtone``; a word not known is sent as given."""
+    params: dict[str, Any] = field(factory=dict)
+    """Its parameters, by their names on the wire."""
+    extra: dict[str, Any] = field(factory=dict, repr=False)
+    """What stands beside the type and the parameters, sent as given."""
+
+    def __attrs_post_init__(self) -> None:
+        if not isinstance(self.type, str):
+            raise TypeError(f"media.type must be a string, not {type(self.type).__name__}")
+        check_json(self.params, f"media {self.type}")
+        check_json(self.extra, f"media {self.type}")
+        for key in _MEDIA_KEYS.get(self.type, ()):
+            if key not in self.params:
+                raise ValueError(f"media of type {self.type} needs {key}")
+        for key in ("text", "url", "name"):
+            if key in self.params and self.type in _MEDIA_KEYS and not _filled(self.params[key]):
+                raise ValueError(f"media {self.type}: {key} must be a string that is not empty")
+        duration = self.params.get("duration")
+        if duration is not None and self.type in ("silence", "ringtone"):
+            _check_seconds(duration, f"media {self.type}: duration")
+
+    @classmethod
+    def tts(
+        cls, text: str, *, language: str | None = None, gender: str | None = None, voice: str | None = None
+    ) -> Media:
+        """Return speech: `text` in a `language` such as en-US, by a `gender` (male, female) or a named `voice`."""
+        return cls("tts", _given(text=text, language=language, gender=gender, voice=voice))
+
+    @classmethod
+    def audio(cls, url: str) -> Media:
+        """Return an audio file by its URL."""
+        return cls("audio", {"url": url})
+
+    @classmethod
+    def silence(cls, duration: float) -> Media:
+        """Return silence of `duration` seconds."""
+        return cls("silence", {"duration": duration})
+
+    @classmethod
+    def ringtone(cls, name: str, duration: float | None = None) -> Media:
+        """Return a country's ringtone by its code such as us, for `duration` seconds (the server's choice when None)."""
+        return cls("ringtone", _given(name=name, duration=duration))
+
+    def to_wire(self) -> dict[str, Any]:
+        """Return the nested form that the wire wants."""
+        return {**self.extra, "type": self.type, "params": self.params}
+
+
+MediaLike: TypeAlias = Media | Mapping[str, Any]
+"""A `Media`, or a dict in the nested form ``{"type", "params"}`` or the flat form ``{"type", "text", …}``."""
+
+
+def _filled(value: object) -> bool:
+    return isinstance(value, str) and bool(value)
+
+
+def _given(**params: Any) -> dict[str, Any]:
+    return {name: value for name, value in params.items() if value is not None}
+
+
+def _check_seconds(value: object, where: str) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"{where} must be a number of seconds, not {type(value).__name__}")
+    if not 0 <= value <= _SECONDS_MAX:  # NaN included
+        raise ValueError(f"{where} must be from 0 to {_SECONDS_MAX:g} seconds, not {value!r}")
+
+
+def read_media(media: MediaLike | Iterable[MediaLike]) -> tuple[Media, ...]:
+    """Read a media list, or one medium alone, in any of the forms of `MediaLike`.
+
+    Raises:
+        TypeError: It is something else.
+        ValueError: It is empty, or an item lacks what its type needs.
+    """
+    items = [media] if isinstance(media, Media | Mapping) else media
+    if isinstance(items, str) or not isinstance(items, Iterable):
+        raise TypeError(f"media must be a list of media, not {type(items).__name__}")
+    read = tuple(item if isinstance(item, Media) else _medium(item) for item in items)
+    if not read:
+        raise ValueError("media is empty; give at least one thing to play")
+    return read
+
+
+def _medium(item: object) -> Media:
+    if not isinstance(item, Mapping):
+        raise TypeError(f'a medium must be a dict such as {{"type": "tts", "text": "…"}}, not {type(item).__name__}')
+    if "type" not in item:
+        raise ValueError("a medium needs a type: tts, audio, silence or ringtone")
+    word, params = item["type"], item.get("params")
+    beside = {key: value for key, value in item.items() if key not in ("type", "params")}
+    known = _ALL_KEYS.get(word, ()) if isinstance(word, str) else ()
+    if isinstance(word, str) and not known and (other := meant(word, _ALL_KEYS.keys())):
+        raise ValueError(f"media of type {word!r} are not known; did you mean {other!r}?")
+    if params is None:  # the flat form of the page: everything beside the type is a parameter
+        check_spelling(beside, known, f"media {word}")
+        return Media(word, beside)
+    if not isinstance(params, Mapping):
+        raise TypeError(f"the params of a medium must be a dict, not {type(params).__name__}")
+    check_spelling(beside, (), f"media {word}", {"params": known})
+    check_spelling(params, known, f"media {word}.params")
+    return Media(word, dict(params), beside)

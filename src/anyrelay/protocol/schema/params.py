@@ -1,0 +1,143 @@
+"""What devices and settings have in common: parameters that may be given as a class of their own or as a plain dict."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar, TypeVar
+
+from attrs import NOTHING, Attribute, field, fields, frozen
+
+from anyrelay.protocol.schema.fields import Named, check_json, is_object
+from anyrelay.protocol.schema.spelling import check_spelling, meant
+
+__all__ = ["Params", "Typed", "check_fields", "check_outer", "is_named_value", "names_in", "read_params", "read_typed"]
+
+P = TypeVar("P", bound="Params")
+
+
+@frozen(kw_only=True)
+class Params:
+    """Named parameters; those left at None are not sent."""
+
+    also: ClassVar[frozenset[str]] = frozenset()
+    """Names that SignalWire documents and that are not described here, by their names on the wire: any value is passed on."""
+
+    extra: dict[str, Any] = field(factory=dict, repr=False)
+    """Further parameters, by their names on the wire, sent as given."""
+
+    def __attrs_post_init__(self) -> None:
+        kind = type(self).__name__
+        check_json(self.extra, kind)
+        if taken := _by_wire_name(type(self)).keys() & self.extra.keys():
+            raise TypeError(f"{min(taken)} is a field of {kind} and cannot be given as an extra one")
+
+    def to_params(self) -> dict[str, Any]:
+        """Return the parameters by their names on the wire."""
+        given = ((name, getattr(self, each.name)) for name, each in _by_wire_name(type(self)).items())
+        return {name: value for name, value in given if value is not None} | self.extra
+
+
+@frozen(kw_only=True)
+class Typed(Params):
+    """Parameters that go out beside the word for their type."""
+
+    type: ClassVar[str] = ""
+
+    def to_wire(self) -> dict[str, Any]:
+        """Return the form that the wire wants."""
+        return {"type": self.type, "params": self.to_params()}
+
+
+def read_params(value: P | Mapping[str, Any], kind: type[P], where: str) -> dict[str, Any]:
+    """Return the parameters for the wire; a dict is checked for what `kind` knows, and stays as it is.
+
+    Args:
+        value: An object of `kind`, or a dict.
+        kind: What describes them.
+        where: Their name, for the message of an error.
+
+    Raises:
+        TypeError: It is something else, or a parameter has a wrong type.
+        ValueError: A parameter is missing or not allowed.
+    """
+    if isinstance(value, kind):
+        return value.to_params()
+    if not isinstance(value, Mapping):
+        raise TypeError(f"{where} must be a dict or a {kind.__name__}, not {type(value).__name__}")
+    check_fields(kind, value, where)
+    return dict(value)
+
+
+def read_typed(value: Typed | Mapping[str, Any], kinds: Mapping[str, type[Typed]], where: str) -> dict[str, Any]:
+    """Return the form that the wire wants of one of several kinds; a dict is checked for what is known, and stays as it is.
+
+    Args:
+        value: An object of one of the kinds, or a dict of the form ``{"type", "params"}``. A type that is not known passes.
+        kinds: What describes each type.
+        where: Its name, for the message of an error.
+
+    Raises:
+        TypeError: It is something else, or a parameter has a wrong type.
+        ValueError: The type or a parameter is missing, or a parameter is not allowed.
+    """
+    if isinstance(value, Typed) and kinds.get(value.type) is type(value):
+        return value.to_wire()
+    check_outer(value, kinds, where)
+    if not isinstance(value, Mapping):
+        names = ", ".join(kind.__name__ for kind in kinds.values())
+        form = f'{{"type": "{next(iter(kinds))}", "params": {{…}}}}'
+        raise TypeError(f"{where} must be a dict such as {form}, or one of {names}, not {type(value).__name__}")
+    word = value.get("type")
+    if not isinstance(word, str):
+        raise ValueError(f"{where}.type is missing; it is a word such as {', '.join(kinds)}")
+    if word not in kinds and (other := meant(word, kinds.keys())):
+        raise ValueError(f"{where}.type {word!r} is not known; did you mean {other!r}?")
+    params = value.get("params")
+    if word in kinds:
+        if params is not None and not isinstance(params, Mapping):
+            raise TypeError(f"{where}.params must be a dict, not {type(params).__name__}")
+        check_fields(kinds[word], params or {}, f"{where}.params")
+    check_json(dict(value), where)
+    return dict(value)
+
+
+def check_outer(value: object, kinds: Mapping[str, type[Typed]], where: str) -> None:
+    """Check that what stands beside the type and the parameters of a dict is no parameter, and not misspelt.
+
+    Raises:
+        ValueError: It is.
+    """
+    if isinstance(value, Mapping):
+        kind = kinds.get(str(value.get("type")))
+        check_spelling(value, ("type", "params"), where, {"params": names_in(kind) if kind is not None else ()})
+
+
+def check_fields(kind: type[Params], params: Mapping[str, Any], where: str) -> None:
+    """Check the parameters of a dict that `kind` describes; others need only be what JSON can carry.
+
+    Raises:
+        TypeError: One has a wrong type.
+        ValueError: One is missing, misspelt, or not allowed.
+    """
+    check_spelling(params, names_in(kind), where)
+    for name, each in _by_wire_name(kind).items():
+        if params.get(name) is None and each.default is NOTHING:
+            raise ValueError(f"{where}.{name} is missing")
+        if name in params and each.validator is not None:
+            each.validator(None, Named(f"{where}.{name}"), params[name])  # type: ignore[arg-type]
+    check_json(dict(params), where)
+
+
+def names_in(kind: type[Params]) -> frozenset[str]:
+    """Return the names that a dict of these parameters may have, as far as they are known."""
+    return kind.also | _by_wire_name(kind).keys()
+
+
+def is_named_value(instance: Any, attribute: Any, value: Any) -> None:
+    """Accept a dict of the form ``{"name", "value"}``, such as a header."""
+    is_object(instance, attribute, value)
+    check_spelling(value, ("name", "value"), attribute.name)
+
+
+def _by_wire_name(kind: type[Params]) -> dict[str, Attribute[Any]]:
+    return {each.metadata.get("wire", each.name): each for each in fields(kind) if each.name != "extra"}

@@ -1,0 +1,144 @@
+"""SIP URIs: what may be sent in a REFER, and when two of them are the same (RFC 3261 section 19.1)."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Final
+
+from attrs import field, frozen
+
+from anyrelay.protocol.schema.uri_grammar import fault_in
+
+__all__ = ["SipUri", "check_sip_uri", "same_sip_uri", "without_password"]
+
+MAX_URI_LENGTH: Final = 2_048
+"""Longest URI that is sent, in characters: RFC 3261 sets no limit, but a REFER with more would not fit a datagram."""
+
+_PASSWORD = re.compile(r"(sips?:[^:@\"\s]+):[^@\"\s]*@", re.IGNORECASE)
+_ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
+_PORT = re.compile(r"[0-9]{0,5}")
+_RESERVED: Final = frozenset(";/?:@&=+$,")
+_COMPARED_PARAMS: Final = frozenset({"transport", "user", "ttl", "method", "maddr"})
+
+
+@frozen
+class SipUri:
+    """The parts of a SIP, SIPS or TEL URI, in the form in which RFC 3261 section 19.1.4 compares them."""
+
+    scheme: str
+    """sip, sips or tel, in lower case."""
+    user: str
+    """The user part, its needless escapes undone, its case kept; for tel the number without visual separators."""
+    password: str = field(repr=False)
+    """What follows a colon in the user part, "" when there is none."""
+    host: str
+    """The host in lower case; "" for tel."""
+    port: str
+    """The port as written, "" when none is: a port left out does not equal 5060."""
+    params: dict[str, str]
+    """The URI parameters; names and values in lower case."""
+    headers: dict[str, str]
+    """The headers after the question mark; names in lower case."""
+
+
+def check_sip_uri(uri: object, where: str) -> str:
+    """Return the URI if it may be sent: if it follows the grammar of RFC 3261 section 25.1, or of RFC 3966 for tel.
+
+    Args:
+        uri: The candidate.
+        where: The name of the field it came from, for the message of the error.
+
+    Raises:
+        TypeError: It is not a string.
+        ValueError: It is empty, too long, has a scheme other than sip, sips and tel, or does not follow the grammar; the
+            message says where, and what to write instead.
+    """
+    if not isinstance(uri, str):
+        raise TypeError(f"{where} must be a SIP URI as a string, not {type(uri).__name__}")
+    return _checked(uri, where)
+
+
+@lru_cache(maxsize=512)
+def _checked(uri: str, where: str) -> str:
+    if not uri:
+        raise ValueError(f"{where} is empty; give a SIP URI such as sip:support@example.com")
+    if len(uri) > MAX_URI_LENGTH:
+        raise ValueError(f"{where} is {len(uri)} characters long; at most {MAX_URI_LENGTH} are sent")
+    if fault := fault_in(uri):
+        raise ValueError(f"{where} {fault}")
+    return uri
+
+
+def without_password(text: str) -> str:
+    """Return text with the passwords of the SIP URIs in it struck out, fit for a log (RFC 3261 section 19.1.1)."""
+    return _PASSWORD.sub(r"\1:***@", text)
+
+
+def same_sip_uri(one: str, other: str) -> bool:
+    """Whether two URIs are equivalent by RFC 3261 section 19.1.4; text that is no URI is equivalent to itself alone."""
+    if one == other:
+        return True
+    if max(len(one), len(other)) > MAX_URI_LENGTH:
+        return False
+    first, second = _parse(one), _parse(other)
+    if first is None or second is None:
+        return False
+    return (
+        (first.scheme, first.user, first.password, first.host, first.port)
+        == (second.scheme, second.user, second.password, second.host, second.port)
+        and first.headers == second.headers
+        and _same_params(first.params, second.params)
+    )
+
+
+def _same_params(one: dict[str, str], other: dict[str, str]) -> bool:
+    # 19.1.4: a parameter in both must match; user, ttl, method and maddr (and transport, by its examples) must also
+    # match when only one of the two has it; any other that only one has is ignored.
+    shared = one.keys() & other.keys()
+    alone = one.keys() ^ other.keys()
+    return all(one[name] == other[name] for name in shared) and not (alone & _COMPARED_PARAMS)
+
+
+@lru_cache(maxsize=512)
+def _parse(uri: str) -> SipUri | None:
+    scheme, colon, rest = uri.strip().strip("<>").partition(":")
+    scheme = scheme.lower()
+    if not colon or scheme not in ("sip", "sips", "tel"):
+        return None
+    if scheme == "tel":
+        number, _, param_part = rest.partition(";")
+        user, password, host, port, header_part = re.sub(r"[-.()]", "", number), "", "", "", ""
+    else:
+        # A user part may hold question marks and semicolons, so it is split off before headers and parameters are.
+        userinfo, _, rest = rest.rpartition("@")
+        user, _, password = userinfo.partition(":")
+        rest, _, header_part = rest.partition("?")
+        hostport, _, param_part = rest.partition(";")
+        host, port = _split_port(hostport)
+        user, password, host = _unescaped(user), _unescaped(password), host.lower()
+    if not (host or (scheme == "tel" and user)) or not _PORT.fullmatch(port):
+        return None
+    return SipUri(scheme, user, password, host, port, _pairs(param_part, ";"), _pairs(header_part, "&"))
+
+
+def _split_port(hostport: str) -> tuple[str, str]:
+    if hostport.startswith("["):  # an IPv6 reference: its colons are not the port's
+        host, bracket, rest = hostport.partition("]")
+        return host + bracket if bracket else "", rest.removeprefix(":")
+    host, _, port = hostport.partition(":")
+    return host, port
+
+
+def _unescaped(text: str) -> str:
+    # 19.1.4: a character equals its escape, unless it is one of the reserved ones.
+    def plain(escape: re.Match[str]) -> str:
+        character = chr(int(escape[1], 16))
+        return escape[0].upper() if character in _RESERVED else character
+
+    return _ESCAPE.sub(plain, text)
+
+
+def _pairs(text: str, separator: str) -> dict[str, str]:
+    pairs = (item.partition("=") for item in text.split(separator) if item)
+    return {_unescaped(name).lower(): _unescaped(value).lower() for name, _, value in pairs}

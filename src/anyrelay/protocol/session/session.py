@@ -1,0 +1,446 @@
+"""The client's side of RELAY: who is signed in, which calls there are, what each message is for.
+
+The session owns the link to the server (`link.py`), the commands under way (`requests.py`) and the calls (`call.py`). What
+users do with it is in `client.py`, what the server tells it finds its way in `incoming.py`; here is what both stand on. It
+is driven with `receive_data`, `receive_eof`, `transport_opened`, `transport_failed` and `handle_timeout`; after each call
+whoever drives it sends `data_to_send`, follows all `outputs`, and sleeps until `next_deadline`.
+
+What has arrived counts before what is due. A process that was stopped, or a loop that was blocked, wakes up with deadlines
+passed and bytes waiting: its driver hands over everything that there is to read, and calls `handle_timeout` only then. Nothing
+else looks at deadlines.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from enum import StrEnum, auto
+from typing import Any, Final
+
+from anyrelay.errors import CallGone, ClientClosed, ConnectionLost, RelayError
+from anyrelay.protocol.call.call import CallMachine
+from anyrelay.protocol.core.handler_queue import HandlerQueue
+from anyrelay.protocol.core.memory import SharedTexts
+from anyrelay.protocol.core.promise import Promise
+from anyrelay.protocol.core.timers import Timers
+from anyrelay.protocol.outbound.message import MessageMachine
+from anyrelay.protocol.outbound.outbound import Outbound
+from anyrelay.protocol.rpc.jsonrpc import Failure, Response
+from anyrelay.protocol.rpc.pending import NO_OBSERVER, CommandObserver, PendingCommands, Reply
+from anyrelay.protocol.schema import CallCommand, Command, Connect, End, RelayEvent, Unreceive
+from anyrelay.protocol.schema import encode_command as params_of
+from anyrelay.protocol.session.client_methods import ClientMethods
+from anyrelay.protocol.session.observer import Observer
+from anyrelay.protocol.session.open_work import describe_open_work
+from anyrelay.protocol.session.outputs import Layer, LogEntry, Output
+from anyrelay.protocol.session.routing import Incoming
+from anyrelay.protocol.session.settings import ClientSettings
+from anyrelay.protocol.session.states import LinkState
+from anyrelay.protocol.session.statistics import Statistics
+from anyrelay.protocol.session.supervisor import Link
+
+__all__ = ["ClientState", "Session"]
+
+PROTOCOL_VERSION: Final = {"major": 2, "minor": 0, "revision": 0}
+"""The version of RELAY that is spoken."""
+
+
+class ClientState(StrEnum):
+    """What a client is doing."""
+
+    IDLE = auto()
+    """Not connected, and nobody asked for it."""
+    CONNECTING = auto()
+    """On the way to the server."""
+    READY = auto()
+    """Signed in."""
+    WAITING = auto()
+    """Waiting for the next attempt."""
+    DRAINING = auto()
+    """Finishing open work; no new calls are taken."""
+    CLOSED = auto()
+    """Closed."""
+
+
+_PUBLIC_STATES: Final = {
+    LinkState.IDLE: ClientState.IDLE,
+    LinkState.CONNECTING: ClientState.CONNECTING,
+    LinkState.OPENING: ClientState.CONNECTING,
+    LinkState.SIGNING_IN: ClientState.CONNECTING,
+    LinkState.READY: ClientState.READY,
+    LinkState.LEAVING: ClientState.READY,
+    LinkState.WAITING: ClientState.WAITING,
+    LinkState.CLOSING: ClientState.CLOSED,
+    LinkState.CLOSED: ClientState.CLOSED,
+}
+
+
+class Session(ClientMethods, Incoming):
+    """One client's session with the server, over as many connections as it takes."""
+
+    def __init__(self, settings: ClientSettings, *, new_id: Callable[[], str], random: Callable[[], float]) -> None:
+        """Make one that is not connected.
+
+        Args:
+            settings: What the client was told.
+            new_id: Makes an identifier that was never used before, such as a UUID.
+            random: Draws from 0 to 1, for the jitter of the back-off.
+        """
+        super().__init__()
+        self.settings = settings
+        self.new_id = new_id
+        self.timers = Timers()
+        self.next_deadline = self.timers.next_deadline
+        """Returns when to call `handle_timeout`, in seconds; None for never."""
+        self.statistics = Statistics()
+        self.texts = SharedTexts()
+        self.calls: dict[str, CallMachine] = {}
+        self.relay_protocol = ""
+        self._has_session = False
+        self._authorization_state = ""
+        self.outputs: deque[Output] = deque()
+        """What there is to do, the oldest first; whoever drives the session takes it from here."""
+        self._contexts: dict[str, None] = dict.fromkeys(settings.contexts)
+        self._requests = PendingCommands(
+            self.timers, new_id, self._send, lambda words: self._link.without_credentials(words), self._call_is_gone
+        )
+        self._link = Link(
+            settings,
+            self,
+            timers=self.timers,
+            statistics=self.statistics,
+            put_out=self.outputs.append,
+            new_id=new_id,
+            random=random,
+        )
+        self.link_timers = self._link.link_timers
+        self._running_handlers: set[CallMachine | MessageMachine] = set()
+        self._got_signal = False
+        self.outbound = Outbound(self)
+        self._handler_queue = self.new_handler_queue("")
+
+    @property
+    def state(self) -> ClientState:
+        """What the client is doing."""
+        public = _PUBLIC_STATES[self._link.state]
+        return ClientState.DRAINING if self._draining and public is not ClientState.CLOSED else public
+
+    # --- driving it -------------------------------------------------------------------------------------------------
+
+    def transport_opened(self, now: float) -> None:
+        """The transport that `OpenTransport` asked for is open."""
+        self._link.transport_opened(now)
+
+    def transport_failed(self, error: Exception, now: float) -> None:
+        """The transport that `OpenTransport` asked for could not be opened, or broke."""
+        self._link.transport_failed(error, now)
+
+    def receive_data(self, data: bytes, now: float) -> None:
+        """Take bytes from the transport, however late; no deadline is looked at before all of them are digested, nor then."""
+        self._link.receive_data(data, now)
+
+    def receive_eof(self, now: float) -> None:
+        """The transport brings no more bytes."""
+        self._link.receive_eof(now)
+
+    def token_fetched(self, token: str, now: float) -> None:
+        """The JWT that `FetchToken` asked for is here."""
+        self._link.token_fetched(token, now)
+
+    def token_failed(self, error: Exception, now: float) -> None:
+        """The JWT that `FetchToken` asked for could not be had."""
+        self._link.token_failed(error, now)
+
+    def data_to_send(self) -> bytes:
+        """Return everything that waits for the transport as one piece, and forget it."""
+        return self._link.data_to_send()
+
+    def is_overdue(self, now: float) -> bool:
+        """Whether something is due; whoever drives the session reads what has arrived before `handle_timeout` does it."""
+        deadline = self.next_deadline()
+        return deadline is not None and deadline <= now
+
+    def handle_soon(self, now: float) -> None:
+        """Do what is wanted as soon as possible, and leave deadlines alone."""
+        self.timers.run_soon(now)
+
+    def handle_timeout(self, now: float) -> None:
+        """Do what is due. What has arrived counts before: call this once everything that has arrived was read."""
+        self.timers.run_due(now)
+
+    def signal_received(self, now: float) -> None:
+        """The process got SIGINT or SIGTERM: the first one drains the client, each later one closes it at once."""
+        if self._link.state in (LinkState.IDLE, LinkState.CLOSED):
+            return
+        if self._got_signal:
+            self.disconnect(now)
+            return
+        self._got_signal = True
+        self.drain(now)
+        if self.state is ClientState.DRAINING and self._drain_timer is not None:
+            left = round(self._drain_timer.when - now, 2)
+            work = describe_open_work(self._running_handlers, self.calls.values(), self.outbound.number_open)
+            again = "Ctrl-C or SIGTERM again closes the client at once"
+            self.log(
+                LogEntry.WARNING, f"waiting for at most {left:g} s for open work: {work}; {again}", layer=Layer.HANDLER
+            )
+
+    def handler_finished(self, subject: CallMachine | MessageMachine, error: BaseException | None, now: float) -> None:
+        """A handler that `RunHandler` asked for has returned, or raised."""
+        self.timers.run_soon(now)  # a dial that the handler gave up last of all has its legs still to be hung up
+        self._running_handlers.discard(subject)
+        if isinstance(error, ClientClosed) and self.state is ClientState.CLOSED:
+            call_id = subject.call_id if isinstance(subject, CallMachine) else ""
+            self.log(LogEntry.INFO, "the client was closed while a handler was at it", call_id=call_id)
+            error = None
+        if isinstance(subject, CallMachine):
+            self._call_handler_finished(subject, error, now)
+        else:
+            if error is not None:
+                self._handler_failed(f"the on_message handler raised for {subject.message_id}", "", error)
+            self.message_handled()
+        self._check_drained(now)
+
+    def has_handler_at(self, call: CallMachine) -> bool:
+        """Whether a handler of a call runs, or is about to."""
+        return call in self._running_handlers
+
+    def _call_handler_finished(self, call: CallMachine, error: BaseException | None, now: float) -> None:
+        if call.was_handed_over:
+            call.handed_over(now)
+        if isinstance(error, CallGone) and error.call_id == call.call_id:
+            # Callers hang up: the handler's next command finding that out is how most calls end.
+            self.log(LogEntry.INFO, "the call ended while its handler was at it", call_id=call.call_id)
+        elif error is not None:
+            self._handler_failed("the on_call handler raised", call.call_id, error)
+            if self.settings.on_handler_error == "hangup":
+                self.hang_up_quietly(call, now, "error")
+
+    def hang_up_quietly(
+        self, call: CallMachine, now: float, reason: str, *, timeout: float | None = None
+    ) -> Promise[Reply] | None:
+        """Hang up a call that nobody holds; when that is not possible, a note is enough.
+
+        Args:
+            call: The call.
+            now: The time, in seconds.
+            reason: The end reason.
+            timeout: How long the command may wait for the line and its answer, in seconds; `request_timeout` when None.
+
+        Returns:
+            The server's reply; None when the command cannot be sent.
+        """
+        try:
+            return call.send_command(now, End, reason=reason, ok_codes=(404, 410), reply_timeout=timeout)
+        except RelayError as error:
+            self.log(LogEntry.WARNING, f"the call could not be hung up: {error}", call_id=call.call_id)
+            return None
+
+    def callback_failed(self, handler_queue: HandlerQueue, error: BaseException) -> None:
+        """A handler that was told of an event has raised."""
+        self._handler_failed("a handler raised", handler_queue.call_id, error)
+
+    def _handler_failed(self, text: str, call_id: str, error: BaseException) -> None:
+        self.statistics.handler_errors += 1
+        self.log(LogEntry.ERROR, text, call_id=call_id, error=error, layer=Layer.HANDLER)
+        if self.observer is not None:
+            self.observer.handler_failed(call_id)
+
+    # --- what calls, dials and messages use -------------------------------------------------------------------------
+
+    def submit(
+        self,
+        now: float,
+        command: Command,
+        *,
+        command_observer: CommandObserver | None = None,
+        ok_codes: tuple[int, ...] = (),
+        timeout: float | None = None,
+        only_while_queued: bool = False,
+        renew: Callable[[], Command] | None = None,
+    ) -> Promise[Reply]:
+        """Send a command, or queue it while the line is down; `renew` makes it anew when it leaves after that."""
+        return self._requests.submit(
+            now,
+            command.method,
+            params_of(command),
+            line_up=self._line_is_up(command.method),
+            timeout=self.settings.request_timeout if timeout is None else timeout,
+            command_observer=command_observer or NO_OBSERVER,
+            ok_codes=ok_codes,
+            not_found_means_operation=command.not_found_means_operation,
+            only_while_queued=only_while_queued,
+            call_id=command.call_id if isinstance(command, CallCommand) else None,
+            renew=None if renew is None else lambda: params_of(renew()),
+        )
+
+    def _submit(self, now: float, method: str, params: dict[str, Any], **rest: Any) -> Promise[Reply]:
+        timeout = self.settings.request_timeout
+        return self._requests.submit(now, method, params, line_up=self._line_is_up(method), timeout=timeout, **rest)
+
+    def _line_is_up(self, method: str) -> bool:
+        """Whether a command may be sent now.
+
+        Raises:
+            ClientClosed: It cannot be queued either: nobody wants to be connected.
+        """
+        state = self._link.state
+        if state is LinkState.READY:
+            return True
+        if state in (LinkState.IDLE, LinkState.CLOSING, LinkState.CLOSED):
+            raise ClientClosed(
+                f"{method} was not sent: the client is not connected; use connect(), run() or a with block"
+            )
+        return False
+
+    def _submit_quietly(self, now: float, command: Command) -> bool:
+        """Send a command of our own, whose reply nobody waits for; False, and a note, when it cannot be sent."""
+        try:
+            self.submit(now, command)
+        except RelayError as error:
+            call_id = command.call_id if isinstance(command, CallCommand) else ""
+            self.log(LogEntry.WARNING, str(error), call_id=call_id)
+            return False
+        return True
+
+    def new_handler_queue(self, call_id: str) -> HandlerQueue:
+        """Make a handler queue that asks to be attended to when something is in it."""
+        return HandlerQueue(call_id, self.outputs.append, self._log_overflow)
+
+    def _log_overflow(self, handler_queue: HandlerQueue) -> None:
+        self.statistics.dropped_events += 1
+        if handler_queue.dropped == 1:
+            slow = "the handlers are too slow: they are not told of every event"
+            self.log(LogEntry.ERROR, slow, call_id=handler_queue.call_id, layer=Layer.HANDLER)
+
+    def log(
+        self,
+        level: int,
+        text: str,
+        *,
+        call_id: str = "",
+        error: BaseException | None = None,
+        layer: Layer = Layer.CALL,
+    ) -> None:
+        """Ask for a log record."""
+        self.outputs.append(LogEntry(level, text, call_id, error, layer))
+
+    def observe(self, observer: Observer) -> None:
+        """Tell an observer of what happens from now on.
+
+        Raises:
+            RuntimeError: There is one already.
+        """
+        if self.observer is not None:
+            raise RuntimeError("this client was instrumented before")
+        self.observer = self._requests.observer = observer
+
+    def add_call(self, event: RelayEvent) -> CallMachine:
+        """Make a call that was offered or dialled."""
+        call = self.calls[event.call_id] = CallMachine(self, event)
+        self.statistics.calls += 1
+        if self.observer is not None:
+            self.observer.call_began(call)
+        return call
+
+    def make_message(self, message_id: str, event: RelayEvent) -> MessageMachine:
+        """Make a message that was received."""
+        return MessageMachine.received(self, message_id, event)
+
+    def _call_is_gone(self, call_id: str, now: float) -> None:
+        call = self.calls.get(call_id)
+        if call is not None:
+            call.said_to_be_gone(now)
+
+    def forget_call(self, call: CallMachine) -> None:
+        """A call has ended, its transfers are settled and its grace time is over."""
+        if self.calls.get(call.call_id) is call:
+            del self.calls[call.call_id]
+
+    def call_passed(self, call: CallMachine, now: float) -> None:
+        """A handler has passed its call back: it is not offered to a handler again at once."""
+        self.forget_call(call)
+        self._declined[call.call_id] = now
+
+    # --- what the link tells ----------------------------------------------------------------------------------------
+
+    def sign_in_params(self, jwt_token: str | None) -> dict[str, Any]:
+        """Return the params of ``signalwire.connect``: the contexts wanted now, and the session to resume if there is one."""
+        settings = self.settings
+        credentials = {"project": settings.project, "token": settings.token}
+        if jwt_token:
+            credentials = {"jwt_token": jwt_token}
+        return params_of(
+            Connect(
+                version=PROTOCOL_VERSION,
+                agent=settings.agent,
+                event_acks=True,
+                authentication=credentials,
+                contexts=list(self._contexts) if self._contexts and not self._draining else None,
+                protocol=self.relay_protocol or None,
+                authorization_state=self._authorization_state or None,
+            )
+        )
+
+    def signed_in(self, result: dict[str, Any], now: float) -> None:
+        """The server took the sign-in; resumed if and only if it says the same protocol and does not deny it."""
+        before = self.relay_protocol
+        protocol = result.get("protocol")
+        protocol = protocol if isinstance(protocol, str) else ""
+        resumed = bool(before) and protocol == before and result.get("session_restored") is not False
+        if resumed:
+            self.statistics.sessions_resumed += 1
+        elif self._has_session:
+            self.forget_session("the server did not resume it", now)
+        self.relay_protocol = protocol
+        self._has_session = True
+        if self.observer is not None:
+            self.observer.signed_in(resumed=resumed)
+        self.log(LogEntry.INFO, "signed in" + (", session resumed" if resumed else ""), layer=Layer.CONNECTION)
+        self._requests.flush(now)
+        if resumed and self._draining and self._contexts:  # the old session has them still
+            self._submit_quietly(now, Unreceive(contexts=list(self._contexts)))
+
+    def connection_lost(self) -> None:
+        """A connection is over; what was sent on it will not be answered."""
+        if self.observer is not None:
+            self.observer.connection_lost()
+        self._requests.connection_lost()
+
+    def forget_session(self, why: str, now: float) -> None:
+        """The old session is over, and its calls with it; whoever waits for them is told."""
+        if self._has_session:
+            self.statistics.sessions_lost += 1
+        self._has_session = False
+        self.relay_protocol = self._authorization_state = ""
+        self._seen.clear()
+        self._end_session(ConnectionLost(f"the session is over: {why}"), now)
+
+    def _end_session(self, error: RelayError, now: float) -> None:
+        calls, self.calls = self.calls, {}
+        for call in calls.values():
+            call.session_lost(error, now)
+        self._requests.session_lost(error)
+        self.outbound.session_lost(error)
+
+    def link_closed(self, error: RelayError, now: float) -> None:
+        """The link is closed for good."""
+        if self.observer is not None:
+            self.observer.closed()
+        self._has_session = False
+        self.relay_protocol = self._authorization_state = ""
+        self._seen.clear()
+        self._draining = self._got_signal = False
+        if self._drain_timer is not None:
+            self._drain_timer.cancel()
+        self.forget_waiting_messages()
+        self._requests.close(error)
+        self._end_session(error, now)
+
+    def receive_answer(self, answer: Response | Failure, now: float) -> None:
+        """Match an answer with its command."""
+        if not self._requests.answer(answer, now):
+            self.statistics.unknown_answers += 1
+
+    def _send(self, text: str) -> None:
+        self._link.send(text)

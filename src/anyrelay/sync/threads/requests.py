@@ -1,0 +1,72 @@
+"""What threads have the I/O thread do for them: it alone gives commands to the core, whoever gave one sleeps meanwhile."""
+
+from __future__ import annotations
+
+import contextvars
+from collections.abc import Callable
+from typing import Concatenate, Generic, ParamSpec, TypeVar
+
+from anyrelay.protocol.core.promise import Promise
+from anyrelay.sync.threads.waiting import new_waiter, wait_for_release
+
+__all__ = ["ThreadRequest"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+M = TypeVar("M")
+
+
+class ThreadRequest(Generic[T]):
+    """A method of a machine to be called, and what comes of it.
+
+    Calling it where everything else is done, and not in the thread that wants it, spares the threads a lock to wait for each
+    other at (docs: architecture).
+    """
+
+    __slots__ = ("_abandoned", "_call", "_context", "_error", "_promise", "_waiter")
+
+    def __init__(
+        self, method: Callable[Concatenate[M, float, P], Promise[T]], machine: M, /, *args: P.args, **kwargs: P.kwargs
+    ) -> None:
+        self._call = lambda now: method(machine, now, *args, **kwargs)
+        self._context = contextvars.copy_context()  # a span is a child of its caller's
+        self._promise: Promise[T] | None = None
+        self._error: Exception | None = None
+        self._abandoned = False
+        self._waiter = new_waiter()
+
+    def run(self, now: float) -> None:
+        """Call the method, in the I/O thread."""
+        if self._abandoned:
+            return
+        try:
+            self._promise = self._context.run(self._call, now)
+        except Exception as error:
+            self._error = error
+            self._waiter.release()
+        else:
+            self._promise.on_ready(self._waiter.release)
+
+    def abandon(self, _now: float) -> None:
+        """Say that its caller waits no more, in the I/O thread."""
+        self._abandoned = True
+        if self._promise is not None:
+            self._promise.abandon()
+
+    def wait(self) -> None:
+        """Sleep until there is a result, in the calling thread."""
+        wait_for_release(self._waiter)
+
+    def result(self) -> T:
+        """Return the result.
+
+        Raises:
+            Exception: What the method raised, or what its promise was broken with.
+        """
+        if self._promise is not None:
+            return self._promise.result()
+        error, self._error = self._error, None  # else it and this frame would keep each other alive
+        try:
+            raise error or RuntimeError("this request was not run yet; wait until it was")
+        finally:
+            del error

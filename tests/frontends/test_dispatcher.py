@@ -1,0 +1,93 @@
+"""The threads that tell handlers: everything is told once and in order, whatever comes while they hand a handler queue back."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+
+from anyrelay.protocol.core.handler_queue import Callback, HandlerQueue
+from anyrelay.sync import RelayClient
+from anyrelay.sync.threads.dispatcher import HandlerDispatcher
+from anyrelay.sync.threads.workers import Workers
+
+PATIENCE = 30.0
+
+
+def refuse_to_fail(_handler_queue: HandlerQueue, error: BaseException) -> None:
+    raise AssertionError("no handler raises here") from error
+
+
+def until(come_true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not come_true():
+        assert time.monotonic() < deadline, "it takes too long"
+        time.sleep(0.001)
+
+
+def post_once_found_empty(monkeypatch: pytest.MonkeyPatch, post: Callable[[], None]) -> None:
+    """Have something posted just after a handler queue was found empty for the first time."""
+    take_some, posted = HandlerQueue.take_some, threading.Lock()
+
+    def take_some_and_be_overtaken(handler_queue: HandlerQueue) -> list[Callback]:
+        taken = take_some(handler_queue)
+        if not taken and posted.acquire(blocking=False):
+            post()
+        return taken
+
+    monkeypatch.setattr(HandlerQueue, "take_some", take_some_and_be_overtaken)
+
+
+def test_what_comes_while_a_mailbox_is_handed_back_is_told(workers: Workers, monkeypatch: pytest.MonkeyPatch) -> None:
+    hurried, told = threading.Event(), list[int]()
+    postmen = HandlerDispatcher(workers, refuse_to_fail, hurried.set)
+    handler_queue = HandlerQueue("call-1", postmen.add, lambda _: None)
+    post_once_found_empty(monkeypatch, lambda: handler_queue.post(told.append, 2))
+    handler_queue.post(told.append, 1)
+    postmen.call()
+    assert hurried.wait(PATIENCE)
+    assert told == [1]
+    postmen.take_back()
+    postmen.call()
+    until(lambda: told == [1, 2])
+
+
+def test_it_is_told_even_when_the_clients_thread_has_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    driver = RelayClient(project="p", token="t", host="localhost")._driver
+    told: list[int] = []
+    handler_queue = driver.session.new_handler_queue("call-1")
+    post_once_found_empty(monkeypatch, lambda: handler_queue.post(told.append, 2))
+    driver.locked(handler_queue.post, told.append, 1)
+    driver._follow_outputs()
+    until(lambda: told == [1, 2])
+    until(lambda: not handler_queue.has_callbacks)
+    driver._workers.dismiss()
+    driver._workers.join(PATIENCE)
+
+
+def test_everything_is_told_in_order_whoever_is_faster(workers: Workers) -> None:
+    rounds = 3_000
+    postmen = HandlerDispatcher(workers, refuse_to_fail, lambda: None)
+    handler_queues = [HandlerQueue(f"call-{number}", postmen.add, lambda _: None) for number in range(3)]
+    told: list[list[int]] = [[] for _ in handler_queues]
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    try:
+        for number in range(rounds):
+            for handler_queue, heard in zip(handler_queues, told, strict=True):
+                handler_queue.post(heard.append, number)
+            postmen.take_back()
+            postmen.call()
+
+        def everything_is_told() -> bool:
+            postmen.take_back()
+            postmen.call()
+            return all(len(heard) == rounds for heard in told)
+
+        until(everything_is_told)
+    finally:
+        sys.setswitchinterval(before)
+    assert told == [list(range(rounds))] * 3

@@ -1,0 +1,177 @@
+"""What threads have the blocking client's I/O thread do: none of it is lost, and nothing of it is left."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import socket
+import threading
+import weakref
+from collections.abc import Callable
+
+import pytest
+
+from anyrelay import ClientClosed, ClientState, ConnectFailed
+from anyrelay.local import SyncLocalRelay
+from anyrelay.protocol.core.promise import Promise
+from anyrelay.protocol.session.client_methods import ClientMethods
+from anyrelay.sync import RelayClient
+from anyrelay.sync.driver import Driver
+from anyrelay.sync.threads.requests import ThreadRequest
+
+
+class Machine:
+    """Something with a method for requests."""
+
+    def __init__(self) -> None:
+        self.promises: list[Promise[str]] = []
+        self.abandoned = 0
+
+    def start(self, now: float, word: str = "") -> Promise[str]:
+        promise: Promise[str] = Promise(self.forget)
+        self.promises.append(promise)
+        if word:
+            promise.resolve(f"{word} at {now:g}")
+        return promise
+
+    def forget(self) -> None:
+        self.abandoned += 1
+
+    def refuse(self, _now: float) -> Promise[str]:
+        raise ValueError("volume: 41 is over 40 dB")
+
+
+def test_it_calls_the_method_with_the_time() -> None:
+    request = ThreadRequest(Machine.start, Machine(), word="done")
+    request.run(3.0)
+    request.wait()
+    assert request.result() == "done at 3"
+
+
+def test_what_the_method_raises_is_raised_where_the_errand_comes_from_and_kept_by_nobody() -> None:
+    machine = Machine()
+    request = ThreadRequest(Machine.refuse, machine)
+    request.run(0.0)
+    request.wait()
+    gc.disable()
+    try:
+        with pytest.raises(ValueError, match="over 40 dB") as caught:
+            request.result()
+        gone = weakref.ref(machine)
+        del machine, request, caught
+        assert gone() is None
+    finally:
+        gc.enable()
+
+
+def test_one_that_is_given_up_before_its_turn_is_not_run() -> None:
+    machine = Machine()
+    request = ThreadRequest(Machine.start, machine)
+    request.abandon(0.0)
+    request.run(0.0)
+    assert machine.promises == []
+    with pytest.raises(RuntimeError, match="not run yet"):
+        request.result()
+
+
+def test_one_that_is_given_up_while_it_waits_is_abandoned() -> None:
+    machine = Machine()
+    request = ThreadRequest(Machine.start, machine)
+    request.run(0.0)
+    request.abandon(0.0)
+    assert machine.abandoned == 1
+
+
+def test_one_that_comes_in_the_moment_when_the_thread_leaves_is_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    look_around = Driver._has_work.fget  # type: ignore[attr-defined]
+    late: list[ThreadRequest[dict[str, object]]] = []
+
+    def look_around_and_be_overtaken(driver: Driver) -> bool:
+        found: bool = look_around(driver)
+        if not found and not late and driver.session.state is ClientState.CLOSED:
+            late.append(ThreadRequest(ClientMethods.execute, driver.session, "test.echo"))
+            driver._posted.append(late[0].run)
+        return found
+
+    monkeypatch.setattr(Driver, "_has_work", property(look_around_and_be_overtaken))
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        client = RelayClient(
+            project="p", token="t", host=f"ws://127.0.0.1:{nobody.getsockname()[1]}", connect_timeout=0.1
+        )
+        with pytest.raises(ConnectFailed):
+            client.connect()
+    client.disconnect()
+    (request,) = late
+    request.wait()
+    with pytest.raises(ClientClosed):
+        request.result()
+
+
+def test_without_a_thread_the_caller_runs_it_itself() -> None:
+    with pytest.raises(ClientClosed, match="connect"):
+        RelayClient(project="p", token="t", host="localhost").execute("test.echo")
+
+
+def test_a_bug_in_the_clients_thread_leaves_nobody_waiting() -> None:
+    def fail(_now: float) -> None:
+        raise LookupError("a bug of ours")
+
+    with SyncLocalRelay() as relay:
+        client = RelayClient(project="p", token="t", host=relay.url)
+        client.connect()
+        request = ThreadRequest(ClientMethods.execute, client._driver.session, "test.echo")
+        driver = client._driver
+        with driver._core:
+            driver._posted.extend([fail, request.run])
+        driver._wake_up()
+        request.wait()
+        with pytest.raises(ClientClosed):
+            request.result()
+        client.disconnect()
+        client.connect()  # it is as good as new
+        client.disconnect()
+
+
+class Meddler(logging.Handler):
+    """A logging handler that uses the client whose records it is told."""
+
+    def __init__(self, client: RelayClient, meddle: Callable[[RelayClient], object]) -> None:
+        super().__init__()
+        self.client, self.meddle = client, meddle
+        self.errors: list[Exception] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if threading.current_thread().name == "anyrelay client":
+            try:
+                self.meddle(self.client)
+            except Exception as error:
+                self.errors.append(error)
+
+
+@pytest.mark.parametrize(
+    "meddle",
+    [
+        lambda client: client.execute("test.echo"),
+        lambda client: client.disconnect(),
+        lambda client: client.connect(),
+        lambda client: list(client.calls),
+    ],
+)
+def test_the_clients_own_thread_is_told_that_it_would_wait_for_itself(meddle: Callable[[RelayClient], object]) -> None:
+    with SyncLocalRelay() as relay:
+        client = RelayClient(project="p", token="t", host=relay.url)
+        meddler = Meddler(client, meddle)
+        logger = logging.getLogger("anyrelay")
+        before = logger.level
+        logger.addHandler(meddler)
+        logger.setLevel(logging.INFO)
+        try:
+            client.connect()
+            client.disconnect()
+        finally:
+            logger.setLevel(before)
+            logger.removeHandler(meddler)
+        assert meddler.errors
+        assert {type(error) for error in meddler.errors} == {RuntimeError}
+        assert "own I/O thread" in str(meddler.errors[0])

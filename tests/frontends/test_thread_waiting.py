@@ -1,0 +1,120 @@
+"""What threads sleep at: who is woken and when, and Ctrl-C in every step of falling asleep."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+import time
+from types import FrameType
+from typing import Any
+
+import pytest
+
+from anyrelay.sync.threads.waiting import OnceEvent, new_waiter, wait_for_release
+
+
+def test_whoever_waits_goes_on_once_it_is_reached() -> None:
+    once_event, passed = OnceEvent(), threading.Semaphore(0)
+
+    def wait() -> None:
+        once_event.wait()
+        passed.release()
+
+    threads = [threading.Thread(target=wait) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    time.sleep(0.05)  # in which nobody may go on
+    assert not passed.acquire(blocking=False)
+    once_event.set()
+    once_event.set()
+    for thread in threads:
+        thread.join(10)
+    assert [passed.acquire(blocking=False) for _ in range(4)] == [True, True, True, False]
+    once_event.wait()  # whoever comes later does not wait at all
+
+
+@pytest.mark.parametrize("in_main_thread", [True, False])
+@pytest.mark.parametrize("patience", [0.0, 0.05])
+def test_patience_ends(in_main_thread: bool, patience: float) -> None:
+    took = []
+
+    def wait() -> None:
+        began = time.monotonic()
+        OnceEvent().wait(patience)
+        took.append(time.monotonic() - began)
+
+    if in_main_thread:
+        wait()
+    else:
+        thread = threading.Thread(target=wait)
+        thread.start()
+        thread.join(10)
+    assert len(took) == 1
+    assert took[0] >= patience
+
+
+def test_ctrl_c_in_any_step_leaves_the_milestone_in_order() -> None:
+    """It is struck before each byte code in turn, in whatever module that is."""
+    struck = 0
+    while _is_struck(once_event := OnceEvent(), struck):
+        struck += 1
+        other = threading.Thread(target=once_event.wait, daemon=True)
+        other.start()
+        reaching = threading.Thread(target=once_event.set, daemon=True)
+        reaching.start()
+        reaching.join(10)
+        other.join(10)
+        assert [reaching.is_alive(), other.is_alive()] == [False, False], f"struck before byte code {struck}"
+        once_event.wait(10)
+    assert struck > 20
+
+
+def _is_struck(once_event: OnceEvent, skipped: int) -> bool:
+    """Wait for a moment; be struck before a byte code, after so many others; return whether there were that many."""
+    left = skipped
+
+    def trace(frame: FrameType, event: str, _: object) -> Any:
+        nonlocal left
+        frame.f_trace_opcodes = True
+        if event == "opcode":
+            left -= 1
+            if left < 0:
+                sys.settrace(None)
+                raise KeyboardInterrupt
+        return trace
+
+    before = sys.gettrace()
+    try:
+        sys.settrace(trace)
+        once_event.wait(0.001)
+    except KeyboardInterrupt:
+        return True
+    finally:
+        sys.settrace(before)
+    return False
+
+
+def test_the_main_thread_looks_for_signals_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A signal that came just before it fell asleep is handled although nothing wakes it."""
+    monkeypatch.setattr("anyrelay.sync.threads.waiting.LOOK_UP", 0.01)
+    handled = threading.Event()
+    before = signal.signal(signal.SIGUSR1, lambda *_: handled.set())
+    in_time: list[bool] = []
+    gate = new_waiter()
+
+    def strike_and_open() -> None:
+        time.sleep(0.2)  # until the main thread sleeps
+        # Struck in this thread, it interrupts no system call of the main one's, as one that comes a moment too early.
+        signal.pthread_kill(threading.get_ident(), signal.SIGUSR1)
+        in_time.append(handled.wait(10))
+        gate.release()
+
+    striker = threading.Thread(target=strike_and_open)
+    try:
+        striker.start()
+        wait_for_release(gate)
+        assert in_time == [True]
+    finally:
+        striker.join()
+        signal.signal(signal.SIGUSR1, before)

@@ -1,0 +1,46 @@
+"""Runs one harness under atheris, a coverage-guided fuzzer: ``python tests/fuzz/run.py fuzz_frames -max_total_time=60``.
+
+Arguments are those of libFuzzer. It begins with the inputs in `corpus`; what it finds on the way is kept in the first
+directory among the arguments, and in one of its own where there is none. It ends when the time or the number of runs is over,
+or at the first fault, whose input it leaves as ``crash-…`` in the working directory.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from importlib import import_module
+from pathlib import Path
+
+HERE = Path(__file__).parent
+HARNESSES = ("fuzz_frames", "fuzz_messages", "fuzz_handshake")
+
+
+def main() -> None:
+    """Fuzz; this never returns."""
+    if len(sys.argv) < 2 or sys.argv[1] not in HARNESSES:
+        sys.exit(f"Name a harness: {', '.join(HARNESSES)}")
+    try:
+        import atheris
+    except ImportError:
+        sys.exit("The fuzzer is missing: pip install atheris (there are wheels for CPython on Linux)")
+    name, arguments = sys.argv[1], sys.argv[2:]
+    with atheris.instrument_imports(include=["anyrelay", "wsproto", "h11"]):
+        harness = import_module(name)
+    home = Path(tempfile.mkdtemp(prefix="anyrelay-fuzz-"))
+    words, found = home / "words", home / "found"
+    words.write_text("".join(f'"{quoted(word)}"\n' for word in harness.DICTIONARY), encoding="ascii")
+    found.mkdir()
+    named = any(not argument.startswith("-") for argument in arguments)
+    places = [*([] if named else [str(found)]), str(HERE / "corpus" / name)]
+    atheris.Setup([name, *arguments, f"-dict={words}", *places], harness.one_input)
+    atheris.Fuzz()
+
+
+def quoted(word: bytes) -> str:
+    """Write a word for libFuzzer's dictionary."""
+    return "".join(f"\\x{byte:02x}" for byte in word)
+
+
+if __name__ == "__main__":
+    main()

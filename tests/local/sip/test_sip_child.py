@@ -1,0 +1,171 @@
+"""The process of the SIP stack by itself: its limits, its log, the calls that it loses count of, and who ends it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import resource
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from anyrelay.local import SipPhones
+from anyrelay.local.json_process import JsonProcess, module_command
+from anyrelay.local.sip import calls, child, supervisor
+from anyrelay.local.sip.calls import SipCalls
+from anyrelay.local.sip.probe import Probe
+from tests.local.sip.udp_phone import UdpCall, sip_socket
+from tests.support.recording_phone_events import RecordingBoard
+
+pytestmark = [pytest.mark.anyio, pytest.mark.sip]
+
+
+@pytest.mark.parametrize(
+    ("soft", "hard", "calls", "set_to"),
+    [
+        (1_024, 4_096, 200, None),
+        (256, 4_096, 200, 664),
+        (256, resource.RLIM_INFINITY, 200, 664),
+        (256, 364, 100, 364),
+        (64, 64, 1, 64),
+    ],
+)
+def test_calls_are_limited_by_the_open_files_that_there_may_be(
+    soft: int, hard: int, calls: int, set_to: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limits: list[tuple[int, int]] = []
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (soft, hard))
+    monkeypatch.setattr(resource, "setrlimit", lambda _, limit: limits.append(limit))
+    assert child._affordable(200) == calls
+    assert limits == ([] if set_to is None else [(set_to, hard)])
+
+
+async def test_few_open_files_are_few_calls(caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    def command(module: str, *options: str) -> list[str]:
+        return ["bash", "-c", 'ulimit -n 76; exec "$@"', "bash", *module_command(module, *options)]
+
+    monkeypatch.setattr(supervisor, "module_command", command)
+    board = RecordingBoard()
+    async with SipPhones("127.0.0.1:0") as phones:
+        await phones.start(board)
+        async with sip_socket(phones.address) as socket:
+            calls = [UdpCall(socket, phones.address) for _ in range(4)]
+            for call in calls:
+                assert await call.call() == 200
+            assert await UdpCall(socket, phones.address).call() == 486
+            for call in calls:
+                await call.hang_up()
+    assert "at most 4 calls at once, not 200: there may be 76 open files" in caplog.text
+    assert "4 calls are up, which is the limit" in caplog.text
+
+
+class Stack:
+    """A stack that counts wrong."""
+
+    listen = "127.0.0.1:9"
+    listener = None
+
+    async def call_count(self) -> int:
+        return 7
+
+
+def calls_of(broken: list[str]) -> SipCalls:
+    nothing: Callable[..., Any] = lambda *_: None  # noqa: E731
+    calls = SipCalls(
+        "127.0.0.1:0", max_calls=9, switchboard=RecordingBoard(), on_forgotten=nothing, on_broken=broken.append
+    )
+    calls._stack = Stack()  # type: ignore[assignment]
+    return calls
+
+
+async def test_a_stack_that_counts_wrong_for_long() -> None:
+    broken: list[str] = []
+    calls = calls_of(broken)
+    for _ in range(calls.COUNT_DIFFERS - 1):
+        await calls.look()
+    assert not broken
+    await calls.look()
+    assert broken == ["it counts 7 calls where there are 0"]
+
+
+async def test_a_stack_that_answers_no_probe(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("anyrelay.local.sip.probe.ANSWER_TIME", 0.05)
+    monkeypatch.setattr(calls, "PROBE_PAUSE", 0)
+    broken: list[str] = []
+    calls = calls_of(broken)
+    await calls._try_out(Probe())
+    assert broken == ["it does not answer calls"]
+
+
+async def test_what_is_logged_there_is_logged_here(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, "anyrelay.local")
+    board = RecordingBoard()
+    async with SipPhones("127.0.0.1:0") as phones:
+        await phones.start(board)
+        async with sip_socket(phones.address) as socket:
+            call = UdpCall(socket, phones.address)
+            assert await call.call() == 200
+            board.legs[0].refer("nonsense")
+            await board.until("refer answered", 503)
+            await call.hang_up()
+    told = [record for record in caplog.records if "could not be sent on call" in record.getMessage()]
+    assert [(record.name, record.levelno) for record in told] == [("anyrelay.local.sip.leg", logging.WARNING)]
+
+
+async def test_orders_that_cannot_be_followed_harm_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    board = RecordingBoard()
+    async with SipPhones("127.0.0.1:0") as phones:
+        await phones.start(board)
+        assert phones._supervisor.process is not None
+        for order in (
+            {"order": "play", "leg": 99},
+            {"order": "forget", "leg": 1},
+            {"nothing": 1},
+            {"order": "dial", "leg": -9, "to_uri": "nonsense", "from_uri": ""},
+        ):
+            phones._supervisor.process.tell(order)
+        async with sip_socket(phones.address) as socket:
+            call = UdpCall(socket, phones.address)
+            assert await call.call() == 200
+            assert board.legs[0].call_id == call.call_id
+            phones._supervisor.process.tell({"order": "play", "leg": 1, "wrong": True})
+            await call.hang_up()
+            await board.until("ended")
+    assert caplog.text.count("could not be followed") == 2
+
+
+async def test_it_ends_with_its_parent() -> None:
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    program = (
+        "import asyncio, sys\n"
+        "from anyrelay.local import SipPhones\n"
+        "async def main():\n"
+        "    phones = SipPhones('127.0.0.1:0')\n"
+        "    await phones.start(None)\n"
+        "    print('{\"pid\": %d}' % phones._supervisor.process.pid, flush=True)\n"
+        "    await asyncio.sleep(60)\n"
+        "asyncio.run(main())\n"
+    )
+    parent = JsonProcess(
+        [sys.executable, "-c", program],
+        on_lines=lambda _: None,
+        on_end=lambda *_: loop.call_soon_threadsafe(ended.set),
+    )
+    first = await asyncio.to_thread(parent.ready)
+    parent.signal(9)
+    await asyncio.wait_for(ended.wait(), 10)
+    async with asyncio.timeout(10):
+        while _is_running(first["pid"]):
+            await asyncio.sleep(0.02)  # what other processes do cannot be awaited
+    parent.stop()
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        with open(f"/proc/{pid}/status") as status:
+            return "(zombie)" not in status.read()
+    except FileNotFoundError:
+        return False

@@ -1,0 +1,75 @@
+"""Mailboxes: what is to be told to user code, in order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from anyrelay.protocol.core import handler_queue as mailboxes
+from anyrelay.protocol.core.handler_queue import Callback, HandlerQueue
+
+
+def test_deliveries_are_made_in_order_and_somebody_attends_once() -> None:
+    scheduled: list[HandlerQueue] = []
+    told: list[Any] = []
+    box = HandlerQueue("call-1", scheduled.append, lambda _: None)
+    box.post(told.append, 1)
+    box.post(told.append, 2)
+    assert scheduled == [box]
+    assert box.scheduled
+    assert box.take() == Callback(told.append, 1)
+    box.post(told.append, 3)
+    assert [box.take(), box.take(), box.take()] == [Callback(told.append, 2), Callback(told.append, 3), None]
+    assert not box.scheduled
+    box.post(told.append, 4)
+    assert scheduled == [box, box]
+
+
+def test_some_are_taken_at_once_and_somebody_stays_at_it_until_he_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mailboxes, "TAKEN_AT_ONCE", 2)
+    scheduled: list[HandlerQueue] = []
+    handler: Callable[[Any], Any] = print
+    box = HandlerQueue("call-1", scheduled.append, lambda _: None)
+    box.post(handler, 1)
+    box.post(handler, 2)
+    box.post(handler, 3)
+    assert box.take_some() == [Callback(handler, 1), Callback(handler, 2)]
+    assert box.take_some() == [Callback(handler, 3)]
+    box.post(handler, 4)
+    assert scheduled == [box]
+    assert box.take_some() == [Callback(handler, 4)]
+    assert box.take_some() == []
+    assert box.scheduled
+    box.release()
+    assert not box.scheduled
+    box.post(handler, 5)
+    assert scheduled == [box, box]
+
+
+def test_what_comes_before_he_leaves_asks_for_attention_again() -> None:
+    scheduled: list[HandlerQueue] = []
+    box = HandlerQueue("call-1", scheduled.append, lambda _: None)
+    box.post(print, 1)
+    assert len(box.take_some()) == 1
+    assert not box.has_callbacks
+    box.post(print, 2)
+    assert box.has_callbacks
+    assert scheduled == [box]
+    box.release()
+    assert box.scheduled
+    assert scheduled == [box, box]
+
+
+def test_over_the_limit_events_are_dropped_but_results_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mailboxes, "HANDLER_QUEUE_LIMIT", 2)
+    overflowed: list[HandlerQueue] = []
+    handler: Callable[[Any], Any] = print
+    box = HandlerQueue("call-1", lambda _: None, overflowed.append)
+    for number in range(4):
+        box.post(handler, number)
+    box.post(handler, "result", never_drop=True)
+    assert box.dropped == 2
+    assert overflowed == [box, box]
+    assert [callback.subject for callback in iter(box.take, None)] == [0, 1, "result"]

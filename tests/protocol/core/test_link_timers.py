@@ -1,0 +1,220 @@
+"""Deadlines on what the server says count only the time in which it can be heard."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from anyrelay.protocol.core.link_timers import LONGEST_IN_ALL, LinkTimers
+from anyrelay.protocol.core.timers import Timers
+
+
+class Bench:
+    """Deadlines on a clock, a link, and a server that answers when it is told to, or at once."""
+
+    def __init__(self, *, answers: bool = True) -> None:
+        self.now = 0.0
+        self.answers = answers
+        self.asked: list[float] = []
+        self.fired: list[tuple[str, float]] = []
+        self.timers = Timers()
+        self.link = LinkTimers(self.timers, self.ask)
+
+    def ask(self, now: float) -> None:
+        self.asked.append(now)
+        self.link.asked()
+        if self.answers:
+            self.link.answered(now)
+
+    def after(self, seconds: float, name: str = "") -> None:
+        self.timer = self.link.after(seconds, lambda now: self.fired.append((name, now)), self.now)
+
+    def advance(self, seconds: float) -> None:
+        until = self.now + seconds
+        while (due := self.timers.next_deadline()) is not None and due <= until:
+            self.now = due
+            self.timers.run_due(due)
+        self.now = until
+
+    def up(self) -> None:
+        self.link.link_up(self.now)
+
+    def down(self) -> None:
+        self.link.link_down(self.now)
+
+
+def test_with_the_link_up_it_is_a_deadline_like_any_other() -> None:
+    bench = Bench()
+    bench.up()
+    bench.after(3.0)
+    bench.advance(2.9)
+    assert bench.fired == []
+    bench.advance(0.1)
+    assert bench.fired == [("", 3.0)]
+    assert bench.timers.next_deadline() is None
+
+
+def test_it_waits_for_the_link() -> None:
+    bench = Bench()
+    bench.after(3.0)
+    assert bench.timers.next_deadline() is None
+    bench.advance(100.0)
+    bench.up()
+    bench.advance(3.0)
+    assert bench.fired == [("", 103.0)]
+
+
+def test_it_begins_anew_when_the_link_is_up_again() -> None:
+    bench = Bench()
+    bench.up()
+    bench.after(3.0)
+    bench.advance(2.9)
+    bench.down()
+    bench.advance(50.0)
+    assert bench.fired == []
+    bench.up()
+    bench.advance(2.9)
+    assert bench.fired == []
+    bench.advance(0.1)
+    assert bench.fired == [("", pytest.approx(55.9))]
+
+
+def test_a_link_that_comes_and_goes_does_not_put_it_off_for_ever() -> None:
+    bench = Bench()
+    bench.after(3.0)
+    for _ in range(29):
+        bench.up()
+        bench.advance(2.0)
+        bench.down()
+        bench.advance(10.0)
+    assert bench.fired == []
+    bench.up()
+    bench.advance(2.0)
+    assert bench.fired == [("", 29 * 12.0 + 2.0)]
+    assert sum([2.0] * 30) == LONGEST_IN_ALL
+
+
+def test_one_that_is_longer_than_that_counts_once() -> None:
+    bench = Bench()
+    bench.up()
+    bench.after(120.0)
+    bench.advance(100.0)
+    bench.down()
+    bench.up()
+    bench.advance(20.0)
+    assert bench.fired == [("", 120.0)]
+
+
+def test_its_time_is_over_when_the_server_was_heard_since() -> None:
+    bench = Bench(answers=False)
+    bench.up()
+    bench.after(3.0)
+    bench.advance(9.0)
+    assert (bench.asked, bench.fired) == ([3.0], [])
+    bench.link.answered(9.5)
+    assert bench.fired == [("", 9.5)]
+
+
+def test_an_answer_to_an_earlier_question_is_none() -> None:
+    bench = Bench(answers=False)
+    bench.up()
+    bench.after(3.0, "first")
+    bench.after(4.0, "second")
+    bench.link._ask_server = bench.asked.append  # a ping is under way already: no other one goes out
+    bench.advance(5.0)
+    assert bench.asked == [3.0, 4.0]
+    bench.link.answered(5.0)
+    assert bench.fired == []
+    assert bench.asked == [3.0, 4.0, 5.0]
+    bench.link.asked()
+    bench.link.answered(6.0)
+    assert bench.fired == [("first", 6.0), ("second", 6.0)]
+
+
+def test_a_server_that_does_not_answer_was_not_heard() -> None:
+    bench = Bench(answers=False)
+    bench.up()
+    bench.after(3.0)
+    bench.advance(13.0)
+    bench.down()
+    bench.advance(1.0)
+    bench.answers = True
+    bench.up()
+    bench.advance(3.0)
+    assert bench.fired == [("", 17.0)]
+
+
+def test_of_time_in_which_nobody_noticed_that_the_link_was_down_no_more_counts_than_its_own() -> None:
+    bench = Bench(answers=False)
+    bench.after(3.0)
+    for _ in range(19):
+        bench.up()
+        bench.advance(40.0)
+        bench.down()
+    assert bench.fired == []
+    bench.answers = True
+    bench.up()
+    bench.advance(3.0)
+    assert bench.fired == [("", 19 * 40.0 + 3.0)]
+
+
+@pytest.mark.parametrize("when", ["pending", "down", "asked", "over"])
+def test_it_can_be_taken_back_at_any_time(when: str) -> None:
+    bench = Bench(answers=when == "over")
+    if when != "down":
+        bench.up()
+    bench.after(3.0)
+    bench.advance(2.0 if when == "pending" else 5.0)
+    before = list(bench.fired)
+    bench.timer.cancel()
+    bench.timer.cancel()
+    bench.up()
+    bench.advance(10.0)
+    bench.link.answered(bench.now)
+    assert bench.fired == before == ([("", 3.0)] if when == "over" else [])
+    assert bench.timers.next_deadline() is None
+
+
+def test_one_may_take_another_back_or_ask_for_a_third() -> None:
+    bench = Bench()
+    bench.up()
+
+    def act(now: float) -> None:
+        bench.timer.cancel()
+        bench.now = now
+        bench.after(1.0, "third")
+
+    bench.answers = False
+    bench.link.after(3.0, act, 0.0)
+    bench.after(3.0, "second")
+    bench.advance(3.0)
+    bench.answers = True
+    bench.link.answered(3.0)
+    bench.advance(5.0)
+    assert bench.fired == [("third", 4.0)]
+
+
+quarters = st.integers(0, 40).map(lambda number: number / 4)
+
+
+@given(st.lists(st.tuples(quarters, quarters), max_size=30))
+def test_it_fires_once_it_could_be_heard_for_long_enough(periods: list[tuple[float, float]]) -> None:
+    """Each period is one of the link up, and one of it down."""
+    bench = Bench()
+    bench.after(3.0)
+    counted = 0.0
+    for up, down in periods:
+        bench.up()
+        wanted = min(3.0, LONGEST_IN_ALL - counted)
+        bench.advance(up)
+        bench.down()
+        if up >= wanted:
+            assert len(bench.fired) == 1
+            return
+        counted += up
+        bench.advance(down)
+        assert bench.fired == []
+    bench.up()
+    bench.advance(3.0)
+    assert len(bench.fired) == 1

@@ -1,0 +1,67 @@
+"""What a call keeps of events is all of them, in little memory."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import pytest
+
+from anyrelay.protocol.core.memory import pack_device, pack_event, unpack_device, unpack_events
+from anyrelay.protocol.schema import CallStateEvent, parse_event
+
+DEVICE = {"type": "sip", "params": {"from": "sip:ann@example.com", "headers": [{"name": "X-Größe", "value": "1"}]}}
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        CallStateEvent(call_id="c1", call_state="answered", params={"call_id": "c1", "call_state": "answered"}),
+        CallStateEvent(),
+    ],
+    ids=["made here", "empty"],
+)
+def test_an_event_of_ours_comes_back_as_it_was(event: CallStateEvent) -> None:
+    assert list(unpack_events(pack_event(event))) == [event]
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {
+            "call_id": "c1",
+            "call_state": "ended",
+            "end_reason": "busy",
+            "device": DEVICE,
+            "unheard of": [1.5, None, "\x00"],
+        },
+        {"call_id": 5, "call_state": "answered", "device": "none"},
+        {"call_state": "ended", "params": {"call_state": "created"}, "timestamp": 1, "event_type": "calling.call.play"},
+    ],
+    ids=["all of it", "wrong types", "names of the envelope"],
+)
+def test_an_event_of_the_servers_comes_back_as_it_was(params: dict[str, Any]) -> None:
+    event = parse_event({"event_type": "calling.call.state", "timestamp": 1770000000.25, "params": params})
+    assert isinstance(event, CallStateEvent)
+    assert list(unpack_events(pack_event(event))) == [event]
+
+
+def test_of_several_events_the_last_one_comes_first() -> None:
+    told = [
+        CallStateEvent(call_state=word, params={"call_state": word, "text": "a\r\nb\x85\u2028"})
+        for word in ("created", "ended")
+    ]
+    assert list(unpack_events(b"".join(map(pack_event, told)))) == told[::-1]
+    assert list(unpack_events(b"")) == []
+
+
+@pytest.mark.parametrize("device", [DEVICE, {"type": "phone"}])
+def test_a_device_comes_back_as_it_was(device: dict[str, Any]) -> None:
+    packed = pack_device(device)
+    assert unpack_device(packed) == device
+    assert unpack_device(packed) is not unpack_device(packed)
+
+
+def test_there_is_nothing_to_keep_of_an_empty_device() -> None:
+    assert pack_device({}) == b""
+    assert sys.getsizeof(pack_device(DEVICE)) < 200

@@ -1,0 +1,33 @@
+"""Equal texts are kept once, and not for ever."""
+
+from __future__ import annotations
+
+from anyrelay.protocol.core.memory import SHARED_LENGTH, TEXTS_SHARED, SharedTexts
+
+
+def fresh(text: str) -> str:
+    """Return an equal text that is an object of its own."""
+    return "".join(list(text))
+
+
+def test_equal_texts_become_one() -> None:
+    texts, first, second = SharedTexts(), fresh("node-1"), fresh("node-1")
+    assert first is not second
+    assert texts.one_of(first) is first
+    assert texts.one_of(second) is first
+
+
+def test_a_long_text_stays_what_it_is() -> None:
+    texts, first, second = SharedTexts(), fresh("x" * (SHARED_LENGTH + 1)), fresh("x" * (SHARED_LENGTH + 1))
+    assert texts.one_of(first) is first
+    assert texts.one_of(second) is second
+
+
+def test_a_server_with_ever_new_texts_does_not_fill_the_memory() -> None:
+    texts, first = SharedTexts(), fresh("node-1")
+    texts.one_of(first)
+    for number in range(10 * TEXTS_SHARED):
+        texts.one_of(f"node of call {number}")
+        assert len(texts._known) <= TEXTS_SHARED
+    again = fresh("node-1")
+    assert texts.one_of(again) is again

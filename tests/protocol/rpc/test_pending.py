@@ -1,0 +1,257 @@
+"""The life of a command: queued, sent, answered, given up, or lost."""
+
+from __future__ import annotations
+
+from itertools import count
+from typing import Any
+
+import pytest
+
+from anyrelay.errors import CallGone, ClientClosed, ConnectionLost, RelayError, RequestTimeout
+from anyrelay.protocol.core.promise import Promise
+from anyrelay.protocol.core.timers import Timers
+from anyrelay.protocol.rpc import pending
+from anyrelay.protocol.rpc.jsonrpc import Failure, Response
+from anyrelay.protocol.rpc.pending import QUEUE_LIMIT, CommandObserver, PendingCommands
+
+
+class Noting(CommandObserver):
+    """Notes what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def sent(self, now: float) -> None:
+        super().sent(now)
+        self.told.append(f"sent {now}")
+
+    def accepted(self, reply: dict[str, Any], now: float) -> None:
+        super().accepted(reply, now)
+        self.told.append(f"taken {reply} {now}")
+
+    def rejected(self, error: RelayError) -> None:
+        super().rejected(error)
+        self.told.append(f"refused {type(error).__name__}")
+
+    def abandoned(self, error: RelayError | None) -> None:
+        super().abandoned(error)
+        self.told.append("given up")
+
+
+class Desk:
+    """A book, and what it sent."""
+
+    def __init__(self) -> None:
+        ids = count(1)
+        self.timers = Timers()
+        self.sent: list[str] = []
+        self.book = PendingCommands(self.timers, lambda: f"r{next(ids)}", self.sent.append)
+
+    def submit(
+        self, command_observer: CommandObserver | None = None, *, line_up: bool = False, **more: Any
+    ) -> Promise[Any]:
+        options: dict[str, Any] = {
+            "line_up": line_up,
+            "timeout": 10.0,
+            "command_observer": command_observer or CommandObserver(),
+            **more,
+        }
+        return self.book.submit(0.0, "m", {"a": 1}, **options)
+
+
+WIRE = '{"jsonrpc":"2.0","id":"r1","method":"m","params":{"a":1}}'
+
+
+def test_with_the_line_up_it_is_sent_at_once() -> None:
+    desk, command_observer = Desk(), Noting()
+    promise = desk.submit(command_observer, line_up=True)
+    assert desk.sent == [WIRE]
+    assert desk.timers.next_deadline() == 10.0
+    assert desk.book.answer(Response("r1", {"code": "200"}), 1.0)
+    assert promise.result() == {"code": "200"}
+    assert desk.timers.next_deadline() is None
+    assert command_observer.told == ["sent 0.0", "taken {'code': '200'} 1.0"]
+    assert not desk.book.answer(Response("r1", {}), 1.0)  # once is enough
+
+
+def test_with_the_line_down_it_waits_its_turn() -> None:
+    desk, command_observer = Desk(), Noting()
+    first, _ = desk.submit(command_observer), desk.submit()
+    assert (desk.sent, desk.book.queued) == ([], 2)
+    assert not desk.book.answer(Response("r1", {}), 0.0)
+    desk.book.connection_lost()
+    desk.book.flush(2.0)
+    assert [text[23:25] for text in desk.sent] == ["r1", "r2"]
+    assert desk.timers.next_deadline() == 10.0  # from the call on
+    assert desk.book.queued == 0
+    assert not first.done
+
+
+def test_queued_and_too_late_it_is_withdrawn() -> None:
+    desk, command_observer = Desk(), Noting()
+    promise = desk.submit(command_observer)
+    desk.timers.run_due(10.0)
+    with pytest.raises(RequestTimeout, match="m was not sent within 10 s and was withdrawn"):
+        promise.result()
+    desk.book.flush(11.0)
+    assert desk.sent == []
+    assert command_observer.told == ["refused RequestTimeout"]
+
+
+def test_queued_and_given_up_it_is_withdrawn() -> None:
+    desk, command_observer = Desk(), Noting()
+    promise = desk.submit(command_observer)
+    promise.abandon()
+    desk.book.flush(1.0)
+    assert desk.sent == []
+    assert command_observer.told == ["refused RelayError"]
+    assert desk.timers.next_deadline() is None
+    promise.abandon()
+
+
+def test_sent_and_too_late_the_late_reply_still_counts() -> None:
+    desk, command_observer = Desk(), Noting()
+    promise = desk.submit(command_observer, line_up=True)
+    desk.timers.run_due(10.0)
+    with pytest.raises(RequestTimeout, match="m was not answered within 10 s"):
+        promise.result()
+    assert desk.book.answer(Response("r1", {"code": "200"}), 12.0)
+    assert command_observer.told == ["sent 0.0", "given up", "taken {'code': '200'} 12.0"]
+
+
+def test_sent_and_given_up_the_late_reply_still_counts() -> None:
+    desk, command_observer = Desk(), Noting()
+    desk.submit(command_observer, line_up=True).abandon()
+    assert desk.book.answer(Failure("r1", 400, "no"), 1.0)
+    assert command_observer.told == ["sent 0.0", "given up", "refused RelayError"]
+
+
+@pytest.mark.parametrize(
+    "answer", [Failure("r1", -32603, "?"), Failure("r1", -1, "?"), Response("r1", {"code": "500"})]
+)
+def test_an_error_that_leaves_open_what_happens_is_no_refusal(answer: Failure | Response) -> None:
+    desk, command_observer = Desk(), Noting()
+    promise = desk.submit(command_observer, line_up=True)
+    assert desk.book.answer(answer, 1.0)
+    assert isinstance(promise.error, RelayError)
+    assert command_observer.told == ["sent 0.0", "given up"]
+    assert desk.timers.next_deadline() is None
+
+
+def test_a_refusal_of_what_an_event_has_shown_to_be_under_way_is_none() -> None:
+    class UnderWay(Noting):
+        is_under_way = True
+
+    desk, command_observer = Desk(), UnderWay()
+    promise = desk.submit(command_observer, line_up=True)
+    desk.book.answer(Failure("r1", 404, "no"), 1.0)
+    assert isinstance(promise.error, RelayError)
+    assert command_observer.told == ["sent 0.0", "given up"]
+
+
+def test_sent_and_the_connection_drops_it_is_lost_and_not_sent_again() -> None:
+    desk, command_observer = Desk(), Noting()
+    promise, abandoned = desk.submit(command_observer, line_up=True), desk.submit(line_up=True)
+    abandoned.abandon()
+    desk.book.connection_lost()
+    with pytest.raises(ConnectionLost, match="the connection dropped before m was answered; it is not sent again"):
+        promise.result()
+    desk.book.flush(1.0)
+    assert len(desk.sent) == 2
+    assert command_observer.told == ["sent 0.0", "given up"]
+    assert desk.timers.next_deadline() is None
+    assert not desk.book.answer(Response("r1", {}), 1.0)
+
+
+def test_closing_ends_all_of_them() -> None:
+    desk, sent, queued = Desk(), Noting(), Noting()
+    promises = [desk.submit(sent, line_up=True), desk.submit(queued)]
+    desk.book.close(ClientClosed("closed"))
+    assert all(isinstance(promise.error, ClientClosed) for promise in promises)
+    assert (sent.told, queued.told) == (["sent 0.0", "given up"], ["refused ClientClosed"])
+    assert desk.timers.next_deadline() is None
+
+
+def test_a_lost_session_takes_what_is_queued_for_its_calls() -> None:
+    desk = Desk()
+    on_call, other = desk.submit(call_id="c"), desk.submit()
+    desk.book.session_lost(ConnectionLost("over"))
+    assert isinstance(on_call.error, ConnectionLost)
+    assert not other.done
+    assert desk.book.queued == 1
+
+
+def test_a_deadline_that_ends_once_it_is_sent() -> None:
+    desk = Desk()
+    promise = desk.submit(only_while_queued=True, timeout=4.0)
+    assert desk.timers.next_deadline() == 4.0
+    desk.book.flush(1.0)
+    assert desk.timers.next_deadline() is None
+    desk.submit(only_while_queued=True, line_up=True)
+    assert desk.timers.next_deadline() is None
+    assert not promise.done
+
+
+def test_the_queue_is_bounded() -> None:
+    desk = Desk()
+    for _ in range(QUEUE_LIMIT):
+        desk.submit()
+    with pytest.raises(RelayError, match="500 commands wait for the connection already; this one was not sent"):
+        desk.submit()
+    desk.book.flush(0.0)
+    assert len(desk.sent) == 500
+    desk.submit()
+
+
+def test_what_is_unanswered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pending, "OPEN_LIMIT", 2)
+    desk = Desk()
+    for _ in range(2):
+        desk.submit(line_up=True)
+    with pytest.raises(RelayError, match="2 commands wait for their answers already"):
+        desk.submit(line_up=True)
+
+
+def test_what_json_cannot_carry_is_not_taken() -> None:
+    desk = Desk()
+    with pytest.raises(ValueError, match="m: its parameters are not JSON"):
+        desk.book.submit(0.0, "m", {"a": object()}, line_up=True, timeout=1.0)
+    assert desk.timers.next_deadline() is None
+    assert desk.book.queued == 0
+
+
+@pytest.mark.parametrize(
+    ("answer", "options", "error"),
+    [
+        (Response("r1", {}), {}, None),
+        (Response("r1", {"code": "200"}), {}, None),
+        (Response("r1", {"code": 299}), {}, None),
+        (Response("r1", {"code": "199", "message": "m"}), {}, RelayError(199, "m")),
+        (Response("r1", {"code": "300"}), {}, RelayError(300, "the server gave no message")),
+        (Response("r1", {"code": None, "message": 5}), {}, RelayError(-1, "5")),
+        (Response("r1", {"code": "404", "message": "m"}), {}, RelayError(404, "m")),
+        (Response("r1", {"code": "404", "message": "m"}), {"call_id": "c"}, CallGone(404, "m", "c")),
+        (Response("r1", {"code": "410", "message": "m"}), {"call_id": "c"}, CallGone(410, "m", "c")),
+        (Failure("r1", 404, "m"), {"call_id": "c"}, CallGone(404, "m", "c")),
+        (Failure("r1", 404, "m"), {"call_id": "c", "not_found_means_operation": True}, RelayError(404, "m")),
+        (Failure("r1", 410, "m"), {"call_id": "c", "not_found_means_operation": True}, CallGone(410, "m", "c")),
+        (Failure("r1", -32601, "m"), {"call_id": "c"}, RelayError(-32601, "m")),
+        (Failure("r1", 404, "m"), {"call_id": "c", "ok_codes": (404,)}, None),
+        (Response("r1", {"code": "404"}), {"call_id": "c", "ok_codes": (404,)}, None),
+    ],
+)
+def test_which_answers_are_errors(answer: Any, options: dict[str, Any], error: RelayError | None) -> None:
+    desk = Desk()
+    promise = desk.submit(line_up=True, **options)
+    desk.book.answer(answer, 0.0)
+    assert type(promise.error) is type(error)
+    if error is not None:
+        assert isinstance(promise.error, RelayError)
+        assert promise.error.args == error.args
+
+
+def test_contentment_is_an_empty_reply() -> None:
+    desk = Desk()
+    promise = desk.submit(line_up=True, ok_codes=(404,))
+    desk.book.answer(Response("r1", {"code": "404", "message": "no"}), 0.0)
+    assert promise.result() == {}

@@ -1,0 +1,132 @@
+"""The converters: a strict one for commands, a tolerant one for events."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import orjson
+import pytest
+from attrs import field, frozen
+from hypothesis import given
+from hypothesis import strategies as st
+
+from anyrelay.protocol.schema import Command, Media, SipReferDevice
+from anyrelay.protocol.schema.command import command
+from anyrelay.protocol.schema.converters import from_wire, to_wire, tolerant
+from anyrelay.protocol.schema.fields import is_number, is_text, optional
+
+
+@command("test.everything")
+@frozen(kw_only=True)
+class Everything(Command):
+    """A command with a field of every kind."""
+
+    name: str = field(validator=is_text())
+    """Required."""
+    source: str | None = field(default=None, validator=optional(is_text()), metadata={"wire": "from"})
+    """Named otherwise on the wire."""
+    level: float | None = field(default=None, validator=optional(is_number(0, 10)))
+    """Optional."""
+    play: tuple[Media, ...] | None = None
+    """Media, which may be left out."""
+    media: tuple[Media, ...] = ()
+    """Media."""
+    device: SipReferDevice | None = None
+    """A device."""
+
+
+def test_names_and_what_is_left_out() -> None:
+    made = Everything(name="n", source="s", media=(Media.silence(1),), extra={"new": [1]})
+    wire = to_wire(made)
+    assert orjson.loads(orjson.dumps(wire)) == {
+        "name": "n",
+        "from": "s",
+        "media": [{"type": "silence", "params": {"duration": 1}}],
+        "new": [1],
+    }
+    assert from_wire(Everything, orjson.loads(orjson.dumps(wire))) == made
+    assert to_wire(Everything(name="n")) == {"name": "n"}
+
+
+def test_what_is_read_is_not_converted_but_checked() -> None:
+    with pytest.raises(TypeError, match="name must be a string, not int"):
+        from_wire(Everything, {"name": 5})
+    with pytest.raises(TypeError, match="level must be a number"):
+        from_wire(Everything, {"name": "n", "level": "3"})
+    with pytest.raises(ValueError, match="name is missing"):
+        from_wire(Everything, {"from": "s"})
+    assert from_wire(Everything, {"name": "n", "extra": 1, "source": 2}).extra == {"extra": 1, "source": 2}
+
+
+def test_an_extra_parameter_may_not_take_the_place_of_a_field() -> None:
+    with pytest.raises(TypeError, match=r"from is a field of test\.everything and cannot be given as an extra one"):
+        to_wire(Everything(name="n", extra={"from": "s"}))
+    with pytest.raises(ValueError, match=r"test\.everything\.new must be a finite number, not nan"):
+        to_wire(Everything(name="n", extra={"new": math.nan}))
+
+
+@frozen(kw_only=True)
+class Told:
+    """What an event might tell."""
+
+    text: str = ""
+    number: float = 0.0
+    count: int = 0
+    flag: bool = False
+    maybe: bool | None = None
+    thing: dict[str, Any] = field(factory=dict)
+    names: list[str] = field(factory=list)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "read"),
+    [
+        ("text", "a", "a"),
+        ("text", 486, "486"),
+        ("text", 1.5, "1.5"),
+        ("text", True, ""),
+        ("text", None, ""),
+        ("text", ["a"], ""),
+        ("number", 1, 1),
+        ("number", "1.5", 1.5),
+        ("number", "one", 0.0),
+        ("number", "nan", 0.0),
+        ("number", "-inf", 0.0),
+        ("number", True, 0.0),
+        ("number", {}, 0.0),
+        ("count", "7", 7),
+        ("count", 7.9, 7),
+        ("count", "inf", 0),
+        ("flag", True, True),
+        ("flag", "true", False),
+        ("flag", 1, False),
+        ("maybe", False, False),
+        ("maybe", None, None),
+        ("maybe", "no", None),
+        ("thing", {"a": [1]}, {"a": [1]}),
+        ("thing", [1], {}),
+        ("names", ["a", 1, "b"], ["a", "b"]),
+        ("names", "ab", []),
+    ],
+)
+def test_events_are_read_with_what_fits(name: str, value: Any, read: Any) -> None:
+    assert getattr(tolerant.structure({name: value}, Told), name) == read
+    assert type(getattr(tolerant.structure({name: value}, Told), name)) is type(read)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=5,
+)
+
+
+@given(
+    st.dictionaries(st.sampled_from(["text", "number", "count", "flag", "maybe", "thing", "names"]), JSON),
+)
+def test_no_event_is_lost_to_a_field(values: dict[str, Any]) -> None:
+    told = tolerant.structure(values, Told)
+    assert isinstance(told.text, str)
+    assert math.isfinite(told.number)
+    assert isinstance(told.count, int)

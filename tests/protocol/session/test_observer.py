@@ -1,0 +1,266 @@
+"""Who watches a session: what it is told, and that nobody who does not watch is asked for anything."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from anyrelay.errors import ConnectionLost, RelayError, RequestTimeout
+from anyrelay.protocol.call.call import CallMachine
+from anyrelay.protocol.call.operation import OperationMachine
+from anyrelay.protocol.call.refer_machine import ReferMachine
+from anyrelay.protocol.call.refer_outcome import ReferOutcome
+from anyrelay.protocol.rpc.pending import CommandObserver, Reply
+from anyrelay.protocol.schema import RelayEvent
+from anyrelay.protocol.session.observer import Observer
+from anyrelay.protocol.session.outputs import Layer, LogEntry
+from tests.support.joined import Joined, joined_call
+
+TARGET = "sip:support@example.com"
+MEDIA = [{"type": "silence", "duration": 1}]
+
+
+class Relaying(CommandObserver):
+    """Stands in the place of a command's follower, as an observer may."""
+
+    def __init__(self, told: list[Any], command_observer: CommandObserver) -> None:
+        self.told = told
+        self.command_observer = command_observer
+
+    def sent(self, now: float) -> None:
+        self.told.append("sent")
+        self.command_observer.sent(now)
+
+    def accepted(self, reply: Reply, now: float) -> None:
+        self.told.append("taken")
+        self.command_observer.accepted(reply, now)
+
+    def rejected(self, error: RelayError) -> None:
+        self.told.append(("refused", type(error), error.code))
+        self.command_observer.rejected(error)
+
+    def abandoned(self, error: RelayError | None) -> None:
+        self.told.append(("given up", error and type(error)))
+        self.command_observer.abandoned(error)
+
+
+class Recorder(Observer):
+    """Writes down what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[Any] = []
+        self.observers: list[CommandObserver] = []
+
+    def command_given(self, method: str, call_id: str, command_observer: CommandObserver) -> CommandObserver:
+        self.told.append((method, call_id))
+        self.observers.append(command_observer)
+        return Relaying(self.told, super().command_given(method, call_id, command_observer))
+
+    def event_received(self, event: RelayEvent, call: CallMachine | None) -> None:
+        self.told.append((event.event_type, call and call.subject_of(event)))
+
+    def operation_over(self, operation: OperationMachine) -> None:
+        self.told.append(("operation over", operation.state))
+
+    def refer_over(self, transfer: ReferMachine, outcome: ReferOutcome | None) -> None:
+        self.told.append(("transfer over", outcome and outcome.status))
+
+    def call_began(self, call: CallMachine) -> None:
+        self.told.append(("call began", call.call_id))
+
+    def call_over(self, call: CallMachine) -> None:
+        self.told.append(("call over", call.call_id))
+
+    def call_passed_back(self, call_id: str) -> None:
+        self.told.append(("call passed back", call_id))
+
+    def handler_failed(self, call_id: str) -> None:
+        self.told.append(("handler failed", call_id))
+
+    def signed_in(self, *, resumed: bool) -> None:
+        self.told.append("resumed" if resumed else "signed in")
+
+    def connection_lost(self) -> None:
+        self.told.append("connection lost")
+
+    def closed(self) -> None:
+        self.told.append("closed")
+
+
+def watched(**settings: Any) -> tuple[Joined, CallMachine, list[Any]]:
+    """Return a pair that is watched, a call that was offered, and what the observer is told from then on."""
+    pair, recorder = Joined(**settings), Recorder()
+    pair.session.observe(recorder)
+    pair.connect()
+    call = pair.offer()
+    assert call is not None
+    assert recorder.told == ["signed in", ("calling.call.receive", None), ("call began", "call-1")]
+    recorder.told.clear()
+    return pair, call, recorder.told
+
+
+def test_a_command_from_its_giving_to_its_reply() -> None:
+    pair, call, told = watched()
+    call.answer(pair.now)
+    assert told == [("calling.answer", "call-1"), "sent"]
+    pair.settle()
+    assert told[2:] == ["taken"]
+    pair.answers["test.echo"] = (400, "no")
+    pair.session.execute(pair.now, "test.echo")
+    pair.settle()
+    assert told[3:] == [("test.echo", ""), "sent", ("refused", RelayError, 400)]
+    pair.answers["test.echo"] = (500, "perhaps")
+    pair.session.execute(pair.now, "test.echo")
+    pair.settle()
+    assert told[6:] == [("test.echo", ""), "sent", ("given up", RelayError)]
+
+
+def test_a_command_whose_caller_waits_no_more() -> None:
+    pair, call, told = watched(request_timeout=2.0)
+    pair.silent = {"calling.answer"}
+    call.answer(pair.now)
+    pair.settle()
+    pair.at(2.0)
+    call.answer(pair.now).abandon()
+    pair.settle()
+    call.answer(pair.now)
+    pair.settle()
+    pair.drop()
+    ways = [each for each in told if each[0] == "given up"]
+    assert ways == [("given up", RequestTimeout), ("given up", None), *[("given up", ConnectionLost)] * 3]
+
+
+def test_a_command_that_cannot_be_sent_is_none() -> None:
+    pair, _, told = watched()
+    with pytest.raises(ValueError, match=r"test\.echo"):
+        pair.session._submit(pair.now, "test.echo", {"x": object()})
+    assert told == []
+
+
+def test_an_operation_and_its_events() -> None:
+    pair, call, told = watched()
+    promise = call.play(pair.now, MEDIA)
+    pair.settle()
+    playback = promise.result()
+    told.clear()
+    pair.play_event("playing", playback.control_id)
+    pair.play_event("finished", playback.control_id)
+    pair.play_event("finished", "of somebody else's")
+    event = "calling.call.play"
+    assert told == [(event, playback), (event, playback), ("operation over", "done"), (event, None)]
+
+
+def test_a_transfer_and_its_events() -> None:
+    pair, call, told = watched()
+    recorder = pair.session.observer
+    assert isinstance(recorder, Recorder)
+    promise = call.refer_and_wait(pair.now, TARGET)
+    pair.settle()
+    (transfer,) = call.refers
+    assert recorder.observers[-1].subject is transfer
+    pair.refer_event("inProgress", sip_refer_response_code="202")
+    pair.refer_event("busy", sip_refer_response_code="202", sip_notify_response_code="486")
+    event = "calling.call.refer"
+    assert told == [
+        ("calling.refer", "call-1"),
+        *("sent", "taken"),
+        *((event, transfer), (event, transfer), ("transfer over", "busy")),
+    ]
+    assert promise.result().status == "busy"
+
+
+def test_a_transfer_that_is_refused_never_was_one() -> None:
+    pair, call, told = watched()
+    pair.answers["calling.refer"] = (400, "no")
+    call.refer(pair.now, TARGET)
+    pair.settle()
+    assert told[2:] == [("refused", RelayError, 400), ("transfer over", None)]
+
+
+def test_a_call_is_over_once() -> None:
+    pair, call, told = watched()
+    pair.call_state("ended")
+    pair.session.disconnect(pair.now)
+    pair.settle()
+    call.session_lost(ConnectionLost("again"), pair.now)
+    assert told.count(("call over", "call-1")) == 1
+
+
+@pytest.mark.parametrize("end", ["passed", "disconnected"])
+def test_a_call_that_does_not_end_here_is_over_too(end: str) -> None:
+    pair, call, told = watched()
+    if end == "passed":
+        call.pass_(pair.now)
+    else:
+        pair.session.disconnect(pair.now)
+    pair.settle()
+    assert told.count(("call over", "call-1")) == 1
+
+
+def test_an_offer_that_is_passed_back() -> None:
+    pair, _, told = watched(max_active_calls=1)
+    assert pair.offer("call-2") is None
+    assert ("call passed back", "call-2") in told
+
+
+def test_handlers_that_raise() -> None:
+    pair, call, told = watched()
+    pair.session.handler_finished(call, LookupError("a bug"), pair.now)
+    pair.session.callback_failed(pair.session._handler_queue, LookupError("a bug"))
+    assert told == [("handler failed", "call-1"), ("handler failed", "")]
+
+
+def test_connections_come_and_go() -> None:
+    pair, _, told = watched()
+    pair.reconnect()
+    pair.session.disconnect(pair.now)
+    pair.settle()
+    words = [each for each in told if isinstance(each, str)]
+    assert words == ["connection lost", "resumed", "closed"]
+
+
+def test_one_observer_is_enough() -> None:
+    pair, _, _ = watched()
+    with pytest.raises(RuntimeError, match="before"):
+        pair.session.observe(Observer())
+
+
+def test_an_observer_may_take_notice_of_nothing() -> None:
+    pair = Joined()
+    pair.session.observe(Observer())
+    pair.connect()
+    call = pair.offer()
+    assert call is not None
+    assert pair.offer("call-2", context=None) is not None
+    pair.session.takes_calls(False)
+    assert pair.offer("call-3") is None
+    call.play(pair.now, MEDIA)
+    call.refer(pair.now, TARGET)
+    pair.settle()
+    pair.reconnect()
+    pair.call_state("ended")
+    pair.session.handler_finished(call, LookupError("a bug"), pair.now)
+    pair.at(10.0)
+    pair.session.disconnect(pair.now)
+    pair.settle()
+    assert pair.session.state == "closed"
+
+
+# --- the layer of each note ---------------------------------------------------------------------------------------------
+
+
+def test_each_note_is_of_a_layer() -> None:
+    pair, call = joined_call(max_active_calls=1)
+    pair.text("broken")
+    pair.offer("call-2")
+    pair.session.handler_finished(call, LookupError("a bug"), pair.now)
+    pair.drop()
+    layers = {note.text.partition(":")[0]: (note.layer, note.call_id) for note in pair.asked(LogEntry)}
+    assert layers == {
+        "signed in": (Layer.CONNECTION, ""),
+        "a message that cannot be read was passed over": (Layer.CONNECTION, ""),
+        "an offered call is passed back": (Layer.CALL, "call-2"),
+        "the on_call handler raised": (Layer.HANDLER, "call-1"),
+        "not connected": (Layer.CONNECTION, ""),
+    }

@@ -1,0 +1,107 @@
+"""A switchboard that writes down what phones report, and does what a test tells it to."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from anyrelay.local.exchange.ports import Leg
+from anyrelay.local.sip.phones import SipLeg, SipMessageSeen
+
+
+class RecordingBoard:
+    """Answers every call and records every report, in order: the name of the report, then its values."""
+
+    def __init__(self, *, answers: bool = True, wanted: bool = True) -> None:
+        self.answers = answers
+        self.wanted = wanted
+        self.reports: list[tuple[Any, ...]] = []
+        self.times: list[float] = []
+        self.per_leg: dict[SipLeg, list[tuple[Any, ...]]] = {}
+        self.legs: list[SipLeg] = []
+        self.messages: list[SipMessageSeen] = []
+        self.reactions: dict[tuple[Any, ...], Callable[[SipLeg], None]] = {}
+        """What to do on a report that begins so."""
+        self._news = asyncio.Event()
+
+    def saw(self, message: SipMessageSeen) -> None:
+        self.messages.append(message)
+        self._news.set()
+
+    async def until(self, *report: Any, timeout: float = 10.0) -> tuple[Any, ...]:
+        """Wait for the first report that begins so."""
+
+        def found() -> tuple[Any, ...] | None:
+            return next((one for one in self.reports if one[: len(report)] == report), None)
+
+        return await self._until(found, timeout, report)
+
+    async def until_refer_reports(self, count: int) -> list[tuple[Any, ...]]:
+        """Wait for so many reports of a transfer, the end of the call included: the last may come after it."""
+        await self._until(lambda: (True,) if len(self.refer_reports()) >= count else None, 10.0, count)
+        return self.refer_reports()
+
+    async def until_seen(self, start: str, times: int, timeout: float = 10.0) -> None:
+        """Wait for so many SIP messages whose start line begins so."""
+        await self._until(
+            lambda: (True,) if sum(one.start_line.startswith(start) for one in self.messages) >= times else None,
+            timeout,
+            start,
+        )
+
+    async def _until(self, found: Callable[[], tuple[Any, ...] | None], timeout: float, what: Any) -> tuple[Any, ...]:
+        try:
+            async with asyncio.timeout(timeout):
+                while (result := found()) is None:
+                    self._news.clear()
+                    await self._news.wait()
+        except TimeoutError:
+            raise AssertionError(
+                f"no {what} among {self.reports}, {[one.start_line for one in self.messages]}"
+            ) from None
+        return result
+
+    def refer_reports(self) -> list[tuple[Any, ...]]:
+        return [report for report in self.reports if report[0].startswith("refer") or report[0] == "ended"]
+
+    def _record(self, now: float, leg: Leg, *report: Any) -> None:
+        assert isinstance(leg, SipLeg)
+        self.reports.append(report)
+        self.per_leg.setdefault(leg, []).append(report)
+        self.times.append(now)
+        self._news.set()
+        for start, reaction in self.reactions.items():
+            if report[: len(start)] == start:
+                reaction(leg)
+
+    def call_arrived(self, now: float, leg: Leg, *, context: str, from_uri: str, to_uri: str) -> bool:
+        assert isinstance(leg, SipLeg)
+        self.legs.append(leg)
+        self._record(now, leg, "arrived", context, from_uri, to_uri)
+        if self.wanted and self.answers:
+            leg.answer()
+        return self.wanted
+
+    def call_answered(self, now: float, leg: Leg) -> None:
+        self._record(now, leg, "answered")
+
+    def call_ended(self, now: float, leg: Leg, *, reason: str) -> None:
+        self._record(now, leg, "ended", reason)
+
+    def call_failed(self, now: float, leg: Leg, *, error: str) -> None:
+        self._record(now, leg, "failed", error)
+
+    def play_changed(self, now: float, leg: Leg, control_id: str, state: str, *, error: str = "") -> None:
+        self._record(now, leg, "play", control_id, state, error)
+
+    def refer_answered(self, now: float, leg: Leg, code: int) -> None:
+        self._record(now, leg, "refer answered", code)
+
+    def refer_challenged(self, now: float, leg: Leg, code: int) -> None:
+        self._record(now, leg, "refer challenged", code)
+
+    def refer_notified(
+        self, now: float, leg: Leg, code: int | None, *, terminated: bool, expires: float | None
+    ) -> None:
+        self._record(now, leg, "refer notified", code, terminated, expires)
