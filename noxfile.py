@@ -216,7 +216,7 @@ def fuzz(session: nox.Session) -> None:
     session.install(*CONSTRAINTS, "-e", ".", "atheris>=3")  # it has wheels for CPython on Linux alone
     arguments = session.posargs or ["-max_total_time=60"]
     for harness in ("fuzz_frames", "fuzz_messages", "fuzz_handshake"):
-        session.run("python", "tests/fuzz/run.py", harness, *arguments)
+        session.run("python", "-m", "tests.fuzz.run", harness, *arguments)
 
 
 @nox.session
@@ -231,7 +231,7 @@ def interop(session: nox.Session) -> None:
 def soak(session: nox.Session) -> None:
     """Keep 200 calls in the air for ten minutes on each front end; arguments go to the soak (``--help``)."""
     session.install(*CONSTRAINTS, "-e", ".[trio]")
-    session.run("python", "tests/soak/soak.py", *session.posargs)
+    session.run("python", "-m", "tests.soak.soak", *session.posargs)
 
 
 @nox.session

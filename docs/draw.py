@@ -22,11 +22,11 @@ GENERATED = DOCS / "generated"
 NOTE = "<!-- Drawn by docs/draw.py from the code; change the code, then draw again. -->\n\n"
 
 MACHINES = {
-    "transfer": ("anyrelay.protocol.refer", "State", "Input"),
-    "link": ("anyrelay.protocol.session.states", "LinkState", "Input"),
+    "transfer": ("anyrelay.protocol.call.refer_machine", "ReferState", "ReferInput"),
+    "link": ("anyrelay.protocol.session.states", "LinkState", "LinkInput"),
     "call": ("anyrelay.protocol.call.states", "CallState", None),
-    "operation": ("anyrelay.protocol.operations", "State", "Input"),
-    "referring": ("anyrelay.local.exchange.refer_monitor", "ReferState", "Fact"),
+    "operation": ("anyrelay.protocol.call.operation", "OperationState", "OperationInput"),
+    "referring": ("anyrelay.local.exchange.refer_monitor", "MonitorState", "MonitorInput"),
 }
 """The pages of machines: the module with the table, the enum of its states, and that of its inputs if it has one."""
 

@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
-BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
+from tests.support.places import REPOSITORY
+
+BENCHMARKS = REPOSITORY / "benchmarks"
 
 
 needs_sdk = pytest.mark.skipif(

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import tomllib
 from importlib import import_module
-from pathlib import Path
 
 import pytest
 
@@ -18,8 +17,9 @@ from anyrelay import sync
 from anyrelay.errors import RelayError
 from anyrelay.frontend.options import NO_PROXY_VARIABLES, PROXY_VARIABLES
 from anyrelay.protocol.call.refer_outcome import ReferStatus, UnknownReason, judge
+from tests.support.places import REPOSITORY
 
-ROOT = Path(__file__).parent.parent
+ROOT = REPOSITORY
 DOCS = ROOT / "docs"
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]

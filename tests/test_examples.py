@@ -26,8 +26,9 @@ import pytest
 from anyio.streams.text import TextReceiveStream
 
 from anyrelay.local import LocalRelay, SimulatedPhones
+from tests.support.places import DOCS
 
-EXAMPLES = Path(__file__).parent.parent / "docs" / "examples"
+EXAMPLES = DOCS / "examples"
 SUPPORT = "sip:support@example.com"
 
 THE_PAGE = "6efe6ce5783be445f1e9c73f6a365976d1740bb05fbb3f5acc622b16fe8d9d06"

@@ -7,24 +7,26 @@ from pathlib import Path
 
 import pytest
 
-FUZZ = Path(__file__).parent.parent / "fuzz"
+from tests.support.places import REPOSITORY
+
+FUZZ = REPOSITORY / "tests" / "fuzz"
 
 INPUTS = sorted((FUZZ / "corpus").glob("*/*"))
 
 
 @pytest.mark.parametrize("path", INPUTS, ids=lambda path: f"{path.parent.name}-{path.name}")
 def test_an_input_of_the_corpus_does_no_harm(path: Path) -> None:
-    import_module(path.parent.name).one_input(path.read_bytes())
+    import_module(f"tests.fuzz.{path.parent.name}").one_input(path.read_bytes())
 
 
 def test_every_harness_has_a_corpus_and_a_dictionary() -> None:
-    harnesses = import_module("run").HARNESSES
+    harnesses = import_module("tests.fuzz.run").HARNESSES
     assert {path.parent.name for path in INPUTS} == set(harnesses)
     for name in harnesses:
-        assert import_module(name).DICTIONARY
+        assert import_module(f"tests.fuzz.{name}").DICTIONARY
 
 
 def test_the_seeds_are_those_that_are_made() -> None:
-    for harness, seeds in import_module("make_corpus").all_seeds().items():
+    for harness, seeds in import_module("tests.fuzz.make_corpus").all_seeds().items():
         names = {path.name for path in INPUTS if path.parent.name == harness and not path.name.startswith("found-")}
-        assert names == set(seeds), "python tests/fuzz/make_corpus.py makes them anew"
+        assert names == set(seeds), "python -m tests.fuzz.make_corpus makes them anew"

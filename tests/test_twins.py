@@ -25,7 +25,7 @@ RUN: Final = 6
 
 WAITING: Final = re.compile(r"\b(?:async|await)\b")
 
-BINDING: Final = re.compile(r"\w+=(?:awaiting|blocking|starting|finding|plain)\([\w.]+(?:,\w+)?\)")
+BINDING: Final = re.compile(r"\w+=(?:awaiting|blocking|starting|finding|bound_plain)\([\w.]+(?:,\w+)?\)")
 """A method of a front end that is one of a machine's, bound: ``stop = awaiting(PlayMachine.stop)``.
 
 A column of these is the shared part's own table of contents. That it stands on both sides is the design, by which there is

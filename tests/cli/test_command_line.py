@@ -12,7 +12,6 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -22,6 +21,7 @@ from anyrelay.cli.commands import anyrelay
 from anyrelay.errors import AuthenticationError, ConnectFailed, RequestTimeout
 from anyrelay.local import SyncLocalRelay
 from anyrelay.local.process import serve
+from tests.support.places import DOCS
 
 BOB, DESK = "sip:bob@example.com", "sip:desk@example.com"
 CALLING = ("dial", BOB, "--from", DESK)
@@ -367,7 +367,7 @@ def test_an_extra_that_is_not_installed_is_named(missing, arguments, extra):
 
 
 def test_the_reference_names_every_exit_status():
-    page = (Path(__file__).parent.parent / "docs" / "reference" / "command-line.md").read_text(encoding="utf-8")
+    page = (DOCS / "reference" / "command-line.md").read_text(encoding="utf-8")
     table = page.partition("| exit status |")[2].partition("\n\n")[0]
     named = [int(status) for status in re.findall(r"^\| (\d+) \|", table, re.MULTILINE)]
     assert named == [ending.DONE, ending.FAILED, ending.WRONG_USE, ending.STOPPED, ending.TERMINATED]

@@ -76,9 +76,10 @@ def test_what_is_not_wanted_is_not_put_into_words() -> None:
         logger.setLevel(logging.NOTSET)
 
 
+PACKAGE = Path(anyrelay.local.__file__).parent
 LOCAL = [
-    f"anyrelay.local.{path.stem}"
-    for path in sorted(Path(anyrelay.local.__file__).parent.glob("*.py"))
+    ".".join(["anyrelay.local", *path.relative_to(PACKAGE).with_suffix("").parts])
+    for path in sorted(PACKAGE.rglob("*.py"))
     if re.search(r"^logger = ", path.read_text(encoding="utf-8"), re.MULTILINE)
 ]
 

@@ -34,6 +34,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from anyrelay import telemetry
 from anyrelay.telemetry import instrument
+from tests.support.places import DOCS
 
 SILENCE = [{"type": "silence", "duration": 1}]
 
@@ -393,7 +394,7 @@ def test_without_a_provider_the_global_one_is_used() -> None:
 
 def test_every_metric_and_attribute_is_documented() -> None:
     source = Path(telemetry.__file__).read_text(encoding="utf-8")
-    page = (Path(__file__).parents[2] / "docs" / "reference" / "telemetry.md").read_text(encoding="utf-8")
+    page = (DOCS / "reference" / "telemetry.md").read_text(encoding="utf-8")
     metrics = re.findall(r'"(anyrelay\.[a-z._]+)", "', source)
     assert len(metrics) == 7
     assert metrics == re.findall(r"^\| `(anyrelay\.[a-z._]+)`", page, re.MULTILINE)

@@ -5,20 +5,15 @@ No socket, no clock: a session and the server's side of its connection joined in
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parent.parent
-sys.path.append(str(ROOT / "tests" / "protocol"))
-
-from anyrelay.protocol.call.call import CallMachine  # noqa: E402
-from anyrelay.protocol.core.handler_queue import HANDLER_QUEUE_LIMIT, HandlerQueue  # noqa: E402
-from anyrelay.protocol.core.promise import Promise  # noqa: E402
-from anyrelay.protocol.schema import RelayEvent  # noqa: E402
-from anyrelay.protocol.session.outputs import RunHandler  # noqa: E402
-from anyrelay.protocol.session.session import ClientState  # noqa: E402
-from tests.support.joined import Joined, joined_call  # noqa: E402 - it lies beside the protocol's tests
+from anyrelay.protocol.call.call import CallMachine
+from anyrelay.protocol.core.handler_queue import HANDLER_QUEUE_LIMIT, HandlerQueue
+from anyrelay.protocol.core.promise import Promise
+from anyrelay.protocol.schema import RelayEvent
+from anyrelay.protocol.session.outputs import RunHandler
+from anyrelay.protocol.session.session import ClientState
+from tests.support.joined import Joined, joined_call
 
 MESSAGE_LIMIT = 4_096
 """The `max_message_size` of the sessions, in bytes; small, so that it is reached."""

@@ -12,7 +12,6 @@ import re
 
 from anyrelay.protocol.session.session import ClientState
 from anyrelay.protocol.transport.proxy import ProxyAddress
-from tests.fuzz.attacked import ROOT  # noqa: F401 - it makes tests/protocol importable
 from tests.support.joined import Joined
 
 DICTIONARY = [

@@ -1,18 +1,16 @@
-"""Writes the seeds of the corpus anew: ``python tests/fuzz/make_corpus.py``. Inputs that were found, ``found-…``, are left alone."""
+"""Writes the seeds of the corpus anew: ``python -m tests.fuzz.make_corpus``. Inputs that were found, ``found-…``, are left alone."""
 
 from __future__ import annotations
 
 import json
-import sys
 from itertools import islice
 from pathlib import Path
 
 HERE = Path(__file__).parent
 CORPUS = HERE / "corpus"
-sys.path.append(str(HERE.parent / "tests" / "hostile"))
 
-from anyrelay.protocol.schema import EVENT_CLASSES  # noqa: E402
-from tests.hostile.hostile_frames import FIN, TEXT, HostileFrames, frame  # noqa: E402 - it lies beside its tests
+from anyrelay.protocol.schema import EVENT_CLASSES
+from tests.hostile.hostile_frames import FIN, TEXT, HostileFrames, frame
 
 LONGEST = 600
 """The longest seed of frames, in bytes: what is longer teaches the fuzzer nothing more, and slows it down."""

@@ -1,4 +1,4 @@
-"""Runs one harness under atheris, a coverage-guided fuzzer: ``python tests/fuzz/run.py fuzz_frames -max_total_time=60``.
+"""Runs one harness under atheris, a coverage-guided fuzzer: ``python -m tests.fuzz.run fuzz_frames -max_total_time=60``.
 
 Arguments are those of libFuzzer. It begins with the inputs in `corpus`; what it finds on the way is kept in the first
 directory among the arguments, and in one of its own where there is none. It ends when the time or the number of runs is over,
@@ -26,7 +26,7 @@ def main() -> None:
         sys.exit("The fuzzer is missing: pip install atheris (there are wheels for CPython on Linux)")
     name, arguments = sys.argv[1], sys.argv[2:]
     with atheris.instrument_imports(include=["anyrelay", "wsproto", "h11"]):
-        harness = import_module(name)
+        harness = import_module(f"tests.fuzz.{name}")
     home = Path(tempfile.mkdtemp(prefix="anyrelay-fuzz-"))
     words, found = home / "words", home / "found"
     words.write_text("".join(f'"{quoted(word)}"\n' for word in harness.DICTIONARY), encoding="ascii")

@@ -30,6 +30,7 @@ import anyrelay.sync
 from tests.interop.conformance_player import FRONTS, PLAYED
 from tests.interop.conformance_table import ROWS, SIGN_INS, maker_of
 from tests.interop.recording_server import Frame, Recording, RecordingServer
+from tests.support.places import REPOSITORY
 
 pytestmark = pytest.mark.sdk
 
@@ -100,10 +101,11 @@ class Sent:
 
     def _play(self, front: str) -> str:
         """Play the table with a front; return what went wrong."""
-        player = Path(__file__).with_name("conformance_player.py")
-        command = [sys.executable, str(player), front, self._server.host]
+        command = [sys.executable, "-m", "tests.interop.conformance_player", front, self._server.host]
         try:
-            done = subprocess.run(command, env=self._environment, capture_output=True, text=True, timeout=LIMIT)
+            done = subprocess.run(
+                command, env=self._environment, capture_output=True, text=True, timeout=LIMIT, cwd=REPOSITORY
+            )
         except subprocess.TimeoutExpired as error:
             return f"{front} took more than {LIMIT} s: {error.stderr!r}"
         return done.stderr if done.returncode or "Traceback" in done.stderr else ""

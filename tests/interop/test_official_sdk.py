@@ -20,7 +20,9 @@ from typing import Any
 
 import pytest
 
-EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "refer_asyncio.py"
+from tests.support.places import DOCS
+
+EXAMPLE = DOCS / "examples" / "refer_asyncio.py"
 TARGET = "sip:support@example.com"
 PATIENCE = 30.0
 

@@ -15,12 +15,11 @@ import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
 from typing import Any
 
 from tests.soak.soak_book import FLAT, Book
+from tests.support.places import REPOSITORY
 
-HERE = Path(__file__).parent
 FRONTS = ("asyncio", "trio", "threads")
 
 UNCACHED = "glibc.malloc.tcache_count=0"
@@ -49,11 +48,9 @@ class Soak:
         self.calling = threading.Event()
         self.silent = threading.Event()
         self._writing = threading.Lock()
-        self._phones = process(
-            "soak_phones.py", at_once=options.calls, pace=options.pace, drop_every=options.drop_every
-        )
+        self._phones = process("soak_phones", at_once=options.calls, pace=options.pace, drop_every=options.drop_every)
         url = json.loads(self._phones.stdout.readline())["url"]
-        self._client = process("soak_client.py", front=front, host=url, look_every=options.look_every)
+        self._client = process("soak_client", front=front, host=url, look_every=options.look_every)
         self._readers = [threading.Thread(target=self._read, args=(each,)) for each in (self._phones, self._client)]
         for reader in self._readers:
             reader.start()
@@ -110,12 +107,14 @@ class Soak:
             each.kill()
 
 
-def process(script: str, **options: Any) -> subprocess.Popen[str]:
+def process(program: str, **options: Any) -> subprocess.Popen[str]:
     """Start a program that stands beside this one."""
     arguments = [f"--{name.replace('_', '-')}={value}" for name, value in options.items()]
-    command = [sys.executable, str(HERE / script), *arguments]
+    command = [sys.executable, "-m", f"tests.soak.{program}", *arguments]
     environment = {"GLIBC_TUNABLES": UNCACHED, **os.environ}
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
+    return subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment, cwd=REPOSITORY
+    )
 
 
 def verdict(soak: Soak) -> bool:

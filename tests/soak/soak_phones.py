@@ -12,15 +12,11 @@ import json
 import re
 import sys
 from itertools import count
-from pathlib import Path
 from typing import Any
 
 import anyio
 
 from anyrelay.local import LocalRelay, SimulatedPhones
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "faults"))
-
 from tests.faults.truth import PhoneLog
 
 TARGETS = ("answer", "busy", "no-answer", "decline", "reject", "nobody")

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.soak.soak_book import LEAST_LOOKS, Book
+from tests.support.places import REPOSITORY
 
-SOAK = Path(__file__).parent / "soak.py"
 ALICE, SUPPORT = "sip:caller-1@example.com", "sip:answer@example.com"
 
 
@@ -97,10 +96,20 @@ def test_memory_that_grows_is_found(sizes: list[int], growth: float | None) -> N
 
 def test_a_third_of_a_minute_of_it() -> None:
     done = subprocess.run(
-        [sys.executable, SOAK, "--minutes=0.3", "--calls=20", "--pace=10", "--drop-every=4", "--look-every=60"],
+        [
+            sys.executable,
+            "-m",
+            "tests.soak.soak",
+            "--minutes=0.3",
+            "--calls=20",
+            "--pace=10",
+            "--drop-every=4",
+            "--look-every=60",
+        ],
         capture_output=True,
         text=True,
         timeout=600,
+        cwd=REPOSITORY,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count("succeeded") == 3, done.stdout

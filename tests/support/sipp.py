@@ -18,7 +18,8 @@ from pathlib import Path
 
 import attrs
 
-SCENARIOS = Path(__file__).parent / "scenarios"
+from tests.support.places import SCENARIOS
+
 CALLERS = tuple(sorted(path.stem for path in SCENARIOS.glob("*.xml")))
 """Every caller there is, by the name of its scenario."""
 

@@ -3,9 +3,10 @@
 import subprocess
 import sys
 from importlib.metadata import entry_points
-from pathlib import Path
 
 import pytest
+
+from tests.support.places import DOCS
 
 pytest_plugins = ["pytester"]
 
@@ -67,7 +68,7 @@ def test_nothing_heavy_is_imported_before_a_fixture_is_asked_for():
     assert done.stdout.strip() == "['anyrelay']"
 
 
-PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "testing.md").read_text(encoding="utf-8")
+PAGE = (DOCS / "reference" / "testing.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -14,8 +13,9 @@ from anyrelay.protocol.schema import COMMANDS
 from anyrelay.protocol.schema.codec import encode_command
 from anyrelay.testing import commands
 from tests.support.exchange_bench import Bench, RawClient
+from tests.support.places import DOCS
 
-PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "local.md").read_text(encoding="utf-8")
+PAGE = (DOCS / "reference" / "local.md").read_text(encoding="utf-8")
 ANSWERED = {
     name
     for line in PAGE.partition("| command | here |")[2].partition("\n\n")[0].splitlines()

@@ -12,9 +12,9 @@ import pytest
 from anyrelay.errors import CallGone, ConnectionLost, RelayError, RequestTimeout
 from anyrelay.protocol.call.call import CallMachine
 from anyrelay.protocol.call.documented import command_doc, wait_doc
+from anyrelay.protocol.call.listening import ListeningMethods
 from anyrelay.protocol.call.methods import CallMethods
 from anyrelay.protocol.call.operation import OperationMachine
-from anyrelay.protocol.call.waiting import WaitingMethods
 from anyrelay.protocol.schema import (
     COMMANDS,
     CallCommand,
@@ -551,8 +551,9 @@ def test_the_timeout_of_a_command_is_not_that_of_its_request() -> None:
     "method",
     [
         method
-        for verbs in (*CallMachine.__mro__[1:-1], WaitingMethods)
-        for name, method in vars(verbs).items()
+        for methods in CallMachine.__mro__
+        if methods.__name__.endswith("Methods") and methods not in (CallMethods, ListeningMethods)
+        for name, method in vars(methods).items()
         if inspect.isfunction(method) and not name.startswith("_")
     ],
     ids=lambda method: method.__name__,
