@@ -6,11 +6,12 @@ import json
 from itertools import islice
 from pathlib import Path
 
+from anyrelay.protocol.schema import EVENT_CLASSES
+from tests.hostile.hostile_frames import FIN, TEXT, HostileFrames, frame
+
 HERE = Path(__file__).parent
 CORPUS = HERE / "corpus"
 
-from anyrelay.protocol.schema import EVENT_CLASSES
-from tests.hostile.hostile_frames import FIN, TEXT, HostileFrames, frame
 
 LONGEST = 600
 """The longest seed of frames, in bytes: what is longer teaches the fuzzer nothing more, and slows it down."""

@@ -18,7 +18,6 @@ from anyrelay.protocol.rpc.jsonrpc import (
     Failure,
     Request,
     Response,
-    as_code,
     decode,
     encode_error,
     encode_request,
@@ -28,6 +27,7 @@ from anyrelay.protocol.rpc.jsonrpc import (
     scrub,
     shown,
 )
+from anyrelay.protocol.schema.json_text import as_code
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from anyrelay.protocol.core.promise import Promise
 from anyrelay.protocol.core.timers import Timers
 from anyrelay.protocol.rpc import pending
 from anyrelay.protocol.rpc.jsonrpc import Failure, Response
-from anyrelay.protocol.rpc.pending import QUEUE_LIMIT, CommandObserver, PendingCommands
+from anyrelay.protocol.rpc.pending import QUEUE_LIMIT, CommandObserver, CommandOptions, PendingCommands
 
 
 class Noting(CommandObserver):
@@ -183,11 +183,11 @@ def test_a_lost_session_takes_what_is_queued_for_its_calls() -> None:
 
 def test_a_deadline_that_ends_once_it_is_sent() -> None:
     desk = Desk()
-    promise = desk.submit(only_while_queued=True, timeout=4.0)
+    promise = desk.submit(options=CommandOptions(timeout=4.0, timeout_until_sent=True))
     assert desk.timers.next_deadline() == 4.0
     desk.book.flush(1.0)
     assert desk.timers.next_deadline() is None
-    desk.submit(only_while_queued=True, line_up=True)
+    desk.submit(options=CommandOptions(timeout_until_sent=True), line_up=True)
     assert desk.timers.next_deadline() is None
     assert not promise.done
 
@@ -236,8 +236,8 @@ def test_what_json_cannot_carry_is_not_taken() -> None:
         (Failure("r1", 404, "m"), {"call_id": "c", "not_found_means_operation": True}, RelayError(404, "m")),
         (Failure("r1", 410, "m"), {"call_id": "c", "not_found_means_operation": True}, CallGone(410, "m", "c")),
         (Failure("r1", -32601, "m"), {"call_id": "c"}, RelayError(-32601, "m")),
-        (Failure("r1", 404, "m"), {"call_id": "c", "ok_codes": (404,)}, None),
-        (Response("r1", {"code": "404"}), {"call_id": "c", "ok_codes": (404,)}, None),
+        (Failure("r1", 404, "m"), {"call_id": "c", "options": CommandOptions(ok_codes=(404,))}, None),
+        (Response("r1", {"code": "404"}), {"call_id": "c", "options": CommandOptions(ok_codes=(404,))}, None),
     ],
 )
 def test_which_answers_are_errors(answer: Any, options: dict[str, Any], error: RelayError | None) -> None:
@@ -252,6 +252,6 @@ def test_which_answers_are_errors(answer: Any, options: dict[str, Any], error: R
 
 def test_contentment_is_an_empty_reply() -> None:
     desk = Desk()
-    promise = desk.submit(line_up=True, ok_codes=(404,))
+    promise = desk.submit(line_up=True, options=CommandOptions(ok_codes=(404,)))
     desk.book.answer(Response("r1", {"code": "404", "message": "no"}), 0.0)
     assert promise.result() == {}

@@ -168,7 +168,7 @@ def test_everything_that_takes_a_uri_goes_by_the_grammar(uri: str) -> None:
         lambda: call.refer(0.0, uri),
         lambda: call.refer_and_wait(0.0, {"type": "sip", "params": {"uri": uri}}),
         lambda: call.connect(0.0, devices),
-        lambda: call.session.dial(0.0, devices),
+        lambda: call.host.dial(0.0, devices),
     ]
     if uri.startswith(("sip:", "tel:")):  # else it is a name, or a number
         ways.append(lambda: SipDevice(to="sip:a@h", from_=uri))

@@ -7,7 +7,7 @@ promise of the result. The first parameter is always the time, which the front e
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from anyrelay.errors import CallGone, RelayError
 from anyrelay.protocol import schema
@@ -41,18 +41,22 @@ from anyrelay.protocol.core.link_timers import LinkTimer
 from anyrelay.protocol.core.memory import pack_device, unpack_device
 from anyrelay.protocol.core.promise import Promise
 from anyrelay.protocol.core.timers import Timers
-from anyrelay.protocol.rpc.pending import CommandObserver, Reply
+from anyrelay.protocol.rpc.pending import USUAL, CommandObserver, CommandOptions, Reply
 from anyrelay.protocol.schema import CallCommand, CallReceiveEvent, CallStateEvent, ReferEvent, RelayEvent, make_command
 from anyrelay.protocol.schema.fields import check_handler
 
 if TYPE_CHECKING:
+    from anyrelay.protocol.call.host import CallHost
     from anyrelay.protocol.call.refer_machine import ReferMachine
-    from anyrelay.protocol.session.session import Session
 
 __all__ = ["TRANSITIONS", "CallMachine", "CallState", "Search"]
 
 E = TypeVar("E", bound=RelayEvent)
 O = TypeVar("O", bound=OperationMachine[Any])  # noqa: E741
+
+
+_GONE_IS_FINE: Final = CommandOptions(ok_codes=(404, 410))
+"""The options of a command that has nothing more to do when the call is gone."""
 
 
 class _StartObserver(CommandObserver):
@@ -96,7 +100,7 @@ class _TransferObserver(CommandObserver):
 
     def accepted(self, reply: Reply, now: float) -> None:
         self._call.was_handed_over = True
-        if not self._call.session.has_handler_at(self._call):
+        if not self._call.host.has_handler_at(self._call):
             self._call.handed_over(now)
 
     def rejected(self, error: RelayError) -> None:
@@ -128,14 +132,14 @@ class CallMachine(
 ):
     """One call of a session."""
 
-    def __init__(self, session: Session, offer: RelayEvent) -> None:
+    def __init__(self, host: CallHost[CallMachine], offer: RelayEvent) -> None:
         """Make a call from the event that told of it."""
         super().__init__()
         params = offer.params
-        self.session = session
-        self.timers: Timers = session.timers
+        self.host = host
+        self.timers: Timers = host.timers
         self.call_id = offer.call_id
-        one_of = session.texts.one_of
+        one_of = host.texts.one_of
         self.node_id = one_of(_text(params, "node_id"))
         self.project_id = one_of(_text(params, "project_id"))
         self.context = one_of(offer.context if isinstance(offer, CallReceiveEvent) else _text(params, "context"))
@@ -202,8 +206,8 @@ class CallMachine(
 
     def _end(self, event: RelayEvent, now: float) -> None:
         """The call has ended: operations are resolved, transfers get their grace time, then the call is forgotten."""
-        if self.session.observer is not None:
-            self.session.observer.call_over(self)
+        if self.host.observer is not None:
+            self.host.observer.call_over(self)
         for operation in list(self._operations.values()):
             operation.call_ended(event)
         self.refers.call_ended(now)
@@ -215,7 +219,7 @@ class CallMachine(
 
     def _start_grace(self, action: Callable[[float], None], now: float) -> None:
         self._stop_grace()
-        self._grace = self.session.link_timers.after(self.session.settings.refer_grace, action, now)
+        self._grace = self.host.link_timers.after(self.host.settings.refer_grace, action, now)
 
     def _stop_grace(self) -> None:
         if self._grace is not None:
@@ -227,11 +231,11 @@ class CallMachine(
         self._retire_if_over()
 
     def _refer_over(self, refer: ReferMachine, outcome: ReferOutcome | None) -> None:
-        if self.session.observer is not None:
-            self.session.observer.refer_over(refer, outcome)
+        if self.host.observer is not None:
+            self.host.observer.refer_over(refer, outcome)
         if outcome is not None and refer.on_completed is not None:
             self.handler_queue.post(refer.on_completed, outcome, never_drop=True)
-        self.session.work_ended()
+        self.host.work_ended()
         self._retire_if_over()
 
     def _retire_if_over(self) -> None:
@@ -240,15 +244,15 @@ class CallMachine(
             return
         self._end_readers()
         if self._grace is None and not self.refers.any_queued:
-            self.session.forget_call(self)
+            self.host.forget_call(self)
             self.refers.let_go()
 
     def session_lost(self, error: RelayError, now: float) -> None:
         """The session is gone for good, and this call with it (or the call alone): whoever waits is told."""
         self._gone = error
         self._stop_grace()
-        if self.session.observer is not None and self.state is not CallState.ENDED:
-            self.session.observer.call_over(self)
+        if self.host.observer is not None and self.state is not CallState.ENDED:
+            self.host.observer.call_over(self)
         self._fail_readers(error)  # first: who reads an ended call takes the end of its last transfer for a plain end
         self.refers.session_lost(now)
         for operation in list(self._operations.values()):
@@ -257,7 +261,7 @@ class CallMachine(
 
     def passed(self, now: float) -> None:
         """The call was passed back to routing: nothing more will be heard of it here."""
-        self.session.call_passed(self, now)
+        self.host.call_passed(self, now)
         self.session_lost(CallGone(410, f"call {self.call_id} was passed back", self.call_id), now)
 
     def said_to_be_gone(self, now: float) -> None:
@@ -268,14 +272,14 @@ class CallMachine(
 
     def _end_untold(self, now: float) -> None:
         """No event has told of the end within the grace time: nobody may wait for one any more."""
-        self.session.forget_call(self)
+        self.host.forget_call(self)
         self.refers.grace_over(now)
         self.session_lost(CallGone(410, f"call {self.call_id} is gone, says the server", self.call_id), now)
 
     def handed_over(self, now: float) -> None:
         """The call was handed to another application: nothing more will be heard of it here."""
         if self._gone is None:
-            self.session.forget_call(self)
+            self.host.forget_call(self)
             self.session_lost(CallGone(410, f"call {self.call_id} was transferred", self.call_id), now)
 
     # --- what verbs and machines below use --------------------------------------------------------------------------
@@ -290,14 +294,14 @@ class CallMachine(
     def handler_queue(self) -> HandlerQueue:
         """What is to be told to handlers; made when it is first asked for, as most calls need none."""
         if self._handler_queue is None:
-            self._handler_queue = self.session.new_handler_queue(self.call_id)
+            self._handler_queue = self.host.new_handler_queue(self.call_id)
         return self._handler_queue
 
     @property
     def refers(self) -> Refers:
         """Every transfer; made when it is first asked for, as most calls have none."""
         if self._refers is None:
-            self._refers = Refers(self.session.link_timers, self.session.settings.refer_grace, self._refer_over)
+            self._refers = Refers(self.host.link_timers, self.host.settings.refer_grace, self._refer_over)
         return self._refers
 
     @property
@@ -333,9 +337,9 @@ class CallMachine(
     def operation_ended(self, operation: OperationMachine[Any]) -> None:
         """An operation is over and needs no more events."""
         self._operations.pop(operation.control_id, None)
-        if self.session.observer is not None:
-            self.session.observer.operation_over(operation)
-        self.session.work_ended()
+        if self.host.observer is not None:
+            self.host.observer.operation_over(operation)
+        self.host.work_ended()
 
     def send_command(
         self,
@@ -343,10 +347,8 @@ class CallMachine(
         kind: type[CallCommand],
         *,
         command_observer: CommandObserver | None = None,
-        ok_codes: tuple[int, ...] = (),
+        options: CommandOptions = USUAL,
         extra: dict[str, Any] | None = None,
-        reply_timeout: float | None = None,
-        only_while_queued: bool = False,
         **params: Any,
     ) -> Promise[Reply]:
         """Send a command on this call. Whatever is not named here is a parameter of the command, its ``timeout`` too.
@@ -354,23 +356,21 @@ class CallMachine(
         Raises:
             ValueError: A parameter is not allowed.
             TypeError: A parameter has a wrong type.
-            CallGone: The call has ended, and 410 is not among `ok_codes`.
+            CallGone: The call has ended, and 410 is not among the `ok_codes` of the options.
             ConnectionLost: The session of this call is over.
         """
         command = make_command(kind, extra or {}, node_id=self.node_id, call_id=self.call_id, **params)
         if self._gone is not None:
             raise self._gone.renewed()
         if self.state is CallState.ENDED:
-            if 410 in ok_codes:
+            if 410 in options.ok_codes:
                 return Promise.resolved({})
             raise self.ended_error()
-        return self.session.submit(
+        return self.host.submit(
             now,
             command,
             command_observer=command_observer,
-            ok_codes=ok_codes,
-            timeout=reply_timeout,
-            only_while_queued=only_while_queued,
+            options=options,
         )
 
     def start_operation(
@@ -404,7 +404,7 @@ class CallMachine(
 
     def make_id(self) -> str:
         """Make an identifier that was never used before."""
-        return self.session.new_id()
+        return self.host.new_id()
 
     # --- the public methods -----------------------------------------------------------------------------------------
 
@@ -447,7 +447,7 @@ class CallMachine(
             RequestTimeout: The reply did not come within `request_timeout`.
             ConnectionLost: The connection dropped while the command was under way.
         """
-        return self.send_command(now, schema.End, reason=reason, ok_codes=(404, 410))
+        return self.send_command(now, schema.End, reason=reason, options=_GONE_IS_FINE)
 
     def pass_(self, now: float, /) -> Promise[Reply]:
         """Give an offered call back to routing, to be offered to another subscriber.

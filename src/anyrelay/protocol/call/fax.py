@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from anyrelay.protocol import schema
 from anyrelay.protocol.call.documented import command_doc
 from anyrelay.protocol.call.methods import CallMethods, OnCompleted
-from anyrelay.protocol.call.operation import ENDS, OperationInput, StoppableMachine
+from anyrelay.protocol.call.operation import ENDS, OperationHost, OperationInput, StoppableMachine
 from anyrelay.protocol.core.promise import Promise
 from anyrelay.protocol.rpc.pending import Reply
 from anyrelay.protocol.schema import RelayEvent
 
 if TYPE_CHECKING:
-    from anyrelay.protocol.call.call import CallMachine
     from anyrelay.protocol.schema import FaxEvent
 
 __all__ = ["FaxMachine", "FaxMethods"]
@@ -28,7 +27,7 @@ class FaxMachine(StoppableMachine["FaxEvent"]):
 
     def __init__(
         self,
-        call: CallMachine,
+        call: OperationHost,
         control_id: str,
         on_completed: Callable[[FaxEvent], Any] | None,
         stop: str = "SendFaxStop",
@@ -37,13 +36,15 @@ class FaxMachine(StoppableMachine["FaxEvent"]):
         self._stop_command = stop
 
     @classmethod
-    def sending(cls, call: CallMachine, control_id: str, on_completed: Callable[[FaxEvent], Any] | None) -> FaxMachine:
+    def sending(
+        cls, call: OperationHost, control_id: str, on_completed: Callable[[FaxEvent], Any] | None
+    ) -> FaxMachine:
         """Make one that is sent."""
         return cls(call, control_id, on_completed, "SendFaxStop")
 
     @classmethod
     def receiving(
-        cls, call: CallMachine, control_id: str, on_completed: Callable[[FaxEvent], Any] | None
+        cls, call: OperationHost, control_id: str, on_completed: Callable[[FaxEvent], Any] | None
     ) -> FaxMachine:
         """Make one that is received."""
         return cls(call, control_id, on_completed, "ReceiveFaxStop")

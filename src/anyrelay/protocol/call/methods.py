@@ -1,4 +1,4 @@
-"""What the verbs of a call stand on."""
+"""What the public methods of a call need of it: to send a command, and to start an operation."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Final, TypeAlias, TypeVar
 
 from anyrelay.protocol.call.operation import OperationMachine
 from anyrelay.protocol.core.promise import Promise
-from anyrelay.protocol.rpc.pending import CommandObserver, Reply
+from anyrelay.protocol.rpc.pending import USUAL, CommandObserver, CommandOptions, Reply
 from anyrelay.protocol.schema import CallCommand, RelayEvent
 
 __all__ = ["NONE_YET", "CallMethods", "OnCompleted"]
@@ -25,7 +25,7 @@ whoever adds to such a dict takes a new one when there is nothing in it."""
 
 
 class CallMethods(ABC):
-    """What a command_doc needs of its call."""
+    """What the public methods of each feature need of their call."""
 
     @abstractmethod
     def send_command(
@@ -34,10 +34,8 @@ class CallMethods(ABC):
         kind: type[CallCommand],
         *,
         command_observer: CommandObserver | None = None,
-        ok_codes: tuple[int, ...] = (),
+        options: CommandOptions = USUAL,
         extra: dict[str, Any] | None = None,
-        reply_timeout: float | None = None,
-        only_while_queued: bool = False,
         **params: Any,
     ) -> Promise[Reply]:
         """Send a command on this call."""

@@ -8,19 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import StrEnum, auto
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Generic, TypeVar, cast
+from typing import Any, ClassVar, Final, Generic, Protocol, TypeVar, cast
 
 from anyrelay.errors import CallGone, ClientClosed, RelayError
 from anyrelay.protocol import schema
 from anyrelay.protocol.call.documented import command_doc
+from anyrelay.protocol.core.handler_queue import HandlerQueue
 from anyrelay.protocol.core.promise import Promise
-from anyrelay.protocol.core.timers import Timer
-from anyrelay.protocol.rpc.pending import Reply
-from anyrelay.protocol.schema import OperationCommand, RelayEvent
+from anyrelay.protocol.core.timers import Timer, Timers
+from anyrelay.protocol.rpc.pending import USUAL, CommandOptions, Reply
+from anyrelay.protocol.schema import CallCommand, OperationCommand, RelayEvent
 from anyrelay.protocol.schema.fields import check_timeout
-
-if TYPE_CHECKING:
-    from anyrelay.protocol.call.call import CallMachine
 
 __all__ = [
     "CALL_ENDED",
@@ -108,6 +106,36 @@ TRANSITIONS: Final[dict[tuple[OperationState, OperationInput], OperationState]] 
 _OVER: Final = frozenset({OperationState.DONE, OperationState.LOST, OperationState.REJECTED})
 
 
+_NOT_FOUND_IS_FINE: Final = CommandOptions(ok_codes=(404,))
+"""The options of a command that stops an operation: one that the server does not know has stopped."""
+
+_GONE_IS_FINE: Final = CommandOptions(ok_codes=(404, 410))
+"""The same for an operation that may go on at the server after its result; the call may be gone by then."""
+
+
+class OperationHost(Protocol):
+    """What an operation needs of its call."""
+
+    call_id: str
+    """The call."""
+    timers: Timers
+    """Deadlines on what the application waits for."""
+
+    @property
+    def handler_queue(self) -> HandlerQueue:
+        """The callbacks of the call."""
+        ...
+
+    def send_command(
+        self, now: float, kind: type[CallCommand], *, options: CommandOptions = USUAL, **params: Any
+    ) -> Promise[Reply]:
+        """Send a command on the call."""
+        ...
+
+    def operation_ended(self, operation: OperationMachine[Any]) -> None:
+        """The operation needs no more events."""
+
+
 class OperationMachine(Generic[E]):
     """One operation of one call; `E` is the class of its events."""
 
@@ -116,7 +144,7 @@ class OperationMachine(Generic[E]):
     WORDS: ClassVar[dict[str, OperationInput]] = {}
     """What each state word of its events means."""
 
-    def __init__(self, call: CallMachine, control_id: str, on_completed: Callable[[E], Any] | None) -> None:
+    def __init__(self, call: OperationHost, control_id: str, on_completed: Callable[[E], Any] | None) -> None:
         self.call = call
         self.control_id = control_id
         self.method = "the operation"
@@ -248,7 +276,7 @@ class OperationMachine(Generic[E]):
         """Stop it unless it has ended; that the server knows it no more (404) is what was asked for."""
         if self.is_done:
             return Promise.resolved({})
-        return self.call.send_command(now, kind, control_id=self.control_id, ok_codes=(404,))
+        return self.call.send_command(now, kind, control_id=self.control_id, options=_NOT_FOUND_IS_FINE)
 
 
 ENDS: Final = {"finished": OperationInput.ENDS, "error": OperationInput.ENDS}
@@ -322,5 +350,5 @@ class ResultMachine(StoppableMachine[E]):
             The server's reply; ``{}`` when the server was at it no more.
         """
         if self.state is OperationState.DONE:
-            return self._send_command(now, self._command(self.STOP), ok_codes=(404, 410))
+            return self._send_command(now, self._command(self.STOP), options=_GONE_IS_FINE)
         return super().stop(now)

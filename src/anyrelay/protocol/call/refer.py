@@ -13,12 +13,12 @@ from anyrelay.protocol.call.refer_machine import ReferMachine
 from anyrelay.protocol.call.refer_outcome import ReferOutcome
 from anyrelay.protocol.call.refers import Refers, SentRefer
 from anyrelay.protocol.core.promise import Promise
-from anyrelay.protocol.rpc.pending import Reply
+from anyrelay.protocol.rpc.pending import USUAL, CommandOptions, Reply
 from anyrelay.protocol.schema import ReferDeviceLike, read_refer_device
 from anyrelay.protocol.schema.fields import check_handler, check_timeout
 
 if TYPE_CHECKING:
-    from anyrelay.protocol.session.session import Session
+    from anyrelay.protocol.call.host import CallHost
 
 __all__ = ["ReferMethods"]
 
@@ -26,7 +26,7 @@ __all__ = ["ReferMethods"]
 class ReferMethods(CallMethods):
     """Transfer a SIP call by SIP REFER."""
 
-    session: Session
+    host: CallHost[Any]
 
     call_id: str
 
@@ -136,7 +136,7 @@ class ReferMethods(CallMethods):
             RequestTimeout: The line was down for `request_timeout` (or `timeout`) seconds; the command was withdrawn unsent.
         """
         check_timeout(timeout)
-        order = self._refer(now, device, status_url, extra, alone=True, unsent_for=timeout)
+        order = self._refer(now, device, status_url, extra, alone=True, waits_for_outcome=True, queue_timeout=timeout)
         return order.refer.wait(now, timeout, on_abandon=order.reply.abandon)
 
     def _refer(
@@ -148,7 +148,8 @@ class ReferMethods(CallMethods):
         *,
         alone: bool = False,
         on_completed: Callable[[ReferOutcome], Any] | None = None,
-        unsent_for: float | None = -1,
+        waits_for_outcome: bool = False,
+        queue_timeout: float | None = None,
     ) -> SentRefer:
         """Send a REFER command; its transfer is armed first, since an event may overtake the reply.
 
@@ -159,15 +160,16 @@ class ReferMethods(CallMethods):
             extra: Further parameters.
             alone: Whether a transfer that is being waited for forbids this one.
             on_completed: Called with the outcome.
-            unsent_for: How long the command may wait for the line when nobody waits for its reply, in seconds, None for
-                `request_timeout` alone; -1 when somebody waits for the reply.
+            waits_for_outcome: Whether the caller waits for the outcome, and not for the reply.
+            queue_timeout: How long the command may wait to be sent when nobody waits for its reply, in seconds; at most
+                `request_timeout`, which None stands for.
         """
         check_handler(on_completed, "on_completed")
         target = read_refer_device(device)
         if alone and self.refers.awaited:
             raise ReferInProgress(f"a transfer of call {self.call_id} is still being waited for; nothing was sent")
-        request_timeout = self.session.settings.request_timeout
-        waits_for_outcome = unsent_for != -1
+        request_timeout = self.host.settings.request_timeout
+        timeout = request_timeout if queue_timeout is None else min(request_timeout, queue_timeout)
         sent_refer = self.refers.arm(target.uri, now, waits_for_reply=alone and not waits_for_outcome)
         sent_refer.on_completed = on_completed
         try:
@@ -178,10 +180,7 @@ class ReferMethods(CallMethods):
                 status_url=status_url,
                 extra=extra,
                 command_observer=self.refers.follow(sent_refer),
-                reply_timeout=min(request_timeout, unsent_for)
-                if waits_for_outcome and unsent_for is not None
-                else None,
-                only_while_queued=waits_for_outcome,
+                options=CommandOptions(timeout=timeout, timeout_until_sent=True) if waits_for_outcome else USUAL,
             )
         except BaseException:
             self.refers.discard(sent_refer)

@@ -7,6 +7,7 @@ its command on, and stays known while a leg could still turn up after its caller
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from enum import StrEnum, auto
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,13 +16,13 @@ from anyrelay.protocol.call.call import CallMachine, CallState
 from anyrelay.protocol.core.link_timers import LinkTimer
 from anyrelay.protocol.core.promise import Promise
 from anyrelay.protocol.core.timers import Timer
-from anyrelay.protocol.rpc.pending import CommandObserver, Reply
+from anyrelay.protocol.outbound.host import OutboundHost
+from anyrelay.protocol.rpc.pending import CommandObserver, CommandOptions, Reply
 from anyrelay.protocol.rpc.rejections import is_rejection
 from anyrelay.protocol.schema import CallStateEvent, RelayEvent
 
 if TYPE_CHECKING:
     from anyrelay.protocol.schema import Dial
-    from anyrelay.protocol.session.session import Session
 
 __all__ = ["TRANSITIONS", "DialInput", "DialMachine", "DialState"]
 
@@ -69,6 +70,10 @@ TRANSITIONS: Final[dict[tuple[DialState, DialInput], DialState]] = {
 """Where a dial goes; a pair that is not here changes nothing."""
 
 
+_UNTIL_SENT: Final = CommandOptions(timeout_until_sent=True)
+"""The options of the command: its reply says nothing, and the dial has a time-out of its own."""
+
+
 class _Winner(Promise[CallMachine]):
     """The promise of a call. Its waiter may be cancelled when the call is there already: then nobody holds the call."""
 
@@ -88,14 +93,17 @@ class _Winner(Promise[CallMachine]):
 class DialMachine(CommandObserver):
     """One dial, from its command to its winner."""
 
-    def __init__(self, session: Session, command: Dial, now: float, timeout: float) -> None:
+    def __init__(
+        self, host: OutboundHost, command: Dial, now: float, timeout: float, on_over: Callable[[DialMachine], None]
+    ) -> None:
         """Send the command.
 
         Args:
-            session: Whose dial it is.
+            host: The session.
             command: The command; its tag is what the dial's events carry.
             now: The time, in seconds.
             timeout: How long anybody may take to answer, in seconds.
+            on_over: Called when no more legs are expected.
 
         Raises:
             RelayError: The command cannot be sent.
@@ -103,15 +111,16 @@ class DialMachine(CommandObserver):
         self.tag = command.tag
         self.state = DialState.DIALING
         self.promise: Promise[CallMachine] = _Winner(self)
-        self._session = session
+        self._host = host
+        self._on_over = on_over
         self._legs: dict[str, CallMachine] = {}
         self._winner: CallMachine | None = None
         self._sent = False
         self._is_told_of = False
         self._timeout = timeout
         # The reply says nothing: once the command has left, only `timeout` counts.
-        self._reply = session.submit(now, command, command_observer=self, only_while_queued=True)
-        self._timer: Timer | LinkTimer = session.timers.at(now + timeout, self._expired)
+        self._reply = host.submit(now, command, command_observer=self, options=_UNTIL_SENT)
+        self._timer: Timer | LinkTimer = host.timers.at(now + timeout, self._expired)
 
     # --- what is heard of it ----------------------------------------------------------------------------------------
 
@@ -176,10 +185,10 @@ class DialMachine(CommandObserver):
 
     def _know(self, call_id: str, params: dict[str, Any]) -> CallMachine:
         """Return a leg; it starts at the beginning, since its state is to be told to it like any other call's."""
-        call = self._legs.get(call_id) or self._session.calls.get(call_id)
+        call = self._legs.get(call_id) or self._host.calls.get(call_id)
         if call is None:
             known = {"tag": self.tag, **params, "direction": "outbound", "call_state": str(CallState.CREATED)}
-            call = self._session.add_call(RelayEvent(call_id=call_id, params=known))
+            call = self._host.add_call(RelayEvent(call_id=call_id, params=known))
         node_id = params.get("node_id")
         if isinstance(node_id, str):
             call.node_id = call.node_id or node_id
@@ -206,13 +215,13 @@ class DialMachine(CommandObserver):
         if self._move(DialInput.ABANDON):  # at once: a winner that comes before the next turn is nobody's either
             # Whoever gives up has no time to tell; the next turn has.
             self._timer.cancel()
-            self._timer = self._session.timers.soon(self._hang_up_all)
+            self._timer = self._host.timers.soon(self._hang_up_all)
 
     def result_unclaimed(self) -> None:
         """Its caller went away without its result: a winner is nobody's."""
         winner = self._winner
         if winner is not None:
-            self._session.timers.soon(lambda now: self._hang_up(winner, now))
+            self._host.timers.soon(lambda now: self._hang_up(winner, now))
 
     def client_closes(self, now: float) -> None:
         """The client is about to close, and the line is up: what rings is hung up while that can be said.
@@ -225,17 +234,17 @@ class DialMachine(CommandObserver):
     def _hang_up_all(self, now: float) -> None:
         """Hang up every leg, and for a while those that turn up late."""
         self._timer.cancel()
-        self._timer = self._session.link_timers.after(LATE_LEGS, lambda _: self._close(), now)
+        self._timer = self._host.link_timers.after(LATE_LEGS, lambda _: self._close(), now)
         for leg in list(self._legs.values()):
             self._hang_up(leg, now)
-        self._session.work_ended()
+        self._host.work_ended()
 
     def _hang_up(self, leg: CallMachine, now: float, tries: int = HANG_UPS) -> None:
         # A leg that the session knows no more is gone with it, or is told to have ended.
-        if leg.state in (CallState.ENDING, CallState.ENDED) or self._session.calls.get(leg.call_id) is not leg:
+        if leg.state in (CallState.ENDING, CallState.ENDED) or self._host.calls.get(leg.call_id) is not leg:
             return
         # However long the line is down: the command waits for it.
-        reply = self._session.hang_up_quietly(leg, now, "cancel", timeout=math.inf)
+        reply = self._host.hang_up_quietly(leg, now, "cancel", timeout=math.inf)
         if reply is not None:
             reply.on_ready(lambda: self._hang_up_again(leg, reply, tries - 1))
 
@@ -244,7 +253,7 @@ class DialMachine(CommandObserver):
 
         A command that was lost with its connection may not have got there. An error reply may say only that the server is busy.
         """
-        error, timers = reply.error, self._session.timers
+        error, timers = reply.error, self._host.timers
         if isinstance(error, ConnectionLost):
             # The next turn knows the time, and whether the session is over too.
             timers.soon(lambda now: self._hang_up(leg, now, tries + 1))
@@ -270,5 +279,5 @@ class DialMachine(CommandObserver):
         if not self._sent:  # events of an earlier dial with its tag have told its end
             self._reply.abandon()
         self._timer.cancel()
-        self._session.outbound.forget_dial(self)
-        self._session.work_ended()
+        self._on_over(self)
+        self._host.work_ended()

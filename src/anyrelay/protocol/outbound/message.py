@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import StrEnum, auto
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from anyrelay.errors import RelayError
 from anyrelay.protocol.core.promise import Promise
 from anyrelay.protocol.core.timers import Timer
+from anyrelay.protocol.outbound.host import OutboundHost
 from anyrelay.protocol.schema import RelayEvent
 from anyrelay.protocol.schema.fields import check_timeout
-
-if TYPE_CHECKING:
-    from anyrelay.protocol.session.session import Session
 
 __all__ = ["TRANSITIONS", "MessageMachine", "MessageState"]
 
@@ -51,18 +49,20 @@ class MessageMachine:
 
     def __init__(
         self,
-        session: Session,
+        host: OutboundHost,
         message_id: str,
         params: dict[str, Any],
         on_completed: Callable[[RelayEvent], Any] | None = None,
+        on_over: Callable[[MessageMachine], None] | None = None,
     ) -> None:
         """Make a message from what was sent, or from what the event that told of it says.
 
         Args:
-            session: Whose message it is.
+            host: The session.
             message_id: Its identifier, "" while the server has not named it.
             params: What it is, by the names on the wire.
             on_completed: Called with its final event, or an event without a type when its session is lost first.
+            on_over: Called when it has got to a final state.
         """
         self.message_id = message_id
         self.context = _text(params, "context")
@@ -76,17 +76,18 @@ class MessageMachine:
         self.state = MessageState.QUEUED
         self.reason = ""
         self.result: RelayEvent | None = None
-        self.handler_queue = session.new_handler_queue("")
-        self._session = session
+        self.handler_queue = host.new_handler_queue("")
+        self._host = host
+        self._on_over = on_over
         self._on_completed = on_completed
         self._handlers: list[Callable[[RelayEvent], Any]] = []
         self._waiters: dict[Promise[RelayEvent], Timer | None] = {}
         self._error: RelayError | None = None
 
     @classmethod
-    def received(cls, session: Session, message_id: str, event: RelayEvent) -> MessageMachine:
+    def received(cls, host: OutboundHost, message_id: str, event: RelayEvent) -> MessageMachine:
         """Make a message that came to us: it is complete, and the event that told of it is its final one."""
-        message = cls(session, message_id, event.params)
+        message = cls(host, message_id, event.params)
         message.direction = _text(event.params, "direction") or "inbound"
         message.state = MessageState.RECEIVED
         message.result = event
@@ -117,7 +118,8 @@ class MessageMachine:
 
     def _end(self, event: RelayEvent) -> None:
         self.result = event
-        self._session.outbound.forget_message(self)
+        if self._on_over is not None:
+            self._on_over(self)
         for promise in list(self._waiters):
             self._forget(promise)
             promise.resolve(event)
@@ -176,9 +178,7 @@ class MessageMachine:
         elif self._error is not None:
             promise.fail(self._error)
         else:
-            expiry = (
-                None if timeout is None else self._session.timers.at(now + timeout, lambda _: self._expire(promise))
-            )
+            expiry = None if timeout is None else self._host.timers.at(now + timeout, lambda _: self._expire(promise))
             self._waiters[promise] = expiry
         return promise
 

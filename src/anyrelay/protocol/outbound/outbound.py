@@ -11,6 +11,7 @@ from anyrelay.protocol import schema
 from anyrelay.protocol.call.call import CallMachine
 from anyrelay.protocol.core.promise import Promise
 from anyrelay.protocol.outbound.dial import DialMachine, DialState
+from anyrelay.protocol.outbound.host import OutboundHost
 from anyrelay.protocol.outbound.message import MessageMachine
 from anyrelay.protocol.rpc.pending import CommandObserver, Reply
 from anyrelay.protocol.schema import CallStateEvent, RelayEvent, make_command
@@ -18,7 +19,6 @@ from anyrelay.protocol.schema.fields import Named, check_handler, is_number
 
 if TYPE_CHECKING:
     from anyrelay.protocol.schema import DevicesLike
-    from anyrelay.protocol.session.session import Session
 
 __all__ = ["Outbound"]
 
@@ -62,8 +62,8 @@ class _MessageObserver(CommandObserver):
 class Outbound:
     """The dials and messages of one session."""
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
+    def __init__(self, host: OutboundHost) -> None:
+        self._host = host
         self._dials: dict[str, DialMachine] = {}
         self._messages: dict[str, MessageMachine] = {}
         self._sendings: set[_MessageObserver] = set()
@@ -87,10 +87,10 @@ class Outbound:
         """Call devices. The dial is known by its tag before a byte leaves, since an event can overtake the reply."""
         dial_timeout = DIAL_TIMEOUT if dial_timeout is None else dial_timeout
         is_number(0.001, unit="seconds")(None, Named("dial_timeout"), dial_timeout)
-        command = make_command(schema.Dial, extra, tag=self._session.new_id() if tag is None else tag, devices=devices)
+        command = make_command(schema.Dial, extra, tag=self._host.new_id() if tag is None else tag, devices=devices)
         if command.tag in self._dials:
             raise ValueError(f"tag {command.tag!r} is in use by another dial, whose legs may still turn up")
-        dialing = self._dials[command.tag] = DialMachine(self._session, command, now, dial_timeout)
+        dialing = self._dials[command.tag] = DialMachine(self._host, command, now, dial_timeout, self.forget_dial)
         return dialing.promise
 
     def client_closes(self, now: float) -> None:
@@ -130,16 +130,16 @@ class Outbound:
         """Send a text message; the promise is kept once the server gave it an identifier."""
         check_handler(on_completed, "on_completed")
         given = {name: value for name, value in params.items() if not (name in _OPTIONAL and value in _EMPTY)}
-        message = MessageMachine(self._session, "", given, on_completed)
+        message = MessageMachine(self._host, "", given, on_completed, self.forget_message)
 
         def renew() -> schema.SendMessage:
             # Without a context, what becomes of the message is told to this session: the one in which it leaves.
-            named = {"context": self._session.relay_protocol or "default", **given}
+            named = {"context": self._host.relay_protocol or "default", **given}
             command = schema.SendMessage(**named)
             message.context = command.context
             return command
 
-        return self._session.submit(now, renew(), command_observer=_MessageObserver(self, message), renew=renew).then(
+        return self._host.submit(now, renew(), command_observer=_MessageObserver(self, message), renew=renew).then(
             lambda _: message
         )
 

@@ -13,7 +13,7 @@ import orjson
 from attrs import define, field, frozen
 
 from anyrelay.protocol.schema.fields import check_json
-from anyrelay.protocol.schema.json_text import fingerprint, json_of_any, read_json, write_json
+from anyrelay.protocol.schema.json_text import as_code, fingerprint, json_of_any, read_json, write_json
 from anyrelay.protocol.schema.sip_uri import without_password
 
 __all__ = [
@@ -36,7 +36,6 @@ MAX_DEPTH: Final = 128
 """How deep a message may be nested (RFC 8259 section 9 allows a limit). The JSON library reads 1,024 levels and writes 254;
 what is read must be writable."""
 
-_CODE: Final = re.compile(r"-?[0-9]{1,9}")
 
 METHOD_NOT_FOUND: Final = -32601
 """The code of an answer to a request whose method is not known (JSON-RPC 2.0 section 5.1)."""
@@ -223,13 +222,6 @@ def _failure(id_: str, error: Any) -> Failure:
         return Failure(id_, -1, str(error))
     code, message = error.get("code"), error.get("message")
     return Failure(id_, as_code(code), message if isinstance(message, str) else "the server gave no message")
-
-
-def as_code(value: object) -> int:
-    """Read a RELAY code, which comes as ``"200"`` or as 200; -1 when it is neither."""
-    if isinstance(value, str) and _CODE.fullmatch(value):
-        return int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) else -1
 
 
 def encode_request(id_: str, method: str, params: dict[str, Any]) -> str:

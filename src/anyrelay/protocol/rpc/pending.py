@@ -13,20 +13,28 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import StrEnum, auto
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from attrs import define
+from attrs import define, frozen
 
 from anyrelay.errors import CallGone, ConnectionLost, RelayError, RequestTimeout
 from anyrelay.protocol.core.promise import Promise
 from anyrelay.protocol.core.timers import Timer, Timers
-from anyrelay.protocol.rpc.jsonrpc import Failure, Response, as_code, encode_request
+from anyrelay.protocol.rpc.jsonrpc import Failure, Response, encode_request
 from anyrelay.protocol.rpc.rejections import is_rejection
+from anyrelay.protocol.schema.json_text import as_code
 
-if TYPE_CHECKING:
-    from anyrelay.protocol.session.observer import Observer
-
-__all__ = ["NO_OBSERVER", "OPEN_LIMIT", "QUEUE_LIMIT", "CommandObserver", "PendingCommands", "Reply", "Stage"]
+__all__ = [
+    "NO_OBSERVER",
+    "OPEN_LIMIT",
+    "QUEUE_LIMIT",
+    "USUAL",
+    "CommandObserver",
+    "CommandOptions",
+    "PendingCommands",
+    "Reply",
+    "Stage",
+]
 
 Reply = dict[str, Any]
 """The result of a command."""
@@ -88,6 +96,22 @@ NO_OBSERVER: Final = CommandObserver()
 """Follows a command that no machine wants to hear of."""
 
 
+@frozen
+class CommandOptions:
+    """How a command is sent, and how its reply is taken, where that differs from most commands."""
+
+    ok_codes: tuple[int, ...] = ()
+    """Codes of an error that mean the same as success to the caller."""
+    timeout: float | None = None
+    """Seconds from now until its caller gets `RequestTimeout`; None for the client's `request_timeout`."""
+    timeout_until_sent: bool = False
+    """Whether the timeout ends once the command is sent, because its caller then waits for something else."""
+
+
+USUAL: Final = CommandOptions()
+"""The options of most commands."""
+
+
 @define(eq=False, repr=False)
 class _Open:
     """A command without an answer."""
@@ -98,9 +122,8 @@ class _Open:
     promise: Promise[Reply]
     command_observer: CommandObserver
     stage: Stage
-    ok_codes: tuple[int, ...]
+    options: CommandOptions
     not_found_means_operation: bool
-    only_while_queued: bool
     call_id: str | None
     renew: Callable[[], dict[str, Any]] | None
     timer: Timer | None = None
@@ -133,7 +156,8 @@ class PendingCommands:
         self._send = send
         self._queued: dict[str, _Open] = {}
         self._sent: dict[str, _Open] = {}
-        self.observer: Observer | None = None
+        self.observe_command: Callable[[str, str, CommandObserver], CommandObserver] | None = None
+        """Given each command's method, its call_id and its observer, returns the observer that takes its place."""
 
     @property
     def queued(self) -> int:
@@ -148,10 +172,9 @@ class PendingCommands:
         *,
         line_up: bool,
         timeout: float,
+        options: CommandOptions = USUAL,
         command_observer: CommandObserver = NO_OBSERVER,
-        ok_codes: tuple[int, ...] = (),
         not_found_means_operation: bool = False,
-        only_while_queued: bool = False,
         call_id: str | None = None,
         renew: Callable[[], dict[str, Any]] | None = None,
     ) -> Promise[Reply]:
@@ -162,11 +185,11 @@ class PendingCommands:
             method: Its name on the wire.
             params: Its parameters.
             line_up: Whether it may be sent now.
-            timeout: Seconds from now until its caller gets `RequestTimeout`.
+            timeout: Seconds from now until its caller gets `RequestTimeout`, unless the options say otherwise.
+            options: How it is sent, and how its reply is taken.
             command_observer: The machine that wants to hear of it.
-            ok_codes: Codes of an error that mean the same as success to the caller.
-            not_found_means_operation: Whether a 404 is about an operation, or whatever else the command names, and not about the call.
-            only_while_queued: Whether `timeout` ends once it is sent (its caller then waits for something else).
+            not_found_means_operation: Whether a 404 means an operation, or something else that the command names, and not
+                the call.
             call_id: The call that it is a command on, whose fate it shares; None for any other command.
             renew: Makes the parameters anew when it leaves after it was queued: they depend on the session.
 
@@ -178,10 +201,11 @@ class PendingCommands:
             raise RelayError(-1, f"{QUEUE_LIMIT} commands wait for the connection already; this one was not sent")
         if len(self._sent) >= OPEN_LIMIT:
             raise RelayError(-1, f"{OPEN_LIMIT} commands wait for their answers already; this one was not sent")
+        timeout = timeout if options.timeout is None else options.timeout
         id_ = self._new_id()
         text = encode_request(id_, method, params)
-        if self.observer is not None:
-            command_observer = self.observer.command_given(method, call_id or "", command_observer)
+        if self.observe_command is not None:
+            command_observer = self.observe_command(method, call_id or "", command_observer)
         promise: Promise[Reply] = Promise(lambda: self._abandon(request))
         request = _Open(
             id=id_,
@@ -190,9 +214,8 @@ class PendingCommands:
             promise=promise,
             command_observer=command_observer,
             stage=Stage.QUEUED,
-            ok_codes=ok_codes,
+            options=options,
             not_found_means_operation=not_found_means_operation,
-            only_while_queued=only_while_queued,
             call_id=call_id,
             renew=renew,
         )
@@ -200,7 +223,7 @@ class PendingCommands:
             self._let_go(request, now)
         else:
             self._queued[id_] = request
-        if request.stage is Stage.QUEUED or not only_while_queued:
+        if request.stage is Stage.QUEUED or not options.timeout_until_sent:
             request.timer = self._timers.at(now + timeout, lambda _: self._expire(request, timeout))
         return promise
 
@@ -208,7 +231,7 @@ class PendingCommands:
         """The line is up: send everything that waits, in order."""
         for request in list(self._queued.values()):
             del self._queued[request.id]
-            if request.only_while_queued:
+            if request.options.timeout_until_sent:
                 self._stop_timer(request)
             if request.renew is not None:
                 request.text = encode_request(request.id, request.method, request.renew())
@@ -229,7 +252,7 @@ class PendingCommands:
         request.stage = Stage.OVER
         self._stop_timer(request)
         error = self._error_in(answer, request)
-        if error is None or error.code in request.ok_codes:
+        if error is None or error.code in request.options.ok_codes:
             reply = answer.result if isinstance(answer, Response) and error is None else {}
             request.command_observer.accepted(reply, now)
             request.promise.resolve(reply)

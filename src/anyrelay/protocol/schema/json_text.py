@@ -7,6 +7,7 @@ library's reader and writer take what orjson refuses.
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,7 +18,10 @@ from anyrelay.protocol.schema.fields import check_json
 if TYPE_CHECKING:
     from json import JSONDecoder
 
-__all__ = ["fingerprint", "json_of_any", "read_json", "write_json"]
+__all__ = ["as_code", "fingerprint", "json_of_any", "read_json", "write_json"]
+
+_CODE: Final = re.compile(r"-?[0-9]{1,9}")
+
 
 _LONGEST_INTEGER: Final = 20
 """In characters: no integer of 64 bits has more."""
@@ -90,3 +94,10 @@ def json_of_any(value: Any, **options: Any) -> str:
     from json import dumps
 
     return dumps(value, separators=(",", ":"), **options)
+
+
+def as_code(value: object) -> int:
+    """Read a RELAY code, which comes as ``"200"`` or as 200; -1 when it is neither."""
+    if isinstance(value, str) and _CODE.fullmatch(value):
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) else -1

@@ -7,10 +7,10 @@ from typing import Any, ClassVar, TypeAlias
 
 from attrs import field, frozen
 
-from anyrelay.protocol.rpc.jsonrpc import as_code
 from anyrelay.protocol.schema.command import CallCommand, command
 from anyrelay.protocol.schema.event import RelayEvent, event
 from anyrelay.protocol.schema.fields import check_json, is_text, optional
+from anyrelay.protocol.schema.json_text import as_code
 from anyrelay.protocol.schema.sip_uri import check_sip_uri, same_sip_uri, without_password
 from anyrelay.protocol.schema.spelling import check_spelling
 

@@ -26,7 +26,7 @@ from anyrelay.protocol.core.timers import Timers
 from anyrelay.protocol.outbound.message import MessageMachine
 from anyrelay.protocol.outbound.outbound import Outbound
 from anyrelay.protocol.rpc.jsonrpc import Failure, Response
-from anyrelay.protocol.rpc.pending import NO_OBSERVER, CommandObserver, PendingCommands, Reply
+from anyrelay.protocol.rpc.pending import NO_OBSERVER, USUAL, CommandObserver, CommandOptions, PendingCommands, Reply
 from anyrelay.protocol.schema import CallCommand, Command, Connect, End, RelayEvent, Unreceive
 from anyrelay.protocol.schema import encode_command as params_of
 from anyrelay.protocol.session.client_methods import ClientMethods
@@ -231,7 +231,9 @@ class Session(ClientMethods, Incoming):
             The server's reply; None when the command cannot be sent.
         """
         try:
-            return call.send_command(now, End, reason=reason, ok_codes=(404, 410), reply_timeout=timeout)
+            return call.send_command(
+                now, End, reason=reason, options=CommandOptions(ok_codes=(404, 410), timeout=timeout)
+            )
         except RelayError as error:
             self.log(LogEntry.WARNING, f"the call could not be hung up: {error}", call_id=call.call_id)
             return None
@@ -254,9 +256,7 @@ class Session(ClientMethods, Incoming):
         command: Command,
         *,
         command_observer: CommandObserver | None = None,
-        ok_codes: tuple[int, ...] = (),
-        timeout: float | None = None,
-        only_while_queued: bool = False,
+        options: CommandOptions = USUAL,
         renew: Callable[[], Command] | None = None,
     ) -> Promise[Reply]:
         """Send a command, or queue it while the line is down; `renew` makes it anew when it leaves after that."""
@@ -265,11 +265,10 @@ class Session(ClientMethods, Incoming):
             command.method,
             params_of(command),
             line_up=self._line_is_up(command.method),
-            timeout=self.settings.request_timeout if timeout is None else timeout,
+            timeout=self.settings.request_timeout,
+            options=options,
             command_observer=command_observer or NO_OBSERVER,
-            ok_codes=ok_codes,
             not_found_means_operation=command.not_found_means_operation,
-            only_while_queued=only_while_queued,
             call_id=command.call_id if isinstance(command, CallCommand) else None,
             renew=None if renew is None else lambda: params_of(renew()),
         )
@@ -333,7 +332,8 @@ class Session(ClientMethods, Incoming):
         """
         if self.observer is not None:
             raise RuntimeError("this client was instrumented before")
-        self.observer = self._requests.observer = observer
+        self.observer = observer
+        self._requests.observe_command = observer.command_given
 
     def add_call(self, event: RelayEvent) -> CallMachine:
         """Make a call that was offered or dialled."""
