@@ -23,9 +23,9 @@ from anyrelay.protocol.rpc.jsonrpc import (
     encode_request,
     encode_result,
     ping_result,
-    shown,
 )
 from anyrelay.protocol.schema import COMMANDS, Command, decode_command
+from anyrelay.protocol.schema.secrets import shown
 from anyrelay.protocol.transport.connection import BrokenMessage, Connection, ConnectionClosed, TextReceived
 from anyrelay.protocol.transport.websocket import DEFAULT_MAX_MESSAGE_SIZE, UpgradeCheck
 

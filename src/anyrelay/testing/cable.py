@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from attrs import define, field, frozen
 
-from anyrelay.protocol.rpc.jsonrpc import shown
 from anyrelay.protocol.schema.json_text import read_json
+from anyrelay.protocol.schema.secrets import shown
 from anyrelay.protocol.server import ServerConnection
 
 __all__ = ["Cable", "Direction", "Fate", "Logged"]

@@ -25,8 +25,8 @@ from attrs import field, frozen
 from anyrelay.protocol.call.call import CallMachine
 from anyrelay.protocol.core.handler_queue import Callback, HandlerQueue
 from anyrelay.protocol.core.promise import Promise
-from anyrelay.protocol.rpc.jsonrpc import shown
 from anyrelay.protocol.schema import Command
+from anyrelay.protocol.schema.secrets import shown
 from anyrelay.protocol.server import CommandReceived, Gone, ServerConnection
 from anyrelay.protocol.session.outputs import CloseTransport, FetchToken, LogEntry, OpenTransport, Output, RunHandler
 from anyrelay.protocol.session.session import Session

@@ -9,12 +9,11 @@ from __future__ import annotations
 import re
 from typing import Any, Final, TypeAlias
 
-import orjson
 from attrs import define, field, frozen
 
 from anyrelay.protocol.schema.fields import check_json
-from anyrelay.protocol.schema.json_text import as_code, fingerprint, json_of_any, read_json, write_json
-from anyrelay.protocol.schema.sip_uri import without_password
+from anyrelay.protocol.schema.json_text import as_code, fingerprint, read_json, write_json
+from anyrelay.protocol.schema.secrets import shown
 
 __all__ = [
     "Broken",
@@ -28,8 +27,6 @@ __all__ = [
     "encode_result",
     "fingerprint",
     "ping_result",
-    "scrub",
-    "shown",
 ]
 
 MAX_DEPTH: Final = 128
@@ -48,23 +45,6 @@ _TOKENS: Final = re.compile(
 )
 """What the outline of a message is made of: strings (with the colon and the integer after them) and brackets. A string that
 nothing ends is one to the end of the text, and nothing is tried twice: the time grows with the length alone."""
-
-_SECRET = re.compile(
-    r'("(?:[a-z_]*token|[a-z_]*password|authorization_state|proxy_authorization)"\s*:\s*)"(?:\\.|[^"\\])*"?'
-)
-
-
-def scrub(text: str) -> str:
-    """Return the text of a message with the values of its secrets struck out, fit for a log."""
-    return without_password(_SECRET.sub(r'\1"***"', text))
-
-
-def shown(params: Any) -> str:
-    """Return parameters as they may be shown: as JSON, with secrets struck out."""
-    try:
-        return scrub(orjson.dumps(params, default=repr).decode())
-    except TypeError:
-        return scrub(json_of_any(params, default=repr))
 
 
 @define  # not frozen, here and for a response: one is made of every message, and that takes three times as long

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["is_rejection"]
+__all__ = ["AUTH_CODES", "is_rejection"]
+
+AUTH_CODES: Final = frozenset({401, 403, -32000, -32001, -32002})
+"""Codes that say that the credentials are bad; any other may be the server's own trouble (RELAY facts, section 1)."""
 
 _ABOUT_THE_MESSAGE: Final = frozenset({-32700, -32600, -32601, -32602})
 """The server could not read the message, knows no such method, or takes no such parameters (JSON-RPC 2.0 section 5.1)."""

@@ -6,12 +6,12 @@ from typing import Any
 
 from attrs import converters, field, frozen
 
-from anyrelay.protocol.rpc.jsonrpc import shown
 from anyrelay.protocol.schema.command import CallCommand, command
 from anyrelay.protocol.schema.devices import read_devices
 from anyrelay.protocol.schema.event import RelayEvent, event
 from anyrelay.protocol.schema.fields import is_number, is_text, optional
 from anyrelay.protocol.schema.media import Media, read_media
+from anyrelay.protocol.schema.secrets import shown
 
 __all__ = ["ConnectCall", "ConnectEvent", "DisconnectCall"]
 

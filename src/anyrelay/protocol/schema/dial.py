@@ -6,11 +6,11 @@ from typing import Any
 
 from attrs import field, frozen
 
-from anyrelay.protocol.rpc.jsonrpc import shown
 from anyrelay.protocol.schema.command import Command, command
 from anyrelay.protocol.schema.devices import read_device, read_devices
 from anyrelay.protocol.schema.event import RelayEvent, event
 from anyrelay.protocol.schema.fields import is_number, is_text, optional
+from anyrelay.protocol.schema.secrets import shown
 
 __all__ = ["Begin", "Dial", "DialEvent"]
 

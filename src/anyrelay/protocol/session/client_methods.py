@@ -11,10 +11,10 @@ from anyrelay.protocol import schema
 from anyrelay.protocol.core.promise import Promise
 from anyrelay.protocol.core.timers import Timer, Timers
 from anyrelay.protocol.rpc.pending import CommandObserver
+from anyrelay.protocol.rpc.rejections import AUTH_CODES
 from anyrelay.protocol.schema import COMMANDS, Command, RelayEvent
 from anyrelay.protocol.schema.fields import Named, check_json, check_timeout, is_jwt, is_text, names_of
 from anyrelay.protocol.session.states import LinkState
-from anyrelay.protocol.session.supervisor import AUTH_CODES
 
 if TYPE_CHECKING:
     from anyrelay.errors import RelayError

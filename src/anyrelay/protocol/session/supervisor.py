@@ -27,6 +27,7 @@ from anyrelay.protocol.rpc.jsonrpc import (
     encode_result,
     ping_result,
 )
+from anyrelay.protocol.rpc.rejections import AUTH_CODES
 from anyrelay.protocol.schema.fields import Named, is_jwt
 from anyrelay.protocol.session.outputs import CloseTransport, FetchToken, LogEntry, OpenTransport, Output
 from anyrelay.protocol.session.settings import ClientSettings
@@ -35,9 +36,6 @@ from anyrelay.protocol.session.statistics import Statistics
 from anyrelay.protocol.transport.connection import BrokenMessage, Connection, ConnectionClosed, Opened, TextReceived
 
 __all__ = ["TRANSITIONS", "Link", "LinkInput", "LinkOwner", "LinkState"]
-
-AUTH_CODES: Final = frozenset({401, 403, -32000, -32001, -32002})
-"""Codes that say that the credentials are bad; any other may be the server's own trouble (RELAY facts, section 1)."""
 
 REFUSALS: Final = 3
 """How many refused sign-ins in a row are final before any success, and cost the old session after one."""
