@@ -1,4 +1,7 @@
-"""Writes the seeds of the corpus anew: ``python -m tests.fuzz.make_corpus``. Inputs that were found, ``found-…``, are left alone."""
+"""Writes the seeds of the corpus anew: ``python -m tests.fuzz.make_corpus``.
+
+Inputs that a fuzzer found, ``found-…``, are left alone.
+"""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """How a method of a machine becomes a method of a front end's class: written once, bound twice.
 
-A front end's binder wraps the machine's method in a function that waits in its own way; `copy_signature` makes that function look
-like what the user calls (the time, which the front end fills in, is no argument of theirs), and `public` gives the methods
-of a class their names.
+A front end's binder wraps the machine's method in a function that waits in its own way. `copy_signature` gives that function
+the documentation and the signature that the user sees: without the time, which the front end fills in. `public` gives the
+methods of a class their names.
 """
 
 from __future__ import annotations

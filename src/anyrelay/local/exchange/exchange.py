@@ -1,8 +1,8 @@
 """The exchange: clients on one side, phones on the other, and RELAY's rules between them. No socket and no clock.
 
-Whoever drives it opens a `ClientConnection` for each client and feeds it bytes, reports what phones do through the `PhoneEvents`
-methods, calls `handle_timeout` when `next_deadline` is there, and after each of these follows every `next_output`.
-What commands do to calls is in `desk.py`.
+Its driver opens a `ClientConnection` for each client and feeds it bytes, reports what phones do through the methods of
+`PhoneEvents`, calls `handle_timeout` at `next_deadline`, and follows every `next_output` after each of these. What commands
+do to calls is in `call_control.py`.
 """
 
 from __future__ import annotations

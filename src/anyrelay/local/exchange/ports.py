@@ -1,9 +1,9 @@
-"""What the exchange asks of phones, and what phones report to it.
+"""The ports of the exchange: what it asks of phones (`Leg`), and what phones report to it (`PhoneEvents`).
 
-Simulated phones and real SIP phones both stand behind these two classes, so the exchange cannot tell them apart. Orders
-return at once and never raise for what the far end does; whatever becomes of an order is reported to the switchboard,
-with the time at which it happened (seconds, monotonic). Reports are facts of SIP (a status code, a NOTIFY, a BYE), not
-words of RELAY: turning one into the other is the exchange's work (``local/exchange/refer_monitor.py``), once, for every kind of phone.
+Simulated phones and real SIP phones both implement these classes, so the exchange cannot tell them apart. An order returns at
+once and never raises for what the far end does. Its result is reported with the time at which it happened (seconds,
+monotonic). A report is a fact of SIP (a status code, a NOTIFY, a BYE) and not a word of RELAY: `ReferMonitor` translates for
+every kind of phone (``local/exchange/refer_monitor.py``).
 """
 
 from __future__ import annotations

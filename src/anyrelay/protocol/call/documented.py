@@ -37,12 +37,12 @@ _WAIT_ERRORS: Final = {
 
 
 def command_doc(method: F) -> F:
-    """Complete a command_doc's docstring with what all verbs share: the common arguments, the reply, and the errors."""
+    """Complete the docstring of a method that sends a command: the common arguments, the reply, and the errors."""
     return _complete(method, _COMMAND_ARGS, "The server's reply.", _COMMAND_ERRORS)
 
 
 def wait_doc(method: F) -> F:
-    """Complete the docstring of a wait_doc for a state of the call: its arguments, the event, and the errors of every wait_doc."""
+    """Complete the docstring of a method that waits for a state of the call: its arguments, the event, and the errors."""
     return _complete(method, _WAIT_ARGS, "The event that told so.", _WAIT_ERRORS)
 
 

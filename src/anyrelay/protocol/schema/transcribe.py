@@ -1,4 +1,7 @@
-"""Transcribe and translate a call (``calling.transcribe``, ``calling.live_transcribe``, ``calling.live_translate``; RELAY facts, section 3)."""
+"""Transcribe and translate a call (``calling.transcribe``, ``calling.live_transcribe``, ``calling.live_translate``).
+
+Source: RELAY facts, section 3.
+"""
 
 from __future__ import annotations
 

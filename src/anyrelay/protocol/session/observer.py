@@ -28,7 +28,7 @@ class Observer:
         Args:
             method: Its name on the wire.
             call_id: The call that it is on, "" for none.
-            command_observer: Who is told what becomes of it; its `subject` is the operation or transfer that the command starts.
+            command_observer: Told what becomes of it; its `subject` is the operation or transfer that the command starts.
 
         Returns:
             Who is told in its place, and tells it.

@@ -16,8 +16,8 @@ __all__ = ["HandlerDispatcher"]
 class HandlerDispatcher:
     """Threads that attend to handler queues, without the core's lock: it would be held just when there is much to tell.
 
-    A handler queue has one postman at a time, who takes from it what only the core's side adds to. Once it is empty he hands it back,
-    and the core's side, which alone knows that nothing more comes in between, says that nobody attends to it any more.
+    One thread at a time empties a handler queue, to which only the core's side adds. The thread hands an empty queue back, and
+    the core's side, which alone knows that nothing was added in between, says that no thread serves the queue any more.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class HandlerDispatcher:
             self._workers.submit(self._run_callbacks)
 
     def take_back(self) -> None:
-        """Take back the handler queues that were found empty, under the core's lock; those with new mail ask for attention again."""
+        """Take back the queues that were found empty, under the core's lock; those with new callbacks are scheduled again."""
         while self._emptied:
             self._emptied.popleft().release()
 
