@@ -564,4 +564,4 @@ def test_messages_that_wait_are_left_when_the_client_closes(few: Joined, finishe
     for message in (two,) if finished_while_closing else (one, two):
         few.session.handler_finished(message, None, 0.0)
     assert begun(few) == []
-    assert few.session._running_handlers == set()
+    assert few.session._drain.handled == set()

@@ -207,7 +207,7 @@ def test_an_offer_that_is_passed_back() -> None:
 def test_handlers_that_raise() -> None:
     pair, call, told = watched()
     pair.session.handler_finished(call, LookupError("a bug"), pair.now)
-    pair.session.callback_failed(pair.session._handler_queue, LookupError("a bug"))
+    pair.session.callback_failed(pair.session.new_handler_queue(""), LookupError("a bug"))
     assert told == [("handler failed", "call-1"), ("handler failed", "")]
 
 

@@ -1,4 +1,4 @@
-"""What can be done with a client: each public method of `RelayClient` that needs the session, and how it drains."""
+"""The public methods of `RelayClient` that need the session: connect, drain, receive, dial, send_message, execute."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from anyrelay.protocol import schema
 from anyrelay.protocol.core.promise import Promise
-from anyrelay.protocol.core.timers import Timer, Timers
+from anyrelay.protocol.core.timers import Timers
 from anyrelay.protocol.rpc.pending import CommandObserver
 from anyrelay.protocol.rpc.rejections import AUTH_CODES
 from anyrelay.protocol.schema import COMMANDS, Command, RelayEvent
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from anyrelay.protocol.outbound.outbound import Outbound
     from anyrelay.protocol.rpc.pending import Reply
     from anyrelay.protocol.schema import DevicesLike
+    from anyrelay.protocol.session.drain import Drain
+    from anyrelay.protocol.session.routing import EventRouter
     from anyrelay.protocol.session.settings import ClientSettings
     from anyrelay.protocol.session.supervisor import Link
 
@@ -73,7 +75,7 @@ class _ContextsObserver(CommandObserver):
 
 
 class ClientMethods(ABC):
-    """The public methods of a client, and what they need of its session."""
+    """The public methods of a client, and what they need of its session. It has no state of its own."""
 
     settings: ClientSettings
     timers: Timers
@@ -81,14 +83,8 @@ class ClientMethods(ABC):
     outbound: Outbound
     _link: Link
     _contexts: dict[str, None]
-    _running_handlers: set[CallMachine | MessageMachine]
-
-    def __init__(self) -> None:
-        """Begin with no handler of events, and without draining."""
-        super().__init__()
-        self._event_handlers: list[Callable[[RelayEvent], Any]] = []
-        self._draining = False
-        self._drain_timer: Timer | None = None
+    _drain: Drain
+    _router: EventRouter
 
     @abstractmethod
     def submit(
@@ -101,7 +97,7 @@ class ClientMethods(ABC):
         """Send a command by its name."""
 
     @abstractmethod
-    def _submit_quietly(self, now: float, command: Command) -> bool:
+    def submit_quietly(self, now: float, command: Command) -> bool:
         """Send a command whose reply nobody waits for."""
 
     # --- connecting and closing -------------------------------------------------------------------------------------
@@ -141,7 +137,7 @@ class ClientMethods(ABC):
         transfers UNKNOWN).
         """
         self.timers.run_soon(now)  # a dial that was given up in this very turn has its legs still to be hung up
-        return self._close(now)
+        return self.close_now(now)
 
     def drain(self, now: float, /, timeout: float | None = None) -> Promise[None]:
         """Finish open work, then close.
@@ -161,14 +157,12 @@ class ClientMethods(ABC):
         """
         check_timeout(timeout)
         promise = self._link.close_promise()
-        if not self._draining and self._link.state not in (LinkState.CLOSING, LinkState.CLOSED):
-            self._draining = True
-            patience = self.settings.drain_timeout if timeout is None else timeout
-            self._drain_timer = self.timers.at(now + patience, self._close_drained)
+        if not self._drain.is_on and self._link.state not in (LinkState.CLOSING, LinkState.CLOSED):
+            self._drain.start(now, self.settings.drain_timeout if timeout is None else timeout)
             if self._link.state is LinkState.READY and self._contexts:
-                self._submit_quietly(now, schema.Unreceive(contexts=list(self._contexts)))
+                self.submit_quietly(now, schema.Unreceive(contexts=list(self._contexts)))
         self.timers.run_soon(now)  # as in disconnect()
-        self._check_drained(now)
+        self._drain.check(now)
         return promise
 
     def exclude_handler(self, subject: CallMachine | MessageMachine) -> None:
@@ -177,27 +171,13 @@ class ClientMethods(ABC):
         Args:
             subject: What the handler is for; one whose handler does not run, or is another client's, changes nothing.
         """
-        self._running_handlers.discard(subject)
+        self._drain.handled.discard(subject)
 
-    def _check_drained(self, now: float) -> None:
-        if not self._draining or self._running_handlers:
-            return
-        if not self.outbound.any_open and not any(call.has_open_work for call in self.calls.values()):
-            self._close_drained(now)
-
-    def _close_drained(self, now: float) -> None:
-        self._close(now)
-
-    def _close(self, now: float) -> Promise[None]:
+    def close_now(self, now: float) -> Promise[None]:
         """Close the link; what rings for dials is hung up first, as long as that can be said."""
         if self._link.state is LinkState.READY:
             self.outbound.client_closes(now)
         return self._link.close(now)
-
-    def work_ended(self) -> None:
-        """An operation, transfer or dial is over: draining may be, once whatever ended it is done with."""
-        if self._draining:
-            self.timers.soon(self._check_drained)
 
     # --- receiving --------------------------------------------------------------------------------------------------
 
@@ -405,5 +385,5 @@ class ClientMethods(ABC):
         """
         if not callable(handler):
             raise TypeError(f"on_event: a handler must be a function, not {type(handler).__name__}")
-        self._event_handlers.append(handler)
+        self._router.event_handlers.append(handler)
         return handler

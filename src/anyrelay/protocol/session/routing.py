@@ -1,11 +1,10 @@
-"""What comes in from the server: whether it came before, whose it is, and whether an offered call is taken."""
+"""Route what the server tells: acknowledge it, drop duplicates, find its call, take or pass offered calls and messages."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections import OrderedDict, deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from anyrelay.protocol.call.states import CallState
 from anyrelay.protocol.core.handler_queue import HandlerQueue
@@ -21,17 +20,16 @@ from anyrelay.protocol.schema import (
 )
 from anyrelay.protocol.session.outputs import Layer, LogEntry, Output, RunHandler
 from anyrelay.protocol.session.settings import ClientSettings
-from anyrelay.protocol.session.states import LinkState
 from anyrelay.protocol.session.statistics import Statistics
-from anyrelay.protocol.session.supervisor import Link
 
 if TYPE_CHECKING:
     from anyrelay.protocol.call.call import CallMachine
     from anyrelay.protocol.outbound.message import MessageMachine
     from anyrelay.protocol.outbound.outbound import Outbound
+    from anyrelay.protocol.session.drain import Drain
     from anyrelay.protocol.session.observer import Observer
 
-__all__ = ["Incoming"]
+__all__ = ["EventRouter", "RoutingHost"]
 
 EVENTS_REMEMBERED: Final = 4_096
 """Among how many of the last events a duplicate is found."""
@@ -46,25 +44,67 @@ MESSAGES_WAITING: Final = 10_000
 """How many messages wait for one of them to end; more than these are left out and counted."""
 
 
-class Incoming(ABC):
-    """The way of a request of the server's to the call, dial, message or handler that it is for."""
+class RoutingHost(Protocol):
+    """What the router of events needs of its session."""
 
     settings: ClientSettings
+    """The settings of the client."""
     statistics: Statistics
+    """What is counted."""
     calls: dict[str, CallMachine]
+    """The calls of the session, by their call_id."""
     outbound: Outbound
-    _link: Link
+    """The dials and text messages of the session."""
     outputs: deque[Output]
-    _handler_queue: HandlerQueue
-    _event_handlers: list[Callable[[RelayEvent], Any]]
-    _authorization_state: str
-    _running_handlers: set[CallMachine | MessageMachine]
-    _draining: bool
+    """What the driver of the session is asked for."""
+    observer: Observer | None
+    """Who observes the session, if anybody does."""
 
-    def __init__(self) -> None:
-        """Begin with nothing seen, and without handlers of calls and messages."""
-        super().__init__()
-        self.observer: Observer | None = None
+    @property
+    def is_closing(self) -> bool:
+        """Whether nothing can be answered any more."""
+        ...
+
+    def new_handler_queue(self, call_id: str) -> HandlerQueue:
+        """Make a queue of callbacks."""
+        ...
+
+    def add_call(self, event: RelayEvent) -> CallMachine:
+        """Make a call of the session."""
+        ...
+
+    def make_message(self, message_id: str, event: RelayEvent) -> MessageMachine:
+        """Make a message that was received."""
+        ...
+
+    def log(self, level: int, text: str, *, call_id: str = "", layer: Layer = Layer.CALL) -> None:
+        """Ask for a log record."""
+
+    def send_text(self, text: str) -> None:
+        """Queue an answer for the transport."""
+
+    def submit_quietly(self, now: float, command: Command) -> bool:
+        """Send a command whose reply no caller waits for; False when it cannot be sent."""
+        ...
+
+
+class EventRouter:
+    """Acknowledges what the server tells, and hands it to the call, dial, message or handler that it is for."""
+
+    def __init__(self, host: RoutingHost, drain: Drain) -> None:
+        """Begin with nothing seen, and without handlers.
+
+        Args:
+            host: The session.
+            drain: Knows which handlers run; while it is on, no call is taken.
+        """
+        self._host = host
+        self._drain = drain
+        self.authorization_state = ""
+        """The newest secret with which the session may be resumed; "" while there is none."""
+        self.event_handlers: list[Callable[[RelayEvent], Any]] = []
+        """The `on_event` handlers."""
+        self._handler_queue = host.new_handler_queue("")
         self._seen: OrderedDict[int, None] = OrderedDict()
         self._passed: OrderedDict[str, float] = OrderedDict()
         self._declined: OrderedDict[str, float] = OrderedDict()
@@ -74,25 +114,14 @@ class Incoming(ABC):
         self._messages_waiting: deque[MessageMachine] = deque()
         self._messages_left_out = 0
 
-    @abstractmethod
-    def add_call(self, event: RelayEvent) -> CallMachine:
-        """Make a call of the session."""
+    def session_over(self) -> None:
+        """The session is over: its events and its secret mean nothing to the next one."""
+        self._seen.clear()
+        self.authorization_state = ""
 
-    @abstractmethod
-    def make_message(self, message_id: str, event: RelayEvent) -> MessageMachine:
-        """Make a message that was received."""
-
-    @abstractmethod
-    def log(self, level: int, text: str, *, call_id: str = "", layer: Layer = Layer.CALL) -> None:
-        """Ask for a log record."""
-
-    @abstractmethod
-    def _send(self, text: str) -> None:
-        """Queue an answer for the transport."""
-
-    @abstractmethod
-    def _submit_quietly(self, now: float, command: Command) -> bool:
-        """Send a command whose reply nobody waits for; False when it cannot be sent."""
+    def decline(self, call_id: str, now: float) -> None:
+        """A handler passed the call back: it is not offered to a handler again at once."""
+        self._declined[call_id] = now
 
     def takes_calls(self, answer: bool) -> None:
         """Say whether there is an `on_call` handler; without one, offers are passed back."""
@@ -105,14 +134,16 @@ class Incoming(ABC):
     def receive_request(self, request: Request, now: float) -> None:
         """Take in a request of the server's: acknowledge it at once, then handle it."""
         if request.method != "signalwire.event":
-            self.statistics.unknown_requests += 1
+            self._host.statistics.unknown_requests += 1
             if request.id is not None:
-                self._send(encode_error(request.id, METHOD_NOT_FOUND, f"unknown method {request.method[:100]}"))
+                self._host.send_text(
+                    encode_error(request.id, METHOD_NOT_FOUND, f"unknown method {request.method[:100]}")
+                )
             return
         if request.id is not None:
-            self._send(encode_result(request.id, {}))
+            self._host.send_text(encode_result(request.id, {}))
             if self._is_duplicate(request):
-                self.statistics.duplicate_events += 1
+                self._host.statistics.duplicate_events += 1
                 return
         self._receive_event(parse_event(request.params), now)
 
@@ -128,17 +159,17 @@ class Incoming(ABC):
         return False
 
     def _receive_event(self, event: RelayEvent, now: float) -> None:
-        self.statistics.events += 1
+        self._host.statistics.events += 1
         if event.event_type not in EVENT_CLASSES:
-            self.statistics.unknown_events += 1
+            self._host.statistics.unknown_events += 1
         if isinstance(event, AuthorizationStateEvent):
-            self._authorization_state = event.authorization_state or self._authorization_state
+            self.authorization_state = event.authorization_state or self.authorization_state
             return
-        for handler in self._event_handlers:
+        for handler in self.event_handlers:
             self._handler_queue.post(handler, event)
-        call = self.calls.get(event.call_id)
-        if self.observer is not None:
-            self.observer.event_received(event, call)
+        call = self._host.calls.get(event.call_id)
+        if self._host.observer is not None:
+            self._host.observer.event_received(event, call)
         if call is not None and isinstance(event, CallReceiveEvent) and call.is_leaving:
             call.handed_over(now)  # offered again, to this very client, before the reply to the command
             call = None
@@ -149,43 +180,43 @@ class Incoming(ABC):
         elif event.event_type == "messaging.receive":
             self._receive_message(event)
         elif not self._receive_outbound(event, now) and event.call_id:
-            self.statistics.stray_events += 1
+            self._host.statistics.stray_events += 1
 
     def _receive_outbound(self, event: RelayEvent, now: float) -> bool:
         """Hand an event to the dial or message that it is about; False when there is none."""
         match event.event_type:
             case "calling.call.state":
-                return self.outbound.receive_leg(event, now)
+                return self._host.outbound.receive_leg(event, now)
             case "calling.call.dial":
-                return self.outbound.receive_dial(event, now)
+                return self._host.outbound.receive_dial(event, now)
             case "messaging.state":
-                return self.outbound.receive_message_state(event)
+                return self._host.outbound.receive_message_state(event)
         return False
 
     def _receive_message(self, event: RelayEvent) -> None:
         message_id = event.params.get("message_id")
-        if not self._takes_messages or self._is_closing or not isinstance(message_id, str):
-            self.statistics.stray_events += 1
+        if not self._takes_messages or self._host.is_closing or not isinstance(message_id, str):
+            self._host.statistics.stray_events += 1
             return
         if len(self._messages_waiting) >= MESSAGES_WAITING:
             self._leave_out_message()
             return
-        message = self.make_message(message_id, event)
-        self._running_handlers.add(message)
+        message = self._host.make_message(message_id, event)
+        self._drain.handled.add(message)
         self._messages_waiting.append(message)
         self._handle_messages()
 
     def _handle_messages(self) -> None:
-        while self._messages_waiting and self._messages_at_work < MESSAGES_AT_ONCE and not self._is_closing:
+        while self._messages_waiting and self._messages_at_work < MESSAGES_AT_ONCE and not self._host.is_closing:
             self._messages_at_work += 1
-            self.outputs.append(RunHandler(self._messages_waiting.popleft()))
+            self._host.outputs.append(RunHandler(self._messages_waiting.popleft()))
 
     def _leave_out_message(self) -> None:
-        self.statistics.dropped_events += 1
+        self._host.statistics.dropped_events += 1
         self._messages_left_out += 1
         if self._messages_left_out == 1:
             slow = "the on_message handlers are too slow: they are not told of every message"
-            self.log(LogEntry.ERROR, slow, layer=Layer.HANDLER)
+            self._host.log(LogEntry.ERROR, slow, layer=Layer.HANDLER)
 
     def message_handled(self) -> None:
         """The handler of a message has ended: the next one may begin."""
@@ -196,45 +227,42 @@ class Incoming(ABC):
         """The client is closed: what no handler has begun with is left."""
         if self._messages_waiting:
             left = f"{len(self._messages_waiting)} messages were left unread when the client was closed"
-            self.log(LogEntry.WARNING, left, layer=Layer.HANDLER)
-        self._running_handlers.difference_update(self._messages_waiting)
+            self._host.log(LogEntry.WARNING, left, layer=Layer.HANDLER)
+        self._drain.handled.difference_update(self._messages_waiting)
         self._messages_waiting.clear()
 
     def _receive_offer(self, offer: CallReceiveEvent, now: float) -> None:
         """Take an offered call, or pass it back to routing when this client cannot take it."""
-        if self._is_closing:
+        if self._host.is_closing:
             return
         _forget_old(self._passed, now)
         _forget_old(self._declined, now)
         if offer.call_id in self._declined:
             return
-        full = self._active_calls() >= self.settings.max_active_calls
-        if self._takes_calls and not full and not self._draining:
-            call = self.add_call(offer)
-            self._running_handlers.add(call)
-            self.outputs.append(RunHandler(call))
+        full = self._active_calls() >= self._host.settings.max_active_calls
+        if self._takes_calls and not full and not self._drain.is_on:
+            call = self._host.add_call(offer)
+            self._drain.handled.add(call)
+            self._host.outputs.append(RunHandler(call))
             return
         if offer.call_id in self._passed:
             return
-        reason = f"{self.settings.max_active_calls} calls are active" if full else "this client takes no calls now"
-        self.log(LogEntry.WARNING, f"an offered call is passed back: {reason}", call_id=offer.call_id)
-        if self._submit_quietly(now, Pass(node_id=offer.node_id, call_id=offer.call_id)):
+        reason = (
+            f"{self._host.settings.max_active_calls} calls are active" if full else "this client takes no calls now"
+        )
+        self._host.log(LogEntry.WARNING, f"an offered call is passed back: {reason}", call_id=offer.call_id)
+        if self._host.submit_quietly(now, Pass(node_id=offer.node_id, call_id=offer.call_id)):
             self._passed[offer.call_id] = now
-            self.statistics.calls_passed += 1
-            if self.observer is not None:
-                self.observer.call_passed_back(offer.call_id)
-
-    @property
-    def _is_closing(self) -> bool:
-        """Whether nothing can be answered any more: no new work is begun, but what became of the old counts."""
-        return self._link.state is LinkState.CLOSING
+            self._host.statistics.calls_passed += 1
+            if self._host.observer is not None:
+                self._host.observer.call_passed_back(offer.call_id)
 
     def _active_calls(self) -> int:
         """How many calls have not ended; those that have are kept for the grace time of their transfers."""
-        limit = self.settings.max_active_calls
-        if len(self.calls) < limit:  # nearly always, and then their exact number does not matter
-            return len(self.calls)
-        return sum(call.state is not CallState.ENDED for call in self.calls.values())
+        limit = self._host.settings.max_active_calls
+        if len(self._host.calls) < limit:  # nearly always, and then their exact number does not matter
+            return len(self._host.calls)
+        return sum(call.state is not CallState.ENDED for call in self._host.calls.values())
 
 
 def _forget_old(passed: OrderedDict[str, float], now: float) -> None:

@@ -30,10 +30,10 @@ from anyrelay.protocol.rpc.pending import NO_OBSERVER, USUAL, CommandObserver, C
 from anyrelay.protocol.schema import CallCommand, Command, Connect, End, RelayEvent, Unreceive
 from anyrelay.protocol.schema import encode_command as params_of
 from anyrelay.protocol.session.client_methods import ClientMethods
+from anyrelay.protocol.session.drain import Drain
 from anyrelay.protocol.session.observer import Observer
-from anyrelay.protocol.session.open_work import describe_open_work
 from anyrelay.protocol.session.outputs import Layer, LogEntry, Output
-from anyrelay.protocol.session.routing import Incoming
+from anyrelay.protocol.session.routing import EventRouter
 from anyrelay.protocol.session.settings import ClientSettings
 from anyrelay.protocol.session.states import LinkState
 from anyrelay.protocol.session.statistics import Statistics
@@ -75,7 +75,7 @@ _PUBLIC_STATES: Final = {
 }
 
 
-class Session(ClientMethods, Incoming):
+class Session(ClientMethods):
     """One client's session with the server, over as many connections as it takes."""
 
     def __init__(self, settings: ClientSettings, *, new_id: Callable[[], str], random: Callable[[], float]) -> None:
@@ -86,7 +86,6 @@ class Session(ClientMethods, Incoming):
             new_id: Makes an identifier that was never used before, such as a UUID.
             random: Draws from 0 to 1, for the jitter of the back-off.
         """
-        super().__init__()
         self.settings = settings
         self.new_id = new_id
         self.timers = Timers()
@@ -97,12 +96,11 @@ class Session(ClientMethods, Incoming):
         self.calls: dict[str, CallMachine] = {}
         self.relay_protocol = ""
         self._has_session = False
-        self._authorization_state = ""
         self.outputs: deque[Output] = deque()
         """What there is to do, the oldest first; whoever drives the session takes it from here."""
         self._contexts: dict[str, None] = dict.fromkeys(settings.contexts)
         self._requests = PendingCommands(
-            self.timers, new_id, self._send, lambda words: self._link.without_credentials(words), self._call_is_gone
+            self.timers, new_id, self.send_text, lambda words: self._link.without_credentials(words), self._call_is_gone
         )
         self._link = Link(
             settings,
@@ -114,16 +112,21 @@ class Session(ClientMethods, Incoming):
             random=random,
         )
         self.link_timers = self._link.link_timers
-        self._running_handlers: set[CallMachine | MessageMachine] = set()
         self._got_signal = False
+        self.observer: Observer | None = None
         self.outbound = Outbound(self)
-        self._handler_queue = self.new_handler_queue("")
+        self._drain = Drain(self)
+        self._router = EventRouter(self, self._drain)
+        self.takes_calls = self._router.takes_calls
+        self.takes_messages = self._router.takes_messages
+        self.receive_request = self._router.receive_request
+        self.work_ended = self._drain.work_ended
 
     @property
     def state(self) -> ClientState:
         """What the client is doing."""
         public = _PUBLIC_STATES[self._link.state]
-        return ClientState.DRAINING if self._draining and public is not ClientState.CLOSED else public
+        return ClientState.DRAINING if self._drain.is_on and public is not ClientState.CLOSED else public
 
     # --- driving it -------------------------------------------------------------------------------------------------
 
@@ -177,18 +180,15 @@ class Session(ClientMethods, Incoming):
             return
         self._got_signal = True
         self.drain(now)
-        if self.state is ClientState.DRAINING and self._drain_timer is not None:
-            left = round(self._drain_timer.when - now, 2)
-            work = describe_open_work(self._running_handlers, self.calls.values(), self.outbound.number_open)
+        if self.state is ClientState.DRAINING and (left := self._drain.time_left(now)) is not None:
+            work = f"waiting for at most {round(left, 2):g} s for open work: {self._drain.describe()}"
             again = "Ctrl-C or SIGTERM again closes the client at once"
-            self.log(
-                LogEntry.WARNING, f"waiting for at most {left:g} s for open work: {work}; {again}", layer=Layer.HANDLER
-            )
+            self.log(LogEntry.WARNING, f"{work}; {again}", layer=Layer.HANDLER)
 
     def handler_finished(self, subject: CallMachine | MessageMachine, error: BaseException | None, now: float) -> None:
         """A handler that `RunHandler` asked for has returned, or raised."""
         self.timers.run_soon(now)  # a dial that the handler gave up last of all has its legs still to be hung up
-        self._running_handlers.discard(subject)
+        self._drain.handled.discard(subject)
         if isinstance(error, ClientClosed) and self.state is ClientState.CLOSED:
             call_id = subject.call_id if isinstance(subject, CallMachine) else ""
             self.log(LogEntry.INFO, "the client was closed while a handler was at it", call_id=call_id)
@@ -198,12 +198,12 @@ class Session(ClientMethods, Incoming):
         else:
             if error is not None:
                 self._handler_failed(f"the on_message handler raised for {subject.message_id}", "", error)
-            self.message_handled()
-        self._check_drained(now)
+            self._router.message_handled()
+        self._drain.check(now)
 
     def has_handler_at(self, call: CallMachine) -> bool:
         """Whether a handler of a call runs, or is about to."""
-        return call in self._running_handlers
+        return call in self._drain.handled
 
     def _call_handler_finished(self, call: CallMachine, error: BaseException | None, now: float) -> None:
         if call.was_handed_over:
@@ -292,7 +292,7 @@ class Session(ClientMethods, Incoming):
             )
         return False
 
-    def _submit_quietly(self, now: float, command: Command) -> bool:
+    def submit_quietly(self, now: float, command: Command) -> bool:
         """Send a command of our own, whose reply nobody waits for; False, and a note, when it cannot be sent."""
         try:
             self.submit(now, command)
@@ -360,7 +360,7 @@ class Session(ClientMethods, Incoming):
     def call_passed(self, call: CallMachine, now: float) -> None:
         """A handler has passed its call back: it is not offered to a handler again at once."""
         self.forget_call(call)
-        self._declined[call.call_id] = now
+        self._router.decline(call.call_id, now)
 
     # --- what the link tells ----------------------------------------------------------------------------------------
 
@@ -376,9 +376,9 @@ class Session(ClientMethods, Incoming):
                 agent=settings.agent,
                 event_acks=True,
                 authentication=credentials,
-                contexts=list(self._contexts) if self._contexts and not self._draining else None,
+                contexts=list(self._contexts) if self._contexts and not self._drain.is_on else None,
                 protocol=self.relay_protocol or None,
-                authorization_state=self._authorization_state or None,
+                authorization_state=self._router.authorization_state or None,
             )
         )
 
@@ -398,8 +398,8 @@ class Session(ClientMethods, Incoming):
             self.observer.signed_in(resumed=resumed)
         self.log(LogEntry.INFO, "signed in" + (", session resumed" if resumed else ""), layer=Layer.CONNECTION)
         self._requests.flush(now)
-        if resumed and self._draining and self._contexts:  # the old session has them still
-            self._submit_quietly(now, Unreceive(contexts=list(self._contexts)))
+        if resumed and self._drain.is_on and self._contexts:  # the old session has them still
+            self.submit_quietly(now, Unreceive(contexts=list(self._contexts)))
 
     def connection_lost(self) -> None:
         """A connection is over; what was sent on it will not be answered."""
@@ -412,8 +412,8 @@ class Session(ClientMethods, Incoming):
         if self._has_session:
             self.statistics.sessions_lost += 1
         self._has_session = False
-        self.relay_protocol = self._authorization_state = ""
-        self._seen.clear()
+        self.relay_protocol = ""
+        self._router.session_over()
         self._end_session(ConnectionLost(f"the session is over: {why}"), now)
 
     def _end_session(self, error: RelayError, now: float) -> None:
@@ -428,12 +428,11 @@ class Session(ClientMethods, Incoming):
         if self.observer is not None:
             self.observer.closed()
         self._has_session = False
-        self.relay_protocol = self._authorization_state = ""
-        self._seen.clear()
-        self._draining = self._got_signal = False
-        if self._drain_timer is not None:
-            self._drain_timer.cancel()
-        self.forget_waiting_messages()
+        self.relay_protocol = ""
+        self._router.session_over()
+        self._got_signal = False
+        self._drain.stop()
+        self._router.forget_waiting_messages()
         self._requests.close(error)
         self._end_session(error, now)
 
@@ -442,5 +441,11 @@ class Session(ClientMethods, Incoming):
         if not self._requests.answer(answer, now):
             self.statistics.unknown_answers += 1
 
-    def _send(self, text: str) -> None:
+    @property
+    def is_closing(self) -> bool:
+        """Whether nothing can be answered any more: no new work is begun, but what became of the old counts."""
+        return self._link.state is LinkState.CLOSING
+
+    def send_text(self, text: str) -> None:
+        """Queue a message for the transport."""
         self._link.send(text)
