@@ -172,7 +172,7 @@ class RelayClient(ClientBase, driver=_new_driver, wrappers=(Call, Message)):
             AuthenticationError: The credentials were refused three times, and before any success.
             RuntimeError: An event loop runs in this thread already, as in a notebook; `run` starts one of its own.
         """
-        from anyrelay.aio.backends.base import check_no_loop_runs  # here, as it imports asyncio
+        from anyrelay.aio.backends.running import check_no_loop_runs  # here, as it imports asyncio
 
         check_no_loop_runs()
         self._driver.forget_signals()

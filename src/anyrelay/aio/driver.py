@@ -18,7 +18,8 @@ from typing import Any, Concatenate, Final, ParamSpec, TypeAlias, TypeVar
 
 import anyio
 
-from anyrelay.aio.backends.base import EventLoop, Scope, Tasks, Transport, Wakeup, running_loop
+from anyrelay.aio.backends.base import EventLoop, Scope, Tasks, Transport, Wakeup
+from anyrelay.aio.backends.running import running_loop
 from anyrelay.aio.dialer import Dialer
 from anyrelay.aio.handlers import call_handler, check_result
 from anyrelay.aio.threads import ThreadCall
@@ -347,6 +348,11 @@ class Driver:
         self.pump()
 
     # --- the transport ----------------------------------------------------------------------------------------------
+
+    @property
+    def connect_timeout(self) -> float:
+        """How long a connection may take to open, in seconds."""
+        return self.session.settings.connect_timeout
 
     def transport_opened(self, transport: Transport) -> None:
         """The connection is open."""

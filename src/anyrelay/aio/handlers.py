@@ -10,6 +10,7 @@ from types import CodeType, FunctionType
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
+from anyrelay.frontend.binding import COROUTINE_METHODS
 from anyrelay.frontend.handlers import name_of, refuse_unawaited
 
 __all__ = ["call_handler", "check_result"]
@@ -88,7 +89,7 @@ def _function_of(handler: Any) -> object:
 def _mentions_coroutines(function: FunctionType, owner: object, seen: set[FunctionType]) -> bool:
     seen.add(function)
     names = {name for code in _codes(function.__code__) for name in code.co_names}
-    if names & _coroutine_methods():
+    if names & COROUTINE_METHODS:
         return True
     mentioned = [function.__globals__.get(name) for name in names]
     mentioned += [getattr(type(owner), name, None) for name in names] if owner is not None else []
@@ -120,18 +121,3 @@ def _is_filled(cell: Any) -> bool:
     except ValueError:
         return False
     return True
-
-
-@functools.cache
-def _coroutine_methods() -> frozenset[str]:
-    """Return the names of all methods of a client, call, message or action that have to be awaited."""
-    from anyrelay.aio import actions, call, client, message
-
-    kinds = [client.RelayClient, call.Call, call.EventStream, message.Message]
-    kinds += [getattr(actions, name) for name in actions.__all__]
-    return frozenset(
-        name
-        for kind in kinds
-        for name, method in inspect.getmembers(kind, inspect.iscoroutinefunction)
-        if not name.startswith("_")
-    )

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextvars import copy_context
 from typing import Generic, TypeVar
 
-from anyrelay.aio.backends.base import running_loop
+from anyrelay.aio.backends.running import running_loop
 from anyrelay.protocol.core.promise import Promise
 
 __all__ = ["ThreadCall"]

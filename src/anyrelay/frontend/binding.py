@@ -11,13 +11,13 @@ import inspect
 import re
 from collections.abc import Callable
 from types import FunctionType
-from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, get_args, overload
+from typing import Any, Concatenate, Final, ParamSpec, Protocol, TypeVar, get_args, overload
 
 from anyrelay.frontend.handlers import refuse_unawaited
 from anyrelay.protocol.call.call import Search
 from anyrelay.protocol.schema import RelayEvent
 
-__all__ = ["Bound", "accepts", "bound_plain", "copy_signature", "misuse", "public"]
+__all__ = ["COROUTINE_METHODS", "Bound", "accepts", "bound_plain", "copy_signature", "misuse", "public"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -28,6 +28,9 @@ C = TypeVar("C", bound=type)
 
 _TIME_LINE = re.compile(r"\n *now: The time, in seconds\.")
 _EMPTY_ARGS = re.compile(r"\n *Args:\n(?=\n)")
+
+COROUTINE_METHODS: Final[set[str]] = set()
+"""The names of all public methods that have to be awaited."""
 
 
 class Bound(Protocol):
@@ -146,6 +149,8 @@ def public(module: str) -> Callable[[C], C]:
                 if getattr(value, "__is_bound__", False) and attribute not in vars(kind):
                     setattr(kind, attribute, _own_copy(value, kind))
         for attribute, value in vars(kind).items():
+            if inspect.iscoroutinefunction(value) and not attribute.startswith("_"):
+                COROUTINE_METHODS.add(attribute)
             if getattr(value, "__is_bound__", False):
                 value.__name__ = attribute
                 value.__qualname__ = f"{kind.__name__}.{attribute}"

@@ -6,15 +6,12 @@ import asyncio
 import math
 import socket
 from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import anyio
 
-from anyrelay.aio.backends.base import Source, has_unread
+from anyrelay.aio.backends.base import Source, TransportOwner, has_unread
 from anyrelay.protocol.session.outputs import OpenTransport
-
-if TYPE_CHECKING:
-    from anyrelay.aio.driver import Driver
 
 __all__ = ["AsyncioLoop"]
 
@@ -68,9 +65,9 @@ class AsyncioLoop:
 
     turn = sleep  # whoever is woken first goes first
 
-    def transport(self, driver: Driver) -> AsyncioTransport:
+    def transport(self, owner: TransportOwner) -> AsyncioTransport:
         """Return a connection that is not open yet."""
-        return AsyncioTransport(driver, self._loop)
+        return AsyncioTransport(owner, self._loop)
 
 
 class _Waker:
@@ -155,8 +152,8 @@ class AsyncioTransport(asyncio.BufferedProtocol):
     again: that took a tenth of all CPU where messages come one by one.
     """
 
-    def __init__(self, driver: Driver, loop: asyncio.AbstractEventLoop) -> None:
-        self._driver = driver
+    def __init__(self, owner: TransportOwner, loop: asyncio.AbstractEventLoop) -> None:
+        self._owner = owner
         self._loop = loop
         self._opening = anyio.CancelScope()
         self._gone = loop.create_future()
@@ -169,15 +166,15 @@ class AsyncioTransport(asyncio.BufferedProtocol):
         """Open the connection and serve it until it is closed."""
         with self._opening:
             try:
-                sock = await self._driver.dialer.dial(order, self._driver.session.settings.connect_timeout)
+                sock = await self._owner.dialer.dial(order, self._owner.connect_timeout)
             except Exception as error:
-                self._driver.transport_failed(self, error)
+                self._owner.transport_failed(self, error)
                 return
             tcp, _ = await self._loop.create_connection(lambda: self, sock=sock)
             try:
                 tcp.set_write_buffer_limits(0)
                 self._tcp, self._socket = tcp, sock
-                self._driver.transport_opened(self)
+                self._owner.transport_opened(self)
                 await self._gone
             finally:
                 self._socket = None
@@ -189,7 +186,7 @@ class AsyncioTransport(asyncio.BufferedProtocol):
 
     def flush(self) -> None:
         """Send what there is to send, unless the peer is slow to read."""
-        if self._tcp is not None and not self._blocked and (data := self._driver.data_to_send(self)):
+        if self._tcp is not None and not self._blocked and (data := self._owner.data_to_send(self)):
             self._tcp.write(data)
 
     def close(self, final_bytes: bytes) -> None:
@@ -211,12 +208,12 @@ class AsyncioTransport(asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         """Bytes came."""
-        self._driver.received(self, bytes(self._buffer[:nbytes]))
+        self._owner.received(self, bytes(self._buffer[:nbytes]))
 
     def eof_received(self) -> bool:
         """No more bytes will come; the core decides when to close."""
         self._socket = None  # from which nothing more comes
-        self._driver.received_eof(self)
+        self._owner.received_eof(self)
         return True
 
     def pause_writing(self) -> None:
@@ -235,4 +232,4 @@ class AsyncioTransport(asyncio.BufferedProtocol):
             self._gone.set_result(None)
         if self._tcp is not None:
             self._tcp = None
-            self._driver.transport_failed(self, exc or ConnectionError("the connection was closed"))
+            self._owner.transport_failed(self, exc or ConnectionError("the connection was closed"))

@@ -7,20 +7,15 @@ docs/explanation/architecture.md); and so are tasks, since one of anyio's takes 
 
 from __future__ import annotations
 
-import asyncio
 import socket
-import sys
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from anyrelay.protocol.session.outputs import OpenTransport
 
-if TYPE_CHECKING:
-    from anyrelay.aio.driver import Driver
-
-__all__ = ["EventLoop", "Scope", "Source", "Tasks", "Transport", "Wakeup", "has_unread", "running_loop"]
+__all__ = ["EventLoop", "Scope", "Source", "Tasks", "Transport", "TransportOwner", "Wakeup", "has_unread"]
 
 
 class Source(Protocol):
@@ -28,6 +23,44 @@ class Source(Protocol):
 
     def on_ready(self, waker: Callable[[], None]) -> None:
         """Call `waker` once when it is ready; at once when it is so already."""
+
+
+class Dialer(Protocol):
+    """Opens TCP connections."""
+
+    async def dial(self, order: OpenTransport, timeout: float) -> socket.socket:
+        """Return a connected socket, within `timeout` seconds."""
+        ...
+
+
+class TransportOwner(Protocol):
+    """What a transport tells the client that it belongs to, and asks of it."""
+
+    @property
+    def dialer(self) -> Dialer:
+        """Opens connections."""
+        ...
+
+    @property
+    def connect_timeout(self) -> float:
+        """How long all addresses of a name together may take, in seconds."""
+        ...
+
+    def transport_opened(self, transport: Any) -> None:
+        """The connection is open."""
+
+    def transport_failed(self, transport: Any, error: Exception) -> None:
+        """The connection could not be opened, or broke."""
+
+    def received(self, transport: Any, data: bytes) -> None:
+        """Bytes came."""
+
+    def received_eof(self, transport: Any) -> None:
+        """No more bytes will come."""
+
+    def data_to_send(self, transport: Any) -> bytes:
+        """Return what waits for the connection."""
+        ...
 
 
 class Transport(Protocol):
@@ -115,7 +148,7 @@ class EventLoop(Protocol):
         """Return what a task awaits at once, to sleep until `source` is ready and whoever was woken before has gone."""
         ...
 
-    def transport(self, driver: Driver) -> Transport:
+    def transport(self, owner: TransportOwner) -> Transport:
         """Return a connection that is not open yet."""
         ...
 
@@ -156,45 +189,4 @@ def has_unread(sock: socket.socket | None) -> bool:
         return False
     except OSError:
         pass
-    return True
-
-
-def running_loop() -> EventLoop:
-    """Return the event loop that runs here.
-
-    Raises:
-        RuntimeError: None does.
-    """
-    if _trio_runs():
-        from anyrelay.aio.backends.trio import TrioLoop
-
-        return TrioLoop()
-    from anyrelay.aio.backends.asyncio import AsyncioLoop
-
-    return AsyncioLoop()
-
-
-def check_no_loop_runs() -> None:
-    """Raise where `run` could not start a loop of its own, and say what to write there.
-
-    Raises:
-        RuntimeError: asyncio or trio runs in this thread.
-    """
-    if _trio_runs() or _asyncio_runs():
-        raise RuntimeError(
-            "run() starts an event loop of its own, and one runs in this thread already, as it does in a notebook: "
-            "write `await client.serve_forever()` instead, or `async with client:`"
-        )
-
-
-def _trio_runs() -> bool:
-    trio = sys.modules.get("trio")  # whoever runs in trio has imported it
-    return trio is not None and trio.lowlevel.in_trio_run()
-
-
-def _asyncio_runs() -> bool:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
     return True

@@ -6,15 +6,12 @@ import contextlib
 import signal
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import trio
 
-from anyrelay.aio.backends.base import Source, Wakeup, has_unread
+from anyrelay.aio.backends.base import Source, TransportOwner, Wakeup, has_unread
 from anyrelay.protocol.session.outputs import OpenTransport
-
-if TYPE_CHECKING:
-    from anyrelay.aio.driver import Driver
 
 __all__ = ["TrioLoop"]
 
@@ -62,9 +59,9 @@ class TrioLoop:
         await self.sleep(source)
         await trio.lowlevel.cancel_shielded_checkpoint()
 
-    def transport(self, driver: Driver) -> TrioTransport:
+    def transport(self, owner: TransportOwner) -> TrioTransport:
         """Return a connection that is not open yet."""
-        return TrioTransport(driver, self)
+        return TrioTransport(owner, self)
 
 
 class TrioTasks:
@@ -125,8 +122,8 @@ async def _own(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
 class TrioTransport:
     """One connection."""
 
-    def __init__(self, driver: Driver, loop: TrioLoop) -> None:
-        self._driver = driver
+    def __init__(self, owner: TransportOwner, loop: TrioLoop) -> None:
+        self._owner = owner
         self._loop = loop
         self._scope = trio.CancelScope()
         self._socket: socket.socket | None = None
@@ -144,9 +141,9 @@ class TrioTransport:
         if self._socket is None or self._left_over:
             return
         try:
-            self._send(self._socket, self._driver.data_to_send(self))
+            self._send(self._socket, self._owner.data_to_send(self))
         except OSError as error:
-            self._driver.transport_failed(self, error)
+            self._owner.transport_failed(self, error)
         else:
             if self._left_over:
                 self._blocked.wake()
@@ -168,9 +165,9 @@ class TrioTransport:
         """Open the connection and serve it until it is closed."""
         with self._scope:
             try:
-                sock = await self._driver.dialer.dial(order, self._driver.session.settings.connect_timeout)
+                sock = await self._owner.dialer.dial(order, self._owner.connect_timeout)
             except Exception as error:
-                self._driver.transport_failed(self, error)
+                self._owner.transport_failed(self, error)
                 return
             with sock:
                 try:
@@ -184,7 +181,7 @@ class TrioTransport:
 
     async def _serve(self, sock: socket.socket) -> None:
         self._socket = sock
-        self._driver.transport_opened(self)
+        self._owner.transport_opened(self)
         async with trio.open_nursery() as tasks:
             tasks.start_soon(self._write, sock)
             self._reads = True
@@ -201,12 +198,12 @@ class TrioTransport:
             except BlockingIOError:
                 continue
             except OSError as error:
-                self._driver.transport_failed(self, error)
+                self._owner.transport_failed(self, error)
                 return
             if not data:
-                self._driver.received_eof(self)
+                self._owner.received_eof(self)
                 return
-            self._driver.received(self, data)
+            self._owner.received(self, data)
 
     async def _write(self, sock: socket.socket) -> None:
         while True:
@@ -216,6 +213,6 @@ class TrioTransport:
                     await trio.lowlevel.wait_writable(sock)
                     self._send(sock, self._left_over)
             except OSError as error:
-                self._driver.transport_failed(self, error)
+                self._owner.transport_failed(self, error)
                 return
             self.flush()

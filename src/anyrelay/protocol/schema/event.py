@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any, ClassVar, Self, TypeVar
 
 from attrs import field, frozen
@@ -56,6 +57,6 @@ class RelayEvent:
         Returns:
             The event; what is missing or of a wrong type is read as its default.
         """
-        from anyrelay.protocol.schema.codec import read_as  # which knows every class
-
-        return read_as(cls, payload)
+        codec = import_module("anyrelay.protocol.schema.codec")  # it imports cattrs, and this module
+        event: Self = codec.read_as(cls, payload)
+        return event
