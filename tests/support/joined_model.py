@@ -774,7 +774,8 @@ class Model:
         command.end(message.get("result", {}))
         # A 404 to other commands may mean whatever they name besides.
         if error is CallGone and (command.kind in ("answer", "hangup") or self.code_in(message) == 410):
-            self.said_to_be_gone(at, command.call)
+            assert command.call is not None
+            self.said_to_be_gone(at, self.calls.get(command.call.call_id))  # an id that was offered again is one call's
 
     @staticmethod
     def is_about_the_request(code: int) -> bool:
@@ -783,7 +784,7 @@ class Model:
         return code // 100 == 4 and code not in (408, 425, 429)
 
     def said_to_be_gone(self, at: float, call: CallModel | None) -> None:
-        if call in self.calls.values() and call.ended_at is None and call.said_gone_at is None:
+        if call is not None and call.ended_at is None and call.said_gone_at is None:
             call.said_gone_at = self.clock.moment(at)
             for transfer in call.refers:
                 transfer.add(at, "ended")
@@ -831,7 +832,7 @@ class Model:
                 call.end(at)
                 for command in call.commands:
                     if command.operation is not None:
-                        command.operation.end(("event", params["n"]))
+                        command.operation.end("call_ended")
             case "play":
                 number = int(params["control_id"][1:])
                 operation = self.operations.get(number)
@@ -1136,7 +1137,10 @@ def compare_waiter(promise: Promise[Any], expected: Any, transfer: Any) -> None:
 
 
 def compare_result(promise: Promise[Any], expected: Any) -> None:
+    last_states = {ConnectionLost: "session_lost", CallGone: "call_gone", "call_ended": "call_ended"}
     if isinstance(expected, tuple):
         assert promise.result().params["n"] == expected[1]
+    elif expected in last_states:
+        assert promise.result().state == last_states[expected]
     else:
         assert type(promise.error) is expected, (promise.error, expected)

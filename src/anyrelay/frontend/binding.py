@@ -7,9 +7,10 @@ methods of a class their names.
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import FunctionType
 from typing import Any, Concatenate, Final, ParamSpec, Protocol, TypeVar, get_args, overload
 
@@ -17,7 +18,7 @@ from anyrelay.frontend.handlers import refuse_unawaited
 from anyrelay.protocol.call.call import Search
 from anyrelay.protocol.schema import RelayEvent
 
-__all__ = ["COROUTINE_METHODS", "Bound", "accepts", "bound_plain", "copy_signature", "misuse", "public"]
+__all__ = ["COROUTINE_METHODS", "Bound", "accepts", "bound_plain", "copy_signature", "misuse", "misuse_named", "public"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -90,6 +91,17 @@ def misuse(
         hint = f"; did you mean {near[0]!r}?" if near else ""
         return TypeError(f"{type(wrapper).__name__}.{method.__name__}(): {wrong}{hint}")
     return error
+
+
+@contextlib.contextmanager
+def misuse_named(
+    bound: Bound, method: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Iterator[None]:
+    """Within it, a call that does not fit the method raises a `TypeError` in the user's words, as `misuse` makes it."""
+    try:
+        yield
+    except TypeError as error:
+        raise misuse(bound, method, args, kwargs, error) from error.__cause__
 
 
 def _unwrapped(annotation: Any) -> Any:

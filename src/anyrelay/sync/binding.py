@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from anyrelay.frontend.binding import Bound, copy_signature, misuse
+from anyrelay.frontend.binding import Bound, copy_signature, misuse, misuse_named
 from anyrelay.protocol.call.call import Search
 from anyrelay.protocol.core.promise import Promise
 from anyrelay.protocol.schema import RelayEvent
@@ -51,10 +51,8 @@ def finding(method: Callable[Concatenate[M, float, P], Search[E]]) -> Callable[C
     """Bind a method that looks for an event; the user's predicate is called here, outside the core and its lock."""
 
     def bound(self: Bound, /, *args: P.args, **kwargs: P.kwargs) -> E:
-        try:
+        with misuse_named(self, method, args, kwargs):
             event: E = self._driver.find(method, self._machine, *args, **kwargs)
-        except TypeError as error:
-            raise misuse(self, method, args, kwargs, error) from error.__cause__
         return event
 
     return copy_signature(bound, method)

@@ -19,19 +19,19 @@ FRONTS = [anyrelay, anyrelay.sync]
 class Driver:
     """Calls a machine's methods, as the drivers of both front ends do, and waits for nothing."""
 
-    def ask(self, method: Callable[..., Any], machine: Any, *args: Any, **kwargs: Any) -> Any:
+    def call(self, method: Callable[..., Any], machine: Any, *args: Any, **kwargs: Any) -> Any:
         return method(machine, 0.0, *args, **kwargs)
 
-    call_and_wait = ask
+    call_and_wait = call
     locked = staticmethod(lambda function, *args, **kwargs: function(*args, **kwargs))
 
     async def find(self, *args: Any, **kwargs: Any) -> Any:
-        return self.ask(*args, **kwargs)
+        return self.call(*args, **kwargs)
 
 
 class SyncDriver(Driver):
     def find(self, *args: Any, **kwargs: Any) -> Any:
-        return self.ask(*args, **kwargs)
+        return self.call(*args, **kwargs)
 
 
 def call_of(front: Any) -> Any:

@@ -24,10 +24,9 @@ from anyrelay.protocol.rpc.jsonrpc import (
     encode_result,
     fingerprint,
     ping_result,
-    scrub,
-    shown,
 )
 from anyrelay.protocol.schema.json_text import as_code
+from anyrelay.protocol.schema.secrets import scrub, shown
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,7 @@ def may_be_sent(uri: str) -> bool:
     if match["ipv6"] is not None:
         try:
             socket.inet_pton(socket.AF_INET6, match["ipv6"])
-        except OSError:
+        except (OSError, ValueError):  # ValueError for a NUL
             return False
     numbers = re.match(r"sips?:(?:[^@]*@)?([0-9]+(?:\.[0-9]+){3})(?=[:;?]|\Z)", uri, re.IGNORECASE)
     small = numbers is None or all(int(part) <= 255 for part in numbers[1].split("."))
