@@ -135,9 +135,9 @@ class RelayClient(ClientBase, driver=_new_driver, wrappers=(Call, Message)):
             raise
 
     async def _serve_and_tell(self, task_status: TaskStatus[None]) -> None:
-        serving = self._driver.ask(ClientMethods.serve, self._machine)
+        serving = self._driver.call(ClientMethods.serve, self._machine)
         if task_status is not anyio.TASK_STATUS_IGNORED:
-            await self._driver.result_of(self._driver.ask(ClientMethods.wait_until_ready, self._machine))
+            await self._driver.result_of(self._driver.call(ClientMethods.wait_until_ready, self._machine))
             task_status.started()
         await self._driver.result_of(serving)
 
