@@ -28,7 +28,7 @@ _COMMAND_ERRORS: Final = {
 }
 _WAIT_ARGS: Final = {
     "now": "The time, in seconds.",
-    "timeout": "How long to wait_doc, in seconds; None waits as long as it takes.",
+    "timeout": "How long to wait, in seconds; None waits as long as it takes.",
 }
 _WAIT_ERRORS: Final = {
     "TimeoutError": "`timeout` is over.",

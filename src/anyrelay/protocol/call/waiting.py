@@ -1,4 +1,4 @@
-"""Verbs that wait_doc until a call has got somewhere."""
+"""Methods that wait until a call has reached a state."""
 
 from __future__ import annotations
 
