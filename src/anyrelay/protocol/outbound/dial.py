@@ -180,8 +180,8 @@ class DialMachine(CommandObserver):
             self._hang_up(call, now)
             return
         self._winner = call
+        self.promise.resolve(call)  # first, as in `_fail`
         self._close()
-        self.promise.resolve(call)
 
     def _know(self, call_id: str, params: dict[str, Any]) -> CallMachine:
         """Return a leg; it starts at the beginning, since its state is to be told to it like any other call's."""
@@ -199,8 +199,8 @@ class DialMachine(CommandObserver):
 
     def _fail(self, error: RelayError) -> None:
         self._move(DialInput.LOST)
+        self.promise.fail(error)  # first: closing may withdraw the command, which would fail the dial as well
         self._close()
-        self.promise.fail(error)
 
     def _expired(self, now: float) -> None:
         why = f"nobody answered the dial within {self._timeout:g} s"
