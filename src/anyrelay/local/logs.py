@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import re
 
-from anyrelay.protocol.rpc.jsonrpc import scrub
+from anyrelay.protocol.schema.secrets import scrub
 
 __all__ = ["logger_of", "printable", "scrub_frame", "without_url_secrets"]
 

@@ -13,7 +13,8 @@ import pytest
 
 from anyrelay.local import SipPhones
 from anyrelay.local.json_process import JsonProcess, module_command
-from anyrelay.local.sip import calls, child, supervisor
+from anyrelay.local.sip import calls as sip_calls
+from anyrelay.local.sip import child, supervisor
 from anyrelay.local.sip.calls import SipCalls
 from anyrelay.local.sip.probe import Probe
 from tests.local.sip.udp_phone import UdpCall, sip_socket
@@ -83,7 +84,7 @@ def calls_of(broken: list[str]) -> SipCalls:
 async def test_a_stack_that_counts_wrong_for_long() -> None:
     broken: list[str] = []
     calls = calls_of(broken)
-    for _ in range(calls.COUNT_DIFFERS - 1):
+    for _ in range(sip_calls.COUNT_DIFFERS - 1):
         await calls.look()
     assert not broken
     await calls.look()
@@ -92,7 +93,7 @@ async def test_a_stack_that_counts_wrong_for_long() -> None:
 
 async def test_a_stack_that_answers_no_probe(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("anyrelay.local.sip.probe.ANSWER_TIME", 0.05)
-    monkeypatch.setattr(calls, "PROBE_PAUSE", 0)
+    monkeypatch.setattr(sip_calls, "PROBE_PAUSE", 0)
     broken: list[str] = []
     calls = calls_of(broken)
     await calls._try_out(Probe())
