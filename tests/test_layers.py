@@ -15,6 +15,8 @@ ROOT: Final = Path(anyrelay.__file__).parent
 
 _CORE = {"errors", "_lazy", "protocol.core", "protocol.rpc", "protocol.schema"}
 
+_LOCAL = {"local.http_requests", "local.json_process", "local.logs", "local.reach"}
+
 ALLOWED: Final = {
     "errors": set[str](),
     "_lazy": set[str](),
@@ -30,9 +32,9 @@ ALLOWED: Final = {
     "aio": {"errors", "protocol", "frontend", "aio"},
     "sync": {"errors", "_lazy", "protocol", "frontend", "sync"},
     "telemetry": {"errors", "protocol", "frontend"},
-    "local.exchange": {"errors", "protocol", "local.exchange"},
+    "local.exchange": {"errors", "protocol", "local.exchange", "local.logs"},
     "local.simulated": {"errors", "protocol", "local.exchange.ports", "local.logs", "local.simulated"},
-    "local.sip": {"errors", "protocol", "local.exchange.ports", "local.logs", "local.sip"},
+    "local.sip": {"errors", "protocol", *_LOCAL, "local.exchange.ports", "local.sip"},
     "local": {"errors", "_lazy", "protocol", "local"},
 }
 """What each package may import of the others; the longest name that fits a module counts. Those not named here are free."""
