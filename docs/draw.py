@@ -1,6 +1,6 @@
-"""Draw the pages under ``docs/generated`` from the code: state diagrams from its tables, the house from its imports.
+"""Draw the pages under ``docs/generated`` from the code: state diagrams from its tables, layers from its imports.
 
-``python docs/draw.py`` writes them; ``python docs/draw.py --check`` only says which of them are stale, and fails if any is.
+``python docs/draw.py`` writes the pages; ``python docs/draw.py --check`` names those that are stale, and fails if any is.
 """
 
 from __future__ import annotations
@@ -19,26 +19,31 @@ DOCS = Path(__file__).resolve().parent
 SOURCE = DOCS.parent / "src" / "anyrelay"
 GENERATED = DOCS / "generated"
 
-NOTE = "<!-- Drawn by docs/draw.py from the code; change the code, then draw again. -->\n\n"
+NOTE = "<!-- docs/draw.py draws this page from the code. Change the code, then run docs/draw.py. -->\n\n"
 
 MACHINES = {
-    "transfer": ("anyrelay.protocol.call.refer_machine", "ReferState", "ReferInput"),
+    "refer": ("anyrelay.protocol.call.refer_machine", "ReferState", "ReferInput"),
     "link": ("anyrelay.protocol.session.states", "LinkState", "LinkInput"),
     "call": ("anyrelay.protocol.call.states", "CallState", None),
     "operation": ("anyrelay.protocol.call.operation", "OperationState", "OperationInput"),
-    "referring": ("anyrelay.local.exchange.refer_monitor", "MonitorState", "MonitorInput"),
+    "dial": ("anyrelay.protocol.outbound.dial", "DialState", "DialInput"),
+    "refer_monitor": ("anyrelay.local.exchange.refer_monitor", "MonitorState", "MonitorInput"),
 }
 """The pages of machines: the module with the table, the enum of its states, and that of its inputs if it has one."""
 
-ROOMS = ("cli", "testing", "telemetry", "local", "aio", "sync", "frontend", "protocol", "errors")
-"""The rooms of the house, from the roof to the ground."""
+LAYERS = {
+    "": ("cli", "testing", "telemetry", "local", "aio", "sync", "frontend", "protocol", "errors"),
+    "protocol": ("server", "session", "outbound", "call", "schema", "rpc", "transport", "core"),
+    "local": ("process", "server", "sip", "simulated", "exchange"),
+}
+"""The layers of a package, from the top to the bottom; "" is anyrelay itself."""
 
 
 # --- machines -----------------------------------------------------------------------------------------------------------
 
 
 def machine_page(module_name: str, states_name: str, inputs_name: str | None) -> str:
-    """Return the diagram of one transition table, and what its words mean."""
+    """Return the diagram of one transition table, and the meaning of its states and inputs."""
     module = import_module(module_name)
     states: type[Enum] = getattr(module, states_name)
     inputs: type[Enum] | None = getattr(module, inputs_name) if inputs_name else None
@@ -86,43 +91,50 @@ def _strings_under(module_name: str, class_name: str | None) -> dict[str, str]:
     return found
 
 
-# --- the house ----------------------------------------------------------------------------------------------------------
+# --- layers -------------------------------------------------------------------------------------------------------------
 
 
-def house_page() -> str:
-    """Return the picture of which room imports which, and what each room is for."""
+def layers_page(package: str) -> str:
+    """Return the picture of which layer of a package imports which, and what each layer holds."""
+    layers = LAYERS[package]
     arrows = sorted(
-        {(room, other) for room, path in _files() for other in _rooms_imported(path) if other != room},
-        key=lambda arrow: (ROOMS.index(arrow[0]), ROOMS.index(arrow[1])),
+        {(layer, other) for layer, path in _files(package) for other in _imported(path, package) if other != layer},
+        key=lambda arrow: (layers.index(arrow[0]), layers.index(arrow[1])),
     )
-    lines = ["flowchart TB", *(f'    {room}["{room}"]' for room in ROOMS if room != "errors")]
-    lines += [f"    {room} --> {other}" for room, other in arrows if other != "errors"]
-    picture = "```mermaid\n" + "\n".join(lines) + "\n```\n"
-    rows = [f"| `{room}` | {_summary(room)} |" for room in ROOMS]
-    users = [room for room, other in arrows if other == "errors"]
-    below = f"Not drawn: `errors` lies below everything and imports nothing; {_listed(users)} import it.\n"
-    return NOTE + "\n".join([picture, below, "| room | what it is |", "| --- | --- |", *rows, ""])
+    drawn = [layer for layer in layers if layer != "errors"]
+    # Mermaid reserves some words, such as "call": an identifier is a word of our own.
+    lines = ["flowchart TB", *(f'    layer_{layer}["{layer}"]' for layer in drawn)]
+    lines += [f"    layer_{layer} --> layer_{other}" for layer, other in arrows if other in drawn]
+    parts = ["```mermaid\n" + "\n".join(lines) + "\n```\n"]
+    if "errors" in layers:
+        users = [layer for layer, other in arrows if other == "errors"]
+        parts.append(f"Not drawn: `errors` imports nothing; {_listed(users)} import `errors`.\n")
+    rows = [f"| `{layer}` | {_summary(package, layer)} |" for layer in layers]
+    return NOTE + "\n".join([*parts, "| layer | contents |", "| --- | --- |", *rows, ""])
 
 
-def _files() -> Iterator[tuple[str, Path]]:
-    for path in sorted(SOURCE.rglob("*.py")):
-        room = path.relative_to(SOURCE).parts[0].removesuffix(".py")
-        if room in ROOMS:
-            yield room, path
+def _files(package: str) -> Iterator[tuple[str, Path]]:
+    folder = SOURCE / package
+    for path in sorted(folder.rglob("*.py")):
+        layer = path.relative_to(folder).parts[0].removesuffix(".py")
+        if layer in LAYERS[package]:
+            yield layer, path
 
 
-def _rooms_imported(path: Path) -> Iterator[str]:
-    """Name the rooms that a file imports when it runs: what only a type checker reads does not count."""
+def _imported(path: Path, package: str) -> Iterator[str]:
+    """Name the layers of a package that a file imports at run time; imports for type checkers are not counted."""
+    prefix = f"anyrelay.{package}." if package else "anyrelay."
     for name in _imports(_tree(path).body):
-        parts = _home_of(name).split(".")
-        if parts[0] == "anyrelay" and len(parts) > 1 and parts[1] in ROOMS:
-            yield parts[1]
+        home = _home_of(name)
+        layer = home.removeprefix(prefix).partition(".")[0]
+        if home.startswith(prefix) and layer in LAYERS[package]:
+            yield layer
 
 
 def _home_of(name: str) -> str:
-    """Follow a public name to the module that it is handed on from."""
-    package, _, handed_on = name.rpartition(".")
-    return anyrelay._HOME.get(handed_on, name) if package == "anyrelay" else name
+    """Follow a public name to the module that defines it."""
+    package, _, public_name = name.rpartition(".")
+    return anyrelay._HOME.get(public_name, name) if package == "anyrelay" else name
 
 
 def _imports(body: list[ast.stmt]) -> Iterator[str]:
@@ -144,9 +156,9 @@ def _imports(body: list[ast.stmt]) -> Iterator[str]:
                             yield from _imports(handler.body)
 
 
-def _summary(room: str) -> str:
-    path = SOURCE / f"{room}.py"
-    text = ast.get_docstring(_tree(path if path.exists() else SOURCE / room / "__init__.py")) or ""
+def _summary(package: str, layer: str) -> str:
+    path = SOURCE / package / f"{layer}.py"
+    text = ast.get_docstring(_tree(path if path.exists() else path.with_suffix("") / "__init__.py")) or ""
     return " ".join(text.partition("\n\n")[0].split()).replace("``", "`")
 
 
@@ -300,11 +312,11 @@ PUBLISHED = {
         "is_done",
     ],
 }
-"""What SignalWire's published Python reference has, by class."""
+"""The names in SignalWire's published Python reference, by class."""
 
 
 def support_page() -> str:
-    """Return which of the published names there are, in both front ends, and what anyrelay has beside them."""
+    """Return which of the published names both front ends have, and which names are anyrelay's own."""
     sync = import_module("anyrelay.sync")
     parts = []
     for kind, names in PUBLISHED.items():
@@ -314,8 +326,9 @@ def support_page() -> str:
         more = sorted(public - set(names))
         parts += [f"## {kind}\n", f"| {kind} | `anyrelay` | `anyrelay.sync` |", "| --- | --- | --- |", *rows, ""]
         if more:
-            parts += [f"anyrelay's own beside them: {', '.join(f'`{name}`' for name in more)}.\n"]
-    return NOTE + "# Support table\n\nEvery name of SignalWire's published Python reference.\n\n" + "\n".join(parts)
+            parts += [f"Only in anyrelay: {', '.join(f'`{name}`' for name in more)}.\n"]
+    head = "# Names of SignalWire's published reference\n\nEvery name in SignalWire's Python reference, by class.\n\n"
+    return NOTE + head + "\n".join(parts)
 
 
 def _mark(kind: type, name: str) -> str:
@@ -336,11 +349,13 @@ def _tree(path: Path) -> ast.Module:
 def pages() -> dict[Path, str]:
     """Return every generated page by its file."""
     drawn = {GENERATED / f"{name}.md": machine_page(*machine) for name, machine in MACHINES.items()}
-    return {**drawn, GENERATED / "house.md": house_page(), GENERATED / "support.md": support_page()}
+    for package in LAYERS:
+        drawn[GENERATED / f"layers{'_' * bool(package)}{package}.md"] = layers_page(package)
+    return {**drawn, GENERATED / "support.md": support_page()}
 
 
 def main(arguments: list[str]) -> int:
-    """Write the pages, or with ``--check`` say which are stale; return the exit status."""
+    """Write the pages, or with ``--check`` name the stale ones; return the exit status."""
     drawn = pages()
     stale = [path for path, text in drawn.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
     if arguments == ["--check"]:

@@ -62,7 +62,7 @@ def test_a_stale_page_is_found(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(draw, "GENERATED", tmp_path / "generated")
     # Paths are shown from the repository's root, which is above DOCS.
     assert draw.main(["--check"]) == 1
-    assert "house.md is stale" in capsys.readouterr().err
+    assert "layers.md is stale" in capsys.readouterr().err
     assert draw.main([]) == 0
     assert draw.main(["--check"]) == 0
 
@@ -86,7 +86,7 @@ def test_every_public_name_is_in_the_reference(module_name):
     assert not missing
 
 
-def test_every_name_of_the_threads_alone_is_in_the_reference():
+def test_every_name_of_the_threads_is_in_the_reference():
     own = {name for name in sync.__all__ if getattr(sync, name) is not getattr(anyrelay, name)}
     assert {name for name in own if not name.endswith("Action")} == {"Call", "EventStream", "Message", "RelayClient"}
     assert {f"anyrelay.sync.{name}" for name in own} <= documented()
@@ -96,6 +96,14 @@ def test_the_reference_names_nothing_that_is_not_there():
     for name in documented():
         module_name, _, attribute = name.rpartition(".")
         assert hasattr(import_module(module_name), attribute), name
+
+
+@pytest.mark.parametrize(("kind", "name"), [("Call", "reference/call.md"), ("RelayClient", "reference/client.md")])
+def test_every_public_method_is_in_one_group(kind, name):
+    groups = re.findall(rf"^```\{{methods\}} {kind}\n(.*?)^```", page(name), re.MULTILINE | re.DOTALL)
+    grouped = sorted(method for group in groups for method in group.split())
+    for package in (anyrelay, sync):
+        assert grouped == [each for each in sorted(dir(getattr(package, kind))) if not each.startswith("_")]
 
 
 def test_every_error_is_in_the_table():

@@ -1,6 +1,7 @@
-"""The first transfer with your own SignalWire space: whoever calls the context default is sent on to a SIP address.
+"""Transfer each caller of the context default to a SIP address.
 
-Project, token and host come from SIGNALWIRE_PROJECT_ID, SIGNALWIRE_API_TOKEN and SIGNALWIRE_SPACE.
+Project, token and host come from SIGNALWIRE_PROJECT_ID, SIGNALWIRE_API_TOKEN
+and SIGNALWIRE_SPACE.
 """
 
 import logging
@@ -14,12 +15,13 @@ def main(support: str) -> None:
 
     @client.on_call
     async def handle_call(call: Call) -> None:
-        print(f"{call.from_} calls", flush=True)
+        print(f"{call.from_} calls")
         await call.answer()
         outcome = await call.refer_and_wait(support, timeout=30)
-        print(f"outcome: {outcome.status} (target answered {outcome.notify_response_code})", flush=True)
+        code = outcome.notify_response_code
+        print(f"outcome: {outcome.status} (target answered {code})")
         if outcome.status not in ("succeeded", "unknown"):
-            playback = await call.play([{"type": "tts", "text": "They cannot take your call. Goodbye."}])
+            playback = await call.play_tts("They cannot take your call.")
             await playback.wait()
             await call.hangup()
 
@@ -29,5 +31,5 @@ def main(support: str) -> None:
 if __name__ == "__main__":
     if len(sys.argv) != 2:
         sys.exit("usage: python real_account.py sip:support@example.com")
-    logging.basicConfig(level=logging.INFO)  # so that it says when it has signed in
+    logging.basicConfig(level=logging.INFO)  # log "signed in" after the sign-in
     main(sys.argv[1])

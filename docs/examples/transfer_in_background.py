@@ -1,4 +1,4 @@
-"""Start a transfer, and go on: the outcome comes to a function of its own."""
+"""Start a transfer and continue: a function receives the outcome."""
 
 from anyrelay import Call, ReferOutcome, RelayClient
 
@@ -6,18 +6,21 @@ client = RelayClient(contexts=["default"])
 
 
 async def transferred(outcome: ReferOutcome) -> None:
-    # Called once, when the transfer is settled; with UNKNOWN too.
-    print(f"{outcome.refer_to}: {outcome.status}", flush=True)
+    # The client calls this function once, also when the outcome is UNKNOWN.
+    print(f"{outcome.refer_to}: {outcome.status}")
 
 
 @client.on_call
 async def handle_call(call: Call) -> None:
     await call.answer()
-    action = await call.start_refer("sip:support@example.com", on_completed=transferred)
-    print(f"the server took the command: {action.ack}", flush=True)
+    action = await call.start_refer(
+        "sip:support@example.com", on_completed=transferred
+    )
+    print(f"the server accepted the command: {action.ack}")
 
     outcome = await action.wait(timeout=0.01)
-    print(f"a moment later: {outcome.status}, {outcome.unknown_because}", flush=True)
+    reason = outcome.unknown_because
+    print(f"after 10 ms: {outcome.status}, {reason}")
 
 
 if __name__ == "__main__":

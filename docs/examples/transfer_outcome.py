@@ -1,6 +1,7 @@
-"""Transfer every call to the support desk, and act on what became of the transfer.
+"""Transfer every call to the support desk, and handle every outcome.
 
-Credentials and host come from SIGNALWIRE_PROJECT_ID, SIGNALWIRE_API_TOKEN and SIGNALWIRE_SPACE.
+Project, token and host come from SIGNALWIRE_PROJECT_ID, SIGNALWIRE_API_TOKEN
+and SIGNALWIRE_SPACE.
 """
 
 from anyrelay import Call, ReferStatus, RelayClient
@@ -11,7 +12,7 @@ client = RelayClient(contexts=["default"])
 
 
 async def say(call: Call, text: str) -> None:
-    playback = await call.play([{"type": "tts", "text": text}])
+    playback = await call.play_tts(text)
     await playback.wait()
 
 
@@ -19,11 +20,13 @@ async def say(call: Call, text: str) -> None:
 async def handle_call(call: Call) -> None:
     await call.answer()
     outcome = await call.refer_and_wait(SUPPORT, timeout=30)
-    print(f"{outcome.status}, REFER {outcome.refer_response_code}, target {outcome.notify_response_code}", flush=True)
+    refer_code = outcome.refer_response_code
+    target_code = outcome.notify_response_code
+    print(f"{outcome.status}: REFER {refer_code}, target {target_code}")
 
     match outcome.status:
         case ReferStatus.SUCCEEDED:
-            # Caller and support talk to each other; the server ends this leg.
+            # The caller talks to support. The server ends this call.
             return
         case ReferStatus.BUSY:
             await say(call, "They are busy.")
@@ -36,11 +39,11 @@ async def handle_call(call: Call) -> None:
         case ReferStatus.REJECTED:
             await say(call, "Your phone does not allow transfers.")
         case ReferStatus.CANCELED:
-            # The caller hung up before anybody reported: there is nobody left to speak to.
+            # The caller hung up before the phone reported an outcome.
             return
         case ReferStatus.UNKNOWN:
-            # Neither success nor failure: do not hang up on somebody who may be talking to the target.
-            print(f"not known: {outcome.unknown_because}", flush=True)
+            # The caller may be talking to the target: do not hang up.
+            print(f"not known: {outcome.unknown_because}")
             await call.wait_for_ended()
             return
 

@@ -1,4 +1,8 @@
-"""The same as transfer_outcome.py, shorter and with plain threads: each call has a thread of its own."""
+"""Transfer every call to the support desk, and handle every outcome.
+
+Project, token and host come from SIGNALWIRE_PROJECT_ID, SIGNALWIRE_API_TOKEN
+and SIGNALWIRE_SPACE.
+"""
 
 from anyrelay.sync import Call, ReferStatus, RelayClient
 
@@ -7,18 +11,41 @@ SUPPORT = "sip:support@example.com"
 client = RelayClient(contexts=["default"])
 
 
+def say(call: Call, text: str) -> None:
+    call.play_tts(text).wait()
+
+
 @client.on_call
 def handle_call(call: Call) -> None:
     call.answer()
     outcome = call.refer_and_wait(SUPPORT, timeout=30)
-    print(f"{outcome.status}, REFER {outcome.refer_response_code}, target {outcome.notify_response_code}", flush=True)
+    refer_code = outcome.refer_response_code
+    target_code = outcome.notify_response_code
+    print(f"{outcome.status}: REFER {refer_code}, target {target_code}")
 
-    if outcome.succeeded:
-        return
-    if outcome.status is ReferStatus.UNKNOWN:
-        call.wait_for_ended()
-        return
-    call.play([{"type": "tts", "text": "They cannot take your call now."}]).wait()
+    match outcome.status:
+        case ReferStatus.SUCCEEDED:
+            # The caller talks to support. The server ends this call.
+            return
+        case ReferStatus.BUSY:
+            say(call, "They are busy.")
+        case ReferStatus.NO_ANSWER:
+            say(call, "Nobody answers.")
+        case ReferStatus.DECLINED:
+            say(call, "They cannot take your call now.")
+        case ReferStatus.FAILED:
+            say(call, "They cannot be reached.")
+        case ReferStatus.REJECTED:
+            say(call, "Your phone does not allow transfers.")
+        case ReferStatus.CANCELED:
+            # The caller hung up before the phone reported an outcome.
+            return
+        case ReferStatus.UNKNOWN:
+            # The caller may be talking to the target: do not hang up.
+            print(f"not known: {outcome.unknown_because}")
+            call.wait_for_ended()
+            return
+
     call.hangup()
 
 

@@ -1,4 +1,7 @@
-"""An application as one would write it: the client is made by whoever runs it, so a test can make its own."""
+"""An application that a test can start.
+
+One function handles a call; the other makes the client, and takes settings.
+"""
 
 from anyrelay import Call, RelayClient
 
@@ -7,17 +10,19 @@ VOICEMAIL = "sip:voicemail@example.com"
 
 
 async def handle_call(call: Call) -> None:
-    """Offer the call to support, then to voicemail."""
+    """Transfer the call to support, or to voicemail if that fails."""
     await call.answer()
     for target in (SUPPORT, VOICEMAIL):
         outcome = await call.refer_and_wait(target, timeout=30)
         if outcome.status in ("succeeded", "unknown"):
-            return  # of the unknown, nobody knows that they do not talk: the next target would cut in
+            # After "unknown" the caller may be talking to the target:
+            # a second transfer would end that conversation.
+            return
     await call.hangup()
 
 
 def make_client(**settings: object) -> RelayClient:
-    """Return the application's client; settings that are not given come from the environment."""
+    """Return the client; the environment has the settings not given."""
     client = RelayClient(contexts=["support"], **settings)
     client.on_call(handle_call)
     return client

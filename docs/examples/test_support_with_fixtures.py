@@ -1,12 +1,15 @@
-"""Tests of desk.py with the fixtures of anyrelay's pytest plugin, which is there wherever anyrelay is installed."""
+"""Tests of support.py with the fixtures of anyrelay's pytest plugin."""
 
 import pytest
-from desk import SUPPORT, VOICEMAIL, handle_call
+
+from support import SUPPORT, VOICEMAIL, handle_call
 
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("support", ["busy", "no-answer", "decline"])
-async def test_voicemail_takes_what_support_does_not(relay_client, phones, support):
+async def test_voicemail_takes_the_call_if_support_does_not(
+    relay_client, phones, support
+):
     phones.add(SUPPORT, answers=support)
     phones.add(VOICEMAIL)
     relay_client.on_call(handle_call)
@@ -24,7 +27,10 @@ def test_a_caller_who_hangs_up_early(sync_relay_client, sync_phones):
         outcomes.append(call.refer_and_wait(SUPPORT))
 
     sync_phones.add(SUPPORT)
-    caller = sync_phones.dial("sip:alice@example.com", on_refer={"name": "hang-up-early", "last_notify": False})
+    caller = sync_phones.dial(
+        "sip:alice@example.com",
+        on_refer={"name": "hang-up-early", "last_notify": False},
+    )
     caller.ended()
     sync_relay_client.drain()
     assert outcomes[0].status == "canceled"
