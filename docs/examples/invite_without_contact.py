@@ -1,9 +1,11 @@
-"""What an INVITE without a Contact header does to baresip-python 0.5.2a3, without any of anyrelay.
+"""Send INVITEs without a Contact header to baresip-python 0.5.2a3.
 
 python invite_without_contact.py [COUNT]
 
-It starts the stack, sends it COUNT such INVITEs (300), each of which is answered 500, then one that is in order; and stops the
-stack. What is expected of the last INVITE is 180, and of the process an exit status of 0.
+The program uses nothing of anyrelay. It starts the SIP stack, sends COUNT such
+INVITEs (300 by default) and then a correct INVITE, and stops the stack. The
+stack answers 500 to each of the former. A stack without the defect answers
+180 to the last INVITE, and the process ends with status 0.
 """
 
 from __future__ import annotations
@@ -14,7 +16,10 @@ import sys
 
 import baresip
 
-SDP = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 40000 RTP/AVP 0\r\n"
+SDP = (
+    "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\n"
+    "t=0 0\r\nm=audio 40000 RTP/AVP 0\r\n"
+)
 
 
 def invite(server: str, own: str, number: int, contact: str) -> bytes:
@@ -43,11 +48,16 @@ async def main(count: int) -> None:
         server = f"127.0.0.1:{probe.getsockname()[1]}"
 
     runtime = baresip.Runtime()
-    listening = f"sip_listen {server}\n"
     await runtime.start(
-        baresip.Config(net_interface="127.0.0.1", max_concurrent_calls=None, extra_config_text=listening)
+        baresip.Config(
+            net_interface="127.0.0.1",
+            max_concurrent_calls=None,
+            extra_config_text=f"sip_listen {server}\n",
+        )
     )
-    account = baresip.Account("test", server, "", reg_interval=0, extra_params=("catchall=yes",))
+    account = baresip.Account(
+        "test", server, "", reg_interval=0, extra_params=("catchall=yes",)
+    )
     await baresip.UserAgent.create(runtime, account)
 
     loop = asyncio.get_running_loop()
@@ -55,7 +65,8 @@ async def main(count: int) -> None:
     answers: dict[str, int] = {}
     for number in range(count + 1):
         contact = f"<sip:phone@{own}>" if number == count else ""
-        phone.sendto(invite(server, own, number, contact), (host, int(port)))
+        request = invite(server, own, number, contact)
+        phone.sendto(request, (host, int(port)))
         answer = await asyncio.wait_for(loop.sock_recv(phone, 65_536), 5)
         code = answer.split()[1].decode()
         if number < count:

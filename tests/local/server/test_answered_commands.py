@@ -18,7 +18,7 @@ from tests.support.places import DOCS
 PAGE = (DOCS / "reference" / "local.md").read_text(encoding="utf-8")
 ANSWERED = {
     name
-    for line in PAGE.partition("| command | here |")[2].partition("\n\n")[0].splitlines()
+    for line in PAGE.partition("| command | what the local server does |")[2].partition("\n\n")[0].splitlines()
     for name in re.findall(r"`([a-z_]+\.[a-z_.]+)`", line.split("|")[1] if line else "")
 }
 
