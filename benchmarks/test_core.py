@@ -60,7 +60,7 @@ def test_read_an_event(benchmark: Benchmark) -> None:
 
 
 def test_take_an_event_from_its_bytes_to_its_handler(benchmark: Benchmark, call: CallMachine) -> None:
-    session, heard, ids = call.session, [], itertools.count()
+    session, heard, ids = call.host, [], itertools.count()
     call.on("calling.call.play", heard.append)
 
     def take() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import anyio
 import anyio.lowlevel
 import pytest
-from test_cancellation import WAYS, Attempt, tasks
+from tests.frontends.test_cancellation import WAYS, Attempt, tasks
 
 from anyrelay import AuthenticationError, ClientClosed, ClientState
 from tests.support.frontend_world import World

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_processes import Program, next_line, program
+from tests.frontends.test_processes import Program, next_line, program
 
 from anyrelay import ClientState, RequestTimeout
 from tests.support.frontend_world import SUPPORT, World

@@ -374,7 +374,7 @@ async def test_nothing_is_recorded_of_a_client_that_is_not_instrumented(world: W
         call = await world.taken_call(client)
         await call.answer()
     assert undisguised(client)._machine.observer is None
-    assert undisguised(client)._machine._requests.observer is None
+    assert undisguised(client)._machine._requests.observe_command is None
     assert scope.everything() == ""
 
 

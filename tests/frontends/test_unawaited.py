@@ -219,7 +219,7 @@ async def test_a_task_that_is_returned_runs(world: World, told: Told) -> None:
         client.on_call(handle)
         world.relay.offer()
         await world.seen("calling.answer")
-        await world.until(lambda: not client._machine._running_handlers)
+        await world.until(lambda: not client._machine._drain.handled)
     assert told.errors == []
 
 
