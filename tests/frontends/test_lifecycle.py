@@ -11,9 +11,9 @@ from typing import Any
 import anyio
 import anyio.lowlevel
 import pytest
-from tests.frontends.test_cancellation import WAYS, Attempt, tasks
 
 from anyrelay import AuthenticationError, ClientClosed, ClientState
+from tests.frontends.test_cancellation import WAYS, Attempt, tasks
 from tests.support.frontend_world import World
 from tests.support.scripted_relay import never, refuse
 from tests.support.world_fixtures import FRONTS

@@ -5,8 +5,8 @@ from __future__ import annotations
 import signal
 
 import pytest
-from tests.frontends.test_processes import LIMIT, Program, next_line, outcome_of, program
 
+from tests.frontends.test_processes import LIMIT, Program, next_line, outcome_of, program
 from tests.support.frontend_world import World
 from tests.support.scripted_relay import refer_event, refuse, state_event
 

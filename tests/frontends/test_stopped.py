@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.frontends.test_processes import Program, next_line, program
 
 from anyrelay import ClientState, RequestTimeout
+from tests.frontends.test_processes import Program, next_line, program
 from tests.support.frontend_world import SUPPORT, World
 from tests.support.scripted_relay import envelope, never, refer_event
 from tests.support.tls_world import encrypted
