@@ -63,7 +63,7 @@ def test_any_json_that_comes_with_an_event_is_taken_in(members: list[tuple[str, 
     pair.connect()
     further = "".join(f', "{name}" :{value}' for name, value in members if name != "call_state" or value != '"ended"')
     assert pair.server is not None
-    pair.server._unacknowledged["e1"] = {}
+    pair.server._unacknowledged["e1"] = ({}, 0)
     pair.text(
         '{"jsonrpc":"2.0","id":"e1","method":"signalwire.event","params":{"event_type":"calling.call.receive",'
         f'"timestamp":{timestamp},"params":{{"call_id":"call-1","node_id":"n"{further}}}}}}}'
@@ -144,7 +144,7 @@ def test_a_request_that_cannot_be_read_is_answered(method: str, rest: str) -> No
     pair = Joined()
     pair.connect()
     assert pair.server is not None
-    pair.server._unacknowledged["e1"] = {}
+    pair.server._unacknowledged["e1"] = ({}, 0)
     pair.text('{"jsonrpc":"2.0","id":"e1","method":"' + method + '",' + rest)
     assert pair.server.unacknowledged == {}
     assert pair.session.statistics.broken_messages == 1

@@ -15,7 +15,8 @@ __all__ = ["SipUri", "check_sip_uri", "same_sip_uri", "without_password"]
 MAX_URI_LENGTH: Final = 2_048
 """Longest URI that is sent, in characters: RFC 3261 sets no limit, but a REFER with more would not fit a datagram."""
 
-_PASSWORD = re.compile(r"(sips?:[^:@\"\s]+):[^@\"\s]*@", re.IGNORECASE)
+_UP_TO_AT: Final = re.compile(r"[^@\"\s]++@?")
+_USER: Final = re.compile(r"sips?:[^:]++:", re.IGNORECASE)
 _ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
 _PORT = re.compile(r"[0-9]{0,5}")
 _RESERVED: Final = frozenset(";/?:@&=+$,")
@@ -72,7 +73,14 @@ def _checked(uri: str, where: str) -> str:
 
 def without_password(text: str) -> str:
     """Return text with the passwords of the SIP URIs in it struck out, fit for a log (RFC 3261 section 19.1.1)."""
-    return _PASSWORD.sub(r"\1:***@", text)
+    return _UP_TO_AT.sub(_strike_password, text) if "@" in text else text
+
+
+def _strike_password(piece: re.Match[str]) -> str:
+    """Strike the password out of a piece of text that ends with the first @; each piece is looked at once."""
+    text = piece[0]
+    user = _USER.search(text) if text.endswith("@") else None
+    return text if user is None else f"{text[: user.end()]}***@"
 
 
 def same_sip_uri(one: str, other: str) -> bool:

@@ -50,10 +50,10 @@ _MAX_SECONDS: Final = 86_400.0
 _SENTENCE_END: Final = re.compile(r"(?<=[.!?;:…])\s+|\n+")
 _T = TypeVar("_T")
 
-_speaker = ThreadPoolExecutor(1, "anyrelay-speech")
+_speaker = ThreadPoolExecutor(1, "local relay speech")
 """Speech is synthesised by one thread, since the synthesiser is one: texts queue for it piece by piece."""
 
-_decoders = ThreadPoolExecutor(2, "anyrelay-decode")
+_decoders = ThreadPoolExecutor(2, "local relay decoding")
 
 
 class MediaError(ValueError):
