@@ -261,7 +261,7 @@ def stack_processes() -> list[int]:
     for status in Path("/proc").glob("[0-9]*/status"):
         with contextlib.suppress(OSError):
             command = status.with_name("cmdline").read_bytes()
-            if b"sip_child" in command and f"PPid:\t{os.getpid()}\n" in status.read_text():
+            if b"anyrelay.local.sip.child" in command and f"PPid:\t{os.getpid()}\n" in status.read_text():
                 found.append(int(status.parent.name))
     return found
 
