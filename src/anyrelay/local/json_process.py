@@ -180,7 +180,7 @@ class JsonProcess:
         self._readers = [threading.Thread(target=self._read, daemon=True)]
         if self._process.stderr is not None:
             self._readers.append(threading.Thread(target=self._read_last_words, daemon=True))
-        for reader in self._readers:
+        for reader in reversed(self._readers):  # the first one joins the other, maybe at once
             reader.start()
 
     @property

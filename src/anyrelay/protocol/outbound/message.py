@@ -53,7 +53,7 @@ class MessageMachine:
         message_id: str,
         params: dict[str, Any],
         on_completed: Callable[[RelayEvent], Any] | None = None,
-        on_over: Callable[[MessageMachine], None] | None = None,
+        on_over: Callable[[MessageMachine], object] = lambda _: None,
     ) -> None:
         """Make a message from what was sent, or from what the event that told of it says.
 
@@ -118,8 +118,7 @@ class MessageMachine:
 
     def _end(self, event: RelayEvent) -> None:
         self.result = event
-        if self._on_over is not None:
-            self._on_over(self)
+        self._on_over(self)
         for promise in list(self._waiters):
             self._forget(promise)
             promise.resolve(event)

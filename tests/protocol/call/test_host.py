@@ -1,0 +1,30 @@
+"""What a call and what dials need of their session is what a session has."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from anyrelay.protocol.call.host import CallHost, CallObserver, CallSettings
+from anyrelay.protocol.outbound.host import OutboundHost
+from anyrelay.protocol.session.observer import Observer
+from tests.support.joined import Joined
+
+
+def members_of(protocol: Any) -> set[str]:
+    return {name for name in {*vars(protocol), *protocol.__annotations__} if not name.startswith("_")}
+
+
+@pytest.mark.parametrize("protocol", [CallHost, OutboundHost])
+def test_a_session_has_what_is_needed_of_it(protocol: Any) -> None:
+    session = Joined().session
+    assert members_of(protocol)
+    assert [name for name in members_of(protocol) if not hasattr(session, name)] == []
+
+
+def test_settings_and_observers_have_it_too() -> None:
+    settings = Joined().session.settings
+    assert members_of(CallSettings) == {"refer_grace", "request_timeout"}
+    assert all(hasattr(settings, name) for name in members_of(CallSettings))
+    assert members_of(CallObserver) <= set(dir(Observer))
