@@ -607,7 +607,8 @@ client.run()
 """)
     world.relay.wait_for("signalwire.connect")
     world.relay.offer()
-    assert outcome_of(process, 40.0) == (0, ["SIGTERM ready"], "")
+    status, lines, _ = outcome_of(process, 40.0)  # `run` may find the handler still open, and say that it waits
+    assert (status, lines) == (0, ["SIGTERM ready"])
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
