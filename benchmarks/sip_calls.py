@@ -108,7 +108,7 @@ async def sipp(address: str, transport: str, calls: int, rate: float, lasting: i
         began = time.monotonic()
         process = await asyncio.create_subprocess_exec(
             *("sipp", address, "-sn", "uac", "-s", "default", "-t", transport, "-nostdin", "-rtp_echo"),
-            *("-m", str(calls), "-r", str(rate), "-l", "230", "-d", str(lasting), "-timeout", "120s"),
+            *("-m", str(calls), "-r", str(rate), "-l", "190", "-d", str(lasting), "-timeout", "120s"),
             *(
                 "-i",
                 "127.0.0.1",

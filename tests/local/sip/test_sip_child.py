@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import resource
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +21,7 @@ from anyrelay.local.sip.calls import SipCalls
 from anyrelay.local.sip.probe import Probe
 from tests.local.sip.udp_phone import UdpCall, sip_socket
 from tests.support.recording_phone_events import RecordingBoard
+from tests.support.sipp import free_port
 
 pytestmark = [pytest.mark.anyio, pytest.mark.sip]
 
@@ -60,6 +63,26 @@ async def test_few_open_files_are_few_calls(caplog: pytest.LogCaptureFixture, mo
                 await call.hang_up()
     assert "at most 4 calls at once, not 200: there may be 76 open files" in caplog.text
     assert "4 calls are up, which is the limit" in caplog.text
+
+
+async def test_a_call_that_comes_before_the_user_agents_is_asked_to_try_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    script = str(Path(__file__).with_name("slow_child.py"))
+    monkeypatch.setattr(supervisor, "module_command", lambda _, *options: [sys.executable, script, *options])
+    address = f"127.0.0.1:{free_port()}"
+    async with SipPhones(address) as phones, sip_socket(address) as socket:
+        codes: list[int] = []
+
+        async def call_until_taken() -> None:
+            while 200 not in codes:
+                with contextlib.suppress(TimeoutError):
+                    codes.append(await UdpCall(socket, address).call(timeout=0.2))
+
+        async with asyncio.timeout(30), asyncio.TaskGroup() as group:
+            group.create_task(call_until_taken())
+            await phones.start(RecordingBoard())
+    assert set(codes) == {503, 200}
 
 
 class Stack:

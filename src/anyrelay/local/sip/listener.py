@@ -6,7 +6,8 @@ need no second parser, copy no byte, and leave the address of the phone what it 
 - **INVITEs.** When no dialog can be made of one (no Contact, a Contact or a Record-Route that cannot be read), the user agents
   of baresip-python 0.5.2a3 answer 500 and free their call, but its table of calls keeps the pointer. After some 255 of them
   every call is refused, and stopping the stack ends in SIGABRT or SIGSEGV (docs/explanation/sip-stack.md). So libre itself is
-  asked first whether the dialog can be made, and the INVITE is answered 400 when it cannot.
+  asked first whether the dialog can be made, and the INVITE is answered 400 when it cannot. An INVITE that comes before the
+  user agents are made is answered 503: the stack alone would answer 404, and the caller would not try again.
 - **Challenges.** The stack answers a 401 or a 407 by itself, with the credentials of its account, which all calls share. So
   they are set to those of this very REFER, or to none, just before the stack sees the challenge.
 """
@@ -23,6 +24,7 @@ __all__ = ["StackListener"]
 logger = logger_of(__name__)
 
 _BAD_REQUEST: Final = 400
+_UNAVAILABLE: Final = 503
 _TO: Final = 1449
 _CSEQ: Final = 746
 _CALL_ID: Final = 3095
@@ -73,6 +75,8 @@ class StackListener:
 
     refused: int
     """How many INVITEs were refused because no dialog can be made of them."""
+    takes_calls: bool
+    """Whether the user agents are made, so that they can be given INVITEs."""
 
     def __init__(self, library: str) -> None:
         """Prepare it.
@@ -93,6 +97,7 @@ class StackListener:
         self._handlers = {True: _Handler(self._on_request), False: _Handler(self._on_response)}
         self._credentials: dict[bytes, tuple[bytes, bytes]] = {}
         self.refused = 0
+        self.takes_calls = False
 
     def install(self) -> None:
         """Put it in front of the listeners of the running stack.
@@ -127,12 +132,14 @@ class StackListener:
         try:
             if not self._opens_dialog(message):
                 return False
+            if not self.takes_calls:
+                self._answer(message, _UNAVAILABLE, b"Starting")
+                return True
             dialog = ctypes.c_void_p()
             if self._call["sip_dialog_accept"](ctypes.byref(dialog), message) == 0:
                 self._call["mem_deref"](dialog)
                 return False
-            sip = self._call["uag_sip"]()
-            self._call["sip_treply"](None, sip, message, _BAD_REQUEST, b"Bad Contact or Record-Route")
+            self._answer(message, _BAD_REQUEST, b"Bad Contact or Record-Route")
             self.refused += 1
         except Exception:
             logger.exception("an INVITE could not be checked")
@@ -154,6 +161,9 @@ class StackListener:
         except Exception:
             logger.exception("a challenge could not be prepared for")
         return False
+
+    def _answer(self, message: int, code: int, reason: bytes) -> None:
+        self._call["sip_treply"](None, self._call["uag_sip"](), message, code, reason)
 
     def _opens_dialog(self, message: int) -> bool:
         """Whether it is an INVITE outside of a dialog. libre has seen to it that CSeq names the method of the request."""

@@ -117,6 +117,8 @@ class SipStack:
                 # One agent takes calls over one transport only; over any other the stack answers 404.
                 for transport in ("udp", "tcp"):
                     await self._agent(self.user, catchall=True, transport=transport)
+                if self.listener is not None:
+                    self.listener.takes_calls = True
             except baresip.BaresipError as error:
                 await self.stop()
                 # A port that was free a moment ago may be taken by now; only a port of our own choice can be changed.
