@@ -14,7 +14,6 @@ import pytest
 from anyrelay import ClientClosed, ClientState, ConnectFailed
 from anyrelay.local import SyncLocalRelay
 from anyrelay.protocol.core.promise import Promise
-from anyrelay.protocol.session.client_methods import ClientMethods
 from anyrelay.sync import RelayClient
 from anyrelay.sync.driver import Driver
 from anyrelay.sync.threads.requests import ThreadRequest
@@ -42,7 +41,7 @@ class Machine:
 
 
 def test_it_calls_the_method_with_the_time() -> None:
-    request = ThreadRequest(Machine.start, Machine(), word="done")
+    request = ThreadRequest(Machine().start, word="done")
     request.run(3.0)
     request.wait()
     assert request.result() == "done at 3"
@@ -50,7 +49,7 @@ def test_it_calls_the_method_with_the_time() -> None:
 
 def test_what_the_method_raises_is_raised_where_the_errand_comes_from_and_kept_by_nobody() -> None:
     machine = Machine()
-    request = ThreadRequest(Machine.refuse, machine)
+    request = ThreadRequest(machine.refuse)
     request.run(0.0)
     request.wait()
     gc.disable()
@@ -66,7 +65,7 @@ def test_what_the_method_raises_is_raised_where_the_errand_comes_from_and_kept_b
 
 def test_one_that_is_given_up_before_its_turn_is_not_run() -> None:
     machine = Machine()
-    request = ThreadRequest(Machine.start, machine)
+    request = ThreadRequest(machine.start)
     request.abandon(0.0)
     request.run(0.0)
     assert machine.promises == []
@@ -76,7 +75,7 @@ def test_one_that_is_given_up_before_its_turn_is_not_run() -> None:
 
 def test_one_that_is_given_up_while_it_waits_is_abandoned() -> None:
     machine = Machine()
-    request = ThreadRequest(Machine.start, machine)
+    request = ThreadRequest(machine.start)
     request.run(0.0)
     request.abandon(0.0)
     assert machine.abandoned == 1
@@ -89,7 +88,7 @@ def test_one_that_comes_in_the_moment_when_the_thread_leaves_is_run(monkeypatch:
     def look_around_and_be_overtaken(driver: Driver) -> bool:
         found: bool = look_around(driver)
         if not found and not late and driver.session.state is ClientState.CLOSED:
-            late.append(ThreadRequest(ClientMethods.execute, driver.session, "test.echo"))
+            late.append(ThreadRequest(driver.session.execute, "test.echo"))
             driver._posted.append(late[0].run)
         return found
 
@@ -120,7 +119,7 @@ def test_a_bug_in_the_clients_thread_leaves_nobody_waiting() -> None:
     with SyncLocalRelay() as relay:
         client = RelayClient(project="p", token="t", host=relay.url)
         client.connect()
-        request = ThreadRequest(ClientMethods.execute, client._driver.session, "test.echo")
+        request = ThreadRequest(client._driver.session.execute, "test.echo")
         driver = client._driver
         with driver._core:
             driver._posted.extend([fail, request.run])

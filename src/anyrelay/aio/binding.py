@@ -1,39 +1,53 @@
-"""The binders of the async front end: each turns a machine's method into a coroutine method, or a plain one."""
+"""The binders of the async front end: each makes a coroutine method of a machine's method."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Concatenate, Protocol
 
-from anyrelay.frontend.binding import Bound, copy_signature, misuse, misuse_named
+from anyrelay.frontend import binding
+from anyrelay.frontend.binding import A, Bound, E, M, P, T, copy_signature, misuse
 from anyrelay.protocol.call.call import Search
 from anyrelay.protocol.core.promise import Promise
-from anyrelay.protocol.schema import RelayEvent
 
-__all__ = ["awaiting", "finding", "starting"]
+__all__ = ["Driver", "awaiting", "finding", "starting"]
 
-P = ParamSpec("P")
-T = TypeVar("T")
-M = TypeVar("M")
-A = TypeVar("A")
-E = TypeVar("E", bound=RelayEvent)
+
+class Driver(binding.Driver, Protocol):
+    """What the driver of the async front end offers to the methods that these binders make."""
+
+    def call(self, method: Callable[Concatenate[float, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call a machine's method with the time, and send what the machine wants to send."""
+        ...
+
+    def sleep(self, promise: Promise[Any]) -> Awaitable[object]:
+        """Return an object that this task awaits at once, to sleep until a promise is done."""
+        ...
+
+    def abandon(self, promise: Promise[Any]) -> None:
+        """Tell a promise that the task which slept was cancelled."""
+
+    async def find(self, method: Callable[Concatenate[float, P], Search[E]], /, *args: P.args, **kwargs: P.kwargs) -> E:
+        """Call a machine's method and await the event that it looks for."""
+        ...
 
 
 def _waiting(
     method: Callable[Concatenate[M, float, P], Promise[T]],
-) -> Callable[Concatenate[Bound, P], Coroutine[Any, Any, T]]:
-    """Return a coroutine function that awaits what a method promises.
+) -> Callable[Concatenate[Bound[Driver, M], P], Coroutine[Any, Any, T]]:
+    """Return a coroutine function that awaits the promise of a machine's method.
 
-    A call may be held open for hours in here, beside thousands of others: no coroutine is below this one, and it keeps
-    nothing that it does not need.
+    A coroutine of this function may stay open for hours, beside thousands of others. Therefore it awaits no other coroutine,
+    and keeps nothing that it does not need.
     """
+    name = method.__name__
 
-    async def bound(self: Bound, /, *args: P.args, **kwargs: P.kwargs) -> T:
+    async def bound(self: Bound[Driver, M], /, *args: P.args, **kwargs: P.kwargs) -> T:
         driver = self._driver
         try:
-            promise: Promise[T] = driver.call(method, self._machine, *args, **kwargs)
+            promise: Promise[T] = driver.call(getattr(self._machine, name), *args, **kwargs)
         except TypeError as error:
-            raise misuse(self, method, args, kwargs, error) from None
+            raise misuse(self, name, args, kwargs, error) from None
         del self, args, kwargs
         if not promise.done:
             try:
@@ -48,18 +62,18 @@ def _waiting(
 
 def awaiting(
     method: Callable[Concatenate[M, float, P], Promise[T]],
-) -> Callable[Concatenate[Any, P], Coroutine[Any, Any, T]]:
+) -> Callable[Concatenate[Bound[Driver, M], P], Coroutine[Any, Any, T]]:
     """Bind a method whose promise is awaited."""
     return copy_signature(_waiting(method), method)
 
 
 def starting(
     method: Callable[Concatenate[M, float, P], Promise[T]], wrapper: Callable[[Any, T], A]
-) -> Callable[Concatenate[Any, P], Coroutine[Any, Any, A]]:
-    """Bind a method that hands out a machine, for which the user gets an object of the class `wrapper`."""
+) -> Callable[Concatenate[Bound[Driver, M], P], Coroutine[Any, Any, A]]:
+    """Bind a method that promises a machine; the user gets an object of the class `wrapper` for the machine."""
     waiting = _waiting(method)
 
-    async def bound(self: Bound, /, *args: P.args, **kwargs: P.kwargs) -> A:
+    async def bound(self: Bound[Driver, M], /, *args: P.args, **kwargs: P.kwargs) -> A:
         return wrapper(self._driver, await waiting(self, *args, **kwargs))
 
     return copy_signature(bound, method, returns=getattr(wrapper, "__name__", None))
@@ -67,12 +81,15 @@ def starting(
 
 def finding(
     method: Callable[Concatenate[M, float, P], Search[E]],
-) -> Callable[Concatenate[Any, P], Coroutine[Any, Any, E]]:
-    """Bind a method that looks for an event; the user's predicate is called here, outside the core."""
+) -> Callable[Concatenate[Bound[Driver, M], P], Coroutine[Any, Any, E]]:
+    """Bind a method that looks for an event; the driver calls the user's predicate outside the core."""
+    name = method.__name__
 
-    async def bound(self: Bound, /, *args: P.args, **kwargs: P.kwargs) -> E:
-        with misuse_named(self, method, args, kwargs):
-            event: E = await self._driver.find(method, self._machine, *args, **kwargs)
-        return event
+    async def bound(self: Bound[Driver, M], /, *args: P.args, **kwargs: P.kwargs) -> E:
+        find: Callable[..., Awaitable[E]] = self._driver.find
+        try:
+            return await find(getattr(self._machine, name), *args, **kwargs)
+        except TypeError as error:
+            raise misuse(self, name, args, kwargs, error) from error.__cause__
 
     return copy_signature(bound, method)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import anyio
 
+from anyrelay.aio import binding
 from anyrelay.aio.binding import awaiting, starting
 from anyrelay.aio.call import Call
 from anyrelay.aio.message import Message
@@ -18,8 +19,6 @@ from anyrelay.protocol.session.client_methods import ClientMethods
 
 if TYPE_CHECKING:
     from anyio.abc import TaskStatus
-
-    from anyrelay.aio.driver import Driver
 
 __all__ = ["RelayClient"]
 
@@ -32,15 +31,17 @@ CLOSE_TIMEOUT: Final = 3.0
 """How long leaving an ``async with`` block waits for the close, in seconds: longer than handlers of events may take."""
 
 
-def _new_driver(*args: Any) -> Driver:
-    from anyrelay.aio.driver import Driver  # with the first client, as the session
-
-    return Driver(*args)
-
-
 @public("anyrelay")
-class RelayClient(ClientBase, driver=_new_driver, wrappers=(Call, Message)):
+class RelayClient(ClientBase):
     """A client of SignalWire RELAY, on asyncio or trio."""
+
+    _wrappers = (Call, Message)
+
+    @staticmethod
+    def _new_driver(*args: Any) -> binding.Driver:
+        from anyrelay.aio.driver import Driver  # with the first client, as the session
+
+        return Driver(*args)
 
     @property
     def calls(self) -> Mapping[str, Call]:
@@ -100,7 +101,7 @@ class RelayClient(ClientBase, driver=_new_driver, wrappers=(Call, Message)):
 
     async def disconnect(self) -> None:
         """Close the client, from any task; calls go on at the server. Every waiter is told, handlers are cancelled."""
-        await self._driver.close(ClientMethods.disconnect)
+        await self._driver.close(self._machine.disconnect)
 
     async def drain(self, timeout: float | None = None) -> None:
         """Take no more calls, wait for handlers, operations and transfers, then close; from any task.
@@ -109,7 +110,7 @@ class RelayClient(ClientBase, driver=_new_driver, wrappers=(Call, Message)):
             timeout: How long to wait for them, in seconds; `drain_timeout` when None.
         """
         self._exclude_caller()
-        await self._driver.close(ClientMethods.drain, timeout)
+        await self._driver.close(self._machine.drain, timeout)
 
     async def serve_forever(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
         """Stay connected, trying as long as it takes; return once the client is closed.
@@ -135,9 +136,9 @@ class RelayClient(ClientBase, driver=_new_driver, wrappers=(Call, Message)):
             raise
 
     async def _serve_and_tell(self, task_status: TaskStatus[None]) -> None:
-        serving = self._driver.call(ClientMethods.serve, self._machine)
+        serving = self._driver.call(self._machine.serve)
         if task_status is not anyio.TASK_STATUS_IGNORED:
-            await self._driver.result_of(self._driver.call(ClientMethods.wait_until_ready, self._machine))
+            await self._driver.result_of(self._driver.call(self._machine.wait_until_ready))
             task_status.started()
         await self._driver.result_of(serving)
 

@@ -40,7 +40,6 @@ __all__ = ["Driver"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
-M = TypeVar("M")
 E = TypeVar("E", bound=RelayEvent)
 
 CALLBACK_TIMEOUT: Final = 2.0
@@ -90,20 +89,16 @@ class Driver:
 
     # --- what bound methods use -------------------------------------------------------------------------------------
 
-    def call(
-        self, method: Callable[Concatenate[M, float, P], T], machine: M, /, *args: P.args, **kwargs: P.kwargs
-    ) -> T:
-        """Call a machine's method with the time, and do what comes of it."""
+    def call(self, method: Callable[Concatenate[float, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call a machine's method with the time, and do what the session asks for then."""
         self._check_caller()
-        answer = method(machine, self._now(), *args, **kwargs)
+        answer = method(self._now(), *args, **kwargs)
         self.pump()
         return answer
 
-    async def find(
-        self, method: Callable[Concatenate[M, float, P], Search[E]], machine: M, /, *args: P.args, **kwargs: P.kwargs
-    ) -> E:
+    async def find(self, method: Callable[Concatenate[float, P], Search[E]], /, *args: P.args, **kwargs: P.kwargs) -> E:
         """Call a machine's method and await the event that it looks for."""
-        search = self.call(method, machine, *args, **kwargs)
+        search = self.call(method, *args, **kwargs)
         try:
             while not accepts(search, event := await self.next_of(search.subscription)):
                 pass
@@ -194,10 +189,10 @@ class Driver:
         """Tell the session of the signals noted so far."""
         while self._signals:
             self._signals.popleft()
-            self.call(Session.signal_received, self.session)
+            self.call(self.session.signal_received)
 
     async def close(
-        self, method: Callable[Concatenate[Session, float, P], Promise[None]], *args: P.args, **kwargs: P.kwargs
+        self, method: Callable[Concatenate[float, P], Promise[None]], *args: P.args, **kwargs: P.kwargs
     ) -> None:
         """Ask the session to close, and wait until it has.
 
@@ -210,7 +205,7 @@ class Driver:
                 for _ in range(TURNS_TO_BEGIN):
                     await self._running.let_others_go()
         finally:  # whoever is cancelled meanwhile has asked for it
-            closing = self.call(method, self.session, *args, **kwargs)
+            closing = self.call(method, *args, **kwargs)
         await self.wait_closed(self.result_of(closing))
 
     async def wait_closed(self, closing: Awaitable[None]) -> None:

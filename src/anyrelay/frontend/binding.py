@@ -1,16 +1,16 @@
 """How a method of a machine becomes a method of a front end's class: written once, bound twice.
 
-A front end's binder wraps the machine's method in a function that waits in its own way. `copy_signature` gives that function
-the documentation and the signature that the user sees: without the time, which the front end fills in. `public` gives the
-methods of a class their names.
+A front end's binder wraps the machine's method in a function that waits in its own way. That function looks the method up by
+its name on the machine, so that a subclass of the machine may override the method. `copy_signature` gives the function the
+documentation and the signature that the user sees: without the time, which the front end fills in. `public` gives the methods
+of a class their names.
 """
 
 from __future__ import annotations
 
-import contextlib
 import inspect
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from types import FunctionType
 from typing import Any, Concatenate, Final, ParamSpec, Protocol, TypeVar, get_args, overload
 
@@ -18,12 +18,24 @@ from anyrelay.frontend.handlers import refuse_unawaited
 from anyrelay.protocol.call.call import Search
 from anyrelay.protocol.schema import RelayEvent
 
-__all__ = ["COROUTINE_METHODS", "Bound", "accepts", "bound_plain", "copy_signature", "misuse", "misuse_named", "public"]
+__all__ = [
+    "COROUTINE_METHODS",
+    "Bound",
+    "Driver",
+    "accepts",
+    "bound_plain",
+    "copy_signature",
+    "misuse",
+    "public",
+]
 
 P = ParamSpec("P")
 T = TypeVar("T")
 M = TypeVar("M")
+M_co = TypeVar("M_co", covariant=True)
+D_co = TypeVar("D_co", covariant=True)
 A = TypeVar("A")
+E = TypeVar("E", bound=RelayEvent)
 F = TypeVar("F", bound=Callable[..., Any])
 C = TypeVar("C", bound=type)
 
@@ -34,11 +46,22 @@ COROUTINE_METHODS: Final[set[str]] = set()
 """The names of all public methods that have to be awaited."""
 
 
-class Bound(Protocol):
-    """What a class needs for its methods to be bound."""
+class Driver(Protocol):
+    """What the driver of either front end offers to the methods that `bound_plain` makes."""
 
-    _machine: Any
-    _driver: Any
+    def locked(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call a function of the core that needs no time, while no other thread uses the core."""
+        ...
+
+
+class Bound(Protocol[D_co, M_co]):
+    """An object whose class has bound methods: it has a driver of the class `D_co` and a machine of the class `M_co`."""
+
+    @property
+    def _driver(self) -> D_co: ...
+
+    @property
+    def _machine(self) -> M_co: ...
 
 
 def copy_signature(bound: F, method: Callable[..., Any], *, returns: Any = None) -> F:
@@ -68,40 +91,29 @@ def _without_time(signature: inspect.Signature) -> list[inspect.Parameter]:
 
 
 def misuse(
-    wrapper: object, method: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any], error: TypeError
+    bound: Bound[object, object], name: str, args: tuple[Any, ...], kwargs: dict[str, Any], error: TypeError
 ) -> TypeError:
     """Return the error of a call in the caller's terms, if its arguments do not fit; `error` itself if they do.
 
     Args:
-        wrapper: The object that the user has.
-        method: The machine's method that was called for it.
-        args: What the user gave.
-        kwargs: What the user gave by name.
-        error: What calling the machine's method raised; it counts the time too, and names the machine's class.
+        bound: The object that the user has.
+        name: The name of the machine's method that was called.
+        args: The arguments that the user gave by position.
+        kwargs: The arguments that the user gave by name.
+        error: The error that the machine's method raised: its text counts the time too, and names the machine's class.
     """
-    signature = inspect.signature(method)
+    signature = inspect.signature(getattr(type(bound._machine), name))
     parameters = _without_time(signature)
     try:
-        signature.replace(parameters=parameters).bind(wrapper, *args, **kwargs)
+        signature.replace(parameters=parameters).bind(bound, *args, **kwargs)
     except TypeError as wrong:
         from difflib import get_close_matches  # with the first mistake
 
         names = [p.name for p in parameters[1:]]
-        near = [other for name in kwargs if name not in names for other in get_close_matches(name, names, 1)]
+        near = [other for word in kwargs if word not in names for other in get_close_matches(word, names, 1)]
         hint = f"; did you mean {near[0]!r}?" if near else ""
-        return TypeError(f"{type(wrapper).__name__}.{method.__name__}(): {wrong}{hint}")
+        return TypeError(f"{type(bound).__name__}.{name}(): {wrong}{hint}")
     return error
-
-
-@contextlib.contextmanager
-def misuse_named(
-    bound: Bound, method: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> Iterator[None]:
-    """Within it, a call that does not fit the method raises a `TypeError` in the user's words, as `misuse` makes it."""
-    try:
-        yield
-    except TypeError as error:
-        raise misuse(bound, method, args, kwargs, error) from error.__cause__
 
 
 def _unwrapped(annotation: Any) -> Any:
@@ -113,19 +125,25 @@ def _unwrapped(annotation: Any) -> Any:
 
 
 @overload
-def bound_plain(method: Callable[Concatenate[M, P], T]) -> Callable[Concatenate[Any, P], T]: ...
+def bound_plain(method: Callable[Concatenate[M, P], T]) -> Callable[Concatenate[Bound[Driver, M], P], T]: ...
 @overload
 def bound_plain(
     method: Callable[Concatenate[M, P], T], wrapper: Callable[[Any, T], A]
-) -> Callable[Concatenate[Any, P], A]: ...
+) -> Callable[Concatenate[Bound[Driver, M], P], A]: ...
 def bound_plain(method: Callable[..., Any], wrapper: Callable[[Any, Any], Any] | None = None) -> Callable[..., Any]:
-    """Bind a method that neither waits nor needs the time; for what it hands out the user gets a `wrapper`, if one is given."""
+    """Bind a method that neither waits nor needs the time.
 
-    def bound(self: Bound, /, *args: Any, **kwargs: Any) -> Any:
+    Args:
+        method: The machine's method.
+        wrapper: The class of the object that the user gets for the method's answer; None hands the answer on as it is.
+    """
+    name = method.__name__
+
+    def bound(self: Bound[Driver, Any], /, *args: Any, **kwargs: Any) -> Any:
         try:
-            answer = self._driver.locked(method, self._machine, *args, **kwargs)
+            answer = self._driver.locked(getattr(self._machine, name), *args, **kwargs)
         except TypeError as error:
-            raise misuse(self, method, args, kwargs, error) from None
+            raise misuse(self, name, args, kwargs, error) from None
         return answer if wrapper is None else wrapper(self._driver, answer)
 
     return copy_signature(bound, method, returns=getattr(wrapper, "__name__", None))

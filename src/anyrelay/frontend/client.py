@@ -36,19 +36,15 @@ _handling: ContextVar[CallMachine | MessageMachine | None] = ContextVar("anyrela
 
 
 class ClientBase:
-    """What both clients share. A front end adds the driver, and the methods that wait."""
+    """The part of `RelayClient` that both front ends share: the settings, the handlers, the state.
 
-    _driver_for: ClassVar[Callable[..., Any]]
+    A front end adds its driver, the classes of its calls and messages, and the methods that wait.
+    """
+
+    _new_driver: ClassVar[Callable[..., Any]]
+    """Makes the driver of a session."""
     _wrappers: ClassVar[tuple[Any, Any]]
-
-    def __init_subclass__(cls, *, driver: Callable[..., Any], wrappers: tuple[Any, Any]) -> None:
-        """Name what is a front end's own.
-
-        Args:
-            driver: Makes what drives the session.
-            wrappers: What handlers are given: the class of its calls, and that of its messages.
-        """
-        cls._driver_for, cls._wrappers = staticmethod(driver), wrappers
+    """The classes of the objects that handlers are given: of a call, and of a message."""
 
     def __init__(
         self,
@@ -130,7 +126,7 @@ class ClientBase:
         self._machine = Session(settings, new_id=new_id, random=random.random)
         self._call_handler: Any = None
         self._message_handler: Any = None
-        self._driver = self._driver_for(self._machine, self._addressed)
+        self._driver = self._new_driver(self._machine, self._addressed)
 
     __init__.__qualname__ = "RelayClient.__init__"  # as which the user knows it, in errors too
 

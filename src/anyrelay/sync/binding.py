@@ -1,58 +1,75 @@
-"""The binders of the blocking front end: each turns a machine's method into one that waits in the calling thread."""
+"""The binders of the blocking front end: each makes a method that waits in the calling thread of a machine's method."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, Concatenate, Protocol
 
-from anyrelay.frontend.binding import Bound, copy_signature, misuse, misuse_named
+from anyrelay.frontend import binding
+from anyrelay.frontend.binding import A, Bound, E, M, P, T, copy_signature, misuse
 from anyrelay.protocol.call.call import Search
 from anyrelay.protocol.core.promise import Promise
-from anyrelay.protocol.schema import RelayEvent
 
-__all__ = ["blocking", "finding", "starting"]
-
-P = ParamSpec("P")
-T = TypeVar("T")
-M = TypeVar("M")
-A = TypeVar("A")
-E = TypeVar("E", bound=RelayEvent)
+__all__ = ["Driver", "blocking", "finding", "starting"]
 
 
-def starting(
-    method: Callable[Concatenate[M, float, P], Promise[T]], wrapper: Callable[[Any, T], A]
-) -> Callable[Concatenate[Any, P], A]:
-    """Bind a method that hands out a machine, for which the user gets an object of the class `wrapper`."""
+class Driver(binding.Driver, Protocol):
+    """What the driver of the blocking front end offers to the methods that these binders make."""
 
-    def bound(self: Bound, /, *args: P.args, **kwargs: P.kwargs) -> A:
+    def call_and_wait(
+        self, method: Callable[Concatenate[float, P], Promise[T]], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Have the I/O thread call a machine's method with the time, and wait for the promised result."""
+        ...
+
+    def find(self, method: Callable[Concatenate[float, P], Search[E]], /, *args: P.args, **kwargs: P.kwargs) -> E:
+        """Have the I/O thread call a machine's method, and wait for the event that the method looks for."""
+        ...
+
+
+def blocking(
+    method: Callable[Concatenate[M, float, P], Promise[T]],
+) -> Callable[Concatenate[Bound[Driver, M], P], T]:
+    """Bind a method whose promise the calling thread waits for."""
+    name = method.__name__
+
+    def bound(self: Bound[Driver, M], /, *args: P.args, **kwargs: P.kwargs) -> T:
         try:
-            machine: T = self._driver.call_and_wait(method, self._machine, *args, **kwargs)
+            value: T = self._driver.call_and_wait(getattr(self._machine, name), *args, **kwargs)
         except TypeError as error:
-            raise misuse(self, method, args, kwargs, error) from None
-        return wrapper(self._driver, machine)
-
-    return copy_signature(bound, method, returns=getattr(wrapper, "__name__", None))
-
-
-def blocking(method: Callable[Concatenate[M, float, P], Promise[T]]) -> Callable[Concatenate[Any, P], T]:
-    """Bind a method whose promise is waited for."""
-
-    def bound(self: Bound, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        try:
-            value: T = self._driver.call_and_wait(method, self._machine, *args, **kwargs)
-        except TypeError as error:
-            raise misuse(self, method, args, kwargs, error) from None
+            raise misuse(self, name, args, kwargs, error) from None
         return value
 
     return copy_signature(bound, method)
 
 
-def finding(method: Callable[Concatenate[M, float, P], Search[E]]) -> Callable[Concatenate[Any, P], E]:
-    """Bind a method that looks for an event; the user's predicate is called here, outside the core and its lock."""
+def starting(
+    method: Callable[Concatenate[M, float, P], Promise[T]], wrapper: Callable[[Any, T], A]
+) -> Callable[Concatenate[Bound[Driver, M], P], A]:
+    """Bind a method that promises a machine; the user gets an object of the class `wrapper` for the machine."""
+    name = method.__name__
 
-    def bound(self: Bound, /, *args: P.args, **kwargs: P.kwargs) -> E:
-        with misuse_named(self, method, args, kwargs):
-            event: E = self._driver.find(method, self._machine, *args, **kwargs)
+    def bound(self: Bound[Driver, M], /, *args: P.args, **kwargs: P.kwargs) -> A:
+        try:
+            machine: T = self._driver.call_and_wait(getattr(self._machine, name), *args, **kwargs)
+        except TypeError as error:
+            raise misuse(self, name, args, kwargs, error) from None
+        return wrapper(self._driver, machine)
+
+    return copy_signature(bound, method, returns=getattr(wrapper, "__name__", None))
+
+
+def finding(
+    method: Callable[Concatenate[M, float, P], Search[E]],
+) -> Callable[Concatenate[Bound[Driver, M], P], E]:
+    """Bind a method that looks for an event; the driver calls the user's predicate outside the core and its lock."""
+    name = method.__name__
+
+    def bound(self: Bound[Driver, M], /, *args: P.args, **kwargs: P.kwargs) -> E:
+        try:
+            event: E = self._driver.find(getattr(self._machine, name), *args, **kwargs)
+        except TypeError as error:
+            raise misuse(self, name, args, kwargs, error) from error.__cause__
         return event
 
     return copy_signature(bound, method)

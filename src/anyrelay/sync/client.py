@@ -5,19 +5,17 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from anyrelay.frontend.binding import bound_plain, public
 from anyrelay.frontend.client import ClientBase
 from anyrelay.frontend.handlers import NO_COROUTINES
 from anyrelay.frontend.signals import obeying_signals
 from anyrelay.protocol.session.client_methods import ClientMethods
+from anyrelay.sync import binding
 from anyrelay.sync.binding import blocking, starting
 from anyrelay.sync.call import Call
 from anyrelay.sync.message import Message
-
-if TYPE_CHECKING:
-    from anyrelay.sync.driver import Driver
 
 __all__ = ["RelayClient"]
 
@@ -27,15 +25,17 @@ H = TypeVar("H", bound=CallHandler)
 G = TypeVar("G", bound=MessageHandler)
 
 
-def _new_driver(*args: Any) -> Driver:
-    from anyrelay.sync.driver import Driver  # with the first client, as the session
-
-    return Driver(*args)
-
-
 @public("anyrelay.sync")
-class RelayClient(ClientBase, driver=_new_driver, wrappers=(Call, Message)):
+class RelayClient(ClientBase):
     """A client of SignalWire RELAY for plain threads; safe to use from several of them at once."""
+
+    @staticmethod
+    def _new_driver(*args: Any) -> binding.Driver:
+        from anyrelay.sync.driver import Driver  # with the first client, as the session
+
+        return Driver(*args)
+
+    _wrappers = (Call, Message)
 
     @property
     def calls(self) -> Mapping[str, Call]:
@@ -87,7 +87,7 @@ class RelayClient(ClientBase, driver=_new_driver, wrappers=(Call, Message)):
             ConnectFailed: Not signed in within `connect_timeout`; ``__cause__`` says why.
             AuthenticationError: The credentials were refused three times.
         """
-        self._driver.connect(ClientMethods.connect)
+        self._driver.connect(self._machine.connect)
 
     def serve_forever(self) -> None:
         """Stay connected, trying as long as it takes; return once the client is closed.
@@ -96,11 +96,11 @@ class RelayClient(ClientBase, driver=_new_driver, wrappers=(Call, Message)):
             ConnectFailed: The server's certificate is not to be trusted.
             AuthenticationError: The credentials were refused three times, and before any success.
         """
-        self._driver.wait_finished(self._driver.connect(ClientMethods.serve))
+        self._driver.wait_finished(self._driver.connect(self._machine.serve))
 
     def disconnect(self) -> None:
         """Close the client, from any thread; calls go on at the server. Every waiter is told."""
-        self._driver.close(ClientMethods.disconnect)
+        self._driver.close(self._machine.disconnect)
 
     def drain(self, timeout: float | None = None) -> None:
         """Finish open work, then close: no more calls are taken, and handlers, operations and transfers are waited for.
@@ -109,7 +109,7 @@ class RelayClient(ClientBase, driver=_new_driver, wrappers=(Call, Message)):
             timeout: How long to wait for them, in seconds; `drain_timeout` when None.
         """
         self._exclude_caller()
-        self._driver.close(ClientMethods.drain, timeout)
+        self._driver.close(self._machine.drain, timeout)
 
     def __enter__(self) -> RelayClient:
         try:

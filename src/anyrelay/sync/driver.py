@@ -43,7 +43,6 @@ __all__ = ["Driver"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
-M = TypeVar("M")
 E = TypeVar("E", bound=RelayEvent)
 
 READ_SIZE: Final = 65_536
@@ -149,11 +148,11 @@ class Driver:
             )
 
     def call_and_wait(
-        self, method: Callable[Concatenate[M, float, P], Promise[T]], machine: M, /, *args: P.args, **kwargs: P.kwargs
+        self, method: Callable[Concatenate[float, P], Promise[T]], /, *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """Have a machine's method called and wait for what it promises; Ctrl-C gives it up."""
+        """Have the I/O thread call a machine's method, and wait for the promised result; Ctrl-C abandons the request."""
         self._check_caller()
-        request = ThreadRequest(method, machine, *args, **kwargs)
+        request = ThreadRequest(method, *args, **kwargs)
         try:
             self.post(request.run)
             request.wait()
@@ -194,14 +193,12 @@ class Driver:
     def _look_around(self) -> None:
         self.post(lambda _: None)
 
-    def find(
-        self, method: Callable[Concatenate[M, float, P], Search[E]], machine: M, /, *args: P.args, **kwargs: P.kwargs
-    ) -> E:
-        """Call a machine's method and wait for the event that it looks for."""
+    def find(self, method: Callable[Concatenate[float, P], Search[E]], /, *args: P.args, **kwargs: P.kwargs) -> E:
+        """Have the I/O thread call a machine's method, and wait for the event that the method looks for."""
         begun: list[Search[E]] = []
 
-        def begin(finder: M, now: float) -> Promise[None]:
-            begun.append(method(finder, now, *args, **kwargs))
+        def begin(now: float) -> Promise[None]:
+            begun.append(method(now, *args, **kwargs))
             return Promise.resolved(None)
 
         def end(_now: float) -> None:
@@ -209,7 +206,7 @@ class Driver:
                 search.subscription.close()
 
         try:
-            self.call_and_wait(begin, machine)
+            self.call_and_wait(begin)
             (search,) = begun
             while not accepts(search, event := self.next_of(search.subscription)):
                 pass
@@ -236,10 +233,10 @@ class Driver:
         """Whether this is the process that the client was made in."""
         return os.getpid() == self._made_in
 
-    def connect(self, method: Callable[[Session, float], Promise[None]]) -> ConnectionPeriod:
+    def connect(self, method: Callable[[float], Promise[None]]) -> ConnectionPeriod:
         """Ask the session to connect, wait for what it promises, and return the time that began with it."""
         self._check_caller()
-        request = ThreadRequest(method, self.session)
+        request = ThreadRequest(method)
         try:
             period = self._begin(request.run)
             request.wait()
@@ -279,12 +276,10 @@ class Driver:
             _running.discard(self)
             raise
 
-    def close(
-        self, method: Callable[Concatenate[Session, float, P], Promise[None]], *args: P.args, **kwargs: P.kwargs
-    ) -> None:
+    def close(self, method: Callable[Concatenate[float, P], Promise[None]], *args: P.args, **kwargs: P.kwargs) -> None:
         """Ask the session to close, and wait until it has."""
         period = self._period  # before anything is asked: somebody may connect again at any time
-        self.call_and_wait(method, self.session, *args, **kwargs)
+        self.call_and_wait(method, *args, **kwargs)
         self.wait_finished(period)
 
     def wait_finished(self, period: ConnectionPeriod) -> None:

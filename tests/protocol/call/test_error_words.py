@@ -19,8 +19,8 @@ FRONTS = [anyrelay, anyrelay.sync]
 class Driver:
     """Calls a machine's methods, as the drivers of both front ends do, and waits for nothing."""
 
-    def call(self, method: Callable[..., Any], machine: Any, *args: Any, **kwargs: Any) -> Any:
-        return method(machine, 0.0, *args, **kwargs)
+    def call(self, method: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        return method(0.0, *args, **kwargs)
 
     call_and_wait = call
     locked = staticmethod(lambda function, *args, **kwargs: function(*args, **kwargs))

@@ -13,7 +13,6 @@ __all__ = ["ThreadRequest"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
-M = TypeVar("M")
 
 
 class ThreadRequest(Generic[T]):
@@ -26,9 +25,9 @@ class ThreadRequest(Generic[T]):
     __slots__ = ("_abandoned", "_call", "_context", "_error", "_promise", "_waiter")
 
     def __init__(
-        self, method: Callable[Concatenate[M, float, P], Promise[T]], machine: M, /, *args: P.args, **kwargs: P.kwargs
+        self, method: Callable[Concatenate[float, P], Promise[T]], /, *args: P.args, **kwargs: P.kwargs
     ) -> None:
-        self._call = lambda now: method(machine, now, *args, **kwargs)
+        self._call = lambda now: method(now, *args, **kwargs)
         self._context = contextvars.copy_context()  # a span is a child of its caller's
         self._promise: Promise[T] | None = None
         self._error: Exception | None = None
