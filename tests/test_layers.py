@@ -67,12 +67,6 @@ BORROWED: Final = {"fast_frames.py": {"os"}}
 MAY_USE: Final = {"os": {"urandom"}, "logging": {"DEBUG", "INFO", "WARNING", "ERROR"}}
 """Of some of these, all that may be used."""
 
-SHARED: Final = {
-    "anyrelay.SHARED_NAMES",
-    *(f"anyrelay.{name}" for names in anyrelay.SHARED_NAMES.values() for name in names),
-}
-"""What both front ends hand on is listed once, by the package itself; `anyrelay.sync` takes it from there."""
-
 DOES_IO: Final = frozenset({"open", "print", "input", "breakpoint", "exec", "eval"})
 
 
@@ -107,8 +101,6 @@ def faults(source: str, module: str, *, file: str = "", package: str = "") -> li
     found = []
     for name in imports_of(tree, package or f"anyrelay.{module}"):
         if name.split(".")[0] == "anyrelay":
-            if owner == "sync" and name in SHARED:
-                continue
             inside = name.removeprefix("anyrelay").removeprefix(".")
             if owner and not is_within(inside, ALLOWED[owner]):
                 found.append(f"{owner} imports {name}")
@@ -203,7 +195,7 @@ def test_a_fault_is_found(module: str, source: str, fault: str) -> None:
         ("protocol.call", "from anyrelay.errors import RelayError\nfrom . import refer"),
         ("protocol", "connection.open()"),
         ("aio", "import anyio, socket, time\nfrom anyrelay.frontend import views"),
-        ("sync", "from anyrelay import SHARED_NAMES, RelayError"),
+        ("sync", "from anyrelay._lazy import handing_on\nfrom anyrelay.frontend.names import homes"),
         ("cli", "from anyrelay import aio, sync, local, testing"),
         ("testing", "from anyrelay.aio import client"),
     ],

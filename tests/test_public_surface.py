@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import enum
 import importlib
 import inspect
@@ -18,6 +19,9 @@ import pytest
 
 import anyrelay
 import anyrelay.sync
+from anyrelay import errors
+from anyrelay.frontend import constants
+from anyrelay.frontend import names as public_names
 from anyrelay.protocol.schema import EVENT_CLASSES
 
 FRONTS = (anyrelay, anyrelay.sync)
@@ -34,6 +38,11 @@ UNITS = re.compile(r"\bseconds?\b|\bminutes\b|\bdB\b|\bbytes\b|\bpercent\b|%|\bH
 
 def names() -> list[Any]:
     return [pytest.param(front, name, id=f"{front.__name__}.{name}") for front in FRONTS for name in front.__all__]
+
+
+def names_of_constants() -> list[str]:
+    """Return the names of SignalWire's constants."""
+    return [name for name in vars(constants) if name.isupper()]
 
 
 def functions_of(kind: type) -> dict[str, Callable[..., Any]]:
@@ -64,12 +73,35 @@ def test_both_front_ends_have_the_same_names() -> None:
     assert not [name for name in anyrelay.__all__ if name.startswith("_")]
 
 
-def test_every_error_and_event_is_public() -> None:
-    from anyrelay import errors
+def test_type_checkers_are_told_the_names_that_a_program_finds() -> None:
+    tree = ast.parse(inspect.getsource(public_names))
+    imported = {
+        (node.module, alias.name)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module not in ("__future__", "typing", "anyrelay.frontend")
+        for alias in node.names
+    }
+    starred = {"anyrelay.errors", "anyrelay.frontend.constants"}
+    told = {(module, name) for module, names in public_names.SHARED_NAMES.items() for name in names}
+    assert imported == {each for each in told if each[0] not in starred} | {(module, "*") for module in starred}
+    assert {name for module, name in told if module == "anyrelay.errors"} == set(errors.__all__)
+    assert len(names_of_constants()) == 64
+    for front in ("aio", "sync"):
+        for module, names in public_names.OWN_NAMES.items():
+            assert sorted(importlib.import_module(f"anyrelay.{front}.{module}").__all__) == sorted(names)
 
+
+def test_every_error_and_event_is_public() -> None:
     assert set(errors.__all__) <= set(anyrelay.__all__)
     events = {kind.__name__ for kind in EVENT_CLASSES.values()}
     assert events - set(anyrelay.__all__) == {"AuthorizationStateEvent"}  # the session's own business
+
+
+def test_the_constants_are_the_words_of_the_classes() -> None:
+    named = {getattr(constants, name) for name in names_of_constants() if name.startswith("EVENT_")}
+    assert named == EVENT_CLASSES.keys() - {"calling.call.hold", "signalwire.authorization.state"}
+    assert [*constants.CALL_STATES] == [*anyrelay.CallState]
+    assert set(constants.MESSAGE_TERMINAL_STATES) < {*anyrelay.MessageState}
 
 
 @pytest.mark.parametrize(("front", "name"), names())
@@ -92,7 +124,7 @@ def test_every_name_says_where_it_can_be_had(front: Any, name: str) -> None:
                 assert (function.__module__, function.__qualname__) == (front.__name__, f"{name}.{method}")
     else:
         # Shared classes keep the module that defines them: their annotations are read there, and pickles name it.
-        home = importlib.import_module(getattr(value, "__module__", "anyrelay.protocol.schema.constants"))
+        home = importlib.import_module(getattr(value, "__module__", constants.__name__))
         assert getattr(home, name) is value
         assert value is getattr(anyrelay, name)
 
@@ -110,7 +142,7 @@ def test_every_name_of_the_official_client_can_be_had(front: Any) -> None:
         elif isinstance(value, type):
             assert isinstance(getattr(front, name), type)
     words = importlib.import_module("signalwire.relay.constants")
-    for name in importlib.import_module("anyrelay.protocol.schema.constants").__all__:
+    for name in names_of_constants():
         assert getattr(front, name) == getattr(words, name)
 
 
@@ -244,7 +276,12 @@ PACKAGES_ABOVE = {"anyrelay.local", "anyrelay.cli", "anyrelay.testing", "anyrela
 def test_importing_the_package_imports_next_to_nothing() -> None:
     modules = imported_by("import anyrelay")
     assert not modules & LOOPS
-    assert {name for name in modules if name.startswith("anyrelay.")} == {"anyrelay._lazy"}
+    assert {name for name in modules if name.startswith("anyrelay.")} == {
+        "anyrelay._lazy",
+        "anyrelay.frontend",
+        "anyrelay.frontend.constants",
+        "anyrelay.frontend.names",
+    }
 
 
 def test_importing_the_async_front_end_leaves_out_the_rest() -> None:

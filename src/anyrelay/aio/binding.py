@@ -86,9 +86,9 @@ def finding(
     name = method.__name__
 
     async def bound(self: Bound[Driver, M], /, *args: P.args, **kwargs: P.kwargs) -> E:
-        find: Callable[..., Awaitable[E]] = self._driver.find
         try:
-            return await find(getattr(self._machine, name), *args, **kwargs)
+            event: Awaitable[E] = self._driver.find(getattr(self._machine, name), *args, **kwargs)
+            return await event
         except TypeError as error:
             raise misuse(self, name, args, kwargs, error) from error.__cause__
 

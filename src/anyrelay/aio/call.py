@@ -1,33 +1,143 @@
-"""A call and its actions, for coroutines: a column of bindings."""
+"""A call, its events and its actions, for coroutines: a column of bindings for each class."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, Generic
 
 import anyio
 
-from anyrelay.aio.actions import (
-    AIAction,
-    CollectAction,
-    DetectAction,
-    FaxAction,
-    PayAction,
-    PlayAction,
-    RecordAction,
-    ReferAction,
-    StandaloneCollectAction,
-    StreamAction,
-    TapAction,
-    TranscribeAction,
-)
 from anyrelay.aio.binding import awaiting, finding, starting
 from anyrelay.frontend.binding import bound_plain, public
-from anyrelay.frontend.views import CallView, StreamView
+from anyrelay.frontend.views import CallView, E, O, OperationView, ReferView, S, StreamView
+from anyrelay.protocol.call.ai import AIMachine
 from anyrelay.protocol.call.call import CallMachine
+from anyrelay.protocol.call.collect import CollectMachine, StandaloneCollectMachine
+from anyrelay.protocol.call.detect import DetectMachine
+from anyrelay.protocol.call.fax import FaxMachine
+from anyrelay.protocol.call.operation import OperationMachine, StoppableMachine
+from anyrelay.protocol.call.pay import PayMachine
+from anyrelay.protocol.call.play import PlayMachine
+from anyrelay.protocol.call.record import RecordMachine
+from anyrelay.protocol.call.refer_machine import ReferMachine
+from anyrelay.protocol.call.stream import StreamMachine
+from anyrelay.protocol.call.tap import TapMachine
+from anyrelay.protocol.call.transcribe import TranscribeMachine
 from anyrelay.protocol.core.promise import Subscription
 from anyrelay.protocol.schema import RelayEvent
 
-__all__ = ["Call", "EventStream"]
+if TYPE_CHECKING:
+    from anyrelay.protocol import schema  # noqa: F401 - in the bases below, as text: an event class is made when it is needed
+
+__all__ = [
+    "AIAction",
+    "Action",
+    "Call",
+    "CollectAction",
+    "DetectAction",
+    "EventStream",
+    "FaxAction",
+    "PayAction",
+    "PlayAction",
+    "RecordAction",
+    "ReferAction",
+    "StandaloneCollectAction",
+    "StreamAction",
+    "TapAction",
+    "TranscribeAction",
+]
+
+
+@public("anyrelay")
+class Action(OperationView[O, E], Generic[O, E]):
+    """An operation of a call that goes on; each of the classes below is such an action."""
+
+    wait = awaiting(OperationMachine[E].wait)
+
+
+class _StoppableAction(Action[S, E], Generic[S, E]):
+    """An operation of a call that can be stopped."""
+
+    stop = awaiting(StoppableMachine[Any].stop)
+
+
+@public("anyrelay")
+class PlayAction(_StoppableAction[PlayMachine, "schema.PlayEvent"]):
+    """A playback (``calling.play``)."""
+
+    pause = awaiting(PlayMachine.pause)
+    resume = awaiting(PlayMachine.resume)
+    volume = awaiting(PlayMachine.volume)
+
+
+@public("anyrelay")
+class RecordAction(_StoppableAction[RecordMachine, "schema.RecordEvent"]):
+    """A recording (``calling.record``)."""
+
+    pause = awaiting(RecordMachine.pause)
+    resume = awaiting(RecordMachine.resume)
+
+
+@public("anyrelay")
+class CollectAction(Action[CollectMachine, "schema.CollectEvent"]):
+    """A collection of digits or speech that plays a prompt too (``calling.play_and_collect``)."""
+
+    stop = awaiting(CollectMachine.stop)
+    pause = awaiting(CollectMachine.pause)
+    resume = awaiting(CollectMachine.resume)
+    volume = awaiting(CollectMachine.volume)
+    start_input_timers = awaiting(CollectMachine.start_input_timers)
+
+
+@public("anyrelay")
+class StandaloneCollectAction(Action[StandaloneCollectMachine, "schema.CollectEvent"]):
+    """A collection of digits or speech that plays nothing (``calling.collect``)."""
+
+    stop = awaiting(StandaloneCollectMachine.stop)
+    start_input_timers = awaiting(StandaloneCollectMachine.start_input_timers)
+
+
+@public("anyrelay")
+class DetectAction(Action[DetectMachine, "schema.DetectEvent"]):
+    """A detection of an answering machine, a fax or digits (``calling.detect``)."""
+
+    stop = awaiting(DetectMachine.stop)
+
+
+@public("anyrelay")
+class FaxAction(_StoppableAction[FaxMachine, "schema.FaxEvent"]):
+    """A fax that is sent or received (``calling.send_fax``, ``calling.receive_fax``)."""
+
+
+@public("anyrelay")
+class TapAction(_StoppableAction[TapMachine, "schema.TapEvent"]):
+    """A tap (``calling.tap``)."""
+
+
+@public("anyrelay")
+class StreamAction(_StoppableAction[StreamMachine, "schema.StreamEvent"]):
+    """A media stream (``calling.stream``)."""
+
+
+@public("anyrelay")
+class TranscribeAction(_StoppableAction[TranscribeMachine, "schema.TranscribeEvent"]):
+    """A transcription (``calling.transcribe``)."""
+
+
+@public("anyrelay")
+class PayAction(_StoppableAction[PayMachine, "schema.PayEvent"]):
+    """A payment (``calling.pay``)."""
+
+
+@public("anyrelay")
+class AIAction(_StoppableAction[AIMachine, RelayEvent]):
+    """A session of an AI agent (``calling.ai``)."""
+
+
+@public("anyrelay")
+class ReferAction(ReferView):
+    """A transfer (``calling.refer``)."""
+
+    wait = awaiting(ReferMachine.wait)
 
 
 @public("anyrelay")

@@ -201,7 +201,8 @@ def _own_copy(inherited: FunctionType, kind: type) -> FunctionType:
     if signature.return_annotation == "E":
         [base, *_] = kind.__dict__["__orig_bases__"]
         event = get_args(base)[-1]
-        annotations["return"] = getattr(event, "__forward_arg__", None) or event.__name__
+        name = event.__name__ if isinstance(event, type) else event.__forward_arg__
+        annotations["return"] = name.rpartition(".")[2]
         own.__dict__["__signature__"] = signature.replace(return_annotation=annotations["return"])
     own.__annotations__ = annotations
     return own

@@ -6,7 +6,7 @@ from collections.abc import Callable, ItemsView, Iterator, Mapping, ValuesView
 from typing import Any, Generic, TypeVar
 
 from anyrelay.protocol.call.call import CallMachine, CallState
-from anyrelay.protocol.call.operation import OperationMachine
+from anyrelay.protocol.call.operation import OperationMachine, StoppableMachine
 from anyrelay.protocol.call.refer_machine import ReferMachine
 from anyrelay.protocol.call.refer_outcome import ReferOutcome
 from anyrelay.protocol.core.promise import Subscription
@@ -19,6 +19,7 @@ __all__ = ["CallMap", "CallView", "MessageView", "OperationView", "ReferView", "
 F = TypeVar("F")
 M = TypeVar("M")
 O = TypeVar("O", bound=OperationMachine[Any])  # noqa: E741
+S = TypeVar("S", bound=StoppableMachine[Any])
 E = TypeVar("E", bound=RelayEvent)
 
 

@@ -1,32 +1,142 @@
-"""A call and its actions, for threads: a column of bindings."""
+"""A call, its events and its actions, for threads: a column of bindings for each class."""
 
 from __future__ import annotations
 
 import threading
-from typing import Any
+from typing import TYPE_CHECKING, Any, Generic
 
 from anyrelay.frontend.binding import bound_plain, public
-from anyrelay.frontend.views import CallView, StreamView
+from anyrelay.frontend.views import CallView, E, O, OperationView, ReferView, S, StreamView
+from anyrelay.protocol.call.ai import AIMachine
 from anyrelay.protocol.call.call import CallMachine
+from anyrelay.protocol.call.collect import CollectMachine, StandaloneCollectMachine
+from anyrelay.protocol.call.detect import DetectMachine
+from anyrelay.protocol.call.fax import FaxMachine
+from anyrelay.protocol.call.operation import OperationMachine, StoppableMachine
+from anyrelay.protocol.call.pay import PayMachine
+from anyrelay.protocol.call.play import PlayMachine
+from anyrelay.protocol.call.record import RecordMachine
+from anyrelay.protocol.call.refer_machine import ReferMachine
+from anyrelay.protocol.call.stream import StreamMachine
+from anyrelay.protocol.call.tap import TapMachine
+from anyrelay.protocol.call.transcribe import TranscribeMachine
 from anyrelay.protocol.core.promise import Subscription
 from anyrelay.protocol.schema import RelayEvent
-from anyrelay.sync.actions import (
-    AIAction,
-    CollectAction,
-    DetectAction,
-    FaxAction,
-    PayAction,
-    PlayAction,
-    RecordAction,
-    ReferAction,
-    StandaloneCollectAction,
-    StreamAction,
-    TapAction,
-    TranscribeAction,
-)
 from anyrelay.sync.binding import blocking, finding, starting
 
-__all__ = ["Call", "EventStream"]
+if TYPE_CHECKING:
+    from anyrelay.protocol import schema  # noqa: F401 - in the bases below, as text: an event class is made when it is needed
+
+__all__ = [
+    "AIAction",
+    "Action",
+    "Call",
+    "CollectAction",
+    "DetectAction",
+    "EventStream",
+    "FaxAction",
+    "PayAction",
+    "PlayAction",
+    "RecordAction",
+    "ReferAction",
+    "StandaloneCollectAction",
+    "StreamAction",
+    "TapAction",
+    "TranscribeAction",
+]
+
+
+@public("anyrelay.sync")
+class Action(OperationView[O, E], Generic[O, E]):
+    """An operation of a call that goes on; each of the classes below is such an action."""
+
+    wait = blocking(OperationMachine[E].wait)
+
+
+class _StoppableAction(Action[S, E], Generic[S, E]):
+    """An operation of a call that can be stopped."""
+
+    stop = blocking(StoppableMachine[Any].stop)
+
+
+@public("anyrelay.sync")
+class PlayAction(_StoppableAction[PlayMachine, "schema.PlayEvent"]):
+    """A playback (``calling.play``)."""
+
+    pause = blocking(PlayMachine.pause)
+    resume = blocking(PlayMachine.resume)
+    volume = blocking(PlayMachine.volume)
+
+
+@public("anyrelay.sync")
+class RecordAction(_StoppableAction[RecordMachine, "schema.RecordEvent"]):
+    """A recording (``calling.record``)."""
+
+    pause = blocking(RecordMachine.pause)
+    resume = blocking(RecordMachine.resume)
+
+
+@public("anyrelay.sync")
+class CollectAction(Action[CollectMachine, "schema.CollectEvent"]):
+    """A collection of digits or speech that plays a prompt too (``calling.play_and_collect``)."""
+
+    stop = blocking(CollectMachine.stop)
+    pause = blocking(CollectMachine.pause)
+    resume = blocking(CollectMachine.resume)
+    volume = blocking(CollectMachine.volume)
+    start_input_timers = blocking(CollectMachine.start_input_timers)
+
+
+@public("anyrelay.sync")
+class StandaloneCollectAction(Action[StandaloneCollectMachine, "schema.CollectEvent"]):
+    """A collection of digits or speech that plays nothing (``calling.collect``)."""
+
+    stop = blocking(StandaloneCollectMachine.stop)
+    start_input_timers = blocking(StandaloneCollectMachine.start_input_timers)
+
+
+@public("anyrelay.sync")
+class DetectAction(Action[DetectMachine, "schema.DetectEvent"]):
+    """A detection of an answering machine, a fax or digits (``calling.detect``)."""
+
+    stop = blocking(DetectMachine.stop)
+
+
+@public("anyrelay.sync")
+class FaxAction(_StoppableAction[FaxMachine, "schema.FaxEvent"]):
+    """A fax that is sent or received (``calling.send_fax``, ``calling.receive_fax``)."""
+
+
+@public("anyrelay.sync")
+class TapAction(_StoppableAction[TapMachine, "schema.TapEvent"]):
+    """A tap (``calling.tap``)."""
+
+
+@public("anyrelay.sync")
+class StreamAction(_StoppableAction[StreamMachine, "schema.StreamEvent"]):
+    """A media stream (``calling.stream``)."""
+
+
+@public("anyrelay.sync")
+class TranscribeAction(_StoppableAction[TranscribeMachine, "schema.TranscribeEvent"]):
+    """A transcription (``calling.transcribe``)."""
+
+
+@public("anyrelay.sync")
+class PayAction(_StoppableAction[PayMachine, "schema.PayEvent"]):
+    """A payment (``calling.pay``)."""
+
+
+@public("anyrelay.sync")
+class AIAction(_StoppableAction[AIMachine, RelayEvent]):
+    """A session of an AI agent (``calling.ai``)."""
+
+
+@public("anyrelay.sync")
+class ReferAction(ReferView):
+    """A transfer (``calling.refer``)."""
+
+    wait = blocking(ReferMachine.wait)
 
 
 @public("anyrelay.sync")

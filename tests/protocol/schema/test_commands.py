@@ -49,6 +49,7 @@ from anyrelay.protocol.schema import (
     encode_command,
     make_command,
 )
+from anyrelay.protocol.schema.registry import VALUES
 from anyrelay.testing.strategies import commands
 
 CALL = {"node_id": "n", "call_id": "c"}
@@ -90,7 +91,21 @@ def test_the_registry_and_the_classes_agree() -> None:
         assert EVENT_TYPES.get(each.name, {}) == {
             kind.__name__: kind.described for kind in made if issubclass(kind, RelayEvent) and kind.described
         }
-        assert {kind.__name__ for kind in made} <= set(module.__all__)
+        assert {kind.__name__ for kind in made} <= set(getattr(module, "__all__", ()))
+
+
+def test_type_checkers_are_told_the_names_that_a_program_finds() -> None:
+    read_by_checkers = {
+        node.module
+        for file in ("registry", "__init__")
+        for node in ast.walk(ast.parse(Path(package.__path__[0], f"{file}.py").read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom) and node.names[0].name == "*"
+    }
+    modules = {*METHODS, *EVENT_TYPES, *VALUES}
+    assert read_by_checkers == {f"{package.__name__}.{name}" for name in (*modules, "registry")}
+    for name in modules:
+        found = {*METHODS.get(name, ()), *EVENT_TYPES.get(name, ()), *VALUES.get(name, ())}
+        assert found == set(importlib.import_module(f"{package.__name__}.{name}").__all__)
 
 
 def test_every_class_is_handed_on() -> None:

@@ -12,8 +12,6 @@ from attrs import fields
 from hypothesis import given, settings
 
 from anyrelay.protocol import schema as package
-from anyrelay.protocol.call.states import CallState
-from anyrelay.protocol.outbound.message import MessageState
 from anyrelay.protocol.schema import (
     EVENT_CLASSES,
     AuthorizationStateEvent,
@@ -26,7 +24,6 @@ from anyrelay.protocol.schema import (
     RecordEvent,
     ReferEvent,
     RelayEvent,
-    constants,
     parse_event,
 )
 from anyrelay.testing.strategies import events
@@ -222,10 +219,3 @@ def test_an_event_is_read_as_the_class_that_is_asked() -> None:
     assert package.PlayEvent.from_payload({"event_type": 5, "params": []}) == package.PlayEvent()
     for kind in (RelayEvent, *EVENT_CLASSES.values()):
         assert type(kind.from_payload(payload)) is kind
-
-
-def test_the_constants_are_the_words_of_the_classes() -> None:
-    named = {getattr(constants, name) for name in constants.__all__ if name.startswith("EVENT_")}
-    assert named == EVENT_CLASSES.keys() - {"calling.call.hold", "signalwire.authorization.state"}
-    assert [*constants.CALL_STATES] == [*CallState]
-    assert set(constants.MESSAGE_TERMINAL_STATES) < {*MessageState}

@@ -1,21 +1,48 @@
 """The registry of the schema: each RELAY method and each event type, its class, and the module that makes the class.
 
-The names stand here and not in the decorators alone, so that no class is made before somebody asks for it: making one takes
-about a millisecond, and an application uses few of them. A test compares the registry with the decorators.
+The names stand here and not in the decorators alone, so that Python makes a class when a program first uses the class: making
+one takes about a millisecond, and an application uses few of them. A test compares the registry with the decorators.
+
+Type checkers read the imports of every name; a program imports the module of a name when it first uses the name.
 """
+# ruff: noqa: F403 - each module's `__all__` lists the names that type checkers find in `anyrelay.protocol.schema`
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from importlib import import_module
-from typing import Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from anyrelay.protocol.schema.command import Command
 from anyrelay.protocol.schema.event import RelayEvent
 
-__all__ = ["COMMANDS", "EVENT_CLASSES", "EVENT_TYPES", "METHODS"]
+if TYPE_CHECKING:
+    from anyrelay.protocol.schema.ai import *
+    from anyrelay.protocol.schema.call import *
+    from anyrelay.protocol.schema.collect import *
+    from anyrelay.protocol.schema.connect import *
+    from anyrelay.protocol.schema.detect import *
+    from anyrelay.protocol.schema.devices import *
+    from anyrelay.protocol.schema.dial import *
+    from anyrelay.protocol.schema.digits import *
+    from anyrelay.protocol.schema.fax import *
+    from anyrelay.protocol.schema.media import *
+    from anyrelay.protocol.schema.messaging import *
+    from anyrelay.protocol.schema.pay import *
+    from anyrelay.protocol.schema.play import *
+    from anyrelay.protocol.schema.queue import *
+    from anyrelay.protocol.schema.record import *
+    from anyrelay.protocol.schema.refer import *
+    from anyrelay.protocol.schema.rooms import *
+    from anyrelay.protocol.schema.session import *
+    from anyrelay.protocol.schema.sound import *
+    from anyrelay.protocol.schema.stream import *
+    from anyrelay.protocol.schema.tap import *
+    from anyrelay.protocol.schema.transcribe import *
+    from anyrelay.protocol.schema.transfer import *
+    from anyrelay.protocol.schema.user_event import *
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
 METHODS: Final[dict[str, dict[str, str]]] = {
     "session": {
@@ -201,16 +228,81 @@ EVENT_TYPES: Final[dict[str, dict[str, str]]] = {
 }
 """For each module of the schema: its event classes, and the event type of each."""
 
+VALUES: Final[dict[str, tuple[str, ...]]] = {
+    "codec": (
+        "decode_command",
+        "encode_command",
+        "parse_event",
+        "read_as",
+    ),
+    "collect": (
+        "CollectDigits",
+        "CollectLike",
+        "CollectSpeech",
+        "DigitsLike",
+        "SpeechLike",
+        "read_collect",
+        "read_digits",
+        "read_speech",
+    ),
+    "detect": (
+        "DetectDigit",
+        "DetectFax",
+        "DetectLike",
+        "DetectMachine",
+        "read_detect",
+    ),
+    "devices": (
+        "AgoraDevice",
+        "CallDevice",
+        "Device",
+        "DeviceLike",
+        "DevicesLike",
+        "PhoneDevice",
+        "QueueDevice",
+        "SipDevice",
+        "StreamDevice",
+        "WebrtcDevice",
+        "read_device",
+        "read_devices",
+    ),
+    "media": (
+        "Media",
+        "MediaLike",
+        "read_media",
+    ),
+    "record": (
+        "RecordAudio",
+        "RecordLike",
+        "read_record",
+    ),
+    "refer": (
+        "ReferDeviceLike",
+        "SipReferDevice",
+        "read_refer_device",
+    ),
+    "tap": (
+        "RtpTapDevice",
+        "TapAudio",
+        "TapDeviceLike",
+        "TapLike",
+        "WsTapDevice",
+        "read_tap",
+        "read_tap_device",
+    ),
+}
+"""For each module of the schema: its values, and its functions that other modules use."""
 
-class _Classes(Mapping[str, type[T]], Generic[T]):
+
+class _Classes(Mapping[str, type[_T]], Generic[_T]):
     """The class of each wire name, imported when it is asked for."""
 
     def __init__(self, names: Mapping[str, Mapping[str, str]]) -> None:
         self._homes = {wire: (module, name) for module, classes in names.items() for name, wire in classes.items()}
 
-    def __getitem__(self, wire: str) -> type[T]:
+    def __getitem__(self, wire: str) -> type[_T]:
         module, name = self._homes[wire]
-        kind: type[T] = getattr(import_module(f"anyrelay.protocol.schema.{module}"), name)
+        kind: type[_T] = getattr(import_module(f"anyrelay.protocol.schema.{module}"), name)
         return kind
 
     def __contains__(self, wire: object) -> bool:

@@ -1,75 +1,11 @@
-"""RELAY's words as constants, by the names that SignalWire's client has for them (RELAY facts, sections 3 and 5)."""
+"""RELAY's words as constants, by the names that SignalWire's client has for them (RELAY facts, sections 3 and 5).
+
+Every name in capitals is public, and is handed on by `anyrelay` and `anyrelay.sync`.
+"""
 
 from __future__ import annotations
 
 from typing import Final
-
-__all__ = [
-    "CALL_STATES",
-    "CALL_STATE_ANSWERED",
-    "CALL_STATE_CREATED",
-    "CALL_STATE_ENDED",
-    "CALL_STATE_ENDING",
-    "CALL_STATE_RINGING",
-    "CONNECT_STATE_CONNECTED",
-    "CONNECT_STATE_CONNECTING",
-    "CONNECT_STATE_DISCONNECTED",
-    "CONNECT_STATE_FAILED",
-    "DETECT_TYPE_DIGIT",
-    "DETECT_TYPE_FAX",
-    "DETECT_TYPE_MACHINE",
-    "END_REASON_ABANDONED",
-    "END_REASON_BUSY",
-    "END_REASON_CANCEL",
-    "END_REASON_DECLINE",
-    "END_REASON_ERROR",
-    "END_REASON_HANGUP",
-    "END_REASON_MAX_DURATION",
-    "END_REASON_NOT_FOUND",
-    "END_REASON_NO_ANSWER",
-    "EVENT_CALLING_ERROR",
-    "EVENT_CALL_COLLECT",
-    "EVENT_CALL_CONNECT",
-    "EVENT_CALL_DENOISE",
-    "EVENT_CALL_DETECT",
-    "EVENT_CALL_DIAL",
-    "EVENT_CALL_ECHO",
-    "EVENT_CALL_FAX",
-    "EVENT_CALL_PAY",
-    "EVENT_CALL_PLAY",
-    "EVENT_CALL_QUEUE",
-    "EVENT_CALL_RECEIVE",
-    "EVENT_CALL_RECORD",
-    "EVENT_CALL_REFER",
-    "EVENT_CALL_SEND_DIGITS",
-    "EVENT_CALL_STATE",
-    "EVENT_CALL_STREAM",
-    "EVENT_CALL_TAP",
-    "EVENT_CALL_TRANSCRIBE",
-    "EVENT_CONFERENCE",
-    "EVENT_MESSAGING_RECEIVE",
-    "EVENT_MESSAGING_STATE",
-    "MESSAGE_STATE_DELIVERED",
-    "MESSAGE_STATE_FAILED",
-    "MESSAGE_STATE_INITIATED",
-    "MESSAGE_STATE_QUEUED",
-    "MESSAGE_STATE_RECEIVED",
-    "MESSAGE_STATE_SENT",
-    "MESSAGE_STATE_UNDELIVERED",
-    "MESSAGE_TERMINAL_STATES",
-    "PLAY_STATE_ERROR",
-    "PLAY_STATE_FINISHED",
-    "PLAY_STATE_PAUSED",
-    "PLAY_STATE_PLAYING",
-    "RECORD_STATE_FINISHED",
-    "RECORD_STATE_NO_INPUT",
-    "RECORD_STATE_PAUSED",
-    "RECORD_STATE_RECORDING",
-    "ROOM_STATE_JOIN",
-    "ROOM_STATE_JOINING",
-    "ROOM_STATE_LEAVE",
-    "ROOM_STATE_LEAVING",
-]
 
 # --- What a call is doing -----------------------------------------------------------------------------------------------
 CALL_STATE_CREATED: Final[str] = "created"
