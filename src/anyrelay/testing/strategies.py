@@ -7,7 +7,6 @@ way servers send them, which is not always the way they should be; commands are 
 from __future__ import annotations
 
 import inspect
-import math
 from collections.abc import Callable
 from functools import cache
 from types import NoneType, UnionType
@@ -19,7 +18,7 @@ from hypothesis.strategies import SearchStrategy
 
 from anyrelay.protocol import schema
 from anyrelay.protocol.schema import COMMANDS, EVENT_CLASSES, Command, Media, SipReferDevice
-from anyrelay.protocol.schema import fields as validators
+from anyrelay.protocol.schema import fields as checks
 from anyrelay.testing.uri_strategies import sip_uris
 
 if TYPE_CHECKING:
@@ -190,41 +189,27 @@ def _fields_of(draw: st.DrawFn, kind: type[Any]) -> dict[str, Any]:
 
 def _passing(validator: Any, kind: Any) -> SearchStrategy[Any]:
     """Draw what passes a validator; what is left open by it, by its type."""
-    if validator in _BY_CHECK:
-        return _BY_CHECK[validator]
-    # The other validators are closures over what they allow.
-    maker = getattr(validator, "__qualname__", "").partition(".")[0]
-    allowed = inspect.getclosurevars(validator).nonlocals if maker else {}
-    match maker:
-        case "optional":
-            return st.none() | _passing(allowed["check"], _given(kind))
-        case "list_of":
-            return st.lists(_passing(allowed["item"], get_args(kind)[0]), min_size=1, max_size=3)
-        case "one_of":
-            return st.sampled_from(allowed["words"])
-        case "is_text":
-            return _LINE if allowed["empty"] else _SOME_LINE
-        case "is_url":
-            return st.sampled_from(allowed["beginnings"]).map(lambda beginning: f"{beginning}example.com/x")
-        case "is_sip_uri":
-            return sip_uris()
-        case "is_caller":
-            return sip_uris() | _SOME_LINE.filter(lambda line: ":" not in line)
-        case "_is_conference_id":
-            return _SOME_LINE
-        case "is_named_value":
-            return st.fixed_dictionaries({"name": _LINE, "value": _JSON})
-        case "is_digits":
-            return st.from_regex(allowed["pattern"], fullmatch=True).map(lambda digits: digits[:20])
-        case "is_number":
-            return st.floats(allowed["low"], min(allowed["high"], 1e9), allow_nan=False)
-        case "is_amount":
-            amounts = _passing(allowed["number"], float)
-            return amounts | amounts.map(lambda amount: f"{amount:.2f}")
-        case "is_integer":
-            high = allowed["high"]
-            return st.integers(allowed["low"], 10**9 if high == math.inf else int(high))
-    return _of_type(kind)
+    match validator:
+        case checks.optional():
+            return st.none() | _passing(validator.check, _given(kind))
+        case checks.list_of():
+            return st.lists(_passing(validator.item, get_args(kind)[0]), min_size=1, max_size=3)
+        case checks.one_of():
+            return st.sampled_from(validator.choices)
+        case checks.is_text():
+            return _LINE if validator.empty else _SOME_LINE
+        case checks.is_url():
+            return st.sampled_from(validator.prefixes).map(lambda prefix: f"{prefix}example.com/x")
+        case checks.is_digits():
+            return st.from_regex(validator.pattern, fullmatch=True).map(lambda digits: digits[:20])
+        case checks.is_integer():
+            return st.integers(int(validator.minimum), int(min(validator.maximum, 10**9)))
+        case checks.is_number():
+            numbers = st.floats(validator.minimum, min(validator.maximum, 1e9), allow_nan=False)
+            return numbers | numbers.map("{:.2f}".format) if isinstance(validator, checks.is_amount) else numbers
+    # The validators without settings are functions, found by their names: importing their modules would make classes.
+    name = getattr(validator, "__name__", "")
+    return _BY_NAME[name] if name in _BY_NAME else _of_type(kind)
 
 
 def _given(kind: Any) -> Any:
@@ -236,7 +221,7 @@ def _given(kind: Any) -> Any:
 def _convertible(converter: Any) -> SearchStrategy[Any] | None:
     """Draw what a field's converter takes: values as their class, and as the dict that it goes out as."""
     maker = getattr(converter, "__qualname__", "").partition(".")[0]
-    if maker == "optional":
+    if maker == "optional":  # attrs' own, which keeps the inner converter in its closure
         inner = _convertible(inspect.getclosurevars(converter).nonlocals["converter"])
         return None if inner is None else st.none() | inner
     takers: dict[str, Callable[[], SearchStrategy[Any]]] = {
@@ -282,11 +267,15 @@ def _devices() -> SearchStrategy[Any]:
 
 
 _SOME_LINE: Final = _LINE.filter(bool)
-_BY_CHECK: Final[dict[Any, SearchStrategy[Any]]] = {
-    validators.is_flag: st.booleans(),
-    validators.is_opaque: _LINE,
-    validators.is_json: _JSON,
-    validators.is_text_or_flag: st.booleans() | _SOME_LINE,
+_BY_NAME: Final[dict[str, SearchStrategy[Any]]] = {
+    "is_flag": st.booleans(),
+    "is_opaque": _LINE,
+    "is_json": _JSON,
+    "is_text_or_flag": st.booleans() | _SOME_LINE,
+    "is_sip_uri": sip_uris(),
+    "is_caller": sip_uris() | _SOME_LINE.filter(lambda line: ":" not in line),
+    "is_conference_id": _SOME_LINE,
+    "is_named_value": st.fixed_dictionaries({"name": _LINE, "value": _JSON}),
 }
 _MEDIA: Final = st.one_of(
     st.builds(Media.tts, _SOME_LINE, language=st.none() | st.just("en-US")),

@@ -1,4 +1,4 @@
-"""Checks of what is about to be sent."""
+"""The validators of the fields of RELAY commands."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ URL = is_url("wss", "ws")
         (optional(TEXT), [None, "a"]),
     ],
 )
-def test_what_is_accepted(check: Any, values: list[Any]) -> None:
+def test_validators_accept(check: Any, values: list[Any]) -> None:
     for value in values:
         assert check(None, Named("field"), value) is None
 
@@ -117,15 +117,23 @@ def test_what_is_accepted(check: Any, values: list[Any]) -> None:
         (optional(TEXT), "", ValueError, "must not be empty"),
     ],
 )
-def test_what_is_refused_names_the_field_and_what_is_allowed(
+def test_errors_name_the_field_and_the_allowed_values(
     check: Any, value: Any, error: type[Exception], words: str
 ) -> None:
     with pytest.raises(error, match=rf"^field.*{words}$"):
         check(None, Named("field"), value)
 
 
+def test_validators_show_what_they_allow() -> None:
+    assert (TEXT.limit, TEXT.empty, LINES.lines) == (5, False, True)
+    assert (NUMBER.minimum, NUMBER.maximum, NUMBER.unit, NUMBER.range) == (-40, 40, "dB", "from -40 to 40 dB")
+    assert (COUNT.minimum, COUNT.maximum, COUNT.range) == (1, math.inf, "at least 1")
+    assert (AMOUNT.maximum, WORDS.choices, URL.prefixes) == (60, ("listen", "speak"), ("wss://", "ws://"))
+    assert (DIGITS.also, list_of(TEXT).item, optional(TEXT).check) == ("wW", TEXT, TEXT)
+
+
 @pytest.mark.parametrize("timeout", [None, 0, 0.5, 1e300, math.inf])
-def test_how_long_one_may_wait(timeout: float | None) -> None:
+def test_check_timeout_accepts(timeout: float | None) -> None:
     assert check_timeout(timeout) is None  # type: ignore[func-returns-value]
 
 
@@ -140,27 +148,27 @@ def test_how_long_one_may_wait(timeout: float | None) -> None:
         ("1", TypeError),
     ],
 )
-def test_how_long_one_may_not_wait(timeout: Any, error: type[Exception]) -> None:
-    with pytest.raises(error, match=r"^patience must be"):
-        check_timeout(timeout, "patience")
+def test_check_timeout_rejects(timeout: Any, error: type[Exception]) -> None:
+    with pytest.raises(error, match=r"^wait must be"):
+        check_timeout(timeout, "wait")
 
 
-def test_what_is_called_later() -> None:
+def test_check_handler_accepts_functions_and_none() -> None:
     assert check_handler(None, "on_completed") is check_handler(print, "on_completed") is None  # type: ignore[func-returns-value]
     with pytest.raises(TypeError, match=r"^on_completed must be a function or None, not str"):
         check_handler("print", "on_completed")
 
 
-class Shouting(str):
-    """A subclass, which JSON can carry as what it is."""
+class SubclassOfStr(str):
+    """A subclass of str, which JSON can carry."""
 
     __slots__ = ()
 
 
 @pytest.mark.parametrize(
-    "value", [None, True, 1, 1.5, "a", [], {}, (1, [2]), {"a": {"b": [None]}}, Shouting("a"), [Shouting("b")]]
+    "value", [None, True, 1, 1.5, "a", [], {}, (1, [2]), {"a": {"b": [None]}}, SubclassOfStr("a"), [SubclassOfStr("b")]]
 )
-def test_what_json_can_carry(value: Any) -> None:
+def test_check_json_accepts(value: Any) -> None:
     assert check_json(value, "x") is None  # type: ignore[func-returns-value]
 
 
@@ -183,6 +191,6 @@ def nested(depth: int) -> list[Any]:
         (nested(5_000), ValueError, "x is nested too deep to be sent"),
     ],
 )
-def test_what_json_cannot_carry(value: Any, error: type[Exception], words: str) -> None:
+def test_check_json_rejects(value: Any, error: type[Exception], words: str) -> None:
     with pytest.raises(error, match=f"^{words}$"):
         check_json(value, "x")

@@ -1,4 +1,8 @@
-"""Checks of what is about to be sent: each names the field, the value and what is allowed, with its unit."""
+"""Validators of the fields of RELAY commands: an error names the field, the value, and the allowed values with their unit.
+
+A validator with settings is a small class, whose attributes say what it allows: the strategies of `anyrelay.testing` read
+the attributes. The name of such a class is in lower case, like `functools.partial`: the class is used like a function.
+"""
 
 from __future__ import annotations
 
@@ -43,45 +47,50 @@ _AMOUNT = re.compile(r"[0-9]{1,15}(\.[0-9]{1,15})?")
 
 
 class Named:
-    """Stands for an attrs field where a check is made without a class."""
+    """The name of a value, in place of an attrs attribute, where a validator runs without a class."""
 
     def __init__(self, name: str) -> None:
         self.name = name
 
 
-def is_text(*, limit: int = 10_000, empty: bool = False, lines: bool = False) -> Validator:
-    """Accept a string of up to `limit` characters without control characters (tabs are fine) and lone surrogates.
+class is_text:
+    """Accept a string of up to `limit` characters without control characters (tabs are fine) and lone surrogates."""
 
-    Args:
-        limit: The most characters.
-        empty: Whether it may be empty.
-        lines: Whether it is what people write: it may have line ends in it, and half of a surrogate pair, which came with
-            another message and is sent as its escape (RFC 8259 section 8.2).
-    """
-    forbidden = _NOT_IN_LINES if lines else _NOT_IN_A_LINE
+    __slots__ = ("empty", "limit", "lines")
 
-    def check(_: Any, attribute: Any, value: Any) -> None:
+    def __init__(self, *, limit: int = 10_000, empty: bool = False, lines: bool = False) -> None:
+        """Set what is allowed.
+
+        Args:
+            limit: The most characters.
+            empty: Whether the string may be empty.
+            lines: Whether the string is text written by people. Line ends are then allowed, and lone surrogates too:
+                half of a surrogate pair can come with another message, and is sent as its escape (RFC 8259 section 8.2).
+        """
+        self.limit: Final = limit
+        self.empty: Final = empty
+        self.lines: Final = lines
+
+    def __call__(self, _: Any, attribute: Any, value: Any) -> None:
         if not isinstance(value, str):
             raise TypeError(f"{attribute.name} must be a string, not {type(value).__name__}")
-        if not value and not empty:
+        if not value and not self.empty:
             raise ValueError(f"{attribute.name} must not be empty")
-        if len(value) > limit:
-            raise ValueError(f"{attribute.name} is {len(value)} characters long; at most {limit} are allowed")
-        if found := forbidden.search(value):
+        if len(value) > self.limit:
+            raise ValueError(f"{attribute.name} is {len(value)} characters long; at most {self.limit} are allowed")
+        if found := (_NOT_IN_LINES if self.lines else _NOT_IN_A_LINE).search(value):
             raise ValueError(f"{attribute.name} contains {found.group()!r}, which is not allowed")
-
-    return check
 
 
 _SOME_TEXT = is_text()
 
 
 is_jwt: Final = is_text(limit=100_000)
-"""The check of a JWT, wherever it comes from; its error names the attribute and never tells the value."""
+"""The validator of a JWT. The error names the attribute, and never shows the value."""
 
 
 def is_opaque(_: Any, attribute: Any, value: Any) -> None:
-    """Accept any string: an identifier or a secret of the other side's, which is handed back as it came."""
+    """Accept any string: an identifier or a secret chosen by the other side, sent back unchanged."""
     if not isinstance(value, str):
         raise TypeError(f"{attribute.name} must be a string, not {type(value).__name__}")
 
@@ -94,57 +103,48 @@ def is_object(_: Any, attribute: Any, value: Any) -> None:
 
 
 def is_json(_: Any, attribute: Any, value: Any) -> None:
-    """Accept anything that JSON can carry."""
+    """Accept any value that JSON can carry."""
     check_json(value, attribute.name)
 
 
-def is_digits(*, also: str = "", empty: bool = False) -> Validator:
-    """Accept a string of the digits 0-9 # * A-D, and of the letters in `also`.
+class is_digits:
+    """Accept a string of the digits 0-9 # * A-D, and of the letters in `also`."""
 
-    Args:
-        also: What stands for a pause, such as ``wW``.
-        empty: Whether there may be none.
-    """
-    allowed = " ".join(["0-9", "#", "*", "A-D", *also])
-    pattern = re.compile(rf"[0-9#*A-D{also}]{'*' if empty else '+'}")
+    __slots__ = ("also", "empty", "pattern")
 
-    def check(_: Any, attribute: Any, value: Any) -> None:
+    def __init__(self, *, also: str = "", empty: bool = False) -> None:
+        """Set what is allowed.
+
+        Args:
+            also: Letters that stand for a pause, such as ``wW``.
+            empty: Whether the string may be empty.
+        """
+        self.also: Final = also
+        self.empty: Final = empty
+        self.pattern: Final = re.compile(rf"[0-9#*A-D{also}]{{{int(not empty)},{_DIGITS_MAX}}}")
+
+    def __call__(self, _: Any, attribute: Any, value: Any) -> None:
+        if isinstance(value, str) and self.pattern.fullmatch(value):
+            return
+        allowed = " ".join(["0-9", "#", "*", "A-D", *self.also])
         if not isinstance(value, str):
             raise TypeError(f"{attribute.name} must be a string of digits ({allowed}), not {type(value).__name__}")
-        if not pattern.fullmatch(value) or len(value) > _DIGITS_MAX:
-            raise ValueError(
-                f"{attribute.name} must be {0 if empty else 1} to {_DIGITS_MAX} digits ({allowed}), not {value[:80]!r}"
-            )
-
-    return check
+        count = f"{int(not self.empty)} to {_DIGITS_MAX}"
+        raise ValueError(f"{attribute.name} must be {count} digits ({allowed}), not {value[:80]!r}")
 
 
-def is_url(*schemes: str) -> Validator:
+class is_url:
     """Accept a URL of one of the schemes, such as ``wss``."""
-    text = is_text()
-    beginnings = tuple(f"{scheme}://" for scheme in schemes)
 
-    def check(instance: Any, attribute: Any, value: Any) -> None:
-        text(instance, attribute, value)
-        if not value.lower().startswith(beginnings):
-            raise ValueError(f"{attribute.name} must begin with {' or '.join(beginnings)}, not {value[:80]!r}")
+    __slots__ = ("prefixes",)
 
-    return check
+    def __init__(self, *schemes: str) -> None:
+        self.prefixes: Final = tuple(f"{scheme}://" for scheme in schemes)
 
-
-def is_amount(low: float, high: float = math.inf, unit: str = "") -> Validator:
-    """Accept a number from `low` to `high`, in `unit`, or a string that is one, as RELAY takes amounts in ``calling.pay``."""
-    number = is_number(low, high, unit)
-
-    def check(instance: Any, attribute: Any, value: Any) -> None:
-        if not isinstance(value, str):
-            number(instance, attribute, value)
-        elif not _AMOUNT.fullmatch(value):
-            raise ValueError(f"{attribute.name} must be a number, {_range(low, high, unit)}, not {value[:80]!r}")
-        else:
-            number(instance, attribute, float(value))
-
-    return check
+    def __call__(self, instance: Any, attribute: Any, value: Any) -> None:
+        _SOME_TEXT(instance, attribute, value)
+        if not value.lower().startswith(self.prefixes):
+            raise ValueError(f"{attribute.name} must begin with {' or '.join(self.prefixes)}, not {value[:80]!r}")
 
 
 def is_text_or_flag(instance: Any, attribute: Any, value: Any) -> None:
@@ -153,35 +153,52 @@ def is_text_or_flag(instance: Any, attribute: Any, value: Any) -> None:
         _SOME_TEXT(instance, attribute, value)
 
 
-def is_number(low: float, high: float = math.inf, unit: str = "") -> Validator:
-    """Accept a finite number from `low` to `high`, in `unit`."""
-    allowed = _range(low, high, unit)
+class is_number:
+    """Accept a finite number from `minimum` to `maximum`, in `unit`."""
 
-    def check(_: Any, attribute: Any, value: Any) -> None:
+    __slots__ = ("maximum", "minimum", "unit")
+
+    def __init__(self, minimum: float, maximum: float = math.inf, unit: str = "") -> None:
+        self.minimum: Final = minimum
+        self.maximum: Final = maximum
+        self.unit: Final = unit
+
+    def __call__(self, _: Any, attribute: Any, value: Any) -> None:
         if isinstance(value, bool) or not isinstance(value, int | float):
-            raise TypeError(f"{attribute.name} must be a number, {allowed}, not {type(value).__name__}")
-        if not low <= value <= min(high, _LARGEST):  # NaN included
-            raise ValueError(f"{attribute.name} must be {allowed}, not {_shown(value)}")
+            raise TypeError(f"{attribute.name} must be a number, {self.range}, not {type(value).__name__}")
+        if not self.minimum <= value <= min(self.maximum, _LARGEST):  # NaN included
+            raise ValueError(f"{attribute.name} must be {self.range}, not {_shown(value)}")
 
-    return check
+    @property
+    def range(self) -> str:
+        """The allowed numbers, in words."""
+        up_to = "" if self.maximum == math.inf else f" to {self.maximum:g}"
+        return f"{'from' if up_to else 'at least'} {self.minimum:g}{up_to} {self.unit}".rstrip()
 
 
-def is_integer(low: int, high: float = math.inf, unit: str = "") -> Validator:
-    """Accept a whole number from `low` to `high`, in `unit`."""
-    allowed = _range(low, high, unit)
+class is_amount(is_number):
+    """Accept a number, or a string that is one, as RELAY takes amounts in ``calling.pay``."""
 
-    def check(_: Any, attribute: Any, value: Any) -> None:
+    __slots__ = ()
+
+    def __call__(self, instance: Any, attribute: Any, value: Any) -> None:
+        if isinstance(value, str):
+            if not _AMOUNT.fullmatch(value):
+                raise ValueError(f"{attribute.name} must be a number, {self.range}, not {value[:80]!r}")
+            value = float(value)
+        super().__call__(instance, attribute, value)
+
+
+class is_integer(is_number):
+    """Accept a whole number from `minimum` to `maximum`, in `unit`."""
+
+    __slots__ = ()
+
+    def __call__(self, _: Any, attribute: Any, value: Any) -> None:
         if isinstance(value, bool) or not isinstance(value, int):
-            raise TypeError(f"{attribute.name} must be a whole number, {allowed}, not {type(value).__name__}")
-        if not low <= value <= high:
-            raise ValueError(f"{attribute.name} must be {allowed}, not {_shown(value)}")
-
-    return check
-
-
-def _range(low: float, high: float, unit: str) -> str:
-    words = f"at least {low:g}" if high == math.inf else f"from {low:g} to {high:g}"
-    return f"{words} {unit}".rstrip()
+            raise TypeError(f"{attribute.name} must be a whole number, {self.range}, not {type(value).__name__}")
+        if not self.minimum <= value <= self.maximum:
+            raise ValueError(f"{attribute.name} must be {self.range}, not {_shown(value)}")
 
 
 def _shown(number: float) -> str:
@@ -195,33 +212,39 @@ def is_flag(_: Any, attribute: Any, value: Any) -> None:
         raise TypeError(f"{attribute.name} must be True or False, not {type(value).__name__}")
 
 
-def one_of(*words: str) -> Validator:
-    """Accept one of the words, spelled so."""
+class one_of:
+    """Accept one of the words, in exactly this spelling."""
 
-    def check(_: Any, attribute: Any, value: Any) -> None:
-        if value not in words:
-            raise ValueError(f"{attribute.name} must be one of {', '.join(words)}, not {value!r}")
+    __slots__ = ("choices",)
 
-    return check
+    def __init__(self, *choices: str) -> None:
+        self.choices: Final = choices
+
+    def __call__(self, _: Any, attribute: Any, value: Any) -> None:
+        if value not in self.choices:
+            raise ValueError(f"{attribute.name} must be one of {', '.join(self.choices)}, not {value!r}")
 
 
-def list_of(item: Validator) -> Validator:
+class list_of:
     """Accept a list or tuple of which every item passes `item`."""
 
-    def check(instance: Any, attribute: Any, value: Any) -> None:
+    __slots__ = ("item",)
+
+    def __init__(self, item: Validator) -> None:
+        self.item: Final = item
+
+    def __call__(self, instance: Any, attribute: Any, value: Any) -> None:
         if not isinstance(value, list | tuple):
             raise TypeError(f"{attribute.name} must be a list, not {type(value).__name__}")
         for index, each in enumerate(value):
-            item(instance, Named(f"{attribute.name}[{index}]"), each)
-
-    return check
+            self.item(instance, Named(f"{attribute.name}[{index}]"), each)
 
 
 def names_of(contexts: Iterable[str]) -> tuple[str, ...]:
-    """Return the names of contexts as they were given; what they are made of is checked elsewhere.
+    """Return the names of contexts as a tuple; the names themselves are not checked.
 
     Raises:
-        TypeError: A string, which would be taken for a name per letter, or nothing to iterate over.
+        TypeError: `contexts` is a string, or cannot be iterated over.
     """
     if isinstance(contexts, str):
         raise TypeError(f"contexts must be a list of names, not a string; write [{contexts!r}]")
@@ -230,32 +253,38 @@ def names_of(contexts: Iterable[str]) -> tuple[str, ...]:
     return tuple(contexts)
 
 
-def instance_of(kind: type) -> Validator:
+class instance_of:
     """Accept an instance of a class."""
 
-    def check(_: Any, attribute: Any, value: Any) -> None:
-        if not isinstance(value, kind):
-            raise TypeError(f"{attribute.name} must be of the class {kind.__name__}, not {type(value).__name__}")
+    __slots__ = ("kind",)
 
-    return check
+    def __init__(self, kind: type) -> None:
+        self.kind: Final = kind
+
+    def __call__(self, _: Any, attribute: Any, value: Any) -> None:
+        if not isinstance(value, self.kind):
+            raise TypeError(f"{attribute.name} must be of the class {self.kind.__name__}, not {type(value).__name__}")
 
 
-def optional(check: Validator) -> Validator:
+class optional:
     """Accept None too: the field is then left out of the message."""
 
-    def check_or_none(instance: Any, attribute: Any, value: Any) -> None:
-        if value is not None:
-            check(instance, attribute, value)
+    __slots__ = ("check",)
 
-    return check_or_none
+    def __init__(self, check: Validator) -> None:
+        self.check: Final = check
+
+    def __call__(self, instance: Any, attribute: Any, value: Any) -> None:
+        if value is not None:
+            self.check(instance, attribute, value)
 
 
 def check_timeout(timeout: float | None, name: str = "timeout") -> None:
-    """Check how long somebody wants to wait, in seconds; None and infinity are for as long as it takes.
+    """Check a time to wait, in seconds; None and infinity wait without limit.
 
     Raises:
-        TypeError: It is no number.
-        ValueError: It is negative or NaN.
+        TypeError: `timeout` is no number.
+        ValueError: `timeout` is negative or NaN.
     """
     if timeout is None:
         return
@@ -266,10 +295,10 @@ def check_timeout(timeout: float | None, name: str = "timeout") -> None:
 
 
 def check_handler(handler: object, name: str) -> None:
-    """Check what is to be called later; None is for nothing.
+    """Check a handler that is called later; None means no handler.
 
     Raises:
-        TypeError: It cannot be called.
+        TypeError: `handler` cannot be called.
     """
     if handler is not None and not callable(handler):
         raise TypeError(f"{name} must be a function or None, not {type(handler).__name__}")
@@ -279,8 +308,9 @@ def check_json(value: Any, where: str) -> None:
     """Check that JSON can carry `value` unchanged.
 
     Raises:
-        TypeError: Something in it is neither a string, number, boolean, None, list, tuple nor dict, or a key is no string.
-        ValueError: A number in it is NaN or infinite (a JSON writer would quietly send null), or it is nested too deep.
+        TypeError: `value` holds an object that is no string, number, boolean, None, list, tuple or dict, or a key that is
+            no string.
+        ValueError: A number is NaN or infinite (a JSON writer would send null without an error), or `value` is nested too deep.
     """
     try:
         _walk(value, where)
@@ -308,4 +338,4 @@ def _walk(value: Any, where: str) -> None:
 
 
 AUDIO_DIRECTIONS: Final = ("listen", "speak", "both")
-"""Which side of a call a recording or a tap hears."""
+"""The side of a call that a recording or a tap hears."""

@@ -24,55 +24,56 @@ def _is_stream(instance: Any, attribute: Any, value: Any) -> None:
 @command("calling.join_conference", reply="Joining conference")
 @frozen(kw_only=True)
 class JoinConference(CallCommand):
-    """Join a conference, which is made when there is none of that name."""
+    """Join a conference, or create a conference of that name (``calling.join_conference``)."""
 
     name: str = field(validator=is_text(limit=256))
     """The conference's name."""
     muted: bool | None = field(default=None, validator=optional(is_flag))
-    """Whether the caller hears the conference and is not heard."""
+    """Whether the caller only listens."""
     beep: str | None = field(default=None, validator=optional(is_text(limit=64)))
     """When a beep is played: ``true``, ``false``, ``onEnter`` or ``onExit``."""
     start_on_enter: bool | None = field(default=None, validator=optional(is_flag))
     """Whether the conference starts with this call."""
     end_on_exit: bool | None = field(default=None, validator=optional(is_flag))
-    """Whether it ends when this call leaves."""
+    """Whether the conference ends when this call leaves."""
     wait_url: str | None = field(default=None, validator=optional(is_text()))
-    """What is heard until it starts: a URL."""
+    """The URL of the sound that the caller hears until the conference starts."""
     max_participants: int | None = field(default=None, validator=optional(is_integer(1)))
-    """How many calls may join."""
+    """The most calls in the conference."""
     record: str | None = field(default=None, validator=optional(is_text(limit=64)))
-    """Whether it is recorded, such as ``record-from-start``."""
+    """Whether the conference is recorded, such as ``record-from-start``."""
     region: str | None = field(default=None, validator=optional(is_text(limit=64)))
-    """Where it is held."""
+    """The region of the conference."""
     trim: str | None = field(default=None, validator=optional(is_text(limit=64)))
     """Whether silence is cut from the recording, such as ``trim-silence``."""
     coach: str | None = field(default=None, validator=optional(is_text(limit=256)))
-    """The call that alone hears this one."""
+    """The call_id of the only call that hears this call."""
     status_callback: str | None = field(default=None, validator=optional(is_text()))
-    """Where the conference's events are sent: a URL."""
+    """The URL for the events of the conference."""
     status_callback_event: str | None = field(default=None, validator=optional(is_text(limit=256)))
-    """Which events are sent, such as ``start end join leave``."""
+    """The events to send, such as ``start end join leave``."""
     status_callback_event_type: str | None = field(default=None, validator=optional(is_text(limit=64)))
-    """In which form they are sent."""
+    """The form in which the events are sent."""
     status_callback_method: str | None = field(default=None, validator=optional(one_of("GET", "POST")))
-    """With which HTTP method they are sent."""
+    """The HTTP method with which the events are sent."""
     recording_status_callback: str | None = field(default=None, validator=optional(is_text()))
-    """Where the recording's events are sent: a URL."""
+    """The URL for the events of the recording."""
     recording_status_callback_event: str | None = field(default=None, validator=optional(is_text(limit=256)))
-    """Which of them are sent."""
+    """The events of the recording to send."""
     recording_status_callback_event_type: str | None = field(default=None, validator=optional(is_text(limit=64)))
-    """In which form they are sent."""
+    """The form in which the recording's events are sent."""
     recording_status_callback_method: str | None = field(default=None, validator=optional(one_of("GET", "POST")))
-    """With which HTTP method they are sent."""
+    """The HTTP method with which the recording's events are sent."""
     stream_obj: dict[str, Any] | None = field(default=None, validator=optional(_is_stream), metadata={"wire": "stream"})
-    """Where the conference's sound is streamed, by the names on the wire."""
+    """The settings of a stream of the conference's sound, by their names on the wire."""
 
 
 _SOME_ID: Final = is_text(limit=256)
 
 
-def _is_conference_id(instance: Any, attribute: Any, value: Any) -> None:
-    if value is None:  # what `reply.get("conference_id")` is when the reply names none
+def is_conference_id(instance: Any, attribute: Any, value: Any) -> None:
+    """Accept the identifier of a conference; the error for None says where the identifier comes from."""
+    if value is None:  # as `reply.get("conference_id")` gives it when the reply names no conference
         raise ValueError(
             "conference_id is missing: the reply to join_conference need not name the conference; "
             "the `ConferenceEvent` that follows does"
@@ -83,37 +84,37 @@ def _is_conference_id(instance: Any, attribute: Any, value: Any) -> None:
 @command("calling.leave_conference", reply="Leaving conference", operation=True)
 @frozen(kw_only=True)
 class LeaveConference(CallCommand):
-    """Leave a conference."""
+    """Leave a conference (``calling.leave_conference``)."""
 
-    conference_id: str = field(validator=_is_conference_id)
-    """Which one."""
+    conference_id: str = field(validator=is_conference_id)
+    """The identifier of the conference."""
 
 
 @command("calling.join_room", reply="Joining room")
 @frozen(kw_only=True)
 class JoinRoom(CallCommand):
-    """Join a room, with sound and pictures."""
+    """Join a video room (``calling.join_room``)."""
 
     name: str = field(validator=is_text(limit=256))
     """The room's name."""
     status_url: str | None = field(default=None, validator=optional(is_text()))
-    """Where events are POSTed too."""
+    """The URL to which the server also POSTs the events."""
 
 
 @command("calling.leave_room", reply="Leaving room")
 @frozen(kw_only=True)
 class LeaveRoom(CallCommand):
-    """Leave the room."""
+    """Leave the room (``calling.leave_room``)."""
 
 
 @event("calling.conference")
 @frozen(kw_only=True)
 class ConferenceEvent(RelayEvent):
-    """A conference has changed."""
+    """The state of a conference has changed (``calling.conference``)."""
 
     conference_id: str = ""
-    """Which one."""
+    """The identifier of the conference."""
     name: str = ""
-    """Its name."""
+    """The name of the conference."""
     status: str = ""
-    """What happened."""
+    """The change, as the server names it."""
