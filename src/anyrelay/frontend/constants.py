@@ -1,13 +1,13 @@
-"""RELAY's words as constants, by the names that SignalWire's client has for them (RELAY facts, sections 3 and 5).
+"""The words of RELAY as constants, by the names that SignalWire's client gives them (RELAY facts, sections 3 and 5).
 
-Every name in capitals is public, and is handed on by `anyrelay` and `anyrelay.sync`.
+Every name in capitals is public: `anyrelay` and `anyrelay.sync` hand it on.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-# --- What a call is doing -----------------------------------------------------------------------------------------------
+# --- States of a call ---------------------------------------------------------------------------------------------------
 CALL_STATE_CREATED: Final[str] = "created"
 CALL_STATE_RINGING: Final[str] = "ringing"
 CALL_STATE_ANSWERED: Final[str] = "answered"
@@ -20,9 +20,9 @@ CALL_STATES: Final[tuple[str, ...]] = (
     CALL_STATE_ENDING,
     CALL_STATE_ENDED,
 )
-"""All of them, in order."""
+"""The states of a call, in order."""
 
-# --- Why a call ended ---------------------------------------------------------------------------------------------------
+# --- End reasons of a call-------------------------------------------------------------------------------------------------
 END_REASON_HANGUP: Final[str] = "hangup"
 END_REASON_CANCEL: Final[str] = "cancel"
 END_REASON_BUSY: Final[str] = "busy"
@@ -33,7 +33,7 @@ END_REASON_ABANDONED: Final[str] = "abandoned"
 END_REASON_MAX_DURATION: Final[str] = "max_duration"
 END_REASON_NOT_FOUND: Final[str] = "not_found"
 
-# --- What a connected call is doing -------------------------------------------------------------------------------------
+# --- States of a connected call -----------------------------------------------------------------------------------------
 CONNECT_STATE_CONNECTING: Final[str] = "connecting"
 CONNECT_STATE_CONNECTED: Final[str] = "connected"
 CONNECT_STATE_DISCONNECTED: Final[str] = "disconnected"
@@ -63,7 +63,7 @@ EVENT_CALLING_ERROR: Final[str] = "calling.error"
 EVENT_MESSAGING_RECEIVE: Final[str] = "messaging.receive"
 EVENT_MESSAGING_STATE: Final[str] = "messaging.state"
 
-# --- What a text message is doing ---------------------------------------------------------------------------------------
+# --- States of a text message -------------------------------------------------------------------------------------------
 MESSAGE_STATE_QUEUED: Final[str] = "queued"
 MESSAGE_STATE_INITIATED: Final[str] = "initiated"
 MESSAGE_STATE_SENT: Final[str] = "sent"
@@ -76,26 +76,26 @@ MESSAGE_TERMINAL_STATES: Final[tuple[str, ...]] = (
     MESSAGE_STATE_UNDELIVERED,
     MESSAGE_STATE_FAILED,
 )
-"""Those that are final."""
+"""The final states of a text message."""
 
-# --- What a playback is doing -------------------------------------------------------------------------------------------
+# --- States of a playback -----------------------------------------------------------------------------------------------
 PLAY_STATE_PLAYING: Final[str] = "playing"
 PLAY_STATE_PAUSED: Final[str] = "paused"
 PLAY_STATE_FINISHED: Final[str] = "finished"
 PLAY_STATE_ERROR: Final[str] = "error"
 
-# --- What a recording is doing ------------------------------------------------------------------------------------------
+# --- States of a recording ----------------------------------------------------------------------------------------------
 RECORD_STATE_RECORDING: Final[str] = "recording"
 RECORD_STATE_PAUSED: Final[str] = "paused"
 RECORD_STATE_FINISHED: Final[str] = "finished"
 RECORD_STATE_NO_INPUT: Final[str] = "no_input"
 
-# --- What is detected ---------------------------------------------------------------------------------------------------
+# --- Types of detection -------------------------------------------------------------------------------------------------
 DETECT_TYPE_MACHINE: Final[str] = "machine"
 DETECT_TYPE_FAX: Final[str] = "fax"
 DETECT_TYPE_DIGIT: Final[str] = "digit"
 
-# --- What a room's member is doing --------------------------------------------------------------------------------------
+# --- States of a room's member ------------------------------------------------------------------------------------------
 ROOM_STATE_JOINING: Final[str] = "joining"
 ROOM_STATE_JOIN: Final[str] = "join"
 ROOM_STATE_LEAVING: Final[str] = "leaving"

@@ -128,7 +128,7 @@ def test_who_answers_the_challenge_of_a_refer_is_sent() -> None:
 def test_what_stands_beside_the_parameters_of_a_refer_is_refused_by_name(key: str) -> None:
     pair, call = joined_call()
     with pytest.raises(
-        ValueError, match=f"device has no '{key}': what a REFER takes belongs in device.params"
+        ValueError, match=f"device has no '{key}': the parameters of a REFER belong in device.params"
     ) as caught:
         call.refer(0.0, {"type": "sip", "params": {"uri": TARGET}, key: "s3cret"})
     assert "s3cret" not in str(caught.value)

@@ -15,89 +15,89 @@ __all__ = ["Ai", "AiHold", "AiMessage", "AiStop", "AiUnhold", "AmazonBedrock"]
 @command("calling.ai", reply="AI started")
 @frozen(kw_only=True)
 class Ai(OperationCommand):
-    """Let an AI agent talk."""
+    """Start an AI agent on the call (``calling.ai``)."""
 
     agent: str | None = field(default=None, validator=optional(is_text()))
-    """An agent that is defined elsewhere, by its identifier."""
+    """The identifier of an agent that is defined elsewhere."""
     prompt: dict[str, Any] | None = field(default=None, validator=optional(is_object))
-    """What the agent is told to be, with the parameters of its model."""
+    """The agent's instructions, with the parameters of its model."""
     post_prompt: dict[str, Any] | None = field(default=None, validator=optional(is_object))
-    """What it is asked when the conversation is over."""
+    """The question that the agent answers when the conversation is over."""
     post_prompt_url: str | None = field(default=None, validator=optional(is_text()))
-    """Where its answer to that is POSTed."""
+    """The URL to which the answer to the post-prompt is POSTed."""
     post_prompt_auth_user: str | None = field(default=None, validator=optional(is_text()))
-    """The user name there."""
+    """The user name at `post_prompt_url`."""
     post_prompt_auth_password: str | None = field(default=None, repr=False, validator=optional(is_text()))
-    """The password there; never shown here."""
+    """The password at `post_prompt_url`; never shown."""
     global_data: dict[str, Any] | None = field(default=None, validator=optional(is_object))
-    """What the agent knows from the start, as its functions see it."""
+    """The data that the agent's functions see from the start."""
     pronounce: list[dict[str, Any]] | None = field(default=None, validator=optional(list_of(is_object)))
-    """How words are spoken."""
+    """How words are pronounced."""
     hints: list[Any] | None = field(default=None, validator=optional(list_of(is_json)))
-    """Words that are likely."""
+    """Words that the caller is likely to say."""
     languages: list[dict[str, Any]] | None = field(default=None, validator=optional(list_of(is_object)))
-    """The languages it speaks, each with its voice."""
+    """The languages that the agent speaks, each with its voice."""
     SWAIG: dict[str, Any] | None = field(default=None, validator=optional(is_object))
-    """The functions that it may call."""
+    """The functions that the agent may call."""
     ai_params: dict[str, Any] | None = field(default=None, validator=optional(is_object), metadata={"wire": "params"})
-    """How it behaves, by the names on the wire."""
+    """The agent's settings, by their names on the wire."""
 
 
 @command("calling.ai.stop", operation=True)
 @frozen(kw_only=True)
 class AiStop(OperationCommand):
-    """Stop an AI agent."""
+    """Stop an AI agent (``calling.ai.stop``)."""
 
 
 @command("calling.amazon_bedrock", reply="AI started")
 @frozen(kw_only=True)
 class AmazonBedrock(CallCommand):
-    """Let an AI agent of Amazon Bedrock talk."""
+    """Start an AI agent of Amazon Bedrock on the call (``calling.amazon_bedrock``)."""
 
     prompt: Any = field(default=None, validator=optional(is_json))
-    """What the agent is told to be, with the parameters of its model."""
+    """The agent's instructions, with the parameters of its model."""
     SWAIG: dict[str, Any] | None = field(default=None, validator=optional(is_object))
-    """The functions that it may call."""
+    """The functions that the agent may call."""
     ai_params: dict[str, Any] | None = field(default=None, validator=optional(is_object), metadata={"wire": "params"})
-    """How it behaves, by the names on the wire."""
+    """The agent's settings, by their names on the wire."""
     global_data: dict[str, Any] | None = field(default=None, validator=optional(is_object))
-    """What the agent knows from the start, as its functions see it."""
+    """The data that the agent's functions see from the start."""
     post_prompt: dict[str, Any] | None = field(default=None, validator=optional(is_object))
-    """What it is asked when the conversation is over."""
+    """The question that the agent answers when the conversation is over."""
     post_prompt_url: str | None = field(default=None, validator=optional(is_text()))
-    """Where its answer to that is POSTed."""
+    """The URL to which the answer to the post-prompt is POSTed."""
 
 
 @command("calling.ai_message", reply="Message sent")
 @frozen(kw_only=True)
 class AiMessage(CallCommand):
-    """Tell the AI agent something."""
+    """Send a message to the AI agent (``calling.ai_message``)."""
 
     message_text: str | None = field(default=None, validator=optional(is_text(limit=1_000_000, empty=True, lines=True)))
-    """What it is told."""
+    """The text of the message."""
     role: str | None = field(default=None, validator=optional(is_text(limit=64)))
-    """As whom: ``user``, ``system`` or ``assistant``."""
+    """The role of its author: ``user``, ``system`` or ``assistant``."""
     reset: dict[str, Any] | None = field(default=None, validator=optional(is_object))
-    """What of the conversation it is to forget."""
+    """The parts of the conversation that the agent is to forget."""
     global_data: dict[str, Any] | None = field(default=None, validator=optional(is_object))
-    """What its functions see from now on."""
+    """The data that the agent's functions see from now on."""
 
 
 @command("calling.ai_hold", reply="AI on hold")
 @frozen(kw_only=True)
 class AiHold(CallCommand):
-    """Let the AI agent wait."""
+    """Put the AI agent on hold (``calling.ai_hold``)."""
 
     timeout: str | float | None = field(default=None, validator=optional(is_amount(0, unit="seconds")))
-    """How long at most, in seconds; SignalWire's reference gives a string."""
+    """The longest time on hold, in seconds; SignalWire's reference gives a string."""
     prompt: str | None = field(default=None, validator=optional(is_text(limit=1_000_000, empty=True, lines=True)))
-    """What it says before."""
+    """What the agent says before the hold."""
 
 
 @command("calling.ai_unhold", reply="AI resumed")
 @frozen(kw_only=True)
 class AiUnhold(CallCommand):
-    """Let the AI agent go on."""
+    """Take the AI agent off hold (``calling.ai_unhold``)."""
 
     prompt: str | None = field(default=None, validator=optional(is_text(limit=1_000_000, empty=True, lines=True)))
-    """What it says then."""
+    """What the agent says after the hold."""

@@ -16,7 +16,7 @@ __all__ = ["Answer", "CallReceiveEvent", "CallStateEvent", "CallingErrorEvent", 
 @command("calling.answer", reply="Answered")
 @frozen(kw_only=True)
 class Answer(CallCommand):
-    """Answer an inbound call."""
+    """Answer an inbound call (``calling.answer``)."""
 
     codecs: list[str] | None = field(default=None, validator=optional(list_of(is_text(limit=64))))
     """The codecs to offer, in order of preference."""
@@ -27,7 +27,7 @@ class Answer(CallCommand):
 @command("calling.end", reply="Disconnecting call")
 @frozen(kw_only=True)
 class End(CallCommand):
-    """End a call."""
+    """End a call (``calling.end``)."""
 
     reason: str = field(validator=is_text(limit=64))
     """The end reason, usually ``hangup``."""
@@ -36,11 +36,11 @@ class End(CallCommand):
 @command("calling.pass", reply="Passing call")
 @frozen(kw_only=True)
 class Pass(CallCommand):
-    """Give an offered call back, to be offered to another subscriber."""
+    """Return an offered call to the server, which offers the call to another subscriber (``calling.pass``)."""
 
 
 def _context(values: dict[str, Any]) -> None:
-    """Older servers name the context ``protocol``."""
+    """Read the context of an offer, which older servers name ``protocol``."""
     context, protocol = values.get("context"), values.get("protocol")
     if isinstance(protocol, str) and not (isinstance(context, str) and context):
         values["context"] = protocol
@@ -49,22 +49,22 @@ def _context(values: dict[str, Any]) -> None:
 @event("calling.call.receive", arrange=_context)
 @frozen(kw_only=True)
 class CallReceiveEvent(RelayEvent):
-    """A call is offered to this client."""
+    """The server offers a call to this client (``calling.call.receive``)."""
 
     call_state: str = ""
     """The call's state, usually ``created``."""
     direction: str = ""
-    """``inbound``."""
+    """The call's direction: ``inbound``."""
     device: dict[str, Any] = field(factory=dict)
-    """Who calls, on what."""
+    """The caller's device."""
     node_id: str = ""
-    """The server's node that holds the call; every command on the call carries it."""
+    """The server's node that holds the call; every command on the call carries this identifier."""
     project_id: str = ""
     """The project that the call belongs to."""
     context: str = ""
-    """The context that it was offered on."""
+    """The context in which the call is offered."""
     segment_id: str = ""
-    """The segment of the call."""
+    """The identifier of the call's segment."""
     tag: str = ""
     """The tag of the call."""
 
@@ -72,14 +72,14 @@ class CallReceiveEvent(RelayEvent):
 @event("calling.call.state")
 @frozen(kw_only=True)
 class CallStateEvent(RelayEvent):
-    """A call's state has changed."""
+    """A call's state has changed (``calling.call.state``)."""
 
     call_state: str = ""
     """``created``, ``ringing``, ``answered``, ``ending`` or ``ended``."""
     end_reason: str = ""
-    """Why it ended, such as ``hangup`` or ``busy``; "" before that."""
+    """Why the call ended, such as ``hangup`` or ``busy``; "" before the end."""
     direction: str = ""
-    """``inbound`` or ``outbound``."""
+    """The call's direction: ``inbound`` or ``outbound``."""
     device: dict[str, Any] = field(factory=dict)
     """The call's device."""
 
@@ -87,9 +87,9 @@ class CallStateEvent(RelayEvent):
 @event("calling.error")
 @frozen(kw_only=True)
 class CallingErrorEvent(RelayEvent):
-    """The server reports an error of a call, at any time."""
+    """The server reports an error of a call, at any time (``calling.error``)."""
 
     code: str = ""
     """The error's code."""
     message: str = ""
-    """The error in words."""
+    """The error's message."""

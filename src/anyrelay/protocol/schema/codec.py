@@ -1,6 +1,6 @@
 """Encode commands and parse events: JSON-RPC params to objects of the schema and back (RELAY facts, section 2).
 
-Imported with the first command or event, since cattrs takes its time to import.
+Imported with the first command or event, since cattrs is slow to import.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ def encode_command(command: Command) -> dict[str, Any]:
 
 
 def decode_command(method: str, params: dict[str, Any]) -> Command:
-    """Read a client's request.
+    """Read a client's JSON-RPC request as a command.
 
     Raises:
-        LookupError: No such method is known.
+        LookupError: The method is not known.
         ValueError: A parameter is missing or not allowed.
         TypeError: A parameter has a wrong type.
     """
@@ -44,15 +44,15 @@ _Reader = Callable[[dict[str, Any]], RelayEvent]
 
 
 _readers: dict[str, _Reader] = {}
-"""By type; all types without a class share one under "", or else a server could fill the memory with them."""
+"""Readers by event type. All types without a class share the reader under "": there is no limit to such types."""
 
 
 def parse_event(payload: dict[str, Any]) -> RelayEvent:
     """Read the params of a ``signalwire.event`` request.
 
     Args:
-        payload: The envelope: ``event_type``, ``timestamp`` and the inner ``params``. Any of them may be missing or of a
-            wrong type: it is then read as its default, and no event is lost to it.
+        payload: The envelope: ``event_type``, ``timestamp`` and the inner ``params``. A part that is missing or
+            of a wrong type is read as its default, so that no event is lost.
 
     Returns:
         An event of the class that its type names, a plain `RelayEvent` for any other type.
@@ -65,7 +65,7 @@ def parse_event(payload: dict[str, Any]) -> RelayEvent:
 
 
 def read_as(kind: type[V], payload: dict[str, Any]) -> V:
-    """Read the params of a ``signalwire.event`` request as an event of one class, whatever their type says."""
+    """Read the params of a ``signalwire.event`` request as an event of one class, whatever the event type."""
     event_type = payload.get("event_type")
     event = _make_reader(kind)(_values_of(payload, event_type if isinstance(event_type, str) else ""))
     assert isinstance(event, kind)

@@ -50,30 +50,30 @@ __all__ = [
 
 @frozen(kw_only=True)
 class CollectDigits(Params):
-    """Which digits a collect waits for."""
+    """The digits that a collect waits for."""
 
     max: int = field(validator=is_integer(1, unit="digits"))
-    """How many at most."""
+    """The most digits."""
     terminators: str | None = field(default=None, validator=optional(is_digits(empty=True)))
     """Digits that end the input, such as ``#``."""
     digit_timeout: float | None = field(default=None, validator=optional(is_number(0, unit="seconds")))
-    """How long to wait for the next digit, in seconds."""
+    """The longest wait for the next digit, in seconds."""
 
 
 @frozen(kw_only=True)
 class CollectSpeech(Params):
-    """Which speech a collect waits for."""
+    """The speech that a collect waits for."""
 
     end_silence_timeout: float | None = field(default=None, validator=optional(is_number(0, unit="seconds")))
-    """How long a silence ends the speech, in seconds."""
+    """The silence that ends the speech, in seconds."""
     speech_timeout: float | None = field(default=None, validator=optional(is_number(0, unit="seconds")))
-    """How long the speech may last, in seconds."""
+    """The longest speech, in seconds."""
     language: str | None = field(default=None, validator=optional(is_text(limit=64)))
     """The language spoken, such as en-US."""
     hints: list[str] | None = field(default=None, validator=optional(list_of(is_text())))
-    """Words that are likely."""
+    """Words that the caller is likely to say."""
     engine: str | None = field(default=None, validator=optional(is_text(limit=64)))
-    """Which engine recognises it."""
+    """The engine that recognises the speech."""
 
 
 DigitsLike: TypeAlias = CollectDigits | Mapping[str, Any]
@@ -85,24 +85,24 @@ SpeechLike: TypeAlias = CollectSpeech | Mapping[str, Any]
 
 
 CollectLike: TypeAlias = Mapping[str, Any]
-"""A dict with ``digits`` and ``speech``, either as its class or as a dict, and with the times of a collect."""
+"""A dict with ``digits`` and ``speech``, each as its class or as a dict, and with the timeouts of a collect."""
 
 
 def read_digits(digits: DigitsLike, where: str = "digits") -> dict[str, Any]:
-    """Return the digits of a collect in the form that the wire wants.
+    """Return the ``digits`` of a collect as the server wants them.
 
     Raises:
-        TypeError: It is neither a dict nor a `CollectDigits`, or a parameter has a wrong type.
+        TypeError: `digits` is neither a dict nor a `CollectDigits`, or a parameter has a wrong type.
         ValueError: A parameter is missing or not allowed.
     """
     return read_params(digits, CollectDigits, where)
 
 
 def read_speech(speech: SpeechLike, where: str = "speech") -> dict[str, Any]:
-    """Return the speech of a collect in the form that the wire wants.
+    """Return the ``speech`` of a collect as the server wants it.
 
     Raises:
-        TypeError: It is neither a dict nor a `CollectSpeech`, or a parameter has a wrong type.
+        TypeError: `speech` is neither a dict nor a `CollectSpeech`, or a parameter has a wrong type.
         ValueError: A parameter is not allowed.
     """
     return read_params(speech, CollectSpeech, where)
@@ -121,10 +121,10 @@ _COLLECT_KEYS: Final = frozenset({"digits", "speech", *_COLLECT})
 
 
 def read_collect(collect: CollectLike) -> dict[str, Any]:
-    """Return what ``calling.play_and_collect`` waits for, in the form that the wire wants; a dict stays as it is.
+    """Return the ``collect`` of ``calling.play_and_collect`` as the server wants it; a dict is checked.
 
     Raises:
-        TypeError: It is no dict, or a parameter has a wrong type.
+        TypeError: `collect` is no dict, or a parameter has a wrong type.
         ValueError: A parameter is missing or not allowed.
     """
     if not isinstance(collect, Mapping):
@@ -146,78 +146,78 @@ def read_collect(collect: CollectLike) -> dict[str, Any]:
 @command("calling.collect")
 @frozen(kw_only=True)
 class Collect(OperationCommand):
-    """Wait for digits or speech."""
+    """Collect digits or speech (``calling.collect``)."""
 
     digits: dict[str, Any] | None = field(default=None, converter=converters.optional(read_digits))
-    """Which digits: a `CollectDigits`, or a dict of its parameters."""
+    """The digits to wait for: a `CollectDigits`, or a dict of its parameters."""
     speech: dict[str, Any] | None = field(default=None, converter=converters.optional(read_speech))
-    """Which speech: a `CollectSpeech`, or a dict of its parameters."""
+    """The speech to wait for: a `CollectSpeech`, or a dict of its parameters."""
     initial_timeout: float | None = field(default=None, validator=optional(is_number(0, unit="seconds")))
-    """How long to wait for the first input, in seconds."""
+    """The longest wait for the first input, in seconds."""
     partial_results: bool | None = field(default=None, validator=optional(is_flag))
-    """Whether speech is reported while it lasts."""
+    """Whether results are reported while the caller still speaks."""
     continuous: bool | None = field(default=None, validator=optional(is_flag))
-    """Whether it goes on after a result."""
+    """Whether the collect goes on after a result."""
     send_start_of_input: bool | None = field(default=None, validator=optional(is_flag))
-    """Whether the first sign of input is reported."""
+    """Whether the start of the input is reported."""
     start_input_timers: bool | None = field(default=None, validator=optional(is_flag))
-    """Whether `initial_timeout` runs at once, or from `CollectStartInputTimers` on."""
+    """Whether `initial_timeout` runs at once; if not, `CollectStartInputTimers` starts the timeout."""
     status_url: str | None = field(default=None, validator=optional(is_text()))
-    """Where events are POSTed too."""
+    """The URL to which the server also POSTs the events."""
 
 
 @command("calling.collect.stop", operation=True)
 @frozen(kw_only=True)
 class CollectStop(OperationCommand):
-    """Stop a collect."""
+    """Stop a collect (``calling.collect.stop``)."""
 
 
 @command("calling.collect.start_input_timers", operation=True)
 @frozen(kw_only=True)
 class CollectStartInputTimers(OperationCommand):
-    """Let a collect's `initial_timeout` run from now on."""
+    """Start the `initial_timeout` of a collect (``calling.collect.start_input_timers``)."""
 
 
 @command("calling.play_and_collect")
 @frozen(kw_only=True)
 class PlayAndCollect(OperationCommand):
-    """Play media, and wait for digits or speech meanwhile."""
+    """Play media, and collect digits or speech at the same time (``calling.play_and_collect``)."""
 
     play: tuple[Media, ...] = field(converter=read_media)
-    """What to play, in order."""
+    """The media, in order."""
     collect: dict[str, Any] = field(converter=read_collect)
-    """What to wait for: a dict with ``digits`` and ``speech``, and the times of `Collect`."""
+    """The input to wait for: a dict with ``digits`` and ``speech``, and the timeouts of `Collect`."""
     volume: float | None = field(default=None, validator=optional(is_number(-40, 40, "dB")))
     """The volume, from -40 to 40 dB."""
     status_url: str | None = field(default=None, validator=optional(is_text()))
-    """Where events are POSTed too."""
+    """The URL to which the server also POSTs the events."""
 
 
 @command("calling.play_and_collect.stop", operation=True)
 @frozen(kw_only=True)
 class PlayAndCollectStop(OperationCommand):
-    """Stop the playback and the collect."""
+    """Stop the playback and the collect (``calling.play_and_collect.stop``)."""
 
 
 @command("calling.play_and_collect.pause", operation=True)
 @frozen(kw_only=True)
 class PlayAndCollectPause(OperationCommand):
-    """Pause the playback."""
+    """Pause the playback (``calling.play_and_collect.pause``)."""
 
     behavior: str | None = field(default=None, validator=optional(one_of("skip", "silence")))
-    """What is heard meanwhile, where the server knows such a choice: ``skip`` or ``silence``."""
+    """What the caller hears during the pause, where the server offers the choice: ``skip`` or ``silence``."""
 
 
 @command("calling.play_and_collect.resume", operation=True)
 @frozen(kw_only=True)
 class PlayAndCollectResume(OperationCommand):
-    """Go on with the paused playback."""
+    """Resume the paused playback (``calling.play_and_collect.resume``)."""
 
 
 @command("calling.play_and_collect.volume", operation=True)
 @frozen(kw_only=True)
 class PlayAndCollectVolume(OperationCommand):
-    """Change the playback's volume."""
+    """Change the volume of the playback (``calling.play_and_collect.volume``)."""
 
     volume: float = field(validator=is_number(-40, 40, "dB"))
     """The volume, from -40 to 40 dB."""
@@ -226,47 +226,47 @@ class PlayAndCollectVolume(OperationCommand):
 @event("calling.call.collect")
 @frozen(kw_only=True)
 class CollectEvent(RelayEvent):
-    """A collect has heard something, or has ended."""
+    """A collect has a result, or has ended (``calling.call.collect``)."""
 
     control_id: str = ""
-    """Which collect."""
+    """The control_id of the collect."""
     state: str = ""
     """``finished``, ``error``, ``no_input`` or ``no_match``; often "" beside a result."""
     result: dict[str, Any] = field(factory=dict)
-    """What was heard: its ``type`` (digit, speech, error, no_input, no_match) and its ``params``; empty when nothing was."""
+    """The input: its ``type`` (digit, speech, error, no_input, no_match) and its ``params``; empty for none."""
     final: bool | None = None
     """Whether this is the last result; None when the server does not say."""
 
     @property
     def type(self) -> str:
-        """What was heard: digit, speech, error, no_input, no_match or start_of_input; "" when nothing was."""
+        """The type of the input: digit, speech, error, no_input, no_match or start_of_input; "" when there is none."""
         return _text(self.result.get("type"))
 
     @property
     def digits(self) -> str:
-        """The digits that were pressed; "" for none."""
+        """The digits that the caller pressed; "" for none."""
         return _text(self._heard("digits"))
 
     @property
     def terminator(self) -> str:
-        """The digit that ended the input; "" when none did."""
+        """The digit that ended the input; "" for none."""
         return _text(self._heard("terminator"))
 
     @property
     def text(self) -> str:
-        """The words that were spoken; "" for none."""
+        """The words that the caller spoke; "" for none."""
         return _text(self._heard("text"))
 
     @property
     def confidence(self) -> float:
-        """How sure the server is of them, as it tells; 0.0 when it does not."""
+        """The server's confidence in `text`, as the server gives it; 0.0 when it gives none."""
         heard = self._heard("confidence")
         if isinstance(heard, int | float) and not isinstance(heard, bool) and math.isfinite(heard):
             return heard
         return 0.0
 
     def _heard(self, name: str) -> object:
-        """Some servers write what was heard under ``params``, some beside the type."""
+        """Return the parameters of the input, which some servers write under ``params`` and others beside the type."""
         params = self.result.get("params")
         return params[name] if isinstance(params, dict) and name in params else self.result.get(name)
 

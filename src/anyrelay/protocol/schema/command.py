@@ -1,4 +1,4 @@
-"""What every RELAY command has in common, and how one is made, written and read."""
+"""The base of every RELAY command: how a command is described, made, encoded and decoded."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ K = TypeVar("K", bound="Command")
 
 
 def command(method: str, *, reply: str = "", operation: bool = False) -> Callable[[C], C]:
-    """Say which RELAY method the class below describes.
+    """Name the RELAY method that the decorated class describes.
 
     Args:
-        method: Its name on the wire; the table of methods names it too, so that the class can be found before it is made.
-        reply: The message of the server's reply, as far as it is known.
-        operation: Whether a 404 says that an operation, queue, conference or destination is not known, rather than the call.
+        method: The RELAY method. The registry names the method too, so that the class is found before it is made.
+        reply: The message of the server's reply, "" when not known.
+        operation: Whether a 404 means that the server does not know the operation, queue, conference or destination; if
+            not, a 404 means that the server does not know the call.
     """
 
     def enter(kind: C) -> C:
@@ -33,7 +34,7 @@ def command(method: str, *, reply: str = "", operation: bool = False) -> Callabl
 
 @frozen(kw_only=True)
 class Command:
-    """Any command."""
+    """A RELAY command."""
 
     method: ClassVar[str] = ""
     reply: ClassVar[str] = ""
@@ -48,29 +49,29 @@ class CallCommand(Command):
     """A command on a call (RELAY facts, section 3)."""
 
     node_id: str = field(validator=is_opaque)
-    """The node that holds the call."""
+    """The identifier of the node that holds the call."""
     call_id: str = field(validator=is_opaque)
-    """The call."""
+    """The identifier of the call."""
 
 
 @frozen(kw_only=True)
 class OperationCommand(CallCommand):
-    """A command on an operation of a call."""
+    """A command on an operation of a call, such as a playback."""
 
     control_id: str = field(validator=is_text(limit=256))
-    """The operation."""
+    """The identifier of the operation, chosen by the client."""
 
 
 def make_command(kind: type[K], extra: dict[str, Any], **params: Any) -> K:
-    """Make a command of keywords; those in `extra` that it has a field for are checked as that field.
+    """Make a command from keyword arguments; an extra argument with the name of a field is checked like that field.
 
     Args:
         kind: The command's class.
-        extra: Further parameters. One may have the name of a field, or the name that a field has on the wire.
-        params: Its fields.
+        extra: Further parameters. A name may be that of a field, in Python or on the wire.
+        params: The fields.
 
     Raises:
-        ValueError: A field is not allowed.
+        ValueError: The value of a field is not allowed.
         TypeError: A field has a wrong type, or is given twice.
     """
     if not extra:

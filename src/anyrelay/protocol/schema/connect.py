@@ -19,32 +19,32 @@ __all__ = ["ConnectCall", "ConnectEvent", "DisconnectCall"]
 @command("calling.connect", reply="connecting")
 @frozen(kw_only=True)
 class ConnectCall(CallCommand):
-    """Connect the call with the first of some devices that answers."""
+    """Connect the call with the first of some devices that answers (``calling.connect``)."""
 
     devices: list[list[dict[str, Any]]] = field(repr=shown, converter=read_devices)
-    """Whom to call: the lists are tried in turn, those within one list are called at once."""
+    """The devices: the lists are called one after the other, the devices within one list at the same time."""
     ringback: tuple[Media, ...] | None = field(default=None, converter=converters.optional(read_media))
-    """What the call hears until somebody answers."""
+    """The media that the caller hears until a device answers."""
     tag: str | None = field(default=None, validator=optional(is_text(limit=256)))
-    """What the events of the new calls carry; chosen by the client."""
+    """The tag that the events of the new calls carry; chosen by the client."""
     max_duration: float | None = field(default=None, validator=optional(is_number(0)))
     """How long the call may last, passed on as given: SignalWire's pages and sources disagree on seconds or minutes."""
     max_price_per_minute: float | None = field(default=None, validator=optional(is_number(0)))
-    """The most that a minute may cost, in the account's currency."""
+    """The highest price per minute, in the account's currency."""
     status_url: str | None = field(default=None, validator=optional(is_text()))
-    """Where events are POSTed too."""
+    """The URL to which the server also POSTs the events."""
 
 
 @command("calling.disconnect", reply="Disconnecting")
 @frozen(kw_only=True)
 class DisconnectCall(CallCommand):
-    """Take apart the call and the one that it is connected with; both go on."""
+    """Separate the call from the connected call; both calls go on (``calling.disconnect``)."""
 
 
 @event("calling.call.connect")
 @frozen(kw_only=True)
 class ConnectEvent(RelayEvent):
-    """The call has been connected with another one, or is so no more."""
+    """The call has been connected with another call, or separated from it (``calling.call.connect``)."""
 
     connect_state: str = ""
     """``connecting``, ``connected``, ``disconnected`` or ``failed``."""

@@ -1,8 +1,8 @@
-"""The two cattrs converters: a strict one for commands, a tolerant one for events.
+"""The two cattrs converters: a strict converter for commands, a tolerant converter for events.
 
-A command is read and written through its attrs class. Types are not coerced on the way: the validators of the class
-check what a caller gave and what a client sent alike, so both hear the same error. An event's fields are read with what
-fits; a field of a wrong type gets its default and the raw value stays in `params`, so no event is ever lost to one field.
+A command is read and written through its attrs class. Types are not converted: the validators of the class check the
+arguments of a caller and the parameters of a client alike, so both get the same error. A field of an event with a value
+of a wrong type gets its default, and the raw value stays in `params`: no event is lost because of one field.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ __all__ = ["from_wire", "to_wire", "tolerant"]
 T = TypeVar("T")
 
 KEPT_APART = "extra"
-"""The field of a command that holds whatever its class does not name."""
+"""The field of a command with the parameters that the class does not name."""
 
 
 def _as_is(value: Any, _: Any) -> Any:
@@ -33,9 +33,9 @@ def _as_is(value: Any, _: Any) -> Any:
 
 def _strict_converter() -> Converter:
     converter = Converter(detailed_validation=False, omit_if_default=True)
-    # Everything a command's class does not describe by a class of its own is taken as it is; its validators judge it.
+    # A value that has no class of its own is taken as it is; the validator of its field checks the value.
     converter.register_structure_hook_func(lambda kind: not has(kind), _as_is)
-    for kind in (str, int, float, bool):  # which have hooks of their own, and those convert
+    for kind in (str, int, float, bool):  # cattrs' own hooks for these types would convert
         converter.register_structure_hook(kind, _as_is)
     converter.register_structure_hook_func(lambda kind: kind == tuple[Media, ...], lambda value, _: read_media(value))
     converter.register_structure_hook(SipReferDevice, lambda value, _: read_refer_device(value))
@@ -51,12 +51,12 @@ _names: dict[type, frozenset[str]] = {}
 
 
 def _renames(kind: type) -> dict[str, Any]:
-    """Return the fields whose name on the wire is another one, such as a Python keyword."""
+    """Return the fields that have another name on the wire, such as a Python keyword."""
     return {a.name: override(rename=a.metadata["wire"]) for a in fields(kind) if "wire" in a.metadata}
 
 
 def to_wire(command: Any) -> dict[str, Any]:
-    """Return the JSON-RPC params of a command: its fields by their wire names, those left at None left out.
+    """Return the JSON-RPC params of a command: its fields by their names on the wire, without the fields that are None.
 
     Raises:
         TypeError: An extra parameter has the name of a field, or JSON cannot carry it.

@@ -26,18 +26,18 @@ __all__ = [
 
 @frozen(kw_only=True)
 class DetectMachine(Typed):
-    """Tell an answering machine from a human."""
+    """Detect whether a human or an answering machine answered."""
 
     type: ClassVar[str] = "machine"
 
     initial_timeout: float | None = field(default=None, validator=optional(is_number(0, unit="seconds")))
-    """How long to wait for a voice, in seconds."""
+    """The longest wait for a voice, in seconds."""
     end_silence_timeout: float | None = field(default=None, validator=optional(is_number(0, unit="seconds")))
-    """How long a silence ends the greeting, in seconds."""
+    """The silence that ends the greeting, in seconds."""
     machine_voice_threshold: float | None = field(default=None, validator=optional(is_number(0, unit="seconds")))
-    """How long a greeting makes it a machine, in seconds."""
+    """The length of a greeting, in seconds, from which the other side is taken for a machine."""
     machine_words_threshold: int | None = field(default=None, validator=optional(is_integer(0, unit="words")))
-    """How many words make it a machine."""
+    """The number of words from which the other side is taken for a machine."""
     detect_interruptions: bool | None = field(default=None, validator=optional(is_flag))
     """Whether interruptions by the caller count."""
     detect_message_end: bool | None = field(default=None, validator=optional(is_flag))
@@ -46,22 +46,22 @@ class DetectMachine(Typed):
 
 @frozen(kw_only=True)
 class DetectFax(Typed):
-    """Hear the tone of a fax machine."""
+    """Detect the tone of a fax machine."""
 
     type: ClassVar[str] = "fax"
 
     tone: str | None = field(default=None, validator=optional(one_of("CED", "CNG")))
-    """CED, which the called machine sends, or CNG, which the calling one does."""
+    """The tone: CED, which the called machine sends, or CNG, which the calling machine sends."""
 
 
 @frozen(kw_only=True)
 class DetectDigit(Typed):
-    """Hear digits."""
+    """Detect digits."""
 
     type: ClassVar[str] = "digit"
 
     digits: str | None = field(default=None, validator=optional(is_digits(empty=True)))
-    """Which digits are heard; all of them when left out."""
+    """The digits to detect; all when left out."""
 
 
 DetectLike: TypeAlias = DetectMachine | DetectFax | DetectDigit | Mapping[str, Any]
@@ -72,10 +72,10 @@ _DETECT: Final[dict[str, type[Typed]]] = {kind.type: kind for kind in (DetectMac
 
 
 def read_detect(detect: DetectLike) -> dict[str, Any]:
-    """Return what to detect in the form that the wire wants; a dict is checked for what is known, and stays as it is.
+    """Return the ``detect`` of ``calling.detect`` as the server wants it; a dict is checked, and stays as it is.
 
     Raises:
-        TypeError: It is something else, or a parameter has a wrong type.
+        TypeError: `detect` is something else, or a parameter has a wrong type.
         ValueError: The type is missing, or a parameter is not allowed.
     """
     return read_typed(detect, _DETECT, "detect")
@@ -84,30 +84,30 @@ def read_detect(detect: DetectLike) -> dict[str, Any]:
 @command("calling.detect")
 @frozen(kw_only=True)
 class Detect(OperationCommand):
-    """Tell who or what is on the line."""
+    """Detect an answering machine, a fax tone or digits (``calling.detect``)."""
 
     detect: dict[str, Any] = field(converter=read_detect)
-    """What: a `DetectMachine`, `DetectFax` or `DetectDigit`, or a dict of the form ``{"type", "params"}``."""
+    """A `DetectMachine`, `DetectFax` or `DetectDigit`, or a dict of the form ``{"type", "params"}``."""
     timeout: float | None = field(default=None, validator=optional(is_number(0, unit="seconds")))
-    """How long to listen at most, in seconds."""
+    """The longest detection, in seconds."""
     status_url: str | None = field(default=None, validator=optional(is_text()))
-    """Where events are POSTed too."""
+    """The URL to which the server also POSTs the events."""
 
 
 @command("calling.detect.stop", operation=True)
 @frozen(kw_only=True)
 class DetectStop(OperationCommand):
-    """Stop a detection."""
+    """Stop a detection (``calling.detect.stop``)."""
 
 
 @event("calling.call.detect")
 @frozen(kw_only=True)
 class DetectEvent(RelayEvent):
-    """A detection has heard something, or has ended."""
+    """A detection has a result, or has ended (``calling.call.detect``)."""
 
     control_id: str = ""
-    """Which detection."""
+    """The control_id of the detection."""
     state: str = ""
-    """``finished`` or ``error``; "" beside what was heard."""
+    """``finished`` or ``error``; "" beside a result."""
     detect: dict[str, Any] = field(factory=dict)
-    """What was heard: its ``type`` (machine, fax, digit) and its ``params``, whose ``event`` is the word for it."""
+    """The result: its ``type`` (machine, fax, digit) and its ``params`` with the word ``event``."""

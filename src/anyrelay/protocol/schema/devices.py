@@ -1,4 +1,4 @@
-"""Devices to call: a list of them is what ``calling.dial`` and ``calling.connect`` take (RELAY facts, section 3)."""
+"""Devices to call, for ``calling.dial`` and ``calling.connect`` (RELAY facts, section 3)."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def is_sip_uri(_: Any, attribute: Any, value: Any) -> None:
 
 
 def is_caller(instance: Any, attribute: Any, value: Any) -> None:
-    """Accept a name, a number, or a URI, which has to be one if it begins like one."""
+    """Accept a name, a number or a URI; text that begins like a URI must be a valid URI."""
     _SOME_TEXT(instance, attribute, value)
     if value.lower().startswith(("sip:", "sips:", "tel:")):
         check_sip_uri(value, attribute.name)
@@ -59,12 +59,12 @@ def _shown_uri(uri: str | None) -> str:
 
 @frozen(kw_only=True)
 class Device(Typed):
-    """Any device."""
+    """A device to call."""
 
 
 @frozen(kw_only=True)
 class PhoneDevice(Device):
-    """A telephone number."""
+    """A telephone (device type ``phone``)."""
 
     type: ClassVar[str] = "phone"
     also: ClassVar[frozenset[str]] = frozenset({"from_name", "confirm_timeout", "session_timeout"})
@@ -72,22 +72,22 @@ class PhoneDevice(Device):
     to_number: str = field(validator=is_text(limit=256))
     """The number to call, in E.164 form such as +15551234567."""
     from_number: str | None = field(default=None, validator=optional(is_text(limit=256)))
-    """The number that it is called from."""
+    """The caller's number, in E.164 form."""
     timeout: float | None = field(default=None, validator=optional(is_number(0, unit="seconds")))
-    """How long it rings at most, in seconds."""
+    """The longest time that the device rings, in seconds."""
     max_duration: float | None = field(default=None, validator=optional(is_number(0)))
     """How long the call may last, passed on as given: SignalWire's pages and sources disagree on seconds or minutes."""
     call_state_url: str | None = field(default=None, validator=optional(is_text()))
-    """Where this leg's states are POSTed."""
+    """The URL to which the states of this leg are POSTed."""
     call_state_events: list[str] | None = field(default=None, validator=optional(list_of(is_text(limit=64))))
-    """Which states are POSTed, such as ``answered`` and ``ended``."""
+    """The states that are POSTed, such as ``answered`` and ``ended``."""
     confirm: Any = field(default=None, validator=optional(is_json))
-    """What is played to who answers before the calls are joined, in the form the server takes."""
+    """The media played to the person who answers, before the calls are connected, in the form that the server takes."""
 
 
 @frozen(kw_only=True)
 class SipDevice(Device):
-    """A SIP endpoint."""
+    """A SIP endpoint (device type ``sip``)."""
 
     type: ClassVar[str] = "sip"
     also: ClassVar[frozenset[str]] = frozenset(
@@ -98,13 +98,13 @@ class SipDevice(Device):
     )
 
     to: str = field(validator=is_sip_uri, repr=_shown_uri)
-    """Whom to call: a sip, sips or tel URI."""
+    """The endpoint to call: a sip, sips or tel URI."""
     from_: str | None = field(default=None, validator=optional(is_caller), metadata={"wire": "from"}, repr=_shown_uri)
-    """Who calls: a URI such as sip:alice@example.com, a number or a name."""
+    """The caller: a URI such as sip:alice@example.com, a number or a name."""
     from_name: str | None = field(default=None, validator=optional(is_text(limit=256)))
-    """The name that the endpoint may show."""
+    """The caller's name, which the endpoint may show."""
     timeout: float | None = field(default=None, validator=optional(is_number(0, unit="seconds")))
-    """How long it rings at most, in seconds."""
+    """The longest time that the device rings, in seconds."""
     max_duration: float | None = field(default=None, validator=optional(is_number(0)))
     """How long the call may last, passed on as given: SignalWire's pages and sources disagree on seconds or minutes."""
     headers: list[dict[str, Any]] | None = field(default=None, validator=optional(list_of(is_named_value)))
@@ -112,110 +112,110 @@ class SipDevice(Device):
     codecs: list[str] | None = field(default=None, validator=optional(list_of(is_text(limit=64))))
     """The codecs to offer, in order of preference."""
     webrtc_media: bool | None = field(default=None, validator=optional(is_flag))
-    """Whether its media are WebRTC's."""
+    """Whether the endpoint uses WebRTC media."""
 
 
 @frozen(kw_only=True)
 class WebrtcDevice(Device):
-    """A WebRTC client."""
+    """A WebRTC client (device type ``webrtc``)."""
 
     type: ClassVar[str] = "webrtc"
     also: ClassVar[frozenset[str]] = frozenset({"from_name", "max_duration", "headers"})
 
     to: str = field(validator=is_text())
-    """Whom to call."""
+    """The address to call."""
     from_: str | None = field(default=None, validator=optional(is_text()), metadata={"wire": "from"})
-    """Who calls."""
+    """The caller's address."""
     timeout: float | None = field(default=None, validator=optional(is_number(0, unit="seconds")))
-    """How long it rings at most, in seconds."""
+    """The longest time that the device rings, in seconds."""
     codecs: list[str] | None = field(default=None, validator=optional(list_of(is_text(limit=64))))
     """The codecs to offer, in order of preference."""
 
 
 @frozen(kw_only=True)
 class AgoraDevice(Device):
-    """A channel of Agora's."""
+    """A channel of Agora (device type ``agora``)."""
 
     type: ClassVar[str] = "agora"
 
     to: str = field(validator=is_text())
-    """Whom to call."""
+    """The address to call."""
     from_: str = field(validator=is_text(), metadata={"wire": "from"})
-    """Who calls."""
+    """The caller's address."""
     appid: str = field(validator=is_text(limit=256))
-    """Agora's application."""
+    """The identifier of the Agora application."""
     channel: str = field(validator=is_text(limit=256))
-    """Its channel."""
+    """The name of the channel."""
 
 
 @frozen(kw_only=True)
 class CallDevice(Device):
-    """Another call that exists, to be connected with."""
+    """Another existing call (device type ``call``)."""
 
     type: ClassVar[str] = "call"
 
     node_id: str = field(validator=is_opaque)
-    """The node that holds it."""
+    """The identifier of the node that holds the call."""
     call_id: str = field(validator=is_opaque)
-    """The call."""
+    """The identifier of the call."""
 
 
 @frozen(kw_only=True)
 class QueueDevice(Device):
-    """A queue, whose first call is connected with."""
+    """A queue, whose first call is connected (device type ``queue``)."""
 
     type: ClassVar[str] = "queue"
 
     queue_name: str | None = field(default=None, validator=optional(is_text(limit=256)))
-    """Its name."""
+    """The name of the queue."""
     queue_id: str | None = field(default=None, validator=optional(is_text(limit=256)))
-    """Its identifier."""
+    """The identifier of the queue."""
     node_id: str | None = field(default=None, validator=optional(is_opaque))
-    """The node that holds it."""
+    """The identifier of the node that holds the queue."""
 
 
 @frozen(kw_only=True)
 class StreamDevice(Device):
-    """A WebSocket server that hears the call and may speak."""
+    """A WebSocket server that gets the sound of the call, and may send sound (device type ``stream``)."""
 
     type: ClassVar[str] = "stream"
 
     url: str = field(validator=is_url("wss", "ws"))
-    """Its address, which begins with wss://."""
+    """The address of the WebSocket server; it begins with wss:// or ws://."""
     name: str | None = field(default=None, validator=optional(is_text(limit=256)))
-    """A name for the stream."""
+    """The name of the stream."""
     codec: str | None = field(default=None, validator=optional(is_text(limit=256)))
-    """The codec of its audio, such as PCMU or L16@24000h."""
+    """The codec of the audio, such as PCMU or L16@24000h."""
     realtime: bool | None = field(default=None, validator=optional(is_flag))
     """Whether audio flows both ways."""
     status_url: str | None = field(default=None, validator=optional(is_text()))
-    """Where its events are POSTed."""
+    """The URL to which the events of the stream are POSTed."""
     status_url_method: str | None = field(default=None, validator=optional(one_of("GET", "POST")))
-    """With which HTTP method."""
+    """The HTTP method of the requests to `status_url`: GET or POST."""
     authorization_bearer_token: str | None = field(default=None, repr=False, validator=optional(is_text()))
-    """What the server is shown in an Authorization header; never shown here."""
+    """The token for the Authorization header of the WebSocket request; never shown."""
     custom_parameters: dict[str, Any] | None = field(default=None, validator=optional(is_object))
-    """Handed to the WebSocket server when the stream starts."""
+    """Parameters for the WebSocket server, sent when the stream starts."""
 
 
 DeviceLike: TypeAlias = Device | Mapping[str, Any]
 """A device, or a dict of the form ``{"type", "params"}``."""
 
 DevicesLike: TypeAlias = Sequence[Sequence[DeviceLike]]
-"""Devices to call: the lists are tried in turn, those within one list are called at once."""
+"""Devices to call: the lists are called one after the other, the devices within one list at the same time."""
 
 _KINDS: Final[dict[str, type[Device]]] = {
     kind.type: kind
     for kind in (PhoneDevice, SipDevice, WebrtcDevice, AgoraDevice, CallDevice, QueueDevice, StreamDevice)
 }
-_FORM: Final = "the lists are tried in turn, the devices within one list are called at once"
+_FORM: Final = "the lists are called one after the other, the devices within one list at the same time"
 
 
 def read_device(device: DeviceLike, where: str = "device") -> dict[str, Any]:
-    """Return a device in the form that the wire wants; a dict is checked for what is known, and stays as it is.
+    """Return a device as the server wants it; a dict is checked, and stays as it is.
 
     Raises:
-        TypeError: It is something else, or a parameter has a wrong type.
+        TypeError: The device is something else, or a parameter has a wrong type.
         ValueError: The type or a parameter is missing, or a parameter is not allowed.
     """
     check_outer(device, _KINDS, where)
@@ -225,11 +225,11 @@ def read_device(device: DeviceLike, where: str = "device") -> dict[str, Any]:
 
 
 def read_devices(devices: DevicesLike) -> list[list[dict[str, Any]]]:
-    """Return lists of devices in the form that the wire wants; dicts are checked, and stay as they are.
+    """Return lists of devices as the server wants them; dicts are checked, and stay as they are.
 
     Raises:
-        TypeError: It is something else, or a parameter has a wrong type.
-        ValueError: It is one device or a flat list of them, a list is empty, or a device is not allowed.
+        TypeError: `devices` is something else, or a parameter has a wrong type.
+        ValueError: `devices` is one device or a flat list, a list is empty, or a device is not allowed.
     """
     if isinstance(devices, Device | Mapping):
         raise ValueError(f"devices must be a list of lists of devices; write [[device]]: {_FORM}")

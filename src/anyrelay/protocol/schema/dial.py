@@ -18,31 +18,31 @@ __all__ = ["Begin", "Dial", "DialEvent"]
 @command("calling.dial", reply="Dialing")
 @frozen(kw_only=True)
 class Dial(Command):
-    """Call devices. The reply names no call: events do, by the tag."""
+    """Call devices (``calling.dial``). The reply has no call_id; the events carry the tag."""
 
     tag: str = field(validator=is_text(limit=256))
-    """What the events of this dial carry; chosen by the client."""
+    """The tag that the events of this dial carry; chosen by the client."""
     devices: list[list[dict[str, Any]]] = field(repr=shown, converter=read_devices)
-    """Whom to call: the lists are tried in turn, those within one list are called at once."""
+    """The devices: the lists are called one after the other, the devices within one list at the same time."""
     region: str | None = field(default=None, validator=optional(is_text(limit=64)))
-    """The region that the call is made from."""
+    """The region from which the call is made."""
     max_duration: float | None = field(default=None, validator=optional(is_number(0)))
     """How long the call may last, passed on as given: SignalWire's pages and sources disagree on seconds or minutes."""
     max_price_per_minute: float | None = field(default=None, validator=optional(is_number(0)))
-    """The most that a minute may cost, in the account's currency."""
+    """The highest price per minute, in the account's currency."""
 
 
 @command("calling.begin", reply="Call started")
 @frozen(kw_only=True)
 class Begin(Command):
-    """Call one device; deprecated in favour of `Dial`."""
+    """Call one device; deprecated, see `Dial` (``calling.begin``)."""
 
     device: dict[str, Any] = field(repr=shown, converter=read_device)
-    """Whom to call."""
+    """The device to call."""
     tag: str | None = field(default=None, validator=optional(is_text(limit=256)))
-    """What the events of this call carry; chosen by the client."""
+    """The tag that the events of this call carry; chosen by the client."""
     region: str | None = field(default=None, validator=optional(is_text(limit=64)))
-    """The region that the call is made from."""
+    """The region from which the call is made."""
     max_duration: float | None = field(default=None, validator=optional(is_number(0)))
     """How long the call may last, passed on as given: SignalWire's pages and sources disagree on seconds or minutes."""
 
@@ -50,10 +50,13 @@ class Begin(Command):
 @event("calling.call.dial")
 @frozen(kw_only=True)
 class DialEvent(RelayEvent):
-    """A dial has come on. It belongs to no one call, so `call_id` is empty: `call` says whose leg it is about."""
+    """The state of a dial has changed (``calling.call.dial``).
+
+    `call_id` is empty, since a dial has several legs; `call` names the leg of the event.
+    """
 
     tag: str = ""
-    """Which dial."""
+    """The tag of the dial."""
     dial_state: str = ""
     """``dialing``, ``answered`` or ``failed``."""
     call: dict[str, Any] = field(factory=dict)

@@ -16,44 +16,44 @@ __all__ = ["BindDigit", "ClearDigitBindings", "SendDigits", "SendDigitsEvent"]
 @command("calling.send_digits", reply="Sending Digits")
 @frozen(kw_only=True)
 class SendDigits(OperationCommand):
-    """Send digits as DTMF tones."""
+    """Send digits as DTMF tones (``calling.send_digits``)."""
 
     digits: str = field(validator=is_digits(also="wW"))
-    """0-9, #, *, A-D; w is a pause of 0.5 s, W one of 1 s."""
+    """The digits: 0-9, #, *, A-D; w is a pause of 0.5 s, W a pause of 1 s."""
 
 
 @command("calling.bind_digit", reply="Digit binding created")
 @frozen(kw_only=True)
 class BindDigit(CallCommand):
-    """Have the server run a RELAY method whenever certain digits are pressed."""
+    """Bind digits to a RELAY method, which the server runs when the caller presses the digits (``calling.bind_digit``)."""
 
     digits: str = field(validator=is_digits())
     """The digits, in order."""
     bind_method: str = field(validator=is_text(limit=256))
-    """The method that is run, such as calling.play."""
+    """The RELAY method, such as calling.play."""
     bind_params: dict[str, Any] | None = field(default=None, validator=optional(is_object), metadata={"wire": "params"})
     """The method's parameters."""
     realm: str | None = field(default=None, validator=optional(is_text(limit=256)))
-    """The name of a group of bindings that are cleared together."""
+    """The name of a group of bindings, which can be cleared together."""
     max_triggers: int | None = field(default=None, validator=optional(is_integer(1, unit="times")))
-    """How often it is run at most."""
+    """How often the method is run at most."""
 
 
 @command("calling.clear_digit_bindings", reply="Digit bindings cleared")
 @frozen(kw_only=True)
 class ClearDigitBindings(CallCommand):
-    """Forget what digits were bound to."""
+    """Clear digit bindings (``calling.clear_digit_bindings``)."""
 
     realm: str | None = field(default=None, validator=optional(is_text(limit=256)))
-    """Only the bindings of this group; all of them when left out."""
+    """The group whose bindings are cleared; all bindings when left out."""
 
 
 @event("calling.call.send_digits")
 @frozen(kw_only=True)
 class SendDigitsEvent(RelayEvent):
-    """Digits have been sent."""
+    """The digits have been sent (``calling.call.send_digits``)."""
 
     control_id: str = ""
-    """Which command."""
+    """The control_id of the command."""
     state: str = ""
-    """``finished``."""
+    """The state: ``finished``."""

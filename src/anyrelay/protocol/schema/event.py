@@ -1,4 +1,4 @@
-"""What every RELAY event has in common."""
+"""The base of every RELAY event."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from attrs import field, frozen
 __all__ = ["Arranger", "RelayEvent", "event"]
 
 Arranger = Callable[[dict[str, Any]], None]
-"""Puts what came with an event to where its class looks for it."""
+"""Moves a parameter of an event to the place where the event's class reads it."""
 
 C = TypeVar("C", bound="type[RelayEvent]")
 
 
 def event(event_type: str, *, arrange: Arranger | None = None) -> Callable[[C], C]:
-    """Say which events the class below describes.
+    """Name the event type that the decorated class describes.
 
     Args:
-        event_type: Their type; the table of types names it too, so that the class can be found before it is made.
-        arrange: Puts what came to where the class looks for it, where servers write it in more than one way.
+        event_type: The event type. The registry names the type too, so that the class is found before it is made.
+        arrange: Moves parameters to where the class reads them, for events that servers write in more than one way.
     """
 
     def enter(kind: C) -> C:
@@ -33,30 +33,30 @@ def event(event_type: str, *, arrange: Arranger | None = None) -> Callable[[C], 
 
 @frozen(kw_only=True)
 class RelayEvent:
-    """Any event of the server's."""
+    """A RELAY event from the server (``signalwire.event``)."""
 
     described: ClassVar[str] = ""
     arrange: ClassVar[Arranger | None] = None
 
     event_type: str = ""
-    """Such as ``calling.call.play``; "" when the envelope named none."""
+    """The type, such as ``calling.call.play``; "" when the envelope names none."""
     params: dict[str, Any] = field(factory=dict)
-    """The inner parameters as they came."""
+    """The inner parameters as the server sent them."""
     call_id: str = ""
-    """The call it belongs to, "" for none."""
+    """The identifier of the call; "" for none."""
     timestamp: float = 0.0
-    """When the server sent it, in seconds since the epoch; 0.0 when it did not say."""
+    """When the server sent the event, in seconds since the epoch; 0.0 when the server did not say."""
 
     @classmethod
     def from_payload(cls, payload: dict[str, Any]) -> Self:
-        """Read the params of a ``signalwire.event`` request as an event of this class, whatever their type says.
+        """Read the params of a ``signalwire.event`` request as an event of this class, whatever the event type.
 
         Args:
             payload: The envelope, as for `parse_event`.
 
         Returns:
-            The event; what is missing or of a wrong type is read as its default.
+            The event; a field that is missing or of a wrong type has its default.
         """
-        codec = import_module("anyrelay.protocol.schema.codec")  # it imports cattrs, and this module
+        codec = import_module("anyrelay.protocol.schema.codec")  # imported late: codec imports cattrs, and this module
         event: Self = codec.read_as(cls, payload)
         return event

@@ -16,47 +16,47 @@ __all__ = ["FaxEvent", "ReceiveFax", "ReceiveFaxStop", "SendFax", "SendFaxStop"]
 @command("calling.send_fax")
 @frozen(kw_only=True)
 class SendFax(OperationCommand):
-    """Send a fax."""
+    """Send a fax (``calling.send_fax``)."""
 
     document: str = field(validator=is_text())
-    """The document: the URL of a PDF."""
+    """The URL of the document, a PDF."""
     identity: str | None = field(default=None, validator=optional(is_text(limit=256)))
-    """Who sends it, as the other machine shows it."""
+    """The sender's identity, as the receiving machine shows it."""
     header_info: str | None = field(default=None, validator=optional(is_text(limit=256)))
-    """What stands at the head of each page."""
+    """The text at the head of each page."""
     status_url: str | None = field(default=None, validator=optional(is_text()))
-    """Where events are POSTed too."""
+    """The URL to which the server also POSTs the events."""
 
 
 @command("calling.send_fax.stop", operation=True)
 @frozen(kw_only=True)
 class SendFaxStop(OperationCommand):
-    """Stop sending a fax."""
+    """Stop sending a fax (``calling.send_fax.stop``)."""
 
 
 @command("calling.receive_fax")
 @frozen(kw_only=True)
 class ReceiveFax(OperationCommand):
-    """Receive a fax."""
+    """Receive a fax (``calling.receive_fax``)."""
 
     status_url: str | None = field(default=None, validator=optional(is_text()))
-    """Where events are POSTed too."""
+    """The URL to which the server also POSTs the events."""
 
 
 @command("calling.receive_fax.stop", operation=True)
 @frozen(kw_only=True)
 class ReceiveFaxStop(OperationCommand):
-    """Stop receiving a fax."""
+    """Stop receiving a fax (``calling.receive_fax.stop``)."""
 
 
 @event("calling.call.fax")
 @frozen(kw_only=True)
 class FaxEvent(RelayEvent):
-    """A fax has come on."""
+    """A page of a fax has been sent or received, or the fax has ended (``calling.call.fax``)."""
 
     control_id: str = ""
-    """Which fax."""
+    """The control_id of the fax."""
     state: str = ""
-    """``finished`` or ``error``, where the server writes it beside the fax; "" otherwise."""
+    """``finished`` or ``error``, where the server writes the state beside the fax; "" otherwise."""
     fax: dict[str, Any] = field(factory=dict)
-    """Its ``type`` (page, finished, error) and its ``params``."""
+    """The ``type`` of the report (page, finished, error) and its ``params``."""

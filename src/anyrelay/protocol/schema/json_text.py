@@ -1,8 +1,8 @@
-"""JSON text, read and written (RFC 8259): orjson for nearly all of it, the standard library for the rest.
+"""Read and write JSON text (RFC 8259): with orjson, and with the standard library where orjson refuses.
 
-orjson refuses what the RFC allows: half of a surrogate pair (section 8.2), a number beyond a double (section 6), a byte order
-mark (section 8.1), an integer of more than 64 bits to be written. None of that may cost a message, so the standard
-library's reader and writer take what orjson refuses.
+orjson refuses some text that the RFC allows: half of a surrogate pair (section 8.2), a number beyond a double (section 6), a
+byte order mark (section 8.1). orjson also refuses to write an integer of more than 64 bits. The standard library reads and
+writes what orjson refuses, so that no message is lost.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _CODE: Final = re.compile(r"-?[0-9]{1,9}")
 
 
 _LONGEST_INTEGER: Final = 20
-"""In characters: no integer of 64 bits has more."""
+"""A length in characters; no integer of 64 bits is longer."""
 _SMALLEST: Final = -(2**63)
 _LARGEST: Final = 2**64 - 1
 
@@ -37,18 +37,18 @@ def read_json(text: str) -> Any:
     `anyrelay.protocol.schema.fields.check_json` refuses it.
 
     Raises:
-        ValueError: It is no JSON; the message tells nothing of the text but a position.
-        RecursionError: It is nested too deep to be read.
+        ValueError: The text is no JSON. The error gives a position, and shows nothing of the text.
+        RecursionError: The text is nested too deep to be read.
     """
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError:
-        return _patient_reader().decode(text.removeprefix("\ufeff"))
+        return _standard_reader().decode(text.removeprefix("\ufeff"))
 
 
 @cache
-def _patient_reader() -> JSONDecoder:
-    from json import JSONDecoder  # with the first text that needs it: most clients never meet one
+def _standard_reader() -> JSONDecoder:
+    from json import JSONDecoder  # made for the first text that needs it: most clients need none
 
     return JSONDecoder(parse_int=_integer, parse_constant=_refuse)
 
@@ -72,17 +72,17 @@ def write_json(value: Any) -> str:
     """
     try:
         return orjson.dumps(value).decode()
-    except TypeError:  # which orjson's own error is
+    except TypeError:  # orjson's own error is one
         pass
     try:
-        check_json(value, "it")  # the standard library turns keys that are no strings into strings
+        check_json(value, "it")  # the standard library would turn keys of other types into strings
     except TypeError as error:
         raise ValueError(str(error)) from None
     return json_of_any(value)
 
 
 def fingerprint(value: Any) -> int:
-    """Return a number that equal values share, whatever the order of their keys; the value is one that was read."""
+    """Return a number that equal values share, whatever the order of their keys; for values that were read from JSON."""
     try:
         return hash(orjson.dumps(value, option=orjson.OPT_SORT_KEYS))
     except TypeError:
@@ -90,14 +90,14 @@ def fingerprint(value: Any) -> int:
 
 
 def json_of_any(value: Any, **options: Any) -> str:
-    """Write what was read, infinite numbers too (as ``Infinity``): for memory and logs, never for the wire."""
+    """Write a value as JSON text, infinite numbers too (as ``Infinity``): for memory and logs, never for a message."""
     from json import dumps
 
     return dumps(value, separators=(",", ":"), **options)
 
 
 def as_code(value: object) -> int:
-    """Read a RELAY code, which comes as ``"200"`` or as 200; -1 when it is neither."""
+    """Read a RELAY code, which is ``"200"`` or 200; return -1 for anything else."""
     if isinstance(value, str) and _CODE.fullmatch(value):
         return int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) else -1

@@ -1,7 +1,7 @@
 """Media to play: speech, audio files, silence and ringtones (RELAY facts, section 3).
 
-Plain dicts, nested or flat, as SignalWire's reference writes them, are read into `Media`, which writes the nested form that
-the wire wants.
+SignalWire's reference writes media as plain dicts, nested or flat. Both are read into `Media`, which writes the nested
+form that the server wants.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _MEDIA_KEYS: dict[str, tuple[str, ...]] = {
     "silence": ("duration",),
     "ringtone": ("name",),
 }
-"""What each type of media must name (RELAY facts, section 3)."""
+"""The parameters that each type of media must have (RELAY facts, section 3)."""
 
 _ALL_KEYS: dict[str, tuple[str, ...]] = {
     "tts": ("text", "language", "gender", "voice"),
@@ -30,21 +30,21 @@ _ALL_KEYS: dict[str, tuple[str, ...]] = {
     "silence": ("duration",),
     "ringtone": ("name", "duration"),
 }
-"""What each type of media may name."""
+"""The parameters that each type of media may have."""
 
 _SECONDS_MAX = 86_400.0
 
 
 @frozen
 class Media:
-    """One thing to play: speech, an audio file, silence or a ringtone."""
+    """A medium to play: speech, an audio file, silence or a ringtone."""
 
     type: str
-    """``tts``, ``audio``, ``silence`` or ``ringtone``; a word not known is sent as given."""
+    """``tts``, ``audio``, ``silence`` or ``ringtone``; any other word is sent as given."""
     params: dict[str, Any] = field(factory=dict)
-    """Its parameters, by their names on the wire."""
+    """The parameters, by their names on the wire."""
     extra: dict[str, Any] = field(factory=dict, repr=False)
-    """What stands beside the type and the parameters, sent as given."""
+    """The keys beside the type and the parameters, sent as given."""
 
     def __attrs_post_init__(self) -> None:
         if not isinstance(self.type, str):
@@ -80,11 +80,11 @@ class Media:
 
     @classmethod
     def ringtone(cls, name: str, duration: float | None = None) -> Media:
-        """Return a country's ringtone by its code such as us, for `duration` seconds (the server's choice when None)."""
+        """Return the ringtone of a country by its code, such as us, for `duration` seconds (None: as the server likes)."""
         return cls("ringtone", _given(name=name, duration=duration))
 
     def to_wire(self) -> dict[str, Any]:
-        """Return the nested form that the wire wants."""
+        """Return the nested form, which the server wants."""
         return {**self.extra, "type": self.type, "params": self.params}
 
 
@@ -108,18 +108,18 @@ def _check_seconds(value: object, where: str) -> None:
 
 
 def read_media(media: MediaLike | Iterable[MediaLike]) -> tuple[Media, ...]:
-    """Read a media list, or one medium alone, in any of the forms of `MediaLike`.
+    """Read a list of media, or a single medium, in any of the forms of `MediaLike`.
 
     Raises:
-        TypeError: It is something else.
-        ValueError: It is empty, or an item lacks what its type needs.
+        TypeError: `items` is something else.
+        ValueError: `items` is empty, or an item lacks a parameter that its type needs.
     """
     items = [media] if isinstance(media, Media | Mapping) else media
     if isinstance(items, str) or not isinstance(items, Iterable):
         raise TypeError(f"media must be a list of media, not {type(items).__name__}")
     read = tuple(item if isinstance(item, Media) else _medium(item) for item in items)
     if not read:
-        raise ValueError("media is empty; give at least one thing to play")
+        raise ValueError("media is empty; give at least one medium to play")
     return read
 
 
@@ -133,7 +133,7 @@ def _medium(item: object) -> Media:
     known = _ALL_KEYS.get(word, ()) if isinstance(word, str) else ()
     if isinstance(word, str) and not known and (other := meant(word, _ALL_KEYS.keys())):
         raise ValueError(f"media of type {word!r} are not known; did you mean {other!r}?")
-    if params is None:  # the flat form of the page: everything beside the type is a parameter
+    if params is None:  # the flat form: every key beside the type is a parameter
         check_spelling(beside, known, f"media {word}")
         return Media(word, beside)
     if not isinstance(params, Mapping):

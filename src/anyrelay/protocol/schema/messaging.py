@@ -14,22 +14,22 @@ __all__ = ["MessageReceiveEvent", "MessageStateEvent", "SendMessage"]
 @command("messaging.send")
 @frozen(kw_only=True)
 class SendMessage(Command):
-    """Send a text message, with pictures or without."""
+    """Send a text message, with or without pictures (``messaging.send``)."""
 
     context: str = field(validator=is_text(limit=256))
-    """The context that hears what becomes of it."""
+    """The context that gets the events of the message."""
     to_number: str = field(validator=is_text(limit=256))
-    """The number that it goes to, in E.164 form such as +15551234567."""
+    """The number to which the message goes, in E.164 form such as +15551234567."""
     from_number: str = field(validator=is_text(limit=256))
-    """The number that it comes from."""
+    """The number from which the message comes, in E.164 form."""
     body: str | None = field(default=None, validator=optional(is_text(empty=True, lines=True)))
-    """Its text; this or `media` must be given."""
+    """The text; this or `media` must be given."""
     media: list[str] | None = field(default=None, validator=optional(list_of(is_text())))
-    """The URLs of its pictures and files."""
+    """The URLs of pictures and files."""
     tags: list[str] | None = field(default=None, validator=optional(list_of(is_text(limit=256))))
-    """What it can be found by."""
+    """Tags to find the message by."""
     region: str | None = field(default=None, validator=optional(is_text(limit=64)))
-    """The region that it is sent from."""
+    """The region from which the message is sent."""
 
     def __attrs_post_init__(self) -> None:
         if not self.body and not self.media:
@@ -39,54 +39,54 @@ class SendMessage(Command):
 @event("messaging.receive")
 @frozen(kw_only=True)
 class MessageReceiveEvent(RelayEvent):
-    """A message has come."""
+    """A text message has been received (``messaging.receive``)."""
 
     message_id: str = ""
-    """Which message."""
+    """The identifier of the message."""
     context: str = ""
-    """The context that hears of it."""
+    """The context that gets the event."""
     direction: str = ""
     """``inbound`` or ``outbound``."""
     from_number: str = ""
-    """The number that it comes from."""
+    """The number from which the message comes."""
     to_number: str = ""
-    """The number that it goes to."""
+    """The number to which the message goes."""
     body: str = ""
-    """Its text."""
+    """The text."""
     media: list[str] = field(factory=list)
-    """The URLs of its pictures and files."""
+    """The URLs of pictures and files."""
     segments: int = 0
-    """How many segments it has."""
+    """The number of segments."""
     message_state: str = ""
-    """``received``."""
+    """The state: ``received``."""
     tags: list[str] = field(factory=list)
-    """What it can be found by."""
+    """Tags to find the message by."""
 
 
 @event("messaging.state")
 @frozen(kw_only=True)
 class MessageStateEvent(RelayEvent):
-    """A sent message's state has changed."""
+    """The state of a sent message has changed (``messaging.state``)."""
 
     message_id: str = ""
-    """Which message."""
+    """The identifier of the message."""
     context: str = ""
-    """The context that hears of it."""
+    """The context that gets the event."""
     direction: str = ""
     """``inbound`` or ``outbound``."""
     from_number: str = ""
-    """The number that it comes from."""
+    """The number from which the message comes."""
     to_number: str = ""
-    """The number that it goes to."""
+    """The number to which the message goes."""
     body: str = ""
-    """Its text."""
+    """The text."""
     media: list[str] = field(factory=list)
-    """The URLs of its pictures and files."""
+    """The URLs of pictures and files."""
     segments: int = 0
-    """How many segments it has."""
+    """The number of segments."""
     message_state: str = ""
-    """``queued``, ``initiated``, ``sent``, and at last ``delivered``, ``undelivered`` or ``failed``."""
+    """``queued``, ``initiated`` or ``sent``; the final states are ``delivered``, ``undelivered`` and ``failed``."""
     reason: str = ""
-    """Why it failed; "" when it did not."""
+    """Why the message failed; "" when it did not fail."""
     tags: list[str] = field(factory=list)
-    """What it can be found by."""
+    """Tags to find the message by."""

@@ -1,4 +1,4 @@
-"""What devices and settings have in common: parameters that may be given as a class of their own or as a plain dict."""
+"""Parameters that a caller gives as an attrs class or as a plain dict: the base of devices and settings."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ P = TypeVar("P", bound="Params")
 
 @frozen(kw_only=True)
 class Params:
-    """Named parameters; those left at None are not sent."""
+    """Named parameters; those that are None are not sent."""
 
     also: ClassVar[frozenset[str]] = frozenset()
-    """Names that SignalWire documents and that are not described here, by their names on the wire: any value is passed on."""
+    """Names on the wire that SignalWire documents and this class does not describe: any value is passed on."""
 
     extra: dict[str, Any] = field(factory=dict, repr=False)
     """Further parameters, by their names on the wire, sent as given."""
@@ -39,25 +39,25 @@ class Params:
 
 @frozen(kw_only=True)
 class Typed(Params):
-    """Parameters that go out beside the word for their type."""
+    """Parameters with a type, such as a device: sent as ``{"type", "params"}``."""
 
     type: ClassVar[str] = ""
 
     def to_wire(self) -> dict[str, Any]:
-        """Return the form that the wire wants."""
+        """Return the form that the server wants."""
         return {"type": self.type, "params": self.to_params()}
 
 
 def read_params(value: P | Mapping[str, Any], kind: type[P], where: str) -> dict[str, Any]:
-    """Return the parameters for the wire; a dict is checked for what `kind` knows, and stays as it is.
+    """Return parameters as the server wants them; the keys of a dict that `kind` describes are checked.
 
     Args:
         value: An object of `kind`, or a dict.
-        kind: What describes them.
-        where: Their name, for the message of an error.
+        kind: The class that describes the parameters.
+        where: The name of the parameters, for the text of an error.
 
     Raises:
-        TypeError: It is something else, or a parameter has a wrong type.
+        TypeError: `value` is something else, or a parameter has a wrong type.
         ValueError: A parameter is missing or not allowed.
     """
     if isinstance(value, kind):
@@ -69,15 +69,15 @@ def read_params(value: P | Mapping[str, Any], kind: type[P], where: str) -> dict
 
 
 def read_typed(value: Typed | Mapping[str, Any], kinds: Mapping[str, type[Typed]], where: str) -> dict[str, Any]:
-    """Return the form that the wire wants of one of several kinds; a dict is checked for what is known, and stays as it is.
+    """Return typed parameters as the server wants them; the keys of a dict that the type's class describes are checked.
 
     Args:
-        value: An object of one of the kinds, or a dict of the form ``{"type", "params"}``. A type that is not known passes.
-        kinds: What describes each type.
-        where: Its name, for the message of an error.
+        value: An object of one of the kinds, or a dict of the form ``{"type", "params"}``. An unknown type is accepted.
+        kinds: The class that describes each type.
+        where: The name of the value, for the text of an error.
 
     Raises:
-        TypeError: It is something else, or a parameter has a wrong type.
+        TypeError: `value` is something else, or a parameter has a wrong type.
         ValueError: The type or a parameter is missing, or a parameter is not allowed.
     """
     if isinstance(value, Typed) and kinds.get(value.type) is type(value):
@@ -102,10 +102,10 @@ def read_typed(value: Typed | Mapping[str, Any], kinds: Mapping[str, type[Typed]
 
 
 def check_outer(value: object, kinds: Mapping[str, type[Typed]], where: str) -> None:
-    """Check that what stands beside the type and the parameters of a dict is no parameter, and not misspelt.
+    """Check that a dict has no parameter, and no misspelt key, beside its type and params.
 
     Raises:
-        ValueError: It is.
+        ValueError: There is such a key.
     """
     if isinstance(value, Mapping):
         kind = kinds.get(str(value.get("type")))
@@ -113,11 +113,11 @@ def check_outer(value: object, kinds: Mapping[str, type[Typed]], where: str) -> 
 
 
 def check_fields(kind: type[Params], params: Mapping[str, Any], where: str) -> None:
-    """Check the parameters of a dict that `kind` describes; others need only be what JSON can carry.
+    """Check the parameters of a dict that `kind` describes; any other must be a value that JSON can carry.
 
     Raises:
-        TypeError: One has a wrong type.
-        ValueError: One is missing, misspelt, or not allowed.
+        TypeError: A parameter has a wrong type.
+        ValueError: A parameter is missing, misspelt, or not allowed.
     """
     check_spelling(params, names_in(kind), where)
     for name, each in _by_wire_name(kind).items():
@@ -129,7 +129,7 @@ def check_fields(kind: type[Params], params: Mapping[str, Any], where: str) -> N
 
 
 def names_in(kind: type[Params]) -> frozenset[str]:
-    """Return the names that a dict of these parameters may have, as far as they are known."""
+    """Return the known names that a dict of these parameters may have."""
     return kind.also | _by_wire_name(kind).keys()
 
 

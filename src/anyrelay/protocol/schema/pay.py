@@ -17,32 +17,32 @@ __all__ = ["Pay", "PayEvent", "PayStop"]
 @command("calling.pay")
 @frozen(kw_only=True)
 class Pay(OperationCommand):
-    """Take a card's numbers and have them charged. SignalWire's reference gives every number as a string."""
+    """Take a payment by card (``calling.pay``). SignalWire's reference gives every number as a string."""
 
     payment_connector_url: str = field(validator=is_text())
-    """Who charges it: a URL."""
+    """The URL of the payment processor."""
     input_method: str | None = field(default=None, validator=optional(is_text(limit=64)), metadata={"wire": "input"})
-    """How the numbers are given: ``dtmf``."""
+    """How the caller enters the numbers: ``dtmf``."""
     status_url: str | None = field(default=None, validator=optional(is_text()))
-    """Where events are POSTed too."""
+    """The URL to which the server also POSTs the events."""
     payment_method: str | None = field(default=None, validator=optional(is_text(limit=64)))
-    """With what is paid, such as ``credit-card``."""
+    """The means of payment, such as ``credit-card``."""
     timeout: str | float | None = field(default=None, validator=optional(is_amount(0, unit="seconds")))
-    """How long to wait for the next digit, in seconds."""
+    """The longest wait for the next digit, in seconds."""
     max_attempts: str | float | None = field(default=None, validator=optional(is_amount(1, unit="times")))
-    """How often each input may be tried."""
+    """How often the caller may try each input."""
     security_code: str | bool | None = field(default=None, validator=optional(is_text_or_flag))
-    """Whether the card's security code is asked for."""
+    """Whether the caller is asked for the card's security code."""
     postal_code: str | bool | None = field(default=None, validator=optional(is_text_or_flag))
-    """Whether the postal code is asked for, or the postal code itself."""
+    """Whether the caller is asked for the postal code, or the postal code itself."""
     min_postal_code_length: str | float | None = field(
         default=None, validator=optional(is_amount(0, unit="characters"))
     )
-    """How many characters a postal code has at least."""
+    """The least number of characters of a postal code."""
     token_type: str | None = field(default=None, validator=optional(is_text(limit=64)))
-    """``one-time`` or ``reusable``."""
+    """The type of the token: ``one-time`` or ``reusable``."""
     charge_amount: str | float | None = field(default=None, validator=optional(is_amount(0)))
-    """How much, in `currency`, such as 9.99."""
+    """The amount, in `currency`, such as 9.99."""
     currency: str | None = field(default=None, validator=optional(is_text(limit=64)))
     """The currency, such as ``usd``."""
     language: str | None = field(default=None, validator=optional(is_text(limit=64)))
@@ -50,27 +50,27 @@ class Pay(OperationCommand):
     voice: str | None = field(default=None, validator=optional(is_text(limit=256)))
     """The voice of the prompts."""
     description: str | None = field(default=None, validator=optional(is_text(empty=True)))
-    """What is paid for."""
+    """The reason of the payment."""
     valid_card_types: str | None = field(default=None, validator=optional(is_text()))
-    """The cards that are taken, such as ``visa mastercard amex``."""
+    """The accepted cards, such as ``visa mastercard amex``."""
     parameters: list[dict[str, Any]] | None = field(default=None, validator=optional(list_of(is_named_value)))
-    """Handed to who charges it, each ``{"name", "value"}``."""
+    """Parameters for the payment processor, each ``{"name", "value"}``."""
     prompts: list[dict[str, Any]] | None = field(default=None, validator=optional(list_of(is_object)))
-    """What is said when, by the names on the wire."""
+    """The prompts, by their names on the wire."""
 
 
 @command("calling.pay.stop", operation=True)
 @frozen(kw_only=True)
 class PayStop(OperationCommand):
-    """Stop a payment."""
+    """Stop a payment (``calling.pay.stop``)."""
 
 
 @event("calling.call.pay")
 @frozen(kw_only=True)
 class PayEvent(RelayEvent):
-    """A payment's state has changed."""
+    """The state of a payment has changed (``calling.call.pay``)."""
 
     control_id: str = ""
-    """Which payment."""
+    """The control_id of the payment."""
     state: str = ""
-    """An open word; ``finished`` and ``error`` are the last ones."""
+    """The state, a word not fixed by RELAY; ``finished`` and ``error`` are final."""

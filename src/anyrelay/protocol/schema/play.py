@@ -15,45 +15,45 @@ __all__ = ["Play", "PlayEvent", "PlayPause", "PlayResume", "PlayStop", "PlayVolu
 @command("calling.play", reply="Playing")
 @frozen(kw_only=True)
 class Play(OperationCommand):
-    """Play media on a call."""
+    """Play media on a call (``calling.play``)."""
 
     play: tuple[Media, ...] = field(converter=read_media)
-    """What to play, in order."""
+    """The media, in order."""
     volume: float | None = field(default=None, validator=optional(is_number(-40, 40, "dB")))
     """The volume, from -40 to 40 dB."""
     direction: str | None = field(default=None, validator=optional(one_of("listen", "speak", "both")))
-    """Who hears it."""
+    """Who hears the media: ``listen``, ``speak`` or ``both``."""
     loop: int | None = field(default=None, validator=optional(is_integer(0, unit="times")))
-    """How often it is played; 0 is for ever."""
+    """How often the media are played; 0 plays without end."""
     status_url: str | None = field(default=None, validator=optional(is_text()))
-    """Where events are POSTed too."""
+    """The URL to which the server also POSTs the events."""
 
 
 @command("calling.play.stop", operation=True)
 @frozen(kw_only=True)
 class PlayStop(OperationCommand):
-    """Stop a playback."""
+    """Stop a playback (``calling.play.stop``)."""
 
 
 @command("calling.play.pause", operation=True)
 @frozen(kw_only=True)
 class PlayPause(OperationCommand):
-    """Pause a playback."""
+    """Pause a playback (``calling.play.pause``)."""
 
     behavior: str | None = field(default=None, validator=optional(one_of("skip", "silence")))
-    """What is heard meanwhile, where the server knows such a choice: ``skip`` or ``silence``."""
+    """What the caller hears during the pause, where the server offers the choice: ``skip`` or ``silence``."""
 
 
 @command("calling.play.resume", operation=True)
 @frozen(kw_only=True)
 class PlayResume(OperationCommand):
-    """Go on with a paused playback."""
+    """Resume a paused playback (``calling.play.resume``)."""
 
 
 @command("calling.play.volume", operation=True)
 @frozen(kw_only=True)
 class PlayVolume(OperationCommand):
-    """Change a playback's volume."""
+    """Change the volume of a playback (``calling.play.volume``)."""
 
     volume: float = field(validator=is_number(-40, 40, "dB"))
     """The volume, from -40 to 40 dB."""
@@ -62,9 +62,9 @@ class PlayVolume(OperationCommand):
 @event("calling.call.play")
 @frozen(kw_only=True)
 class PlayEvent(RelayEvent):
-    """A playback's state has changed."""
+    """The state of a playback has changed (``calling.call.play``)."""
 
     control_id: str = ""
-    """Which playback."""
+    """The control_id of the playback."""
     state: str = ""
     """``playing``, ``paused``, ``finished`` or ``error``."""

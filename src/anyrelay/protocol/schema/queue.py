@@ -14,41 +14,41 @@ __all__ = ["QueueEnter", "QueueEvent", "QueueLeave"]
 @command("calling.queue.enter", reply="Entering Queue")
 @frozen(kw_only=True)
 class QueueEnter(OperationCommand):
-    """Put the call into a queue."""
+    """Put the call into a queue (``calling.queue.enter``)."""
 
     queue_name: str = field(validator=is_text(limit=256))
     """The queue's name."""
     status_url: str | None = field(default=None, validator=optional(is_text()))
-    """Where events are POSTed too."""
+    """The URL to which the server also POSTs the events."""
 
 
 @command("calling.queue.leave", reply="Leaving Queue", operation=True)
 @frozen(kw_only=True)
 class QueueLeave(OperationCommand):
-    """Take the call out of a queue."""
+    """Take the call out of a queue (``calling.queue.leave``)."""
 
     queue_name: str = field(validator=is_text(limit=256))
     """The queue's name."""
     queue_id: str | None = field(default=None, validator=optional(is_text(limit=256)))
     """The queue's identifier."""
     status_url: str | None = field(default=None, validator=optional(is_text()))
-    """Where events are POSTed too."""
+    """The URL to which the server also POSTs the events."""
 
 
 @event("calling.call.queue")
 @frozen(kw_only=True)
 class QueueEvent(RelayEvent):
-    """The call has entered a queue, moved in it, or left it."""
+    """The call has entered a queue, moved in the queue, or left the queue (``calling.call.queue``)."""
 
     control_id: str = ""
-    """Which command."""
+    """The control_id of the command."""
     status: str = ""
-    """What happened."""
+    """The change, as the server names it."""
     queue_id: str = field(default="", metadata={"wire": "id"})
-    """Which queue."""
+    """The identifier of the queue."""
     queue_name: str = field(default="", metadata={"wire": "name"})
-    """Its name."""
+    """The name of the queue."""
     position: int = 0
-    """The call's place in it."""
+    """The position of the call in the queue."""
     size: int = 0
-    """How many calls are in it."""
+    """The number of calls in the queue."""

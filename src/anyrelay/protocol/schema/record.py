@@ -36,24 +36,24 @@ __all__ = [
 
 @frozen(kw_only=True)
 class RecordAudio(Params):
-    """How the sound of a call is recorded."""
+    """The settings of a recording."""
 
     beep: bool | None = field(default=None, validator=optional(is_flag))
     """Whether a beep is played first."""
     format: str | None = field(default=None, validator=optional(one_of("mp3", "wav")))
     """``mp3`` or ``wav``."""
     stereo: bool | None = field(default=None, validator=optional(is_flag))
-    """Whether each side has a channel of its own."""
+    """Whether each side has its own channel."""
     direction: str | None = field(default=None, validator=optional(one_of(*AUDIO_DIRECTIONS)))
-    """Which side is recorded: ``listen``, ``speak`` or ``both``."""
+    """The side to record: ``listen``, ``speak`` or ``both``."""
     initial_timeout: float | None = field(default=None, validator=optional(is_number(0, unit="seconds")))
-    """How long to wait for a voice, in seconds; 0 waits for ever."""
+    """The longest wait for a voice, in seconds; 0 waits without limit."""
     end_silence_timeout: float | None = field(default=None, validator=optional(is_number(0, unit="seconds")))
-    """How long a silence ends the recording, in seconds; 0 is never."""
+    """The silence that ends the recording, in seconds; 0 for no such end."""
     terminators: str | None = field(default=None, validator=optional(is_digits(empty=True)))
     """Digits that end the recording, such as ``#*``."""
     input_sensitivity: float | None = field(default=None, validator=optional(is_number(0, 100)))
-    """How readily sound is taken for a voice, from 0 to 100."""
+    """How easily sound is taken for a voice, from 0 to 100."""
 
 
 RecordLike: TypeAlias = RecordAudio | Mapping[str, Any]
@@ -61,10 +61,10 @@ RecordLike: TypeAlias = RecordAudio | Mapping[str, Any]
 
 
 def read_record(record: RecordLike) -> dict[str, Any]:
-    """Return how to record in the form that the wire wants; a dict is checked for what is known, and stays as it is.
+    """Return the ``record`` of ``calling.record`` as the server wants it; a dict is checked, and stays as it is.
 
     Raises:
-        TypeError: It is something else, or a parameter has a wrong type.
+        TypeError: `record` is something else, or a parameter has a wrong type.
         ValueError: A parameter is not allowed.
     """
     if isinstance(record, RecordAudio):
@@ -82,37 +82,37 @@ def read_record(record: RecordLike) -> dict[str, Any]:
 @command("calling.record", reply="Recording")
 @frozen(kw_only=True)
 class Record(OperationCommand):
-    """Record a call."""
+    """Record a call (``calling.record``)."""
 
     record: dict[str, Any] = field(converter=read_record)
-    """How: ``{"audio": …}``, with a `RecordAudio` or a dict of its parameters."""
+    """The settings: ``{"audio": …}``, with a `RecordAudio` or a dict of its parameters."""
     status_url: str | None = field(default=None, validator=optional(is_text()))
-    """Where events are POSTed too."""
+    """The URL to which the server also POSTs the events."""
 
 
 @command("calling.record.pause", operation=True)
 @frozen(kw_only=True)
 class RecordPause(OperationCommand):
-    """Pause a recording."""
+    """Pause a recording (``calling.record.pause``)."""
 
     behavior: str | None = field(default=None, validator=optional(one_of("skip", "silence")))
-    """What the recording holds of the pause: nothing (``skip``) or ``silence``."""
+    """What the recording holds for the pause: nothing (``skip``) or ``silence``."""
 
 
 @command("calling.record.resume", operation=True)
 @frozen(kw_only=True)
 class RecordResume(OperationCommand):
-    """Go on with a paused recording."""
+    """Resume a paused recording (``calling.record.resume``)."""
 
 
 @command("calling.record.stop", operation=True)
 @frozen(kw_only=True)
 class RecordStop(OperationCommand):
-    """Stop a recording."""
+    """Stop a recording (``calling.record.stop``)."""
 
 
 def _flat(values: dict[str, Any]) -> None:
-    """Some servers write what they know of a recording under ``record``, some beside it."""
+    """Copy the parameters of a recording from ``record``, where some servers write them, to the top level."""
     record = values.get("record")
     if isinstance(record, dict):
         values.update({name: record[name] for name in ("url", "duration", "size") if name in record})
@@ -121,17 +121,17 @@ def _flat(values: dict[str, Any]) -> None:
 @event("calling.call.record", arrange=_flat)
 @frozen(kw_only=True)
 class RecordEvent(RelayEvent):
-    """A recording's state has changed."""
+    """The state of a recording has changed (``calling.call.record``)."""
 
     control_id: str = ""
-    """Which recording."""
+    """The control_id of the recording."""
     state: str = ""
     """``recording``, ``paused``, ``finished`` or ``no_input``."""
     url: str = ""
-    """Where it can be fetched, once it is finished."""
+    """The URL of the recording, once finished."""
     duration: float = 0.0
-    """How long it is, in seconds."""
+    """The length of the recording, in seconds."""
     size: int = 0
-    """How large it is, in bytes."""
+    """The size of the recording, in bytes."""
     record: dict[str, Any] = field(factory=dict)
-    """The same, and how it is recorded, as the server wrote it."""
+    """The recording's parameters and settings, as the server wrote them."""

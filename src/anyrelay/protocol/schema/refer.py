@@ -19,7 +19,7 @@ __all__ = ["Refer", "ReferDeviceLike", "ReferEvent", "SipReferDevice", "read_ref
 
 @frozen
 class SipReferDevice:
-    """Where a SIP call is referred to (RELAY facts, section 4)."""
+    """The target of a SIP REFER (RELAY facts, section 4)."""
 
     type: ClassVar[str] = "sip"
 
@@ -27,7 +27,7 @@ class SipReferDevice:
         repr=lambda uri: repr(without_password(uri)),
         validator=lambda _, attribute, value: check_sip_uri(value, f"device.params.{attribute.name}") and None,
     )
-    """The Refer-To target: a sip, sips or tel URI."""
+    """The target of the Refer-To header: a sip, sips or tel URI."""
     username: str | None = field(default=None, validator=optional(is_text()))
     """The user name for a challenged REFER."""
     password: str | None = field(default=None, repr=False, validator=optional(is_text()))
@@ -42,7 +42,7 @@ class SipReferDevice:
                 raise TypeError(f"{min(taken)} is a field of SipReferDevice and cannot be given as an extra one")
 
     def to_wire(self) -> dict[str, Any]:
-        """Return the device of the command: the target as ``uri`` and as ``to``, since the sources disagree on its name."""
+        """Return the device of the command: the target as ``uri`` and as ``to``, since the sources disagree."""
         params: dict[str, Any] = {"uri": self.uri, "to": self.uri}
         if self.username is not None:
             params["username"] = self.username
@@ -52,7 +52,7 @@ class SipReferDevice:
 
 
 ReferDeviceLike: TypeAlias = SipReferDevice | Mapping[str, Any] | str
-"""A `SipReferDevice`, a dict ``{"type": "sip", "params": {"uri": …}}``, or simply a SIP URI."""
+"""A `SipReferDevice`, a dict ``{"type": "sip", "params": {"uri": …}}``, or a SIP URI."""
 
 
 _TARGET_NAMES = ("uri", "to", "to_uri")
@@ -65,11 +65,11 @@ _PARAMS = _FIELDS | {"from"}
 
 
 def read_refer_device(device: ReferDeviceLike) -> SipReferDevice:
-    """Read the target of a transfer in any of the forms of `ReferDeviceLike`; ``uri``, ``to`` and ``to_uri`` mean the same.
+    """Read the target of a REFER in any of the forms of `ReferDeviceLike`; its key is ``uri``, ``to`` or ``to_uri``.
 
     Raises:
-        TypeError: It is something else.
-        ValueError: It names no target, two different ones, or one that is no SIP URI; or a key stands where none is read.
+        TypeError: `device` is something else.
+        ValueError: `device` names no target, two different targets, or a target that is no SIP URI; or a key is misplaced.
     """
     if isinstance(device, SipReferDevice):
         return device
@@ -83,8 +83,8 @@ def read_refer_device(device: ReferDeviceLike) -> SipReferDevice:
     if not isinstance(params, Mapping):
         raise ValueError('device.params is missing; give {"type": "sip", "params": {"uri": "sip:…"}}')
     for key in device.keys() - {"type", "params"}:
-        # It would be sent beside the parameters, where no server looks for it.
-        raise ValueError(f"device has no {key!r}: what a REFER takes belongs in device.params")
+        # The key would be sent beside the parameters, where no server reads it.
+        raise ValueError(f"device has no {key!r}: the parameters of a REFER belong in device.params")
     check_spelling(params, _PARAMS, "device.params")
     extra = {key: value for key, value in params.items() if key not in _FIELDS}
     return SipReferDevice(_target(params), params.get("username"), params.get("password"), extra)
@@ -95,7 +95,7 @@ def _target(params: Mapping[str, Any]) -> str:
     if not given:
         raise ValueError("device.params.uri is missing; give the SIP URI to refer to")
     if given.keys() == {"uri"}:
-        return given["uri"]  # the class checks it, and calls it so
+        return given["uri"]  # `SipReferDevice` checks the target, under this name
     first_name = next(iter(given))
     first = check_sip_uri(given.pop(first_name), f"device.params.{first_name}")
     for name, target in given.items():
@@ -109,36 +109,36 @@ def _target(params: Mapping[str, Any]) -> str:
 @command("calling.refer", reply="Starting SIP REFER")
 @frozen(kw_only=True)
 class Refer(CallCommand):
-    """Transfer a SIP call by SIP REFER (RELAY facts, section 4)."""
+    """Transfer a SIP call by SIP REFER (``calling.refer``; RELAY facts, section 4)."""
 
     device: SipReferDevice = field(converter=read_refer_device)
-    """Where to."""
+    """The target of the transfer."""
     status_url: str | None = field(default=None, validator=optional(is_text()))
-    """Where events are POSTed too."""
+    """The URL to which the server also POSTs the events."""
 
 
 @event("calling.call.refer")
 @frozen(kw_only=True)
 class ReferEvent(RelayEvent):
-    """A transfer has come on (RELAY facts, section 4)."""
+    """The state of a transfer has changed (``calling.call.refer``; RELAY facts, section 4)."""
 
     state: str = ""
-    """An open word: ``inProgress``, ``success``, ``busy``, … The codes decide, where there are any."""
+    """The state, a word not fixed by RELAY: ``inProgress``, ``success``, ``busy``, … Final codes decide first."""
     sip_refer_to: str = ""
-    """The target's URI."""
+    """The URI of the target."""
     sip_refer_response_code: str = ""
-    """What the phone answered to the REFER; "" when it has not yet."""
+    """The phone's response to the REFER; "" before the response."""
     sip_notify_response_code: str = ""
-    """What the phone's NOTIFY said about the target; "" when none came yet."""
+    """The code that the phone reported by NOTIFY; "" before the first NOTIFY."""
 
     @property
     def refer_response_code(self) -> int | None:
-        """The answer to the REFER as a SIP status code, 100 to 699; None when there is none that can be read."""
+        """The response to the REFER as a SIP status code, 100 to 699; None when the event has no readable code."""
         return _sip_code(self.sip_refer_response_code)
 
     @property
     def notify_response_code(self) -> int | None:
-        """The target's answer as a SIP status code, 100 to 699; None when there is none that can be read."""
+        """The target's response as a SIP status code, 100 to 699; None when the event has no readable code."""
         return _sip_code(self.sip_notify_response_code)
 
 

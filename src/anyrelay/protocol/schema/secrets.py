@@ -1,4 +1,4 @@
-"""Secrets are struck out of whatever is shown: logs, errors, the repr of a message."""
+"""Strike secrets out of text that is shown: logs, errors, the repr of a message."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _SECRET = re.compile(
 
 
 def scrub(text: str) -> str:
-    """Return the text of a message with the values of its secrets struck out, fit for a log."""
+    """Return the text of a message for a log, with the values of its secrets struck out."""
     return without_password(_SECRET.sub(r'\1"***"', text))
 
 
 def shown(params: Any) -> str:
-    """Return parameters as they may be shown: as JSON, with secrets struck out."""
+    """Return parameters as JSON text for a repr, with secrets struck out."""
     try:
         return scrub(orjson.dumps(params, default=repr).decode())
     except TypeError:

@@ -16,7 +16,7 @@ __all__ = ["AuthorizationStateEvent", "Connect", "Disconnect", "Ping", "Reauthen
 @command("signalwire.connect")
 @frozen(kw_only=True)
 class Connect(Command):
-    """Sign in, or resume a session (RELAY facts, section 2)."""
+    """Sign in, or resume a session (``signalwire.connect``; RELAY facts, section 2)."""
 
     version: dict[str, int] = field(validator=is_object)
     """The protocol's version: major, minor, revision."""
@@ -25,19 +25,19 @@ class Connect(Command):
     event_acks: bool = field(validator=is_flag)
     """Whether the client acknowledges each event."""
     authentication: dict[str, str] = field(repr=False, validator=is_object)
-    """Project and token, or a JWT; never shown."""
+    """The credentials: project and token, or a JWT; never shown."""
     contexts: list[str] | None = field(default=None, validator=optional(list_of(is_text(limit=256))))
-    """The contexts to receive calls and messages of."""
+    """The contexts whose calls and messages the client receives."""
     protocol: str | None = field(default=None, validator=optional(is_opaque))
-    """The session to resume."""
+    """The identifier of the session to resume."""
     authorization_state: str | None = field(default=None, repr=False, validator=optional(is_opaque))
-    """The secret with which it is resumed; never shown."""
+    """The secret that resumes the session; never shown."""
 
 
 @command("signalwire.reauthenticate")
 @frozen(kw_only=True)
 class Reauthenticate(Command):
-    """Renew the credentials of a live session."""
+    """Renew the credentials of a live session (``signalwire.reauthenticate``)."""
 
     authentication: dict[str, str] = field(repr=False, validator=is_object)
     """The new JWT; never shown."""
@@ -46,47 +46,47 @@ class Reauthenticate(Command):
 @command("signalwire.ping")
 @frozen(kw_only=True)
 class Ping(Command):
-    """Ask whether the other side is there."""
+    """Check that the other side answers (``signalwire.ping``)."""
 
     timestamp: float | None = field(default=None)
-    """Echoed in the reply."""
+    """A number that the reply repeats."""
     payload: str | None = field(default=None)
-    """Echoed in the reply."""
+    """A value that the reply repeats."""
 
 
 @command("signalwire.disconnect")
 @frozen(kw_only=True)
 class Disconnect(Command):
-    """The server is about to close the connection."""
+    """The server announces that it will close the connection (``signalwire.disconnect``)."""
 
     restart: bool | None = field(default=None, validator=optional(is_flag))
-    """Whether the session is over too."""
+    """Whether the session ends too."""
 
 
 @command("signalwire.receive", reply="Receiving events")
 @frozen(kw_only=True)
 class Receive(Command):
-    """Receive calls and messages of more contexts."""
+    """Receive the calls and messages of more contexts (``signalwire.receive``)."""
 
     contexts: list[str] = field(validator=list_of(is_text(limit=256)))
-    """Their names."""
+    """The names of the contexts."""
 
 
 @command("signalwire.unreceive", reply="Unreceiving events")
 @frozen(kw_only=True)
 class Unreceive(Command):
-    """Receive calls and messages of these contexts no more."""
+    """Stop receiving the calls and messages of some contexts (``signalwire.unreceive``)."""
 
     contexts: list[str] = field(validator=list_of(is_text(limit=256)))
-    """Their names."""
+    """The names of the contexts."""
 
 
 @event("signalwire.authorization.state")
 @frozen(kw_only=True)
 class AuthorizationStateEvent(RelayEvent):
-    """The server hands out a secret with which the session may be resumed; it is never shown."""
+    """The server sends the secret that resumes the session, which is never shown (``signalwire.authorization.state``)."""
 
     params: dict[str, Any] = field(factory=dict, repr=False)
-    """The inner parameters; they hold the secret."""
+    """The inner parameters, with the secret."""
     authorization_state: str = field(default="", repr=False)
-    """Opaque, encrypted; the newest counts."""
+    """The secret, encrypted by the server; the newest one is valid."""

@@ -1,4 +1,4 @@
-"""SIP URIs: what may be sent in a REFER, and when two of them are the same (RFC 3261 section 19.1)."""
+"""SIP URIs: which URI may be sent in a REFER, and when two URIs are equal (RFC 3261 section 19.1)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from anyrelay.protocol.schema.uri_grammar import fault_in
 __all__ = ["SipUri", "check_sip_uri", "same_sip_uri", "without_password"]
 
 MAX_URI_LENGTH: Final = 2_048
-"""Longest URI that is sent, in characters: RFC 3261 sets no limit, but a REFER with more would not fit a datagram."""
+"""The longest URI that is sent, in characters. RFC 3261 sets no limit, but a REFER has to fit a datagram."""
 
 _UP_TO_AT: Final = re.compile(r"[^@\"\s]++@?")
 _USER: Final = re.compile(r"sips?:[^:]++:", re.IGNORECASE)
@@ -30,30 +30,30 @@ class SipUri:
     scheme: str
     """sip, sips or tel, in lower case."""
     user: str
-    """The user part, its needless escapes undone, its case kept; for tel the number without visual separators."""
+    """The user part with needless escapes undone and its case kept; for tel the number without visual separators."""
     password: str = field(repr=False)
-    """What follows a colon in the user part, "" when there is none."""
+    """The text after a colon in the user part; "" for none."""
     host: str
     """The host in lower case; "" for tel."""
     port: str
-    """The port as written, "" when none is: a port left out does not equal 5060."""
+    """The port as written; "" for none: a missing port does not equal 5060."""
     params: dict[str, str]
-    """The URI parameters; names and values in lower case."""
+    """The URI parameters, with names and values in lower case."""
     headers: dict[str, str]
-    """The headers after the question mark; names in lower case."""
+    """The headers after the question mark, with names in lower case."""
 
 
 def check_sip_uri(uri: object, where: str) -> str:
-    """Return the URI if it may be sent: if it follows the grammar of RFC 3261 section 25.1, or of RFC 3966 for tel.
+    """Return the URI if it follows the grammar of RFC 3261 section 25.1, or of RFC 3966 for tel.
 
     Args:
-        uri: The candidate.
-        where: The name of the field it came from, for the message of the error.
+        uri: The URI.
+        where: The name of the field with the URI, for the text of an error.
 
     Raises:
-        TypeError: It is not a string.
-        ValueError: It is empty, too long, has a scheme other than sip, sips and tel, or does not follow the grammar; the
-            message says where, and what to write instead.
+        TypeError: `uri` is not a string.
+        ValueError: `uri` is empty, too long, has a scheme other than sip, sips and tel, or does not follow the grammar; the
+            error says where, and what to write instead.
     """
     if not isinstance(uri, str):
         raise TypeError(f"{where} must be a SIP URI as a string, not {type(uri).__name__}")
@@ -72,19 +72,19 @@ def _checked(uri: str, where: str) -> str:
 
 
 def without_password(text: str) -> str:
-    """Return text with the passwords of the SIP URIs in it struck out, fit for a log (RFC 3261 section 19.1.1)."""
+    """Return text for a log, with the passwords of its SIP URIs struck out (RFC 3261 section 19.1.1)."""
     return _UP_TO_AT.sub(_strike_password, text) if "@" in text else text
 
 
 def _strike_password(piece: re.Match[str]) -> str:
-    """Strike the password out of a piece of text that ends with the first @; each piece is looked at once."""
+    """Strike out the password in a piece of text that ends with the first @; each piece is searched once."""
     text = piece[0]
     user = _USER.search(text) if text.endswith("@") else None
     return text if user is None else f"{text[: user.end()]}***@"
 
 
 def same_sip_uri(one: str, other: str) -> bool:
-    """Whether two URIs are equivalent by RFC 3261 section 19.1.4; text that is no URI is equivalent to itself alone."""
+    """Whether two URIs are equivalent by RFC 3261 section 19.1.4; text that is no URI is only equivalent to itself."""
     if one == other:
         return True
     if max(len(one), len(other)) > MAX_URI_LENGTH:
@@ -102,7 +102,7 @@ def same_sip_uri(one: str, other: str) -> bool:
 
 def _same_params(one: dict[str, str], other: dict[str, str]) -> bool:
     # 19.1.4: a parameter in both must match; user, ttl, method and maddr (and transport, by its examples) must also
-    # match when only one of the two has it; any other that only one has is ignored.
+    # match when only one URI has it; any other parameter that only one URI has is ignored.
     shared = one.keys() & other.keys()
     alone = one.keys() ^ other.keys()
     return all(one[name] == other[name] for name in shared) and not (alone & _COMPARED_PARAMS)
@@ -118,7 +118,7 @@ def _parse(uri: str) -> SipUri | None:
         number, _, param_part = rest.partition(";")
         user, password, host, port, header_part = re.sub(r"[-.()]", "", number), "", "", "", ""
     else:
-        # A user part may hold question marks and semicolons, so it is split off before headers and parameters are.
+        # A user part may hold question marks and semicolons: it is split off before headers and parameters.
         userinfo, _, rest = rest.rpartition("@")
         user, _, password = userinfo.partition(":")
         rest, _, header_part = rest.partition("?")
@@ -131,7 +131,7 @@ def _parse(uri: str) -> SipUri | None:
 
 
 def _split_port(hostport: str) -> tuple[str, str]:
-    if hostport.startswith("["):  # an IPv6 reference: its colons are not the port's
+    if hostport.startswith("["):  # an IPv6 reference: a colon inside it does not begin the port
         host, bracket, rest = hostport.partition("]")
         return host + bracket if bracket else "", rest.removeprefix(":")
     host, _, port = hostport.partition(":")

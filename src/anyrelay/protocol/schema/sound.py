@@ -14,42 +14,42 @@ __all__ = ["Denoise", "DenoiseEvent", "DenoiseStop", "Echo", "EchoEvent", "Hold"
 @command("calling.hold", reply="Call on hold")
 @frozen(kw_only=True)
 class Hold(CallCommand):
-    """Put the call on hold."""
+    """Put the call on hold (``calling.hold``)."""
 
 
 @command("calling.unhold", reply="Call off hold")
 @frozen(kw_only=True)
 class Unhold(CallCommand):
-    """Take the call off hold."""
+    """Take the call off hold (``calling.unhold``)."""
 
 
 @command("calling.denoise", reply="Denoiser on")
 @frozen(kw_only=True)
 class Denoise(CallCommand):
-    """Reduce the noise."""
+    """Turn noise reduction on (``calling.denoise``)."""
 
 
 @command("calling.denoise.stop", reply="Denoiser off")
 @frozen(kw_only=True)
 class DenoiseStop(CallCommand):
-    """Reduce the noise no more."""
+    """Turn noise reduction off (``calling.denoise.stop``)."""
 
 
 @command("calling.echo", reply="Echo started")
 @frozen(kw_only=True)
 class Echo(CallCommand):
-    """Send back to the call what it says."""
+    """Send the caller's own sound back to the caller (``calling.echo``)."""
 
     timeout: float | None = field(default=None, validator=optional(is_number(0, unit="seconds")))
-    """How long, in seconds."""
+    """The length of the echo, in seconds."""
     status_url: str | None = field(default=None, validator=optional(is_text()))
-    """Where events are POSTed too."""
+    """The URL to which the server also POSTs the events."""
 
 
 @event("calling.call.hold")
 @frozen(kw_only=True)
 class HoldEvent(RelayEvent):
-    """The call is on hold, or is so no more."""
+    """The call has been put on hold, or taken off hold (``calling.call.hold``)."""
 
     state: str = ""
     """``hold`` or ``unhold``."""
@@ -58,16 +58,16 @@ class HoldEvent(RelayEvent):
 @event("calling.call.denoise")
 @frozen(kw_only=True)
 class DenoiseEvent(RelayEvent):
-    """Noise reduction is on or off."""
+    """Noise reduction has been turned on or off (``calling.call.denoise``)."""
 
     denoised: bool = False
-    """Whether it is on."""
+    """Whether noise reduction is on."""
 
 
 @event("calling.call.echo")
 @frozen(kw_only=True)
 class EchoEvent(RelayEvent):
-    """An echo's state has changed."""
+    """The state of an echo has changed (``calling.call.echo``)."""
 
     state: str = ""
     """``echoing`` or ``finished``."""

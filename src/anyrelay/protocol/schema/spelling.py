@@ -1,6 +1,6 @@
-"""Misspelt keys of dicts: found where the keys are known, and told with the one that was meant.
+"""Find misspelt keys of dicts; the error names the key that was meant.
 
-A key that resembles none is passed on: the server may know it, and its schemas are open.
+A key that resembles no known key is passed on: the server may know the key.
 """
 
 from __future__ import annotations
@@ -11,19 +11,19 @@ from typing import Any, Final
 __all__ = ["check_spelling", "meant"]
 
 _ALIKE: Final = 0.75
-"""How much of two words must be the same, from 0 to 1."""
+"""The similarity of two words, from 0 to 1, from which one is taken for a misspelling of the other."""
 
 
 def check_spelling(
     given: Mapping[Any, Any], known: Collection[str], where: str, inside: Mapping[str, Iterable[str]] | None = None
 ) -> None:
-    """Check that no key of a dict is a misspelt one.
+    """Check that no key of a dict is misspelt.
 
     Args:
         given: The dict.
-        known: The keys that it may have.
-        where: Its name, for the message of the error.
-        inside: By their own names, dicts inside it, and the keys of those, which are looked for in the wrong place.
+        known: The keys that the dict may have.
+        where: The name of the dict, for the text of an error.
+        inside: The keys of each dict inside `given`, by the name of the inner dict: one of them in `given` is misplaced.
 
     Raises:
         ValueError: A key resembles a known one, or belongs in a dict inside this one.
@@ -39,19 +39,19 @@ def check_spelling(
 
 
 def meant(word: str, known: Collection[str]) -> str:
-    """Return the known word that was meant by a misspelt one, "" when it resembles none."""
+    """Return the known word that a misspelt word resembles; "" when there is none."""
     by_letters = {_letters(each): each for each in known}
     if same := by_letters.get(_letters(word)):
         return same
     if part_of := [each for each in known if f"_{each}_".find(f"_{word.lower()}_") >= 0]:
         return min(part_of)
-    from difflib import get_close_matches  # with the first word that is not known: most programs have none
+    from difflib import get_close_matches  # imported for the first unknown word: most programs use none
 
     near = get_close_matches(_letters(word), by_letters, 1, _ALIKE)
-    # A longer name such as session_timeout is another one, not a misspelt timeout.
+    # A longer name such as session_timeout is another name, and no misspelling of timeout.
     return by_letters[near[0]] if near and f"_{by_letters[near[0]]}_" not in f"_{word}_" else ""
 
 
 def _letters(word: str) -> str:
-    """Return a word without its case and its separators, so that initialTimeout equals initial_timeout."""
+    """Return a word in lower case without separators: initialTimeout and initial_timeout are equal."""
     return word.lower().replace("_", "").replace("-", "")

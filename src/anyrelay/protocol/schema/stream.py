@@ -23,43 +23,43 @@ def _track(track: Any) -> Any:
 @command("calling.stream")
 @frozen(kw_only=True)
 class Stream(OperationCommand):
-    """Send a call's sound to a WebSocket server."""
+    """Send the sound of a call to a WebSocket server (``calling.stream``)."""
 
     url: str = field(validator=is_url("wss", "ws"))
-    """Its address, which begins with wss://."""
+    """The address of the WebSocket server; it begins with wss://."""
     name: str | None = field(default=None, validator=optional(is_text(limit=256)))
-    """A name for the stream."""
+    """The name of the stream."""
     codec: str | None = field(default=None, validator=optional(is_text(limit=256)))
-    """The codec of its audio, such as PCMU or L16@24000h."""
+    """The codec of the audio, such as PCMU or L16@24000h."""
     track: str | None = field(default=None, converter=_track, validator=optional(one_of(*_TRACKS.values())))
-    """Which side: ``inbound_track``, ``outbound_track`` or ``both_tracks``; ``inbound``, ``outbound`` and ``both``, which
+    """The side to send: ``inbound_track``, ``outbound_track`` or ``both_tracks``; ``inbound``, ``outbound`` and ``both``, which
     SignalWire's reference writes, mean the same."""
     status_url: str | None = field(default=None, validator=optional(is_text()))
-    """Where events are POSTed too."""
+    """The URL to which the server also POSTs the events."""
     status_url_method: str | None = field(default=None, validator=optional(one_of("GET", "POST")))
-    """With which HTTP method."""
+    """The HTTP method of the requests to `status_url`: GET or POST."""
     authorization_bearer_token: str | None = field(default=None, repr=False, validator=optional(is_text()))
-    """What the server is shown in an Authorization header; never shown here."""
+    """The token for the Authorization header of the WebSocket request; never shown."""
     custom_parameters: dict[str, Any] | None = field(default=None, validator=optional(is_object))
-    """Handed to the WebSocket server when the stream starts."""
+    """Parameters for the WebSocket server, sent when the stream starts."""
 
 
 @command("calling.stream.stop", operation=True)
 @frozen(kw_only=True)
 class StreamStop(OperationCommand):
-    """Stop a stream."""
+    """Stop a stream (``calling.stream.stop``)."""
 
 
 @event("calling.call.stream")
 @frozen(kw_only=True)
 class StreamEvent(RelayEvent):
-    """A stream's state has changed."""
+    """The state of a stream has changed (``calling.call.stream``)."""
 
     control_id: str = ""
-    """Which stream."""
+    """The control_id of the stream."""
     state: str = ""
     """``streaming`` or ``finished``."""
     url: str = ""
-    """Where it goes."""
+    """The address of the WebSocket server."""
     name: str = ""
-    """Its name."""
+    """The name of the stream."""

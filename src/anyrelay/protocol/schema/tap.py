@@ -1,4 +1,4 @@
-"""Send a call's audio elsewhere (``calling.tap``; RELAY facts, section 3)."""
+"""Send a copy of a call's sound elsewhere (``calling.tap``; RELAY facts, section 3)."""
 
 from __future__ import annotations
 
@@ -28,42 +28,42 @@ __all__ = [
 
 @frozen(kw_only=True)
 class TapAudio(Typed):
-    """Which sound of a call is tapped."""
+    """The sound of a call that is tapped."""
 
     type: ClassVar[str] = "audio"
 
     direction: str | None = field(default=None, validator=optional(one_of(*AUDIO_DIRECTIONS)))
-    """Which side: ``listen``, ``speak`` or ``both``."""
+    """The side: ``listen``, ``speak`` or ``both``."""
 
 
 @frozen(kw_only=True)
 class RtpTapDevice(Typed):
-    """Where tapped sound goes as RTP."""
+    """The destination of a tap that sends RTP (device type ``rtp``)."""
 
     type: ClassVar[str] = "rtp"
 
     addr: str = field(validator=is_text(limit=256))
-    """The address, such as 192.0.2.1."""
+    """The IP address, such as 192.0.2.1."""
     port: int = field(validator=is_integer(1, 65_535))
     """The UDP port, from 1 to 65535."""
     codec: str | None = field(default=None, validator=optional(is_text(limit=64)))
-    """The codec, such as PCMU; the call's own when left out."""
+    """The codec, such as PCMU; the call's codec when left out."""
     ptime: float | None = field(default=None, validator=optional(is_number(1, unit="milliseconds")))
-    """How much sound one packet holds, in milliseconds."""
+    """The length of sound in one packet, in milliseconds."""
 
 
 @frozen(kw_only=True)
 class WsTapDevice(Typed):
-    """Where tapped sound goes through a WebSocket."""
+    """The destination of a tap that sends to a WebSocket (device type ``ws``)."""
 
     type: ClassVar[str] = "ws"
 
     uri: str = field(validator=is_url("wss", "ws"))
-    """The address, which begins with wss:// or ws://."""
+    """The address of the WebSocket server; it begins with wss:// or ws://."""
     codec: str | None = field(default=None, validator=optional(is_text(limit=64)))
-    """The codec, such as PCMU; the call's own when left out."""
+    """The codec, such as PCMU; the call's codec when left out."""
     rate: float | None = field(default=None, validator=optional(is_number(1, unit="hertz")))
-    """Samples per second, in hertz."""
+    """The sample rate, in hertz."""
 
 
 TapLike: TypeAlias = TapAudio | Mapping[str, Any]
@@ -71,7 +71,7 @@ TapLike: TypeAlias = TapAudio | Mapping[str, Any]
 
 
 TapDeviceLike: TypeAlias = RtpTapDevice | WsTapDevice | Mapping[str, Any]
-"""Where to tap to, or a dict of the form ``{"type", "params"}``."""
+"""An `RtpTapDevice` or a `WsTapDevice`, or a dict of the form ``{"type", "params"}``."""
 
 
 _TAPS: Final[dict[str, type[Typed]]] = {TapAudio.type: TapAudio}
@@ -81,20 +81,20 @@ _TAP_DEVICES: Final[dict[str, type[Typed]]] = {kind.type: kind for kind in (RtpT
 
 
 def read_tap(tap: TapLike) -> dict[str, Any]:
-    """Return what to tap in the form that the wire wants; a dict is checked for what is known, and stays as it is.
+    """Return the ``tap`` of ``calling.tap`` as the server wants it; a dict is checked, and stays as it is.
 
     Raises:
-        TypeError: It is something else, or a parameter has a wrong type.
+        TypeError: `tap` is something else, or a parameter has a wrong type.
         ValueError: The type is missing, or a parameter is not allowed.
     """
     return read_typed(tap, _TAPS, "tap")
 
 
 def read_tap_device(device: TapDeviceLike) -> dict[str, Any]:
-    """Return where to tap to in the form that the wire wants; a dict is checked for what is known, and stays as it is.
+    """Return the ``device`` of ``calling.tap`` as the server wants it; a dict is checked, and stays as it is.
 
     Raises:
-        TypeError: It is something else, or a parameter has a wrong type.
+        TypeError: `device` is something else, or a parameter has a wrong type.
         ValueError: The type or a parameter is missing, or a parameter is not allowed.
     """
     return read_typed(device, _TAP_DEVICES, "device")
@@ -103,32 +103,32 @@ def read_tap_device(device: TapDeviceLike) -> dict[str, Any]:
 @command("calling.tap")
 @frozen(kw_only=True)
 class Tap(OperationCommand):
-    """Send a copy of a call's sound somewhere."""
+    """Send a copy of the call's sound to another address (``calling.tap``)."""
 
     tap: dict[str, Any] = field(converter=read_tap)
-    """What: a `TapAudio`, or a dict of the form ``{"type", "params"}``."""
+    """The sound: a `TapAudio`, or a dict of the form ``{"type", "params"}``."""
     device: dict[str, Any] = field(converter=read_tap_device)
-    """Where to: an `RtpTapDevice` or a `WsTapDevice`, or a dict of the form ``{"type", "params"}``."""
+    """The destination: an `RtpTapDevice` or a `WsTapDevice`, or a dict of the form ``{"type", "params"}``."""
     status_url: str | None = field(default=None, validator=optional(is_text()))
-    """Where events are POSTed too."""
+    """The URL to which the server also POSTs the events."""
 
 
 @command("calling.tap.stop", operation=True)
 @frozen(kw_only=True)
 class TapStop(OperationCommand):
-    """Stop a tap."""
+    """Stop a tap (``calling.tap.stop``)."""
 
 
 @event("calling.call.tap")
 @frozen(kw_only=True)
 class TapEvent(RelayEvent):
-    """A tap's state has changed."""
+    """The state of a tap has changed (``calling.call.tap``)."""
 
     control_id: str = ""
-    """Which tap."""
+    """The control_id of the tap."""
     state: str = ""
     """``tapping`` or ``finished``."""
     tap: dict[str, Any] = field(factory=dict)
-    """What is tapped."""
+    """The tapped sound, as the server wrote it."""
     device: dict[str, Any] = field(factory=dict)
-    """Where it goes."""
+    """The destination, as the server wrote it."""

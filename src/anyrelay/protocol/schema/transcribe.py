@@ -19,52 +19,52 @@ __all__ = ["LiveTranscribe", "LiveTranslate", "Transcribe", "TranscribeEvent", "
 @command("calling.transcribe")
 @frozen(kw_only=True)
 class Transcribe(OperationCommand):
-    """Write down what is said, to be read when it has ended."""
+    """Transcribe the call; the text can be fetched when the transcription has ended (``calling.transcribe``)."""
 
     status_url: str | None = field(default=None, validator=optional(is_text()))
-    """Where events are POSTed too."""
+    """The URL to which the server also POSTs the events."""
 
 
 @command("calling.transcribe.stop", operation=True)
 @frozen(kw_only=True)
 class TranscribeStop(OperationCommand):
-    """Stop a transcription."""
+    """Stop a transcription (``calling.transcribe.stop``)."""
 
 
 @command("calling.live_transcribe", reply="Live transcription started")
 @frozen(kw_only=True)
 class LiveTranscribe(CallCommand):
-    """Write down what is said while it is said."""
+    """Transcribe the call while it lasts (``calling.live_transcribe``)."""
 
     action: dict[str, Any] = field(validator=is_object)
-    """What to do and how: a dict with one of the keys ``start``, ``stop``, ``summarize``."""
+    """The action and its settings: a dict with one of the keys ``start``, ``stop``, ``summarize``."""
 
 
 @command("calling.live_translate", reply="Live translation started")
 @frozen(kw_only=True)
 class LiveTranslate(CallCommand):
-    """Translate what is said while it is said."""
+    """Translate the call while it lasts (``calling.live_translate``)."""
 
     action: dict[str, Any] = field(validator=is_object)
-    """What to do and how: a dict with one of the keys ``start``, ``stop``, ``summarize``, ``inject``."""
+    """The action and its settings: a dict with one of the keys ``start``, ``stop``, ``summarize``, ``inject``."""
     status_url: str | None = field(default=None, validator=optional(is_text()))
-    """Where events are POSTed too."""
+    """The URL to which the server also POSTs the events."""
 
 
 @event("calling.call.transcribe")
 @frozen(kw_only=True)
 class TranscribeEvent(RelayEvent):
-    """A transcription's state has changed."""
+    """The state of a transcription has changed (``calling.call.transcribe``)."""
 
     control_id: str = ""
-    """Which transcription."""
+    """The control_id of the transcription."""
     state: str = ""
     """``transcribing`` or ``finished``."""
     url: str = ""
-    """Where it can be fetched, once it is finished."""
+    """The URL of the text, once finished."""
     recording_id: str = ""
-    """The recording that it was made from."""
+    """The identifier of the transcribed recording."""
     duration: float = 0.0
-    """How long that is, in seconds."""
+    """The length of the recording, in seconds."""
     size: int = 0
-    """How large it is, in bytes."""
+    """The size of the recording, in bytes."""

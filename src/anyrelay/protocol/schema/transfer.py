@@ -13,7 +13,7 @@ __all__ = ["Transfer"]
 @command("calling.transfer", reply="Transferring", operation=True)
 @frozen(kw_only=True)
 class Transfer(CallCommand):
-    """Hand control of a call to another RELAY application or a SWML script."""
+    """Hand control of a call to another RELAY application or a SWML script (``calling.transfer``)."""
 
     dest: str = field(validator=is_text(limit=1_000_000, lines=True))
-    """A context, the URL of a SWML script, or inline SWML."""
+    """The destination: a context, the URL of a SWML script, or inline SWML."""

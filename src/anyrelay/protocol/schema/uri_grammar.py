@@ -1,7 +1,7 @@
-"""The grammar of SIP, SIPS and TEL URIs: what is wrong with one that is about to be sent, in words.
+"""The grammar of SIP, SIPS and TEL URIs: find the fault of a URI, and describe the fault in words.
 
 SIP and SIPS follow RFC 3261 section 25.1 (its IPv6 addresses as RFC 5954 corrects them), TEL follows RFC 3966 sections 3 and
-5.1.5. One thing is looser: host names may have underscores, as many of them do.
+5.1.5. One rule is looser: host names may have underscores, since many do.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _SUBADDRESS_AND_MORE: Final = re.compile(rf"{_SUBADDRESS.pattern}(?:;{_TEL_NAME.
 
 
 def fault_in(uri: str) -> str:
-    """Say what is wrong with a URI, "" for nothing; no part of a password is told."""
+    """Describe the fault of a URI; "" for none. The text shows no part of a password."""
     if found := _NOT_IN_A_URI.search(uri):
         return f"contains {found.group()!r}; give the URI without the name and the brackets, and without blanks"
     scheme, colon, rest = uri.partition(":")
@@ -74,7 +74,7 @@ def _fault_in_sip(rest: str) -> str:
 
 
 def _fault_in_address(address: str) -> str:
-    """Say what is wrong with a host and its port."""
+    """Describe the fault of a host and its port."""
     if address.startswith("["):
         host, bracket, rest = address[1:].partition("]")
         if not bracket or not _is_ipv6(host) or (rest and not rest.startswith(":")):
@@ -88,7 +88,7 @@ def _fault_in_address(address: str) -> str:
         if not _is_host(host):
             return f"must name a host in ASCII, an IPv4 address, or an IPv6 address in brackets, not {host[:80]!r}"
     if port is not None and not (_PORT.fullmatch(port) and len(port.lstrip("0")) <= 5 and int(port) <= _PORT_MAX):
-        return f"must have a port from 0 to {_PORT_MAX} after the colon"  # which may be a password's, and is not told
+        return f"must have a port from 0 to {_PORT_MAX} after the colon"  # a password may follow, and is not shown
     return ""
 
 
@@ -100,7 +100,7 @@ def _is_host(text: str) -> bool:
 
 
 def _is_ipv6(text: str) -> bool:
-    if "%" in text:  # a zone means something on one machine alone
+    if "%" in text:  # a zone is only valid on one machine
         return False
     try:
         ipaddress.IPv6Address(text)
@@ -134,7 +134,7 @@ def _fault_in_tel(rest: str) -> str:
         name, equals, value = parameter.partition("=")
         name = name.lower()
         if name == "isub" and value:
-            # A subaddress may have semicolons in it: what looks like parameters after it may be a part of it.
+            # A subaddress may hold semicolons: text after it that looks like parameters may belong to it.
             rest = ";".join([value, *parameters[place + 1 :]])
             if not _SUBADDRESS_AND_MORE.fullmatch(rest):
                 return _fault("subaddress", rest, _SUBADDRESS)
@@ -162,7 +162,7 @@ def _is_context(parameter: str) -> bool:
 
 
 def _fault(part: str, text: str, allowed: re.Pattern[str]) -> str:
-    """Say which character is not allowed in a part of a URI; an empty part is not allowed either."""
+    """Name the character that is not allowed in a part of a URI; an empty part is not allowed either."""
     if not text:
         return f"has an empty {part}"
     if allowed.fullmatch(text):

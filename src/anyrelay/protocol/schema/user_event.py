@@ -15,7 +15,7 @@ __all__ = ["UserEvent"]
 @command("calling.user_event", reply="Event sent")
 @frozen(kw_only=True)
 class UserEvent(CallCommand):
-    """Send an event of the application's own."""
+    """Send an event of the application itself (``calling.user_event``)."""
 
     event: Any = field(default=None, validator=optional(is_json))
-    """The event."""
+    """The event: any value that JSON can carry."""
