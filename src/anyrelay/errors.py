@@ -1,6 +1,6 @@
 """Every exception that anyrelay raises, one tree under `RelayError`. Imports nothing, so that every layer can use it.
 
-All of them pickle. The local ones, which no server sent, carry the code -1.
+All exceptions pickle. An exception that is raised without an error reply from the server has the code -1.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ __all__ = [
 ]
 
 LOCAL_CODE = -1
-"""The code of an error that was made on this side of the connection."""
+"""The code of an error that was raised without an error reply from the server."""
 
 
 class RelayError(Exception):
     """The RELAY server refused a command, or the command could not be carried out.
 
     Attributes:
-        code: The code of the server's answer (an HTTP-like status or a JSON-RPC error code), -1 when made locally.
-        message: What went wrong, in words.
+        code: The code of the server's answer (an HTTP-like status or a JSON-RPC error code), -1 without an error reply.
+        message: The text of the error.
     """
 
     code: int
@@ -46,18 +46,18 @@ class RelayError(Exception):
         return f"RELAY error {self.code}: {self.message}"
 
     def renewed(self) -> RelayError:
-        """Return a copy for one more raise: an exception raised twice would grow its traceback and share its context."""
+        """Return a copy to raise again: an exception raised twice would grow its traceback and share its context."""
         copy = self.__class__.__new__(self.__class__, *self.args)
         copy.args = self.args
         copy.__dict__.update(self.__dict__)
-        copy.__dict__.pop("__notes__", None)  # a list, and notes are about one raise
+        copy.__dict__.pop("__notes__", None)  # notes are kept in a list, and belong to one raise
         copy.__cause__ = self.__cause__
         copy.__suppress_context__ = self.__suppress_context__
         return copy
 
 
 class LocalError(RelayError):
-    """An error that no server sent: its code is always -1."""
+    """An error without an error reply from the server: its code is always -1."""
 
     def __init__(self, message: str) -> None:
         super().__init__(LOCAL_CODE, message)
@@ -65,14 +65,14 @@ class LocalError(RelayError):
 
 
 class AuthenticationError(RelayError):
-    """The server refused project and token (or the JWT), three times in a row and before any success."""
+    """The server refused the credentials (``signalwire.connect``) three times in a row, before any success."""
 
 
 class CallGone(RelayError):
-    """The call of this command does not exist any more: code 410, or 404 to a command on the call itself.
+    """The call of the command does not exist any more: code 410, or 404 to a command on the call itself.
 
     Attributes:
-        call_id: Which call.
+        call_id: The identifier of the call.
     """
 
     def __init__(self, code: int, message: str, call_id: str = "") -> None:
@@ -82,30 +82,30 @@ class CallGone(RelayError):
 
 
 class ConnectFailed(LocalError):
-    """No first connection within `connect_timeout`; ``__cause__`` is the last attempt's error."""
+    """No first connection within `connect_timeout`; ``__cause__`` is the error of the last attempt."""
 
 
 class ConnectionLost(LocalError):
-    """The connection dropped while the command was under way, or its session could not be resumed."""
+    """The connection dropped while the command was under way, or the session could not be resumed."""
 
 
 class RequestTimeout(LocalError, TimeoutError):
-    """The command's answer did not come within `request_timeout` seconds."""
+    """The reply to the command did not come within `request_timeout` seconds."""
 
 
 class DialFailed(LocalError):
-    """Nobody answered an outbound dial; the message tells how its legs ended."""
+    """No device answered an outbound dial (``calling.dial``); the message says how the legs ended."""
 
 
 class DialTimeout(DialFailed, TimeoutError):
-    """Nobody answered an outbound dial within `dial_timeout` seconds."""
+    """No device answered an outbound dial (``calling.dial``) within `dial_timeout` seconds."""
 
 
 class ReferFailed(LocalError):
-    """A transfer did not succeed; raised by `ReferOutcome.raise_for_status` only.
+    """A transfer by SIP REFER did not succeed; raised only by `ReferOutcome.raise_for_status`.
 
     Attributes:
-        outcome: The `ReferOutcome`, its status anything but SUCCEEDED.
+        outcome: The `ReferOutcome`, with any status but SUCCEEDED.
     """
 
     def __init__(self, message: str, outcome: Any = None) -> None:
@@ -115,7 +115,7 @@ class ReferFailed(LocalError):
 
 
 class ReferInProgress(LocalError):
-    """Another transfer of this call is still being waited for. Nothing was sent."""
+    """Another transfer by SIP REFER of this call has a waiter. Nothing was sent."""
 
 
 class ClientClosed(LocalError):
@@ -123,4 +123,4 @@ class ClientClosed(LocalError):
 
 
 class QueueOverflow(LocalError):
-    """A reader of `events()` was too slow: its queue of events was full. Only that reader is told."""
+    """A reader of `events()` was too slow: its queue of events was full. Other readers are not affected."""

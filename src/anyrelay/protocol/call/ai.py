@@ -16,7 +16,7 @@ __all__ = ["AIMachine", "AIMethods"]
 
 
 class AIMachine(StoppableMachine[RelayEvent]):
-    """An AI agent's session (``calling.ai``); it ends with its own event, or with its call."""
+    """An AI agent's session on a call (``calling.ai``); ends with its own event, or with the call."""
 
     EVENT = "calling.call.ai"
     WORDS: ClassVar = ENDS
@@ -24,7 +24,7 @@ class AIMachine(StoppableMachine[RelayEvent]):
 
 
 class AIMethods(CallMethods):
-    """Start an AI agent, and talk to it."""
+    """Start an AI agent, and send messages to the agent."""
 
     @command_doc
     def ai(
@@ -48,24 +48,24 @@ class AIMethods(CallMethods):
         on_completed: OnCompleted[RelayEvent] = None,
         **extra: Any,
     ) -> Promise[AIMachine]:
-        """Let an AI agent talk with the caller.
+        """Start an AI agent that talks with the caller (``calling.ai``).
 
         Args:
-            agent: An agent by its name.
-            prompt: What it is to do.
-            post_prompt: What it is to sum up afterwards.
-            post_prompt_url: Where the summary is sent.
-            post_prompt_auth_user: The user name for that.
-            post_prompt_auth_password: The password for that; never shown.
-            global_data: What its functions know.
+            agent: The identifier of an agent that is defined elsewhere.
+            prompt: The agent's instructions.
+            post_prompt: The question that the agent answers after the conversation.
+            post_prompt_url: The URL for the answer to `post_prompt`.
+            post_prompt_auth_user: The user name at `post_prompt_url`.
+            post_prompt_auth_password: The password at `post_prompt_url`; never shown.
+            global_data: The data that the agent's functions see.
             pronounce: How words are pronounced.
-            hints: Words that are likely.
-            languages: The languages it speaks.
-            SWAIG: The functions it may call.
-            ai_params: Its settings.
+            hints: Words that the caller is likely to say.
+            languages: The languages that the agent speaks.
+            SWAIG: The functions that the agent may call.
+            ai_params: The agent's settings.
 
         Returns:
-            The session, which goes on; wait for its end, or stop it.
+            The agent's session, which has started; wait for its end, or stop the agent.
         """
         return self.start_operation(
             now,
@@ -102,15 +102,15 @@ class AIMethods(CallMethods):
         post_prompt_url: str | None = None,
         **extra: Any,
     ) -> Promise[Reply]:
-        """Let an Amazon Bedrock agent talk with the caller.
+        """Start an agent of Amazon Bedrock that talks with the caller (``calling.amazon_bedrock``).
 
         Args:
-            prompt: What it is to do.
-            SWAIG: The functions it may call.
-            ai_params: Its settings.
-            global_data: What its functions know.
-            post_prompt: What it is to sum up afterwards.
-            post_prompt_url: Where the summary is sent.
+            prompt: The agent's instructions.
+            SWAIG: The functions that the agent may call.
+            ai_params: The agent's settings.
+            global_data: The data that the agent's functions see.
+            post_prompt: The question that the agent answers after the conversation.
+            post_prompt_url: The URL for the answer to `post_prompt`.
         """
         return self.send_command(
             now,
@@ -136,13 +136,13 @@ class AIMethods(CallMethods):
         global_data: dict[str, Any] | None = None,
         **extra: Any,
     ) -> Promise[Reply]:
-        """Send a message to the AI agent.
+        """Send a message to the AI agent (``calling.ai_message``).
 
         Args:
-            message_text: The message.
-            role: In whose name.
-            reset: What it is to forget.
-            global_data: What its functions are to know.
+            message_text: The text of the message.
+            role: The role of its author: user, system or assistant.
+            reset: The parts of the conversation that the agent is to forget.
+            global_data: The data that the agent's functions see from now on.
         """
         return self.send_command(
             now,
@@ -158,19 +158,19 @@ class AIMethods(CallMethods):
     def ai_hold(
         self, now: float, /, *, timeout: str | None = None, prompt: str | None = None, **extra: Any
     ) -> Promise[Reply]:
-        """Put the AI agent on hold.
+        """Put the AI agent on hold (``calling.ai_hold``).
 
         Args:
-            timeout: For how long at most, in seconds, as text.
-            prompt: What it says before.
+            timeout: The longest time on hold, in seconds, as text.
+            prompt: What the agent says before the hold.
         """
         return self.send_command(now, schema.AiHold, extra=extra, timeout=timeout, prompt=prompt)
 
     @command_doc
     def ai_unhold(self, now: float, /, *, prompt: str | None = None, **extra: Any) -> Promise[Reply]:
-        """Take the AI agent off hold.
+        """Take the AI agent off hold (``calling.ai_unhold``).
 
         Args:
-            prompt: What it says then.
+            prompt: What the agent says after the hold.
         """
         return self.send_command(now, schema.AiUnhold, extra=extra, prompt=prompt)

@@ -21,7 +21,7 @@ __all__ = ["CollectMachine", "CollectMethods", "StandaloneCollectMachine"]
 
 
 class CollectingMachine(ResultMachine["CollectEvent"]):
-    """A collection; only events of its own kind end it, and of its results only one that is none in between."""
+    """A collect; only its own events end it: a final result, or a final state."""
 
     EVENT = "calling.call.collect"
     WORDS: ClassVar = {
@@ -32,7 +32,7 @@ class CollectingMachine(ResultMachine["CollectEvent"]):
     }
 
     def judge(self, event: RelayEvent) -> OperationInput | None:
-        """Say what an event means: a result ends it, unless it is a partial one, or the server says that it goes on."""
+        """Return the input that an event is for the collect: a final result ends the collect."""
         what = super().judge(event)
         result = event.params.get("result")
         if event.event_type != self.EVENT or what is not None or not result or not isinstance(result, dict):
@@ -42,19 +42,19 @@ class CollectingMachine(ResultMachine["CollectEvent"]):
 
     @command_doc
     def start_input_timers(self, now: float, /) -> Promise[Reply]:
-        """Let the time for the first input run from now on."""
+        """Start the `initial_timeout` of the collect (``calling.collect.start_input_timers``)."""
         return self._send_command(now, self._command("CollectStartInputTimers"))
 
 
 class CollectMachine(CollectingMachine, AudibleMachine["CollectEvent"]):
-    """A collection that plays, too (``calling.play_and_collect``); that the playback ends does not end it."""
+    """A collect that plays media (``calling.play_and_collect``); the end of the playback does not end the collect."""
 
     STOP, PAUSE, RESUME = "PlayAndCollectStop", "PlayAndCollectPause", "PlayAndCollectResume"
     VOLUME = "PlayAndCollectVolume"
 
 
 class StandaloneCollectMachine(CollectingMachine):
-    """A collection that plays nothing (``calling.collect``)."""
+    """A collect that plays nothing (``calling.collect``)."""
 
     STOP = "CollectStop"
 
@@ -79,19 +79,19 @@ class CollectMethods(CallMethods):
         on_completed: OnCompleted[CollectEvent] = None,
         **extra: Any,
     ) -> Promise[StandaloneCollectMachine]:
-        """Collect digits or speech, playing nothing.
+        """Collect digits or speech, and play nothing (``calling.collect``).
 
         Args:
-            digits: Which digits: max, terminators, digit_timeout in seconds.
-            speech: Which speech: end_silence_timeout and speech_timeout in seconds, language, hints, engine.
-            initial_timeout: How long to wait for the first input, in seconds.
-            partial_results: Whether guesses are told before the result.
-            continuous: Whether it goes on after a result.
-            send_start_of_input: Whether the beginning of input is told.
-            start_input_timers: Whether `initial_timeout` runs at once, rather than from `start_input_timers()` on.
+            digits: The digits to wait for: max, terminators, digit_timeout in seconds.
+            speech: The speech to wait for: end_silence_timeout and speech_timeout in seconds, language, hints, engine.
+            initial_timeout: The longest wait for the first input, in seconds.
+            partial_results: Whether results are reported while the caller still speaks.
+            continuous: Whether the collect goes on after a result.
+            send_start_of_input: Whether the start of the input is reported.
+            start_input_timers: Whether `initial_timeout` runs at once; if not, `start_input_timers()` starts the timeout.
 
         Returns:
-            The collection, which goes on; wait for its result, or stop it.
+            The collect, which has started; wait for its result, or stop it.
         """
         return self.start_operation(
             now,
@@ -122,14 +122,14 @@ class CollectMethods(CallMethods):
         on_completed: OnCompleted[CollectEvent] = None,
         **extra: Any,
     ) -> Promise[CollectMachine]:
-        """Play something and collect digits or speech meanwhile and after it.
+        """Play media, and collect digits or speech at the same time (``calling.play_and_collect``).
 
         Args:
-            media: What to play, as for `play`.
-            collect: What to collect: digits and/or speech, initial_timeout in seconds, partial_results.
+            media: The media to play, as for `play`.
+            collect: The input to wait for: digits and/or speech, initial_timeout in seconds, partial_results.
 
         Returns:
-            The collection, which goes on; wait for its result, or stop it. That the playback ends does not end it.
+            The collect, which has started; wait for its result, or stop it. The playback may end earlier.
         """
         return self.start_operation(
             now,
@@ -157,17 +157,17 @@ class CollectMethods(CallMethods):
         volume: float | None = None,
         on_completed: OnCompleted[CollectEvent] = None,
     ) -> Promise[CollectMachine]:
-        """Ask a question and collect the answer.
+        """Speak a question and collect the answer (``calling.play_and_collect``).
 
         Args:
-            text: What to say.
-            collect: What to collect, as for `play_and_collect`.
-            language: Such as en-US.
+            text: The question.
+            collect: The input to wait for, as for `play_and_collect`.
+            language: The language, such as en-US.
             gender: male or female.
-            voice: A voice by its name.
+            voice: The name of a voice.
 
         Returns:
-            The collection, which goes on.
+            The collect, which has started; wait for its result, or stop it.
         """
         speech = Media.tts(text, language=language, gender=gender, voice=voice)
         return self.play_and_collect(now, [speech], collect, volume=volume, on_completed=on_completed)
@@ -183,13 +183,13 @@ class CollectMethods(CallMethods):
         volume: float | None = None,
         on_completed: OnCompleted[CollectEvent] = None,
     ) -> Promise[CollectMachine]:
-        """Play an audio file and collect the answer.
+        """Play an audio file and collect the answer (``calling.play_and_collect``).
 
         Args:
-            url: Where the file is.
-            collect: What to collect, as for `play_and_collect`.
+            url: The URL of the audio file.
+            collect: The input to wait for, as for `play_and_collect`.
 
         Returns:
-            The collection, which goes on.
+            The collect, which has started; wait for its result, or stop it.
         """
         return self.play_and_collect(now, [Media.audio(url)], collect, volume=volume, on_completed=on_completed)

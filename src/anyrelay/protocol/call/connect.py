@@ -1,4 +1,4 @@
-"""Connect a call with another one (``calling.connect``)."""
+"""Connect a call with another call (``calling.connect``)."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ __all__ = ["ConnectMethods"]
 
 
 class ConnectMethods(CallMethods):
-    """Connect a call with another one."""
+    """Connect a call with another call."""
 
     @command_doc
     def connect(
@@ -35,15 +35,15 @@ class ConnectMethods(CallMethods):
         status_url: str | None = None,
         **extra: Any,
     ) -> Promise[Reply]:
-        """Call devices and connect the call with the first that answers.
+        """Call devices, and connect the call with the first device that answers (``calling.connect``).
 
         Args:
-            devices: Whom to call: the outer list in turn, each inner list at once.
-            ringback: What the call hears meanwhile.
-            tag: A tag for the new call.
-            max_duration: How long it may last, passed on as given: SignalWire's pages and sources disagree on seconds or
-                minutes.
-            max_price_per_minute: The highest price, in the currency of the project.
+            devices: The devices: the lists are called one after the other, the devices within one list at the same time.
+            ringback: The media that the caller hears until a device answers.
+            tag: The tag of the new call.
+            max_duration: How long the new call may last, passed on as given: SignalWire's pages and sources disagree on
+                seconds or minutes.
+            max_price_per_minute: The highest price per minute, in the currency of the project.
         """
         return self.send_command(
             now,
@@ -59,5 +59,5 @@ class ConnectMethods(CallMethods):
 
     @command_doc
     def disconnect(self, now: float, /) -> Promise[Reply]:
-        """Take the call apart from the one it is connected with; both go on."""
+        """Separate the call from the connected call (``calling.disconnect``); both calls go on."""
         return self.send_command(now, schema.DisconnectCall)

@@ -18,14 +18,14 @@ __all__ = ["DetectMachine", "DetectMethods"]
 
 
 class DetectMachine(ResultMachine["DetectEvent"]):
-    """A detection (``calling.detect``): its first result ends it, long before ``finished`` comes."""
+    """A detection (``calling.detect``); its first result ends it, long before the ``finished`` event."""
 
     EVENT = "calling.call.detect"
     WORDS: ClassVar = ENDS
     STOP = "DetectStop"
 
     def judge(self, event: RelayEvent) -> OperationInput | None:
-        """Say what an event means: any result ends it."""
+        """Return the input that an event is for the detection: any result ends the detection."""
         detect = event.params.get("detect")
         if event.event_type == self.EVENT and detect and isinstance(detect, dict):
             return OperationInput.ENDS
@@ -37,7 +37,7 @@ def _given(**params: Any) -> dict[str, Any]:
 
 
 class DetectMethods(CallMethods):
-    """Find out what answers a call."""
+    """Detect answering machines, fax tones and digits."""
 
     @command_doc
     def detect(
@@ -51,14 +51,14 @@ class DetectMethods(CallMethods):
         on_completed: OnCompleted[DetectEvent] = None,
         **extra: Any,
     ) -> Promise[DetectMachine]:
-        """Find out whether an answering machine, a fax or a digit is at the other end.
+        """Detect an answering machine, a fax tone or digits on the call (``calling.detect``).
 
         Args:
-            detect: What to look for: ``{"type": "machine" | "fax" | "digit", "params": {…}}``.
-            timeout: How long to look, in seconds.
+            detect: The kind of detection: ``{"type": "machine" | "fax" | "digit", "params": {…}}``.
+            timeout: The longest detection, in seconds.
 
         Returns:
-            The detection, which goes on; wait for its first result, or stop it.
+            The detection, which has started; wait for its first result, or stop it.
         """
         return self.start_operation(
             now,
@@ -81,14 +81,14 @@ class DetectMethods(CallMethods):
         timeout: float | None = None,
         on_completed: OnCompleted[DetectEvent] = None,
     ) -> Promise[DetectMachine]:
-        """Find out which digits are pressed.
+        """Detect digits that the other side presses (``calling.detect``).
 
         Args:
-            digits: Which ones count; all of them when None.
-            timeout: How long to look, in seconds.
+            digits: The digits to detect; all when None.
+            timeout: The longest detection, in seconds.
 
         Returns:
-            The detection, which goes on.
+            The detection, which has started; wait for its first result, or stop it.
         """
         wanted = {"type": "digit", "params": _given(digits=digits)}
         return self.detect(now, wanted, timeout=timeout, on_completed=on_completed)
@@ -108,19 +108,19 @@ class DetectMethods(CallMethods):
         timeout: float | None = None,
         on_completed: OnCompleted[DetectEvent] = None,
     ) -> Promise[DetectMachine]:
-        """Find out whether a person or a machine has answered.
+        """Detect whether a human or an answering machine answered (``calling.detect``).
 
         Args:
-            initial_timeout: How long to wait for the first sound, in seconds.
-            end_silence_timeout: How long a silence ends a greeting, in seconds.
-            machine_voice_threshold: How long a greeting has to be for a machine's, in seconds.
-            machine_words_threshold: How many words make it a machine's.
-            detect_interruptions: Whether a person who interrupts is told.
-            detect_message_end: Whether the end of the greeting is told.
-            timeout: How long to look, in seconds.
+            initial_timeout: The longest wait for a voice, in seconds.
+            end_silence_timeout: The silence that ends the greeting, in seconds.
+            machine_voice_threshold: The length of a greeting, in seconds, from which a machine is assumed.
+            machine_words_threshold: The number of words from which a machine is assumed.
+            detect_interruptions: Whether interruptions by a person are reported.
+            detect_message_end: Whether the end of the greeting is reported.
+            timeout: The longest detection, in seconds.
 
         Returns:
-            The detection, which goes on.
+            The detection, which has started; wait for its first result, or stop it.
         """
         params = _given(
             initial_timeout=initial_timeout,
@@ -142,14 +142,14 @@ class DetectMethods(CallMethods):
         timeout: float | None = None,
         on_completed: OnCompleted[DetectEvent] = None,
     ) -> Promise[DetectMachine]:
-        """Find out whether a fax machine is at the other end.
+        """Detect the tone of a fax machine (``calling.detect``).
 
         Args:
-            tone: CED or CNG.
-            timeout: How long to look, in seconds.
+            tone: The tone: CED, which the called machine sends, or CNG, which the calling machine sends.
+            timeout: The longest detection, in seconds.
 
         Returns:
-            The detection, which goes on.
+            The detection, which has started; wait for its first result, or stop it.
         """
         wanted = {"type": "fax", "params": _given(tone=tone)}
         return self.detect(now, wanted, timeout=timeout, on_completed=on_completed)

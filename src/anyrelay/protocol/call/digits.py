@@ -18,10 +18,10 @@ class DigitMethods(CallMethods):
 
     @command_doc
     def send_digits(self, now: float, /, digits: str, *, control_id: str | None = None) -> Promise[Reply]:
-        """Press digits.
+        """Send digits as DTMF tones (``calling.send_digits``).
 
         Args:
-            digits: ``0-9``, ``#``, ``*``, ``A-D``; ``w`` waits half a second, ``W`` a whole one.
+            digits: ``0-9``, ``#``, ``*``, ``A-D``; ``w`` is a pause of 0.5 s, ``W`` a pause of 1 s.
         """
         return self.send_command(
             now, schema.SendDigits, control_id=self.make_id() if control_id is None else control_id, digits=digits
@@ -40,14 +40,14 @@ class DigitMethods(CallMethods):
         max_triggers: int | None = None,
         **extra: Any,
     ) -> Promise[Reply]:
-        """Let digits that are pressed trigger a RELAY command.
+        """Bind digits to a RELAY method, which the server runs when the digits are pressed (``calling.bind_digit``).
 
         Args:
-            digits: Which ones.
-            bind_method: The command's name on the wire, such as ``calling.play``.
-            bind_params: The command's parameters.
-            realm: A name for a group of bindings.
-            max_triggers: How often it triggers.
+            digits: The digits, in order.
+            bind_method: The RELAY method, such as ``calling.play``.
+            bind_params: The method's parameters.
+            realm: The name of a group of bindings.
+            max_triggers: How often the method is run at most.
         """
         return self.send_command(
             now,
@@ -62,9 +62,9 @@ class DigitMethods(CallMethods):
 
     @command_doc
     def clear_digit_bindings(self, now: float, /, *, realm: str | None = None, **extra: Any) -> Promise[Reply]:
-        """Take digit bindings back.
+        """Clear digit bindings (``calling.clear_digit_bindings``).
 
         Args:
-            realm: Those of which group; all of them when None.
+            realm: The group of bindings to clear; all bindings when None.
         """
         return self.send_command(now, schema.ClearDigitBindings, extra=extra, realm=realm)

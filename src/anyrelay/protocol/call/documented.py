@@ -1,4 +1,4 @@
-"""What verbs share in their documentation: a docstring names only what is its own, a decorator adds the rest."""
+"""Complete the docstrings of the public methods of a call: decorators add the arguments and errors common to all."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 _COMMAND_ARGS: Final = {
     "now": "The time, in seconds.",
-    "control_id": "The operation's identifier; one is made when None.",
+    "control_id": "The operation's identifier; a new one when None.",
     "on_completed": "Called with the final event, once.",
     "extra": "Further parameters, sent as given.",
-    "status_url": "Where the server POSTs the events too.",
-    "volume": "From -40 to 40 dB.",
+    "status_url": "The URL to which the server also POSTs the events.",
+    "volume": "The volume, from -40 to 40 dB.",
 }
 _COMMAND_ERRORS: Final = {
-    "ValueError": "A parameter is not allowed; the message names it, its value and its range.",
+    "ValueError": "A parameter is not allowed; the error names the parameter, its value and its range.",
     "TypeError": "A parameter has a wrong type.",
     "CallGone": "The call does not exist any more.",
     "RelayError": "The server refused.",
@@ -43,7 +43,7 @@ def command_doc(method: F) -> F:
 
 def wait_doc(method: F) -> F:
     """Complete the docstring of a method that waits for a state of the call: its arguments, the event, and the errors."""
-    return _complete(method, _WAIT_ARGS, "The event that told so.", _WAIT_ERRORS)
+    return _complete(method, _WAIT_ARGS, "The `CallStateEvent` of that state.", _WAIT_ERRORS)
 
 
 def _complete(method: F, arguments: Mapping[str, str], returns: str, errors: Mapping[str, str]) -> F:
@@ -60,7 +60,7 @@ def _complete(method: F, arguments: Mapping[str, str], returns: str, errors: Map
 
 
 def _read(doc: str) -> tuple[str, dict[str, str]]:
-    """Take a docstring apart: what stands before its sections, and each section by its title."""
+    """Split a docstring: the text before its sections, and each section by its title."""
     first, *lines = doc.rstrip().splitlines()
     margin = min((len(line) - len(line.lstrip()) for line in lines if line), default=0)  # none from Python 3.13 on
     text = "\n".join([first, *(line[margin:] for line in lines)])
@@ -69,7 +69,7 @@ def _read(doc: str) -> tuple[str, dict[str, str]]:
 
 
 def _listed(own: str, common: Mapping[str, str]) -> str:
-    """Return the lines of a section: those of the docstring itself, then the common ones that it does not name."""
+    """Return the lines of a section: the lines of the docstring itself, then the common lines that it does not name."""
     named = re.findall(r"^ {4}(\w+):", own, re.MULTILINE)
     more = [f"    {name}: {words}" for name, words in common.items() if name not in named]
     return "\n".join([own, *more] if own else more)

@@ -39,18 +39,18 @@ class FaxMachine(StoppableMachine["FaxEvent"]):
     def sending(
         cls, call: OperationHost, control_id: str, on_completed: Callable[[FaxEvent], Any] | None
     ) -> FaxMachine:
-        """Make one that is sent."""
+        """Make the machine of a fax that is sent (``calling.send_fax``)."""
         return cls(call, control_id, on_completed, "SendFaxStop")
 
     @classmethod
     def receiving(
         cls, call: OperationHost, control_id: str, on_completed: Callable[[FaxEvent], Any] | None
     ) -> FaxMachine:
-        """Make one that is received."""
+        """Make the machine of a fax that is received (``calling.receive_fax``)."""
         return cls(call, control_id, on_completed, "ReceiveFaxStop")
 
     def judge(self, event: RelayEvent) -> OperationInput | None:
-        """Say what an event means: the word is in ``fax.type``, where a page is none of the last ones."""
+        """Return the input that an event is for the fax: ``fax.type`` is the state, and ``page`` is not final."""
         fax = event.params.get("fax")
         word = fax.get("type") if isinstance(fax, dict) else None
         if event.event_type == self.EVENT and isinstance(word, str) and word in ENDS:
@@ -59,10 +59,10 @@ class FaxMachine(StoppableMachine["FaxEvent"]):
 
     @command_doc
     def stop(self, now: float, /) -> Promise[Reply]:
-        """Stop it; one that has ended already is left alone.
+        """Stop the fax (``calling.send_fax.stop``, ``calling.receive_fax.stop``); do nothing when it has ended.
 
         Returns:
-            The server's reply; ``{}`` when it had ended already.
+            The server's reply; ``{}`` when the fax had ended already.
         """
         return self._stop(now, self._command(self._stop_command))
 
@@ -83,15 +83,15 @@ class FaxMethods(CallMethods):
         on_completed: OnCompleted[FaxEvent] = None,
         **extra: Any,
     ) -> Promise[FaxMachine]:
-        """Send a fax.
+        """Send a fax (``calling.send_fax``).
 
         Args:
             document: The URL of the document.
-            identity: The sender, as the other machine shows it.
-            header_info: What stands above each page.
+            identity: The sender, as the receiving machine shows it.
+            header_info: The text at the head of each page.
 
         Returns:
-            The fax, which goes on; wait for its end, or stop it.
+            The fax, which has started; wait for its end, or stop it.
         """
         return self.start_operation(
             now,
@@ -109,10 +109,10 @@ class FaxMethods(CallMethods):
     def receive_fax(
         self, now: float, /, *, control_id: str | None = None, on_completed: OnCompleted[FaxEvent] = None, **extra: Any
     ) -> Promise[FaxMachine]:
-        """Receive a fax.
+        """Receive a fax (``calling.receive_fax``).
 
         Returns:
-            The fax, which goes on; wait for its end, or stop it.
+            The fax, which has started; wait for its end, or stop it.
         """
         return self.start_operation(
             now,

@@ -1,4 +1,4 @@
-"""Verbs that listen to a call: handlers of its events, iterators over them, and searches for one."""
+"""Methods that listen to a call: handlers of its events, iterators over them, and the search for one event."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ E = TypeVar("E", bound=RelayEvent)
 
 @frozen
 class Search(Generic[E]):
-    """A reader that looks for one event: its queue, and the user's predicate, which the front end calls."""
+    """The search for one event: a queue of events, and the user's predicate, which the front end calls."""
 
     subscription: Subscription[E]
-    """The events to look at."""
+    """The events to search."""
     predicate: Callable[[E], object] | None = None
-    """Whether an event is the one; None takes the first."""
+    """Whether an event is the searched one; None accepts the first event."""
 
 
 @frozen(eq=False)
@@ -43,14 +43,14 @@ class _Listener:
 
 
 class ListeningMethods(CallMethods):
-    """Who hears of a call's events. The call itself tells them, so that an event takes no detour."""
+    """The listeners to a call's events. The call itself gives them each event, without a step in between."""
 
     call_id: str
     timers: Timers
     _gone: RelayError | None
 
     def __init__(self) -> None:
-        """Begin with nobody who listens."""
+        """Start without listeners."""
         super().__init__()
         self._listeners: tuple[_Listener, ...] = ()
         self._subscriptions: dict[Subscription[Any], bool] = NONE_YET
@@ -58,24 +58,24 @@ class ListeningMethods(CallMethods):
     @property
     @abstractmethod
     def is_silent(self) -> bool:
-        """Whether the call has ended, and with it its last open transfer: nothing more will be heard of it."""
+        """Whether the call and its last open transfer have ended: no further event comes."""
 
     @abstractmethod
     def ended_error(self) -> CallGone:
-        """Return what is raised for a call that has ended."""
+        """Return the error for a call that has ended."""
 
     def on(self, event_type: type[E] | str, handler: Callable[[E], Any]) -> Callable[[], None]:
-        """Call a handler with each event of one kind, in order; it may use the call.
+        """Call a handler with each event of one kind, in order; the handler may use the call.
 
         Args:
             event_type: An event class, or the name of a RELAY event such as ``calling.call.play``.
             handler: A function (in the async front end a coroutine function too).
 
         Returns:
-            A function that takes the handler off again.
+            A function that removes the handler.
 
         Raises:
-            TypeError: `event_type` is neither, or `handler` cannot be called.
+            TypeError: `event_type` is neither a class nor a name, or `handler` cannot be called.
         """
         if not callable(handler):
             raise TypeError(f"handler must be a function, not {type(handler).__name__}")
@@ -91,7 +91,7 @@ class ListeningMethods(CallMethods):
         """Iterate over the events of this call, from now on.
 
         Returns:
-            An iterator that ends after the call's ended event and its last open transfer; it may be dropped before.
+            An iterator that ends after the call's ended event and its last open transfer; iteration may stop earlier.
 
         Raises:
             QueueOverflow: (while iterating) the reader fell 1,000 events behind.
@@ -125,20 +125,20 @@ class ListeningMethods(CallMethods):
         predicate: Callable[[Any], object] | None = None,
         timeout: float | None = None,
     ) -> Search[Any]:
-        """Wait for an event that comes from now on.
+        """Wait for an event that comes after this call of the method.
 
         Args:
             now: The time, in seconds.
             event_type: An event class, or the name of a RELAY event such as ``calling.call.play``.
-            predicate: Whether an event is the one waited for; None takes the first.
-            timeout: How long to wait, in seconds; None waits as long as it takes.
+            predicate: Whether an event is the awaited one; None accepts the first event.
+            timeout: The longest wait, in seconds; None waits without limit.
 
         Returns:
             The event.
 
         Raises:
             TimeoutError: `timeout` is over.
-            TypeError: `predicate` returned a coroutine: it has to be a plain function.
+            TypeError: `predicate` returned a coroutine; only a plain function is allowed.
             CallGone: The call ended first.
             ConnectionLost: The session could not be resumed.
         """
@@ -169,12 +169,12 @@ class ListeningMethods(CallMethods):
         return subscription
 
     def _end_readers(self) -> None:
-        """Nothing more will be heard of the call: iterators stop, and searches were in vain."""
+        """End iterators and fail searches, since no further event of the call comes."""
         for subscription, raises in list(self._subscriptions.items()):
             subscription.end(self.ended_error() if raises else None)
 
     def _fail_readers(self, error: RelayError) -> None:
-        """Nothing more can be heard of the call."""
+        """Fail iterators and searches with the error that ended the session of the call."""
         for subscription in list(self._subscriptions):
             subscription.end(error)
 

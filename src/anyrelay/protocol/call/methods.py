@@ -1,4 +1,4 @@
-"""What the public methods of a call need of it: to send a command, and to start an operation."""
+"""The base class of a call's public methods: sending a command, and starting an operation."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ OnCompleted: TypeAlias = Callable[[E], Any] | None
 """Called with an operation's final event, once; in the async front end it may be a coroutine function."""
 
 NONE_YET: Final[dict[Any, Any]] = {}
-"""Stands for a dict until something has to be put into one: thousands of calls are held open that need none. It stays empty:
-whoever adds to such a dict takes a new one when there is nothing in it."""
+"""The dict that calls share while their own would be empty: most of thousands of held calls need none. This dict stays empty:
+code that adds to an empty dict makes a new dict first."""
 
 
 class CallMethods(ABC):
-    """What the public methods of each feature need of their call."""
+    """The methods of a call on which the public methods of each feature are built."""
 
     @abstractmethod
     def send_command(
@@ -52,8 +52,8 @@ class CallMethods(ABC):
         extra: dict[str, Any],
         **params: Any,
     ) -> Promise[O]:
-        """Send a command that starts an operation; the operation listens before the command leaves."""
+        """Send a command that starts an operation; the operation gets events from before the command is sent."""
 
     @abstractmethod
     def make_id(self) -> str:
-        """Make an identifier that was never used before."""
+        """Make a new unique identifier."""

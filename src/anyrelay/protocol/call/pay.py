@@ -55,29 +55,29 @@ class PayMethods(CallMethods):
         on_completed: OnCompleted[PayEvent] = None,
         **extra: Any,
     ) -> Promise[PayMachine]:
-        """Take a payment by the phone's keys.
+        """Take a payment by card, entered with the phone's keys (``calling.pay``).
 
         Args:
-            payment_connector_url: What carries the payment out.
-            input_method: How the caller gives the numbers; dtmf.
-            payment_method: credit-card or another one.
-            timeout: How long to wait for a digit, in seconds, as text.
-            max_attempts: How often the caller may try, as text.
-            security_code: Whether the card's code is asked for, as text.
-            postal_code: Whether the postal code is asked for, as text, or the code itself.
-            min_postal_code_length: How short it may be, as text.
-            token_type: one-time or reusable.
-            charge_amount: How much, as text.
-            currency: In which currency, such as usd.
+            payment_connector_url: The URL of the payment processor.
+            input_method: How the caller enters the numbers: dtmf.
+            payment_method: The means of payment, such as credit-card.
+            timeout: The longest wait for the next digit, in seconds, as text.
+            max_attempts: How often the caller may try each input, as text.
+            security_code: Whether the caller is asked for the card's security code, as text.
+            postal_code: Whether the caller is asked for the postal code, as text, or the postal code itself.
+            min_postal_code_length: The least number of characters of a postal code, as text.
+            token_type: The type of the token: one-time or reusable.
+            charge_amount: The amount, as text.
+            currency: The currency, such as usd.
             language: The language of the prompts.
             voice: The voice of the prompts.
-            description: What the payment is for.
-            valid_card_types: Which cards are taken, separated by spaces.
-            parameters: Further parameters for the connector.
-            prompts: Prompts of your own.
+            description: The reason of the payment.
+            valid_card_types: The accepted cards, separated by spaces.
+            parameters: Parameters for the payment processor.
+            prompts: The prompts, in place of the server's own.
 
         Returns:
-            The payment, which goes on; wait for its end, or stop it.
+            The payment, which has started; wait for its end, or stop it.
         """
         return self.start_operation(
             now,

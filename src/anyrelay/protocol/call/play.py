@@ -43,15 +43,15 @@ class PlayMethods(CallMethods):
         on_completed: OnCompleted[PlayEvent] = None,
         **extra: Any,
     ) -> Promise[PlayMachine]:
-        """Play speech, audio files, silence or ringtones on the call.
+        """Play speech, audio files, silence or ringtones on the call (``calling.play``).
 
         Args:
-            media: What to play, in order: `Media`, or dicts such as ``{"type": "tts", "text": "Hello"}``.
-            direction: Who hears it: listen, speak or both.
-            loop: How often it is played; 0 is for ever.
+            media: The media, in order: `Media`, or dicts such as ``{"type": "tts", "text": "Hello"}``.
+            direction: Who hears the media: listen, speak or both.
+            loop: How often the media are played; 0 plays without end.
 
         Returns:
-            The playback, which goes on; wait for its end, or stop, pause and resume it, or change its volume.
+            The playback, which has started; wait for its end, stop, pause or resume it, or change its volume.
         """
         return self.start_operation(
             now,
@@ -79,16 +79,16 @@ class PlayMethods(CallMethods):
         volume: float | None = None,
         on_completed: OnCompleted[PlayEvent] = None,
     ) -> Promise[PlayMachine]:
-        """Speak a text.
+        """Speak a text (``calling.play``).
 
         Args:
-            text: What to say.
-            language: Such as en-US.
+            text: The text.
+            language: The language, such as en-US.
             gender: male or female.
-            voice: A voice by its name.
+            voice: The name of a voice.
 
         Returns:
-            The playback, which goes on.
+            The playback, which has started; wait for its end, or stop it.
         """
         speech = Media.tts(text, language=language, gender=gender, voice=voice)
         return self.play(now, [speech], volume=volume, on_completed=on_completed)
@@ -97,13 +97,13 @@ class PlayMethods(CallMethods):
     def play_audio(
         self, now: float, /, url: str, *, volume: float | None = None, on_completed: OnCompleted[PlayEvent] = None
     ) -> Promise[PlayMachine]:
-        """Play an audio file.
+        """Play an audio file (``calling.play``).
 
         Args:
-            url: Where it is.
+            url: The URL of the file.
 
         Returns:
-            The playback, which goes on.
+            The playback, which has started; wait for its end, or stop it.
         """
         return self.play(now, [Media.audio(url)], volume=volume, on_completed=on_completed)
 
@@ -111,13 +111,13 @@ class PlayMethods(CallMethods):
     def play_silence(
         self, now: float, /, duration: float, *, on_completed: OnCompleted[PlayEvent] = None
     ) -> Promise[PlayMachine]:
-        """Play silence.
+        """Play silence (``calling.play``).
 
         Args:
-            duration: How long, in seconds.
+            duration: The length of the silence, in seconds.
 
         Returns:
-            The playback, which goes on.
+            The playback, which has started; wait for its end, or stop it.
         """
         return self.play(now, [Media.silence(duration)], on_completed=on_completed)
 
@@ -132,13 +132,13 @@ class PlayMethods(CallMethods):
         volume: float | None = None,
         on_completed: OnCompleted[PlayEvent] = None,
     ) -> Promise[PlayMachine]:
-        """Play a country's ringtone.
+        """Play the ringtone of a country (``calling.play``).
 
         Args:
             name: The country's code, such as us.
-            duration: How long, in seconds; the server's choice when None.
+            duration: The length, in seconds; None lets the server decide.
 
         Returns:
-            The playback, which goes on.
+            The playback, which has started; wait for its end, or stop it.
         """
         return self.play(now, [Media.ringtone(name, duration)], volume=volume, on_completed=on_completed)

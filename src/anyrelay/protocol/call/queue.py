@@ -27,7 +27,7 @@ class QueueMethods(CallMethods):
         status_url: str | None = None,
         **extra: Any,
     ) -> Promise[Reply]:
-        """Put the call into a queue.
+        """Put the call into a queue (``calling.queue.enter``).
 
         Args:
             queue_name: The queue's name.
@@ -53,7 +53,7 @@ class QueueMethods(CallMethods):
         status_url: str | None = None,
         **extra: Any,
     ) -> Promise[Reply]:
-        """Take the call out of a queue.
+        """Take the call out of a queue (``calling.queue.leave``).
 
         Args:
             queue_name: The queue's name.

@@ -44,15 +44,15 @@ class RecordMethods(CallMethods):
         on_completed: OnCompleted[RecordEvent] = None,
         **extra: Any,
     ) -> Promise[RecordMachine]:
-        """Record the call.
+        """Record the call (``calling.record``).
 
         Args:
-            audio: How: beep, format (mp3, wav), stereo, direction (listen, speak, both), initial_timeout and
-                end_silence_timeout in seconds, terminators, input_sensitivity; the server's choice for what is left out. The
-                whole of RELAY's ``record``, which is ``{"audio": …}``, does too.
+            audio: The settings: beep, format (mp3, wav), stereo, direction (listen, speak, both), initial_timeout and
+                end_silence_timeout in seconds, terminators, input_sensitivity. The server chooses a setting that is left out.
+                RELAY's form ``{"audio": …}`` is accepted too.
 
         Returns:
-            The recording, which goes on; wait for its end, or stop, pause and resume it.
+            The recording, which has started; wait for its end, or stop, pause or resume it.
         """
         return self.start_operation(
             now,

@@ -33,34 +33,35 @@ class ReferMethods(CallMethods):
     @property
     @abstractmethod
     def refers(self) -> Refers:
-        """Every transfer of the call."""
+        """The SIP REFERs of the call: every transfer."""
 
     def refer(
         self, now: float, /, device: ReferDeviceLike, *, status_url: str | None = None, **extra: Any
     ) -> Promise[Reply]:
-        """Ask for a transfer by SIP REFER, and do not wait for its outcome.
+        """Transfer the call by SIP REFER, without waiting for the outcome (``calling.refer``).
 
-        The reply says only that the command was taken. `refer_and_wait` tells what became of the transfer; so does the last
-        of `refers`, which keeps every transfer of this call.
+        The reply only says that the server accepted the command. `refer_and_wait` returns the outcome. `refers` keeps every
+        transfer of this call, the latest at its end.
 
         Args:
             now: The time, in seconds.
-            device: Where to: a SIP URI, a dict ``{"type": "sip", "params": {"uri": …}}``, or a `SipReferDevice`.
-            status_url: Where the server POSTs the transfer's events too.
+            device: The target: a SIP URI, a dict ``{"type": "sip", "params": {"uri": …}}``, or a `SipReferDevice`.
+            status_url: The URL to which the server also POSTs the transfer's events.
             extra: Further parameters, sent as given.
 
         Returns:
-            The server's reply, such as ``{"code": "200", "message": "Starting SIP REFER"}``; ``{}`` when an event told the
-            outcome first and no such reply came.
+            The server's reply, such as ``{"code": "200", "message": "Starting SIP REFER"}``; ``{}`` when an event
+            brought the outcome and no such reply came.
 
         Raises:
-            ValueError: The device is not one that can be referred to.
+            ValueError: `device` is no valid target.
             TypeError: A parameter has a wrong type.
             CallGone: The call does not exist any more.
             RelayError: The server answered with an error. Unless its code says that nothing will happen (-32600, -32601,
                 -32602, -32700, and 400 to 499 but 408, 425 and 429), the transfer may still happen: `refers` keeps it.
             RequestTimeout: The reply did not come within `request_timeout`; the transfer may still happen.
-            ConnectionLost: The connection dropped while the command was under way; it is never sent again.
+            ConnectionLost: The connection dropped while the command was under way; the command is never
+                sent again.
         """
         return self._refer(now, device, status_url, extra).reply
 
@@ -74,31 +75,31 @@ class ReferMethods(CallMethods):
         on_completed: Callable[[ReferOutcome], Any] | None = None,
         **extra: Any,
     ) -> Promise[ReferMachine]:
-        """Start a transfer by SIP REFER, and return once the server took the command.
+        """Start a transfer by SIP REFER; return once the server accepted the command (``calling.refer``).
 
         Args:
             now: The time, in seconds.
-            device: Where to, as for `refer`.
-            status_url: Where the server POSTs the transfer's events too.
+            device: The target, as for `refer`.
+            status_url: The URL to which the server also POSTs the transfer's events.
             on_completed: Called with the `ReferOutcome`, once.
             extra: Further parameters, sent as given.
 
         Returns:
-            The transfer, which goes on: `wait` for its outcome. When an event told the outcome first, the transfer is returned
-            whatever the server replies.
+            The transfer, which has started: `wait` for its outcome. When an event brings the outcome before the reply, the
+            transfer is returned whatever the reply is.
 
         Raises:
-            ValueError: The device is not one that can be referred to.
+            ValueError: `device` is no valid target.
             TypeError: A parameter has a wrong type.
-            ReferInProgress: Another transfer of this call is still being waited for; nothing was sent.
+            ReferInProgress: Another transfer of this call has a waiter; nothing was sent.
             CallGone: The call does not exist any more.
             RelayError: The server answered with an error. As for `refer`, the transfer may still happen after some codes;
-                `on_completed` is called then too.
+                `on_completed` is then called too.
             RequestTimeout: The reply did not come within `request_timeout`; the transfer may still happen.
             ConnectionLost: The connection dropped while the command was under way; it is never sent again.
         """
-        order = self._refer(now, device, status_url, extra, alone=True, on_completed=on_completed)
-        return order.reply.then(lambda _: order.refer)
+        sent = self._refer(now, device, status_url, extra, alone=True, on_completed=on_completed)
+        return sent.reply.then(lambda _: sent.refer)
 
     def refer_and_wait(
         self,
@@ -110,34 +111,34 @@ class ReferMethods(CallMethods):
         timeout: float | None = 60.0,
         **extra: Any,
     ) -> Promise[ReferOutcome]:
-        """Transfer the call by SIP REFER, and wait for what becomes of it.
+        """Transfer the call by SIP REFER, and wait for the outcome (``calling.refer``).
 
-        Once the command has been sent, this returns an outcome and never raises for a deadline, a slow reply or a lost
-        connection: what cannot be known is UNKNOWN, with the reason.
+        Once the command has been sent, the method returns an outcome: a timeout, a slow reply or a lost connection is an
+        outcome UNKNOWN with its reason, and no exception.
 
         Args:
             now: The time, in seconds.
-            device: Where to, as for `refer`.
-            status_url: Where the server POSTs the transfer's events too.
-            timeout: How long to wait for the outcome, in seconds from now; None waits as long as it takes. When it is over
-                the outcome is UNKNOWN because TIMED_OUT, and the transfer itself goes on.
+            device: The target, as for `refer`.
+            status_url: The URL to which the server also POSTs the transfer's events.
+            timeout: The longest wait for the outcome, in seconds from now; None waits without limit. After this time the
+                outcome is UNKNOWN because TIMED_OUT, and the transfer itself goes on.
             extra: Further parameters, sent as given.
 
         Returns:
-            What became of the transfer.
+            The outcome of the transfer.
 
         Raises:
-            ValueError: The device is not one that can be referred to, or `timeout` is negative.
+            ValueError: `device` is no valid target, or `timeout` is negative.
             TypeError: A parameter has a wrong type.
-            ReferInProgress: Another transfer of this call is still being waited for; nothing was sent.
+            ReferInProgress: Another transfer of this call has a waiter; nothing was sent.
             CallGone: The call does not exist any more.
             RelayError: The server refused the command, with a code that says that nothing will happen (as for `refer`). After
-                any other error reply this waits on.
-            RequestTimeout: The line was down for `request_timeout` (or `timeout`) seconds; the command was withdrawn unsent.
+                any other error reply the method waits on.
+            RequestTimeout: There was no connection for `request_timeout` (or `timeout`) seconds; the command was not sent.
         """
         check_timeout(timeout)
-        order = self._refer(now, device, status_url, extra, alone=True, waits_for_outcome=True, queue_timeout=timeout)
-        return order.refer.wait(now, timeout, on_abandon=order.reply.abandon)
+        sent = self._refer(now, device, status_url, extra, alone=True, waits_for_outcome=True, queue_timeout=timeout)
+        return sent.refer.wait(now, timeout, on_abandon=sent.reply.abandon)
 
     def _refer(
         self,
@@ -151,18 +152,18 @@ class ReferMethods(CallMethods):
         waits_for_outcome: bool = False,
         queue_timeout: float | None = None,
     ) -> SentRefer:
-        """Send a REFER command; its transfer is armed first, since an event may overtake the reply.
+        """Send ``calling.refer``; its transfer listens from before, since an event may overtake the reply.
 
         Args:
             now: The time, in seconds.
-            device: Where to.
-            status_url: Where events are POSTed too.
+            device: The target.
+            status_url: The URL to which the server also POSTs the events.
             extra: Further parameters.
-            alone: Whether a transfer that is being waited for forbids this one.
+            alone: Whether to raise `ReferInProgress` while another transfer has a waiter.
             on_completed: Called with the outcome.
             waits_for_outcome: Whether the caller waits for the outcome, and not for the reply.
-            queue_timeout: How long the command may wait to be sent when nobody waits for its reply, in seconds; at most
-                `request_timeout`, which None stands for.
+            queue_timeout: The longest time in the queue of unsent commands, in seconds; at most `request_timeout`, which is
+                the default.
         """
         check_handler(on_completed, "on_completed")
         target = read_refer_device(device)
@@ -185,5 +186,5 @@ class ReferMethods(CallMethods):
         except BaseException:
             self.refers.discard(sent_refer)
             raise
-        # Where events have told the outcome by then, that says more than an error reply, or than none at all.
+        # An outcome from events says more than an error reply, or than no reply.
         return SentRefer(sent_refer, reply.recover(lambda: {} if sent_refer.is_told else None))

@@ -44,29 +44,29 @@ class RoomMethods(CallMethods):
         stream_obj: dict[str, Any] | None = None,
         **extra: Any,
     ) -> Promise[Reply]:
-        """Join an audio conference.
+        """Join an audio conference (``calling.join_conference``).
 
         Args:
-            name: The conference's name; it is made when nobody is in it.
-            muted: Whether the caller hears the conference and is not heard.
-            beep: When a beep tells of those who come and go.
-            start_on_enter: Whether the conference starts when this call comes.
-            end_on_exit: Whether it ends when this call goes.
-            wait_url: What is played until it starts.
-            max_participants: How many calls may be in it.
-            record: Whether it is recorded, and from when on.
-            region: Where it is mixed.
-            trim: Whether silence is cut from the recording.
-            coach: The call_id of the participant that this call coaches.
-            status_callback: Where its events are sent.
-            status_callback_event: Which events are sent.
-            status_callback_event_type: In which form.
+            name: The conference's name; the server creates the conference when there is none.
+            muted: Whether the caller only listens.
+            beep: When a beep is played: true, false, onEnter or onExit.
+            start_on_enter: Whether the conference starts with this call.
+            end_on_exit: Whether the conference ends when this call leaves.
+            wait_url: The URL of the sound that the caller hears until the conference starts.
+            max_participants: The most calls in the conference.
+            record: Whether the conference is recorded, such as record-from-start.
+            region: The region of the conference.
+            trim: Whether silence is cut from the recording, such as trim-silence.
+            coach: The call_id of the only call that hears this call.
+            status_callback: The URL for the events of the conference.
+            status_callback_event: The events to send.
+            status_callback_event_type: The form in which the events are sent.
             status_callback_method: GET or POST.
-            recording_status_callback: Where the recording's events are sent.
-            recording_status_callback_event: Which of them.
-            recording_status_callback_event_type: In which form.
+            recording_status_callback: The URL for the events of the recording.
+            recording_status_callback_event: The events of the recording to send.
+            recording_status_callback_event_type: The form in which the recording's events are sent.
             recording_status_callback_method: GET or POST.
-            stream_obj: A stream of the conference's audio.
+            stream_obj: The settings of a stream of the conference's sound.
         """
         return self.send_command(
             now,
@@ -96,17 +96,17 @@ class RoomMethods(CallMethods):
 
     @command_doc
     def leave_conference(self, now: float, /, conference_id: str | None, **extra: Any) -> Promise[Reply]:
-        """Leave an audio conference.
+        """Leave an audio conference (``calling.leave_conference``).
 
         Args:
-            conference_id: Its identifier, as a `ConferenceEvent` tells it, and the reply to `join_conference` where that
-                names one; None, which a reply without one gives, is a ValueError.
+            conference_id: The identifier from the `ConferenceEvent`, or from the reply to `join_conference`. Some replies
+                have none: None is a ValueError.
         """
         return self.send_command(now, schema.LeaveConference, extra=extra, conference_id=conference_id)
 
     @command_doc
     def join_room(self, now: float, /, name: str, *, status_url: str | None = None, **extra: Any) -> Promise[Reply]:
-        """Join a video room.
+        """Join a video room (``calling.join_room``).
 
         Args:
             name: The room's name.
@@ -115,5 +115,5 @@ class RoomMethods(CallMethods):
 
     @command_doc
     def leave_room(self, now: float, /, **extra: Any) -> Promise[Reply]:
-        """Leave the video room."""
+        """Leave the video room (``calling.leave_room``)."""
         return self.send_command(now, schema.LeaveRoom, extra=extra)

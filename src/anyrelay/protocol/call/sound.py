@@ -14,35 +14,35 @@ __all__ = ["SoundMethods"]
 
 
 class SoundMethods(CallMethods):
-    """Change what the parties of a call hear."""
+    """Hold, noise reduction and echo."""
 
     @command_doc
     def hold(self, now: float, /) -> Promise[Reply]:
-        """Put the call on hold."""
+        """Put the call on hold (``calling.hold``)."""
         return self.send_command(now, schema.Hold)
 
     @command_doc
     def unhold(self, now: float, /) -> Promise[Reply]:
-        """Take the call off hold."""
+        """Take the call off hold (``calling.unhold``)."""
         return self.send_command(now, schema.Unhold)
 
     @command_doc
     def denoise(self, now: float, /) -> Promise[Reply]:
-        """Reduce the call's noise."""
+        """Turn noise reduction on (``calling.denoise``)."""
         return self.send_command(now, schema.Denoise)
 
     @command_doc
     def denoise_stop(self, now: float, /) -> Promise[Reply]:
-        """Reduce the call's noise no more."""
+        """Turn noise reduction off (``calling.denoise.stop``)."""
         return self.send_command(now, schema.DenoiseStop)
 
     @command_doc
     def echo(
         self, now: float, /, *, timeout: float | None = None, status_url: str | None = None, **extra: Any
     ) -> Promise[Reply]:
-        """Let the call hear itself, for testing.
+        """Send the caller's own sound back to the caller, as a test (``calling.echo``).
 
         Args:
-            timeout: For how long, in seconds.
+            timeout: The length of the echo, in seconds.
         """
         return self.send_command(now, schema.Echo, extra=extra, timeout=timeout, status_url=status_url)

@@ -1,4 +1,4 @@
-"""Where a call can be, and how it moves."""
+"""The states of a call, and the transitions between them (RELAY facts, section 3)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["TRANSITIONS", "CallState"]
 
 
 class CallState(StrEnum):
-    """Where a call is (RELAY facts, section 3)."""
+    """The state of a call (RELAY facts, section 3)."""
 
     CREATED = auto()
     RINGING = auto()
@@ -23,4 +23,4 @@ _ORDER: Final = tuple(CallState)
 TRANSITIONS: Final[dict[tuple[CallState, CallState], CallState]] = {
     (before, word): word for index, before in enumerate(_ORDER) for word in _ORDER[index + 1 :]
 }
-"""A call only moves forward, and may skip states; a report that comes late, or again, changes nothing."""
+"""A call only moves forward, and may skip states. A late or repeated report changes nothing."""

@@ -45,19 +45,19 @@ class StreamMethods(CallMethods):
         on_completed: OnCompleted[StreamEvent] = None,
         **extra: Any,
     ) -> Promise[StreamMachine]:
-        """Stream the call's audio to a WebSocket server.
+        """Send the sound of the call to a WebSocket server (``calling.stream``).
 
         Args:
-            url: The server, wss://…
-            name: The stream's name.
-            codec: The codec.
-            track: inbound_track, outbound_track or both_tracks; inbound, outbound and both mean the same.
-            status_url_method: GET or POST.
-            authorization_bearer_token: Sent to the server; never shown.
-            custom_parameters: Sent to the server.
+            url: The address of the WebSocket server; it begins with wss://.
+            name: The name of the stream.
+            codec: The codec of the audio, such as PCMU or L16@24000h.
+            track: The side to send: inbound_track, outbound_track or both_tracks; inbound, outbound and both mean the same.
+            status_url_method: The HTTP method of the requests to `status_url`: GET or POST.
+            authorization_bearer_token: The token for the Authorization header of the WebSocket request; never shown.
+            custom_parameters: Parameters for the WebSocket server.
 
         Returns:
-            The stream, which goes on; wait for its end, or stop it.
+            The stream, which has started; wait for its end, or stop it.
         """
         return self.start_operation(
             now,

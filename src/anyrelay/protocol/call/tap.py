@@ -1,4 +1,4 @@
-"""Send a call's audio elsewhere (``calling.tap``)."""
+"""Send a copy of a call's sound elsewhere (``calling.tap``)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class TapMachine(StoppableMachine["TapEvent"]):
 
 
 class TapMethods(CallMethods):
-    """Send a call's audio to RTP or a WebSocket."""
+    """Send a copy of a call's sound by RTP or to a WebSocket."""
 
     @command_doc
     def tap(
@@ -39,14 +39,14 @@ class TapMethods(CallMethods):
         on_completed: OnCompleted[TapEvent] = None,
         **extra: Any,
     ) -> Promise[TapMachine]:
-        """Send a copy of the call's media to a device of yours.
+        """Send a copy of the call's sound by RTP or to a WebSocket (``calling.tap``).
 
         Args:
-            tap: What: ``{"type": "audio", "params": {"direction": "both"}}``.
-            device: Where to: type rtp with addr, port, codec and ptime, or type ws with uri, codec and rate.
+            tap: The sound: ``{"type": "audio", "params": {"direction": "both"}}``.
+            device: The destination: type rtp with addr, port, codec and ptime, or type ws with uri, codec and rate.
 
         Returns:
-            The tap, which goes on; wait for its end, or stop it.
+            The tap, which has started; wait for its end, or stop it.
         """
         return self.start_operation(
             now,

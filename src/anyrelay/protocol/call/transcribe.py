@@ -39,10 +39,10 @@ class TranscribeMethods(CallMethods):
         on_completed: OnCompleted[TranscribeEvent] = None,
         **extra: Any,
     ) -> Promise[TranscribeMachine]:
-        """Transcribe the call.
+        """Transcribe the call; the text can be fetched at the end (``calling.transcribe``).
 
         Returns:
-            The transcription, which goes on; wait for its end, or stop it.
+            The transcription, which has started; wait for its end, or stop it.
         """
         return self.start_operation(
             now,
@@ -60,7 +60,7 @@ class LiveTranscribeMethods(CallMethods):
 
     @command_doc
     def live_transcribe(self, now: float, /, action: dict[str, Any], **extra: Any) -> Promise[Reply]:
-        """Start, stop or sum up live transcription.
+        """Start, stop or summarize a live transcription (``calling.live_transcribe``).
 
         Args:
             action: ``{"start": {…}}``, ``{"stop": {}}`` or ``{"summarize": {…}}``.
@@ -71,7 +71,7 @@ class LiveTranscribeMethods(CallMethods):
     def live_translate(
         self, now: float, /, action: dict[str, Any], *, status_url: str | None = None, **extra: Any
     ) -> Promise[Reply]:
-        """Start, stop, sum up, or speak into live translation.
+        """Start, stop or summarize a live translation, or speak into it (``calling.live_translate``).
 
         Args:
             action: ``{"start": {…}}``, ``{"stop": {}}``, ``{"summarize": {…}}`` or ``{"inject": {…}}``.

@@ -19,13 +19,13 @@ class TransferMethods(CallMethods):
     @property
     @abstractmethod
     def handing_over(self) -> CommandObserver:
-        """What follows the command that hands the call to another application."""
+        """The observer of ``calling.transfer``, which ends the call for this client."""
 
     def transfer(self, now: float, /, dest: str, **extra: Any) -> Promise[Reply]:
-        """Hand control of the call to another RELAY application or to a SWML script; this client loses the call.
+        """Hand the call to another RELAY application or a SWML script (``calling.transfer``); this client loses the call.
 
-        Once the call's handler has returned too, whoever still waits for something of the call gets `CallGone`, and its
-        transfers by REFER are UNKNOWN.
+        Once the call's handler has returned too, methods that still wait on the call raise `CallGone`, and its transfers by
+        REFER are UNKNOWN.
 
         Args:
             now: The time, in seconds.

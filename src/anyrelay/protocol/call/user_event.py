@@ -1,4 +1,4 @@
-"""Send an event of the application's own (``calling.user_event``)."""
+"""Send an event of the application itself (``calling.user_event``)."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ __all__ = ["UserEventMethods"]
 
 
 class UserEventMethods(CallMethods):
-    """Send an event of the application's own."""
+    """Send an event of the application itself."""
 
     @command_doc
     def user_event(self, now: float, /, *, event: str | None = None, **extra: Any) -> Promise[Reply]:
-        """Send an event of your own.
+        """Send an event of the application itself (``calling.user_event``).
 
         Args:
-            event: Its name.
+            event: The event: any value that JSON can carry.
         """
         return self.send_command(now, schema.UserEvent, extra=extra, event=event)

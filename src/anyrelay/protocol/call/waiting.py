@@ -22,7 +22,7 @@ __all__ = ["WaitingMethods"]
 
 
 class _StateWaiter(Promise["CallStateEvent"]):
-    """The promise to somebody who waits for the call to get somewhere."""
+    """The promise of a state of the call, for one waiter."""
 
     __slots__ = ("_call", "target", "timer")
 
@@ -33,7 +33,7 @@ class _StateWaiter(Promise["CallStateEvent"]):
         self.timer: Timer | None = None
 
     def abandon(self) -> None:
-        """Say that nobody waits any more."""
+        """Stop waiting."""
         self._stop_timer()
         self._call._forget_state_waiter(self)
         super().abandon()
@@ -48,7 +48,7 @@ class _StateWaiter(Promise["CallStateEvent"]):
 
 
 class WaitingMethods(CallMethods):
-    """Waiting for the states of a call. One that the call was in, or skipped, is not waited for."""
+    """Methods that wait for a state of the call. They return at once when the call has reached or skipped the state."""
 
     call_id: str
     state: CallState
@@ -56,10 +56,10 @@ class WaitingMethods(CallMethods):
     _gone: RelayError | None
 
     def __init__(self) -> None:
-        """Begin with nobody who waits, and nothing told."""
+        """Start without waiters and without events."""
         super().__init__()
         self._state_waiters: tuple[_StateWaiter, ...] = ()
-        self._told = b""
+        self._state_events = b""
 
     @property
     @abstractmethod
@@ -68,32 +68,32 @@ class WaitingMethods(CallMethods):
 
     @wait_doc
     def wait_for_ringing(self, now: float, /, timeout: float | None = None) -> Promise[CallStateEvent]:
-        """Wait until the call rings; returns at once when it does, or did."""
+        """Wait until the call rings (``calling.call.state``); return at once when it has rung."""
         return self._wait_for_state(now, CallState.RINGING, timeout)
 
     @wait_doc
     def wait_for_answered(self, now: float, /, timeout: float | None = None) -> Promise[CallStateEvent]:
-        """Wait until the call is answered; returns at once when it is, or was.
+        """Wait until the call is answered (``calling.call.state``); return at once when it has been answered.
 
         Raises:
-            CallGone: The call ended without having been answered.
+            CallGone: The call ended unanswered.
         """
         return self._wait_for_state(now, CallState.ANSWERED, timeout)
 
     @wait_doc
     def wait_for_ending(self, now: float, /, timeout: float | None = None) -> Promise[CallStateEvent]:
-        """Wait until the call is about to end; returns at once when it is, or has ended."""
+        """Wait until the call is ending (``calling.call.state``); return at once when it is ending or has ended."""
         return self._wait_for_state(now, CallState.ENDING, timeout)
 
     @wait_doc
     def wait_for_ended(self, now: float, /, timeout: float | None = None) -> Promise[CallStateEvent]:
-        """Wait until the call has ended; returns at once when it has."""
+        """Wait until the call has ended (``calling.call.state``); return at once when it has ended."""
         return self._wait_for_state(now, CallState.ENDED, timeout)
 
     def _wait_for_state(self, now: float, target: CallState, timeout: float | None) -> Promise[CallStateEvent]:
         check_timeout(timeout)
         waiter = _StateWaiter(self, target)
-        if self._has_got_to(target):
+        if self._has_reached(target):
             self._answer_state_waiter(waiter)
         elif self._gone is not None:
             waiter.fail(self._gone)
@@ -104,36 +104,36 @@ class WaitingMethods(CallMethods):
             self._state_waiters = (*self._state_waiters, waiter)
         return waiter
 
-    def _has_got_to(self, target: CallState) -> bool:
-        """Whether the call is where somebody waits for it, or past that."""
+    def _has_reached(self, target: CallState) -> bool:
+        """Whether the call is in a state, or past it."""
         return (self.state, target) not in TRANSITIONS
 
     def _keep_state_event(self, event: CallStateEvent) -> None:
-        """Remember what told of the state that the call is in now, and answer those who waited for it."""
-        self._told += pack_event(event)
-        there = [each for each in self._state_waiters if self._has_got_to(each.target)]
-        self._state_waiters = tuple(each for each in self._state_waiters if not self._has_got_to(each.target))
-        for waiter in there:
+        """Keep the event of the call's current state, and resolve the waiters for that state."""
+        self._state_events += pack_event(event)
+        reached = [each for each in self._state_waiters if self._has_reached(each.target)]
+        self._state_waiters = tuple(each for each in self._state_waiters if not self._has_reached(each.target))
+        for waiter in reached:
             self._answer_state_waiter(waiter)
 
     def _told_device(self) -> dict[str, Any]:
-        """Return the device that the last event to tell of one had, an empty one when none did."""
-        return next((event.device for event in unpack_events(self._told) if event.device), {})
+        """Return the device of the latest state event that has one, else an empty dict."""
+        return next((event.device for event in unpack_events(self._state_events) if event.device), {})
 
     def _answer_state_waiter(self, waiter: _StateWaiter) -> None:
-        """Tell somebody that the call got to where it was waited for, by what was told of that state."""
-        told = {event.call_state: event for event in unpack_events(self._told)}
-        answer = told.get(waiter.target)
+        """Resolve the waiter for a state that the call has reached, with the event of that state."""
+        events = {event.call_state: event for event in unpack_events(self._state_events)}
+        answer = events.get(waiter.target)
         if answer is None and waiter.target is CallState.ANSWERED and self.state in (CallState.ENDING, CallState.ENDED):
-            why = f"call {self.call_id} ended without having been answered"
+            why = f"call {self.call_id} ended unanswered"
             waiter.fail(CallGone(410, why, self.call_id))
             return
-        # A call that skipped the state, or was in it when it was offered, is told by where it is now.
-        answer = answer or told.get(self.state)
+        # No event of a skipped state, or of the state in which the call was offered, is there: the current state answers.
+        answer = answer or events.get(self.state)
         waiter.resolve(answer or schema.CallStateEvent(call_id=self.call_id, call_state=self.state, device=self.device))
 
     def _fail_state_waiters(self, error: RelayError) -> None:
-        """The call gets nowhere any more."""
+        """Fail all waiters, since the call changes its state no more."""
         waiters, self._state_waiters = self._state_waiters, ()
         for waiter in waiters:
             waiter.fail(error)

@@ -1,1 +1,1 @@
-"""What a client starts by itself: dials and text messages."""
+"""Work that a client starts: outbound dials (``calling.dial``) and text messages (``messaging.send``)."""

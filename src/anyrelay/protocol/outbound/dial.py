@@ -1,7 +1,7 @@
-"""An outbound dial: several legs under one tag, the first that answers wins (RELAY facts, section 3).
+"""An outbound dial (``calling.dial``): several legs with one tag; the first leg that answers wins (RELAY facts, section 3).
 
-The reply to ``calling.dial`` names no call. Events do, by the tag, and they can overtake the reply; so a dial is known from
-its command on, and stays known while a leg could still turn up after its caller gave up.
+The reply to ``calling.dial`` has no call_id. The events have one, carry the tag, and can overtake the reply. So a dial is kept
+from its command on, and also after its caller gave up, as long as a leg could still appear.
 """
 
 from __future__ import annotations
@@ -27,38 +27,38 @@ if TYPE_CHECKING:
 __all__ = ["TRANSITIONS", "DialInput", "DialMachine", "DialState"]
 
 LATE_LEGS: Final = 120.0
-"""How long after its caller gave up a dial's legs are still hung up when they turn up, in seconds. Time in which the server
-cannot be heard does not count."""
+"""The time after a caller gave up in which new legs of the dial are hung up, in seconds. Time without a connection does not
+count."""
 
 HANG_UP_AGAIN: Final = 5.0
-"""How long after an error reply a leg is hung up again, in seconds, where the reply does not say that there is no leg."""
+"""The time until a leg is hung up again, in seconds, after an error reply that does not say that the leg is gone."""
 
 HANG_UPS: Final = 5
-"""How often a server that answers with such errors is asked to hang up a leg."""
+"""How often a leg is hung up at most while the server answers with such errors."""
 
 
 class DialState(StrEnum):
-    """Where a dial is."""
+    """The state of a dial (``calling.dial``)."""
 
     DIALING = auto()
-    """Legs ring."""
+    """Legs are ringing."""
     ANSWERED = auto()
-    """There is a winner."""
+    """A leg has answered."""
     FAILED = auto()
-    """Nobody answered."""
+    """No leg answered."""
     ABANDONED = auto()
-    """Its caller waits no more: every leg is hung up, a late winner too."""
+    """The caller waits no more: every leg is hung up, and also a leg that answers later."""
 
 
 class DialInput(StrEnum):
-    """What a dial can be told."""
+    """The inputs of a dial's state machine."""
 
     WON = auto()
     """A leg has answered."""
     LOST = auto()
-    """Nobody answered, the server refused the command, or the session is gone."""
+    """No leg answered, the server refused the command, or the session is over."""
     ABANDON = auto()
-    """Its time is over, its caller was cancelled, or the server answered with an error that leaves open what it does."""
+    """The dial timed out, its caller was cancelled, or an error reply leaves open whether the server dials."""
 
 
 TRANSITIONS: Final[dict[tuple[DialState, DialInput], DialState]] = {
@@ -67,31 +67,31 @@ TRANSITIONS: Final[dict[tuple[DialState, DialInput], DialState]] = {
     (DialState.DIALING, DialInput.ABANDON): DialState.ABANDONED,
     (DialState.ABANDONED, DialInput.LOST): DialState.FAILED,
 }
-"""Where a dial goes; a pair that is not here changes nothing."""
+"""The transitions of a dial. A pair that is missing changes nothing."""
 
 
 _UNTIL_SENT: Final = CommandOptions(timeout_until_sent=True)
-"""The options of the command: its reply says nothing, and the dial has a time-out of its own."""
+"""The options of ``calling.dial``: its reply says nothing, and the dial has its own timeout."""
 
 
 class _Winner(Promise[CallMachine]):
-    """The promise of a call. Its waiter may be cancelled when the call is there already: then nobody holds the call."""
+    """The promise of the answered call. A waiter that is cancelled after the answer leaves a call without an owner."""
 
-    __slots__ = ("_dialing",)
+    __slots__ = ("_dial",)
 
-    def __init__(self, dialing: DialMachine) -> None:
-        super().__init__(dialing.caller_left)
-        self._dialing = dialing
+    def __init__(self, dial: DialMachine) -> None:
+        super().__init__(dial.caller_cancelled)
+        self._dial = dial
 
     def abandon(self) -> None:
-        """Say that nobody waits any more: whatever rings, or has been answered, is hung up."""
+        """Stop waiting: ringing legs, and an answered leg, are hung up."""
         if self.done:
-            self._dialing.result_unclaimed()
+            self._dial.result_unclaimed()
         super().abandon()
 
 
 class DialMachine(CommandObserver):
-    """One dial, from its command to its winner."""
+    """One dial (``calling.dial``), from its command to its answered leg."""
 
     def __init__(
         self, host: OutboundHost, command: Dial, now: float, timeout: float, on_over: Callable[[DialMachine], None]
@@ -100,10 +100,10 @@ class DialMachine(CommandObserver):
 
         Args:
             host: The session.
-            command: The command; its tag is what the dial's events carry.
+            command: The command; the events of the dial carry its tag.
             now: The time, in seconds.
-            timeout: How long anybody may take to answer, in seconds.
-            on_over: Called when no more legs are expected.
+            timeout: The longest time until an answer, in seconds.
+            on_over: Called when no further leg is expected.
 
         Raises:
             RelayError: The command cannot be sent.
@@ -116,75 +116,75 @@ class DialMachine(CommandObserver):
         self._legs: dict[str, CallMachine] = {}
         self._winner: CallMachine | None = None
         self._sent = False
-        self._is_told_of = False
+        self._has_event = False
         self._timeout = timeout
         # The reply says nothing: once the command has left, only `timeout` counts.
         self._reply = host.submit(now, command, command_observer=self, options=_UNTIL_SENT)
         self._timer: Timer | LinkTimer = host.timers.at(now + timeout, self._expired)
 
-    # --- what is heard of it ----------------------------------------------------------------------------------------
+    # --- events and the reply -------------------------------------------------------------------------------------
 
     @property
     def is_under_way(self) -> bool:
-        """Whether an event of it has come."""
-        return self._is_told_of
+        """Whether an event of the dial has come."""
+        return self._has_event
 
     def sent(self, now: float) -> None:
-        """The command has left."""
+        """Note that the command was sent."""
         self._sent = True
 
     def rejected(self, error: RelayError) -> None:
-        """The server refused the command, or it was withdrawn."""
+        """Fail the dial: the server refused the command, or the command was withdrawn."""
         self._fail(error)
 
     def in_doubt(self, error: RelayError, now: float) -> None:
-        """The server answered with an error, and may dial all the same: nobody waits for whatever turns up."""
+        """Fail the caller after an error reply that leaves open whether the server dials; hang up legs that appear."""
         self.promise.fail(error)
         if self._move(DialInput.ABANDON):
             self._hang_up_all(now)
 
     def session_lost(self, error: RelayError) -> None:
-        """The session is gone for good; a command that still waits for the line is the next session's."""
+        """Fail a sent dial, since its session is over; an unsent command goes to the next session."""
         if self._sent:
             self._fail(error)
 
-    def leg(self, event: CallStateEvent, now: float) -> None:
-        """A leg has turned up."""
-        self._is_told_of = True
-        call = self._know(event.call_id, event.params)
+    def receive_leg(self, event: CallStateEvent, now: float) -> None:
+        """Receive ``calling.call.state`` of a leg."""
+        self._has_event = True
+        call = self._find_or_add_leg(event.call_id, event.params)
         call.receive(event, now)
         if self.state is DialState.ABANDONED:
             self._hang_up(call, now)
 
-    def told(self, event: RelayEvent, now: float) -> None:
-        """The server tells how the dial goes; its call_id is nested in ``call``."""
-        self._is_told_of = True
+    def receive_dial(self, event: RelayEvent, now: float) -> None:
+        """Receive ``calling.call.dial``; the call_id is nested in ``call``."""
+        self._has_event = True
         word = event.params.get("dial_state")
         inner = event.params.get("call")
         if word == "answered" and isinstance(inner, dict):
             call_id = inner.get("call_id")
             if isinstance(call_id, str) and call_id:
-                self._won(self._know(call_id, inner), now)
+                self._won(self._find_or_add_leg(call_id, inner), now)
         elif word == "failed":
             why = self._why("nobody answered the dial", "end_reason")
-            reason = event.params.get("failed_reason")  # which the local server gives where it knows one
+            reason = event.params.get("failed_reason")  # sent by the local server only
             self._fail(DialFailed(f"{why}: {reason[:1_000]}" if isinstance(reason, str) and reason else why))
 
     def _won(self, call: CallMachine, now: float) -> None:
-        # The dial's event may overtake the call's own, and whoever gets the call is to find it answered.
+        # The dial's event may overtake the call's own event. The caller gets a call that is answered already.
         if call.state in (CallState.CREATED, CallState.RINGING):
             params = {"call_id": call.call_id, "call_state": str(CallState.ANSWERED)}
             answered = CallStateEvent(call_id=call.call_id, call_state=CallState.ANSWERED, params=params)
             call.receive(answered, now)
-        if not self._move(DialInput.WON):  # its caller has given up
+        if not self._move(DialInput.WON):  # the caller has given up
             self._hang_up(call, now)
             return
         self._winner = call
-        self.promise.resolve(call)  # first, as in `_fail`
+        self.promise.resolve(call)  # before `_close`, as in `_fail`
         self._close()
 
-    def _know(self, call_id: str, params: dict[str, Any]) -> CallMachine:
-        """Return a leg; it starts at the beginning, since its state is to be told to it like any other call's."""
+    def _find_or_add_leg(self, call_id: str, params: dict[str, Any]) -> CallMachine:
+        """Return a leg, new ones in state created: the leg then receives its state event like any other call."""
         call = self._legs.get(call_id) or self._host.calls.get(call_id)
         if call is None:
             known = {"tag": self.tag, **params, "direction": "outbound", "call_state": str(CallState.CREATED)}
@@ -195,44 +195,44 @@ class DialMachine(CommandObserver):
         self._legs[call_id] = call
         return call
 
-    # --- how it ends ------------------------------------------------------------------------------------------------
+    # --- the end ----------------------------------------------------------------------------------------------------
 
     def _fail(self, error: RelayError) -> None:
         self._move(DialInput.LOST)
-        self.promise.fail(error)  # first: closing may withdraw the command, which would fail the dial as well
+        self.promise.fail(error)  # before `_close`, which may withdraw the command and so fail the dial
         self._close()
 
     def _expired(self, now: float) -> None:
         why = f"nobody answered the dial within {self._timeout:g} s"
         self.promise.fail(DialTimeout(self._why(why, "state")))
-        self._reply.abandon()  # withdraws the command if it still waits for the line
+        self._reply.abandon()  # withdraws an unsent command
         if self._move(DialInput.ABANDON):
             self._hang_up_all(now)
 
-    def caller_left(self) -> None:
-        """Its caller waits no more."""
+    def caller_cancelled(self) -> None:
+        """Give up the dial, since its caller waits no more."""
         self._reply.abandon()
-        if self._move(DialInput.ABANDON):  # at once: a winner that comes before the next turn is nobody's either
-            # Whoever gives up has no time to tell; the next turn has.
+        if self._move(DialInput.ABANDON):  # at once: no leg may win any more
+            # There is no `now` here: the legs are hung up with the next turn.
             self._timer.cancel()
             self._timer = self._host.timers.soon(self._hang_up_all)
 
     def result_unclaimed(self) -> None:
-        """Its caller went away without its result: a winner is nobody's."""
+        """Hang up the answered leg, since its caller was cancelled before taking the leg."""
         winner = self._winner
         if winner is not None:
             self._host.timers.soon(lambda now: self._hang_up(winner, now))
 
     def client_closes(self, now: float) -> None:
-        """The client is about to close, and the line is up: what rings is hung up while that can be said.
+        """Hang up ringing legs while there is a connection, since the client is about to close.
 
-        Its caller is told like everybody else, once the client is closed.
+        The caller gets its error like every other waiter, once the client is closed.
         """
         if self._move(DialInput.ABANDON):
             self._hang_up_all(now)
 
     def _hang_up_all(self, now: float) -> None:
-        """Hang up every leg, and for a while those that turn up late."""
+        """Hang up every leg, and for `LATE_LEGS` also the legs that appear late."""
         self._timer.cancel()
         self._timer = self._host.link_timers.after(LATE_LEGS, lambda _: self._close(), now)
         for leg in list(self._legs.values()):
@@ -240,22 +240,23 @@ class DialMachine(CommandObserver):
         self._host.work_ended()
 
     def _hang_up(self, leg: CallMachine, now: float, tries: int = HANG_UPS) -> None:
-        # A leg that the session knows no more is gone with it, or is told to have ended.
+        # A leg that is no call of the session any more has ended, or ended with its session.
         if leg.state in (CallState.ENDING, CallState.ENDED) or self._host.calls.get(leg.call_id) is not leg:
             return
-        # However long the line is down: the command waits for it.
+        # without a timeout: the command waits until there is a connection
         reply = self._host.hang_up_quietly(leg, now, "cancel", timeout=math.inf)
         if reply is not None:
             reply.on_ready(lambda: self._hang_up_again(leg, reply, tries - 1))
 
     def _hang_up_again(self, leg: CallMachine, reply: Promise[Reply], tries: int) -> None:
-        """Hang up a leg that may ring on: hanging up twice does no harm, ringing on does.
+        """Hang up a leg again that may still ring; hanging up twice does no harm.
 
-        A command that was lost with its connection may not have got there. An error reply may say only that the server is busy.
+        A command that was lost with its connection may not have reached the server, and a server that is busy may have
+        answered with an error.
         """
         error, timers = reply.error, self._host.timers
         if isinstance(error, ConnectionLost):
-            # The next turn knows the time, and whether the session is over too.
+            # The next turn has a `now`, and knows whether the session is over too.
             timers.soon(lambda now: self._hang_up(leg, now, tries + 1))
         elif (
             isinstance(error, RelayError) and not (isinstance(error, LocalError) or is_rejection(error.code)) and tries
@@ -267,8 +268,8 @@ class DialMachine(CommandObserver):
             timers.soon(wait)
 
     def _why(self, words: str, of_legs: str) -> str:
-        told = ", ".join(sorted({str(getattr(leg, of_legs)) for leg in self._legs.values()} - {""}))
-        return f"{words}; its legs: {told}" if told else words
+        states = ", ".join(sorted({str(getattr(leg, of_legs)) for leg in self._legs.values()} - {""}))
+        return f"{words}; its legs: {states}" if states else words
 
     def _move(self, what: DialInput) -> bool:
         before = self.state
@@ -276,7 +277,7 @@ class DialMachine(CommandObserver):
         return self.state is not before
 
     def _close(self) -> None:
-        if not self._sent:  # events of an earlier dial with its tag have told its end
+        if not self._sent:  # events of an earlier dial with the same tag ended this one
             self._reply.abandon()
         self._timer.cancel()
         self._on_over(self)

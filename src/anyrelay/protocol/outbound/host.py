@@ -1,4 +1,4 @@
-"""What dials and text messages need of the session that they belong to."""
+"""The members of a session that dials and text messages use."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ __all__ = ["OutboundHost"]
 
 
 class OutboundHost(Protocol):
-    """What dials and text messages need of their session."""
+    """The members of a session that dials and text messages use."""
 
     new_id: Callable[[], str]
-    """Makes an identifier that was never used before."""
+    """Makes a new unique identifier."""
     timers: Timers
-    """Deadlines on what the application waits for."""
+    """Deadlines of the application's waits."""
     link_timers: LinkTimers
-    """Deadlines on what the server says: they count only time in which it can be heard."""
+    """Deadlines of the server's reports: only time with a connection counts."""
     calls: dict[str, CallMachine]
-    """The calls of the session, by their call_id."""
+    """The calls of the session, by call_id."""
     relay_protocol: str
-    """The name of the session at the server, "" while there is none."""
+    """The name of the session at the server; "" for none."""
 
     def submit(
         self,
@@ -39,11 +39,11 @@ class OutboundHost(Protocol):
         options: CommandOptions = USUAL,
         renew: Callable[[], Command] | None = None,
     ) -> Promise[Reply]:
-        """Send a command, or queue it while the link is down; `renew` makes it anew when it leaves after that."""
+        """Send a command, or queue it while the link is down; `renew` makes a queued command again when it is sent."""
         ...
 
     def add_call(self, event: RelayEvent) -> CallMachine:
-        """Make a call of the session."""
+        """Add a call to the session."""
         ...
 
     def hang_up_quietly(

@@ -17,19 +17,19 @@ __all__ = ["TRANSITIONS", "MessageMachine", "MessageState"]
 
 
 class MessageState(StrEnum):
-    """Where a message is."""
+    """The state of a text message (RELAY facts, section 5)."""
 
     QUEUED = auto()
     INITIATED = auto()
     SENT = auto()
     DELIVERED = auto()
-    """Final: it arrived."""
+    """Final: the message arrived."""
     UNDELIVERED = auto()
-    """Final: it did not arrive."""
+    """Final: the message did not arrive."""
     FAILED = auto()
-    """Final: it was not sent."""
+    """Final: the message was not sent."""
     RECEIVED = auto()
-    """Final: it came to us."""
+    """Final: the message was sent to this client."""
 
 
 FINAL: Final = frozenset({MessageState.DELIVERED, MessageState.UNDELIVERED, MessageState.FAILED, MessageState.RECEIVED})
@@ -41,11 +41,11 @@ TRANSITIONS: Final[dict[tuple[MessageState, MessageState], MessageState]] = {
     for index, before in enumerate(_ON_THE_WAY)
     for word in (*_ON_THE_WAY[index + 1 :], MessageState.DELIVERED, MessageState.UNDELIVERED, MessageState.FAILED)
 }
-"""A message only moves forward, and may skip states; a report that comes late, or again, changes nothing."""
+"""A message only moves forward, and may skip states. A late or repeated report changes nothing."""
 
 
 class MessageMachine:
-    """One message."""
+    """One text message, sent or received."""
 
     def __init__(
         self,
@@ -55,14 +55,14 @@ class MessageMachine:
         on_completed: Callable[[RelayEvent], Any] | None = None,
         on_over: Callable[[MessageMachine], object] = lambda _: None,
     ) -> None:
-        """Make a message from what was sent, or from what the event that told of it says.
+        """Make a message from its parameters.
 
         Args:
             host: The session.
-            message_id: Its identifier, "" while the server has not named it.
-            params: What it is, by the names on the wire.
-            on_completed: Called with its final event, or an event without a type when its session is lost first.
-            on_over: Called when it has got to a final state.
+            message_id: The identifier; "" before the reply to ``messaging.send``.
+            params: The parameters by their names on the wire: of the command, or of ``messaging.receive``.
+            on_completed: Called with the final event, or with an event without a type when the session is lost first.
+            on_over: Called when the message has reached a final state.
         """
         self.message_id = message_id
         self.context = _text(params, "context")
@@ -86,7 +86,7 @@ class MessageMachine:
 
     @classmethod
     def received(cls, host: OutboundHost, message_id: str, event: RelayEvent) -> MessageMachine:
-        """Make a message that came to us: it is complete, and the event that told of it is its final one."""
+        """Make the machine of a received message (``messaging.receive``): its only event is its final event."""
         message = cls(host, message_id, event.params)
         message.direction = _text(event.params, "direction") or "inbound"
         message.state = MessageState.RECEIVED
@@ -95,16 +95,16 @@ class MessageMachine:
 
     @property
     def is_done(self) -> bool:
-        """Whether it is in a final state, or its session is over."""
+        """Whether the message is in a final state, or its session is over."""
         return self.result is not None or self._error is not None
 
     @property
     def is_followed(self) -> bool:
-        """Whether somebody is to be told how it ends, whoever gave it up."""
+        """Whether the message has a handler for its final event, also after its sender gave up."""
         return self._on_completed is not None
 
     def receive(self, event: RelayEvent) -> None:
-        """Take in an event of this message."""
+        """Receive ``messaging.state`` of this message."""
         word = _state(_text(event.params, "message_state"))
         moved = TRANSITIONS.get((self.state, word)) if word is not None else None
         if moved is not None:
@@ -122,19 +122,19 @@ class MessageMachine:
         for promise in list(self._waiters):
             self._forget(promise)
             promise.resolve(event)
-        self._tell_completed(event)
+        self._call_on_completed(event)
 
-    def _tell_completed(self, event: RelayEvent) -> None:
+    def _call_on_completed(self, event: RelayEvent) -> None:
         if self._on_completed is not None:
             self.handler_queue.post(self._on_completed, event, never_drop=True)
 
     def session_lost(self, error: RelayError) -> None:
-        """The session is gone for good: nothing more will be heard of this message."""
+        """Fail all waiters, since no further event of this message comes."""
         self._error = error
         for promise in list(self._waiters):
             self._forget(promise)
             promise.fail(error)
-        self._tell_completed(RelayEvent(params={"message_id": self.message_id}))
+        self._call_on_completed(RelayEvent(params={"message_id": self.message_id}))
 
     def on(self, handler: Callable[[RelayEvent], Any]) -> Callable[[], None]:
         """Call a handler with each event of this message, in order.
@@ -143,7 +143,10 @@ class MessageMachine:
             handler: A function (in the async front end a coroutine function too).
 
         Returns:
-            A function that takes the handler off again.
+            A function that removes the handler.
+
+        Raises:
+            TypeError: `handler` cannot be called.
         """
         if not callable(handler):
             raise TypeError(f"handler must be a function, not {type(handler).__name__}")
@@ -159,14 +162,14 @@ class MessageMachine:
 
         Args:
             now: The time, in seconds.
-            timeout: How long to wait, in seconds; None waits as long as it takes.
+            timeout: The longest wait, in seconds; None waits without limit.
 
         Returns:
-            Its final event; of a message that came to us, the event that told of it.
+            The final event: ``messaging.state``, or ``messaging.receive`` of a received message.
 
         Raises:
             TimeoutError: `timeout` is over; the message goes on.
-            ConnectionLost: Its session could not be resumed.
+            ConnectionLost: The session could not be resumed.
             ClientClosed: The client was closed.
             ValueError: `timeout` is negative.
         """
