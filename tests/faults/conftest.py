@@ -1,4 +1,4 @@
-"""The world of the front ends' contract suite, with a storm in place of its server."""
+"""The world of the front ends' contract suite, with `FaultyServer` in place of the scripted server."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from random import SystemRandom
 
 import pytest
 
-from tests.faults.storm import Storm
-from tests.faults.weather import STORM, Weather
+from tests.faults.fault_settings import EVERY_FAULT, FaultSettings
+from tests.faults.faulty_server import FaultyServer
 from tests.support.frontend_world import AsyncWorld, ThreadWorld, World
 from tests.support.world_fixtures import front, pytest_pyfunc_call
 
 __all__ = ["front", "pytest_pyfunc_call"]
 
 SEED = "ANYRELAY_FAULTS_SEED"
-"""The environment variable that replays a storm."""
+"""The environment variable that repeats the random choices of a run."""
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def seed() -> int:
 
 
 def open_things() -> Counter[str]:
-    """Count what can leak: the threads, but for trio's, which idle for a while and are used again, and open files."""
+    """Count threads and open files. Trio's idle threads are not counted: trio uses them again."""
     gc.collect()
     threads = [each.name for each in threading.enumerate() if not each.name.startswith("Trio thread")]
     return Counter({**Counter(threads), "open files": len(os.listdir("/dev/fd"))})
@@ -39,7 +39,7 @@ def open_things() -> Counter[str]:
 
 @pytest.fixture
 def nothing_leaks() -> Iterator[None]:
-    """Whatever is opened during the test is closed soon after it."""
+    """Check that threads and files of the test are closed soon after its end."""
     before = open_things()
     yield
     deadline = time.monotonic() + 5
@@ -49,23 +49,23 @@ def nothing_leaks() -> Iterator[None]:
 
 
 @pytest.fixture
-def weather() -> Weather:
-    return STORM
+def fault_settings() -> FaultSettings:
+    return EVERY_FAULT
 
 
 @pytest.fixture
 def time_limit() -> float:
-    """Seconds that a storm may take, its checks included."""
+    """Seconds that a run may take, with its checks."""
     return 120.0
 
 
 @pytest.fixture
-def storm(seed: int, weather: Weather, nothing_leaks: None) -> Storm:
-    return Storm(seed, weather)
+def server(seed: int, fault_settings: FaultSettings, nothing_leaks: None) -> FaultyServer:
+    return FaultyServer(seed, fault_settings)
 
 
 @pytest.fixture
-def world(front: str, storm: Storm, time_limit: float) -> Iterator[World]:
-    world = ThreadWorld(storm, time_limit) if front == "threads" else AsyncWorld(front, storm, time_limit)
+def world(front: str, server: FaultyServer, time_limit: float) -> Iterator[World]:
+    world = ThreadWorld(server, time_limit) if front == "threads" else AsyncWorld(front, server, time_limit)
     yield world
     world.close()

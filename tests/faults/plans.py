@@ -1,4 +1,4 @@
-"""What the callers of a storm do: who calls, whom they are referred to, and what their phones do about that."""
+"""Plans of callers: the caller, the target of the transfer, and how the caller's phone reacts to the REFER."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from attrs import frozen
 
 from anyrelay.local import SimulatedPhones
 
-NOT_LONG = 1.0
-"""Seconds to wait for what never comes."""
+SHORT_TIMEOUT = 1.0
+"""Seconds to wait for an outcome that never comes."""
 
-ANSWERS = {"answer": 8, "busy": 4, "no-answer": 3, "decline": 3, "reject": 2, "silent": 1, "nobody": 1}
-"""How targets answer, and how often each is chosen."""
+ANSWERS = {"answer": 8, "busy": 4, "no-answer": 3, "decline": 3, "reject": 2, "silent": 1, "missing": 1}
+"""How targets answer, with the weight of each choice; the phones do not know the target `missing`."""
 
 BEHAVIOURS: list[tuple[dict[str, Any], int]] = [
     ({"name": "follow"}, 12),
@@ -28,36 +28,36 @@ BEHAVIOURS: list[tuple[dict[str, Any], int]] = [
     ({"name": "notify-first"}, 2),
     ({"name": "end-subscription"}, 1),
 ]
-"""What callers' phones do about a REFER, and how often."""
+"""How callers' phones react to a REFER, with the weight of each choice."""
 
 RING_TIMES = (0.0, 0.05, 0.1, 0.2, 0.4, 0.8)
-"""Seconds for which targets ring."""
+"""How long targets ring, in seconds."""
 
 
 @frozen
 class Plan:
-    """One caller's."""
+    """The plan of one caller."""
 
     uri: str
     """The caller."""
     target: str
-    """Whom it is referred to."""
+    """The target of the transfer."""
     on_refer: dict[str, Any]
-    """What its phone does about that."""
-    patience: float
+    """How the phone reacts to the REFER."""
+    timeout: float
     """How long the client waits for the outcome, in seconds."""
 
 
 def describe_targets(phones: SimulatedPhones) -> None:
-    """Tell the phones how each target answers."""
+    """Describe how each target answers."""
     for answers in ANSWERS:
-        if answers != "nobody":
+        if answers != "missing":
             for number, ring_time in enumerate(RING_TIMES):
                 phones.add(f"sip:{answers}-{number}@example.com", answers, ring_time=ring_time)
 
 
-def plans(random: Random, enough: float) -> Iterator[Plan]:
-    """Make plans, as many as are asked for; `enough` seconds are waited for an outcome that is to come."""
+def plans(random: Random, outcome_time: float) -> Iterator[Plan]:
+    """Make plans without end; the client waits `outcome_time` seconds for an outcome that will come."""
     for number in count(1):
         (answers,) = random.choices(list(ANSWERS), list(ANSWERS.values()))
         (on_refer,) = random.choices([one for one, _ in BEHAVIOURS], [weight for _, weight in BEHAVIOURS])
@@ -66,5 +66,5 @@ def plans(random: Random, enough: float) -> Iterator[Plan]:
             uri=f"sip:caller-{number}@example.com",
             target=f"sip:{answers}-{random.randrange(len(RING_TIMES))}@example.com",
             on_refer=on_refer,
-            patience=enough if reports else NOT_LONG,
+            timeout=outcome_time if reports else SHORT_TIMEOUT,
         )

@@ -1,4 +1,4 @@
-"""The proxy breaks what it is told to break, and nothing else."""
+"""`FaultProxy` makes the faults that a test asks for, and no others."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ SIGN_IN = text_frame("signed in")
 
 
 @pytest.mark.parametrize("masked", [False, True])
-def test_pieces_are_whole_wherever_the_bytes_are_cut(masked: bool) -> None:
+def test_frames_are_found_wherever_the_bytes_are_cut(masked: bool) -> None:
     pieces = [HEAD, *(text_frame("x" * size, masked=masked) for size in (0, 1, 125, 126, 300)), CLOSE]
     stream = b"".join(pieces)
     for position in range(len(stream)):
@@ -65,7 +65,7 @@ async def joined(*, seed: int = 1, breaks_in: str = "") -> AsyncIterator[tuple[F
     server = await asyncio.start_server(lambda *streams: accepted.put_nowait(streams), "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     async with FaultProxy(port, Random(seed)) as proxy:
-        proxy.calm, proxy.handshakes = False, [breaks_in]
+        proxy.breaks_handshakes, proxy.handshakes = True, [breaks_in]
         client = await asyncio.open_connection("127.0.0.1", proxy.port)
         served = await accepted.get()
         while not proxy.links:
@@ -77,7 +77,7 @@ async def joined(*, seed: int = 1, breaks_in: str = "") -> AsyncIterator[tuple[F
                 writer.transport.abort()
             server.close()
             await server.wait_closed()
-    await asyncio.sleep(0)  # in which aborted transports close their sockets
+    await asyncio.sleep(0)  # aborted transports close their sockets here
 
 
 async def signed_in(proxy: FaultProxy, client: Streams, server: Streams) -> Link:
@@ -89,7 +89,7 @@ async def signed_in(proxy: FaultProxy, client: Streams, server: Streams) -> Link
 
 
 async def rest_of(reader: asyncio.StreamReader) -> tuple[bytes, bool]:
-    """Return what comes until the end, and whether that was a reset."""
+    """Return the bytes until the end, and whether a reset ended the connection."""
     came = b""
     try:
         while data := await reader.read(1_000):
@@ -103,7 +103,7 @@ def run(case: Callable[[], Awaitable[Any]]) -> None:
     asyncio.run(asyncio.wait_for(case(), 10))
 
 
-def test_what_is_not_broken_passes_as_it_is() -> None:
+def test_bytes_pass_unchanged_without_a_fault() -> None:
     async def case() -> None:
         async with joined() as (proxy, client, server):
             await signed_in(proxy, client, server)
@@ -120,7 +120,7 @@ def test_what_is_not_broken_passes_as_it_is() -> None:
 
 @pytest.mark.parametrize("resets", [False, True])
 @pytest.mark.parametrize("down", [False, True])
-def test_a_cut_lets_so_many_bytes_pass(down: bool, resets: bool) -> None:
+def test_a_cut_passes_the_given_number_of_bytes(down: bool, resets: bool) -> None:
     async def case() -> None:
         async with joined() as (proxy, client, server):
             link = await signed_in(proxy, client, server)
@@ -129,7 +129,7 @@ def test_a_cut_lets_so_many_bytes_pass(down: bool, resets: bool) -> None:
             sender[1].write(text_frame("hello") + text_frame("world"))
             came, reset = await rest_of(receiver[0])
             assert reset is resets
-            # A reset may overtake what came before it.
+            # A reset may overtake the bytes before it.
             assert came == text_frame("hello")[:5] or (resets and came == b"")
             assert proxy.faults == {"reset" if resets else "cut": 1}
 
@@ -137,7 +137,7 @@ def test_a_cut_lets_so_many_bytes_pass(down: bool, resets: bool) -> None:
 
 
 @pytest.mark.parametrize("stage", STAGES)
-@pytest.mark.parametrize("seed", range(4))  # of which some break the one direction, and some the other
+@pytest.mark.parametrize("seed", range(4))  # some seeds break one direction, some the other
 def test_connections_break_before_they_are_signed_in(stage: str, seed: int) -> None:
     async def case() -> None:
         async with joined(seed=seed, breaks_in=stage) as (proxy, client, server):
@@ -160,12 +160,12 @@ def test_some_new_connections_break_in_each_stage() -> None:
 
 
 @pytest.mark.parametrize("kind", ["stall up", "stall down", "delay"])
-def test_one_direction_waits(kind: str) -> None:
+def test_a_stall_or_a_delay_holds_bytes_back(kind: str) -> None:
     async def case() -> None:
         async with joined() as (proxy, client, server):
             await signed_in(proxy, client, server)
             clock = asyncio.get_running_loop().time
-            assert proxy.strike(kind)
+            assert proxy.make_fault(kind)
             took = {}
             for way, writer, reader in (("down", server[1], client[0]), ("up", client[1], server[0])):
                 began = clock()
@@ -183,7 +183,7 @@ def test_one_direction_waits(kind: str) -> None:
     run(case)
 
 
-def test_text_frames_come_twice_and_nothing_else_does() -> None:
+def test_only_text_frames_are_sent_twice() -> None:
     async def case() -> None:
         async with joined() as (proxy, client, server):
             link = await signed_in(proxy, client, server)
@@ -211,23 +211,23 @@ def test_text_frames_come_twice_and_nothing_else_does() -> None:
 def test_faults_wait_for_a_connection_that_is_signed_in() -> None:
     async def case() -> None:
         async with joined() as (proxy, client, server):
-            assert not proxy.strike("cut")
+            assert not proxy.make_fault("cut")
             await signed_in(proxy, client, server)
-            assert proxy.strike("duplicate")
+            assert proxy.make_fault("duplicate")
             with pytest.raises(ValueError, match="earthquake"):
-                proxy.strike("earthquake")
+                proxy.make_fault("earthquake")
 
     run(case)
 
 
-def test_a_seed_plays_the_same_faults() -> None:
+def test_one_seed_makes_the_same_faults() -> None:
     async def case() -> None:
         drawn = []
         for _ in range(2):
             async with joined(seed=7) as (proxy, client, server):
                 link = await signed_in(proxy, client, server)
                 for kind in ("cut", "delay", "duplicate"):
-                    proxy.strike(kind)
+                    proxy.make_fault(kind)
                 drawn.append((link.up.bytes_left, link.down.bytes_left, link.up.delay, link.down.copies_to_make))
         assert drawn[0] == drawn[1]
 

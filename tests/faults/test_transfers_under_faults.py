@@ -1,59 +1,59 @@
 """A thousand transfers on each front end, while the connection breaks every few hundred milliseconds.
 
-Every `refer_and_wait` has one outcome, none contradicts what the phone did, no event is handled twice or lost within a
-session, and nothing leaks. `ANYRELAY_FAULTS_SEED` replays a storm; `ANYRELAY_FAULTS_JSON` names a file to which the
-figures of each front end are added, as a line of JSON.
+Every `refer_and_wait` has one outcome, no outcome contradicts the phone's log, no event is handled twice or lost within a
+session, and no thread, file or task leaks. `ANYRELAY_FAULTS_SEED` repeats the random choices of a run;
+`ANYRELAY_FAULTS_JSON` names a file to which the test adds the figures of each front end, as a line of JSON.
 """
 
 from __future__ import annotations
 
 from anyrelay import UnknownReason
-from tests.faults.storm import Storm
-from tests.faults.storm_checks import Weathered, check_events, check_outcomes, figures_of, tell, weather_it
-from tests.faults.weather import STORM
+from tests.faults.checks import RunResult, check_events, check_outcomes, figures_of, make_transfers, write_figures
+from tests.faults.fault_settings import EVERY_FAULT
+from tests.faults.faulty_server import FaultyServer
 from tests.support.fault_proxy import STAGES
 from tests.support.frontend_world import World
 
 TRANSFERS = 1_000
 
 GRACE = 2.0
-"""Seconds that a transfer's last report may come after the end of its call."""
+"""The grace time after the end of a call, in seconds."""
 
-PATIENCE = 100.0
-"""Seconds; a quiet machine needs a quarter of that."""
+TIME_LIMIT = 100.0
+"""The longest time of a run, in seconds; an idle machine needs a quarter of it."""
 
 
-async def test_a_thousand_transfers(world: World, storm: Storm, front: str, seed: int) -> None:
-    weathered = await weather_it(
+async def test_a_thousand_transfers(world: World, server: FaultyServer, front: str, seed: int) -> None:
+    result = await make_transfers(
         world,
-        storm,
+        server,
         front,
         TRANSFERS,
-        PATIENCE,
+        TIME_LIMIT,
         ping_interval=0.25,
         ping_timeout=0.4,
         connect_timeout=2.0,
         request_timeout=3.0,
         refer_grace=GRACE,
     )
-    tell(figures_of(front, seed, storm, weathered.ledger, weathered.counts))
-    check_outcomes(storm, weathered.ledger, TRANSFERS, GRACE)
-    check_lost_sessions(storm, weathered)
-    check_events(storm, weathered.ledger)
-    check_faults(storm, weathered.counts)
+    write_figures(figures_of(front, seed, server, result.application, result.counts))
+    check_outcomes(server, result.application, TRANSFERS, GRACE)
+    check_lost_sessions(server, result)
+    check_events(server, result.application)
+    check_faults(server, result.counts)
 
 
-def check_lost_sessions(storm: Storm, weathered: Weathered) -> None:
-    """CONNECTION_LOST is of sessions that were lost, and the last one never was."""
-    ledger = weathered.ledger
-    lost = [uri for uri, outcome in ledger.outcomes if outcome.unknown_because is UnknownReason.CONNECTION_LOST]
+def check_lost_sessions(server: FaultyServer, result: RunResult) -> None:
+    """CONNECTION_LOST belongs to lost sessions only; the last session was not lost."""
+    application = result.application
+    lost = [uri for uri, outcome in application.outcomes if outcome.unknown_because is UnknownReason.CONNECTION_LOST]
     assert lost
-    assert {ledger.calls[uri].call_id for uri in lost}.isdisjoint(storm.calls_of(weathered.last_session))
+    assert {application.calls[uri].call_id for uri in lost}.isdisjoint(server.calls_of(result.last_session))
 
 
-def check_faults(storm: Storm, counts: dict[str, int]) -> None:
-    """A storm that did not blow shows nothing."""
-    assert {*STORM.deck, *(f"reset in {stage}" for stage in STAGES)} <= set(storm.proxy.faults)
+def check_faults(server: FaultyServer, counts: dict[str, int]) -> None:
+    """Every fault happened, and the client noticed."""
+    assert {*EVERY_FAULT.faults, *(f"reset in {stage}" for stage in STAGES)} <= set(server.proxy.faults)
     assert counts["sessions_resumed"] > 0
     assert counts["sessions_lost"] > 0
     assert counts["duplicate_events"] > 0

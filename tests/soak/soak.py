@@ -1,8 +1,7 @@
-"""A soak: hundreds of calls in the air for ten minutes, each transferred, while connections are lost now and then.
+"""The soak test: hundreds of calls at a time for ten minutes, each transferred, with lost connections.
 
-At the end the client's memory has to be flat, and every transfer accounted for: what `refer_and_wait` returned is what the
-phone did. The exit status is 1 when that is not so. Each front end has a client process and a server process of its own; only
-the client's memory counts.
+The exit status is 0 if the client's memory did not grow and each `refer_and_wait` returned the outcome that the phone reports,
+else 1. Each front end has its own client process and server process; only the client's memory counts.
 """
 
 from __future__ import annotations
@@ -17,34 +16,34 @@ import threading
 import time
 from typing import Any
 
-from tests.soak.soak_book import FLAT, Book
+from tests.soak.soak_results import MOST_GROWTH, Results
 from tests.support.places import REPOSITORY
 
 FRONTS = ("asyncio", "trio", "threads")
 
 UNCACHED = "glibc.malloc.tcache_count=0"
-"""Turns off what glibc keeps of freed memory for each thread. Two hundred threads fill these caches for hours, up to a limit;
-that would hide what the client itself keeps."""
+"""Turns off glibc's cache of freed memory for each thread. Two hundred threads fill these caches for hours, up to a limit,
+which would hide the memory of the client itself."""
 
 WARM_UP = 0.2
-"""The part of the time in which the memory may still grow."""
+"""The part of the time in which the memory may grow."""
 
 PROGRESS = 30.0
 """Seconds between two lines of progress."""
 
 STARTING = 300.0
-"""Seconds in which both processes start and the first call is made; the soak's time begins then."""
+"""The longest time until the first call, in seconds; the time of the test begins with the first call."""
 
 LEAVING = 150.0
-"""Seconds in which the last calls end, and both processes."""
+"""The longest time for the end of the last calls and of both processes, in seconds."""
 
 
 class Soak:
-    """One front end's: its two processes, and the book of what they tell."""
+    """The test of one front end: its two processes, and their results."""
 
     def __init__(self, front: str, options: argparse.Namespace) -> None:
         self.front = front
-        self.book = Book()
+        self.results = Results()
         self.calling = threading.Event()
         self.silent = threading.Event()
         self._writing = threading.Lock()
@@ -55,8 +54,8 @@ class Soak:
         for reader in self._readers:
             reader.start()
 
-    def _read(self, told_by: subprocess.Popen[str]) -> None:
-        for line in told_by.stdout:
+    def _read(self, child: subprocess.Popen[str]) -> None:
+        for line in child.stdout:
             event = json.loads(line)
             match event["event"]:
                 case "called":
@@ -64,30 +63,30 @@ class Soak:
                 case "silent":
                     self.silent.set()
             with self._writing:
-                self.book.note(event)
+                self.results.note(event)
         self.calling.set()
         self.silent.set()
 
     def progress(self) -> str:
-        """Say in a line how far it is."""
+        """Return a line about the progress."""
         with self._writing:
-            book = self.book
-            resident = f"{book.looks[-1][1] / 1e6:.1f} MB" if book.looks else "-"
+            results = self.results
+            resident = f"{results.readings[-1][1] / 1e6:.1f} MB" if results.readings else "-"
             return (
-                f"{self.front}: {book.transfers:,} transfers accounted for, {book.in_the_air} calls in the air, "
-                f"{book.dropped} connections lost, {resident}, {len(book.wrong)} wrong"
+                f"{self.front}: {results.transfers:,} transfers compared, {results.active_calls} calls, "
+                f"{results.dropped} connections lost, {resident}, {len(results.wrong)} wrong"
             )
 
     def stop(self) -> None:
-        """Let nobody call any more."""
-        with contextlib.suppress(BrokenPipeError):  # a process that has ended is found out later
+        """Make no further calls."""
+        with contextlib.suppress(BrokenPipeError):  # `finish` reports a process that has ended
             self._phones.stdin.write("stop\n")
             self._phones.stdin.flush()
 
     def finish(self) -> None:
         """Wait until the last calls have ended, and end both processes."""
         if not self.silent.wait(LEAVING):
-            self.book.wrong.append("the last calls did not end")
+            self.results.wrong.append("the last calls did not end")
         for each in (self._client, self._phones):
             each.stdin.close()
             try:
@@ -96,19 +95,19 @@ class Soak:
                 each.kill()
                 status = each.wait()
             if status != 0:
-                self.book.wrong.append(f"{each.args[1]} ended with status {status}")
+                self.results.wrong.append(f"{each.args[1]} ended with status {status}")
         for reader in self._readers:
             reader.join()
-        self.book.close()
+        self.results.close()
 
     def kill(self) -> None:
-        """End both processes, whatever they are at."""
+        """Kill both processes."""
         for each in (self._client, self._phones):
             each.kill()
 
 
 def process(program: str, **options: Any) -> subprocess.Popen[str]:
-    """Start a program that stands beside this one."""
+    """Start a program of this folder."""
     arguments = [f"--{name.replace('_', '-')}={value}" for name, value in options.items()]
     command = [sys.executable, "-m", f"tests.soak.{program}", *arguments]
     environment = {"GLIBC_TUNABLES": UNCACHED, **os.environ}
@@ -117,26 +116,26 @@ def process(program: str, **options: Any) -> subprocess.Popen[str]:
     )
 
 
-def verdict(soak: Soak) -> bool:
-    """Print what came out for one front end; return whether all is well."""
-    book = soak.book
+def print_results(soak: Soak) -> bool:
+    """Print the results of one front end; return whether all checks passed."""
+    results = soak.results
     print(f"\n{soak.progress()}")
-    for outcome, number in sorted(book.outcomes.items()):
+    for outcome, number in sorted(results.outcomes.items()):
         print(f"  {number:>8,} {outcome}")
-    print(f"  {book.unplayed:>8,} playbacks interrupted by a lost connection")
+    print(f"  {results.interrupted_playbacks:>8,} playbacks interrupted by a lost connection")
     counted = ("connections", "sessions_resumed", "events", "duplicate_events", "frames_sent", "frames_received")
-    print("  " + ", ".join(f"{name} {book.statistics.get(name, 0):,}" for name in counted))
-    memory = book.growth(WARM_UP)
-    flat = memory is None or memory[2] <= FLAT
+    print("  " + ", ".join(f"{name} {results.statistics.get(name, 0):,}" for name in counted))
+    memory = results.growth(WARM_UP)
+    small = memory is None or memory[2] <= MOST_GROWTH
     if memory is None:
-        print("  too few looks at the memory to say anything of it")
+        print("  too few readings of the memory for a result")
     else:
         first, last, most = memory
         print(f"  memory after the warm-up {first:.1f} MB, at the end {last:.1f} MB, at most {most:+.1%}", end="")
-        print("" if flat else f": more than {FLAT:.0%}")
-    for words in book.wrong[:20]:
+        print("" if small else f": more than {MOST_GROWTH:.0%}")
+    for words in results.wrong[:20]:
         print(f"  WRONG: {words}")
-    return flat and not book.wrong and book.transfers > 0
+    return small and not results.wrong and results.transfers > 0
 
 
 def main() -> int:
@@ -146,15 +145,15 @@ def main() -> int:
         "--front",
         choices=(*FRONTS, "all"),
         default="all",
-        help="which front end; all of them run side by side, each with its own 200 calls and server (the default)",
+        help="the front end; all (the default) run in parallel, each with its own 200 calls and server",
     )
-    parser.add_argument("--minutes", type=float, default=10.0, help="for how long calls are made (10)")
-    parser.add_argument("--calls", type=int, default=200, help="how many calls are in the air at any time (200)")
+    parser.add_argument("--minutes", type=float, default=10.0, help="the time of the test, in minutes (10)")
+    parser.add_argument("--calls", type=int, default=200, help="the number of calls at any time (200)")
     parser.add_argument(
-        "--pace", type=float, default=0.5, help="how many times as fast as scripted the phones are (0.5)"
+        "--pace", type=float, default=0.5, help="the speed of the phones, as a multiple of the scripted speed (0.5)"
     )
     parser.add_argument("--drop-every", type=float, default=20.0, help="seconds between two lost connections (20)")
-    parser.add_argument("--look-every", type=float, default=5.0, help="seconds between two looks at the memory (5)")
+    parser.add_argument("--look-every", type=float, default=5.0, help="seconds between two readings of the memory (5)")
     options = parser.parse_args()
     fronts = FRONTS if options.front == "all" else (options.front,)
     soaks: list[Soak] = []
@@ -174,8 +173,8 @@ def main() -> int:
     finally:
         for soak in soaks:
             soak.kill()
-    verdicts = [verdict(soak) for soak in soaks]
-    return 0 if all(verdicts) else 1
+    passed = [print_results(soak) for soak in soaks]
+    return 0 if all(passed) else 1
 
 
 if __name__ == "__main__":

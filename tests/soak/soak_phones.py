@@ -1,8 +1,8 @@
-"""The other side of a soak, a process of its own: a local server with as many callers in the air as asked for, at any time.
+"""The server process of a soak test: a local server with a fixed number of callers at any time.
 
-Each caller is to be transferred once. When its call is over, what its phone did goes to standard output, as a line of JSON.
-After the first line of standard input nobody calls any more; ``silent`` is said when the last call is over, and the process
-ends with the second line, or with the end, of its standard input.
+Each caller expects one transfer. When a call has ended, the process writes the steps of the caller's phone to standard output,
+as a line of JSON. After the first line of standard input no further caller calls. The event ``silent`` reports that the last
+call has ended. The process ends with the second line, or with the end, of its standard input.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from typing import Any
 import anyio
 
 from anyrelay.local import LocalRelay, SimulatedPhones
-from tests.faults.truth import PhoneLog
+from tests.faults.phone_log import PhoneLog
 
 TARGETS = ("answer", "busy", "no-answer", "decline", "reject", "nobody")
-"""How targets answer; the application on the other side refers the callers to them in turn. Nobody describes the last."""
+"""How targets answer; the application refers the callers to these targets in turn. No phone has the last name."""
 
 ON_REFER: tuple[dict[str, Any], ...] = (
     *({"name": "follow"},) * 4,
@@ -28,23 +28,23 @@ ON_REFER: tuple[dict[str, Any], ...] = (
     {"name": "report-twice"},
     {"name": "notify-first"},
 )
-"""What callers' phones do about a REFER, in turn; another number of them than of targets, so that all come together."""
+"""How callers' phones react to a REFER, in turn. There are seven reactions and six targets, so that all pairs occur."""
 
 RING_TIME = 1.0
-"""Seconds for which a target rings, at pace 1."""
+"""How long a target rings, in seconds at pace 1."""
 
 LAST_NOTIFY = 2.0
-"""Seconds after which a phone whose call is over does nothing more."""
+"""Seconds after the end of its call in which a phone may still send a NOTIFY."""
 
 SUBSCRIBER_WITHIN = 300.0
-"""Seconds in which the client is there, at the beginning and after a lost connection: a busy machine takes its time."""
+"""The longest wait for the client, in seconds, at the start and after a lost connection; a busy machine is slow."""
 
-PATIENCE = 90.0
-"""Seconds after which a phone hangs up whatever happens."""
+CALL_TIME = 90.0
+"""Seconds after which a phone always hangs up."""
 
 
 def target(number: int) -> str:
-    """Return whom the caller with this number is to be referred to."""
+    """Return the target of the transfer of the caller with this number."""
     return f"sip:{TARGETS[number % len(TARGETS)]}@example.com"
 
 
@@ -55,21 +55,21 @@ def number_of(uri: str) -> int:
     return int(found[1])
 
 
-def tell(event: str, **told: Any) -> None:
-    """Tell the parent something."""
-    sys.stdout.write(json.dumps({"event": event, **told}) + "\n")
+def report(event: str, **fields: Any) -> None:
+    """Write an event to standard output, for the parent process."""
+    sys.stdout.write(json.dumps({"event": event, **fields}) + "\n")
     sys.stdout.flush()
 
 
 class Callers:
-    """Whoever is in the air."""
+    """The callers with a call."""
 
     def __init__(self, at_once: int, pace: float) -> None:
         self.phones = SimulatedPhones(pace=pace, on_step=self._step)
         for answers in TARGETS[:-1]:
             self.phones.add(f"sip:{answers}@example.com", answers, ring_time=RING_TIME)
         self._at_once = at_once
-        self._in_the_air = 0
+        self._active = 0
         self._logs: dict[str, PhoneLog] = {}
         self._numbers = count(1)
         self._end, self._ended = anyio.create_memory_object_stream[str](at_once + 1)
@@ -81,80 +81,82 @@ class Callers:
             self._end.send_nowait(uri)
 
     async def call(self, relay: LocalRelay) -> None:
-        """Let callers call until `stop`, and wait until the last one has hung up."""
+        """Make calls until `stop`, and wait until the last caller has hung up."""
         async with anyio.create_task_group() as tasks:
             for _ in range(self._at_once):
                 await self._dial(relay)
-            while self._in_the_air:
+            while self._active:
                 uri = await self._ended.receive()
-                self._in_the_air -= 1
-                tell("ended")
+                self._active -= 1
+                report("ended")
                 tasks.start_soon(self._report, uri)
                 if not self._stopped:
                     await self._dial(relay)
 
     def stop(self) -> None:
-        """Let nobody call any more."""
+        """Make no further calls."""
         self._stopped = True
 
     async def _dial(self, relay: LocalRelay) -> None:
         number = next(self._numbers)
         uri = f"sip:caller-{number}@example.com"
         self._logs[uri] = PhoneLog()
-        self._in_the_air += 1
-        patience = PATIENCE * self.phones.pace
+        self._active += 1
+        call_time = CALL_TIME * self.phones.pace
         await relay.phones.dial(
             uri,
             context="soak",
             on_refer=ON_REFER[number % len(ON_REFER)],
-            patience=patience,
-            hang_up_after=patience,
+            patience=call_time,
+            hang_up_after=call_time,
             wait_for_subscriber=SUBSCRIBER_WITHIN,
         )
-        self.phones.callers.clear()  # nobody asks them any more
-        tell("called")
+        self.phones.callers.clear()  # not needed any more
+        report("called")
 
     async def _report(self, uri: str) -> None:
         await anyio.sleep(LAST_NOTIFY)
         log = self._logs.pop(uri)
-        status, code = log.verdict(uri)
-        tell("phone", uri=uri, status=status, code=code, referred_to=log.refers(uri))
+        status, code = log.reported(uri)
+        report("phone", uri=uri, status=status, code=code, referred_to=log.refers(uri))
 
 
 async def serve(options: argparse.Namespace) -> None:
-    """Serve until the last caller has hung up and nobody listens any more."""
+    """Serve until the last caller has hung up and standard input ends."""
     callers = Callers(options.at_once, options.pace)
     async with LocalRelay(callers.phones) as relay:
-        tell("ready", url=relay.url)
+        report("ready", url=relay.url)
         async with anyio.create_task_group() as calling:
             calling.start_soon(callers.call, relay)
             async with anyio.create_task_group() as dropping:
                 dropping.start_soon(drop_connections, relay, options.drop_every)
-                await an_order()
+                await read_command()
                 callers.stop()
                 dropping.cancel_scope.cancel()
-        tell("silent")
-        await an_order()
+        report("silent")
+        await read_command()
 
 
 async def drop_connections(relay: LocalRelay, pause: float) -> None:
-    """Drop every connection, again and again."""
+    """Drop all connections, every `pause` seconds."""
     while True:
         await anyio.sleep(pause)
         relay.drop_connections()
-        tell("dropped")
+        report("dropped")
 
 
-async def an_order() -> None:
+async def read_command() -> None:
     """Wait for a line of standard input, or its end."""
     await anyio.to_thread.run_sync(sys.stdin.readline, abandon_on_cancel=True)
 
 
 def main() -> None:
     """Run as a program."""
-    parser = argparse.ArgumentParser(description="The callers of a soak.")
-    parser.add_argument("--at-once", type=int, required=True, help="how many callers are in the air at any time")
-    parser.add_argument("--pace", type=float, required=True, help="how many times as fast as scripted phones are")
+    parser = argparse.ArgumentParser(description="The callers of a soak test.")
+    parser.add_argument("--at-once", type=int, required=True, help="the number of callers at any time")
+    parser.add_argument(
+        "--pace", type=float, required=True, help="the speed of the phones, in multiples of the script's"
+    )
     parser.add_argument("--drop-every", type=float, required=True, help="seconds between two lost connections")
     anyio.run(serve, parser.parse_args())
 

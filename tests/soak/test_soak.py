@@ -1,4 +1,4 @@
-"""The soak finds what it looks for, and a few seconds of it come out right."""
+"""The soak test finds errors, and a few seconds of the test pass."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.soak.soak_book import LEAST_LOOKS, Book
+from tests.soak.soak_results import LEAST_READINGS, Results
 from tests.support.places import REPOSITORY
 
 ALICE, SUPPORT = "sip:caller-1@example.com", "sip:answer@example.com"
@@ -28,12 +28,12 @@ def over(**counted: int) -> dict[str, Any]:
     return {"event": "over", "statistics": {**dict.fromkeys(names, 0), **counted}, "threads": []}
 
 
-def booked(*events: dict[str, Any]) -> Book:
-    book = Book()
+def results_of(*events: dict[str, Any]) -> Results:
+    results = Results()
     for event in (*events, over()):
-        book.note(event)
-    book.close()
-    return book
+        results.note(event)
+    results.close()
+    return results
 
 
 @pytest.mark.parametrize(
@@ -47,8 +47,8 @@ def booked(*events: dict[str, Any]) -> Book:
 )
 def test_what_is_right_is_counted(told: Any, did: Any, word: str) -> None:
     for events in ((told, did), (did, told)):
-        book = booked(*events)
-        assert (book.wrong, book.outcomes) == ([], {word: 1})
+        results = results_of(*events)
+        assert (results.wrong, results.outcomes) == ([], {word: 1})
 
 
 @pytest.mark.parametrize(
@@ -64,17 +64,17 @@ def test_what_is_right_is_counted(told: Any, did: Any, word: str) -> None:
         (outcome(), outcome(), phone()),
     ],
 )
-def test_what_is_wrong_is_found(events: Any) -> None:
-    assert len(booked(*events).wrong) == 1
+def test_wrong_reports_are_found(events: Any) -> None:
+    assert len(results_of(*events).wrong) == 1
 
 
 @pytest.mark.parametrize("counted", [{"calls_left": 1}, {"handler_errors": 1}, {"sessions_lost": 1}])
-def test_what_the_client_counted_is_looked_at(counted: dict[str, int]) -> None:
-    book = Book()
-    book.note(over(**counted))
-    book.note({**over(**counted), "threads": ["anyrelay client"]})
-    book.close()
-    assert len(book.wrong) == 2
+def test_the_counters_of_the_client_are_checked(counted: dict[str, int]) -> None:
+    results = Results()
+    results.note(over(**counted))
+    results.note({**over(**counted), "threads": ["anyrelay client"]})
+    results.close()
+    assert len(results.wrong) == 2
 
 
 @pytest.mark.parametrize(
@@ -82,19 +82,19 @@ def test_what_the_client_counted_is_looked_at(counted: dict[str, int]) -> None:
     [
         ([50, 90, *[100] * 14, 104, *[100] * 3], 0.04),
         ([50, 90, *range(100, 118)], 0.14),
-        ([1] * (LEAST_LOOKS - 1), None),
+        ([1] * (LEAST_READINGS - 1), None),
     ],
-    ids=["flat", "growing", "too few looks"],
+    ids=["no growth", "growth", "too few readings"],
 )
-def test_memory_that_grows_is_found(sizes: list[int], growth: float | None) -> None:
-    book = Book()
+def test_growing_memory_is_found(sizes: list[int], growth: float | None) -> None:
+    results = Results()
     for at, size in enumerate(sizes):
-        book.note({"event": "memory", "at": at, "resident": size})
-    found = book.growth(0.2)
+        results.note({"event": "memory", "at": at, "resident": size})
+    found = results.growth(0.2)
     assert (found and found[2]) == pytest.approx(growth, abs=0.02)
 
 
-def test_a_third_of_a_minute_of_it() -> None:
+def test_a_soak_test_of_a_third_of_a_minute() -> None:
     done = subprocess.run(
         [
             sys.executable,

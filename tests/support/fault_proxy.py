@@ -1,7 +1,7 @@
-"""A TCP proxy that does to WebSocket connections what networks do: cuts, resets, stalls, delays, and sends things twice.
+"""A TCP proxy with the faults of a network: it cuts, resets, stalls and delays connections, and sends frames twice.
 
-It runs on an asyncio loop, between a client and a server on plain ``ws://``, whose frames it can tell apart. It draws from
-a seeded `Random`, so that the same seed plays the same faults.
+The proxy runs on an asyncio loop, between a client and a server on plain ``ws://``, and finds the frames in the bytes. A seeded
+`Random` makes its choices, so that one seed makes the same faults.
 """
 
 from __future__ import annotations
@@ -18,25 +18,25 @@ from tests.support.whole_frames import TEXT, WholeFrames
 CHUNK = 65_536
 
 LAST_BYTE = 600
-"""Up to how many bytes later a connection is cut: a frame of RELAY has a few hundred, so cuts fall within frames."""
+"""The most bytes until a cut. RELAY frames have a few hundred bytes, so most cuts are inside a frame."""
 
 LONGEST_DELAY = 0.05
-"""Seconds that each read may be held back while a connection is slow."""
+"""The longest delay of each read of a slow connection, in seconds."""
 
 SLOW_TIME = 0.5
-"""Seconds for which a connection is slow."""
+"""How long a connection is slow, in seconds."""
 
 MOST_COPIES = 20
-"""How many frames in a row are sent twice at most."""
+"""The most frames in a row that are sent twice."""
 
 MOST_BETWEEN = 3
-"""How many other frames may come between a frame and its copy."""
+"""The most frames between a frame and its copy."""
 
 STAGES = ("the upgrade", "the sign-in")
-"""Where a new connection can break: in the first piece of either direction, which is HTTP, or in the second."""
+"""The stages in which a new connection can break: the first piece of a direction (HTTP), or the second."""
 
 HANDSHAKES = (*STAGES, *[""] * 6)
-"""Of so many new connections, in any order, one breaks in each stage."""
+"""The faults of eight new connections, in random order: one in each stage."""
 
 
 class Pump:
@@ -58,7 +58,7 @@ class Pump:
         self._copies: list[tuple[int, bytes]] = []
 
     async def run(self) -> None:
-        """Pass on what comes until it ends, or breaks."""
+        """Pass bytes on until the direction ends or breaks."""
         with contextlib.suppress(OSError):
             while data := await self._reader.read(CHUNK):
                 await self._hold_back()
@@ -90,7 +90,7 @@ class Pump:
         if self.bytes_left is not None and len(data) > self.bytes_left:
             self.writer.write(data[: self.bytes_left])
             await self.writer.drain()
-            self._link.break_off()
+            self._link.mark_broken()
             raise ConnectionAbortedError("cut")
         if self.bytes_left is not None:
             self.bytes_left -= len(data)
@@ -115,22 +115,22 @@ class Link:
 
     @property
     def stage(self) -> str:
-        """Where the connection is, as far as the server's bytes have shown."""
+        """The stage of the connection, as the server's bytes show it."""
         return STAGES[self.down.pieces] if self.down.pieces < len(STAGES) else ""
 
     def cut_after(self, pump: Pump, count: int, *, resets: bool) -> None:
-        """Let so many more bytes of one direction pass; then end both, with a TCP reset or without."""
+        """Let `count` more bytes of one direction pass; then end both directions, with a TCP reset or without."""
         pump.bytes_left = count
         self._resets = resets
 
-    def break_off(self) -> None:
-        """The last byte has passed."""
+    def mark_broken(self) -> None:
+        """Mark the connection as broken: its last byte has passed."""
         word = "reset" if self._resets else "cut"
         self.proxy.count(f"{word} in {self.stage}" if self.stage else word)
         self._broken = True
 
     async def run(self) -> None:
-        """Pass on in both directions until one of them ends."""
+        """Pass bytes on in both directions until one of them ends."""
         pumps = [asyncio.create_task(pump.run()) for pump in (self.up, self.down)]
         try:
             await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
@@ -143,7 +143,7 @@ class Link:
 
     async def _close(self, writer: asyncio.StreamWriter) -> None:
         if self._broken and self._resets:
-            lingering = struct.pack("ii", 1, 0)  # to close is to reset
+            lingering = struct.pack("ii", 1, 0)  # closing sends a TCP reset
             writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, lingering)
             writer.transport.abort()
         writer.close()
@@ -152,21 +152,21 @@ class Link:
 
 
 class FaultProxy:
-    """The proxy. Enter it; clients connect to its `port`; `strike` makes the next fault."""
+    """The proxy, an async context manager. Clients connect to `port`; `make_fault` makes the next fault."""
 
     def __init__(self, target_port: int, random: Random, *, stalls: tuple[float, float] = (0.05, 1.5)) -> None:
-        """Describe one.
+        """Set the server and the faults.
 
         Args:
-            target_port: The server's port of loopback.
-            random: What it draws from.
-            stalls: For how many seconds a direction stands still, the fewest and the most.
+            target_port: The server's port on the loopback interface.
+            random: Makes the random choices.
+            stalls: The least and the most seconds for which a direction stops.
         """
         self.random = random
         self.stalls = stalls
         self.faults: Counter[str] = Counter()
         self.frames_sent_twice = 0
-        self.calm = True
+        self.breaks_handshakes = False
         self.links: list[Link] = []
         self.port = 0
         self.handshakes: list[str] = []
@@ -186,17 +186,17 @@ class FaultProxy:
         await self._server.wait_closed()
 
     def count(self, kind: str) -> None:
-        """A fault has happened."""
+        """Count a fault."""
         self.faults[kind] += 1
 
-    def strike(self, kind: str) -> bool:
-        """Make a fault on the newest connection; False when there is none that can have it."""
+    def make_fault(self, kind: str) -> bool:
+        """Make a fault on the newest connection; return False when no connection is signed in."""
         link = self.links[-1] if self.links else None
         if link is None or link.stage:
             return False
         random, now = self.random, asyncio.get_running_loop().time()
         match kind:
-            case "cut" | "reset":  # counted when it happens
+            case "cut" | "reset":  # counted when the bytes have passed
                 pump = random.choice((link.up, link.down))
                 link.cut_after(pump, random.randrange(LAST_BYTE), resets=kind == "reset")
                 return True
@@ -225,7 +225,7 @@ class FaultProxy:
             writer.transport.abort()
             return
         link = Link(self, (reader, writer), server)
-        if not self.calm and (stage := self._next_handshake()):
+        if self.breaks_handshakes and (stage := self._next_handshake()):
             self.random.choice((link.up, link.down)).breaks_in = STAGES.index(stage)
         self.links.append(link)
         try:
@@ -234,7 +234,7 @@ class FaultProxy:
             self.links.remove(link)
 
     def _next_handshake(self) -> str:
-        """Return in which stage the next connection is to break, "" for none."""
+        """Return the stage in which the next connection breaks; "" for none."""
         if not self.handshakes:
             self.handshakes = list(HANDSHAKES)
             self.random.shuffle(self.handshakes)

@@ -1,4 +1,4 @@
-"""What tells right outcomes from wrong ones does."""
+"""`PhoneLog` accepts right outcomes and finds wrong ones."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from anyrelay import ReferOutcome, ReferStatus, UnknownReason
-from tests.faults.truth import PhoneLog
+from tests.faults.phone_log import PhoneLog
 
 ALICE, SUPPORT = "sip:alice@example.com", "sip:support@example.com"
 
@@ -33,7 +33,7 @@ def unknown(because: UnknownReason, **more: Any) -> ReferOutcome:
 
 
 @pytest.mark.parametrize(
-    ("steps", "told"),
+    ("steps", "outcome_of_client"),
     [
         (BUSY, outcome(ReferStatus.BUSY, notify=486)),
         ([REFERRED, "answers the REFER 488"], outcome(ReferStatus.REJECTED, refer=488)),
@@ -45,12 +45,12 @@ def unknown(because: UnknownReason, **more: Any) -> ReferOutcome:
         ([REFERRED, "sends NOTIFY without a status, terminated"], unknown(UnknownReason.NOT_REPORTED)),
     ],
 )
-def test_what_is_so(steps: list[str], told: ReferOutcome) -> None:
-    assert log_of(*steps).contradiction(ALICE, told) == ""
+def test_a_right_outcome_does_not_contradict_the_log(steps: list[str], outcome_of_client: ReferOutcome) -> None:
+    assert log_of(*steps).contradiction(ALICE, outcome_of_client) == ""
 
 
 @pytest.mark.parametrize(
-    ("steps", "told"),
+    ("steps", "outcome_of_client"),
     [
         (BUSY, outcome(ReferStatus.SUCCEEDED, notify=200)),
         (BUSY, outcome(ReferStatus.BUSY, notify=600)),
@@ -66,10 +66,10 @@ def test_what_is_so(steps: list[str], told: ReferOutcome) -> None:
         (BUSY, unknown(UnknownReason.ACK_LOST, events=("one",))),
     ],
 )
-def test_what_is_not_so(steps: list[str], told: ReferOutcome) -> None:
-    assert log_of(*steps).contradiction(ALICE, told) != ""
+def test_a_wrong_outcome_contradicts_the_log(steps: list[str], outcome_of_client: ReferOutcome) -> None:
+    assert log_of(*steps).contradiction(ALICE, outcome_of_client) != ""
 
 
-def test_a_phone_with_two_minds_is_a_mistake_of_the_plan() -> None:
+def test_two_final_notifies_are_an_error_of_the_plan() -> None:
     with pytest.raises(AssertionError, match="no plan"):
-        log_of(*BUSY, "sends NOTIFY 200, terminated").verdict(ALICE)
+        log_of(*BUSY, "sends NOTIFY 200, terminated").reported(ALICE)

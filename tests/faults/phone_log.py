@@ -1,4 +1,4 @@
-"""What phones really did about a REFER, as they tell it themselves, and which outcomes that allows."""
+"""The log of what phones did after a REFER, and the check of an outcome against the log."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections import defaultdict
 
 from anyrelay import ReferOutcome, ReferStatus, UnknownReason
 
-ENDED_WITHOUT_A_WORD = (ReferStatus.CANCELED, None)
+ENDED_WITHOUT_REPORT = (ReferStatus.CANCELED, None)
 
 BY_NOTIFY = {
     200: ReferStatus.SUCCEEDED,
@@ -16,68 +16,68 @@ BY_NOTIFY = {
     603: ReferStatus.DECLINED,
     404: ReferStatus.FAILED,
 }
-"""What the final statuses that are played mean. Not taken from the package, which is what is tested."""
+"""The meaning of the final statuses. Written here again, since the package is under test."""
 
 
 class PhoneLog:
-    """What each phone said that it did, in order; `note` is the `on_step` of `SimulatedPhones`."""
+    """The steps of each phone, in order; `note` is the `on_step` of `SimulatedPhones`."""
 
     def __init__(self) -> None:
         self._steps: dict[str, list[str]] = defaultdict(list)
 
     def note(self, uri: str, words: str) -> None:
-        """A phone did something."""
+        """Add a step of a phone."""
         self._steps[uri].append(words)
 
     def refers(self, uri: str) -> list[str]:
         """Return the targets of the REFERs that a phone got."""
         return [step.removeprefix("is sent a REFER to ") for step in self._steps[uri] if "is sent a REFER" in step]
 
-    def verdict(self, uri: str) -> tuple[ReferStatus | None, int | None]:
-        """Return the status that the phone's deeds amount to, and the code that says so; None while nothing does."""
+    def reported(self, uri: str) -> tuple[ReferStatus | None, int | None]:
+        """Return the status that follows from the phone's steps, and its code; None for no status yet."""
         codes = [int(code) for step in self._steps[uri] for code in re.findall(r"^sends NOTIFY (\d+)", step)]
         finals = {code for code in codes if code >= 200}
-        assert len(finals) <= 1, f"{uri} reported {finals}: no plan has a phone do that"
+        assert len(finals) <= 1, f"{uri} reported {finals}: no plan reports two outcomes"
         if finals:
             (code,) = finals
             return BY_NOTIFY[code], code
         answers = [int(code) for step in self._steps[uri] for code in re.findall(r"^answers the REFER (\d+)", step)]
         if answers and answers[0] >= 300:
             return ReferStatus.REJECTED, answers[0]
-        return ENDED_WITHOUT_A_WORD if self.ended(uri) and self.refers(uri) else (None, None)
+        return ENDED_WITHOUT_REPORT if self.ended(uri) and self.refers(uri) else (None, None)
 
     def ended(self, uri: str) -> bool:
         """Whether the phone's call is over."""
         return any(step.startswith("ended") for step in self._steps[uri])
 
-    def gave_no_word(self, uri: str) -> bool:
+    def ended_subscription_without_status(self, uri: str) -> bool:
         """Whether the phone ended the subscription without a status."""
         return any(step == "sends NOTIFY without a status, terminated" for step in self._steps[uri])
 
     def contradiction(self, uri: str, outcome: ReferOutcome) -> str:
-        """Say how an outcome contradicts what the phone did, "" when it does not; UNKNOWN never does, if its reason is so."""
-        status, code = self.verdict(uri)
+        """Say how an outcome contradicts the log; "" for no contradiction. UNKNOWN with a true reason never contradicts."""
+        status, code = self.reported(uri)
         if outcome.status is ReferStatus.UNKNOWN:
             return self._wrong_reason(uri, outcome)
-        told = outcome.refer_response_code if status is ReferStatus.REJECTED else outcome.notify_response_code
+        code_of_client = outcome.refer_response_code if status is ReferStatus.REJECTED else outcome.notify_response_code
         if outcome.status is not status:
-            return f"{uri}: told {outcome.status}, was {status or 'open'}: {self._steps[uri]}"
-        if code is not None and told != code:
-            return f"{uri}: told code {told}, was {code}: {self._steps[uri]}"
+            return f"{uri}: client says {outcome.status}, phone says {status or 'open'}: {self._steps[uri]}"
+        if code is not None and code_of_client != code:
+            return f"{uri}: client says code {code_of_client}, phone says {code}: {self._steps[uri]}"
         if self.refers(uri) != [outcome.refer_to]:
-            return f"{uri}: told of {outcome.refer_to}, was referred to {self.refers(uri)}"
+            return f"{uri}: client says target {outcome.refer_to}, phone says {self.refers(uri)}"
         return ""
 
     def _wrong_reason(self, uri: str, outcome: ReferOutcome) -> str:
         match outcome.unknown_because:
             case UnknownReason.NOT_REPORTED:
-                is_so = self.gave_no_word(uri)
+                is_true = self.ended_subscription_without_status(uri)
             case UnknownReason.CALL_ENDED:
-                is_so = self.ended(uri)
+                is_true = self.ended(uri)
             case UnknownReason.ACK_LOST:
-                is_so = not outcome.events
+                is_true = not outcome.events
             case UnknownReason.TIMED_OUT | UnknownReason.CONNECTION_LOST:
-                is_so = True  # of these the phone knows nothing
+                is_true = True  # the phone's log says nothing about these
             case _:
-                is_so = False
-        return "" if is_so else f"{uri}: UNKNOWN because {outcome.unknown_because}: {self._steps[uri]}"
+                is_true = False
+        return "" if is_true else f"{uri}: UNKNOWN because {outcome.unknown_because}: {self._steps[uri]}"
