@@ -18,9 +18,11 @@ from click.testing import CliRunner
 
 from anyrelay.cli import ending
 from anyrelay.cli.commands import anyrelay
+from anyrelay.cli.listen import run_listen
 from anyrelay.errors import AuthenticationError, ConnectFailed, RequestTimeout
 from anyrelay.local import SyncLocalRelay
 from anyrelay.local.process import serve
+from anyrelay.protocol.schema import parse_event
 from tests.support.places import DOCS
 
 BOB, DESK = "sip:bob@example.com", "sip:desk@example.com"
@@ -241,7 +243,7 @@ def test_listen_says_that_the_credentials_were_refused(account, monkeypatch):
     done = CliRunner().invoke(anyrelay, ["listen"])
     assert (done.exit_code, done.stdout) == (1, "")
     assert done.stderr == (
-        "anyrelay: RELAY error 401: no such token; look at SIGNALWIRE_PROJECT_ID and SIGNALWIRE_API_TOKEN"
+        "anyrelay: RELAY error 401: no such token; check SIGNALWIRE_PROJECT_ID and SIGNALWIRE_API_TOKEN"
         " (or SIGNALWIRE_JWT_TOKEN)\n"
     )
 
@@ -281,6 +283,25 @@ def test_an_empty_context_is_named(account):
     account(NOWHERE)
     done = run("listen", "--context", "")
     assert (done.returncode, done.stderr) == (2, "anyrelay: --context must not be empty\n")
+
+
+def test_a_servers_text_cannot_control_the_terminal(monkeypatch, account, capsys):
+    nasty = "\x1b[2J\x07\x9b31m\u202e\ud800\n"
+    event = parse_event(
+        {"event_type": f"calling.{nasty}", "timestamp": 0.0, "params": {"call_id": nasty, "state": nasty}}
+    )
+
+    told = []
+    monkeypatch.setattr("anyrelay.sync.RelayClient.on_event", lambda _client, handler: told.append(handler))
+    monkeypatch.setattr("anyrelay.sync.RelayClient.run", lambda _client: told[-1](event))
+    account(NOWHERE)
+    for as_json in (False, True):
+        assert run_listen(("default",), as_json=as_json) == 0
+        line = capsys.readouterr().out
+        assert line.removesuffix("\n").isprintable()
+        assert ("\\x1b[2J\\x07\\x9b31m\\u202e\\ud800\\n" in line) is not as_json
+        if as_json:
+            assert json.loads(line)["params"]["call_id"] == nasty
 
 
 # --- dial ---------------------------------------------------------------------------------------------------------------
@@ -340,7 +361,7 @@ def test_dial_says_that_it_could_not_hang_up(relay, account, monkeypatch):
     account(relay.url)
     relay.phones.add(BOB)
     done = CliRunner().invoke(anyrelay, [*CALLING, "--say", "Your table is ready."])
-    assert done.stderr.endswith("may still be up, since it could not be hung up: no answer\n")
+    assert done.stderr.endswith("may still be up: hanging up failed: no answer\n")
 
 
 # --- what is not installed ----------------------------------------------------------------------------------------------

@@ -27,9 +27,9 @@ from hypothesis.stateful import (
 
 from anyrelay.errors import CallGone, ConnectionLost, QueueOverflow, RequestTimeout
 from anyrelay.protocol.session.session import ClientState
-from anyrelay.testing.cable import Direction
 from anyrelay.testing.strategies import refer_histories
 from anyrelay.testing.wire import IncomingCommand, SignIn
+from anyrelay.testing.wire_connection import Direction
 from tests.support.joined_model import SITUATIONS, TARGETS, CallModel, Model, ObservedWire, WaiterModel
 
 numbers = st.integers(0, 1_000)

@@ -35,7 +35,7 @@ from anyrelay.protocol.core.promise import Promise, Subscription
 from anyrelay.protocol.core.timers import Timer, Timers
 from anyrelay.protocol.outbound.dial import LATE_LEGS
 from anyrelay.protocol.session.states import LinkState
-from anyrelay.testing import cable, wire
+from anyrelay.testing import wire, wire_connection
 from tests.support.link_clock import LinkClock
 from tests.support.refer_oracle import NEVER, Fate, Moment, Step, expect, expect_for_waiter
 
@@ -603,12 +603,12 @@ class Model:
             self.tidy()
             if isinstance(entry, Mark):
                 self.take_mark(entry)
-            elif entry.direction is cable.Direction.TO_SERVER:
-                if entry.fate is cable.Fate.SENT and "method" in entry.message:
+            elif entry.direction is wire_connection.Direction.TO_SERVER:
+                if entry.fate is wire_connection.Fate.SENT and "method" in entry.message:
                     self.request_sent(entry)
-                elif entry.fate is cable.Fate.SENT:
+                elif entry.fate is wire_connection.Fate.SENT:
                     self.acknowledgements[entry.connection, entry.message["id"]] -= 1
-            elif entry.fate is cable.Fate.ARRIVED:
+            elif entry.fate is wire_connection.Fate.ARRIVED:
                 self.arrived(entry)
         self.read = len(self.wire.log)
         # Whatever is due by now was to be done by now.
@@ -650,7 +650,7 @@ class Model:
         if self.clock.counted_anew > anew:
             self.reach("a grace time began anew")
 
-    def request_sent(self, entry: cable.Logged) -> None:
+    def request_sent(self, entry: wire_connection.Logged) -> None:
         method, params = entry.message["method"], entry.message["params"]
         if method == "signalwire.connect":
             self.requests[entry.message["id"]] = "connect"
@@ -693,7 +693,7 @@ class Model:
             return self.commands[int(params["tag"][1:])]
         return self.commands[int(params["reason"][1:]) if method == "calling.end" else params["n"]]
 
-    def arrived(self, entry: cable.Logged) -> None:
+    def arrived(self, entry: wire_connection.Logged) -> None:
         message = entry.message
         if message.get("method") == "signalwire.event":
             if self.closing:

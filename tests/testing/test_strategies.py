@@ -32,10 +32,10 @@ from anyrelay.protocol.schema import (
 from anyrelay.protocol.schema.sip_uri import check_sip_uri, same_sip_uri
 from anyrelay.protocol.session.session import ClientState
 from anyrelay.testing import virtual_time
-from anyrelay.testing.cable import Direction, Fate
 from anyrelay.testing.strategies import commands, events, refer_histories, sip_uris
 from anyrelay.testing.virtual_time import VirtualLoop, virtual_backend
 from anyrelay.testing.wire import IncomingCommand, SignIn, Wire, accept
+from anyrelay.testing.wire_connection import Direction, Fate
 
 quick = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 once = settings(max_examples=3_000, deadline=None, derandomize=True, database=None, phases=[Phase.generate])
@@ -542,7 +542,7 @@ def test_another_thread_may_wake_the_loop() -> None:
 
 
 def test_who_waits_for_ever_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(virtual_time, "PATIENCE", 0.01)
+    monkeypatch.setattr(virtual_time, "WAKE_TIMEOUT", 0.01)
     loop = VirtualLoop()
     try:
         with pytest.raises(RuntimeError, match="never happen"):
@@ -557,6 +557,6 @@ def test_there_are_two_backends() -> None:
 
 
 def test_the_modules_say_what_is_theirs() -> None:
-    for name in ("cable", "strategies", "virtual_time", "wire"):
+    for name in ("scripted_server", "strategies", "virtual_time", "wire", "wire_connection"):
         module = importlib.import_module(f"anyrelay.testing.{name}")
         assert set(module.__all__) <= set(vars(module))

@@ -8,7 +8,7 @@ __all__ = ["main"]
 
 
 def main() -> None:
-    """Run the command line; the extra ``[cli]`` is needed for it."""
+    """Run the command line, which needs the extra ``[cli]``."""
     try:
         from anyrelay.cli.commands import anyrelay
     except ModuleNotFoundError as error:
@@ -16,6 +16,6 @@ def main() -> None:
             raise
         sys.stderr.write(f"anyrelay: this needs {error.name}, which is not installed: pip install 'anyrelay[cli]'\n")
         sys.exit(2)  # the statuses are those of anyrelay.cli.ending, which needs click itself
-    except KeyboardInterrupt:  # while it was loaded
+    except KeyboardInterrupt:  # during the import
         sys.exit(130)
     anyrelay()

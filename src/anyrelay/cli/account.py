@@ -1,4 +1,4 @@
-"""A client from the environment alone; what is wrong is told in the words of somebody who has no program to change."""
+"""A client from environment variables; errors name variables and options, which a user of the command line can change."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from anyrelay.sync import RelayClient
 
 __all__ = ["explain", "make_client"]
 
-_WHAT_IT_IS: Final = {"SIGNALWIRE_PROJECT_ID": "your project's identifier", "SIGNALWIRE_API_TOKEN": "your API token"}
+_MEANINGS: Final = {"SIGNALWIRE_PROJECT_ID": "your project's identifier", "SIGNALWIRE_API_TOKEN": "your API token"}
 
 _VARIABLES: Final = {
     "project": "SIGNALWIRE_PROJECT_ID",
@@ -21,20 +21,20 @@ _VARIABLES: Final = {
     "ca_file": "SIGNALWIRE_RELAY_CA_FILE",
     "contexts": "--context",
 }
-"""What the arguments of `RelayClient`, with which its errors begin, are called out here."""
+"""The variable or option for each argument of `RelayClient`; the client's errors begin with the argument."""
 
 
 def make_client(contexts: tuple[str, ...] = ()) -> RelayClient:
-    """Make a client; what it logs is for standard error.
+    """Make a client from environment variables, and log to standard error.
 
     Args:
         contexts: The contexts to receive.
 
     Raises:
-        ValueError: A variable is missing or wrong; the message names it.
+        ValueError: A variable is missing or wrong; the message names the variable.
     """
     if not os.environ.get("SIGNALWIRE_JWT_TOKEN"):
-        for variable, what in _WHAT_IT_IS.items():
+        for variable, what in _MEANINGS.items():
             if not os.environ.get(variable):
                 raise ValueError(f"{variable} is not set: export {variable}=…, {what} (a local server takes anything)")
     space = os.environ.get("SIGNALWIRE_SPACE")
@@ -56,10 +56,10 @@ def make_client(contexts: tuple[str, ...] = ()) -> RelayClient:
 
 
 def explain(error: RelayError) -> str:
-    """Say what went wrong, and what to look at."""
+    """Return an error's text and the variable to check."""
     words = error.message if isinstance(error, LocalError) else str(error)
     if isinstance(error, AuthenticationError):
-        return f"{words}; look at SIGNALWIRE_PROJECT_ID and SIGNALWIRE_API_TOKEN (or SIGNALWIRE_JWT_TOKEN)"
+        return f"{words}; check SIGNALWIRE_PROJECT_ID and SIGNALWIRE_API_TOKEN (or SIGNALWIRE_JWT_TOKEN)"
     if isinstance(error, ConnectFailed):
         return f"{words}; SIGNALWIRE_SPACE says where to connect"
     return words

@@ -1,4 +1,4 @@
-"""The demo's application: the page's example on one of the three front ends, and the outcome of its transfer."""
+"""The demo's application: the example of the ``call.refer()`` page on one front end, and the outcome of its transfer."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ if TYPE_CHECKING:
 __all__ = ["Application"]
 
 DISCONNECT_TIMEOUT: Final = 2.0
-"""How long the end of the call is waited for, so that the ladder shows it, in seconds."""
+"""The longest wait for the end of the call, in seconds: the ladder shows the end."""
 
 
 class Application:
-    """Runs the page's handler for one call, then waits for what becomes of its transfer."""
+    """Runs the page's handler for one call, then waits for the outcome of the transfer."""
 
-    def __init__(self, front: str, *, host: str, target: str, patience: float, tell: Callable[[str], None]) -> None:
-        """Make one that does not run yet.
+    def __init__(self, front: str, *, host: str, target: str, wait: float, tell: Callable[[str], None]) -> None:
+        """Describe an application; `run` runs it.
 
         Args:
             front: ``asyncio``, ``trio`` or ``sync``.
             host: The local RELAY server's URL.
             target: The SIP URI to refer to.
-            patience: How long to wait for the outcome, in seconds.
-            tell: Prints a remark.
+            wait: The longest wait for the outcome, in seconds.
+            tell: A function that prints a remark.
         """
         self.outcome: ReferOutcome | None = None
         self._front = front
         self._target = target
-        self._time_to_wait = patience
+        self._wait = wait
         self._tell = tell
         self._settings: dict[str, Any] = {
             "project": "your-project-id",
@@ -49,10 +49,10 @@ class Application:
         }
 
     def run(self) -> None:
-        """Run until the first call's transfer is settled, or waited for long enough; blocks.
+        """Run until the first call's transfer is settled or the wait is over; blocks.
 
-        The client's own `run` takes Ctrl-C for an order to drain, and then nobody knows that the demo was stopped. Here it
-        is a KeyboardInterrupt in any moment.
+        The client's own `run` drains at Ctrl-C and returns as usual. Here, Ctrl-C raises KeyboardInterrupt at any time: the
+        demo reports that it was stopped.
         """
         if self._front == "sync":
             self._run_blocking()
@@ -69,7 +69,7 @@ class Application:
         async def handle(call: Call) -> None:
             try:
                 await page(call)
-                self.outcome = await call.refers[-1].wait(self._time_to_wait)
+                self.outcome = await call.refers[-1].wait(self._wait)
                 if self.outcome.status is ReferStatus.UNKNOWN:
                     return  # caller and target may be talking
                 if not self.outcome.succeeded:
@@ -91,14 +91,14 @@ class Application:
         def handle(call: BlockingCall) -> None:
             try:
                 page(call)
-                self.outcome = call.refers[-1].wait(self._time_to_wait)
+                self.outcome = call.refers[-1].wait(self._wait)
                 if self.outcome.status is ReferStatus.UNKNOWN:
                     return  # caller and target may be talking
                 if not self.outcome.succeeded:
                     call.hangup()
                 with contextlib.suppress(TimeoutError):
                     call.wait_for_ended(DISCONNECT_TIMEOUT)
-            except ClientClosed:  # the demo was stopped: no news to be logged
+            except ClientClosed:  # the demo was stopped: there is nothing to log
                 pass
             finally:
                 client.disconnect()

@@ -1,4 +1,4 @@
-"""The commands and their options; what they do is in the module of each."""
+"""The commands and their options. Each command's work is in a module of its own."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 @click.group(context_settings=_CONTEXT)
 @click.version_option(package_name="anyrelay")
 def anyrelay() -> None:
-    """SignalWire RELAY on your own machine: see a call transferred, run a server, listen in.
+    """SignalWire RELAY on your own machine: watch a transfer, run a server, print events.
 
     Start with: anyrelay demo
 
-    Results go to standard output, complaints to standard error. The exit status is 0 when it was done, 1 when it failed, 2
-    when nothing was tried because of a wrong option or variable, 130 after Ctrl-C and 143 after SIGTERM.
+    Results go to standard output, errors to standard error. The exit status is 0 after success, 1 after a failure, 2 when a
+    wrong option or variable kept the command from starting, 130 after Ctrl-C and 143 after SIGTERM.
     """
 
 
@@ -29,19 +29,27 @@ def anyrelay() -> None:
     "--phones", type=click.Choice(PHONES), default="sip", show_default=True, help="Real SIP phones, or simulated ones."
 )
 @click.option(
-    "--front", type=click.Choice(FRONTS), default="asyncio", show_default=True, help="What the example runs on."
+    "--front",
+    type=click.Choice(FRONTS),
+    default="asyncio",
+    show_default=True,
+    help="The front end that the example runs on.",
 )
 @click.option(
-    "--target", type=click.Choice(TARGETS), default="answer", show_default=True, help="What the transfer's target does."
+    "--target",
+    type=click.Choice(TARGETS),
+    default="answer",
+    show_default=True,
+    help="The reaction of the transfer's target.",
 )
 @ends
 def demo(phones: str, front: str, target: str) -> int:
     """Transfer a call between phones on this machine, and show every message.
 
     Starts a local RELAY server and two phones, runs the example of the call.refer() page against it, prints the ladder of
-    SIP and RELAY messages as they happen, and what became of the transfer. No account and no sound card are needed.
+    SIP and RELAY messages as they happen, and the outcome of the transfer. No account and no sound card are needed.
 
-    The exit status is 0 when the outcome is the one that the target should give, else 1: answer SUCCEEDED, busy BUSY,
+    The exit status is 0 when the target's outcome below came true, else 1: answer SUCCEEDED, busy BUSY,
     no-answer NO_ANSWER, decline DECLINED, reject REJECTED, and silent (which rings for ever) UNKNOWN because TIMED_OUT.
     """
     from anyrelay.cli.demo import run_demo
@@ -51,9 +59,9 @@ def demo(phones: str, front: str, target: str) -> int:
 
 @anyrelay.command()
 @click.option(
-    "--listen", default="127.0.0.1:0", show_default=True, metavar="HOST:PORT", help="Where RELAY clients connect."
+    "--listen", default="127.0.0.1:0", show_default=True, metavar="HOST:PORT", help="The address for RELAY clients."
 )
-@click.option("--sip", show_default="127.0.0.1:5060", metavar="HOST:PORT", help="Where SIP phones call.")
+@click.option("--sip", show_default="127.0.0.1:5060", metavar="HOST:PORT", help="The address for SIP phones.")
 @click.option(
     "--phones", type=click.Choice(PHONES), default="sip", show_default=True, help="Real SIP phones, or simulated ones."
 )
@@ -62,26 +70,35 @@ def demo(phones: str, front: str, target: str) -> int:
     type=click.IntRange(1, 250),
     default=200,
     show_default=True,
-    help="How many calls of SIP phones there may be at once; one more is refused.",
+    help="The most SIP calls at once; the server refuses further calls.",
 )
 @click.option("--tls-dir", metavar="DIR", help="Listen with TLS; make (or find) a CA and a certificate there.")
-@click.option("--project", help="The project that clients must name; any when left out.")
+@click.option("--project", help="The project that clients must name; without this option, any project.")
 @click.option(
     "--token",
-    help="The token that clients must give; ANYRELAY_SERVE_TOKEN when left out. Without one any will do on loopback, and "
-    "where other machines reach the server it makes one.",
+    help="The token that clients must give; else ANYRELAY_SERVE_TOKEN. Without a token, the server accepts any token on "
+    "loopback, and makes a token where other machines reach it.",
 )
-@click.option("--token-file", metavar="FILE", help="A file with that token, which then stands in no list of processes.")
-@click.option("--no-token", is_flag=True, help="Let anybody sign in, from other machines too.")
-@click.option("--media-dir", metavar="DIR", help="The directory below which files may be played; none when left out.")
+@click.option(
+    "--token-file", metavar="FILE", help="A file with that token, which keeps the token out of the list of processes."
+)
+@click.option("--no-token", is_flag=True, help="Accept every sign-in, from other machines too.")
+@click.option(
+    "--media-dir", metavar="DIR", help="The directory of files that may be played; without this option, none."
+)
 @click.option(
     "--allow-host",
     "allowed_hosts",
     multiple=True,
     metavar="HOST",
-    help="A host that commands may reach besides loopback, and by which clients may reach the server; may be given again.",
+    help="A host, besides loopback, that commands may reach and that clients may name the server by; may be repeated.",
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON object per line, the first once it is ready.")
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="Print one JSON object per line; the first line says that the server is ready.",
+)
 @ends
 def serve(
     listen: str,
@@ -101,12 +118,12 @@ def serve(
 
     A SIP phone that calls sip:CONTEXT@HOST:PORT reaches the clients that receive that context.
 
-    The exit status is 0 after Ctrl-C or SIGTERM, and 2 when it could not be started.
+    The exit status is 0 after Ctrl-C or SIGTERM, and 2 when the server could not start.
 
     \b
     anyrelay serve --phones simulated
     anyrelay serve --tls-dir certificates --listen 127.0.0.1:8443
-    """  # noqa: D301 - click reads the backspace: what follows is not to be wrapped
+    """  # noqa: D301 - click reads the backspace: it does not wrap the paragraph
     from anyrelay.local.process.serve import serve as run_server
     from anyrelay.local.process.serve import token_of_environment
 
@@ -127,16 +144,14 @@ def serve(
 
 
 @anyrelay.command()
-@click.option(
-    "--context", "contexts", multiple=True, metavar="CONTEXT", help="A context to receive; may be given again."
-)
-@click.option("--json", "as_json", is_flag=True, help="One JSON object per event and line.")
+@click.option("--context", "contexts", multiple=True, metavar="CONTEXT", help="A context to receive; may be repeated.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per event.")
 @ends
 def listen(contexts: tuple[str, ...], as_json: bool) -> int:
     """Connect and print every event, until Ctrl-C.
 
     Project, token and host come from SIGNALWIRE_PROJECT_ID, SIGNALWIRE_API_TOKEN and SIGNALWIRE_SPACE. Offered calls are
-    passed back to routing, so other clients still get them.
+    passed back to routing: other clients still get them.
 
     The exit status is 0 after Ctrl-C, 1 when the server refused the credentials, 2 when a variable is missing or wrong.
     """
@@ -147,15 +162,15 @@ def listen(contexts: tuple[str, ...], as_json: bool) -> int:
 
 @anyrelay.command()
 @click.argument("to")
-@click.option("--from", "from_", required=True, metavar="CALLER", help="Who calls: a number of yours, or a SIP URI.")
-@click.option("--say", metavar="TEXT", help="What to say once the call is answered.")
-@click.option("--refer", metavar="URI", help="Then transfer the call to this SIP URI, and print what became of it.")
+@click.option("--from", "from_", required=True, metavar="CALLER", help="The caller: a number of yours, or a SIP URI.")
+@click.option("--say", metavar="TEXT", help="The text to speak once the call is answered.")
+@click.option("--refer", metavar="URI", help="Then transfer the call to this SIP URI, and print the outcome.")
 @click.option(
     "--timeout",
     type=click.FloatRange(min=0.001),
     default=120.0,
     show_default=True,
-    help="How long it may ring, seconds.",
+    help="The longest ringing time, in seconds.",
 )
 @ends
 def dial(to: str, from_: str, say: str | None, refer: str | None, timeout: float) -> int:
@@ -164,13 +179,13 @@ def dial(to: str, from_: str, say: str | None, refer: str | None, timeout: float
     Project, token and host come from SIGNALWIRE_PROJECT_ID, SIGNALWIRE_API_TOKEN and SIGNALWIRE_SPACE. Without --say and
     --refer the call lasts until the other side hangs up, or Ctrl-C.
 
-    The exit status is 0 when the call was answered and, with --refer, the transfer succeeded; else 1. It is 2 when nobody
-    was called, since an argument or a variable is wrong. Ctrl-C (130) and SIGTERM (143) hang up.
+    The exit status is 0 when the call was answered and, with --refer, the transfer succeeded; else 1. It is 2 when a
+    wrong argument or variable kept the command from calling. Ctrl-C (130) and SIGTERM (143) hang up.
 
     \b
     anyrelay dial +15551234567 --from +15557654321 --say "Your table is ready."
     anyrelay dial sip:bob@example.com --from sip:desk@example.com --refer sip:support@example.com
-    """  # noqa: D301 - click reads the backspace: what follows is not to be wrapped
+    """  # noqa: D301 - click reads the backspace: it does not wrap the paragraph
     from anyrelay.cli.dial import run_dial
 
     return run_dial(to, from_=from_, say_text=say, refer=refer, timeout=timeout)

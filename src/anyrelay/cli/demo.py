@@ -1,4 +1,4 @@
-"""``anyrelay demo``: a call is transferred between phones on this machine, and every message is shown."""
+"""``anyrelay demo``: transfer a call between phones on this machine, and show every message."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from anyrelay.protocol.call.refer_outcome import ReferStatus
 
 __all__ = ["run_demo"]
 
-PATIENCE: Final = {"silent": 5.0}
-"""How long the outcome is waited for, by what the target does, in seconds."""
+WAITS: Final = {"silent": 5.0}
+"""The longest wait for the outcome in seconds, for targets that differ from `USUAL_WAIT`."""
 
-USUAL_TIMEOUT: Final = 15.0
-SIMULATED_TIMEOUT: Final = 1.0
+USUAL_WAIT: Final = 15.0
+SIMULATED_WAIT: Final = 1.0
 
 
 class NoOutcome(RuntimeError):
@@ -46,14 +46,14 @@ class Demo:
         self._caller_gone = threading.Event()
 
     def run(self) -> int:
-        """Run it to its end; return the exit status."""
+        """Run the demo to its end; return the exit status."""
         with self._ladder:
             with stopping(self._children):
                 application = self._run_application()
             return self._conclude(application)
 
     def _run_application(self) -> Application:
-        """Bring up server and phones, and run the application until its transfer is settled."""
+        """Start server and phones, and run the application until its transfer is settled."""
         server = self._start(
             self._on_server_line,
             "anyrelay.local",
@@ -71,7 +71,7 @@ class Demo:
             self._front,
             host=ready["relay"],
             target=target_uri,
-            patience=self._time_to_wait(),
+            wait=self._longest_wait(),
             tell=lambda words: self._ladder.say(words, style="bold"),
         )
         # The phone calls once the application has signed in; both happen beside the application's own run.
@@ -83,10 +83,10 @@ class Demo:
     def _listening(self) -> list[str]:
         return ["--listen", "127.0.0.1:0", *(["--sip", "127.0.0.1:0"] if self._phones == "sip" else [])]
 
-    def _time_to_wait(self) -> float:
+    def _longest_wait(self) -> float:
         if self._phones == "simulated":
-            return SIMULATED_TIMEOUT
-        return PATIENCE.get(self._target, USUAL_TIMEOUT)
+            return SIMULATED_WAIT
+        return WAITS.get(self._target, USUAL_WAIT)
 
     def _start(self, on_line: Callable[[dict[str, Any]], None], module: str, *arguments: str) -> JsonProcess:
         def hand_on(lines: list[dict[str, Any]]) -> None:
@@ -98,7 +98,7 @@ class Demo:
         return child
 
     def _make_target(self, server: JsonProcess) -> str:
-        """Bring up the target; return its URI."""
+        """Start the target; return its URI."""
         if self._phones == "simulated":
             uri = "sip:support@example.com"
             server.tell({"id": 1, "do": "add", "uri": uri, "answers": self._target})
@@ -118,8 +118,8 @@ class Demo:
         return uri
 
     def _call(self, server: JsonProcess, ready: dict[str, Any]) -> None:
-        """Let the caller call, once the application is there to take it."""
-        self._subscribed.wait()  # as long as it takes: on a busy machine, an interpreter may need many seconds to start
+        """Let the caller call, once the application has subscribed."""
+        self._subscribed.wait()  # without a limit: on a busy machine, an interpreter may need many seconds to start
         if self._phones == "simulated":
             server.tell({"id": 2, "do": "dial", "uri": "sip:alice@example.com", "context": "default"})
             return
@@ -147,7 +147,7 @@ class Demo:
                 self._ladder.phone(line["time"], f"{line['uri']} {line['words']}")
 
     def _on_target_line(self, line: dict[str, Any]) -> None:
-        # What passes between the phones is drawn from this side alone, so that one clock orders it.
+        # Messages between the phones are drawn from this side alone: one clock orders them.
         if line.get("event") == "sip":
             self._draw_sip(line)
 
@@ -164,7 +164,7 @@ class Demo:
     def _conclude(self, application: Application) -> int:
         outcome = application.outcome
         if outcome is None:
-            raise NoOutcome("there is no outcome: the call was over before its transfer was settled")
+            raise NoOutcome("the call ended before its transfer was settled: there is no outcome")
         fine = is_expected(self._target, outcome)
         self._ladder.say("")
         self._ladder.say(sentence(outcome), style="bold green" if fine else "bold red")
@@ -187,10 +187,10 @@ def run_demo(phones: str, front: str, target: str) -> int:
     Args:
         phones: ``sip`` or ``simulated``.
         front: ``asyncio``, ``trio`` or ``sync``.
-        target: What the transfer's target does, one of `EXPECTED`.
+        target: The reaction of the transfer's target, a word of `EXPECTED`.
 
     Returns:
-        The exit status: 0 when the outcome was the target's, 1 when not, 2 when the demo cannot run as asked for.
+        The exit status: 0 when the target gave its outcome, 1 when not, 2 when the demo cannot run with these options.
     """
     try:
         _check(phones, front, target)
@@ -205,10 +205,10 @@ def run_demo(phones: str, front: str, target: str) -> int:
 
 
 def _check(phones: str, front: str, target: str) -> None:
-    """Check that the demo can run as asked for.
+    """Check that the demo can run with these options.
 
     Raises:
-        ValueError: It cannot; the message says what can be done instead.
+        ValueError: The demo cannot run; the message names options that work.
     """
     if phones == "sip" and target not in SIP_TARGETS:
         raise ValueError(

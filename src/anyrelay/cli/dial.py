@@ -1,4 +1,4 @@
-"""``anyrelay dial``: one outbound call, from its first ring to its end."""
+"""``anyrelay dial``: an outbound call (``calling.dial``), from its first ring to its end."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 __all__ = ["device_for", "run_dial"]
 
 REFER_TIMEOUT: Final = 60.0
-"""How long the outcome of a transfer is waited for before the user is told that it is not known yet, in seconds."""
+"""The longest wait for the outcome of a transfer, in seconds, before the user reads that it is not known yet."""
 
 _NUMBER: Final = re.compile(r"\+?[0-9]{2,}")
 
 
 def device_for(to: str, from_: str) -> dict[str, Any]:
-    """Return the device that a target on the command line means: a telephone number, or a SIP URI.
+    """Return the device for a telephone number or a SIP URI of the command line.
 
     Raises:
-        ValueError: It is neither, or the caller is not of its kind.
+        ValueError: `to` is something else, or `from_` is of another kind.
     """
     kinds = ["phone" if _NUMBER.fullmatch(each) else "sip" if _is_sip(each) else "" for each in (to, from_)]
     if "" in kinds or kinds[0] != kinds[1]:
@@ -44,18 +44,18 @@ def device_for(to: str, from_: str) -> dict[str, Any]:
 
 
 def run_dial(to: str, *, from_: str, say_text: str | None, refer: str | None, timeout: float) -> int:
-    """Call somebody, say something, transfer the call, hang up; with nothing to do, stay until the other side does.
+    """Call a phone, speak, transfer the call, hang up. With nothing to do, wait until the other side hangs up.
 
     Args:
-        to: Whom to call: a telephone number, or a SIP URI.
-        from_: Who calls, of the same kind.
-        say_text: What to say once the call is answered.
+        to: The phone to call: a telephone number, or a SIP URI.
+        from_: The caller, of the same kind.
+        say_text: The text to speak once the call is answered.
         refer: The SIP URI to transfer the call to after that.
-        timeout: How long it may ring, in seconds.
+        timeout: The longest ringing time, in seconds.
 
     Returns:
-        The exit status: 0 when the call was answered and, with `refer`, the transfer succeeded; 1 when not; 2 when nobody
-        was called, since an argument or the environment is wrong.
+        The exit status: 0 when the call was answered and, with `refer`, the transfer succeeded; 1 when not; 2 when a
+        wrong argument or variable kept the command from calling.
     """
     try:
         device = device_for(to, from_)
@@ -71,16 +71,16 @@ def run_dial(to: str, *, from_: str, say_text: str | None, refer: str | None, ti
     except RelayError as error:
         complain(explain(error))
         return FAILED
-    if verdict:  # the last word: by now every event has been told, which happens in threads of their own
+    if verdict:  # last: by now the event handlers, which run in other threads, have printed every event
         say(verdict, bold=True)
     return status
 
 
 def _check(say_text: str | None, refer: str | None, timeout: float) -> None:
-    """Check what is wanted only once somebody has answered, before anybody's phone rings.
+    """Check the options for an answered call before the phone rings.
 
     Raises:
-        ValueError: It could not be done; the message names the option.
+        ValueError: An option is wrong; the message names the option.
     """
     if say_text is not None:
         is_text(lines=True)(None, Named("--say"), say_text.strip())
@@ -93,16 +93,16 @@ def _check(say_text: str | None, refer: str | None, timeout: float) -> None:
 def _call(
     client: RelayClient, device: dict[str, Any], timeout: float, say_text: str | None, refer: str | None
 ) -> tuple[int, str]:
-    """Return the exit status, and what there is to say at the end."""
+    """Return the exit status and the last line to print."""
     try:
         return _talk(client.dial([[device]], dial_timeout=timeout), say_text, refer)
     finally:
-        # Ctrl-C may strike before anybody has the call that was answered. What still rings is hung up by its dial.
+        # Ctrl-C may come before `dial` returns the answered call. The dial itself hangs up phones that still ring.
         for call in client.calls.values():
             try:
                 call.hangup()
             except RelayError as error:
-                complain(f"call {call.call_id} may still be up, since it could not be hung up: {explain(error)}")
+                complain(f"call {call.call_id} may still be up: hanging up failed: {explain(error)}")
 
 
 def _talk(call: Call, say_text: str | None, refer: str | None) -> tuple[int, str]:
@@ -121,9 +121,9 @@ def _talk(call: Call, say_text: str | None, refer: str | None) -> tuple[int, str
 def _transfer(call: Call, refer: str) -> tuple[int, str]:
     outcome = call.refer_and_wait(refer, timeout=REFER_TIMEOUT)
     if outcome.status is ReferStatus.UNKNOWN:
-        # Neither success nor failure: who may be talking to the target is not hung up on.
+        # Neither success nor failure: the caller may be talking to the target, so do not hang up.
         say(
-            f"transfer: not known ({outcome.unknown_because}); the call is left alone until it ends, or Ctrl-C",
+            f"transfer: not known ({outcome.unknown_because}); the call stays up until it ends, or until Ctrl-C",
             bold=True,
         )
         with contextlib.suppress(RelayError):
@@ -133,7 +133,7 @@ def _transfer(call: Call, refer: str) -> tuple[int, str]:
 
 
 def _show(event: RelayEvent) -> None:
-    """Print what becomes of the call, a line for each state. When nobody reads any more the call goes on all the same."""
+    """Print a line for each state of the call. The call goes on when standard output is closed."""
     word = next((event.params[key] for key in ("call_state", "dial_state", "state") if key in event.params), None)
     if event.event_type.startswith("calling.") and word is not None:
         reason = event.params.get("end_reason")

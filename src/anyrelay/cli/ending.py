@@ -1,4 +1,4 @@
-"""What the commands say and how they end: results on standard output, complaints on standard error, exit statuses."""
+"""Output and exit statuses of the commands: results on standard output, errors on standard error."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ __all__ = [
     "complain",
     "ends",
     "mute",
+    "printable",
     "say",
     "terminable",
 ]
@@ -30,13 +31,13 @@ __all__ = [
 P = ParamSpec("P")
 
 DONE: Final = 0
-"""What was asked for was done."""
+"""The command succeeded."""
 
 FAILED: Final = 1
-"""It was tried, and failed."""
+"""The command was started, and failed."""
 
 WRONG_USE: Final = 2
-"""Nothing was tried: an option, an argument or the environment is wrong, or an extra is not installed."""
+"""The command did not start: an option, an argument or the environment is wrong, or an extra is not installed."""
 
 STOPPED: Final = 128 + signal.SIGINT
 """Ctrl-C."""
@@ -46,27 +47,41 @@ TERMINATED: Final = 128 + signal.SIGTERM
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM came. What tidies up after Ctrl-C tidies up after this."""
+    """SIGTERM came. Code that cleans up after Ctrl-C cleans up after SIGTERM too."""
 
 
 def say(line: str, **style: Any) -> bool:
-    """Print a result; False when nobody reads any more, and from then on nothing is printed."""
+    """Print a result; return False when standard output is closed, and print nothing from then on."""
     try:
-        click.secho(line, **style)
+        click.secho(printable(line), **style)
     except BrokenPipeError:
         mute()
         return False
     return True
 
 
+def printable(text: str) -> str:
+    """Escape every character that is not printable: a server's text must not move the cursor or recolour the terminal."""
+    if text.isprintable():
+        return text
+    return "".join(
+        each
+        if each.isprintable()
+        else each.encode("ascii", "backslashreplace").decode()
+        if each > "\x7e"
+        else repr(each)[1:-1]
+        for each in text
+    )
+
+
 def mute() -> None:
-    """Let standard output lead nowhere, so that what is still to be printed, at exit too, breaks no pipe again."""
+    """Send standard output to the null device, so that later output, at exit too, raises no BrokenPipeError."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def complain(words: object) -> None:
-    """Print what is wrong on standard error."""
-    click.secho(f"anyrelay: {words}", fg="red", err=True)
+    """Print an error on standard error."""
+    click.secho(f"anyrelay: {printable(str(words))}", fg="red", err=True)
 
 
 @contextlib.contextmanager
@@ -84,7 +99,7 @@ def terminable() -> Iterator[None]:
 
 
 def ends(command: Callable[P, int]) -> Callable[P, NoReturn]:
-    """Make what a command returns its exit status, and let it end in order when it is stopped in any moment."""
+    """Use a command's return value as the exit status; turn Ctrl-C and SIGTERM into exit statuses 130 and 143."""
 
     @functools.wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> NoReturn:

@@ -1,4 +1,4 @@
-"""The ladder: who sent what to whom, drawn as it happens, one line a message."""
+"""The ladder: a line for each SIP and RELAY message, from its sender to its receiver, drawn as it happens."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from anyrelay.cli.ending import mute
 __all__ = ["Ladder"]
 
 LANES: Final = ("target", "caller", "RELAY server", "your application")
-"""Who takes part, from left to right."""
+"""The parties, from left to right."""
 
 TARGET, CALLER, SERVER, APPLICATION = range(4)
 
 _WIDTHS: Final = (22, 30)
-"""Characters from one lane to the next, at least and at most."""
+"""The fewest and the most characters between two lanes."""
 
 _MARGIN: Final = 9
 """Characters before the first lane, for the time."""
 
-_PATIENCE: Final = 0.15
-"""How long a line waits for earlier ones, in seconds."""
+_DELAY: Final = 0.15
+"""The time that a line waits for earlier lines, in seconds."""
 
 _QUIET: Final = frozenset({"signalwire.ping"})
 
@@ -37,20 +37,20 @@ _QUIET: Final = frozenset({"signalwire.ping"})
 class Ladder:
     """Draws messages between lanes, in the order of their times; safe to use from several threads.
 
-    Messages are told by several processes, so each waits a moment for earlier ones that are still on their way. Use it as
-    a context manager: leaving it draws what still waits.
+    Several processes report messages. Each line therefore waits a moment for earlier lines. Use the ladder as a context
+    manager: leaving the block draws the lines that wait.
     """
 
     def __init__(self, console: Console) -> None:
         self._console = console
         self._start = time.time()
-        self._asked: dict[str, str] = {}
+        self._methods: dict[str, str] = {}
         self._lines: queue.SimpleQueue[tuple[float, int, Text] | None] = queue.SimpleQueue()
         self._count = itertools.count()
         self._printer = threading.Thread(target=self._print_in_order, daemon=True)
-        # Where nobody looks (a pipe, a file) the lines may be as long as they like.
-        room = (console.width - _MARGIN) // len(LANES) if console.is_terminal else _WIDTHS[1]
-        self._width = min(max(room, _WIDTHS[0]), _WIDTHS[1])
+        # In a pipe or a file, lines may be long.
+        width = (console.width - _MARGIN) // len(LANES) if console.is_terminal else _WIDTHS[1]
+        self._width = min(max(width, _WIDTHS[0]), _WIDTHS[1])
 
     def __enter__(self) -> Ladder:
         self._printer.start()
@@ -78,23 +78,26 @@ class Ladder:
         waiting: list[tuple[float, int, Text]] = []
         over = False
         while waiting or not over:
-            patience = max(0.0, waiting[0][0] + _PATIENCE - time.time()) if waiting else None
+            timeout = max(0.0, waiting[0][0] + _DELAY - time.time()) if waiting else None
             with contextlib.suppress(queue.Empty):
                 while not over:
-                    entry = self._lines.get(timeout=patience)
+                    entry = self._lines.get(timeout=timeout)
                     over = entry is None
                     if entry is not None:
                         heapq.heappush(waiting, entry)
-                        patience = max(0.0, waiting[0][0] + _PATIENCE - time.time())
-            while waiting and (over or waiting[0][0] + _PATIENCE <= time.time()):
+                        timeout = max(0.0, waiting[0][0] + _DELAY - time.time())
+            while waiting and (over or waiting[0][0] + _DELAY <= time.time()):
                 line = heapq.heappop(waiting)[2]
                 try:
                     self._console.print(line, soft_wrap=not self._console.is_terminal, no_wrap=True, highlight=False)
-                except (BrokenPipeError, SystemExit):  # nobody reads any more; rich makes the one the other
+                except (
+                    BrokenPipeError,
+                    SystemExit,
+                ):  # standard output is closed; rich turns BrokenPipeError into SystemExit
                     mute()
 
     def sip(self, when: float, source: int, target: int, message: str) -> None:
-        """Draw a SIP message by its whole text."""
+        """Draw a SIP message from its whole text."""
         first, _, rest = message.partition("\r\n")
         if first.startswith("SIP/2.0 "):
             code = first[8:11]
@@ -107,7 +110,7 @@ class Ladder:
         self._draw(when, source, target, label, style)
 
     def relay(self, when: float, message: dict[str, Any], *, from_client: bool) -> None:
-        """Draw a RELAY message; acknowledgements of events are left out, as they would drown the rest."""
+        """Draw a RELAY message; leave out acknowledgements of events, which would outnumber the rest."""
         label = self._relay_label(message)
         if label:
             ends = (APPLICATION, SERVER) if from_client else (SERVER, APPLICATION)
@@ -125,18 +128,18 @@ class Ladder:
             code = inner.get("sip_notify_response_code") or inner.get("sip_refer_response_code")
             return " ".join(str(part) for part in (name, word, code) if part)
         if method is not None:
-            self._asked[str(frame.get("id"))] = method
+            self._methods[str(frame.get("id"))] = method
             return str(method)
-        asked = self._asked.pop(str(frame.get("id")), "")
-        if not asked:
+        method = self._methods.pop(str(frame.get("id")), "")
+        if not method:
             return ""
         if "error" in frame:
             return f"{frame['error'].get('code')} {frame['error'].get('message')}"
         result = frame.get("result", {})
-        return f"{result.get('code', '200')} {result.get('message', asked)}"
+        return f"{result.get('code', '200')} {result.get('message', method)}"
 
     def phone(self, when: float, words: str) -> None:
-        """LogEntry what a simulated phone did."""
+        """Draw a remark on a simulated phone."""
         line = Text(f"{max(0.0, when - self._start):7.3f}  ", style="dim")
         line.append(f"{' ' * (self._width // 2)}· {words}", style="cyan")
         self._put(when, line)
@@ -160,14 +163,14 @@ class Ladder:
 
 def _arrow(label: str, span: int, *, to_right: bool) -> str:
     """Return an arrow of `span` characters with its label on it."""
-    room = span - 4
-    label = label if len(label) <= room else label[: room - 1] + "…"
+    longest = span - 4
+    label = label if len(label) <= longest else label[: longest - 1] + "…"
     shaft = f" {label} ".center(span - 1, "─")
     return shaft + "▶" if to_right else "◀" + shaft
 
 
 def _method_of(headers: str) -> str:
-    """Return the method that a response answers, from its CSeq."""
+    """Return the method of a response's request, from the CSeq header."""
     for line in headers.split("\r\n"):
         name, _, value = line.partition(":")
         if name.strip().lower() == "cseq":

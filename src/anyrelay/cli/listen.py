@@ -1,13 +1,15 @@
-"""``anyrelay listen``: connect and print what happens."""
+"""``anyrelay listen``: connect to RELAY and print every event."""
 
 from __future__ import annotations
 
+import json
 import logging
 import os
+import re
 import signal
 import threading
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from anyrelay.cli.account import explain, make_client
 from anyrelay.cli.ending import DONE, FAILED, WRONG_USE, complain, say
@@ -17,17 +19,19 @@ from anyrelay.protocol.schema.json_text import json_of_any, write_json
 
 __all__ = ["run_listen"]
 
+_NOT_PRINTABLE: Final = re.compile(r"[^ -~]")
+
 
 def run_listen(contexts: tuple[str, ...], *, as_json: bool) -> int:
-    """Print every event until Ctrl-C, or until nobody reads any more.
+    """Print every event until Ctrl-C, or until standard output is closed.
 
     Args:
         contexts: The contexts to receive.
         as_json: Whether to print JSON, one object per line.
 
     Returns:
-        The exit status: 0 after Ctrl-C, 1 when the server could not be trusted or refused the credentials, 2 when the
-        environment says too little.
+        The exit status: 0 after Ctrl-C, 1 when the server's certificate is not trusted or the server refused the
+        credentials, 2 when an environment variable is missing or wrong.
     """
     try:
         client = make_client(contexts)
@@ -35,14 +39,14 @@ def run_listen(contexts: tuple[str, ...], *, as_json: bool) -> int:
         complain(error)
         return WRONG_USE
     logging.getLogger("anyrelay.connection").setLevel(logging.INFO)
-    logging.getLogger("anyrelay.call").setLevel(logging.ERROR)  # that it passes calls back is no news
+    logging.getLogger("anyrelay.call").setLevel(logging.ERROR)  # passed calls are no news here
     unread = threading.Lock()
 
     @client.on_event
     def tell(event: RelayEvent) -> None:
-        # Several calls may tell at once, and a signal that came after the end of the run would kill the process.
+        # Handlers of several calls may run at once. A second signal, after the end of the run, would kill the process.
         if not say(_as_json(event) if as_json else _as_words(event)) and unread.acquire(blocking=False):
-            os.kill(os.getpid(), signal.SIGTERM)  # for the client's run, which ends in order
+            os.kill(os.getpid(), signal.SIGTERM)  # `run` ends in order at this signal
 
     try:
         client.run()
@@ -55,15 +59,16 @@ def run_listen(contexts: tuple[str, ...], *, as_json: bool) -> int:
 def _as_json(event: RelayEvent) -> str:
     told: dict[str, Any] = {"event_type": event.event_type, "timestamp": event.timestamp, "params": event.params}
     try:
-        return write_json(told)
+        text = write_json(told)
     except ValueError:  # an infinite number and half of a surrogate pair
-        return json_of_any(told)
+        text = json_of_any(told)
+    # JSON escapes ASCII control characters itself. Others, such as U+009B, control a terminal too.
+    return text if text.isprintable() else _NOT_PRINTABLE.sub(lambda found: json.dumps(found[0])[1:-1], text)
 
 
 def _as_words(event: RelayEvent) -> str:
     word = next((event.params[key] for key in ("call_state", "state") if isinstance(event.params.get(key), str)), "")
-    line = f"{_when(event.timestamp):%H:%M:%S}  {event.event_type}  {word}  {event.call_id}"
-    return line.encode("utf-8", "backslashreplace").decode()  # half of a surrogate pair cannot be printed
+    return f"{_when(event.timestamp):%H:%M:%S}  {event.event_type}  {word}  {event.call_id}"
 
 
 def _when(timestamp: float) -> datetime:

@@ -1,4 +1,4 @@
-"""What the demo's targets do, what each should make of the transfer, and how to say it in one sentence."""
+"""The demo's targets, the expected outcome for each, and a sentence for each outcome."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ EXPECTED: Final = {
     "decline": ReferStatus.DECLINED,
     "reject": ReferStatus.REJECTED,
 }
-"""The outcome that each target should give; silent rings for ever, so that the wait runs out."""
+"""The expected outcome for each target; `silent` rings for ever, and the wait runs out."""
 
 TARGETS: Final = tuple(EXPECTED)
 
 SIP_TARGETS: Final = ("answer", "busy", "silent")
-"""What the SIP stack of the demo's phones can play."""
+"""The targets that real SIP phones can play."""
 
 _SENTENCES: Final = {
     ReferStatus.SUCCEEDED: "The transfer succeeded: caller and target are talking to each other.",
@@ -33,7 +33,7 @@ _SENTENCES: Final = {
     ReferStatus.DECLINED: "The transfer failed: the target declined, and the caller is still with us.",
     ReferStatus.FAILED: "The transfer failed: the target could not be reached, and the caller is still with us.",
     ReferStatus.REJECTED: "The transfer was rejected: the caller's phone refused the REFER, and the target was never called.",
-    ReferStatus.CANCELED: "The call ended before anybody reported: whether the target was reached is not known.",
+    ReferStatus.CANCELED: "The call ended before a report came: whether the target was reached is not known.",
 }
 
 _UNKNOWN: Final = {
@@ -47,14 +47,14 @@ _UNKNOWN: Final = {
 
 
 def is_expected(target: str, outcome: ReferOutcome) -> bool:
-    """Whether the outcome is the one that the target should give."""
+    """Whether the outcome is the expected outcome for the target."""
     if outcome.status is not EXPECTED[target]:
         return False
     return outcome.status is not ReferStatus.UNKNOWN or outcome.unknown_because is UnknownReason.TIMED_OUT
 
 
 def sentence(outcome: ReferOutcome) -> str:
-    """Say what became of the transfer."""
+    """Return a sentence about the outcome of the transfer."""
     if outcome.unknown_because is not None:
-        return f"What became of the transfer is not known: {_UNKNOWN[outcome.unknown_because]}."
+        return f"The outcome of the transfer is not known: {_UNKNOWN[outcome.unknown_because]}."
     return _SENTENCES[outcome.status]

@@ -1,4 +1,4 @@
-"""The example of the ``call.refer()`` page, once for coroutines and once for threads; only the target is the demo's own."""
+"""The example of the ``call.refer()`` page, for coroutines and for threads; only the target differs from the page."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What users import in their own tests: an in-memory wire, virtual time for both event loops, hypothesis strategies.
+"""The test kit: an in-memory wire, virtual time for asyncio and trio, hypothesis strategies.
 
-Names are handed on when they are first asked for (PEP 562), so that importing one of them needs neither pytest nor
-hypothesis nor trio unless it uses them.
+A name's module is imported at the first use of the name (PEP 562). Importing a name needs pytest, hypothesis or trio only
+if the name uses them.
 """
 
 from __future__ import annotations
@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 from anyrelay._lazy import handing_on
 
 if TYPE_CHECKING:
-    from anyrelay.testing.cable import Direction, Fate, Logged
+    from anyrelay.testing.scripted_server import IncomingCommand, SignIn, accept
     from anyrelay.testing.strategies import commands, events, refer_histories, sip_uris
     from anyrelay.testing.virtual_time import VirtualLoop, virtual_backend
-    from anyrelay.testing.wire import IncomingCommand, SignIn, Wire, accept
+    from anyrelay.testing.wire import Wire
+    from anyrelay.testing.wire_connection import Direction, Fate, Logged
 
 __all__ = [
     "Direction",
@@ -33,10 +34,11 @@ __all__ = [
 ]
 
 _MODULES = {
-    "cable": ("Direction", "Fate", "Logged"),
+    "scripted_server": ("IncomingCommand", "SignIn", "accept"),
     "strategies": ("commands", "events", "refer_histories", "sip_uris"),
     "virtual_time": ("VirtualLoop", "virtual_backend"),
-    "wire": ("IncomingCommand", "SignIn", "Wire", "accept"),
+    "wire": ("Wire",),
+    "wire_connection": ("Direction", "Fate", "Logged"),
 }
 _HOME = {name: f"{__name__}.{module}" for module, names in _MODULES.items() for name in names}
 

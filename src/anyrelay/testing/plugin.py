@@ -1,7 +1,7 @@
-"""The pytest plugin: a RELAY server on this machine and clients of it, for tests of applications.
+"""The pytest plugin: fixtures with a local RELAY server and its clients, for tests of applications.
 
-It is loaded by its entry point wherever anyrelay and pytest are installed, so nothing but pytest is imported before a
-fixture is asked for.
+pytest loads the plugin by its entry point wherever anyrelay is installed. The plugin therefore imports pytest alone until a
+test uses a fixture.
 
 ======================  ================================================================================================
 fixture                 what it is
@@ -14,8 +14,8 @@ fixture                 what it is
 ``sync_relay_client``   an `anyrelay.sync.RelayClient`, connected to it, subscribed to the context ``default``
 ======================  ================================================================================================
 
-Tests that use the first three are asynchronous and marked ``anyio``; they run on whatever ``anyio_backend`` says. The
-phones are fast: what is scripted to take a second takes a twentieth of one.
+Tests that use the first three fixtures are coroutine functions with the mark ``anyio``; they run on the event loops that
+``anyio_backend`` names. A scripted second of the phones takes 50 ms.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ if TYPE_CHECKING:
     from anyrelay.sync import RelayClient as SyncRelayClient
 
 PACE = 20.0
-"""How many times as fast as scripted the phones are."""
+"""The speed of the phones, as a multiple of the scripted speed."""
 
 SIGN_IN: dict[str, Any] = {"project": "local-project", "token": "local-token", "contexts": ["default"]}
-"""What the clients sign in with; the server takes anything."""
+"""The clients' credentials and contexts; the server accepts any credentials."""
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
-"""Hypothesis strategies for what runs over a RELAY connection: events, commands, the reports of a transfer, SIP URIs.
+"""Hypothesis strategies for RELAY events, commands, reports of a transfer, and SIP URIs.
 
-Events and commands are drawn from the classes that describe them, so a new class is drawn from at once. Events are drawn the
-way servers send them, which is not always the way they should be; commands are drawn the way that may be sent.
+Events and commands are drawn from the classes that describe them: a new class needs no strategy of its own. Events are drawn
+as servers send them, malformed ones included. Commands are drawn as a client may send them.
 """
 
 from __future__ import annotations
@@ -94,12 +94,12 @@ def _refer_reports(draw: st.DrawFn, targets: SearchStrategy[str]) -> dict[str, A
 def refer_histories(
     *, targets: SearchStrategy[str] | None = None, min_size: int = 0, max_size: int = 6
 ) -> SearchStrategy[list[dict[str, Any]]]:
-    """Draw what a server may report about one call's transfers, in order: the inner ``params`` of ``calling.call.refer``.
+    """Draw a server's reports on the transfers of one call, in order: the inner ``params`` of ``calling.call.refer``.
 
     Words come in many spellings, known and unknown; codes as strings, numbers, ``""``, None and garbage.
 
     Args:
-        targets: Where ``sip_refer_to`` is drawn from; one single target when None.
+        targets: The strategy for ``sip_refer_to``; a single target when None.
         min_size: The fewest reports.
         max_size: The most reports.
     """
@@ -114,7 +114,7 @@ def events(event_type: str | None = None, *, wild: bool = True) -> SearchStrateg
     """Draw the params of a ``signalwire.event`` request: event_type, timestamp and the inner params.
 
     Args:
-        event_type: Only events of this type, which must be a known one; of any type when None.
+        event_type: Draw events of this known type only; of any type when None.
         wild: Whether fields may be missing or of a wrong type, types unknown, and further fields present.
     """
     if event_type is not None:
@@ -155,10 +155,10 @@ _timestamps: Final = st.floats(0, 4e9)
 
 
 def commands(method: str | None = None) -> SearchStrategy[Command]:
-    """Draw any command, its fields filled in a way that may be sent.
+    """Draw a RELAY command that a client may send.
 
     Args:
-        method: Only commands of this method, such as ``calling.play``; of any method when None.
+        method: Draw commands of this method only, such as ``calling.play``; of any method when None.
     """
     return st.sampled_from(sorted(COMMANDS)).flatmap(_commands_of) if method is None else _commands_of(method)
 
@@ -188,7 +188,7 @@ def _fields_of(draw: st.DrawFn, kind: type[Any]) -> dict[str, Any]:
 
 
 def _passing(validator: Any, kind: Any) -> SearchStrategy[Any]:
-    """Draw what passes a validator; what is left open by it, by its type."""
+    """Draw a value that passes a validator, and that has the field's type."""
     match validator:
         case checks.optional():
             return st.none() | _passing(validator.check, _given(kind))
@@ -219,7 +219,7 @@ def _given(kind: Any) -> Any:
 
 
 def _convertible(converter: Any) -> SearchStrategy[Any] | None:
-    """Draw what a field's converter takes: values as their class, and as the dict that it goes out as."""
+    """Draw the arguments of a field's converter: an object of the value's class, or the dict that is sent."""
     maker = getattr(converter, "__qualname__", "").partition(".")[0]
     if maker == "optional":  # attrs' own, which keeps the inner converter in its closure
         inner = _convertible(inspect.getclosurevars(converter).nonlocals["converter"])

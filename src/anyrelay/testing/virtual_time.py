@@ -1,8 +1,8 @@
-"""Virtual time for both event loops: an hour of sleeping is over at once, and every deadline still fires in its turn.
+"""Virtual time for asyncio and trio: an hour of sleep is over at once, and deadlines fire in their order.
 
-A clock that moves only when every task waits suits what happens in memory. It does not suit real I/O: the clock would
-leap over a socket's answer that is two milliseconds away, and a timeout of ten seconds would fire on it. `VirtualLoop`
-therefore refuses sockets, and so on; on trio, whose clock cannot see them, that is left to the test.
+The clock moves only when every task waits. This suits programs in memory. Real I/O does not fit: the clock would leap
+over a reply that is two milliseconds away, and a timeout of ten seconds would fire first. `VirtualLoop` therefore refuses
+sockets, pipes and threads. trio's clock cannot see them: there the test must avoid them.
 """
 
 from __future__ import annotations
@@ -14,25 +14,27 @@ from typing import Any, Final, NoReturn
 
 __all__ = ["VirtualLoop", "virtual_backend"]
 
-PATIENCE: Final = 5.0
-"""How long, in seconds of real time, a loop with nothing left to wait for is given to be woken by another thread."""
+WAKE_TIMEOUT: Final = 5.0
+"""The real seconds in which another thread may wake a loop whose tasks all wait without a deadline."""
 
 
 class VirtualTimeError(RuntimeError):
-    """The test does something that virtual time cannot tell the truth about, or waits for what never comes."""
+    """The test uses something that virtual time does not support, or every task waits for ever."""
 
 
 class _LeapingSelector(selectors.BaseSelector):
-    """A selector that lets its loop's clock leap where another one would sleep."""
+    """A selector that moves its loop's clock where another selector sleeps."""
 
     def __init__(self, loop: VirtualLoop) -> None:
         self._loop = loop
         self._real = selectors.DefaultSelector()
 
     def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
-        # The first one is the loop's own pipe, by which signals and other threads wake it.
+        # The first registration is the loop's own pipe: signals and other threads wake the loop through it.
         if self._real.get_map():
-            raise VirtualTimeError("virtual time is for in-memory wires: this loop watches no socket, pipe or file")
+            raise VirtualTimeError(
+                "virtual time is for in-memory tests: this loop cannot watch a socket, a pipe or a file"
+            )
         return self._real.register(fileobj, events, data)
 
     def unregister(self, fileobj: Any) -> selectors.SelectorKey:
@@ -45,9 +47,9 @@ class _LeapingSelector(selectors.BaseSelector):
         if timeout is not None:
             self._loop.virtual_now += max(timeout, 0.0)
             return []
-        ready = self._real.select(PATIENCE)
+        ready = self._real.select(WAKE_TIMEOUT)
         if not ready:
-            raise VirtualTimeError("every task waits for something that will never happen")
+            raise VirtualTimeError("every task waits for something that will never happen: no deadline is left")
         return ready
 
     def close(self) -> None:
@@ -60,8 +62,8 @@ class _LeapingSelector(selectors.BaseSelector):
 class VirtualLoop(asyncio.SelectorEventLoop):
     """An asyncio loop whose clock begins at 0.0 and moves only when every task waits.
 
-    Anything that needs real time is refused with a `RuntimeError`: sockets, pipes, and the threads that look up names. A
-    loop in which every task waits for ever says so too, instead of hanging.
+    A `RuntimeError` refuses everything that needs real time: sockets, pipes, and the threads that look up names. A loop in
+    which every task waits for ever raises a `RuntimeError` too, and does not hang.
     """
 
     virtual_now: float
@@ -81,20 +83,20 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         Raises:
             RuntimeError: Always.
         """
-        raise VirtualTimeError("virtual time is for in-memory wires: this loop runs nothing in threads")
+        raise VirtualTimeError("virtual time is for in-memory tests: this loop runs nothing in threads")
 
 
 def virtual_backend(name: str) -> tuple[str, dict[str, Any]]:
     """Return a backend with virtual time, in the form in which anyio's pytest plugin wants its `anyio_backend`.
 
-    ``anyio.run`` takes the same two: ``anyio.run(main, backend=name, backend_options=options)``. trio's clock is new for
-    each call, since it cannot be used twice.
+    ``anyio.run`` takes the same two values: ``anyio.run(main, backend=name, backend_options=options)``. Each call returns a
+    new clock for trio, since trio uses a clock once.
 
     Args:
         name: ``asyncio`` or ``trio``.
 
     Raises:
-        ValueError: It is neither.
+        ValueError: `name` is another word.
     """
     if name == "asyncio":
         return name, {"loop_factory": VirtualLoop}

@@ -141,7 +141,7 @@ def test_who_may_be_talking_is_not_hung_up_on(relay, dial, monkeypatch):
     relay.phones.add(BOB)
     relay.phones.add(SUPPORT, ring_time=10.0)
     status, said = dial(BOB, "--from", DESK, "--refer", SUPPORT)
-    assert "transfer: not known (timed_out); the call is left alone until it ends, or Ctrl-C" in said.splitlines()
+    assert "transfer: not known (timed_out); the call stays up until it ends, or until Ctrl-C" in said.splitlines()
     assert said.splitlines()[-1] == "transfer: SUCCEEDED"
     assert status == 0
 

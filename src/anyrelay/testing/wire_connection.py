@@ -1,4 +1,4 @@
-"""One connection of the in-memory wire: the bytes on their way in either direction, and the log of what became of them."""
+"""One connection of `Wire`: the bytes that travel in each direction, and the log of every message."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from anyrelay.protocol.schema.json_text import read_json
 from anyrelay.protocol.schema.secrets import shown
 from anyrelay.protocol.server import ServerConnection
 
-__all__ = ["Cable", "Direction", "Fate", "Logged"]
+__all__ = ["Direction", "Fate", "Logged", "WireConnection"]
 
 
 class Direction(StrEnum):
-    """Which way something goes."""
+    """The direction in which a message travels."""
 
     TO_SERVER = auto()
     """From the client to the server."""
@@ -26,81 +26,81 @@ class Direction(StrEnum):
 
 
 class Fate(StrEnum):
-    """What became of a message."""
+    """What happened to a message of the in-memory wire."""
 
     SENT = auto()
-    """It was put on the wire."""
+    """A side sent the message."""
     ARRIVED = auto()
-    """It is about to be handed to the other end."""
+    """The other side is about to read the message."""
     LOST = auto()
-    """It was on the wire when the connection was cut."""
+    """The connection was cut before the message arrived."""
 
 
 @frozen
 class Logged:
-    """A message that was sent, arrived, or got lost; one that arrives is logged twice."""
+    """A JSON-RPC message that was sent, arrived, or was lost. A message that arrives is logged twice."""
 
     at: float
-    """When, in seconds of the wire's clock."""
+    """The time, in seconds of the wire's clock."""
     connection: int
-    """On which connection, the first being 1."""
+    """The number of the connection; the first is 1."""
     direction: Direction
-    """Which way."""
+    """The direction of the message."""
     fate: Fate
-    """What became of it."""
+    """Whether the message was sent, arrived, or was lost."""
     message: dict[str, Any] = field(repr=shown)
     """The JSON-RPC message."""
 
 
 @define(eq=False)
-class Cable:
-    """One connection, from its opening until both ends have closed it."""
+class WireConnection:
+    """One connection between client and server in memory, from its opening until both ends have closed it."""
 
     number: int
-    """The first connection of a wire is 1."""
+    """The number of the connection; the first is 1."""
     server: ServerConnection
-    """Who sits at its other end."""
+    """The server's side of the connection."""
     log: list[Logged] = field(repr=False)
-    """Where its messages are logged."""
+    """The log that messages are written to."""
     client_reads: bool = True
-    """Whether the client has not closed its end."""
+    """Whether the client still reads."""
     server_reads: bool = True
-    """Whether the server's end has not seen the end of the stream."""
+    """Whether the server still reads."""
     carries: bool = True
-    """Whether it has not been cut."""
-    server_said_all: bool = False
-    """Whether the server has closed its end."""
+    """Whether the connection is whole: `Wire.cut` sets this to False."""
+    server_closed: bool = False
+    """Whether the server has sent the end of the stream."""
     _queues: dict[Direction, deque[tuple[float, bytes | None]]] = field(
         factory=lambda: {direction: deque() for direction in Direction}, repr=False
     )
 
     def put(self, direction: Direction, data: bytes | None, *, now: float, delay: float) -> None:
-        """Send bytes, or the end of the stream when None; they arrive after `delay` seconds, never before earlier ones."""
+        """Send bytes, or the end of the stream when None. They arrive after `delay` seconds, and after all earlier bytes."""
         queue = self._queues[direction]
-        self._note(now, direction, Fate.SENT, data)
+        self._log(now, direction, Fate.SENT, data)
         if self.carries and (direction is Direction.TO_SERVER or self.client_reads):
             queue.append((max(now + delay, queue[-1][0] if queue else now), data))
         else:
-            self._note(now, direction, Fate.LOST, data)
+            self._log(now, direction, Fate.LOST, data)
 
     def arrival(self, direction: Direction) -> float | None:
-        """Return when the next bytes arrive, in seconds; None when there are none."""
+        """Return the time at which the next bytes arrive, in seconds; None when no bytes travel."""
         queue = self._queues[direction]
         return queue[0][0] if queue else None
 
     def take(self, direction: Direction, now: float) -> bytes | None:
         """Return the next bytes, None for the end of the stream."""
         data = self._queues[direction].popleft()[1]
-        self._note(now, direction, Fate.ARRIVED, data)
+        self._log(now, direction, Fate.ARRIVED, data)
         return data
 
     def lose(self, direction: Direction, now: float) -> None:
-        """Lose everything that is on its way."""
+        """Lose everything that travels in a direction."""
         queue = self._queues[direction]
         while queue:
-            self._note(now, direction, Fate.LOST, queue.popleft()[1])
+            self._log(now, direction, Fate.LOST, queue.popleft()[1])
 
-    def _note(self, now: float, direction: Direction, fate: Fate, data: bytes | None) -> None:
+    def _log(self, now: float, direction: Direction, fate: Fate, data: bytes | None) -> None:
         for text in _texts(data or b""):
             self.log.append(Logged(now, self.number, direction, fate, read_json(text.decode())))
 
@@ -109,7 +109,7 @@ _WHOLE_TEXT: Final = 0x81
 
 
 def _texts(data: bytes) -> Iterator[bytes]:
-    """Return the text messages in what one side sent at once: whole frames, or one of the two HTTP heads."""
+    """Return the text messages in bytes that one side sent at once: whole frames, or an HTTP head."""
     if data.startswith((b"GET ", b"HTTP/")):
         return
     while data:
