@@ -185,6 +185,7 @@ def bench(session: nox.Session) -> None:
     """Measure against the official SDK, side by side, and write what came of it into docs; or as the arguments say."""
     session.install(*CONSTRAINTS, "-e", ".[trio]", "-r", "benchmarks/requirements.txt")
     into_docs = ("--json", "docs/benchmarks.json", "--svg", "docs/benchmarks.svg")
+    session.run("python", "benchmarks/counts.py")
     session.run("python", "benchmarks/compare.py", *(session.posargs or into_docs))
 
 
