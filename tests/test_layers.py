@@ -17,6 +17,8 @@ _CORE = {"errors", "_lazy", "protocol.core", "protocol.rpc", "protocol.schema"}
 
 _LOCAL = {"local.http_requests", "local.json_process", "local.logs", "local.reach"}
 
+_PORTS = {"local.exchange.ports", "local.exchange.reports"}
+
 ALLOWED: Final = {
     "errors": set[str](),
     "_lazy": set[str](),
@@ -33,8 +35,8 @@ ALLOWED: Final = {
     "sync": {"errors", "_lazy", "protocol", "frontend", "sync"},
     "telemetry": {"errors", "protocol", "frontend"},
     "local.exchange": {"errors", "protocol", "local.exchange", "local.logs"},
-    "local.simulated": {"errors", "protocol", "local.exchange.ports", "local.logs", "local.simulated"},
-    "local.sip": {"errors", "protocol", *_LOCAL, "local.exchange.ports", "local.sip"},
+    "local.simulated": {"errors", "protocol", *_PORTS, "local.logs", "local.simulated"},
+    "local.sip": {"errors", "protocol", *_LOCAL, *_PORTS, "local.sip"},
     "local": {"errors", "_lazy", "protocol", "local"},
 }
 """What each package may import of the others; the longest name that fits a module counts. Those not named here are free."""

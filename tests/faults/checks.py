@@ -38,7 +38,7 @@ async def make_transfers(
         counts, last_session = client.statistics(), client.relay_protocol
     await world.until(lambda: running_tasks(front) == tasks)
     await world.until(lambda: not server.proxy.links)
-    assert not server.relay.exchange.calls
+    assert not list(server.relay.exchange.calls)
     return RunResult(application, counts, last_session)
 
 

@@ -125,13 +125,13 @@ async def hold_a_call(language: str, tls_dir: Path) -> None:
         held = await relay.phones.dial("sip:alice@example.com", context="held", wait_for_subscriber=PATIENCE)
         await client.until("answered")
         connections = relay.exchange._lines_opened
-        name = relay.exchange.lines[0].session.protocol
+        name = relay.exchange.connections[0].session.protocol
         await asyncio.sleep(IDLE)
         assert relay.exchange._lines_opened == connections  # the client is on the connection that it had
         assert pings[connections] >= IDLE // 11  # every ten seconds, on a busy machine a little late
         relay.drop_connections()
-        await relay.until(lambda: any(line.session is not None for line in relay.exchange.lines), PATIENCE)
-        assert relay.exchange.lines[0].session.protocol == name  # resumed
+        await relay.until(lambda: any(one.session is not None for one in relay.exchange.connections), PATIENCE)
+        assert relay.exchange.connections[0].session.protocol == name  # resumed
         assert held.state == "answered"
         await client.go_on()
         await client.until("played")

@@ -32,7 +32,7 @@ class RawClient:
         self.closed = None
         self.connection = Connection.client("relay.test", 80, tls=None)
         self.connection.open()
-        self.line = self.bench.exchange.open_line(self.bench.now)
+        self.server_side = self.bench.exchange.open_connection(self.bench.now)
         self.bench.settle()
 
     def sign_in(self, contexts=("default",), *, project="p", token="t", jwt="", event_acks=True, major=2, **more):
@@ -83,7 +83,7 @@ class RawClient:
         return int(answer.result["code"]), answer.result["message"]
 
     def lose_connection(self):
-        self.line.receive_eof(self.bench.now)
+        self.server_side.receive_eof(self.bench.now)
         self.bench.settle()
 
     def leave(self):
@@ -94,9 +94,9 @@ class RawClient:
         """Move what there is to move; return whether there was anything."""
         moved = False
         if data := self.connection.data_to_send():
-            self.line.receive_data(data, self.bench.now)
+            self.server_side.receive_data(data, self.bench.now)
             moved = True
-        if self.line in self.bench.flushed:
+        if self.server_side in self.bench.flushed:
             self._take_what_was_flushed()
             moved = True
         while (event := self.connection.next_event()) is not None:
@@ -108,12 +108,12 @@ class RawClient:
         return moved
 
     def _take_what_was_flushed(self):
-        self.bench.flushed.discard(self.line)
-        if (data := self.line.data_to_send()) and not self.line._dropped:
+        self.bench.flushed.discard(self.server_side)
+        if (data := self.server_side.data_to_send()) and not self.server_side._dropped:
             self.connection.receive_data(data)
-        if self.line.wants_eof and not self.connection.closed:
+        if self.server_side.wants_eof and not self.connection.closed:
             self.connection.receive_eof()
-            self.line.receive_eof(self.bench.now)
+            self.server_side.receive_eof(self.bench.now)
 
     def _take(self, message):
         match message:
@@ -229,7 +229,7 @@ class Bench:
                 if isinstance(output, PostStatus):
                     self.posts.append((output.url, output.envelope))
                 else:
-                    self.flushed.add(output.line)
+                    self.flushed.add(output.connection)
             for client in self.clients:
                 moved |= client.pump()
 

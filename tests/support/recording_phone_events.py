@@ -1,4 +1,4 @@
-"""A switchboard that writes down what phones report, and does what a test tells it to."""
+"""A `PhoneEvents` that writes down what phones report, and does what a test tells it to."""
 
 from __future__ import annotations
 
@@ -6,11 +6,33 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from anyrelay.local.exchange.ports import Leg
+from attrs import astuple
+
+from anyrelay.local.exchange.ports import Leg, PhoneReport
+from anyrelay.local.exchange.reports import (
+    CallAnswered,
+    CallEnded,
+    CallFailed,
+    PlayChanged,
+    ReferAnswered,
+    ReferChallenged,
+    ReferNotified,
+)
 from anyrelay.local.sip.phones import SipLeg, SipMessageSeen
 
+NAMES: dict[type[Any], str] = {
+    CallAnswered: "answered",
+    CallEnded: "ended",
+    CallFailed: "failed",
+    PlayChanged: "play",
+    ReferAnswered: "refer answered",
+    ReferChallenged: "refer challenged",
+    ReferNotified: "refer notified",
+}
+"""How tests name the reports."""
 
-class RecordingBoard:
+
+class RecordingPhoneEvents:
     """Answers every call and records every report, in order: the name of the report, then its values."""
 
     def __init__(self, *, answers: bool = True, wanted: bool = True) -> None:
@@ -83,25 +105,5 @@ class RecordingBoard:
             leg.answer()
         return self.wanted
 
-    def call_answered(self, now: float, leg: Leg) -> None:
-        self._record(now, leg, "answered")
-
-    def call_ended(self, now: float, leg: Leg, *, reason: str) -> None:
-        self._record(now, leg, "ended", reason)
-
-    def call_failed(self, now: float, leg: Leg, *, error: str) -> None:
-        self._record(now, leg, "failed", error)
-
-    def play_changed(self, now: float, leg: Leg, control_id: str, state: str, *, error: str = "") -> None:
-        self._record(now, leg, "play", control_id, state, error)
-
-    def refer_answered(self, now: float, leg: Leg, code: int) -> None:
-        self._record(now, leg, "refer answered", code)
-
-    def refer_challenged(self, now: float, leg: Leg, code: int) -> None:
-        self._record(now, leg, "refer challenged", code)
-
-    def refer_notified(
-        self, now: float, leg: Leg, code: int | None, *, terminated: bool, expires: float | None
-    ) -> None:
-        self._record(now, leg, "refer notified", code, terminated, expires)
+    def report(self, now: float, leg: Leg, report: PhoneReport) -> None:
+        self._record(now, leg, NAMES.get(type(report), type(report).__name__), *astuple(report))

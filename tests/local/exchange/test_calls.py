@@ -2,7 +2,7 @@
 
 import pytest
 
-from anyrelay.local.exchange.call_control import OFFER_AGAIN
+from anyrelay.local.exchange.offers import OFFER_AGAIN
 from anyrelay.protocol.session.routing import PASS_AGAIN_AFTER
 from tests.support.exchange_bench import Bench
 
@@ -23,7 +23,7 @@ def test_an_offer_and_an_answer(bench):
     caller = bench.dial("sip:alice@example.com")
     offer = client.events("calling.call.receive")[0]
     assert offer["timestamp"] == 1_000_000.0
-    assert (offer["event_channel"], offer["project_id"]) == (client.line.session.channel, "p")
+    assert (offer["event_channel"], offer["project_id"]) == (client.server_side.session.channel, "p")
     params = offer["params"]
     assert params["call_state"] == "created"
     assert params["direction"] == "inbound"
@@ -148,7 +148,7 @@ def test_calls_that_are_not_there(bench):
 
 
 def test_only_so_many_calls_are_known_to_be_over(bench, monkeypatch):
-    monkeypatch.setattr("anyrelay.local.exchange.exchange.CALLS_REMEMBERED", 2)
+    monkeypatch.setattr("anyrelay.local.exchange.calls.CALLS_REMEMBERED", 2)
     client = bench.client()
     for _ in range(3):
         caller, _, _ = bench.call(client)
@@ -419,12 +419,12 @@ def test_parameters_that_are_not_allowed_are_named(bench, method, params, field)
     assert field in answer.message
 
 
-def test_a_command_that_is_known_and_not_served_here(bench):
+def test_a_command_that_no_feature_serves(bench):
     _, client, call_id = bench.call()
     code, message = client.command(call_id, "record", control_id="r", record={"audio": {}})
     assert (code, message) == (
-        -32601,
-        "calling.record is not served here: this is a local RELAY server, not SignalWire's",
+        501,
+        "calling.record is not served by this local RELAY server",
     )
     assert client.command(call_id, "end", reason="hangup")[0] == 200
 

@@ -99,7 +99,7 @@ def test_nobody_answers(bench, answers, code, reason):
     assert dial_states(client) == ["dialing", "failed"]
     assert legs(client)[BOB][-1] == "ended"
     assert reasons(client) == [reason]
-    assert bench.exchange.calls == {}
+    assert list(bench.exchange.calls) == []
 
 
 def test_a_phone_rings_for_half_a_minute_at_most(bench):
@@ -274,4 +274,4 @@ def test_a_dial_whose_client_will_not_come_back(bench):
     client.leave()
     bench.advance(301.0)
     assert [phone.uri for phone in bench.phones.callers] == [BOB]
-    assert bench.exchange.calls == {}
+    assert list(bench.exchange.calls) == []

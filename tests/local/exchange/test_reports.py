@@ -5,6 +5,15 @@ import weakref
 
 import pytest
 
+from anyrelay.local.exchange.reports import (
+    CallAnswered,
+    CallEnded,
+    CallFailed,
+    PlayChanged,
+    ReferAnswered,
+    ReferChallenged,
+    ReferNotified,
+)
 from tests.support.exchange_bench import Bench, RecordingLeg
 
 HELLO = [{"type": "tts", "params": {"text": "Hello."}}]
@@ -27,7 +36,7 @@ def leg(bench, client):
     leg = RecordingLeg()
     bench.ring(leg)
     client.command(client.calls[0], "answer")
-    bench.exchange.call_answered(bench.now, leg)
+    bench.exchange.report(bench.now, leg, CallAnswered())
     bench.settle()
     return leg
 
@@ -67,7 +76,7 @@ def test_a_phone_rings_once(bench, client):
     dial(client)
     phone.ring(bench.now)
     phone.ring(bench.now)
-    bench.exchange.call_answered(bench.now, phone.leg)
+    bench.exchange.report(bench.now, phone.leg, CallAnswered())
     phone.ring(bench.now)
     bench.settle()
     assert states(client) == ["created", "ringing", "answered"]
@@ -77,9 +86,9 @@ def test_a_phone_that_answers_while_it_is_given_up_is_hung_up(bench, client):
     phone = RecordingDialer(bench)
     dial(client)
     client.command(client.events("calling.call.state")[0]["params"]["call_id"], "end", reason="busy")
-    bench.exchange.call_answered(bench.now, phone.leg)
+    bench.exchange.report(bench.now, phone.leg, CallAnswered())
     phone.ring(bench.now)
-    bench.exchange.call_ended(bench.now, phone.leg, reason="hangup")
+    bench.exchange.report(bench.now, phone.leg, CallEnded("hangup"))
     bench.settle()
     assert states(client) == ["created", "ending", "ended"]
     assert phone.leg.orders == ["hang up"]  # nobody can refuse a call that he placed himself
@@ -88,7 +97,7 @@ def test_a_phone_that_answers_while_it_is_given_up_is_hung_up(bench, client):
 def test_a_phone_that_is_given_up_is_given_up_once(bench, client):
     phone = RecordingDialer(bench)
     dial(client, max_duration=1)
-    bench.exchange.call_answered(bench.now, phone.leg)
+    bench.exchange.report(bench.now, phone.leg, CallAnswered())
     bench.settle()
     client.command(client.events("calling.call.state")[0]["params"]["call_id"], "end", reason="hangup")
     bench.advance(61)
@@ -97,7 +106,7 @@ def test_a_phone_that_is_given_up_is_given_up_once(bench, client):
 
 
 def test_a_call_is_answered_once(bench, client, leg):
-    bench.exchange.call_answered(bench.now, leg)
+    bench.exchange.report(bench.now, leg, CallAnswered())
     bench.settle()
     assert states(client) == ["ringing", "answered"]
 
@@ -105,9 +114,9 @@ def test_a_call_is_answered_once(bench, client, leg):
 def test_a_call_ends_once_though_its_transfer_goes_on(bench, client, leg):
     bench.refer(client, client.calls[0], SUPPORT)
     for reason in ("hangup", "error"):
-        bench.exchange.call_ended(bench.now, leg, reason=reason)
-    bench.exchange.refer_answered(bench.now, leg, 202)
-    bench.exchange.refer_notified(bench.now, leg, 200, terminated=True, expires=None)
+        bench.exchange.report(bench.now, leg, CallEnded(reason))
+    bench.exchange.report(bench.now, leg, ReferAnswered(202))
+    bench.exchange.report(bench.now, leg, ReferNotified(code=200, terminated=True, expires=None))
     bench.settle()
     assert states(client) == ["ringing", "answered", "ended"]
     assert client.events("calling.call.state")[-1]["params"]["end_reason"] == "hangup"
@@ -119,8 +128,8 @@ def test_what_played_when_a_call_ended_is_told_nothing_more_though_its_transfer_
     call_id = client.calls[0]
     client.command(call_id, "play", control_id="one", play=HELLO)
     bench.refer(client, call_id, SUPPORT)
-    bench.exchange.call_ended(bench.now, leg, reason="hangup")
-    bench.exchange.play_changed(bench.now, leg, "one", "finished")
+    bench.exchange.report(bench.now, leg, CallEnded("hangup"))
+    bench.exchange.report(bench.now, leg, PlayChanged("one", "finished"))
     bench.settle()
     assert client.plays() == []
 
@@ -130,7 +139,7 @@ def test_a_playback_ends_once_and_says_what_went_wrong(bench, client, leg):
     for control_id, state, error in (("one", "finished", ""), ("two", "error", "no such file")):
         client.command(call_id, "play", control_id=control_id, play=HELLO)
         for _ in range(2):
-            bench.exchange.play_changed(bench.now, leg, control_id, state, error=error)
+            bench.exchange.report(bench.now, leg, PlayChanged(control_id, state, error))
     bench.settle()
     assert client.plays() == [("one", "finished"), ("two", "error")]
     finished, failed = (event["params"] for event in client.events("calling.call.play"))
@@ -139,8 +148,8 @@ def test_a_playback_ends_once_and_says_what_went_wrong(bench, client, leg):
 
 
 def test_what_is_said_of_a_refer_that_nobody_sent_is_passed_over(bench, client, leg):
-    bench.exchange.refer_answered(bench.now, leg, 202)
-    bench.exchange.refer_notified(bench.now, leg, 200, terminated=True, expires=None)
+    bench.exchange.report(bench.now, leg, ReferAnswered(202))
+    bench.exchange.report(bench.now, leg, ReferNotified(code=200, terminated=True, expires=None))
     bench.settle()
     assert client.refers() == []
     assert leg.orders == ["answer"]
@@ -170,7 +179,7 @@ def test_a_transfer_that_succeeds_while_its_call_is_ending_ends_it_no_second_tim
     call_id = client.calls[0]
     bench.refer(client, call_id, SUPPORT)
     client.command(call_id, "end", reason="hangup")
-    bench.exchange.refer_notified(bench.now, leg, 200, terminated=True, expires=None)
+    bench.exchange.report(bench.now, leg, ReferNotified(code=200, terminated=True, expires=None))
     bench.settle()
     assert client.refers()[-1][0] == "success"
     assert states(client) == ["ringing", "answered", "ending"]
@@ -195,10 +204,10 @@ def test_a_call_that_is_over_is_forgotten(bench, client, hang_up_first):
     client.command(call_id, "answer")
     bench.refer(client, call_id, SUPPORT)
     if hang_up_first:
-        bench.exchange.call_ended(bench.now, leg, reason="hangup")
-    bench.exchange.refer_notified(bench.now, leg, 486, terminated=True, expires=None)
+        bench.exchange.report(bench.now, leg, CallEnded("hangup"))
+    bench.exchange.report(bench.now, leg, ReferNotified(code=486, terminated=True, expires=None))
     if not hang_up_first:
-        bench.exchange.call_ended(bench.now, leg, reason="hangup")
+        bench.exchange.report(bench.now, leg, CallEnded("hangup"))
     bench.settle()
     assert client.refers()[-1][0] == "busy"
     del leg
@@ -215,7 +224,7 @@ def test_a_call_is_forgotten_though_nothing_more_is_said_of_it(bench, client, re
     client.command(call_id, "answer")
     if refers:
         bench.refer(client, call_id, SUPPORT)
-    bench.exchange.call_ended(bench.now, leg, reason="hangup")
+    bench.exchange.report(bench.now, leg, CallEnded("hangup"))
     bench.advance(60)
     assert [state for state, *_ in client.refers()] == (["cancel"] if refers else [])
     del leg
@@ -225,10 +234,10 @@ def test_a_call_is_forgotten_though_nothing_more_is_said_of_it(bench, client, re
 
 def test_what_carries_a_call_breaks(bench, client, leg):
     bench.refer(client, client.calls[0], SUPPORT)
-    bench.exchange.refer_answered(bench.now, leg, 202)
+    bench.exchange.report(bench.now, leg, ReferAnswered(202))
     for _ in range(2):
-        bench.exchange.call_failed(bench.now, leg, error="the SIP stack broke")
-    bench.exchange.refer_notified(bench.now, leg, 200, terminated=True, expires=None)
+        bench.exchange.report(bench.now, leg, CallFailed("the SIP stack broke"))
+    bench.exchange.report(bench.now, leg, ReferNotified(code=200, terminated=True, expires=None))
     bench.advance(60)
     assert client.refers() == [("inProgress", "202", ""), ("unknown", "202", "")]
     errors = [event["params"] for event in client.events("calling.error")]
@@ -240,8 +249,8 @@ def test_what_carries_a_call_breaks(bench, client, leg):
 def test_a_challenged_refer_with_credentials(bench, client, leg):
     device = {"type": "sip", "params": {"uri": SUPPORT, "username": "alice", "password": "secret"}}
     client.command(client.calls[0], "refer", device=device)
-    bench.exchange.refer_challenged(bench.now, leg, 407)
-    bench.exchange.refer_answered(bench.now, leg, 202)
+    bench.exchange.report(bench.now, leg, ReferChallenged(407))
+    bench.exchange.report(bench.now, leg, ReferAnswered(202))
     bench.settle()
     assert client.refers() == [("inProgress", "407", ""), ("inProgress", "202", "")]
     assert leg.credentials == ("alice", "secret")

@@ -86,12 +86,12 @@ def test_who_does_not_sign_in_is_sent_away(bench):
 
 
 def test_a_peer_that_never_shakes_hands_is_dropped(bench):
-    line = bench.exchange.open_line(0.0)
+    line = bench.exchange.open_connection(0.0)
     line.receive_data(b"GET / HTTP/1.1\r\n", 0.0)
     bench.advance(10)
     line.data_to_send()
     assert line.wants_eof
-    assert bench.exchange.lines == []
+    assert bench.exchange.connections == []
 
 
 def test_a_ping_is_answered_with_what_it_carried(bench):
@@ -286,7 +286,7 @@ def test_sessions_that_are_forgotten_cannot_be_resumed(bench):
         assert lost.resume().result["session_restored"] is False
     assert client.command(call_id, "end", reason="hangup")[0] == 410
     assert (caller.state, caller.end_reason) == ("ended", "hangup")
-    assert list(bench.exchange.sessions) == [client.line.session, away.line.session]
+    assert list(bench.exchange.sessions) == [client.server_side.session, away.server_side.session]
 
 
 @pytest.mark.parametrize("restart", [False, True])
@@ -329,12 +329,12 @@ def test_nobody_resumes_a_session_that_is_to_begin_anew(bench):
 
 def test_a_client_that_does_not_close_after_goodbye_is_dropped(bench):
     client = bench.client()
-    line = client.line
+    line = client.server_side
     bench.exchange.say_goodbye(bench.now)
     bench.clients.clear()
     bench.advance(2)
     assert line.wants_eof
-    assert bench.exchange.lines == []
+    assert bench.exchange.connections == []
 
 
 def test_events_for_a_client_that_is_away_are_bounded(bench, monkeypatch):

@@ -6,7 +6,7 @@ import tracemalloc
 import orjson
 import pytest
 
-from anyrelay.local.exchange import call_control, dials, exchange, pending_events, sessions
+from anyrelay.local.exchange import dial, exchange, pending_events, play, sessions
 from anyrelay.local.exchange.pending_events import PendingEvents
 from anyrelay.protocol.rpc.jsonrpc import Failure
 from anyrelay.protocol.transport.connection import Connection
@@ -38,8 +38,9 @@ def test_long_texts_are_refused(bench):
     assert client.command(call_id, "play", control_id="p", play=[text])[0] == 200
 
 
-def test_playbacks_that_wait_are_limited(bench, monkeypatch):
-    monkeypatch.setattr(call_control, "PLAYBACKS_LIMIT", 2)
+def test_playbacks_that_wait_are_limited(monkeypatch):
+    monkeypatch.setattr(play, "PLAYBACKS_LIMIT", 2)
+    bench = Bench()
     _, client, call_id = bench.call()
     codes = [client.command(call_id, "play", control_id=f"p{n}", play=[RINGTONE])[0] for n in range(3)]
     assert codes == [200, 200, 429]
@@ -53,7 +54,7 @@ def test_dials_and_their_devices_are_limited(bench, monkeypatch):
     bench.phones.add("sip:bob@example.com", "silent")
     client, other = bench.client(), bench.client()
     assert client.request("calling.dial", tag="t", devices=[[device] * 60, [device] * 41]).result["code"] == "400"
-    monkeypatch.setattr(dials, "DIALS_LIMIT", 2)
+    monkeypatch.setattr(dial, "DIALS_LIMIT", 2)
     codes = [client.request("calling.dial", tag=f"t{n}", devices=[[device]]).result["code"] for n in range(3)]
     assert codes == ["200", "200", "429"]
     assert other.request("calling.dial", tag="t", devices=[[device]]).result["code"] == "200"
@@ -203,7 +204,7 @@ def test_an_event_flood_that_nobody_acknowledges_is_bounded(bench):
     for _ in range(400):
         bench.dial("sip:" + "a" * 1_000 + "@example.com").hang_up()
         bench.settle()
-    assert client.line.connection.unacknowledged_bytes <= 4 * 2**20
+    assert client.server_side.endpoint.unacknowledged_bytes <= 4 * 2**20
     assert isinstance(client.connection, Connection)
 
 
@@ -213,12 +214,12 @@ def test_a_thousand_absent_sessions_make_no_lost_connection_dear(bench):
         client = RawClient(bench)
         client.sign_in(contexts[: 1 if _ < 900 else 1_000])
         bench.clients.clear()
-        client.line.receive_eof(bench.now)
+        client.server_side.receive_eof(bench.now)
     began = time.process_time()
     for _ in range(20):
         client = RawClient(bench)
         client.sign_in(["one"])
         bench.clients.clear()
-        client.line.receive_eof(bench.now)
+        client.server_side.receive_eof(bench.now)
     assert time.process_time() - began < 2
     assert len(list(bench.exchange.sessions)) <= 1_000

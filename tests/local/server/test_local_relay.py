@@ -12,6 +12,7 @@ import pytest
 
 from anyrelay import CallGone, ConnectionLost, ReferStatus, RelayClient
 from anyrelay.local import LocalRelay, SimulatedPhones
+from anyrelay.local.exchange.reports import CallAnswered, CallEnded, PlayChanged, ReferAnswered, ReferNotified
 from anyrelay.local.server.relay import parse_address
 from anyrelay.protocol.transport.connection import Connection, ConnectionClosed, TextReceived
 from tests.support.exchange_bench import RecordingLeg
@@ -96,7 +97,7 @@ async def test_a_lost_connection_is_resumed_and_nothing_is_missed():
 
 def is_back(relay, first):
     """Whether a client has signed in on another connection than its first."""
-    return lambda: any(line is not first and line.session for line in relay.exchange.lines)
+    return lambda: any(one is not first and one.session for one in relay.exchange.connections)
 
 
 async def until_quiet(client):
@@ -108,7 +109,7 @@ async def until_quiet(client):
 async def test_connections_are_dropped_at_once():
     async with LocalRelay(fast()) as relay, make_client(relay) as client:
         await until_quiet(client)
-        before, first = client.relay_protocol, relay.exchange.lines[0]
+        before, first = client.relay_protocol, relay.exchange.connections[0]
         relay.drop_connections()
         await relay.until(is_back(relay, first), 5)
         assert client.relay_protocol == before
@@ -128,7 +129,7 @@ async def test_sessions_are_forgotten_at_once():
                 ended.append(error)
 
         async with client:
-            before, first = client.relay_protocol, relay.exchange.lines[0]
+            before, first = client.relay_protocol, relay.exchange.connections[0]
             caller = await relay.phones.dial("sip:alice@example.com")
             await caller.answered()
             await until_quiet(client)
@@ -170,9 +171,9 @@ async def test_goodbye(restart, monkeypatch):
     async with LocalRelay(fast()) as relay, make_client(relay) as client:
         before = client.relay_protocol
         relay.say_goodbye(restart=restart)
-        first = relay.exchange.lines[0]
+        first = relay.exchange.connections[0]
         await relay.until(is_back(relay, first), 10)
-        assert (relay.exchange.lines[-1].session.protocol == before) is not restart
+        assert (relay.exchange.connections[-1].session.protocol == before) is not restart
 
 
 async def test_a_caller_hangs_up():
@@ -271,7 +272,7 @@ async def test_clients_that_have_left_make_room_for_others(caplog):
         for _ in range(5):
             async with make_client(relay) as one, make_client(relay) as other:
                 assert one.relay_protocol != other.relay_protocol
-            await relay.until(lambda: not relay.exchange.lines, 5)
+            await relay.until(lambda: not relay.exchange.connections, 5)
     assert "turned away" not in caplog.text
 
 
@@ -283,7 +284,7 @@ async def test_each_frame_says_which_client_it_is_about():
             frames.clear()
             async with make_client(relay):
                 pass
-            await relay.until(lambda: not relay.exchange.lines, 5)
+            await relay.until(lambda: not relay.exchange.connections, 5)
             assert {frame.client for frame in frames} == {number}
             assert began <= frames[0].time <= frames[-1].time <= time.time()
 
@@ -314,7 +315,7 @@ async def test_a_client_that_does_not_read_is_dropped(monkeypatch):
             with anyio.fail_after(20):
                 with contextlib.suppress(anyio.BrokenResourceError):
                     await stream.send(flood)
-                await relay.until(lambda: not relay.exchange.lines, 20)
+                await relay.until(lambda: not relay.exchange.connections, 20)
 
 
 async def test_idle_sockets_delay_nobody():
@@ -336,7 +337,7 @@ async def test_idle_sockets_delay_nobody():
         async with make_client(relay) as client:
             assert client.relay_protocol
         assert time.monotonic() - began < 5
-        assert len(relay.exchange.lines) <= 210
+        assert len(relay.exchange.connections) <= 210
         assert first.statistics()["connections"] == 1
 
 
@@ -356,12 +357,13 @@ async def test_one_address_takes_no_other_ones_room(monkeypatch):
     monkeypatch.setattr("anyrelay.local.server.relay.STRANGERS", 4)
     async with LocalRelay(fast()) as relay:
         now = anyio.current_time()
-        lines = [
-            relay.exchange.open_line(now, peer=peer) for peer in ("192.0.2.1", "192.0.2.2", "192.0.2.2", "192.0.2.3")
+        connections = [
+            relay.exchange.open_connection(now, peer=peer)
+            for peer in ("192.0.2.1", "192.0.2.2", "192.0.2.2", "192.0.2.3")
         ]
-        relay._strangers = list(lines)
+        relay._strangers = list(connections)
         assert relay._made_room("192.0.2.2")
-        assert [line.is_over for line in lines] == [False, True, False, False]
+        assert [one.is_over for one in connections] == [False, True, False, False]
 
 
 async def test_a_client_that_floods_and_never_reads_is_closed():
@@ -431,13 +433,13 @@ class RealPhones:
     """Phones that are not simulated, as far as the server can tell."""
 
     uri = "sip:127.0.0.1:5999"
-    switchboard = None
+    phone_events = None
 
-    async def start(self, switchboard):
-        self.switchboard = switchboard
+    async def start(self, phone_events):
+        self.phone_events = phone_events
 
     async def stop(self):
-        self.switchboard = None
+        self.phone_events = None
 
 
 async def test_phones_that_are_not_simulated():
@@ -446,44 +448,44 @@ async def test_phones_that_are_not_simulated():
         assert relay.sip_uri == "sip:127.0.0.1:5999"
         with pytest.raises(RuntimeError, match="sip_uri"):
             _ = relay.phones
-        board = phones.switchboard
+        events = phones.phone_events
 
         def now():
             return anyio.current_time()
 
         uris = {"from_uri": "sip:alice@example.com", "to_uri": "sip:default@127.0.0.1"}
-        assert board.call_arrived(now(), RecordingLeg(), context="default", **uris) is False
+        assert events.call_arrived(now(), RecordingLeg(), context="default", **uris) is False
         client = make_client(relay)
 
         @client.on_call
         async def handle(call):
             await call.answer()
-            board.call_answered(now(), leg)
+            events.report(now(), leg, CallAnswered())
             action = await call.play([{"type": "silence", "duration": 1}], volume=3, loop=2)
             await action.volume(4)
             await action.pause()
             await action.resume()
             await action.stop()
-            board.play_changed(now(), leg, action.control_id, "finished")
+            events.report(now(), leg, PlayChanged(action.control_id, "finished"))
             transfer = await call.start_refer(SUPPORT)
-            board.refer_answered(now(), leg, 202)
-            board.refer_notified(now(), leg, 200, terminated=True, expires=None)
+            events.report(now(), leg, ReferAnswered(202))
+            events.report(now(), leg, ReferNotified(code=200, terminated=True, expires=None))
             heard.append(await transfer.wait(timeout=5))
 
         async with client:
-            assert board.call_arrived(now(), leg, context="default", **uris) is True
+            assert events.call_arrived(now(), leg, context="default", **uris) is True
             await relay.until(lambda: "hang up" in leg.orders, 5)
-            board.call_ended(now(), leg, reason="hangup")
+            events.report(now(), leg, CallEnded("hangup"))
             # What comes when nobody waits for it any more is passed over.
-            board.call_answered(now(), leg)
-            board.call_ended(now(), leg, reason="hangup")
-            board.play_changed(now(), leg, "p", "playing")
-            board.refer_answered(now(), leg, 202)
-            board.refer_notified(now(), leg, 180, terminated=False, expires=None)
+            events.report(now(), leg, CallAnswered())
+            events.report(now(), leg, CallEnded("hangup"))
+            events.report(now(), leg, PlayChanged("p", "playing"))
+            events.report(now(), leg, ReferAnswered(202))
+            events.report(now(), leg, ReferNotified(code=180, terminated=False, expires=None))
             with anyio.fail_after(5):
                 while not heard:
                     await anyio.sleep(0.001)
-    assert phones.switchboard is None
+    assert phones.phone_events is None
     assert heard[0].succeeded
     assert leg.orders == [
         *["answer", "play silence 3 2", "volume 4", "pause", "resume", "stop"],
@@ -493,7 +495,7 @@ async def test_phones_that_are_not_simulated():
 
 async def test_phones_that_cannot_start():
     class BrokenPhones(RealPhones):
-        async def start(self, switchboard):
+        async def start(self, phone_events):
             raise RuntimeError("no line")
 
     relay = LocalRelay(BrokenPhones())

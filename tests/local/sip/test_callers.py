@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from anyrelay.local.sip.phones import SipLeg, SipPhones
-from tests.support.recording_phone_events import RecordingBoard
+from tests.support.recording_phone_events import RecordingPhoneEvents
 from tests.support.sipp import CALLERS, sipp_caller
 
 pytestmark = [pytest.mark.anyio, pytest.mark.sip, pytest.mark.sipp]
@@ -61,7 +61,7 @@ REACTIONS: dict[str, dict[tuple[Any, ...], Callable[[SipLeg], None]]] = {
 
 @pytest.mark.parametrize("scenario", CALLERS)
 async def test_reports(scenario: str, capfd: pytest.CaptureFixture[str]) -> None:
-    board = RecordingBoard()
+    board = RecordingPhoneEvents()
     board.reactions = {("answered",): lambda leg: leg.refer(TARGET), **REACTIONS.get(scenario, {})}
     pause = RING_MS if scenario == "rings-then-200" else 200
     async with SipPhones("127.0.0.1:0", on_message=board.saw) as phones:
@@ -83,7 +83,7 @@ async def test_reports(scenario: str, capfd: pytest.CaptureFixture[str]) -> None
 
 
 async def test_calls_at_once_are_kept_apart() -> None:
-    board = RecordingBoard()
+    board = RecordingPhoneEvents()
     board.reactions = {("answered",): lambda leg: leg.refer(TARGET), ("refer notified", 486): hang_up}
     expected: dict[str, list[tuple[Any, ...]]] = {}
     async with SipPhones("127.0.0.1:0") as phones:

@@ -19,7 +19,7 @@ from anyrelay.local import SipPhones
 from anyrelay.local.exchange.ports import Leg
 from tests.local.sip.malformed import messages, numbered
 from tests.local.sip.udp_phone import UdpCall, sip_socket
-from tests.support.recording_phone_events import RecordingBoard
+from tests.support.recording_phone_events import RecordingPhoneEvents
 
 pytestmark = pytest.mark.sip
 
@@ -32,7 +32,7 @@ MEMORY = 48 << 20
 ADDRESS = "127.0.0.1"
 
 
-class Board(RecordingBoard):
+class Board(RecordingPhoneEvents):
     """Takes the good calls, and forgets what it was told."""
 
     def call_arrived(self, now: float, leg: Leg, *, context: str, from_uri: str, to_uri: str) -> bool:

@@ -13,7 +13,7 @@ from anyrelay.local.process.phone_process import phone_process
 from anyrelay.local.sip.phone import main
 from anyrelay.local.sip.phones import SipLeg, SipMessageSeen, SipPhones, SipStackError
 from anyrelay.protocol.schema import Media
-from tests.support.recording_phone_events import RecordingBoard
+from tests.support.recording_phone_events import RecordingPhoneEvents
 
 pytestmark = [pytest.mark.anyio, pytest.mark.sip]
 
@@ -21,7 +21,7 @@ SPEECH = [Media("tts", {"text": "Transferring to another line."})]
 
 
 async def test_a_transfer_that_succeeds() -> None:
-    board = RecordingBoard()
+    board = RecordingPhoneEvents()
     board.reactions[("answered",)] = lambda leg: leg.play("hello", SPEECH, volume=0, loop=1)
     async with (
         SipPhones("127.0.0.1:0") as phones,
@@ -51,7 +51,7 @@ async def test_a_transfer_that_succeeds() -> None:
 
 
 async def test_a_transfer_to_somebody_busy_leaves_the_call_up() -> None:
-    board = RecordingBoard()
+    board = RecordingPhoneEvents()
     async with (
         SipPhones("127.0.0.1:0") as phones,
         phone_process(user="bob", answers="busy") as target,
@@ -73,7 +73,7 @@ async def test_a_transfer_to_somebody_busy_leaves_the_call_up() -> None:
 
 
 async def test_a_target_that_rings_for_ever() -> None:
-    board = RecordingBoard()
+    board = RecordingPhoneEvents()
     async with (
         SipPhones("127.0.0.1:0") as phones,
         phone_process(user="bob", answers="silent") as target,
@@ -88,7 +88,7 @@ async def test_a_target_that_rings_for_ever() -> None:
 
 
 async def test_a_phone_that_declines_the_refer() -> None:
-    board = RecordingBoard()
+    board = RecordingPhoneEvents()
     board.reactions = {
         ("answered",): lambda leg: leg.refer("sip:bob@127.0.0.1:9"),
         ("refer notified", 603): lambda leg: leg.hang_up(),
@@ -101,7 +101,7 @@ async def test_a_phone_that_declines_the_refer() -> None:
 
 
 async def test_a_context_that_nobody_wants_is_refused() -> None:
-    board = RecordingBoard(wanted=False)
+    board = RecordingPhoneEvents(wanted=False)
     async with SipPhones("127.0.0.1:0") as phones:
         await phones.start(board)
         async with phone_process(dial=f"sip:nobody@{phones.address}") as caller:
@@ -111,7 +111,7 @@ async def test_a_context_that_nobody_wants_is_refused() -> None:
 
 
 async def test_a_caller_that_gives_up() -> None:
-    board = RecordingBoard(answers=False)
+    board = RecordingPhoneEvents(answers=False)
     async with SipPhones("127.0.0.1:0") as phones:
         await phones.start(board)
         async with phone_process(dial=f"sip:default@{phones.address}") as caller:
@@ -121,7 +121,7 @@ async def test_a_caller_that_gives_up() -> None:
 
 
 async def test_refusing_a_call() -> None:
-    board = RecordingBoard(answers=False)
+    board = RecordingPhoneEvents(answers=False)
     board.reactions[("arrived",)] = lambda leg: leg.refuse(603)
     async with SipPhones("127.0.0.1:0") as phones:
         await phones.start(board)
@@ -131,7 +131,7 @@ async def test_refusing_a_call() -> None:
 
 
 async def test_orders_on_a_call_that_is_gone_are_quiet() -> None:
-    board = RecordingBoard()
+    board = RecordingPhoneEvents()
     board.reactions[("answered",)] = lambda leg: leg.hang_up()
     async with SipPhones("127.0.0.1:0") as phones:
         await phones.start(board)
@@ -147,10 +147,10 @@ async def test_orders_on_a_call_that_is_gone_are_quiet() -> None:
 
 
 async def test_what_one_report_raises_harms_no_other_call(caplog: pytest.LogCaptureFixture) -> None:
-    board = RecordingBoard()
+    board = RecordingPhoneEvents()
 
     def trip(leg: SipLeg) -> None:
-        raise RuntimeError("a fault of the switchboard")
+        raise RuntimeError("a fault of the exchange")
 
     def loud(seen: SipMessageSeen) -> None:
         raise RuntimeError("a fault of the listener")
@@ -173,7 +173,7 @@ async def test_what_one_report_raises_harms_no_other_call(caplog: pytest.LogCapt
 
 
 async def test_stopping_ends_every_call() -> None:
-    board = RecordingBoard()
+    board = RecordingPhoneEvents()
     phones = SipPhones("127.0.0.1:0")
     await phones.start(board)
     async with phone_process(dial=f"sip:default@{phones.address}") as caller:
@@ -188,7 +188,7 @@ async def test_stopping_ends_every_call() -> None:
     [("answer", ["answered", "ended hangup"]), ("busy", ["ended busy"]), ("silent", ["ended cancel"])],
 )
 async def test_dialing(answers: str, reports: list[str]) -> None:
-    board = RecordingBoard()
+    board = RecordingPhoneEvents()
     board.reactions[("answered",)] = lambda leg: leg.hang_up()
     rings: list[float] = []
     rang = asyncio.Event()
@@ -214,7 +214,7 @@ async def test_dialing(answers: str, reports: list[str]) -> None:
 
 async def test_a_call_that_is_answered_while_the_loop_is_busy_can_be_referred() -> None:
     """Everything up to the answer is dispatched in one go, before the coroutine that dials goes on."""
-    board = RecordingBoard()
+    board = RecordingPhoneEvents()
     board.reactions = {
         ("answered",): lambda leg: leg.refer("sip:carol@127.0.0.1:9"),
         ("refer answered", 202): lambda leg: leg.hang_up(),
@@ -246,7 +246,7 @@ async def test_a_call_that_is_answered_while_the_loop_is_busy_can_be_referred() 
     ],
 )
 async def test_dialing_what_would_corrupt_the_stack(uri: str, complaint: str) -> None:
-    board = RecordingBoard()
+    board = RecordingPhoneEvents()
     async with SipPhones("127.0.0.1:0") as phones:
         await phones.start(board)
         with pytest.raises(ValueError, match=complaint):
@@ -254,7 +254,7 @@ async def test_dialing_what_would_corrupt_the_stack(uri: str, complaint: str) ->
 
 
 async def test_a_phone_that_is_sent_where_it_cannot_call() -> None:
-    board = RecordingBoard()
+    board = RecordingPhoneEvents()
     board.reactions = {
         ("answered",): lambda leg: leg.refer("sips:bob@127.0.0.1:9"),
         ("refer notified", 416): lambda leg: leg.hang_up(),
@@ -269,9 +269,9 @@ async def test_a_phone_that_is_sent_where_it_cannot_call() -> None:
 
 async def test_an_address_that_is_taken() -> None:
     async with SipPhones("127.0.0.1:0") as phones:
-        await phones.start(RecordingBoard())
+        await phones.start(RecordingPhoneEvents())
         with pytest.raises(SipStackError, match="cannot listen for SIP on"):
-            await SipPhones(phones.address).start(RecordingBoard())
+            await SipPhones(phones.address).start(RecordingPhoneEvents())
         with pytest.raises(SipStackError, match=f"cannot listen for SIP on {phones.address}"):
             async with phone_process(listen=phones.address):
                 pass

@@ -13,7 +13,7 @@ from anyrelay.local import SipPhones
 from anyrelay.local.sip.phones import SipLeg
 from tests.local.sip.spellings import INVITES, NOTIFIES, Spelling
 from tests.local.sip.udp_phone import UdpCall, sip_socket
-from tests.support.recording_phone_events import RecordingBoard
+from tests.support.recording_phone_events import RecordingPhoneEvents
 
 pytestmark = [pytest.mark.anyio, pytest.mark.sip]
 
@@ -27,11 +27,11 @@ def spelled(spelling: Spelling, text: str) -> bytes:
     return spelling(text).encode(errors="surrogateescape")
 
 
-def leg_of(board: RecordingBoard, call: UdpCall) -> SipLeg | None:
+def leg_of(board: RecordingPhoneEvents, call: UdpCall) -> SipLeg | None:
     return next((leg for leg in board.legs if leg.call_id == call.call_id), None)
 
 
-async def until_told(board: RecordingBoard, call: UdpCall, *report: Any, of: str = "") -> None:
+async def until_told(board: RecordingPhoneEvents, call: UdpCall, *report: Any, of: str = "") -> None:
     """Wait for a report of one call."""
 
     def found() -> tuple[Any, ...] | None:
@@ -48,7 +48,7 @@ async def until_told(board: RecordingBoard, call: UdpCall, *report: Any, of: str
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
 async def test_fifty_spellings_of_an_invite(transport: str, caplog: pytest.LogCaptureFixture) -> None:
     assert len(INVITES) >= 50
-    board = RecordingBoard()
+    board = RecordingPhoneEvents()
     answers: dict[str, int] = {}
     async with SipPhones("127.0.0.1:0") as phones:
         await phones.start(board)
@@ -83,7 +83,7 @@ async def test_fifty_spellings_of_an_invite(transport: str, caplog: pytest.LogCa
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
 async def test_fifty_spellings_of_a_notify(transport: str) -> None:
     assert len(NOTIFIES) >= 50
-    board = RecordingBoard()
+    board = RecordingPhoneEvents()
     board.reactions[("answered",)] = lambda leg: leg.refer(TARGET)
     answers: dict[str, int] = {}
     calls: dict[str, UdpCall] = {}
@@ -118,7 +118,7 @@ async def test_fifty_spellings_of_a_notify(transport: str) -> None:
 
 async def test_what_the_stack_did_not_accept_settles_nothing(caplog: pytest.LogCaptureFixture) -> None:
     """A NOTIFY with foreign tags, which the stack answers 481, and a stray response to the REFER."""
-    board = RecordingBoard()
+    board = RecordingPhoneEvents()
     board.reactions[("answered",)] = lambda leg: leg.refer(TARGET)
     async with SipPhones("127.0.0.1:0") as phones:
         await phones.start(board)
@@ -163,7 +163,7 @@ CHALLENGE = 'WWW-Authenticate: Digest realm="phone", nonce="abc", algorithm=MD5,
 
 @pytest.mark.parametrize("second", [202, 401])
 async def test_a_challenged_refer(second: int) -> None:
-    board = RecordingBoard()
+    board = RecordingPhoneEvents()
     board.reactions[("answered",)] = lambda leg: leg.refer(TARGET, username="alice", password="wonder")
     async with SipPhones("127.0.0.1:0") as phones:
         await phones.start(board)
@@ -183,7 +183,7 @@ async def test_a_challenged_refer(second: int) -> None:
 
 
 async def test_a_challenge_is_not_met_with_the_credentials_of_another_call() -> None:
-    board = RecordingBoard()
+    board = RecordingPhoneEvents()
     async with SipPhones("127.0.0.1:0") as phones:
         await phones.start(board)
         async with sip_socket(phones.address) as socket:
@@ -213,7 +213,7 @@ async def test_a_challenge_is_not_met_with_the_credentials_of_another_call() -> 
 
 
 async def test_a_limit_of_calls(caplog: pytest.LogCaptureFixture) -> None:
-    board = RecordingBoard()
+    board = RecordingPhoneEvents()
     async with SipPhones("127.0.0.1:0", max_calls=3) as phones:
         await phones.start(board)
         async with sip_socket(phones.address) as socket:
@@ -234,7 +234,7 @@ async def test_a_limit_of_calls(caplog: pytest.LogCaptureFixture) -> None:
 
 async def test_a_call_that_is_refused_says_why(caplog: pytest.LogCaptureFixture) -> None:
     async with SipPhones("127.0.0.1:0") as phones:
-        await phones.start(RecordingBoard(wanted=False))
+        await phones.start(RecordingPhoneEvents(wanted=False))
         async with sip_socket(phones.address) as socket:
             assert await UdpCall(socket, phones.address, user="nobody").call() == 486
             video = UdpCall(socket, phones.address)
@@ -245,7 +245,7 @@ async def test_a_call_that_is_refused_says_why(caplog: pytest.LogCaptureFixture)
 
 
 async def test_over_tcp() -> None:
-    board = RecordingBoard()
+    board = RecordingPhoneEvents()
     board.reactions[("answered",)] = lambda leg: leg.refer(TARGET)
     async with SipPhones("127.0.0.1:0") as phones:
         await phones.start(board)
@@ -262,7 +262,7 @@ async def test_over_tcp() -> None:
 
 
 async def test_a_call_id_that_is_used_again() -> None:
-    board = RecordingBoard()
+    board = RecordingPhoneEvents()
     async with SipPhones("127.0.0.1:0") as phones:
         await phones.start(board)
         async with sip_socket(phones.address) as socket:

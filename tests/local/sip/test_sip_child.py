@@ -20,7 +20,7 @@ from anyrelay.local.sip import child, supervisor
 from anyrelay.local.sip.calls import SipCalls
 from anyrelay.local.sip.probe import Probe
 from tests.local.sip.udp_phone import UdpCall, sip_socket
-from tests.support.recording_phone_events import RecordingBoard
+from tests.support.recording_phone_events import RecordingPhoneEvents
 from tests.support.sipp import free_port
 
 pytestmark = [pytest.mark.anyio, pytest.mark.sip]
@@ -51,7 +51,7 @@ async def test_few_open_files_are_few_calls(caplog: pytest.LogCaptureFixture, mo
         return ["bash", "-c", 'ulimit -n 76; exec "$@"', "bash", *module_command(module, *options)]
 
     monkeypatch.setattr(supervisor, "module_command", command)
-    board = RecordingBoard()
+    board = RecordingPhoneEvents()
     async with SipPhones("127.0.0.1:0") as phones:
         await phones.start(board)
         async with sip_socket(phones.address) as socket:
@@ -81,7 +81,7 @@ async def test_a_call_that_comes_before_the_user_agents_is_asked_to_try_again(
 
         async with asyncio.timeout(30), asyncio.TaskGroup() as group:
             group.create_task(call_until_taken())
-            await phones.start(RecordingBoard())
+            await phones.start(RecordingPhoneEvents())
     assert set(codes) == {503, 200}
 
 
@@ -98,7 +98,7 @@ class Stack:
 def calls_of(broken: list[str]) -> SipCalls:
     nothing: Callable[..., Any] = lambda *_: None  # noqa: E731
     calls = SipCalls(
-        "127.0.0.1:0", max_calls=9, switchboard=RecordingBoard(), on_forgotten=nothing, on_broken=broken.append
+        "127.0.0.1:0", max_calls=9, phone_events=RecordingPhoneEvents(), on_forgotten=nothing, on_broken=broken.append
     )
     calls._stack = Stack()  # type: ignore[assignment]
     return calls
@@ -125,7 +125,7 @@ async def test_a_stack_that_answers_no_probe(monkeypatch: pytest.MonkeyPatch) ->
 
 async def test_what_is_logged_there_is_logged_here(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG, "anyrelay.local")
-    board = RecordingBoard()
+    board = RecordingPhoneEvents()
     async with SipPhones("127.0.0.1:0") as phones:
         await phones.start(board)
         async with sip_socket(phones.address) as socket:
@@ -139,7 +139,7 @@ async def test_what_is_logged_there_is_logged_here(caplog: pytest.LogCaptureFixt
 
 
 async def test_orders_that_cannot_be_followed_harm_nothing(caplog: pytest.LogCaptureFixture) -> None:
-    board = RecordingBoard()
+    board = RecordingPhoneEvents()
     async with SipPhones("127.0.0.1:0") as phones:
         await phones.start(board)
         assert phones._supervisor.process is not None

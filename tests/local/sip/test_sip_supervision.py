@@ -22,7 +22,7 @@ from anyrelay.local import LocalRelay, SipPhones
 from anyrelay.local.sip import supervisor
 from anyrelay.local.sip.phones import SipStackError
 from tests.local.sip.udp_phone import UdpCall, sip_socket
-from tests.support.recording_phone_events import RecordingBoard
+from tests.support.recording_phone_events import RecordingPhoneEvents
 
 pytestmark = [pytest.mark.anyio, pytest.mark.sip]
 
@@ -179,7 +179,7 @@ async def test_invites_that_break_the_stack_are_kept_from_it() -> None:
 async def test_a_refusal_of_the_stack_s_own_ends_no_call_while_it_takes_others(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    board = RecordingBoard()
+    board = RecordingPhoneEvents()
     async with SipPhones("127.0.0.1:0") as phones:
         await phones.start(board)
         async with sip_socket(phones.address) as socket:
@@ -206,7 +206,7 @@ async def test_a_refusal_of_the_stack_s_own_ends_no_call_while_it_takes_others(
 
 async def test_a_stack_that_hangs_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(supervisor, "SILENCE", 2.0)
-    board = RecordingBoard()
+    board = RecordingPhoneEvents()
     async with SipPhones("127.0.0.1:0") as phones:
         await phones.start(board)
         async with sip_socket(phones.address) as socket:
@@ -222,7 +222,7 @@ async def test_the_stack_is_started_until_it_runs(
 ) -> None:
     monkeypatch.setattr(supervisor, "SPARE_AFTER", 1_000)
     async with SipPhones("127.0.0.1:0") as phones:
-        await phones.start(RecordingBoard())
+        await phones.start(RecordingPhoneEvents())
         with monkeypatch.context() as failing:
             failing.setattr(supervisor, "module_command", lambda *_: [sys.executable, "-c", "exit('no luck')"])
             await killed(phones)
@@ -233,7 +233,7 @@ async def test_the_stack_is_started_until_it_runs(
 
 async def test_every_process_of_the_stack_is_killed() -> None:
     """The one that waits to take the place of the first, too."""
-    board = RecordingBoard()
+    board = RecordingPhoneEvents()
     async with SipPhones("127.0.0.1:0") as phones:
         await phones.start(board)
         async with sip_socket(phones.address) as socket:
@@ -273,12 +273,12 @@ async def test_dialling_while_the_stack_is_started() -> None:
 
 async def test_stopping_while_the_stack_is_started_again() -> None:
     async with SipPhones("127.0.0.1:0") as phones:
-        await phones.start(RecordingBoard())
+        await phones.start(RecordingPhoneEvents())
         await killed(phones)
 
 
 async def test_a_call_that_is_dialled_when_the_stack_breaks() -> None:
-    board = RecordingBoard()
+    board = RecordingPhoneEvents()
     async with SipPhones("127.0.0.1:0") as phones:
         await phones.start(board)
         await phones.dial("sip:nobody@127.0.0.1:9", "sip:a@b")

@@ -1,19 +1,22 @@
-"""One call at the exchange: its state, who controls it, what plays on it, and its transfer; and how events name it."""
+"""The calls of the exchange: the state of each, which session controls it, and how events name it."""
 
 from __future__ import annotations
 
+from collections import OrderedDict
+from collections.abc import Iterator
 from enum import StrEnum, auto
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from attrs import define, field
 
 if TYPE_CHECKING:
-    from anyrelay.local.exchange.dials import ExchangeDial
     from anyrelay.local.exchange.ports import Leg
-    from anyrelay.local.exchange.refer_monitor import ReferMonitor
     from anyrelay.local.exchange.sessions import RelaySession
 
-__all__ = ["Call", "CallState"]
+__all__ = ["Call", "CallState", "Calls"]
+
+CALLS_REMEMBERED: Final = 10_000
+"""How many of the last calls are known to be over (410), rather than not known (404)."""
 
 
 class CallState(StrEnum):
@@ -22,7 +25,7 @@ class CallState(StrEnum):
     CREATED = auto()
     """It has arrived."""
     RINGING = auto()
-    """It was offered to somebody."""
+    """It was offered to a session."""
     ANSWERED = auto()
     """Media may flow."""
     ENDING = auto()
@@ -43,42 +46,45 @@ class Call:
     """The segment of the call; there is only ever one here."""
     leg: Leg
     """The phone's side of it."""
-    context: str
-    """The context that was called."""
     from_uri: str
-    """The SIP URI of the phone."""
+    """The SIP URI of the side that called."""
     to_uri: str
-    """The SIP URI that the phone called."""
+    """The SIP URI that was called."""
+    context: str = ""
+    """The context that a phone called; "" for a call that a dial made."""
+    direction: str = "inbound"
+    """``inbound`` for a call that came from a phone, ``outbound`` for a call to a phone."""
+    tag: str | None = None
+    """The tag of the command that made it; None for a call that came from a phone."""
+    device: dict[str, Any] | None = None
+    """The device that was called; None for a call that came from a phone."""
     state: CallState = CallState.CREATED
     """Where it is."""
     controller: RelaySession | None = None
-    """The session that it is offered to, or that answered it; None while it waits for somebody to offer it to."""
+    """The session that it is offered to, or that answered it; None while it waits for a session to offer it to."""
     passed_by: set[RelaySession] = field(factory=set)
     """The sessions that gave the offer back in this round."""
     answer_ordered: bool = False
-    """Whether it was answered by its controller; the phone may still be on its way to it."""
+    """Whether its controller answered it; the phone may still be on its way to it."""
     taken: bool = False
     """Whether the session that controls it now has answered it; a call that was handed on is answered once more."""
-    dialing: ExchangeDial | None = None
-    """The dial that it is a leg of; None for a call that came from a phone."""
-    device: dict[str, Any] | None = None
-    """The device that a dial called."""
     end_reason: str = ""
     """The reason that its controller ended it for, "" until then."""
-    playbacks: dict[str, str | None] = field(factory=dict)
-    """What plays on it: the status_url, or None, by control_id."""
-    referring: ReferMonitor | None = None
-    """Its latest transfer."""
-    refer_status_url: str | None = None
-    """Where that transfer is POSTed too."""
+    awaited: set[object] = field(factory=set)
+    """Operations of which phones may still report after the end of the call; its leg is known until none is left."""
 
     @property
     def is_up(self) -> bool:
-        """Whether something can be done with it: it was answered, or is being answered, and nobody ended it."""
-        return self.answer_ordered and self.state not in (CallState.ENDING, CallState.ENDED)
+        """Whether commands can do something with it: it was answered, or is being answered, and nobody ended it."""
+        return self.answer_ordered and not self.is_ending
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether it is over or was ordered to end."""
+        return self.state in (CallState.ENDING, CallState.ENDED)
 
     def names(self) -> dict[str, Any]:
-        """Return what names the call in an event."""
+        """Return the parameters that name the call in an event."""
         return {"call_id": self.call_id, "node_id": self.node_id, "segment_id": self.segment_id}
 
     def offer_params(self, project_id: str) -> dict[str, Any]:
@@ -89,17 +95,72 @@ class Call:
             "context": self.context,
             "call_state": str(CallState.CREATED),
             "direction": "inbound",
-            "device": self._device(),
+            "device": self.described_device(),
         }
 
     def state_params(self, end_reason: str = "") -> dict[str, Any]:
         """Return the parameters of ``calling.call.state``."""
-        params = {**self.names(), "call_state": str(self.state), "direction": "inbound", "device": self._device()}
-        if self.dialing is not None:
-            params |= {"direction": "outbound", "tag": self.dialing.tag}
+        params = {**self.names(), "call_state": str(self.state), "direction": self.direction}
+        params["device"] = self.described_device()
+        if self.tag is not None:
+            params["tag"] = self.tag
         return {**params, "end_reason": end_reason} if end_reason else params
 
-    def _device(self) -> dict[str, Any]:
+    def described_device(self) -> dict[str, Any]:
+        """Return the device that was called, or the phone that called, in RELAY's form."""
         if self.device is not None:
             return self.device
         return {"type": "sip", "params": {"from": self.from_uri, "to": self.to_uri, "headers": []}}
+
+
+class Calls:
+    """Every call of the exchange, by its call_id and by its leg."""
+
+    def __init__(self) -> None:
+        """Have no call yet."""
+        self._by_id: dict[str, Call] = {}
+        self._by_leg: dict[Leg, Call] = {}
+        self._gone: OrderedDict[str, None] = OrderedDict()
+
+    def __iter__(self) -> Iterator[Call]:
+        return iter(list(self._by_id.values()))
+
+    def __len__(self) -> int:
+        return len(self._by_id)
+
+    def get(self, call_id: str) -> Call | None:
+        """Return the call of this call_id; None when it is over, or was never known."""
+        return self._by_id.get(call_id)
+
+    def is_gone(self, call_id: str) -> bool:
+        """Return whether the call of this call_id is over."""
+        return call_id in self._gone
+
+    def of_leg(self, leg: Leg) -> Call | None:
+        """Return the call of this leg; None once nothing more is awaited of it."""
+        return self._by_leg.get(leg)
+
+    def of_session(self, session: RelaySession) -> list[Call]:
+        """Return the calls that a session controls and that nobody has ordered to end."""
+        return [call for call in self if call.controller is session and call.state is not CallState.ENDING]
+
+    def controllers(self) -> set[RelaySession]:
+        """Return the sessions that control a call which nobody has ordered to end."""
+        return {call.controller for call in self if call.controller and call.state is not CallState.ENDING}
+
+    def add(self, call: Call) -> None:
+        """Know a call."""
+        self._by_id[call.call_id] = call
+        self._by_leg[call.leg] = call
+
+    def end(self, call: Call) -> None:
+        """Forget the call_id of a call that is over, but for the fact that there was such a call."""
+        if self._by_id.pop(call.call_id, None) is not None:
+            self._gone[call.call_id] = None
+            if len(self._gone) > CALLS_REMEMBERED:
+                self._gone.popitem(last=False)
+
+    def forget_leg(self, call: Call) -> None:
+        """Forget the leg of a call that is over, once nothing more is awaited of it."""
+        if call.state is CallState.ENDED and not call.awaited:
+            self._by_leg.pop(call.leg, None)

@@ -24,15 +24,15 @@ VALUES_LIMIT: Final = 10_000
 
 
 class ConnectionOwner(Protocol):
-    """What a line tells the exchange."""
+    """What a connection tells the exchange."""
 
-    def command_received(self, now: float, line: ClientConnection, received: CommandReceived) -> None:
+    def command_received(self, now: float, connection: ClientConnection, received: CommandReceived) -> None:
         """The client sent a command."""
 
-    def line_lost(self, now: float, line: ClientConnection) -> None:
+    def connection_lost(self, now: float, connection: ClientConnection) -> None:
         """The client is gone; it comes once."""
 
-    def line_has_output(self, line: ClientConnection) -> None:
+    def connection_has_output(self, connection: ClientConnection) -> None:
         """There is something to send, or the transport is to be closed."""
 
 
@@ -43,7 +43,7 @@ class ClientConnection:
     """Which connection it is, counted from 1."""
     peer: str
     """The client's address."""
-    connection: ServerConnection
+    endpoint: ServerConnection
     """The protocol on it."""
     session: RelaySession | None
     """Whose it is; None before sign-in and after the end."""
@@ -97,7 +97,7 @@ class ClientConnection:
         self._owner = owner
         self._dropped = False
         self._lost = False
-        self.connection = ServerConnection(
+        self.endpoint = ServerConnection(
             new_id=new_id,
             tls=tls,
             on_text=None if on_text is None else lambda way, text: on_text(self, way, text),
@@ -114,72 +114,81 @@ class ClientConnection:
     @property
     def wants_eof(self) -> bool:
         """Whether the transport is to be closed, once `data_to_send` was sent."""
-        return self._dropped or self.connection.wants_eof
+        return self._dropped or self.endpoint.wants_eof
+
+    @property
+    def unacknowledged(self) -> dict[str, dict[str, Any]]:
+        """The envelopes of the events that the client has not acknowledged, by their JSON-RPC id, oldest first."""
+        return self.endpoint.unacknowledged
+
+    def is_unacknowledged(self, id_: str) -> bool:
+        """Return whether the client has not acknowledged the event of this JSON-RPC id."""
+        return self.endpoint.is_unacknowledged(id_)
 
     def receive_data(self, data: bytes, now: float) -> None:
         """Take bytes from the transport."""
         if not self._dropped:
-            self.connection.receive_data(data)
+            self.endpoint.receive_data(data)
             self._drain(now)
 
     def receive_eof(self, now: float) -> None:
         """The transport brings no more bytes, or broke."""
-        self.connection.receive_eof()
+        self.endpoint.receive_eof()
         self._drain(now)
         self._end(now)
 
     def data_to_send(self) -> bytes:
         """Return everything that waits for the transport, and forget it."""
-        return self.connection.data_to_send()
+        return self.endpoint.data_to_send()
 
     def reply(self, id_: str | int, result: dict[str, Any]) -> None:
         """Answer a command with a result."""
-        self.connection.reply(id_, result)
-        self._owner.line_has_output(self)
+        self.endpoint.reply(id_, result)
+        self._owner.connection_has_output(self)
 
     def refuse(self, id_: str | int, code: int, message: str) -> None:
         """Answer a command with a JSON-RPC error."""
-        self.connection.refuse(id_, code, message)
-        self._owner.line_has_output(self)
+        self.endpoint.refuse(id_, code, message)
+        self._owner.connection_has_output(self)
 
     def send_event(self, id_: str, envelope: dict[str, Any]) -> None:
         """Send an event."""
-        self.connection.send_event(envelope, id_=id_)
-        self._owner.line_has_output(self)
+        self.endpoint.send_event(envelope, id_=id_)
+        self._owner.connection_has_output(self)
 
     def ping(self) -> None:
         """Ask whether the client is there."""
-        self.pongs_expected = self.connection.pongs + 1
-        self.connection.ping()
-        self._owner.line_has_output(self)
+        self.pongs_expected = self.endpoint.pongs + 1
+        self.endpoint.ping()
+        self._owner.connection_has_output(self)
 
     def say_goodbye(self, *, restart: bool) -> None:
         """Tell the client that the connection is about to be closed."""
         self.said_disconnect = True
-        self.connection.say_goodbye(restart=restart)
-        self._owner.line_has_output(self)
+        self.endpoint.say_goodbye(restart=restart)
+        self._owner.connection_has_output(self)
 
     def close(self, now: float, code: int, reason: str) -> None:
         """Begin the closing handshake; a client that does not answer is for a deadline and `drop`."""
-        self.connection.close(code, reason)
+        self.endpoint.close(code, reason)
         self._drain(now)
-        self._owner.line_has_output(self)
+        self._owner.connection_has_output(self)
 
     def drop(self, now: float) -> None:
         """Close the transport without a word, as a broken network does."""
         self._dropped = True
-        self._owner.line_has_output(self)
+        self._owner.connection_has_output(self)
         self._end(now)
 
     def _drain(self, now: float) -> None:
-        while (event := self.connection.next_event()) is not None:
+        while (event := self.endpoint.next_event()) is not None:
             match event:
                 case CommandReceived():
                     self._owner.command_received(now, self, event)
                 case Gone(error=error):
                     self.left_politely = error is None and not self.said_disconnect
                     self._end(now)
-        self._owner.line_has_output(self)
+        self._owner.connection_has_output(self)
 
     def _end(self, now: float) -> None:
         if not self._lost:
@@ -187,4 +196,4 @@ class ClientConnection:
             if self.timer is not None:
                 self.timer.cancel()
                 self.timer = None
-            self._owner.line_lost(now, self)
+            self._owner.connection_lost(now, self)

@@ -1,29 +1,42 @@
-"""The ports of the exchange: what it asks of phones (`Leg`), and what phones report to it (`PhoneEvents`).
+"""The ports of the exchange: orders to phones (`Leg`, `Dialer`), and reports of phones (`PhoneEvents`).
 
 Simulated phones and real SIP phones both implement these classes, so the exchange cannot tell them apart. An order returns at
-once and never raises for what the far end does. Its result is reported with the time at which it happened (seconds,
-monotonic). A report is a fact of SIP (a status code, a NOTIFY, a BYE) and not a word of RELAY: `ReferMonitor` translates for
-every kind of phone (``local/exchange/refer_monitor.py``).
+once, reports nothing before it has returned, and never raises for something that the far end does. A report is a fact of SIP or
+of audio (a status code, a NOTIFY, a digit) and not a word of RELAY: the features of the exchange translate for every kind of
+phone. Reports carry the time at which something happened (seconds of a monotonic clock).
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+from anyrelay.local.exchange.reports import PhoneReport, RecordSettings
 
 if TYPE_CHECKING:
     from anyrelay.protocol.schema import Media
 
-__all__ = ["Dialer", "Leg", "PhoneEvents"]
+__all__ = ["Dialer", "Leg", "PhoneEvents", "PhoneReport", "RecordSettings"]
 
 
 class Leg(ABC):
-    """One call between the RELAY server and a phone, as the exchange drives it."""
+    """One call between the RELAY server and a phone, as the exchange drives it.
+
+    Every kind of phone implements the abstract orders. A kind of phone serves one of the others once its class overrides the
+    method: the exchange asks `serves`, and refuses a command whose orders these phones do not serve with code 501.
+    """
+
+    @classmethod
+    def serves(cls, order: str) -> bool:
+        """Return whether these phones serve an order, named as its method: whether the class has a method of its own."""
+        return getattr(cls, order) is not getattr(Leg, order)
+
+    # --- the call
 
     @abstractmethod
     def answer(self) -> None:
-        """Answer the ringing call (SIP 200); reported by `PhoneEvents.call_answered`."""
+        """Answer the ringing call (SIP 200); reported as `CallAnswered`."""
 
     @abstractmethod
     def refuse(self, code: int) -> None:
@@ -31,15 +44,17 @@ class Leg(ABC):
 
     @abstractmethod
     def hang_up(self) -> None:
-        """End the call (SIP BYE, or a refusal while it still rings); reported by `PhoneEvents.call_ended`."""
+        """End the call (SIP BYE, or a refusal while it still rings); reported as `CallEnded`."""
+
+    # --- playing
 
     @abstractmethod
     def play(self, control_id: str, media: Sequence[Media], *, volume: float, loop: int) -> None:
-        """Play the media in order, `loop` times over (0: until stopped), at `volume` dB; reported by `play_changed`."""
+        """Play the media in order, `loop` times over (0: until stopped), at `volume` dB; reported as `PlayChanged`."""
 
     @abstractmethod
     def stop_play(self, control_id: str) -> None:
-        """Stop a playback; it is reported as finished. One that is not known is passed over."""
+        """Stop a playback; reported as finished. A control_id that is not known is passed over."""
 
     @abstractmethod
     def pause_play(self, control_id: str) -> None:
@@ -53,9 +68,11 @@ class Leg(ABC):
     def set_volume(self, control_id: str, volume: float) -> None:
         """Set a playback's volume, -40 to 40 dB."""
 
+    # --- referring
+
     @abstractmethod
     def refer(self, target: str, *, username: str | None = None, password: str | None = None) -> None:
-        """Send a SIP REFER to `target` (RFC 3515); reported by `refer_answered` and `refer_notified`.
+        """Send a SIP REFER to `target` (RFC 3515); reported as `ReferAnswered` and `ReferNotified`.
 
         Args:
             target: The SIP URI to refer to.
@@ -63,16 +80,139 @@ class Leg(ABC):
             password: The password for that.
         """
 
+    # --- digits and speech
+
+    def listen(self) -> None:
+        """From now on report the digits that the phone sends (`DigitHeard`) and its speech (`SpeechHeard`).
+
+        Given again, it changes nothing. Phones that hear digits and have nothing to start override it with a method that does
+        nothing.
+        """
+        raise NotImplementedError
+
+    def send_digits(self, control_id: str, digits: str) -> None:
+        """Send digits as DTMF; reported as `DigitsSent`.
+
+        Args:
+            control_id: Repeated in the report.
+            digits: 0-9, #, *, A-D; w is a pause of 0.5 s, W a pause of 1 s.
+        """
+        raise NotImplementedError
+
+    # --- recording
+
+    def record(self, control_id: str, settings: RecordSettings) -> None:
+        """Record the call; reported as `RecordChanged`: recording first, finished, no_input or error last.
+
+        The phone ends the recording by its silences; the exchange stops the recording at a terminator. A recording ends with
+        its call, and its last report comes before or after `CallEnded`.
+        """
+        raise NotImplementedError
+
+    def pause_record(self, control_id: str, *, keep_silence: bool) -> None:
+        """Pause a recording; reported as paused. `keep_silence` says whether the file holds the pause as silence."""
+        raise NotImplementedError
+
+    def resume_record(self, control_id: str) -> None:
+        """Go on with a paused recording; reported as recording."""
+        raise NotImplementedError
+
+    def stop_record(self, control_id: str) -> None:
+        """Stop a recording; reported as finished, or as no_input when it waited for a voice and heard none."""
+        raise NotImplementedError
+
+    # --- hearing other calls
+
+    def join_mix(self, name: str, *, muted: bool = False) -> None:
+        """Join a mix: a named group of legs of which each hears all the others. A leg is in one mix at most.
+
+        A bridge of two calls is a mix of two legs, a conference a mix of many. A mix begins with its first leg and ends with
+        its last. A leg leaves its mix when its call ends.
+
+        Args:
+            name: The mix. A leg that is in another one leaves that first; given again for the same one, only `muted` changes.
+            muted: Whether the others do not hear this leg.
+        """
+        raise NotImplementedError
+
+    def leave_mix(self) -> None:
+        """Leave the mix, if the leg is in one."""
+        raise NotImplementedError
+
+    def hold(self) -> None:
+        """Put the phone on hold (a re-INVITE with sendonly, RFC 3264 section 8.4); reported as `HoldChanged`."""
+        raise NotImplementedError
+
+    def unhold(self) -> None:
+        """Take the phone off hold; reported as `HoldChanged`."""
+        raise NotImplementedError
+
+    def start_echo(self) -> None:
+        """Send the phone's own sound back to it until `stop_echo`."""
+        raise NotImplementedError
+
+    def stop_echo(self) -> None:
+        """Stop the echo."""
+        raise NotImplementedError
+
+    # --- looking into the sound, and sending it elsewhere
+
+    def detect(self, control_id: str, kind: str, params: Mapping[str, Any]) -> None:
+        """Look for a machine or a fax in the phone's sound until `stop_detect`; reported as `Detected`.
+
+        Args:
+            control_id: Repeated in the reports.
+            kind: ``machine`` or ``fax``. (The exchange detects digits by `listen`.)
+            params: The parameters of ``calling.detect``, as `DetectMachine` and `DetectFax` name them.
+        """
+        raise NotImplementedError
+
+    def stop_detect(self, control_id: str) -> None:
+        """Stop a detection; nothing more is reported of it."""
+        raise NotImplementedError
+
+    def tap(self, control_id: str, direction: str, device: Mapping[str, Any]) -> None:
+        """Send a copy of the sound elsewhere; reported as `CopyChanged`: started, then finished or error.
+
+        Args:
+            control_id: Repeated in the reports.
+            direction: Which side: ``speak`` (what the phone's user says), ``listen`` (what the user hears) or ``both``.
+            device: Where to: ``{"type": "rtp" or "ws", "params": {…}}``, as `RtpTapDevice` and `WsTapDevice` name them.
+        """
+        raise NotImplementedError
+
+    def stop_tap(self, control_id: str) -> None:
+        """Stop a tap; reported as finished."""
+        raise NotImplementedError
+
+    def stream(self, control_id: str, url: str, params: Mapping[str, Any]) -> None:
+        """Send the sound to a WebSocket server; reported as `CopyChanged`: started, then finished or error.
+
+        Args:
+            control_id: Repeated in the reports.
+            url: The server's address, ws:// or wss://.
+            params: The other parameters of ``calling.stream`` that were given: name, codec, track, authorization_bearer_token,
+                custom_parameters.
+        """
+        raise NotImplementedError
+
+    def stop_stream(self, control_id: str) -> None:
+        """Stop a stream; reported as finished."""
+        raise NotImplementedError
+
 
 class Dialer(Protocol):
     """Phones that can be called."""
+
+    leg_kind: type[Leg]
+    """The class of their legs, which says what these phones serve."""
 
     def why_not(self, to_uri: str) -> str:
         """Return why a phone cannot be called, in words; "" when it can, or when only calling it can tell."""
         ...
 
     def call(self, to_uri: str, from_uri: str, *, on_ringing: Callable[[float], None]) -> Leg:
-        """Call a phone; that it is answered or over is reported to the switchboard.
+        """Call a phone; the answer and the end of the call are reported to `PhoneEvents`.
 
         Args:
             to_uri: Whom to call: a SIP or tel URI.
@@ -83,39 +223,29 @@ class Dialer(Protocol):
 
 
 class PhoneEvents(Protocol):
-    """What phones report to. Every method takes the time of the report first, in seconds of a monotonic clock."""
+    """The side of the exchange that phones report to."""
 
     def call_arrived(self, now: float, leg: Leg, *, context: str, from_uri: str, to_uri: str) -> bool:
-        """A phone calls a context. False when nobody has subscribed to it: the leg is then refused by its owner (480)."""
-        ...
-
-    def call_answered(self, now: float, leg: Leg) -> None:
-        """The call is answered and media may flow."""
-
-    def call_ended(self, now: float, leg: Leg, *, reason: str) -> None:
-        """The call is over, whoever ended it; `reason` is RELAY's: hangup, cancel, busy, noAnswer, decline or error."""
-
-    def call_failed(self, now: float, leg: Leg, *, error: str) -> None:
-        """The call is over because what carried it broke; nothing more will be heard of it. `error` says what broke."""
-
-    def play_changed(self, now: float, leg: Leg, control_id: str, state: str, *, error: str = "") -> None:
-        """A playback is now playing, paused, finished or error; `error` says what to do about it."""
-
-    def refer_answered(self, now: float, leg: Leg, code: int) -> None:
-        """The phone answered the REFER with this final SIP status code."""
-
-    def refer_challenged(self, now: float, leg: Leg, code: int) -> None:
-        """The phone wanted credentials for the REFER (401, 407), and it was sent again with some."""
-
-    def refer_notified(
-        self, now: float, leg: Leg, code: int | None, *, terminated: bool, expires: float | None
-    ) -> None:
-        """A NOTIFY of the refer subscription came.
+        """Take in that a phone calls a context.
 
         Args:
-            now: When it came.
-            leg: The call whose REFER it reports on. It may come after `call_ended`.
-            code: The status code in its ``message/sipfrag`` body, None when there is no readable one.
-            terminated: Whether its Subscription-State is terminated (RFC 6665 section 4.1.3).
-            expires: The subscription's remaining life in seconds, None when the header names none.
+            now: The time, in seconds.
+            leg: The call.
+            context: The context that the phone called.
+            from_uri: The phone's SIP URI.
+            to_uri: The SIP URI that it called.
+
+        Returns:
+            False when no client has subscribed to the context: the phones then refuse the call (480).
         """
+        ...
+
+    def report(self, now: float, leg: Leg, report: PhoneReport) -> None:
+        """Take in something that happened on a call. A report on a call that is over, or not known, is passed over.
+
+        Args:
+            now: When it happened, in seconds.
+            leg: The call.
+            report: What happened.
+        """
+        ...

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hmac
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from attrs import define, field
 
@@ -17,11 +17,10 @@ from anyrelay.local.exchange.credentials import digest_of
 from anyrelay.local.exchange.pending_events import PendingEvents
 
 if TYPE_CHECKING:
-    from anyrelay.local.exchange.connections import ClientConnection
     from anyrelay.protocol.core.timers import Timer
     from anyrelay.protocol.schema import Connect
 
-__all__ = ["RelaySession", "Sessions", "too_many_contexts"]
+__all__ = ["RelaySession", "SessionConnection", "Sessions", "too_many_contexts"]
 
 CONTEXTS_LIMIT: Final = 1_000
 """How many contexts one session may hear."""
@@ -40,6 +39,30 @@ TURNS_REMEMBERED: Final = 10_000
 
 VERSION_WITHOUT_STATE: Final = 3
 """The major version of the protocol from which clients resume without an authorization_state: SignalWire's in JavaScript."""
+
+
+class SessionConnection(Protocol):
+    """What a session needs of its client's connection."""
+
+    session: RelaySession | None
+    """The session that it is signed in to; None before sign-in and after the end."""
+    left_politely: bool
+    """Whether the client closed the connection of its own accord, rather than lost it."""
+
+    @property
+    def unacknowledged(self) -> dict[str, dict[str, Any]]:
+        """The envelopes of the events that the client has not acknowledged, by their JSON-RPC id, oldest first."""
+        ...
+
+    def is_unacknowledged(self, id_: str) -> bool:
+        """Return whether the client has not acknowledged the event of this JSON-RPC id."""
+        ...
+
+    def send_event(self, id_: str, envelope: dict[str, Any]) -> None:
+        """Send an event."""
+
+    def drop(self, now: float) -> None:
+        """Close the transport without a word."""
 
 
 @define(eq=False)
@@ -64,7 +87,7 @@ class RelaySession:
     """The one before, good for as long as the client has not acknowledged the event that brings the new one."""
     state_event: str = ""
     """The JSON-RPC id of that event."""
-    line: ClientConnection | None = None
+    connection: SessionConnection | None = None
     """Its connection; None while the client is away."""
     contexts: dict[str, None] = field(factory=dict)
     """The contexts that it hears; changed by `hear` and `hear_no_more`."""
@@ -85,8 +108,8 @@ class RelaySession:
 
     def send_event(self, id_: str, envelope: dict[str, Any]) -> None:
         """Send an event now, or once the client is back."""
-        if self.line is not None:
-            self.line.send_event(id_, envelope)
+        if self.connection is not None:
+            self.connection.send_event(id_, envelope)
         else:
             self.pending.add(id_, envelope)
 
@@ -122,7 +145,7 @@ class RelaySession:
     def _is_state(self, shown: str) -> bool:
         good = [self.authorization_state]
         if self.state_event in self.pending or (
-            self.line is not None and self.line.connection.is_unacknowledged(self.state_event)
+            self.connection is not None and self.connection.is_unacknowledged(self.state_event)
         ):
             good.append(self.previous_state)
         return any(hmac.compare_digest(digest_of(shown), digest_of(state)) for state in good if state)
@@ -133,32 +156,32 @@ class RelaySession:
         self.previous_state, self.authorization_state = self.authorization_state, state
         self.state_event = event_id
 
-    def attach(self, line: ClientConnection, now: float) -> None:
+    def attach(self, connection: SessionConnection, now: float) -> None:
         """The client is here, on this connection; what waited for it is sent by `send_pending`."""
-        if self.line is not None:  # the client noticed the loss of its old connection before we did
-            self.line.drop(now)
+        if self.connection is not None:  # the client noticed the loss of its old connection before we did
+            self.connection.drop(now)
         if self.expiry is not None:
             self.expiry.cancel()
             self.expiry = None
-        self.line = line
+        self.connection = connection
         self.has_left = False
-        line.session = self
+        connection.session = self
 
     def detach(self) -> None:
         """The connection is gone: keep what the client has not acknowledged."""
-        line, self.line = self.line, None
-        if line is None:
+        connection, self.connection = self.connection, None
+        if connection is None:
             return
-        line.session = None
-        self.has_left = line.left_politely or not self.resumable
+        connection.session = None
+        self.has_left = connection.left_politely or not self.resumable
         if self.acknowledges:
-            self.pending.put_before(line.connection.unacknowledged)
+            self.pending.put_before(connection.unacknowledged)
 
     def send_pending(self) -> None:
         """Send what waited for the client, oldest first."""
-        assert self.line is not None
+        assert self.connection is not None
         for id_, envelope in self.pending.take_all():
-            self.line.send_event(id_, envelope)
+            self.connection.send_event(id_, envelope)
 
 
 class Sessions:
@@ -173,7 +196,7 @@ class Sessions:
     def __iter__(self) -> Iterator[RelaySession]:
         return iter(list(self._sessions.values()))
 
-    def sign_in(self, command: Connect, line: ClientConnection, now: float) -> tuple[RelaySession, bool]:
+    def sign_in(self, command: Connect, connection: SessionConnection, now: float) -> tuple[RelaySession, bool]:
         """Resume the session that the client names, or open a new one.
 
         Returns:
@@ -186,7 +209,7 @@ class Sessions:
         session.acknowledges = command.event_acks
         if command.contexts is not None or not resumed:
             session.hear(command.contexts or (), only=True)
-        session.attach(line, now)
+        session.attach(connection, now)
         return session, resumed
 
     def _new_session(self, command: Connect) -> RelaySession:
@@ -209,7 +232,9 @@ class Sessions:
         Args:
             busy: Returns the sessions that control a call, which are given up last.
         """
-        absent = [session for session in self._sessions.values() if session.line is None and session.expiry is not None]
+        absent = [
+            session for session in self._sessions.values() if session.connection is None and session.expiry is not None
+        ]
         count, size = len(absent), sum(session.size for session in absent)
         if count <= ABSENT_SESSIONS and size <= ABSENT_BYTES:
             return []
@@ -249,7 +274,7 @@ class Sessions:
             turn = subscribers.index(latest) + 1
             subscribers = subscribers[turn:] + subscribers[:turn]
         candidates = [one for one in subscribers if one not in excluded]
-        chosen = next((one for one in candidates if one.line is not None), next(iter(candidates), None))
+        chosen = next((one for one in candidates if one.connection is not None), next(iter(candidates), None))
         if chosen is not None and not peek:
             self._turns[context] = chosen
             self._turns.move_to_end(context)

@@ -1,4 +1,4 @@
-"""One client of the local server on its socket: bytes between the transport and its line, and nobody else harmed."""
+"""One client of the local server on its socket: bytes between the transport and its connection, and nobody else harmed."""
 
 from __future__ import annotations
 
@@ -45,66 +45,68 @@ class ClientWakeup:
 
 
 async def serve_client(
-    line: ClientConnection, stream: ByteStream, wakeup: ClientWakeup, follow_outputs: Callable[[], None]
+    connection: ClientConnection, stream: ByteStream, wakeup: ClientWakeup, follow_outputs: Callable[[], None]
 ) -> None:
     """Serve one client until it is gone; whatever is wrong with it is logged and ends here.
 
     Args:
-        line: Its line of the exchange.
+        connection: Its connection of the exchange.
         stream: Its transport, closed in the end.
-        wakeup: Rung when the line has something to send.
+        wakeup: Rung when the connection has something to send.
         follow_outputs: Called after anything was done with the exchange.
     """
     try:
         async with stream, anyio.create_task_group() as tasks:
-            tasks.start_soon(_write, line, stream, wakeup, tasks.cancel_scope)
-            await _read(line, stream, follow_outputs, tasks.cancel_scope)
+            tasks.start_soon(_write, connection, stream, wakeup, tasks.cancel_scope)
+            await _read(connection, stream, follow_outputs, tasks.cancel_scope)
     except* OSError as group:
-        logger.debug("client %d: %s", line.number, group.exceptions[0])
+        logger.debug("client %d: %s", connection.number, group.exceptions[0])
     except* Exception:
-        logger.exception("client %d could not be served any further", line.number)
+        logger.exception("client %d could not be served any further", connection.number)
     finally:
-        line.drop(anyio.current_time())
+        connection.drop(anyio.current_time())
         follow_outputs()
 
 
 async def _read(
-    line: ClientConnection, stream: ByteStream, follow_outputs: Callable[[], None], scope: anyio.CancelScope
+    connection: ClientConnection, stream: ByteStream, follow_outputs: Callable[[], None], scope: anyio.CancelScope
 ) -> None:
     while True:
-        if line.is_over:
+        if connection.is_over:
             # Whoever floods us and does not read is not listened to, nor waited for as long as others.
             scope.deadline = anyio.current_time() + FLUSH_TIME
             await anyio.sleep_forever()
         try:
             data = await stream.receive(CHUNK)
         except (anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError):
-            line.receive_eof(anyio.current_time())
+            connection.receive_eof(anyio.current_time())
             follow_outputs()
             return
-        line.receive_data(data, anyio.current_time())
+        connection.receive_data(data, anyio.current_time())
         follow_outputs()
 
 
-async def _write(line: ClientConnection, stream: ByteStream, wakeup: ClientWakeup, scope: anyio.CancelScope) -> None:
+async def _write(
+    connection: ClientConnection, stream: ByteStream, wakeup: ClientWakeup, scope: anyio.CancelScope
+) -> None:
     """Send what there is to send; end the connection when there will be no more."""
     while True:
-        data = line.data_to_send()
-        if data and not await _sent(line, stream, data):
+        data = connection.data_to_send()
+        if data and not await _sent(connection, stream, data):
             scope.cancel()
             return
-        if line.wants_eof:
+        if connection.wants_eof:
             scope.cancel()
             return
         await wakeup.wait()
 
 
-async def _sent(line: ClientConnection, stream: ByteStream, data: bytes) -> bool:
+async def _sent(connection: ClientConnection, stream: ByteStream, data: bytes) -> bool:
     with anyio.move_on_after(SEND_TIME):
         try:
             await stream.send(data)
         except (anyio.BrokenResourceError, anyio.ClosedResourceError):
             return False
         return True
-    logger.warning("client %d does not read: dropped", line.number)
+    logger.warning("client %d does not read: dropped", connection.number)
     return False

@@ -130,7 +130,7 @@ class LocalRelay:
         self._wakeups: dict[ClientConnection, ClientWakeup] = {}
         self._clock_bell = ClientWakeup()
         self._sleeps_until = math.inf
-        self._connections = 0
+        self._connected = 0
         self._strangers: list[ClientConnection] = []
         self._following = False
         self._closed = anyio.Event()
@@ -215,8 +215,8 @@ class LocalRelay:
                 await listener.aclose()
             if not isinstance(self._phones, SimulatedPhones):
                 await self._phones.stop()
-            for line in list(self.exchange.lines):
-                line.close(anyio.current_time(), 1001, "going away")
+            for connection in list(self.exchange.connections):
+                connection.close(anyio.current_time(), 1001, "going away")
             self.follow_outputs()
             with anyio.move_on_after(FINAL_BYTES_TIME):
                 while self._wakeups or self._poster.unfinished:
@@ -279,9 +279,9 @@ class LocalRelay:
             self.exchange.handle_timeout(anyio.current_time())
             while (output := self.exchange.next_output()) is not None:
                 match output:
-                    case Flush(line):
-                        if line in self._wakeups:
-                            self._wakeups[line].wake()
+                    case Flush(connection):
+                        if connection in self._wakeups:
+                            self._wakeups[connection].wake()
                     case PostStatus(url, envelope, client):
                         self._poster.put(url, envelope, client)
         finally:
@@ -320,10 +320,10 @@ class LocalRelay:
             except (OSError, ValueError, RuntimeError):
                 logger.exception("the server's certificates cannot be renewed")
 
-    def _show_frame(self, line: ClientConnection, direction: str, text: str) -> None:
+    def _show_frame(self, connection: ClientConnection, direction: str, text: str) -> None:
         assert self._on_frame is not None
         try:
-            self._on_frame(Frame(time.time(), direction, line.number, scrub_frame(text)))
+            self._on_frame(Frame(time.time(), direction, connection.number, scrub_frame(text)))
         except Exception:
             logger.exception("on_frame failed")
 
@@ -348,49 +348,53 @@ class LocalRelay:
                 continue
             peer, local = _addresses_of(stream)
             if not self._made_room(peer):
-                logger.warning("a client was turned away: %d are connected", self._connections)
+                logger.warning("a client was turned away: %d are connected", self._connected)
                 await stream.aclose()
                 continue
-            self._connections += 1
-            line = self.exchange.open_line(
+            self._connected += 1
+            connection = self.exchange.open_connection(
                 anyio.current_time(),
                 tls=self._tls,
                 peer=peer,
                 check_upgrade=partial(self._upgrades.refusal, local, peer),
             )
-            self._strangers.append(line)
-            self._tasks.start_soon(self._serve_client, line, stream)
+            self._strangers.append(connection)
+            self._tasks.start_soon(self._serve_client, connection, stream)
 
     def _made_room(self, newcomer: str) -> bool:
         """Whether there is room for one more client; sockets that never sign in take nobody else's for long.
 
         Of those that have not signed in, the one that has waited longest goes, of the address that has most of them.
         """
-        full = self._connections >= self._max_connections
+        full = self._connected >= self._max_connections
         if not full and len(self._strangers) < STRANGERS:
             return True
-        self._strangers = [line for line in self._strangers if line.session is None and not line.is_over]
+        self._strangers = [
+            connection for connection in self._strangers if connection.session is None and not connection.is_over
+        ]
         if not full and len(self._strangers) < STRANGERS:
             return True
         if not self._strangers:
             return False
-        counts = Counter(line.peer for line in self._strangers)
+        counts = Counter(connection.peer for connection in self._strangers)
         counts[newcomer] += 1
         most = max(counts.values())
-        oldest = next((line for line in self._strangers if counts[line.peer] == most), self._strangers[0])
+        oldest = next(
+            (connection for connection in self._strangers if counts[connection.peer] == most), self._strangers[0]
+        )
         self._strangers.remove(oldest)
         oldest.drop(anyio.current_time())
         self.follow_outputs()
         return True
 
-    async def _serve_client(self, line: ClientConnection, stream: SocketStream) -> None:
-        self._wakeups[line] = wakeup = ClientWakeup()
+    async def _serve_client(self, connection: ClientConnection, stream: SocketStream) -> None:
+        self._wakeups[connection] = wakeup = ClientWakeup()
         self.follow_outputs()
         try:
-            await serve_client(line, stream, wakeup, self.follow_outputs)
+            await serve_client(connection, stream, wakeup, self.follow_outputs)
         finally:
-            self._connections -= 1
-            del self._wakeups[line]
+            self._connected -= 1
+            del self._wakeups[connection]
             self._announce_step()
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import anyio
 
 if TYPE_CHECKING:
-    from anyrelay.local.server.relay import LocalRelay
+    from anyrelay.local.exchange.exchange import Exchange
     from anyrelay.local.simulated.phones import SimulatedCaller, SimulatedPhones
     from anyrelay.local.simulated.scripts import Behaviour
     from anyrelay.protocol.schema import Media
@@ -17,10 +17,23 @@ if TYPE_CHECKING:
 __all__ = ["RelayCaller", "RelayPhones"]
 
 
+class RunningRelay(Protocol):
+    """What phones need of the server that they are behind."""
+
+    exchange: Exchange
+    """Its exchange."""
+
+    def follow_outputs(self) -> None:
+        """Do what the exchange wants, after something was done with it."""
+
+    async def until(self, condition: Callable[[], bool], timeout: float) -> None:
+        """Wait until a condition is true, `timeout` seconds at most, else raise TimeoutError."""
+
+
 class RelayCaller:
     """A simulated phone that calls a running server."""
 
-    def __init__(self, relay: LocalRelay, caller: SimulatedCaller) -> None:
+    def __init__(self, relay: RunningRelay, caller: SimulatedCaller) -> None:
         """Hold a caller of the server's phones."""
         self._relay = relay
         self._caller = caller
@@ -93,7 +106,7 @@ class RelayCaller:
 class RelayPhones:
     """The simulated phones of a running server."""
 
-    def __init__(self, relay: LocalRelay, phones: SimulatedPhones) -> None:
+    def __init__(self, relay: RunningRelay, phones: SimulatedPhones) -> None:
         """Hold the server's phones."""
         self._relay = relay
         self._phones = phones

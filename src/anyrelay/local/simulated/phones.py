@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from anyrelay.local.exchange.ports import Dialer, Leg, PhoneEvents
+from anyrelay.local.exchange.reports import CallAnswered, CallEnded, PlayChanged, ReferAnswered, ReferNotified
 from anyrelay.local.logs import logger_of
 from anyrelay.local.simulated.media import SimulatedPlayer
 from anyrelay.local.simulated.scripts import (
@@ -42,7 +43,7 @@ REASONS = {486: "busy", 600: "busy", 480: "noAnswer", 408: "noAnswer", 487: "can
 
 
 class TheExchange(PhoneEvents, Protocol):
-    """What simulated phones need of an exchange besides its switchboard: its clock."""
+    """What simulated phones need of the exchange: `PhoneEvents`, its clock, and where they announce that they can be called."""
 
     timers: Timers
     """Where deadlines go."""
@@ -171,19 +172,19 @@ class SimulatedLeg(Leg):
         if self._caller.state != "ended":
             self._player.close()
             self._caller.changed("ended", reason)
-            self._phones.switchboard.call_ended(now, self, reason=reason)
+            self._phones.exchange.report(now, self, CallEnded(reason))
 
     def _answered(self, now: float) -> None:
         if self._caller.state == "ringing":
             self._caller.changed("answered")
-            self._phones.switchboard.call_answered(now, self)
+            self._phones.exchange.report(now, self, CallAnswered())
 
     def _heard(self, medium: Media) -> None:
         self._caller.heard.append(medium)
         self._phones.note(self._caller.uri, f"hears {medium.type} {medium.params.get('text', '')}".rstrip())
 
     def _play_changed(self, now: float, control_id: str, state: str) -> None:
-        self._phones.switchboard.play_changed(now, self, control_id, state)
+        self._phones.exchange.report(now, self, PlayChanged(control_id, state))
 
     def _doing(self, step: Step, number: int, target: str) -> Callable[[float], None]:
         def do(now: float) -> None:
@@ -197,7 +198,7 @@ class SimulatedLeg(Leg):
             case AnswerRefer(code=code):
                 if self._caller.state != "ended":
                     self._phones.note(self._caller.uri, f"answers the REFER {code}")
-                    self._phones.switchboard.refer_answered(now, self, code)
+                    self._phones.exchange.report(now, self, ReferAnswered(code))
             case HangUp():
                 self.end(now, "hangup")
             case Notify(code=code, terminated=terminated, expires=expires):
@@ -205,7 +206,8 @@ class SimulatedLeg(Leg):
                     self._caller.transferred_to = target
                 body = "without a status" if code is None else str(code)
                 self._phones.note(self._caller.uri, f"sends NOTIFY {body}{', terminated' if terminated else ''}")
-                self._phones.switchboard.refer_notified(now, self, code, terminated=terminated, expires=expires)
+                notified = ReferNotified(code=code, terminated=terminated, expires=expires)
+                self._phones.exchange.report(now, self, notified)
 
 
 class SimulatedPhones:
@@ -233,13 +235,16 @@ class SimulatedPhones:
         self._targets: list[Target] = []
         self._exchange: TheExchange | None = None
 
+    leg_kind: type[Leg] = SimulatedLeg
+    """The class of their legs."""
+
     def start(self, exchange: TheExchange) -> None:
         """Join the phones to an exchange; they run on its clock."""
         self._exchange = exchange
         exchange.dialer = self
 
     @property
-    def switchboard(self) -> TheExchange:
+    def exchange(self) -> TheExchange:
         """The exchange.
 
         Raises:
@@ -251,7 +256,7 @@ class SimulatedPhones:
 
     def now(self) -> float:
         """Return the exchange's time, in seconds."""
-        return self.switchboard.now
+        return self.exchange.now
 
     def later(self, delay: float, action: Callable[[float], None]) -> Timer:
         """Call `action` with the time, `delay` scripted seconds from now."""
@@ -259,7 +264,7 @@ class SimulatedPhones:
 
     def at(self, when: float, action: Callable[[float], None]) -> Timer:
         """Call `action` with the time, at this time of the exchange."""
-        return self.switchboard.timers.at(when, action)
+        return self.exchange.timers.at(when, action)
 
     def add(self, uri: str, answers: str = "answer", *, ring_time: float = 0.2, code: int | None = None) -> None:
         """Describe a target; one that was described before is described anew.
@@ -346,7 +351,7 @@ class SimulatedPhones:
         caller = SimulatedCaller(self, _checked(uri), behaviour, hang_up_after)
         self.callers.append(caller)
         self.note(uri, f"calls {context}")
-        exchange = self.switchboard
+        exchange = self.exchange
         wanted = exchange.call_arrived(
             exchange.now, caller.leg, context=context, from_uri=uri, to_uri=f"sip:{context}@127.0.0.1"
         )

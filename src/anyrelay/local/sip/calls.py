@@ -76,7 +76,7 @@ class SipCalls:
         listen: str,
         *,
         max_calls: int,
-        switchboard: PhoneEvents,
+        phone_events: PhoneEvents,
         on_forgotten: Callable[[StackLeg], None],
         on_broken: Callable[[str], None],
         on_message: Callable[[SipMessageSeen], None] | None = None,
@@ -87,7 +87,7 @@ class SipCalls:
         Args:
             listen: Where to take calls, host:port, over UDP and TCP; port 0 picks a free one.
             max_calls: How many calls there may be at once.
-            switchboard: Given every report.
+            phone_events: Given every report.
             on_forgotten: Called when nothing more will be reported of a call.
             on_broken: Called with the reason when the stack is of no use any more.
             on_message: Given every SIP message as it happens, on the event loop.
@@ -106,7 +106,7 @@ class SipCalls:
             on_message=self._on_trace,
             on_death=lambda: on_broken("its thread died"),
         )
-        self._phone_events = switchboard
+        self._phone_events = phone_events
         self._reader = ReferReader()
         self._legs: dict[int, StackLeg] = {}
         """Calls that are up, by the stack's handle."""
@@ -175,7 +175,7 @@ class SipCalls:
         on_ringing: Callable[[float], None],
         on_leg: Callable[[StackLeg], None],
     ) -> StackLeg:
-        """Call a phone; answered and ended are reported to the switchboard.
+        """Call a phone; answered and ended are reported to the `PhoneEvents`.
 
         Args:
             to_uri: The SIP URI to call.

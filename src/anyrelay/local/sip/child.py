@@ -12,12 +12,13 @@ of the methods of `Leg`, such as ``{"order": "play", "leg": 3, "control_id": "a"
 ``stop``        hang up everything and end
 ==============  ========================================================================================================
 
-What it prints are reports, by the names of the methods of `PhoneEvents`, each with ``now`` (monotonic seconds, a clock that all
-processes of a machine share) and ``leg``; and
+What it prints are reports, by the names of their classes and with their fields, each with ``now`` (monotonic seconds, a
+clock that all processes of a machine share) and ``leg``; and
 
 ==============  ========================================================================================================
 ``event``       other fields
 ==============  ========================================================================================================
+``arrived``     the leg's number; ``now``, ``call_id``, ``context``, ``from_uri``, ``to_uri``: a phone calls (no ``event``)
 ``ready``       ``listen``: the address that it listens on
 ``failed``      ``message``: why it could not start
 ``pulse``       once a second, while the stack answers, if it was started
@@ -52,7 +53,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 import orjson
 
-from anyrelay.local.exchange.ports import Leg, PhoneEvents
+from anyrelay.local.exchange.ports import Leg, PhoneEvents, PhoneReport
 from anyrelay.local.json_process import CHUNK, LineWriter, Message
 from anyrelay.local.logs import logger_of
 from anyrelay.local.reach import Reach
@@ -115,43 +116,23 @@ class Reports(PhoneEvents):
         assert isinstance(leg, StackLeg)
         self._arrived += 1
         self.know(leg, self._arrived)
-        told = {"call_id": leg.call_id, "context": context, "from_uri": from_uri, "to_uri": to_uri}
-        self._report("call_arrived", now, leg, **told)
+        self._write(
+            {
+                "arrived": leg.number,
+                "now": now,
+                "call_id": leg.call_id,
+                "context": context,
+                "from_uri": from_uri,
+                "to_uri": to_uri,
+            }
+        )
         return True
 
-    def call_answered(self, now: float, leg: Leg) -> None:
-        """The call is answered."""
-        self._report("call_answered", now, leg)
-
-    def call_ended(self, now: float, leg: Leg, *, reason: str) -> None:
-        """The call is over."""
-        self._report("call_ended", now, leg, reason=reason)
-
-    def call_failed(self, now: float, leg: Leg, *, error: str) -> None:
-        """What carried the call broke."""
-        self._report("call_failed", now, leg, error=error)
-
-    def play_changed(self, now: float, leg: Leg, control_id: str, state: str, *, error: str = "") -> None:
-        """A playback's state has changed."""
-        self._report("play_changed", now, leg, control_id=control_id, state=state, error=error)
-
-    def refer_answered(self, now: float, leg: Leg, code: int) -> None:
-        """The phone answered the REFER."""
-        self._report("refer_answered", now, leg, code=code)
-
-    def refer_challenged(self, now: float, leg: Leg, code: int) -> None:
-        """The phone wanted credentials for the REFER."""
-        self._report("refer_challenged", now, leg, code=code)
-
-    def refer_notified(
-        self, now: float, leg: Leg, code: int | None, *, terminated: bool, expires: float | None
-    ) -> None:
-        """A NOTIFY came."""
-        self._report("refer_notified", now, leg, code=code, terminated=terminated, expires=expires)
-
-    def _report(self, report: str, now: float, leg: Leg, **told: Any) -> None:
+    def report(self, now: float, leg: Leg, report: PhoneReport) -> None:
+        """Write a report: the name of its class, and its fields."""
         assert isinstance(leg, StackLeg)
-        self._write({"report": report, "now": now, "leg": leg.number, **told})
+        fields = attrs.asdict(report, filter=lambda attribute, value: value != attribute.default)
+        self._write({"report": type(report).__name__, "now": now, "leg": leg.number, "fields": fields})
 
 
 class SipChild:
@@ -254,7 +235,7 @@ class SipChild:
         calls = SipCalls(
             listen,
             max_calls=_affordable(self._options.max_calls),
-            switchboard=self._reports,
+            phone_events=self._reports,
             on_forgotten=self._reports.forget,
             on_broken=self._broken,
             on_message=self._show if self._options.messages else None,

@@ -9,6 +9,14 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any
 
 from anyrelay.local.exchange.ports import Leg, PhoneEvents
+from anyrelay.local.exchange.reports import (
+    CallAnswered,
+    CallEnded,
+    PlayChanged,
+    ReferAnswered,
+    ReferChallenged,
+    ReferNotified,
+)
 from anyrelay.local.logs import logger_of
 from anyrelay.local.sip.audio.player import Player
 from anyrelay.protocol.schema.sip_uri import check_sip_uri
@@ -59,7 +67,7 @@ class StackLeg(Leg):
     def __init__(
         self,
         call: NativeCall,
-        switchboard: PhoneEvents,
+        phone_events: PhoneEvents,
         *,
         from_uri: str,
         to_uri: str,
@@ -75,7 +83,7 @@ class StackLeg(Leg):
         self._call = call
         self.call_id = call.call_id or ""
         self.from_uri, self.to_uri, self.outbound = from_uri, to_uri, outbound
-        self._phone_events = switchboard
+        self._phone_events = phone_events
         self._spawn = spawn
         self._loop = asyncio.get_running_loop()
         self._player: Player | None = None
@@ -159,13 +167,13 @@ class StackLeg(Leg):
         """Report that the call is up; the stack says so again after each renegotiation, which is passed over."""
         if not self._ended and not self.answered:
             self._answered.set()
-            self._phone_events.call_answered(now, self)
+            self._phone_events.report(now, self, CallAnswered())
 
     def closed(self, now: float, reason: str) -> None:
         """Report that the call is over."""
         if not self._ended:
             self.disown()
-            self._phone_events.call_ended(now, self, reason=reason)
+            self._phone_events.report(now, self, CallEnded(reason))
 
     def disown(self) -> None:
         """Let go of the call without a report: its end, or a call that was never offered to anybody."""
@@ -179,15 +187,15 @@ class StackLeg(Leg):
 
     def refer_answered(self, now: float, code: int) -> None:
         """Report the phone's answer to the newest REFER."""
-        self._phone_events.refer_answered(now, self, code)
+        self._phone_events.report(now, self, ReferAnswered(code))
 
     def refer_challenged(self, now: float, code: int) -> None:
         """Report that the newest REFER was challenged and sent again."""
-        self._phone_events.refer_challenged(now, self, code)
+        self._phone_events.report(now, self, ReferChallenged(code))
 
     def refer_notified(self, now: float, code: int | None, *, terminated: bool, expires: float | None) -> None:
         """Report a NOTIFY of the newest REFER."""
-        self._phone_events.refer_notified(now, self, code, terminated=terminated, expires=expires)
+        self._phone_events.report(now, self, ReferNotified(code=code, terminated=terminated, expires=expires))
 
     def end_reason(self, text: str) -> str:
         """Work out RELAY's reason for the end from the orders so far and the text that the stack closed it with."""
@@ -232,7 +240,7 @@ class StackLeg(Leg):
             self.refer_answered(self._loop.time(), _NOT_SENT)
 
     def _play_changed(self, control_id: str, state: str, error: str) -> None:
-        self._phone_events.play_changed(self._loop.time(), self, control_id, state, error=error)
+        self._phone_events.report(self._loop.time(), self, PlayChanged(control_id, state, error))
 
 
 class CallAudio:

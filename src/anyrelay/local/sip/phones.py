@@ -19,6 +19,7 @@ import anyio.lowlevel
 import anyio.to_thread
 
 from anyrelay.local.exchange.ports import Leg, PhoneEvents
+from anyrelay.local.exchange.reports import CallEnded, CallFailed, read_report
 from anyrelay.local.json_process import Message
 from anyrelay.local.logs import logger_of
 from anyrelay.local.reach import Reach
@@ -113,10 +114,10 @@ class SipLeg(Leg):
 class SipPhones:
     """Real SIP phones, driven through baresip-python in a process of its own.
 
-    Start it with a switchboard, then every call to ``sip:<context>@host:port`` is reported there::
+    Start it with a `PhoneEvents`, then every call to ``sip:<context>@host:port`` is reported there::
 
         phones = SipPhones("127.0.0.1:5060")
-        await phones.start(switchboard)
+        await phones.start(phone_events)
         ...
         await phones.stop()
     """
@@ -165,13 +166,13 @@ class SipPhones:
         """The SIP URI of the host, ``sip:host:port``; a context goes in front of the host, with an @."""
         return f"sip:{self.address}"
 
-    async def start(self, switchboard: PhoneEvents) -> None:
-        """Listen, and report every call to `switchboard`.
+    async def start(self, phone_events: PhoneEvents) -> None:
+        """Listen, and report every call to `phone_events`.
 
         Raises:
             SipStackError: baresip-python is not installed, or the address cannot be listened on.
         """
-        self._phone_events = switchboard
+        self._phone_events = phone_events
         self._token = anyio.lowlevel.current_token()
         self._clock = anyio.current_time() - time.monotonic()
         options = [f"--max-calls={self._max_calls}"]
@@ -195,7 +196,7 @@ class SipPhones:
         self._fail_all("the SIP phones are stopped")
 
     async def dial(self, to_uri: str, from_uri: str, *, on_ringing: Callable[[float], None] | None = None) -> SipLeg:
-        """Call a phone; answered and ended are reported to the switchboard.
+        """Call a phone; answered and ended are reported to the `PhoneEvents`.
 
         Args:
             to_uri: The SIP URI to call.
@@ -227,7 +228,7 @@ class SipPhones:
         return leg
 
     async def __aenter__(self) -> SipPhones:
-        """Return itself; `start` is a call of its own, since it wants a switchboard."""
+        """Return itself; `start` is a call of its own, since it wants a `PhoneEvents`."""
         return self
 
     async def __aexit__(
@@ -257,29 +258,29 @@ class SipPhones:
             try:
                 if "report" in message:
                     self._report(**message)
+                elif "arrived" in message:
+                    self._arrived(**message)
                 else:
                     self._take(**message)
             except Exception:
                 logger.exception("a report of the SIP stack could not be handled: %s", message)
 
-    def _report(self, report: str, now: float, leg: int, **told: Any) -> None:
-        now += self._clock
-        if report == "call_arrived":
-            self._arrived(now, leg, **told)
-            return
+    def _report(self, report: str, now: float, leg: int, fields: dict[str, Any]) -> None:
         known = self._legs.get(leg)
         if known is None:
             return
-        if report == "call_ended":
+        read = read_report(report, fields)
+        if isinstance(read, CallEnded):
             known.ended = True
             self._dials.pop(leg, None)
-        getattr(self._board(), report)(now, known, **told)
+        self._events().report(now + self._clock, known, read)
 
-    def _arrived(self, now: float, number: int, *, call_id: str, context: str, from_uri: str, to_uri: str) -> None:
-        leg = self._adopt(number, call_id=call_id, from_uri=from_uri, to_uri=to_uri, outbound=False)
+    def _arrived(self, arrived: int, now: float, *, call_id: str, context: str, from_uri: str, to_uri: str) -> None:
+        leg = self._adopt(arrived, call_id=call_id, from_uri=from_uri, to_uri=to_uri, outbound=False)
         wanted = False
         try:
-            wanted = self._board().call_arrived(now, leg, context=context, from_uri=from_uri, to_uri=to_uri)
+            told = {"context": context, "from_uri": from_uri, "to_uri": to_uri}
+            wanted = self._events().call_arrived(now + self._clock, leg, **told)
             why = f"no client receives the context {context!r}"
         except Exception:
             logger.exception("call %s could not be offered", call_id)
@@ -289,7 +290,7 @@ class SipPhones:
             if self._turned_away <= TURNED_AWAY_LOGGED or self._turned_away % TURNED_AWAY_LOGGED == 0:
                 logger.warning("a call from %s was refused with 486: %s", from_uri, why, extra={"call_id": call_id})
             leg.turn_away()
-            self._legs.pop(number, None)
+            self._legs.pop(arrived, None)
 
     def _take(self, event: str, **told: Any) -> None:
         match event:
@@ -343,11 +344,11 @@ class SipPhones:
         for leg in [leg for leg in legs.values() if not leg.ended]:
             leg.ended = True
             try:
-                self._board().call_failed(now, leg, error=error)
+                self._events().report(now, leg, CallFailed(error))
             except Exception:
                 logger.exception("the end of call %s could not be reported", leg.call_id)
 
-    def _board(self) -> PhoneEvents:
+    def _events(self) -> PhoneEvents:
         if self._phone_events is None:
             raise RuntimeError("the SIP phones are not started")
         return self._phone_events

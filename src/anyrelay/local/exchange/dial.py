@@ -1,0 +1,84 @@
+"""``calling.dial`` at the exchange, and the ``calling.call.dial`` events (RELAY facts, section 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from anyrelay.local.exchange.calls import Call
+from anyrelay.local.exchange.feature import CommandRefused, ExchangeHost
+from anyrelay.local.exchange.hunting import Hunt, Hunting
+
+if TYPE_CHECKING:
+    from anyrelay.local.exchange.sessions import RelaySession
+    from anyrelay.protocol.schema import Dial
+
+__all__ = ["ExchangeDial", "ExchangeDials"]
+
+DIALS_LIMIT: Final = 100
+"""How many dials of one client may be under way."""
+
+
+class ExchangeDials:
+    """Every dial that is under way. The command names no call: the exchange hands it to `check` and `begin`."""
+
+    def __init__(self, host: ExchangeHost, hunting: Hunting) -> None:
+        """Dial nobody yet; `hunting` calls the devices."""
+        self.host = host
+        self.hunting = hunting
+        self._by_tag: dict[tuple[RelaySession, str], ExchangeDial] = {}
+
+    def check(self, command: Dial, session: RelaySession) -> None:
+        """Check that a dial can be begun.
+
+        Raises:
+            CommandRefused: The devices cannot be called, the tag is in use (409), or there are too many dials (429).
+        """
+        self.hunting.check(command.devices, command.method)
+        if (session, command.tag) in self._by_tag:
+            raise CommandRefused(409, "This tag is in use")
+        if sum(1 for owner, _ in self._by_tag if owner is session) >= DIALS_LIMIT:
+            raise CommandRefused(429, f"{DIALS_LIMIT} dials of this client are under way already")
+
+    def begin(self, command: Dial, session: RelaySession, now: float) -> None:
+        """Call the first devices, and say so; events tell what becomes of the dial."""
+        dial = self._by_tag[session, command.tag] = ExchangeDial(self, command, session)
+        dial.begin(now)
+
+    def forget(self, dial: ExchangeDial) -> None:
+        """Forget a dial that is over."""
+        self._by_tag.pop((dial.session, dial.tag), None)
+
+
+class ExchangeDial:
+    """One dial."""
+
+    def __init__(self, dials: ExchangeDials, command: Dial, session: RelaySession) -> None:
+        """Take in the command; `begin` begins."""
+        self.session = session
+        self.tag = command.tag
+        self._dials = dials
+        self._max_duration = command.max_duration
+        self._hunt = Hunt(dials.hunting, command.devices, session, command.tag, self)
+
+    def begin(self, now: float) -> None:
+        """Call the first devices."""
+        self._tell("dialing", {}, now)
+        self._hunt.call_next(now)
+
+    def hunt_answered(self, call: Call, now: float) -> None:
+        """Tell the client that a device has answered."""
+        self._dials.forget(self)
+        if self._max_duration:
+            self._dials.hunting.lifecycle.end_after(call, self._max_duration, now)
+        self._tell("answered", {"call": {**call.state_params(), "dial_winner": True}}, now)
+
+    def hunt_failed(self, reasons: Sequence[str], now: float) -> None:
+        """Tell the client that no device has answered."""
+        self._dials.forget(self)
+        self._tell("failed", {"failed_reason": "; ".join(reasons)} if reasons else {}, now)
+
+    def _tell(self, state: str, more: dict[str, Any], now: float) -> None:
+        host = self._dials.host
+        params = {"node_id": host.node_id, "tag": self.tag, "dial_state": state, **more}
+        host.tell(self.session, "calling.call.dial", params, now)

@@ -1,0 +1,166 @@
+"""What every feature of the exchange has in common: its commands, the phones' reports that it takes in, its operations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypeVar
+
+from attrs import frozen
+
+if TYPE_CHECKING:
+    from anyrelay.local.exchange.calls import Call, Calls
+    from anyrelay.local.exchange.ports import Dialer, PhoneReport
+    from anyrelay.local.exchange.sessions import RelaySession, Sessions
+    from anyrelay.protocol.core.timers import Timers
+    from anyrelay.protocol.schema import CallCommand
+
+__all__ = ["CommandRefused", "ExchangeHost", "Feature", "Operations", "ReportHandler", "ServedCommand"]
+
+T = TypeVar("T")
+
+
+class CommandRefused(Exception):
+    """A command is answered with this code instead of 200."""
+
+    def __init__(self, code: int, message: str) -> None:
+        """Refuse with a code of RELAY facts, section 1, and the reason in words."""
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+    def result(self) -> dict[str, Any]:
+        """Return the result that the client gets."""
+        return {"code": str(self.code), "message": self.message}
+
+
+class ExchangeHost(Protocol):
+    """What the features need of the exchange."""
+
+    calls: Calls
+    """Every call."""
+    sessions: Sessions
+    """Every session."""
+    timers: Timers
+    """Where deadlines go."""
+    node_id: str
+    """The exchange's own name."""
+    new_id: Callable[[], str]
+    """Makes an identifier that was never used before."""
+    dialer: Dialer | None
+    """The phones that can be called; None when no phones can."""
+
+    def tell(
+        self,
+        session: RelaySession | None,
+        event_type: str,
+        params: dict[str, Any],
+        now: float,
+        *,
+        status_url: str | None = None,
+    ) -> None:
+        """Send an event to a session, if there is one, and POST it to a `status_url`, if there is one."""
+
+
+CommandHandler: TypeAlias = Callable[[Any, "Call", float], dict[str, Any] | None]
+"""Carries out a command on a call; returns what its reply says besides code and message, None for nothing.
+
+Raises `CommandRefused`, and has then changed nothing.
+"""
+
+ReportHandler: TypeAlias = Callable[[Any, "Call", float], None]
+"""Takes in a report of a phone on a call."""
+
+
+@frozen
+class ServedCommand:
+    """How a feature serves one command."""
+
+    handler: CommandHandler
+    """Carries the command out."""
+    orders: tuple[str, ...] = ()
+    """The orders of `Leg` that it needs. Phones that lack one of them refuse the command."""
+
+
+class Feature:
+    """One feature of the exchange; by itself it serves nothing."""
+
+    commands: Mapping[type[CallCommand], ServedCommand]
+    """The commands that it serves."""
+    reports: Mapping[type[PhoneReport], ReportHandler]
+    """The reports that it takes in."""
+
+    def __init__(self, host: ExchangeHost) -> None:
+        """Serve the calls of this exchange."""
+        self.host = host
+        self.commands = {}
+        self.reports = {}
+
+    def call_ended(self, call: Call, now: float) -> None:
+        """A call is over, and its client was told: forget what the feature keeps of it."""
+
+    def call_handed_on(self, call: Call) -> None:
+        """Another client is to control a call: forget the operations of the client that controlled it."""
+
+    def tell(
+        self, call: Call, event_type: str, params: dict[str, Any], now: float, status_url: str | None = None
+    ) -> None:
+        """Send an event on a call to its controller, and POST it to a `status_url`, if there is one."""
+        self.host.tell(call.controller, event_type, {**call.names(), **params}, now, status_url=status_url)
+
+
+class Operations(Generic[T]):
+    """The operations of one feature that are under way, by call and control_id."""
+
+    def __init__(self, name: str, limit: int) -> None:
+        """Have none under way; one of them is called `name`, and one call may have `limit` of them."""
+        self._name = name
+        self._limit = limit
+        self._by_call: dict[Call, dict[str, T]] = {}
+
+    def check_new(self, call: Call, control_id: str) -> None:
+        """Check that an operation can be begun on a call.
+
+        Raises:
+            CommandRefused: The call is not answered (409), the control_id is in use (409), or there are too many (429).
+        """
+        if not call.is_up:
+            raise CommandRefused(409, "The call is not answered")
+        under_way = self._by_call.get(call, {})
+        if control_id in under_way:
+            raise CommandRefused(409, "This control_id is in use")
+        if len(under_way) >= self._limit:
+            raise CommandRefused(429, f"{self._limit} {self._name}s of this call wait already")
+
+    def add(self, call: Call, control_id: str, operation: T) -> None:
+        """Know an operation."""
+        self._by_call.setdefault(call, {})[control_id] = operation
+
+    def get(self, call: Call, control_id: str) -> T | None:
+        """Return the operation of this control_id; None when it is over, or was never known."""
+        return self._by_call.get(call, {}).get(control_id)
+
+    def find(self, call: Call, control_id: str) -> T:
+        """Return the operation that a command names.
+
+        Raises:
+            CommandRefused: There is none (404).
+        """
+        operation = self.get(call, control_id)
+        if operation is None:
+            raise CommandRefused(404, f"No such {self._name}")
+        return operation
+
+    def of(self, call: Call) -> list[tuple[str, T]]:
+        """Return the operations of a call, each with its control_id, oldest first."""
+        return list(self._by_call.get(call, {}).items())
+
+    def end(self, call: Call, control_id: str) -> None:
+        """Forget an operation that is over."""
+        under_way = self._by_call.get(call, {})
+        under_way.pop(control_id, None)
+        if not under_way:
+            self._by_call.pop(call, None)
+
+    def forget(self, call: Call) -> None:
+        """Forget every operation of a call."""
+        self._by_call.pop(call, None)

@@ -1,0 +1,173 @@
+"""Calls to devices in turn and at once, until one of them answers: the part that dial and connect share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from anyrelay.local.exchange.calls import Call, CallState
+from anyrelay.local.exchange.feature import CommandRefused, ExchangeHost, Feature
+from anyrelay.local.exchange.reports import CallAnswered
+
+if TYPE_CHECKING:
+    from anyrelay.local.exchange.lifecycle import Lifecycle
+    from anyrelay.local.exchange.sessions import RelaySession
+
+__all__ = ["Device", "Hunt", "HuntOwner", "Hunting"]
+
+RING_TIME: Final = 30.0
+"""Seconds for which a device rings at most when the command does not say."""
+
+DEVICES_LIMIT: Final = 100
+"""How many devices one command may name."""
+
+Device = dict[str, Any]
+
+
+class HuntOwner(Protocol):
+    """The command that a hunt is for."""
+
+    def hunt_answered(self, call: Call, now: float) -> None:
+        """Take in that a device has answered; the others are told to stop ringing."""
+
+    def hunt_failed(self, reasons: Sequence[str], now: float) -> None:
+        """Take in that no device has answered; `reasons` says which of them are not known, in words."""
+
+
+class Hunting(Feature):
+    """Every hunt that is under way."""
+
+    def __init__(self, host: ExchangeHost, lifecycle: Lifecycle) -> None:
+        """Call nobody yet; `lifecycle` tells the states of the calls and ends them."""
+        super().__init__(host)
+        self.lifecycle = lifecycle
+        self._by_call: dict[Call, Hunt] = {}
+        self.reports = {CallAnswered: self._answered}
+
+    def check(self, devices: Sequence[Sequence[Device]], method: str) -> None:
+        """Check that devices can be called, for the command of this name.
+
+        Raises:
+            CommandRefused: No phones can be called, or not devices of such a type (501); or there are too many (400).
+        """
+        if self.host.dialer is None:
+            raise CommandRefused(501, f"{method} reaches simulated phones only: serve with --phones simulated")
+        kinds = {device["type"] for group in devices for device in group} - {"sip", "phone"}
+        if kinds:
+            raise CommandRefused(501, f"Devices of type {', '.join(sorted(kinds))} cannot be called here")
+        if sum(map(len, devices)) > DEVICES_LIMIT:
+            raise CommandRefused(400, f"At most {DEVICES_LIMIT} devices can be called by one command")
+
+    def call(self, hunt: Hunt, device: Device, now: float) -> Call:
+        """Call one device of a hunt."""
+        host = self.host
+        assert host.dialer is not None
+        to_uri, from_uri = _uris_of(device)
+        if why_not := host.dialer.why_not(to_uri):
+            hunt.unknown.append(why_not)
+        call = Call(
+            host.new_id(),
+            host.node_id,
+            host.new_id(),
+            host.dialer.call(to_uri, from_uri, on_ringing=lambda at: self.lifecycle.rings(call, at)),
+            from_uri,
+            to_uri,
+            direction="outbound",
+            tag=hunt.tag,
+            device=device,
+            controller=hunt.session,
+            taken=True,
+        )
+        host.calls.add(call)
+        self._by_call[call] = hunt
+        self.lifecycle.set_state(call, CallState.CREATED, now)
+        ring_time = device["params"].get("timeout") or RING_TIME
+        host.timers.at(now + ring_time, lambda at: self._rang_for_long(call, at))
+        return call
+
+    def _rang_for_long(self, call: Call, now: float) -> None:
+        if call.state in (CallState.CREATED, CallState.RINGING):
+            self.lifecycle.end_call(call, "noAnswer", now)
+
+    def _answered(self, _: CallAnswered, call: Call, now: float) -> None:
+        if call in self._by_call and call.state is CallState.ANSWERED:
+            self._by_call[call].answered(call, now)
+
+    def call_ended(self, call: Call, now: float) -> None:
+        """Go on with the call's hunt."""
+        hunt = self._by_call.pop(call, None)
+        if hunt is not None:
+            hunt.ended(call, now)
+
+
+class Hunt:
+    """One hunt. It is over with the first call that is answered, or with the last device that is not."""
+
+    def __init__(
+        self,
+        hunting: Hunting,
+        devices: Sequence[Sequence[Device]],
+        session: RelaySession,
+        tag: str | None,
+        owner: HuntOwner,
+    ) -> None:
+        """Take in whom to call; `call_next` begins.
+
+        Args:
+            hunting: Calls the devices.
+            devices: Lists of devices: the lists are tried in turn, those within one list are called at once.
+            session: The client that controls the calls.
+            tag: The tag of the calls, None for none.
+            owner: Told about the answer, or that there is none.
+        """
+        self.session = session
+        self.tag = tag
+        self.unknown: list[str] = []
+        """Why those devices cannot be called that are not known, in words."""
+        self._hunting = hunting
+        self._groups = [list(group) for group in devices]
+        self._owner = owner
+        self._ringing: list[Call] = []
+        self._is_over = False
+
+    def call_next(self, now: float) -> None:
+        """Call the next devices, those that are listed together at once; without any left, the hunt has failed."""
+        if self._groups and not self.session.is_over:
+            self._ringing = [self._hunting.call(self, device, now) for device in self._groups.pop(0)]
+            return
+        self._is_over = True
+        self._owner.hunt_failed(self.unknown, now)
+
+    def cancel(self, now: float) -> None:
+        """Stop ringing, and call no others; the owner is told nothing more."""
+        self._is_over = True
+        self._groups.clear()
+        for call in list(self._ringing):
+            self._hunting.lifecycle.end_call(call, "cancel", now)
+
+    def answered(self, call: Call, now: float) -> None:
+        """Take in that a device has answered: the others stop ringing."""
+        if self._is_over:
+            return
+        self._is_over = True
+        for other in self._ringing:
+            if other is not call:
+                self._hunting.lifecycle.end_call(other, "cancel", now)
+        self._owner.hunt_answered(call, now)
+
+    def ended(self, call: Call, now: float) -> None:
+        """Take in that a call of it is over; the next devices follow the last of these."""
+        self._ringing.remove(call)
+        if call.end_reason == "cancel":
+            # A client that gives a dial up says so of each leg that rings: later devices would ring for nobody.
+            self._groups.clear()
+        if not self._ringing and not self._is_over:
+            self.call_next(now)
+
+
+def _uris_of(device: Device) -> tuple[str, str]:
+    """Return whom a device calls, and who calls it; a telephone is a ``tel`` URI (RFC 3966)."""
+    params = device["params"]
+    if device["type"] == "phone":
+        return f"tel:{params['to_number']}", f"tel:{params.get('from_number') or ''}"
+    return params["to"], params.get("from") or ""

@@ -1,0 +1,108 @@
+"""The life of a call at the exchange: ``calling.answer``, ``calling.end`` and the ``calling.call.state`` events."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from anyrelay.local.exchange.calls import CallState
+from anyrelay.local.exchange.feature import CommandRefused, ExchangeHost, Feature, ServedCommand
+from anyrelay.local.exchange.reports import CallAnswered, CallEnded, CallFailed
+from anyrelay.protocol.schema import Answer, End
+
+if TYPE_CHECKING:
+    from anyrelay.local.exchange.calls import Call
+    from anyrelay.local.exchange.sessions import RelaySession
+
+__all__ = ["Lifecycle"]
+
+REFUSALS: Final = {"busy": 486, "decline": 603, "noAnswer": 480, "error": 500, "not_found": 404}
+"""The SIP status that a ringing call is refused with, by the reason that it is ended for (RFC 3261 section 21)."""
+
+SECONDS_PER_MINUTE: Final = 60.0
+"""``max_duration`` counts minutes here, as in the source of SignalWire's client."""
+
+STACK_BROKE: Final = "500"
+"""The code of ``calling.error`` when the SIP stack of a call broke."""
+
+
+class Lifecycle(Feature):
+    """Answers calls, ends calls, and tells each state."""
+
+    def __init__(self, host: ExchangeHost) -> None:
+        """Serve the calls of this exchange."""
+        super().__init__(host)
+        self.commands = {Answer: ServedCommand(self._answer), End: ServedCommand(self._end)}
+        self.reports = {CallAnswered: self._answered, CallEnded: self._ended, CallFailed: self._failed}
+
+    # --- commands
+
+    def _answer(self, _: Answer, call: Call, now: float) -> None:
+        if call.taken:
+            raise CommandRefused(409, "The call is answered already")
+        if call.state is CallState.ENDING:
+            raise CommandRefused(409, "The call is ending")
+        call.taken = True
+        if call.answer_ordered:  # by the session that handed it on
+            self.set_state(call, call.state, now)
+        else:
+            call.answer_ordered = True
+            call.leg.answer()
+
+    def _end(self, command: End, call: Call, now: float) -> None:
+        if call.state is not CallState.ENDING:
+            self.end_call(call, command.reason, now)
+
+    # --- for other features
+
+    def set_state(self, call: Call, state: CallState, now: float) -> None:
+        """Change a call's state, and tell its controller."""
+        call.state = state
+        self.host.tell(call.controller, "calling.call.state", call.state_params(), now)
+
+    def end_call(self, call: Call, reason: str, now: float) -> None:
+        """Order a call to end, unless it is over or was ordered to."""
+        if call.is_ending:
+            return
+        call.end_reason = reason
+        self.set_state(call, CallState.ENDING, now)
+        refusal = REFUSALS.get(reason)
+        if refusal is not None and not call.answer_ordered and call.direction == "inbound":
+            call.leg.refuse(refusal)
+        else:
+            call.leg.hang_up()
+
+    def end_after(self, call: Call, minutes: float, now: float) -> None:
+        """End a call once it has lasted for so many minutes."""
+        end = now + minutes * SECONDS_PER_MINUTE
+        self.host.timers.at(end, lambda at: self.end_call(call, "max_duration", at))
+
+    def rings(self, call: Call, now: float) -> None:
+        """Take in that a phone which is being called rings."""
+        if call.state is CallState.CREATED:
+            self.set_state(call, CallState.RINGING, now)
+
+    def end_calls_of(self, session: RelaySession, now: float) -> None:
+        """End the calls of a client that will not come back."""
+        for call in self.host.calls.of_session(session):
+            self.end_call(call, "abandoned", now)
+
+    # --- reports
+
+    def _answered(self, _: CallAnswered, call: Call, now: float) -> None:
+        if call.state in (CallState.CREATED, CallState.RINGING):
+            call.answer_ordered = True
+            self.set_state(call, CallState.ANSWERED, now)
+
+    def _ended(self, report: CallEnded, call: Call, now: float) -> None:
+        """Tell the end at once, whatever is still to be told of a transfer."""
+        if call.state is not CallState.ENDED:
+            call.state = CallState.ENDED
+            params = call.state_params(call.end_reason or report.reason)
+            self.host.tell(call.controller, "calling.call.state", params, now)
+            self.host.calls.end(call)
+
+    def _failed(self, report: CallFailed, call: Call, now: float) -> None:
+        if call.state is not CallState.ENDED:
+            self.tell(call, "calling.error", {"code": STACK_BROKE, "message": report.error}, now)
+            call.end_reason = "error"
+            self._ended(CallEnded("error"), call, now)
