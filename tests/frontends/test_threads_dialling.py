@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from anyrelay import ClientClosed, ClientState, ReconnectPolicy
-from anyrelay.sync import RelayClient, driver
+from anyrelay.sync import RelayClient, dialer
 from tests.support.frontend_world import ThreadWorld
 
 PATIENCE = 10.0
@@ -142,7 +142,7 @@ async def test_no_connection_is_opened_once_the_client_is_closed(world: ThreadWo
 async def test_a_connection_that_opens_too_late_is_closed_and_disturbs_no_other(
     world: ThreadWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    connect, opened, let_go = driver.connect_to_any, threading.Event(), threading.Event()
+    connect, opened, let_go = dialer.connect_to_any, threading.Event(), threading.Event()
     first = threading.Lock()
 
     def connect_slowly_at_first(*args: Any) -> socket.socket:
@@ -152,7 +152,7 @@ async def test_a_connection_that_opens_too_late_is_closed_and_disturbs_no_other(
             assert let_go.wait(PATIENCE)
         return sock
 
-    monkeypatch.setattr(driver, "connect_to_any", connect_slowly_at_first)
+    monkeypatch.setattr(dialer, "connect_to_any", connect_slowly_at_first)
     client = client_of(world, host=f"ws://127.0.0.1:{world.relay.port}", connect_timeout=PATIENCE)
     connecting = world.spawn(later(client.connect))
     assert opened.wait(PATIENCE)

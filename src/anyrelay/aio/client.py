@@ -90,12 +90,13 @@ class RelayClient(ClientBase):
     _connect = awaiting(ClientMethods.connect)
 
     async def connect(self) -> None:
-        """Connect and sign in; from then on the client stays connected until `disconnect`.
+        """Connect and sign in, on the event loop that runs here; the client then stays connected until `disconnect`.
 
         Raises:
             ConnectFailed: Not signed in within `connect_timeout`; ``__cause__`` says why.
             AuthenticationError: The credentials were refused three times.
         """
+        self._driver.forget_signals()  # one that came at the end of an earlier `run`
         self._driver.start()
         await self._connect()
 

@@ -20,9 +20,7 @@ from collections.abc import Callable
 from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 from anyrelay.frontend import log
-from anyrelay.frontend.arrivals import Arrivals
 from anyrelay.frontend.binding import accepts
-from anyrelay.frontend.dialer import Address, connect_to_any, look_up
 from anyrelay.frontend.ending import abandon, drop
 from anyrelay.frontend.handlers import NO_COROUTINES, refuse_unawaited
 from anyrelay.frontend.process import check_process
@@ -33,20 +31,20 @@ from anyrelay.protocol.outbound.message import MessageMachine
 from anyrelay.protocol.schema import RelayEvent
 from anyrelay.protocol.session.outputs import CloseTransport, FetchToken, LogEntry, OpenTransport, Output, RunHandler
 from anyrelay.protocol.session.session import ClientState, Session
+from anyrelay.sync.dialer import Dialer
 from anyrelay.sync.threads.dispatcher import HandlerDispatcher
 from anyrelay.sync.threads.poller import PipeWakeup, Poller
 from anyrelay.sync.threads.requests import ThreadRequest
 from anyrelay.sync.threads.waiting import OnceEvent, new_waiter, wait_for_release
-from anyrelay.sync.threads.workers import MOMENT, Workers, may_hang
+from anyrelay.sync.threads.workers import MOMENT, Workers
+from anyrelay.sync.tokens import TokenFetcher
+from anyrelay.sync.transport import Transport
 
 __all__ = ["Driver"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
 E = TypeVar("E", bound=RelayEvent)
-
-READ_SIZE: Final = 65_536
-"""How much is read at once, in bytes."""
 
 LINGER: Final = 0.001
 """How long what one read provoked waits for more to be sent with it, in seconds."""
@@ -104,19 +102,13 @@ class Driver:
         self._made_in = os.getpid()
         self._core = threading.Lock()
         self._posted: deque[Callable[[float], object]] = deque()
-        self._unwritten = False
-        self._left_over: bytes | memoryview = b""
-        self._socket: socket.socket | None = None
-        self._to_close: list[tuple[socket.socket, bytes]] = []
         self._todo: deque[Output] = deque()
-        self._arrivals = Arrivals()
-        self._dials = 0
-        self._undialled: int | None = None
-        self._looks_up = False
-        self._fetches_token = False
         self._thread: threading.Thread | None = None
         self._wakeup: PipeWakeup | None = None
         self._workers = Workers("anyrelay handler")
+        self._transport = Transport(session, self._core, clock, self._sort_outputs)
+        self._dialer = Dialer(self._core, self._workers, self._sort_outputs, self._dialled, self._wake)
+        self._tokens = TokenFetcher(session, self._core, self._workers, self.post)
         self._dispatcher = HandlerDispatcher(self._workers, self._callback_failed, self._look_around)
         self._asleep = False
         self._lingers = False
@@ -185,7 +177,7 @@ class Driver:
             self._wake()
 
     def _do_posted(self) -> None:
-        self._unwritten = self._unwritten or bool(self._posted)
+        self._transport.has_unwritten = self._transport.has_unwritten or bool(self._posted)
         while self._posted:
             self._posted.popleft()(self._clock())
         self._dispatcher.take_back()
@@ -264,7 +256,6 @@ class Driver:
     def _start_thread(self) -> None:
         wakeup = PipeWakeup()
         thread = threading.Thread(target=self._run, args=(wakeup,), name="anyrelay client", daemon=True)
-        self._signals.clear()
         self._workers.recall()
         _running.add(self)
         self._wakeup, self._thread = wakeup, thread
@@ -295,8 +286,16 @@ class Driver:
         self._period.ended.wait(max(MOMENT, deadline - time.monotonic()))
         self._workers.join(max(MOMENT, deadline - time.monotonic()))
 
-    def signal(self) -> None:
-        """LogEntry a signal; safe in a signal handler, which may have interrupted anything, a lock's holder included."""
+    def forget_signals(self) -> None:
+        """Begin with no signal noted."""
+        self._signals.clear()
+
+    def note_signal(self) -> None:
+        """Note a signal, and wake the I/O thread, which obeys the signal.
+
+        Safe in a signal handler, which may have interrupted anything, the holder of a lock included. A signal that comes before
+        there is a thread is obeyed when the thread has started.
+        """
         self._signals.append(None)
         self._wake_up()
 
@@ -327,7 +326,7 @@ class Driver:
         try:
             self._follow_outputs()  # of what was posted at the last moment
         finally:
-            self._close_released(poller)
+            self._transport.close_released(poller)
             poller.close()
             wakeup.close()
             period.ended.set()
@@ -339,11 +338,11 @@ class Driver:
 
     @property
     def _is_over(self) -> bool:
-        return self._socket is None and self.session.state in _AT_REST
+        return self._transport.socket is None and self.session.state in _AT_REST
 
     @property
     def _has_work(self) -> bool:
-        return bool(self._posted or self._to_close or self._todo or self.session.outputs)
+        return bool(self._posted or self._transport.released or self._todo or self.session.outputs)
 
     def _stop_because(self, error: Exception) -> ConnectionPeriod:
         with self._core:
@@ -366,15 +365,16 @@ class Driver:
 
     def _turn(self, poller: Poller) -> None:
         """Wait for whatever comes first, and deal with it."""
+        transport = self._transport
         self._asleep = True
         with self._core:
-            sock, blocked = self._socket, bool(self._left_over)
+            sock, blocked = transport.socket, bool(transport.left_over)
             deadline = self.session.next_deadline()
             timeout = self._time_to_wait()
         ready = poller.wait(sock, blocked, None if timeout == math.inf else timeout)
         self._asleep = False
         looks = bool(ready & selectors.EVENT_READ) or (deadline is not None and deadline <= self._clock())
-        reads = sock is not None and looks and self._read(sock)
+        reads = sock is not None and looks and transport.read(sock)
         with self._core:
             self._do_posted()
             self._run_due(all_read=looks and not reads)
@@ -384,20 +384,20 @@ class Driver:
             self._dispatcher.take_back()  # what was handed back since, and has more to tell by now
         self._workers.start_waiting()
         self._follow_outputs()
-        self._close_released(poller)
+        transport.close_released(poller)
         # Acknowledgements ride with the next command: whoever was woken just now may be about to give one.
-        self._lingers = reads and not self._lingers and not self._unwritten
+        self._lingers = reads and not self._lingers and not transport.has_unwritten
         if not self._lingers:
-            self._write()
+            transport.write()
 
     def _time_to_wait(self) -> float:
         """Return how long there is nothing to do, in seconds."""
-        if self._has_work or self._unwritten or self._is_over:
+        if self._has_work or self._transport.has_unwritten or self._is_over:
             return 0.0
         deadline = self.session.next_deadline()
         timeout = math.inf
         if deadline is not None:
-            timeout = max(0.0, self._arrivals.next_look(deadline) - self._clock())
+            timeout = max(0.0, self._transport.arrivals.next_look(deadline) - self._clock())
         if self._workers.wait_for_threads:
             timeout = min(timeout, THREADS_AGAIN)
         return min(timeout, LINGER) if self._lingers else timeout
@@ -407,32 +407,9 @@ class Driver:
         now = self._clock()
         self.session.handle_soon(now)
         if not self.session.is_overdue(now):
-            self._arrivals.nothing_is_due()
-        elif self._socket is None or self._arrivals.are_complete(now, all_read=all_read):
+            self._transport.arrivals.nothing_is_due()
+        elif self._transport.socket is None or self._transport.arrivals.are_complete(now, all_read=all_read):
             self.session.handle_timeout(now)
-
-    def _read(self, sock: socket.socket) -> bool:
-        """Read once; return whether there was something, and so may be more."""
-        try:
-            data = sock.recv(READ_SIZE)
-        except (BlockingIOError, InterruptedError):
-            return False
-        except OSError as error:
-            self._tell(sock, Session.transport_failed, error)
-            return False
-        if not data:
-            self._tell(sock, Session.receive_eof)
-            return False
-        self._arrivals.read(len(data), self._clock())
-        self._tell(sock, Session.receive_data, data)
-        return True
-
-    def _tell(self, sock: socket.socket, method: Callable[..., None], *args: Any) -> None:
-        """Tell the session of something that happened to a socket, unless it let go of that one."""
-        with self._core:
-            self._sort_outputs()
-            if sock is self._socket:
-                method(self.session, *args, self._clock())
 
     def _sort_outputs(self) -> None:
         """Take what the session asks for. What concerns the transport holds at once.
@@ -448,8 +425,7 @@ class Driver:
                 case CloseTransport(final_bytes):
                     self._release_socket(final_bytes)
                 case OpenTransport():
-                    self._dials += 1
-                    self._undialled = self._dials
+                    self._dialer.expect()
             self._todo.append(output)
 
     def _follow_outputs(self) -> None:
@@ -469,100 +445,24 @@ class Driver:
             case LogEntry() as entry:
                 log.write(entry)
             case OpenTransport(host, port):
-                with self._core:
-                    at_it, self._looks_up = self._looks_up, True
-                if not at_it:  # else whoever is at it opens the connection for this attempt, and not for an earlier one
-                    self._workers.submit(lambda: self._dial(host, port))
+                self._dialer.start(host, port, self.session.settings.connect_timeout)
             case FetchToken(source):
-                with self._core:
-                    at_it, self._fetches_token = self._fetches_token, True
-                if not at_it:  # else the session takes the token, whichever attempt asked for it
-                    self._workers.submit(lambda: self._fetch_token(source))
+                self._tokens.start(source)
 
     def _release_socket(self, final_bytes: bytes) -> None:
-        """Let go of the socket, or of the one that is being opened; it is closed outside the lock."""
-        self._dials += 1
-        self._undialled = None
-        self._arrivals = Arrivals()
-        if self._socket is not None:
-            # Something that is left over is on its way in the I/O thread, or blocked: then the last words come too late.
-            self._to_close.append((self._socket, b"" if self._left_over else final_bytes))
-        self._socket, self._left_over = None, b""
+        """Use the socket no more, or the one that is being opened; the core's lock is held."""
+        self._dialer.cancel()
+        self._transport.release(final_bytes)
 
-    def _close_released(self, poller: Poller) -> None:
-        with self._core:
-            released, self._to_close = self._to_close, []
-        for sock, final_bytes in released:
-            poller.forget(sock)
-            with contextlib.suppress(OSError), sock:
-                if final_bytes:
-                    sock.send(final_bytes)
+    def _dialled(self, result: socket.socket | Exception) -> None:
+        """Tell the session how the last connection attempt has ended; the core's lock is held."""
+        if isinstance(result, Exception):
+            self.session.transport_failed(result, self._clock())
+        else:
+            self._transport.opened(result)
+        self._transport.has_unwritten = True
 
-    def _write(self) -> None:
-        """Write what waits, as far as the socket takes it."""
-        while self._write_what_waits():
-            pass
-
-    def _write_what_waits(self) -> bool:
-        """Write once; return whether there may be more that the socket takes."""
-        self._unwritten = False
-        with self._core:
-            sock = self._socket
-            if sock is None:
-                return False
-            held_back = bool(self._left_over)
-            self._left_over = data = self._left_over or self.session.data_to_send()
-        if not data:
-            return False
-        try:
-            sent = sock.send(data)
-        except (BlockingIOError, InterruptedError):
-            sent = 0
-        except OSError as error:
-            self._tell(sock, Session.transport_failed, error)
-            return False
-        with self._core:
-            if sock is self._socket:
-                # No copy of the rest is made: it may be many megabytes in many small steps.
-                self._left_over = memoryview(data)[sent:] if sent < len(data) else b""
-        return held_back and sent == len(data)
-
-    # --- what runs in threads of its own ----------------------------------------------------------------------------
-
-    def _dial(self, host: str, port: int) -> None:
-        """Look a name up, which may hang for long, and open a connection for the attempt that is the last one by then.
-
-        Nobody waits for this thread, and there is one at most that looks up.
-        """
-        addresses: list[Address] = []
-        error: Exception | None = None
-        sock: socket.socket | None = None
-        with may_hang():
-            try:
-                addresses = look_up(host, port)
-            except Exception as raised:  # not only OSError: a name that IDNA cannot encode is a UnicodeError
-                error = raised
-            with self._core:
-                self._looks_up = False
-                self._sort_outputs()
-                dial, self._undialled = self._undialled, None
-            if dial is not None and error is None:
-                try:
-                    sock = connect_to_any(addresses, self.session.settings.connect_timeout)
-                except OSError as raised:
-                    error = raised
-        with self._core:
-            self._sort_outputs()
-            wanted = dial == self._dials
-            if wanted and sock is not None:
-                self._socket, self._left_over = sock, b""
-                self.session.transport_opened(self._clock())
-            elif wanted and error is not None:
-                self.session.transport_failed(error, self._clock())
-            self._unwritten = True
-        if sock is not None and not wanted:
-            sock.close()
-        self._wake()
+    # --- user code, in threads of its own --------------------------------------------------------------------------
 
     def _run_handler(self, subject: CallMachine | MessageMachine) -> None:
         error: BaseException | None = None
@@ -576,25 +476,3 @@ class Driver:
 
     def _callback_failed(self, handler_queue: HandlerQueue, error: BaseException) -> None:
         self.post(lambda _: self.session.callback_failed(handler_queue, error))
-
-    def _fetch_token(self, source: Callable[[], Any]) -> None:
-        """Ask for a token, which may hang for long: there is one thread at most that does."""
-        token: Any = None
-        failure: Exception | None = None
-        try:
-            with may_hang():
-                token = source()
-                refuse_unawaited(source, token, NO_COROUTINES)
-        except Exception as error:
-            failure = error
-        except SystemExit:
-            failure = RuntimeError("the jwt_token function raised SystemExit")
-
-        def tell(now: float) -> None:
-            self._fetches_token = False
-            if failure is None:
-                self.session.token_fetched(token, now)
-            else:
-                self.session.token_failed(failure, now)
-
-        self.post(tell)
