@@ -308,7 +308,7 @@ class Driver:
             case LogEntry() as entry:
                 log.write(entry)
             case OpenTransport() as order:
-                self._transport, self._arrivals = self._running.transport(self), Arrivals()
+                self._transport, self._arrivals = self.new_transport(), Arrivals()
                 self._spawn("anyrelay connection", self._run_child, self._transport.run, order, patience=math.inf)
             case CloseTransport(final_bytes):
                 if self._transport is not None:
@@ -343,6 +343,10 @@ class Driver:
         self.pump()
 
     # --- the transport ----------------------------------------------------------------------------------------------
+
+    def new_transport(self) -> Transport:
+        """Return a connection that is not open yet; `anyrelay.testing` opens connections in memory instead."""
+        return self._running.transport(self)
 
     @property
     def connect_timeout(self) -> float:

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 from anyrelay._lazy import handing_on
 
 if TYPE_CHECKING:
+    from anyrelay.testing.memory.blocking_relay import SyncMemoryRelay
+    from anyrelay.testing.memory.relay import MemoryRelay
     from anyrelay.testing.scripted_server import IncomingCommand, SignIn, accept
     from anyrelay.testing.strategies import commands, events, refer_histories, sip_uris
-    from anyrelay.testing.virtual_time import VirtualLoop, virtual_backend
+    from anyrelay.testing.virtual_time import VirtualLoop, run_virtual, virtual_backend
     from anyrelay.testing.wire import Wire
     from anyrelay.testing.wire_connection import Direction, Fate, Logged
 
@@ -22,21 +24,26 @@ __all__ = [
     "Fate",
     "IncomingCommand",
     "Logged",
+    "MemoryRelay",
     "SignIn",
+    "SyncMemoryRelay",
     "VirtualLoop",
     "Wire",
     "accept",
     "commands",
     "events",
     "refer_histories",
+    "run_virtual",
     "sip_uris",
     "virtual_backend",
 ]
 
 _MODULES = {
+    "memory.blocking_relay": ("SyncMemoryRelay",),
+    "memory.relay": ("MemoryRelay",),
     "scripted_server": ("IncomingCommand", "SignIn", "accept"),
     "strategies": ("commands", "events", "refer_histories", "sip_uris"),
-    "virtual_time": ("VirtualLoop", "virtual_backend"),
+    "virtual_time": ("VirtualLoop", "run_virtual", "virtual_backend"),
     "wire": ("Wire",),
     "wire_connection": ("Direction", "Fate", "Logged"),
 }

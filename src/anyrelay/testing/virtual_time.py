@@ -9,13 +9,24 @@ from __future__ import annotations
 
 import asyncio
 import selectors
-from collections.abc import Mapping
-from typing import Any, Final, NoReturn
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final, NoReturn, TypeVar
 
-__all__ = ["VirtualLoop", "virtual_backend"]
+import anyio
+
+__all__ = ["VirtualLoop", "check_virtual_time", "run_virtual", "virtual_backend"]
+
+T = TypeVar("T")
 
 WAKE_TIMEOUT: Final = 5.0
 """The real seconds in which another thread may wake a loop whose tasks all wait without a deadline."""
+
+
+WAITS_FOR_EVER: Final = (
+    "{:g} s of virtual time are over and the test still waits: give the wait a timeout, or let the phone hang up"
+)
+"""The text of the error when a `MemoryRelay` reaches its limit."""
 
 
 class VirtualTimeError(RuntimeError):
@@ -105,3 +116,39 @@ def virtual_backend(name: str) -> tuple[str, dict[str, Any]]:
 
         return name, {"clock": MockClock(autojump_threshold=0)}
     raise ValueError(f"name must be asyncio or trio, not {name!r}")
+
+
+def run_virtual(main: Callable[..., Awaitable[T]], *args: Any, backend: str = "asyncio") -> T:
+    """Run a coroutine function on virtual time, and return its result.
+
+    Args:
+        main: The coroutine function.
+        args: Its arguments.
+        backend: ``asyncio`` or ``trio``.
+
+    Raises:
+        ValueError: `backend` is another word.
+    """
+    name, options = virtual_backend(backend)
+    return anyio.run(main, *args, backend=name, backend_options=options)
+
+
+def check_virtual_time() -> None:
+    """Check that the event loop that runs here has virtual time.
+
+    Raises:
+        RuntimeError: Its time is real; the message names the remedies.
+    """
+    if isinstance(asyncio._get_running_loop(), VirtualLoop):
+        return
+    if "trio" in sys.modules:
+        import trio
+        from trio.testing import MockClock
+
+        if trio.lowlevel.in_trio_run() and isinstance(trio.lowlevel.current_clock(), MockClock):
+            return
+    raise RuntimeError(
+        "a MemoryRelay needs virtual time, and this event loop sleeps for real: run the test with"
+        " anyrelay.testing.run_virtual(test), or return anyrelay.testing.virtual_backend('asyncio') from the fixture"
+        " anyio_backend, or with pytest-asyncio return {'virtual': VirtualLoop} from the hook pytest_asyncio_loop_factories"
+    )

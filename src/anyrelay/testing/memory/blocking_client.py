@@ -1,0 +1,213 @@
+"""The blocking clients of `SyncMemoryRelay`: `anyrelay.sync.RelayClient`, one thread at a time, on connections in memory."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+
+from anyrelay.frontend import log
+from anyrelay.frontend.binding import accepts
+from anyrelay.frontend.handlers import NO_COROUTINES, refuse_unawaited
+from anyrelay.protocol.core.handler_queue import HandlerQueue
+from anyrelay.protocol.schema import RelayEvent
+from anyrelay.protocol.session.outputs import CloseTransport, FetchToken, LogEntry, OpenTransport, Output, RunHandler
+from anyrelay.sync import RelayClient
+
+if TYPE_CHECKING:
+    from anyrelay.local.exchange.connections import ClientConnection
+    from anyrelay.protocol.call.call import CallMachine, Search
+    from anyrelay.protocol.core.promise import Promise, Subscription
+    from anyrelay.protocol.outbound.message import MessageMachine
+    from anyrelay.protocol.session.session import Session
+    from anyrelay.testing.memory.server import MemoryServer
+    from anyrelay.testing.memory.turns import Turns
+
+__all__ = ["BlockingMemoryClient"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+E = TypeVar("E", bound=RelayEvent)
+
+JOIN_TIMEOUT = 2.0
+"""The longest wait for handlers when a client closes, in seconds, as in `anyrelay.sync`."""
+
+
+class BlockingMemoryClient(RelayClient):
+    """A `RelayClient` of `anyrelay.sync` whose connections lead to a `SyncMemoryRelay`."""
+
+    def __init__(self, server: MemoryServer, turns: Turns, **settings: Any) -> None:
+        self._server = server
+        self._turns = turns
+        super().__init__(**settings)
+
+    def _new_driver(self, *args: Any) -> BlockingMemoryDriver:  # type: ignore[override]  # needs the server
+        return BlockingMemoryDriver(self._server, self._turns, *args)
+
+
+class BlockingMemoryDriver:
+    """What `anyrelay.sync.driver.Driver` is to a socket and an I/O thread, for a connection in memory and turns."""
+
+    def __init__(
+        self,
+        server: MemoryServer,
+        turns: Turns,
+        session: Session,
+        addressed: Callable[[CallMachine | MessageMachine], tuple[Any, Any]],
+    ) -> None:
+        self.session = session
+        self.next_deadline = session.next_deadline
+        self._server = server
+        self._turns = turns
+        self._addressed = addressed
+        self._connection: ClientConnection | None = None
+        self._handlers = 0
+        self._signals: deque[None] = deque()
+        turns.parties.append(self)
+
+    # --- what bound methods use -------------------------------------------------------------------------------------
+
+    def locked(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call a function of the core that needs no time."""
+        self._turns.check_thread()
+        return function(*args, **kwargs)
+
+    def call_and_wait(
+        self, method: Callable[Concatenate[float, P], Promise[T]], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Call a machine's method with the time, and wait for the promised result."""
+        self._turns.check_thread()
+        promise = method(self._turns.now, *args, **kwargs)
+        try:
+            self._turns.wait(lambda: promise.done)
+        except BaseException:
+            promise.abandon()
+            raise
+        return promise.result()
+
+    def find(self, method: Callable[Concatenate[float, P], Search[E]], /, *args: P.args, **kwargs: P.kwargs) -> E:
+        """Call a machine's method, and wait for the event that the method looks for."""
+        self._turns.check_thread()
+        search = method(self._turns.now, *args, **kwargs)
+        try:
+            while not accepts(search, event := self.next_of(search.subscription)):
+                pass
+        finally:
+            search.subscription.close()
+        assert event is not None
+        return event
+
+    def next_of(self, subscription: Subscription[E]) -> E | None:
+        """Wait for the next event of a subscription; None when no event will come."""
+        self._turns.wait(lambda: subscription.ready)
+        return subscription.take()
+
+    # --- what the client uses ---------------------------------------------------------------------------------------
+
+    def connect(self, method: Callable[[float], Promise[None]]) -> None:
+        """Connect the session, and wait for the promised result."""
+        self.call_and_wait(method)
+
+    def close(self, method: Callable[Concatenate[float, P], Promise[None]], *args: P.args, **kwargs: P.kwargs) -> None:
+        """Close the session, and wait until it is closed."""
+        self.call_and_wait(method, *args, **kwargs)
+        self.wait_finished(None)
+
+    def wait_finished(self, _: object) -> None:
+        """Wait a while for the handlers of a closed session."""
+        self._turns.wait(lambda: self._handlers == 0, self._turns.now + JOIN_TIMEOUT)
+
+    def signal(self) -> None:
+        """Note a signal; the next step obeys."""
+        self._signals.append(None)
+
+    # --- what the turns use -----------------------------------------------------------------------------------------
+
+    def step(self, now: float) -> bool:
+        """Do everything that is due now; return whether anything was."""
+        worked = bool(self.session.outputs or self._signals)
+        while self._signals:
+            self._signals.popleft()
+            self.session.signal_received(now)
+        while self.session.outputs:
+            self._follow(self.session.outputs.popleft(), now)
+        if self._connection is not None:
+            worked |= self._exchange_bytes(self._connection, now)
+        if self.session.is_overdue(now):  # last: arrivals count before deadlines
+            self.session.handle_timeout(now)
+            worked = True
+        return worked
+
+    def _exchange_bytes(self, connection: ClientConnection, now: float) -> bool:
+        if to_server := self.session.data_to_send():
+            connection.receive_data(to_server, now)
+            self._server.settle(now)
+        if to_client := connection.data_to_send():
+            self.session.receive_data(to_client, now)
+        elif connection.wants_eof:
+            self._connection = None
+            self._server.lose(connection, now)
+            self.session.receive_eof(now)
+            return True
+        return bool(to_server or to_client)
+
+    def _follow(self, output: Output, now: float) -> None:
+        match output:
+            case OpenTransport():
+                self._connection = self._server.connect(now, lambda: None)
+                self.session.transport_opened(now)
+            case CloseTransport(final_bytes):
+                self._close_connection(final_bytes, now)
+            case RunHandler(subject):
+                self._start(lambda: self._run_handler(subject))
+            case HandlerQueue():
+                self._start(lambda: self._call_handlers(output))
+            case FetchToken(source):
+                self._start(lambda: self._fetch_token(source))
+            case LogEntry():
+                log.write(output)
+
+    def _close_connection(self, final_bytes: bytes, now: float) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.receive_data(final_bytes, now)
+            self._server.lose(connection, now)
+
+    # --- user code --------------------------------------------------------------------------------------------------
+
+    def _start(self, job: Callable[[], None]) -> None:
+        self._handlers += 1
+
+        def run() -> None:
+            try:
+                job()
+            finally:
+                self._handlers -= 1
+
+        self._turns.start(run, "anyrelay handler")
+
+    def _run_handler(self, subject: CallMachine | MessageMachine) -> None:
+        failure: BaseException | None = None
+        try:
+            handler, wrapper = self._addressed(subject)
+            if handler is not None:
+                refuse_unawaited(handler, handler(wrapper), NO_COROUTINES)
+        except (Exception, SystemExit) as error:
+            failure = error
+        self.session.handler_finished(subject, failure, self._turns.now)
+
+    def _call_handlers(self, queue: HandlerQueue) -> None:
+        while (callback := queue.take()) is not None:
+            try:
+                refuse_unawaited(callback.handler, callback.handler(callback.subject), NO_COROUTINES)
+            except (Exception, SystemExit) as error:
+                self.session.callback_failed(queue, error)
+
+    def _fetch_token(self, source: Callable[[], Any]) -> None:
+        try:
+            token = source()
+            refuse_unawaited(source, token, NO_COROUTINES)
+        except Exception as error:
+            self.session.token_failed(error, self._turns.now)
+        else:
+            self.session.token_fetched(token, self._turns.now)

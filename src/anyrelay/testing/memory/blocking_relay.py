@@ -1,0 +1,207 @@
+"""`SyncMemoryRelay`: blocking handlers against a RELAY server and simulated phones in memory, on virtual time."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, cast
+
+from anyrelay.local.process.sync_relay import SyncPhones
+from anyrelay.testing.memory.blocking_client import BlockingMemoryClient
+from anyrelay.testing.memory.server import CREDENTIALS, HOST, MemoryServer
+from anyrelay.testing.memory.turns import Turns
+
+if TYPE_CHECKING:
+    from anyrelay.local.process.sync_relay import SyncLocalRelay
+    from anyrelay.local.simulated.phones import SimulatedCaller
+    from anyrelay.sync import RelayClient
+    from anyrelay.testing.trace import TraceFrame
+
+__all__ = ["SyncMemoryRelay"]
+
+
+class SyncMemoryRelay:
+    """A RELAY server and simulated phones in memory, for blocking handlers: no socket, no sleep, no event loop.
+
+    Handlers run in threads, one thread at a time. Time is virtual: it moves when every thread waits for RELAY or for a
+    phone. `time.sleep` still sleeps: use `sleep` of this class in a test, and `call.wait_for` in a handler::
+
+        with SyncMemoryRelay() as relay:
+            relay.phones.add("sip:support@example.com", answers="busy")
+            client = relay.client(contexts=["support"])
+            client.on_call(handle_call)
+            with client:
+                caller = relay.phones.dial("sip:alice@example.com", context="support")
+                assert caller.ended() == "hangup"
+    """
+
+    def __init__(self, *, limit: float = 86_400.0) -> None:
+        """Describe a server; ``with`` starts it.
+
+        Args:
+            limit: The virtual time at which the test fails, in seconds: a test that waits for ever ends at this time.
+        """
+        self._limit = limit
+        self._server = MemoryServer()
+        self._callers: list[SimulatedCaller] = []
+
+    def __enter__(self) -> SyncMemoryRelay:
+        """Start the server."""
+        self._turns = Turns(self._limit)
+        self._turns.parties.append(_ServerParty(self._server))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close every connection and stop the server."""
+        self.drop_connections()
+
+    @property
+    def now(self) -> float:
+        """The virtual time, in seconds; it begins at 0.0."""
+        return self._turns.now
+
+    def sleep(self, seconds: float) -> None:
+        """Let virtual time pass.
+
+        Args:
+            seconds: How much.
+        """
+        self._turns.wait(lambda: False, self.now + seconds)
+
+    def client(self, contexts: Iterable[str] | None = ("default",), **settings: Any) -> RelayClient:
+        """Make a client of this server that is not connected yet.
+
+        Args:
+            contexts: The contexts to receive.
+            settings: Further arguments of `RelayClient`, such as `request_timeout`.
+
+        Raises:
+            ValueError: A setting is not allowed.
+            TypeError: A setting has a wrong type, or there is no such setting.
+        """
+        chosen = {**CREDENTIALS, "host": HOST, "contexts": contexts, **settings}
+        return BlockingMemoryClient(self._server, self._turns, **chosen)
+
+    @property
+    def phones(self) -> SyncPhones:
+        """The simulated phones: describe targets, let callers call."""
+        # SyncPhones needs `order` alone of a server.
+        return SyncPhones(cast("SyncLocalRelay", self))
+
+    @property
+    def frames(self) -> list[TraceFrame]:
+        """Every RELAY message so far, secrets struck out."""
+        return self._server.frames
+
+    @property
+    def posts(self) -> list[tuple[str, dict[str, Any]]]:
+        """Every POST to a ``status_url`` so far: URL and event. Nothing is sent."""
+        return self._server.posts
+
+    def sent(self, method: str) -> list[dict[str, Any]]:
+        """Return the parameters of each command of a method that clients sent, oldest first.
+
+        Args:
+            method: The RELAY method, such as ``calling.refer``.
+        """
+        return self._server.sent(method)
+
+    def drop_connections(self) -> None:
+        """Close every connection without a message, as a broken network does; sessions can be resumed."""
+        self._server.exchange.drop_connections(self.now)
+        self._turns.settle()
+
+    def forget_sessions(self) -> None:
+        """Drop every connection, and forget every session with its calls, as a server does after a crash."""
+        self._server.exchange.forget_sessions(self.now)
+        self._turns.settle()
+
+    def say_goodbye(self, *, restart: bool = False) -> None:
+        """Send ``signalwire.disconnect`` to every client, and close the connections a second later.
+
+        Args:
+            restart: Whether the sessions end too, rather than to be resumed.
+        """
+        self._server.exchange.say_goodbye(self.now, restart=restart)
+        self._turns.settle()
+
+    def until(self, condition: Callable[[], bool], timeout: float) -> None:
+        """Wait until a condition holds.
+
+        Args:
+            condition: A function that returns whether it holds.
+            timeout: The longest wait, in seconds of virtual time.
+
+        Raises:
+            TimeoutError: The condition did not hold in time; the message has the state of each caller.
+        """
+        if not self._turns.wait(condition, self.now + timeout):
+            raise TimeoutError(f"not within {timeout:g} s of virtual time: {self._server.describe_callers()}")
+
+    def order(self, do: str, *, order_timeout: float = math.inf, **arguments: Any) -> Any:
+        """Follow an order of the phones of `phones`, as the process of `SyncLocalRelay` does.
+
+        Args:
+            do: The order: ``add``, ``dial``, ``look``, ``wait``, or a method of a caller, such as ``hang_up``.
+            order_timeout: Not used: each order names its own time.
+            arguments: The order's arguments.
+
+        Raises:
+            TimeoutError: What was waited for did not happen.
+            ValueError: An argument is not allowed.
+            TypeError: An argument is of a wrong type.
+        """
+        self._turns.check_thread()
+        self._server.settle(self.now)
+        if do == "add":
+            self._server.phones.add(**arguments)
+            return None
+        if do == "dial":
+            return self._dial(**arguments)
+        caller = self._callers[arguments.pop("caller") - 1]
+        if do == "look":
+            return _look(caller)
+        if do == "wait":
+            return self._wait(caller, **arguments)
+        getattr(caller, do)(**arguments)
+        self._turns.settle()
+        return None
+
+    def _dial(self, *, context: str, wait_for_subscriber: float, **described: Any) -> int:
+        sessions = self._server.exchange.sessions
+        self._turns.wait(
+            lambda: sessions.next_subscriber(context, peek=True) is not None, self.now + wait_for_subscriber
+        )
+        self._callers.append(self._server.phones.dial(context=context, **described))
+        self._turns.settle()
+        return len(self._callers)
+
+    def _wait(self, caller: SimulatedCaller, *, state: str, timeout: float) -> None:
+        reached = ("answered", "ended") if state == "answered" else ("ended",)
+        self.until(lambda: caller.state in reached, timeout)
+
+
+class _ServerParty:
+    """The server, as the turns drive it."""
+
+    def __init__(self, server: MemoryServer) -> None:
+        self._server = server
+        self.next_deadline = server.exchange.next_deadline
+
+    def step(self, now: float) -> bool:
+        """Do everything that is due now."""
+        self._server.settle(now)
+        return False  # a client that has something to read says so itself
+
+
+def _look(caller: SimulatedCaller) -> dict[str, Any]:
+    return {
+        "state": caller.state,
+        "end_reason": caller.end_reason,
+        "heard": [medium.to_wire() for medium in caller.heard],
+        "referred_to": caller.referred_to,
+        "transferred_to": caller.transferred_to,
+    }

@@ -1,0 +1,94 @@
+"""The asynchronous clients of `MemoryRelay`: `RelayClient` as it is, on connections in memory."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import anyio
+
+from anyrelay import RelayClient
+from anyrelay.aio.driver import Driver
+
+if TYPE_CHECKING:
+    from anyrelay.aio.backends.base import Transport, TransportOwner
+    from anyrelay.local.exchange.connections import ClientConnection
+    from anyrelay.protocol.session.outputs import OpenTransport
+    from anyrelay.testing.memory.server import MemoryServer
+
+__all__ = ["MemoryClient"]
+
+
+class MemoryClient(RelayClient):
+    """A `RelayClient` whose connections lead to a `MemoryRelay`."""
+
+    def __init__(self, server: MemoryServer, **settings: Any) -> None:
+        self._server = server
+        super().__init__(**settings)
+
+    def _new_driver(self, *args: Any) -> MemoryDriver:  # type: ignore[override]  # needs the server
+        return MemoryDriver(self._server, *args)
+
+
+class MemoryDriver(Driver):
+    """A driver that opens connections in memory."""
+
+    def __init__(self, server: MemoryServer, *args: Any) -> None:
+        super().__init__(*args)
+        self._server = server
+
+    def new_transport(self) -> Transport:
+        """Return a connection to the server in memory."""
+        return MemoryTransport(self, self._server)
+
+
+class MemoryTransport:
+    """One connection in memory: a `Transport` whose other end is a connection of the exchange."""
+
+    def __init__(self, owner: TransportOwner, server: MemoryServer) -> None:
+        self._owner = owner
+        self._server = server
+        self._arrived = anyio.Event()
+        self._connection: ClientConnection | None = None
+        self._is_open = True
+
+    async def run(self, order: OpenTransport) -> None:
+        """Open the connection, and hand the server's bytes to the client until it is closed."""
+        self._connection = connection = self._server.connect(anyio.current_time(), self._wake)
+        try:
+            if self._is_open:
+                self._owner.transport_opened(self)
+            while self._is_open:
+                if data := connection.data_to_send():
+                    self._owner.received(self, data)
+                elif connection.wants_eof:
+                    self._owner.received_eof(self)
+                    break
+                else:
+                    await self._arrived.wait()
+                    self._arrived = anyio.Event()
+        finally:
+            self._server.lose(connection, anyio.current_time())
+
+    def has_unread(self) -> bool:
+        """Whether the server has bytes that the driver has not read."""
+        return self._arrived.is_set()
+
+    def flush(self) -> None:
+        """Send the client's bytes to the server."""
+        if self._connection is not None and self._is_open and (data := self._owner.data_to_send(self)):
+            self._send(self._connection, data)
+
+    def close(self, final_bytes: bytes) -> None:
+        """Close the connection after `final_bytes`."""
+        if self._connection is not None and final_bytes:
+            self._send(self._connection, final_bytes)
+        self._is_open = False
+        self._wake()
+
+    def _send(self, connection: ClientConnection, data: bytes) -> None:
+        now = anyio.current_time()
+        connection.receive_data(data, now)
+        self._server.settle(now)
+
+    def _wake(self) -> None:
+        self._arrived.set()

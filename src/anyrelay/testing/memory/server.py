@@ -1,0 +1,108 @@
+"""The server of `MemoryRelay`: the local RELAY server's exchange and simulated phones, without a socket and without a clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import count
+from typing import TYPE_CHECKING, Any, Final
+
+from anyrelay.local.exchange.exchange import Exchange, Flush, PostStatus
+from anyrelay.local.simulated.phones import SimulatedPhones
+from anyrelay.testing.trace import TraceFrame, frame_of
+
+if TYPE_CHECKING:
+    from anyrelay.local.exchange.connections import ClientConnection
+
+__all__ = ["CREDENTIALS", "EPOCH", "HOST", "MemoryServer"]
+
+EPOCH: Final = 1_767_225_600.0
+"""The time of the virtual clock's zero, in seconds since 1970: 2026-01-01. Timestamps are the same in each run."""
+
+HOST: Final = "ws://127.0.0.1:1"
+"""The `host` of the clients. They never connect to it."""
+
+CREDENTIALS: Final[dict[str, Any]] = {"project": "memory-project", "token": "memory-token"}
+"""The credentials of the clients; the server accepts any credentials."""
+
+
+class MemoryServer:
+    """A RELAY server with simulated phones. Its owner supplies the time and calls `settle` after each use of the exchange."""
+
+    exchange: Exchange
+    """The server."""
+    phones: SimulatedPhones
+    """The phones behind the server."""
+    steps: list[tuple[float, str, str]]
+    """Every step of a phone so far: time in seconds since 1970, SIP URI, words."""
+    posts: list[tuple[str, dict[str, Any]]]
+    """Every POST to a ``status_url`` so far: URL and event. Nothing is sent."""
+
+    def __init__(self, on_settled: Callable[[], None] = lambda: None) -> None:
+        """Make a server without a client.
+
+        Args:
+            on_settled: Called after `settle`: states have changed, and the next deadline too.
+        """
+        self._on_settled = on_settled
+        numbers = count(1)
+        self._messages: list[tuple[float, int, bool, str]] = []
+        self.steps = []
+        self.posts = []
+        self.exchange = Exchange(new_id=lambda: f"memory-{next(numbers)}", epoch=EPOCH, on_text=self._keep_message)
+        self.phones = SimulatedPhones(on_step=self._keep_step)
+        self.phones.start(self.exchange)
+        self._wakers: dict[ClientConnection, Callable[[], None]] = {}
+
+    def connect(self, now: float, wake: Callable[[], None]) -> ClientConnection:
+        """Open a client's connection.
+
+        Args:
+            now: The time, in seconds.
+            wake: Called when the server has bytes for the client, or closes the connection.
+        """
+        connection = self.exchange.open_line(now, peer="127.0.0.1")
+        self._wakers[connection] = wake
+        return connection
+
+    def lose(self, connection: ClientConnection, now: float) -> None:
+        """End a client's connection: the client has closed it."""
+        self._wakers.pop(connection, None)
+        connection.receive_eof(now)
+        self.settle(now)
+
+    def settle(self, now: float) -> None:
+        """Do everything that is due, and wake the clients that the server has bytes for."""
+        self.exchange.handle_timeout(now)
+        while (output := self.exchange.next_output()) is not None:
+            match output:
+                case Flush(connection):
+                    if (wake := self._wakers.get(connection)) is not None:
+                        wake()
+                case PostStatus(url, envelope):
+                    self.posts.append((url, envelope))
+        self._on_settled()
+
+    @property
+    def frames(self) -> list[TraceFrame]:
+        """Every RELAY message so far, secrets struck out, which takes longer than the whole of a short call."""
+        read = [frame_of(time, number, from_client=sent, text=text) for time, number, sent, text in self._messages]
+        return [frame for frame in read if frame is not None]
+
+    def sent(self, method: str) -> list[dict[str, Any]]:
+        """Return the parameters of each command of a method that clients sent, oldest first.
+
+        Args:
+            method: The RELAY method, such as ``calling.refer``.
+        """
+        return [frame.params for frame in self.frames if frame.from_client and frame.method == method]
+
+    def describe_callers(self) -> str:
+        """Return the state of each caller in words, for errors."""
+        callers = [f"{each.uri} is {each.state} {each.end_reason}".rstrip() for each in self.phones.callers]
+        return "; ".join(callers) or "no phone has called"
+
+    def _keep_message(self, connection: ClientConnection, way: str, text: str) -> None:
+        self._messages.append((EPOCH + self.exchange.now, connection.number, way == "rx", text))
+
+    def _keep_step(self, uri: str, words: str) -> None:
+        self.steps.append((EPOCH + self.exchange.now, uri, words))
