@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import ssl
 from collections.abc import Iterable
+from functools import cache
 from typing import Any, Final, Literal
 
 from anyrelay.protocol.schema.fields import Named, instance_of, is_flag, optional
@@ -127,6 +128,7 @@ def _first_set(variables: tuple[str, ...]) -> str | None:
     return next((variable for variable in variables if os.environ.get(variable, "").strip()), None)
 
 
+@cache
 def _agent() -> str:
     # importlib.metadata costs milliseconds at import, so it is asked when a client is made, and only then.
     from importlib.metadata import PackageNotFoundError, version

@@ -84,9 +84,8 @@ class MemoryServer:
 
     @property
     def frames(self) -> list[TraceFrame]:
-        """Every RELAY message so far, secrets struck out, which takes longer than the whole of a short call."""
-        read = [frame_of(time, number, from_client=sent, text=text) for time, number, sent, text in self._messages]
-        return [frame for frame in read if frame is not None]
+        """Every RELAY message so far, secrets struck out."""
+        return self._frames_with("")
 
     def sent(self, method: str) -> list[dict[str, Any]]:
         """Return the parameters of each command of a method that clients sent, oldest first.
@@ -94,7 +93,15 @@ class MemoryServer:
         Args:
             method: The RELAY method, such as ``calling.refer``.
         """
-        return [frame.params for frame in self.frames if frame.from_client and frame.method == method]
+        return [frame.params for frame in self._frames_with(method) if frame.from_client and frame.method == method]
+
+    def _frames_with(self, word: str) -> list[TraceFrame]:
+        read = [
+            frame_of(time, number, from_client=from_client, text=text)
+            for time, number, from_client, text in self._messages
+            if word in text
+        ]
+        return [frame for frame in read if frame is not None]
 
     def describe_callers(self) -> str:
         """Return the state of each caller in words, for errors."""
