@@ -86,7 +86,7 @@ def test_they_can_be_raised_again_and_again(error: RelayError) -> None:
 
 @pytest.mark.parametrize("suppress", [True, False])
 def test_the_cause_is_kept(suppress: bool) -> None:
-    error, cause = ConnectFailed("why"), OSError("cable")
+    error, cause = ConnectFailed("why"), OSError("no route")
     error.__cause__ = cause
     error.__suppress_context__ = suppress
     renewed = error.renewed()
