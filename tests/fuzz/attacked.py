@@ -1,6 +1,6 @@
-"""What the fuzzers attack: a client session that is signed in and has work open, and what must be so however it goes.
+"""The session under attack: signed in, with open work, and the checks that hold after any attack.
 
-No socket, no clock: a session and the server's side of its connection joined in memory, as in the protocol's tests.
+There is no socket and no clock: the session and the server's side of its connection are joined in memory.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from anyrelay.protocol.session.session import ClientState
 from tests.support.joined import Joined, joined_call
 
 MESSAGE_LIMIT = 4_096
-"""The `max_message_size` of the sessions, in bytes; small, so that it is reached."""
+"""The `max_message_size` of the sessions, in bytes; small, so that attacks reach it."""
 
 CALLS_AT_MOST = 3
 """The `max_active_calls` of the sessions."""
@@ -25,7 +25,7 @@ PHONE = {"type": "phone", "params": {"to_number": "+15550100", "from_number": "+
 
 
 class Attacked:
-    """A session with one of everything open. Attack `session`, then `check`."""
+    """A session with open work of each kind. Attack `session`, then call `check`."""
 
     def __init__(self) -> None:
         self.pair: Joined
@@ -49,7 +49,7 @@ class Attacked:
         self.pair.settle()
 
     def check(self) -> None:
-        """Check that what waits is bounded, let the transport end and the client close, and that nobody waits for ever."""
+        """Check the bounds of queues, end the transport, close the client, and check that no waiter is left."""
         session = self.session
         session.data_to_send()
         assert session.state in ClientState
@@ -58,7 +58,7 @@ class Attacked:
         session.receive_eof(0.0)
         assert session.state in (ClientState.WAITING, ClientState.CLOSED), session.state
         self._do_outputs()
-        for now in (20.0, 40.0):  # what times out does
+        for now in (20.0, 40.0):  # run every timeout
             session.handle_timeout(now)
             self._do_outputs()
         closed = session.disconnect(60.0)
@@ -72,7 +72,7 @@ class Attacked:
         assert self.events.closed
 
     def _do_outputs(self) -> None:
-        """Do what a front end would: run the handlers, and take what they are told."""
+        """Do the work of a front end: run the handlers, and take the outputs."""
         while self.session.outputs:
             match self.session.outputs.popleft():
                 case HandlerQueue() as handler_queue:

@@ -1,4 +1,4 @@
-"""Fuzzes a signed-in session with what comes over the transport: WebSocket frames, whole, broken, and in any pieces.
+"""Fuzz a signed-in session with bytes of the transport: WebSocket frames, whole, broken, and in any pieces.
 
 The same bytes must have the same effect in one piece and in small ones.
 """
@@ -11,25 +11,25 @@ from anyrelay.protocol.session.statistics import Statistics
 from tests.fuzz.attacked import Attacked
 
 DICTIONARY = [b"\x81", b"\x82", b"\x88", b"\x89", b"\x8a", b"\x01", b"\x80", b"\xc1", b"\x7e", b"\x7f", b"\x03\xe8"]
-"""What frames are made of."""
+"""The tokens of frames."""
 
 PIECE = 3
-"""How long the small pieces are, in bytes: shorter than most headers."""
+"""The length of the small pieces, in bytes: shorter than most headers."""
 
 
 def heard(attacked: Attacked) -> Statistics:
-    """Return what a session counted of what it heard.
+    """Return the counters of a session that count received data.
 
-    What it said is left out: an event that comes in one read with the end of the connection cannot be acknowledged.
+    Counters of sent data are left out: an event that arrives in one read with the end cannot be acknowledged.
     """
     return evolve(attacked.session.statistics, frames_sent=0)
 
 
 def one_input(data: bytes) -> None:
-    """Feed the bytes to two sessions, as a whole and in pieces.
+    """Feed the bytes to two sessions: to one as a whole, to the other in pieces.
 
     Raises:
-        Exception: The session has a fault; whatever it is.
+        Exception: The fuzzer found a fault of the session.
     """
     whole, piecewise = Attacked(), Attacked()
     whole.session.receive_data(data, 0.0)

@@ -1,7 +1,7 @@
-"""Fuzzes what a client is answered before it is signed in: by a proxy, and by the server to its WebSocket upgrade.
+"""Fuzz the answers to a client before its sign-in: of a proxy to CONNECT, and of the server to the WebSocket upgrade.
 
-``{accept}`` in the input stands for the right Sec-WebSocket-Accept, which nobody can guess (RFC 6455 section 4.1). The first
-byte chooses whether there is a proxy.
+``{accept}`` in the input stands for the right Sec-WebSocket-Accept, which a fuzzer cannot guess (RFC 6455 section 4.1). The
+first byte chooses whether there is a proxy.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ DICTIONARY = [
     *(b"Content-Length: 3\r\n", b"Transfer-Encoding: chunked\r\n", b"Sec-WebSocket-Extensions: permessage-deflate\r\n"),
     *(b"Sec-WebSocket-Protocol: x\r\n", b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 103 \r\n\r\n", b"\x81\x02{}"),
 ]
-"""What such answers are made of."""
+"""The tokens of such answers."""
 
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
@@ -40,7 +40,7 @@ def one_input(data: bytes) -> None:
     """Feed the bytes as the answers to CONNECT and to the upgrade.
 
     Raises:
-        Exception: The session has a fault; whatever it is.
+        Exception: The fuzzer found a fault of the session.
     """
     proxy = ProxyAddress("proxy.example", 3128) if data[:1] == b"p" else None
     pair = Joined(proxy=proxy)
@@ -56,7 +56,7 @@ def one_input(data: bytes) -> None:
     assert pair.session.state is ClientState.WAITING, pair.session.state
     pair.session.handle_timeout(10.0)
     assert connected.done
-    if connected.error is None:  # the sign-in was answered, too
+    if connected.error is None:  # the sign-in was answered too
         pair.session.disconnect(10.0)
     assert pair.session.state is ClientState.CLOSED
     assert pair.session.next_deadline() is None

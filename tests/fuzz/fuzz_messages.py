@@ -1,4 +1,4 @@
-"""Fuzzes a signed-in session with text messages, one a line: JSON-RPC, RELAY events and answers, and anything else."""
+"""Fuzz a signed-in session with text messages, one per line: JSON-RPC, RELAY events and replies, and other text."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _VALUES = """
     created answered ended finished playing inProgress success failed busy 200 202 486
 """.split()  # noqa: SIM905 - as a list it is unreadable
 DICTIONARY = [json.dumps(word).encode() for word in (*_KEYS, *_VALUES, *EVENT_CLASSES, *COMMANDS)]
-"""The words of RELAY."""
+"""The words of RELAY, as tokens."""
 
 
 def one_input(data: bytes) -> None:
     """Feed each line as one message.
 
     Raises:
-        Exception: The session has a fault; whatever it is.
+        Exception: The fuzzer found a fault of the session.
     """
     attacked = Attacked()
     for number, line in enumerate(data.split(b"\n")):

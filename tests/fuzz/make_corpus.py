@@ -1,6 +1,6 @@
-"""Writes the seeds of the corpus anew: ``python -m tests.fuzz.make_corpus``.
+"""Write the seeds of the corpus again: ``python -m tests.fuzz.make_corpus``.
 
-Inputs that a fuzzer found, ``found-…``, are left alone.
+Inputs that a fuzzer found, ``found-…``, are kept.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ CORPUS = HERE / "corpus"
 
 
 LONGEST = 600
-"""The longest seed of frames, in bytes: what is longer teaches the fuzzer nothing more, and slows it down."""
+"""The longest seed of frames, in bytes: longer seeds slow the fuzzer down."""
 
 ENOUGH = 3_000
-"""Among so many attacks there is one of each kind."""
+"""The number of attacks that contains each kind."""
 
 ABOUT = {
     "call_id": "call-1",
@@ -32,24 +32,24 @@ ABOUT = {
     "call_state": "answered",
     "device": {"type": "phone", "params": {"to_number": "+15550100"}},
 }
-"""The fields that say what an event is about."""
+"""The fields that say which object an event is about."""
 
 REFER = {"sip_refer_to": "sip:support@example.com", "sip_refer_response_code": "202"}
 
 
 def event(event_type: str, **params: object) -> str:
-    """Write an event."""
+    """Write an event as JSON text."""
     envelope = {"event_type": event_type, "timestamp": 1.5, "params": ABOUT | params}
     return json.dumps({"jsonrpc": "2.0", "id": event_type, "method": "signalwire.event", "params": envelope})
 
 
 def request(method: str, **params: object) -> str:
-    """Write another request of the server's."""
+    """Write another request of the server as JSON text."""
     return json.dumps({"jsonrpc": "2.0", "id": "r", "method": method, "params": params})
 
 
 def messages() -> dict[str, bytes]:
-    """Return the seeds of `fuzz_messages`: an event of each type, and what belongs together."""
+    """Return the seeds of `fuzz_messages`: an event of each type, and sequences of messages."""
     transfer = [
         event("calling.call.refer", state="inProgress", **REFER, sip_notify_response_code=""),
         event("calling.call.refer", state="success", **REFER, sip_notify_response_code="200"),
@@ -67,7 +67,7 @@ def messages() -> dict[str, bytes]:
         "twice": "\n".join([event("calling.call.play", state="playing")] * 2),
         "answers": '{"id":"c2","result":{"code":"200"}}\n{"id":"c3","error":{"code":-32601,"message":"no"}}\n{"id":"c4"}',
         "ping": request("signalwire.ping", timestamp=1.5, payload="x"),
-        "goodbye": request("signalwire.disconnect", restart=True) + "\n" + event("calling.call.play"),
+        "disconnect": request("signalwire.disconnect", restart=True) + "\n" + event("calling.call.play"),
         "unknown": request("signalwire.nonsense"),
         "broken": '{"jsonrpc":\n[]\n"\\ud800"\nNaN\n' + "[" * 130,
         "deep": "[" * 130 + "]" * 130,
@@ -76,7 +76,7 @@ def messages() -> dict[str, bytes]:
 
 
 def frames() -> dict[str, bytes]:
-    """Return the seeds of `fuzz_frames`: one short attack of each kind that there is, and what is no attack."""
+    """Return the seeds of `fuzz_frames`: a short attack of each kind, and harmless frames."""
     seeds = {
         "texts": frame(FIN | TEXT, event("calling.call.play").encode()) + frame(FIN | TEXT, b"{}" * 100),
         "close": frame(0x88, b"\x03\xe8bye"),
@@ -117,7 +117,7 @@ def all_seeds() -> dict[str, dict[str, bytes]]:
 
 
 def main() -> None:
-    """Write every seed."""
+    """Write all seeds."""
     for harness, seeds in all_seeds().items():
         directory = CORPUS / harness
         directory.mkdir(parents=True, exist_ok=True)

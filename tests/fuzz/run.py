@@ -1,8 +1,8 @@
-"""Runs one harness under atheris, a coverage-guided fuzzer: ``python -m tests.fuzz.run fuzz_frames -max_total_time=60``.
+"""Run one harness under atheris, a coverage-guided fuzzer: ``python -m tests.fuzz.run fuzz_frames -max_total_time=60``.
 
-Arguments are those of libFuzzer. It begins with the inputs in `corpus`; what it finds on the way is kept in the first
-directory among the arguments, and in one of its own where there is none. It ends when the time or the number of runs is over,
-or at the first fault, whose input it leaves as ``crash-…`` in the working directory.
+The arguments are those of libFuzzer. The fuzzer starts with the inputs in `corpus`, and keeps new inputs in the first directory
+among the arguments, else in a temporary directory. The fuzzer ends when the time or the number of runs is over, or at the first
+fault; the input of the fault is then in the file ``crash-…`` in the working directory.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ HARNESSES = ("fuzz_frames", "fuzz_messages", "fuzz_handshake")
 
 
 def main() -> None:
-    """Fuzz; this never returns."""
+    """Fuzz; the function never returns."""
     if len(sys.argv) < 2 or sys.argv[1] not in HARNESSES:
         sys.exit(f"Name a harness: {', '.join(HARNESSES)}")
     try:
@@ -38,7 +38,7 @@ def main() -> None:
 
 
 def quoted(word: bytes) -> str:
-    """Write a word for libFuzzer's dictionary."""
+    """Write a word for the dictionary of libFuzzer."""
     return "".join(f"\\x{byte:02x}" for byte in word)
 
 

@@ -1,4 +1,4 @@
-"""The worlds of the contract suite, one for each front end, for servers that mean harm."""
+"""The worlds of the contract suite, one for each front end, for hostile servers."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ __all__ = ["front", "pytest_pyfunc_call", "world"]
 
 @pytest.fixture
 def time_limit() -> float:
-    """Ten thousand frames take five seconds on an idle machine, and more beside other tests."""
+    """The time limit, in seconds: ten thousand frames take five seconds on an idle machine, and more beside other tests."""
     return 60.0

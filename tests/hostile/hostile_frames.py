@@ -1,7 +1,7 @@
-"""What a server may send that means harm, or is badly broken: frames drawn from a seeded generator, endless and lazy.
+"""Frames of a hostile or broken server, drawn from a seeded generator without end.
 
-Each attack is what goes on the wire, and whether a client may live through it: JSON that is broken, shapes that are wrong,
-strings and nesting without measure are passed over; a break of RFC 6455 itself ends the connection.
+Each attack has the bytes to send, and whether the connection must end. Broken JSON, wrong structures, very long strings and
+deep nesting do not end a connection; a break of RFC 6455 does.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from typing import Any
 from anyrelay.protocol.schema import EVENT_CLASSES
 
 SEED_VARIABLE = "ANYRELAY_HOSTILE_SEED"
-"""Names the seed to draw from, to see again what failed."""
+"""The environment variable with the seed, to repeat a failed run."""
 
 MESSAGE_LIMIT = 2**20
-"""The `max_message_size` of clients that are attacked, in bytes."""
+"""The `max_message_size` of attacked clients, in bytes."""
 
 KNOWN_CALL = "call-1"
-"""A call that the client has, and that no attack ends."""
+"""The call_id of a call that the client has, and that no attack ends."""
 
 FIN, RSV1, MASKED = 0x80, 0x40, 0x80
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
@@ -32,7 +32,7 @@ HUGE = 2**17
 """The longest of the long strings, in characters."""
 
 FATAL_SHARE = 0.02
-"""How many of the attacks end the connection."""
+"""How many of the attacks end the connection, as a part of one."""
 
 _WORDS = [
     "",
@@ -78,12 +78,12 @@ _NUMBERS = [0, -1, 1.5, 10**30, -(2**63), 1e308, True]
 
 
 def chosen_seed() -> int:
-    """Return the seed that the environment names, or any."""
+    """Return the seed of the environment variable, or a random one."""
     return int(os.environ.get(SEED_VARIABLE) or Random().randrange(10**9))
 
 
 def frame(first: int, payload: bytes, *, second: int = 0) -> bytes:
-    """Write a frame by the book (RFC 6455 section 5.2); `second` adds bits to its second byte."""
+    """Write a frame (RFC 6455 section 5.2); `second` adds bits to its second byte."""
     size = len(payload)
     if size < 126:
         return bytes((first, second | size)) + payload
@@ -100,21 +100,21 @@ def text_frame(message: Any) -> bytes:
 
 @dataclass(frozen=True)
 class Attack:
-    """One thing that a hostile server sends."""
+    """One attack of a hostile server."""
 
     name: str
     """The kind of attack."""
     data: bytes
-    """What goes on the wire."""
+    """The bytes to send."""
     fatal: bool
-    """Whether no connection lives through it."""
+    """Whether the attack ends the connection."""
 
 
 class HostileFrames:
-    """Draws attacks.
+    """Draws attacks without end.
 
     Args:
-        seed: What makes the same attacks come again.
+        seed: Repeats the same attacks.
     """
 
     def __init__(self, seed: int) -> None:
@@ -133,7 +133,7 @@ class HostileFrames:
                 self.interrupted_message,
                 self.lost_fragment,
             ),
-            *(self.long_control_frame, self.fragmented_control_frame, self.bad_close, self.long_winded_size),
+            *(self.long_control_frame, self.fragmented_control_frame, self.bad_close, self.oversized_length_field),
         ]
 
     def __iter__(self) -> Iterator[Attack]:
@@ -151,7 +151,7 @@ class HostileFrames:
         return "".join(self._random.choices(alphabet, k=self._random.randrange(longest)))
 
     def _value(self, depth: int = 3) -> Any:
-        """Any JSON."""
+        """Draw any JSON value."""
         kind = self._random.randrange(7 if depth else 5)
         match kind:
             case 0:
@@ -179,7 +179,7 @@ class HostileFrames:
         envelope = {"event_type": event_type, "timestamp": self._value(1), "params": params}
         return text_frame({"jsonrpc": "2.0", "id": self._id(), "method": "signalwire.event", "params": envelope})
 
-    # --- what a client lives through --------------------------------------------------------------------------------
+    # --- attacks that do not end a connection --------------------------------------------------------------------------------
 
     def broken_json(self) -> bytes:
         text = json.dumps({"jsonrpc": "2.0", "id": self._id(), "method": "signalwire.event", "params": self._object()})
@@ -200,7 +200,7 @@ class HostileFrames:
         return text_frame({name: fields[name] for name in kept} or self._value())
 
     def broken_event(self) -> bytes:
-        """An event of a type that is known, about the call that is known, and all else is wrong."""
+        """Draw an event of a known type, about the known call, with wrong fields."""
         event_type = self._random.choice([*sorted(EVENT_CLASSES), self._some_text(), self._value()])
         params = self._object()
         if self._random.random() < 0.7:
@@ -220,7 +220,7 @@ class HostileFrames:
         return self._event(self._random.choice(sorted(EVENT_CLASSES)), params)
 
     def offer(self) -> bytes:
-        """A call, as far as its identifier goes; more of them than the client takes."""
+        """Draw an offer of a call; more offers than the client takes."""
         return self._event(
             "calling.call.receive", self._object() | {"call_id": f"offered-{self._random.randrange(10**6)}"}
         )
@@ -233,7 +233,7 @@ class HostileFrames:
         return b"".join(frame(kind, self._random.randbytes(self._random.randrange(126))) for kind in kinds)
 
     def fragments(self) -> bytes:
-        """A message in many pieces, most of them empty, and pings in between."""
+        """Split a message into many pieces, most of them empty, with pings in between."""
         pieces = [self._some_text(4).encode() for _ in range(self._random.randrange(1, 40))]
         parts = [frame(CONTINUATION if index else TEXT, piece) for index, piece in enumerate(pieces)]
         return frame(FIN | PING, b"between").join([*parts, frame(FIN | CONTINUATION, b"")])
@@ -242,7 +242,7 @@ class HostileFrames:
         return frame(FIN | self._random.choice([TEXT, BINARY]), b"")
 
     def huge_string(self) -> bytes:
-        """A string without measure, in each place where there is one."""
+        """Put a very long string into each place where a string belongs."""
         text = self._random.choice("x\\☎") * self._random.randrange(HUGE // 10, HUGE)
         match self._random.randrange(6):
             case 0:
@@ -264,10 +264,10 @@ class HostileFrames:
         envelope = '{"jsonrpc":"2.0","id":"deep","method":"signalwire.event","params":%s}'
         return text_frame(self._random.choice(["%s", envelope]) % inner)
 
-    # --- what no connection lives through ---------------------------------------------------------------------------
+    # --- attacks that end a connection ---------------------------------------------------------------------------
 
     def compressed(self) -> bytes:
-        """What permessage-deflate (RFC 7692) would send, had anybody agreed to it; small, and 1,000 times as large open."""
+        """Draw a frame of permessage-deflate (RFC 7692, not negotiated), 1,000 times as large when decompressed."""
         deflate = zlib.compressobj(wbits=-15)
         payload = deflate.compress(b'{"jsonrpc":"' + b" " * 10**6) + deflate.flush(zlib.Z_SYNC_FLUSH)
         return frame(FIN | RSV1 | TEXT, payload[:-4])
@@ -289,7 +289,7 @@ class HostileFrames:
         return frame(FIN | TEXT, b'"' + b"x" * MESSAGE_LIMIT + b'"')
 
     def oversized_header(self) -> bytes:
-        """The promise of up to eight exabytes; whoever makes room for them is lost."""
+        """Announce a frame of up to eight exabytes: a client must not reserve memory for it."""
         return bytes((FIN | TEXT, 127)) + self._random.randrange(MESSAGE_LIMIT + 1, 2**63).to_bytes(8, "big")
 
     def endless_fragments(self) -> bytes:
@@ -312,6 +312,6 @@ class HostileFrames:
         bad = [b"\x03", b"\x03\xed", b"\x00\x07", b"\x03\xe8\xff\xfe", b"\x03\xe7nonsense"]
         return frame(FIN | CLOSE, self._random.choice(bad))
 
-    def long_winded_size(self) -> bytes:
-        """A size in more bytes than it takes (section 5.2)."""
+    def oversized_length_field(self) -> bytes:
+        """Write a size in more bytes than needed (RFC 6455 section 5.2)."""
         return bytes((FIN | TEXT, 126, 0, 2)) + b"{}"

@@ -1,6 +1,6 @@
-"""RELAY servers on a loopback socket that sign clients in properly and then mean harm, each in a thread of its own.
+"""Hostile RELAY servers on a loopback socket: they sign a client in and then attack it, each in its own thread.
 
-They deal with one client, one connection after another, and resume its session like any RELAY server.
+A server has one client, with one connection after another, and resumes its session like any RELAY server.
 """
 
 from __future__ import annotations
@@ -20,39 +20,39 @@ from anyrelay.protocol.server import CommandReceived, Gone, ServerConnection
 from tests.hostile.hostile_frames import KNOWN_CALL, Attack, HostileFrames, text_frame
 from tests.hostile.resident_memory import Watermark
 
-PATIENCE = 8.0
-"""How long the client may take for anything, in seconds."""
+TIME_LIMIT = 8.0
+"""The longest time for each step of the client, in seconds."""
 
 BATCH = 2**16
-"""How much is sent before the server looks whether the client said anything, in bytes."""
+"""How many bytes are sent before the server reads what the client sent."""
 
 MARKER_EVERY = 10
-"""How many attacks there are from one marker to the next."""
+"""The number of attacks between two markers."""
 
 WARM_UP = 1_000
-"""How many attacks there are before memory is watched: by then every queue that is bounded by a number has been used."""
+"""The number of attacks before memory is watched: by then every bounded queue has been used."""
 
 UNREAD_AT_MOST = 2**28
-"""How much a server that never reads sends before it gives up, in bytes."""
+"""The most bytes that a server sends without reading."""
 
 ECHO = 2**19
-"""How long each answer is that such a server asks for, in bytes."""
+"""The length of each reply that `NeverReadingRelay` asks for, in bytes."""
 
 
-class Left(Exception):
+class ClientGone(Exception):
     """The client ended the connection."""
 
 
 class HostileRelay(ABC):
-    """What the servers have in common; `_harm` is what each does to a client that is signed in."""
+    """The base of the hostile servers; `_attack` is what each server does to a signed-in client."""
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.memory = Watermark()
-        """What the process took."""
+        """The memory of this process."""
         self.connections = 0
-        """How many times somebody signed in."""
-        self.may_begin = threading.Event()
-        """To be set once the client is ready for it."""
+        """The number of sign-ins."""
+        self.may_start = threading.Event()
+        """Set by the test when the client is ready for the attacks."""
         self._tls = tls
         self._sessions = itertools.count(1)
         self._session = ""
@@ -70,7 +70,7 @@ class HostileRelay(ABC):
         return f"wss://localhost:{self._port}" if self._tls else f"ws://127.0.0.1:{self._port}"
 
     def wait_until_finished(self) -> None:
-        """Block until all the harm is done that was to be done; raise what went wrong with it."""
+        """Block until the attacks are over; raise the error of the server's thread."""
         assert self._finished.wait(60.0), "the server never finished"
         if self._failure is not None:
             raise self._failure
@@ -82,16 +82,16 @@ class HostileRelay(ABC):
                 with contextlib.suppress(OSError):
                     sock.shutdown(socket.SHUT_RDWR)
         self._listener.close()
-        self._thread.join(PATIENCE)
+        self._thread.join(TIME_LIMIT)
 
     @abstractmethod
-    def _harm(self, line: Line) -> None:
-        """Do to a client that is signed in what this server is for."""
+    def _attack(self, client: ClientConnection) -> None:
+        """Attack a client that has signed in."""
 
     def _run(self) -> None:
         try:
             while not self._closed:
-                with contextlib.suppress(OSError, Left):
+                with contextlib.suppress(OSError, ClientGone):
                     sock, _ = self._listener.accept()
                     self._socket = sock
                     self._serve(sock)
@@ -100,76 +100,76 @@ class HostileRelay(ABC):
             self._finished.set()
 
     def _serve(self, sock: socket.socket) -> None:
-        sock.settimeout(PATIENCE)
+        sock.settimeout(TIME_LIMIT)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         with sock if self._tls is None else self._tls.wrap_socket(sock, server_side=True) as stream:
-            line = Line(stream, self._answer)
-            while not line.signed_in:
-                line.listen(PATIENCE)
+            client = ClientConnection(stream, self._answer)
+            while not client.signed_in:
+                client.read(TIME_LIMIT)
             self.connections += 1
             if self.connections == 1:
                 offer = {"call_state": "created", "node_id": "node", "context": "default"}
-                line.report("calling.call.receive", offer, "offer")
-                line.flush()
-                self.may_begin.wait(PATIENCE)
-            self._harm(line)
+                client.report("calling.call.receive", offer, "offer")
+                client.flush()
+                self.may_start.wait(TIME_LIMIT)
+            self._attack(client)
 
-    def _answer(self, line: Line, command: CommandReceived) -> None:
+    def _answer(self, client: ClientConnection, command: CommandReceived) -> None:
         if command.method == "signalwire.connect":
             resumed = command.params.get("protocol") == self._session != ""
             self._session = self._session if resumed else f"session-{next(self._sessions)}"
-            line.connection.reply(command.id, {"protocol": self._session})
-            line.signed_in = True
+            client.protocol.reply(command.id, {"protocol": self._session})
+            client.signed_in = True
         elif command.method != "test.never":
-            line.connection.reply(command.id, {"code": "200", "message": "OK"})
+            client.protocol.reply(command.id, {"code": "200", "message": "OK"})
 
 
 class AttackingRelay(HostileRelay):
-    """Sends attacks, and in between markers: numbered events of the known call, told again until they are acknowledged.
+    """Sends attacks, with markers in between: numbered events of the known call, repeated until acknowledged.
 
     Args:
-        seed: What the attacks are drawn from.
-        attacks: How many there are.
+        seed: The seed of the attacks.
+        attacks: The number of attacks.
         tls: The TLS context, None for plain ws.
     """
 
     def __init__(self, seed: int, attacks: int, tls: ssl.SSLContext | None = None) -> None:
         self.attacked: Counter[str] = Counter()
-        """How many attacks of each kind were sent."""
-        self.lethal = 0
-        """How many of them were meant to end the connection."""
-        self.survived: Counter[str] = Counter()
-        """Of those, the ones that the client lived through, by kind; should stay empty."""
-        self.died_of: Counter[str] = Counter()
-        """The last attacks before the client ended the connection though it should not have; should stay empty."""
+        """The number of attacks sent, by kind."""
+        self.closing_attacks = 0
+        """The number of attacks that must end the connection."""
+        self.not_closed_by: Counter[str] = Counter()
+        """The attacks that must end the connection and did not, by kind; empty for a correct client."""
+        self.closed_by: Counter[str] = Counter()
+        """The attacks after which the client ended the connection without a reason; empty for a correct client."""
         self.markers = 0
-        """How many markers were reported."""
+        """The number of markers sent."""
         self._attacks = itertools.islice(HostileFrames(seed), attacks)
         self._cuts = Random(seed)
         self._unacknowledged: dict[str, int] = {}
         super().__init__(tls)
 
-    def _harm(self, line: Line) -> None:
+    def _attack(self, client: ClientConnection) -> None:
         for number in self._unacknowledged.values():
-            self._report_marker(line, number)
+            self._report_marker(client, number)
         last = "none"
         try:
             for attack in self._attacks:
                 last = attack.name
                 self._count(attack)
                 if attack.fatal:
-                    self._kill(line, attack)
+                    self._send_closing_attack(client, attack)
                     return
-                line.say(attack.data)
+                client.queue(attack.data)
                 if self.attacked.total() % MARKER_EVERY == 0:
-                    self._report_marker(line, self.markers)
+                    self._report_marker(client, self.markers)
                     self.markers += 1
-                if line.is_full:
-                    self._send_and_look(line)
-            self._finish(line)
-        except (Left, OSError):
+                if client.is_full:
+                    self._flush_and_read(client)
+            self._finish(client)
+        except (ClientGone, OSError):
             if not self._finished.is_set():
-                self.died_of[last] += 1
+                self.closed_by[last] += 1
             raise
 
     def _count(self, attack: Attack) -> None:
@@ -178,87 +178,87 @@ class AttackingRelay(HostileRelay):
         if total >= WARM_UP and total % 100 == 0:
             self.memory.look()
 
-    def _report_marker(self, line: Line, number: int) -> None:
+    def _report_marker(self, client: ClientConnection, number: int) -> None:
         id_ = f"marker-{number}"
         self._unacknowledged[id_] = number
-        line.report("calling.call.play", {"control_id": "marker", "state": str(number)}, id_)
+        client.report("calling.call.play", {"control_id": "marker", "state": str(number)}, id_)
 
-    def _send_and_look(self, line: Line) -> None:
-        line.flush()
-        line.listen(0)
-        self._note_acknowledged(line)
+    def _flush_and_read(self, client: ClientConnection) -> None:
+        client.flush()
+        client.read(0)
+        self._drop_acknowledged(client)
 
-    def _note_acknowledged(self, line: Line) -> None:
-        waiting = line.connection.unacknowledged
+    def _drop_acknowledged(self, client: ClientConnection) -> None:
+        waiting = client.protocol.unacknowledged
         self._unacknowledged = {id_: number for id_, number in self._unacknowledged.items() if id_ in waiting}
 
-    def _kill(self, line: Line, attack: Attack) -> None:
-        """Send what should end the connection, in two pieces, and wait for the end."""
-        self.lethal += 1
+    def _send_closing_attack(self, client: ClientConnection, attack: Attack) -> None:
+        """Send an attack that must end the connection, in two pieces, and wait for the end."""
+        self.closing_attacks += 1
         cut = self._cuts.randrange(len(attack.data))
         try:
             for piece in (attack.data[:cut], attack.data[cut:]):
-                line.say(piece)
-                line.flush()
+                client.queue(piece)
+                client.flush()
             while True:
-                line.listen(PATIENCE)
+                client.read(TIME_LIMIT)
         except TimeoutError:
-            self.survived[attack.name] += 1
-        except (Left, OSError):
-            self._note_acknowledged(line)
+            self.not_closed_by[attack.name] += 1
+        except (ClientGone, OSError):
+            self._drop_acknowledged(client)
 
-    def _finish(self, line: Line) -> None:
-        line.flush()
+    def _finish(self, client: ClientConnection) -> None:
+        client.flush()
         while self._unacknowledged:
-            line.listen(PATIENCE)
-            self._note_acknowledged(line)
+            client.read(TIME_LIMIT)
+            self._drop_acknowledged(client)
         self.memory.look()
         self._finished.set()
-        line.listen_on()
+        client.read_until_closed()
 
 
-class DeafRelay(HostileRelay):
-    """On its first connection it asks for long answers and never reads one; on the next it behaves."""
+class NeverReadingRelay(HostileRelay):
+    """Asks for long replies on its first connection and never reads; behaves well on the next connection."""
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.sent = 0
-        """How much it sent without reading, in bytes."""
+        """The number of bytes sent without reading."""
         super().__init__(tls)
 
-    def _harm(self, line: Line) -> None:
+    def _attack(self, client: ClientConnection) -> None:
         if self.connections > 1:
             self._finished.set()
-            line.listen_on()
+            client.read_until_closed()
         ask = text_frame({"jsonrpc": "2.0", "id": "p", "method": "signalwire.ping", "params": {"payload": "x" * ECHO}})
         while self.sent < UNREAD_AT_MOST:
-            line.socket.sendall(ask)
+            client.socket.sendall(ask)
             self.sent += len(ask)
             self.memory.look()
 
 
-class Line:
+class ClientConnection:
     """One connection, from the server's side."""
 
-    def __init__(self, sock: socket.socket, answer: Callable[[Line, CommandReceived], None]) -> None:
+    def __init__(self, sock: socket.socket, answer: Callable[[ClientConnection, CommandReceived], None]) -> None:
         self.socket = sock
-        self.connection = ServerConnection(new_id=itertools.count(1).__str__, knows_all=False)
+        self.protocol = ServerConnection(new_id=itertools.count(1).__str__, knows_all=False)
         self.signed_in = False
         self._answer = answer
         self._waiting: list[bytes] = []
 
     @property
     def is_full(self) -> bool:
-        """Whether so much waits to be sent that it should be."""
+        """Whether the queued bytes should be sent now."""
         return sum(map(len, self._waiting)) > BATCH
 
     def report(self, event_type: str, params: dict[str, str], id_: str) -> None:
-        """Report an event of the known call, in its place between the attacks."""
+        """Queue an event of the known call, in its place between the attacks."""
         event = {"event_type": event_type, "timestamp": 1.5, "params": {"call_id": KNOWN_CALL, **params}}
-        self.connection.send_event(event, id_=id_)
-        self.say(self.connection.data_to_send())
+        self.protocol.send_event(event, id_=id_)
+        self.queue(self.protocol.data_to_send())
 
-    def say(self, data: bytes) -> None:
-        """Say something at the next flush."""
+    def queue(self, data: bytes) -> None:
+        """Queue bytes for the next flush."""
         self._waiting.append(data)
 
     def flush(self) -> None:
@@ -267,40 +267,40 @@ class Line:
         if data:
             self.socket.sendall(data)
 
-    def listen(self, patience: float | None) -> None:
-        """Take in what the client says, waiting for it up to `patience` seconds, for ever when None.
+    def read(self, timeout: float | None) -> None:
+        """Read from the client; wait up to `timeout` seconds, without limit when None.
 
         Raises:
-            Left: The client ended the connection.
-            TimeoutError: It said nothing for so long, unless that is no time at all.
+            ClientGone: The client ended the connection.
+            TimeoutError: The client sent nothing within `timeout`, which is not 0.
         """
-        while self._is_readable(patience):
+        while self._is_readable(timeout):
             data = self.socket.recv(BATCH)
             if data:
-                self.connection.receive_data(data)
+                self.protocol.receive_data(data)
             else:
-                self.connection.receive_eof()
-            while (event := self.connection.next_event()) is not None:
+                self.protocol.receive_eof()
+            while (event := self.protocol.next_event()) is not None:
                 if isinstance(event, Gone):
-                    raise Left
+                    raise ClientGone
                 self._answer(self, event)
-            self.say(self.connection.data_to_send())
-            if patience != 0:
+            self.queue(self.protocol.data_to_send())
+            if timeout != 0:
                 self.flush()
                 return
-        if patience != 0:
-            raise TimeoutError("the client says nothing")
+        if timeout != 0:
+            raise TimeoutError("the client sends nothing")
 
-    def listen_on(self) -> None:
-        """Take in what the client says until it leaves.
+    def read_until_closed(self) -> None:
+        """Read from the client until it ends the connection.
 
         Raises:
-            Left: It did.
+            ClientGone: The client ended the connection.
         """
         while True:
-            self.listen(None)
+            self.read(None)
 
-    def _is_readable(self, patience: float | None) -> bool:
+    def _is_readable(self, timeout: float | None) -> bool:
         if isinstance(self.socket, ssl.SSLSocket) and self.socket.pending():
             return True
-        return bool(select.select([self.socket], [], [], patience)[0])
+        return bool(select.select([self.socket], [], [], timeout)[0])

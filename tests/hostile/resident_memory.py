@@ -1,4 +1,4 @@
-"""How much memory this process takes at most while it is watched."""
+"""The highest resident memory of this process while it is watched."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _STATM = Path("/proc/self/statm")
 
 
 def resident() -> int:
-    """Return what the process takes now, in bytes; where the system does not tell, what it took at most so far."""
+    """Return the resident memory, in bytes; the highest value so far where the system does not show the current one."""
     if _STATM.exists():
         return int(_STATM.read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -19,14 +19,14 @@ def resident() -> int:
 
 
 class Watermark:
-    """The most that was seen above what it was at the first look, in bytes."""
+    """The highest resident memory above the first reading, in bytes."""
 
     def __init__(self) -> None:
         self._first: int | None = None
         self.growth = 0
 
     def look(self) -> None:
-        """Take a look."""
+        """Read the memory."""
         now = resident()
         if self._first is None:
             self._first = now

@@ -1,4 +1,4 @@
-"""A server that means harm, over real sockets: the client lives on or leaves for a reason, and takes no more memory for it."""
+"""A hostile server over real sockets: the client goes on, or closes with the right reason, and its memory does not grow."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ import trustme
 from anyrelay import ConnectionLost, PlayEvent, ReconnectPolicy
 from anyrelay.protocol.transport.websocket import OUTBOX_LIMIT
 from tests.hostile.hostile_frames import KNOWN_CALL, MESSAGE_LIMIT, SEED_VARIABLE, chosen_seed
-from tests.hostile.hostile_relay import MARKER_EVERY, UNREAD_AT_MOST, AttackingRelay, DeafRelay
+from tests.hostile.hostile_relay import MARKER_EVERY, UNREAD_AT_MOST, AttackingRelay, NeverReadingRelay
 from tests.support.frontend_world import World
 
 ATTACKS = 10_000
-"""How many frames each front end gets; over TLS, a tenth."""
+"""The number of frames for each front end; a tenth of it over TLS."""
 
 GROWTH_ALLOWED = 48 * 2**20
-"""How much more memory client and server together may take than after the first 1,000 attacks, in bytes."""
+"""The allowed growth of client and server together after the first 1,000 attacks, in bytes."""
 
 GROWTH_ALLOWED_UNREAD = 4 * OUTBOX_LIMIT
-"""The same for a server that never reads: the outbox itself, one piece on its way, and copies of both while they move."""
+"""The same for a server that never reads: the outbox, one piece on its way, and copies of both."""
 
 AT_ONCE = ReconnectPolicy(initial=0.001, maximum=0.001)
-"""A server that harms the client 200 times would else keep it waiting most of the time."""
+"""A short back-off: the server ends 200 connections of the client."""
 
 VIOLATION = "the peer broke the WebSocket protocol: "
-"""How the reason begins for which every attack that is meant to end the connection ends it."""
+"""The beginning of the reason with which every closing attack ends the connection."""
 
 
 class Reasons(logging.Handler):
-    """Counts why connections ended, as the client tells it."""
+    """Counts the reasons for lost connections in the log."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -51,7 +51,7 @@ class Reasons(logging.Handler):
 def reasons() -> Iterator[Reasons]:
     logger, reasons = logging.getLogger("anyrelay"), Reasons()
     logger.addHandler(reasons)
-    logger.propagate = False  # thousands of broken messages are reported, and pytest would keep them all
+    logger.propagate = False  # pytest would keep thousands of log records of broken messages
     yield reasons
     logger.removeHandler(reasons)
     logger.propagate = True
@@ -74,12 +74,12 @@ def encryption(tmp_path: Path) -> tuple[ssl.SSLContext, Path]:
     return context, ca_file
 
 
-class Known:
-    """The call that the client has throughout, and the markers that it is told of."""
+class KnownCall:
+    """The call that the client has all the time, and the markers in its events."""
 
     def __init__(self, world: World, client: Any) -> None:
         self.markers: list[int] = []
-        self.there = world.flag()
+        self.offered = world.flag()
         self.call: Any = None
         client.on_call(self._take)
 
@@ -87,39 +87,39 @@ class Known:
         if call.call_id == KNOWN_CALL:
             self.call = call
             call.on(PlayEvent, self._note)
-            self.there.set()
+            self.offered.set()
 
     def _note(self, event: PlayEvent) -> None:
         if event.control_id == "marker":
             self.markers.append(int(event.state))
 
 
-async def endure(world: World, relay: AttackingRelay, reasons: Reasons, **settings: Any) -> None:
-    """Let a client live through everything that a server sends, and see what became of both."""
+async def run_attacks(world: World, relay: AttackingRelay, reasons: Reasons, **settings: Any) -> None:
+    """Connect a client to a hostile server, wait for the end of the attacks, and check both."""
     world.relay.close()
     world.relay = relay  # type: ignore[assignment]
     client = world.client(
         host=relay.url, reconnect=AT_ONCE, max_message_size=MESSAGE_LIMIT, max_active_calls=20, **settings
     )
-    known = Known(world, client)
+    known = KnownCall(world, client)
     async with client:
-        await known.there.wait()
-        relay.may_begin.set()
+        await known.offered.wait()
+        relay.may_start.set()
         await world.aside(relay.wait_until_finished)
         assert (await client.execute("test.echo", {}))["code"] == "200"
         await world.until(lambda: len(known.markers) >= relay.markers)
         assert client.calls[KNOWN_CALL] == known.call
         counted = client.statistics()
     assert known.markers == list(range(relay.markers))
-    assert (relay.survived, relay.died_of) == ({}, {})
-    assert relay.connections == relay.lethal + 1 == counted["connections"] == counted["connections_lost"] + 1
-    assert reasons.counts.total() == relay.lethal
+    assert (relay.not_closed_by, relay.closed_by) == ({}, {})
+    assert relay.connections == relay.closing_attacks + 1 == counted["connections"] == counted["connections_lost"] + 1
+    assert reasons.counts.total() == relay.closing_attacks
     assert not [reason for reason in reasons.counts if not reason.startswith(VIOLATION)]
 
 
 async def test_ten_thousand_hostile_frames(world: World, reasons: Reasons, seed: int) -> None:
     relay = AttackingRelay(seed, ATTACKS)
-    await endure(world, relay, reasons)
+    await run_attacks(world, relay, reasons)
     assert relay.attacked.total() == ATTACKS
     assert relay.markers > ATTACKS / MARKER_EVERY * 0.9
     assert relay.memory.growth < GROWTH_ALLOWED
@@ -130,7 +130,7 @@ async def test_hostile_frames_over_tls(
 ) -> None:
     context, ca_file = encryption
     relay = AttackingRelay(seed, ATTACKS // 10, context)
-    await endure(world, relay, reasons, ca_file=ca_file)
+    await run_attacks(world, relay, reasons, ca_file=ca_file)
     assert relay.attacked.total() == ATTACKS // 10
 
 
@@ -140,14 +140,14 @@ async def test_a_server_that_writes_and_never_reads(
 ) -> None:
     context, ca_file = encryption
     world.relay.close()
-    world.relay = relay = DeafRelay(context if encrypted else None)  # type: ignore[assignment]
+    world.relay = relay = NeverReadingRelay(context if encrypted else None)  # type: ignore[assignment]
     client = world.client(host=relay.url, ca_file=ca_file, max_message_size=MESSAGE_LIMIT, ping_interval=600.0)
-    known = Known(world, client)
+    known = KnownCall(world, client)
     async with client:
-        await known.there.wait()
+        await known.offered.wait()
         waiting = world.spawn(client.execute, "test.never", {})
         await world.until(lambda: client.statistics()["frames_sent"] >= 3)  # sign-in, acknowledgement, command
-        relay.may_begin.set()
+        relay.may_start.set()
         with pytest.raises(ConnectionLost):
             await waiting.result()
         await world.aside(relay.wait_until_finished)

@@ -1,4 +1,4 @@
-"""The same attacks without a socket: the session itself, its bytes cut anywhere, on a clock that is moved by hand."""
+"""The same attacks without a socket: a session in memory, with its bytes cut anywhere, and a clock moved by hand."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from tests.support.joined import Joined, joined_call
 ATTACKS = 1_500
 
 PLENTY = 200
-"""How many large messages come where memory is watched; one of each is MESSAGE_LIMIT at most."""
+"""The number of large messages while memory is watched; each has at most MESSAGE_LIMIT bytes."""
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def seed() -> int:
 
 
 def pieces_of(data: bytes, random: Random) -> Iterator[bytes]:
-    """Cut data at any places: at most of them before the tenth byte, where headers are."""
+    """Cut data at random places, most of them before the tenth byte, where headers are."""
     cuts = sorted(random.choice([random.randrange(10), random.randrange(len(data) + 1)]) for _ in range(3))
     for start, stop in itertools.pairwise([0, *cuts, len(data)]):
         yield data[start:stop]
@@ -59,7 +59,7 @@ def attacked_pair() -> tuple[Joined, CallMachine]:
     return pair, call
 
 
-def test_the_session_lives_through_it_or_leaves_for_a_reason(seed: int) -> None:
+def test_the_session_goes_on_or_closes_with_a_reason(seed: int) -> None:
     random = Random(seed)
     pair, call = attacked_pair()
     handled: list[str] = []
@@ -86,7 +86,7 @@ def test_the_session_lives_through_it_or_leaves_for_a_reason(seed: int) -> None:
 
 
 def large(kind: str, number: int) -> bytes:
-    """Write a message of some 100,000 bytes that is new each time."""
+    """Write a new message of about 100,000 bytes."""
     text = f"{number:06}" * 16_000
     request = {"jsonrpc": "2.0", "id": f"i{number}", "method": "signalwire.event"}
     event = {"event_type": "calling.call.play", "params": {"call_id": "unknown"}}
@@ -129,7 +129,7 @@ def test_nothing_large_is_kept(kind: str) -> None:
     assert pair.session.state is ClientState.READY
 
 
-def test_a_message_that_is_promised_takes_no_room_until_it_comes() -> None:
+def test_an_announced_message_takes_no_memory_before_it_arrives() -> None:
     pair, _ = attacked_pair()
     beginning = frame(FIN | TEXT, b"x" * (MESSAGE_LIMIT - 1))[:100]
     tracemalloc.start()
@@ -140,7 +140,7 @@ def test_a_message_that_is_promised_takes_no_room_until_it_comes() -> None:
         tracemalloc.stop()
 
 
-def test_a_flood_of_offers_does_not_make_the_next_one_dearer() -> None:
+def test_many_offers_do_not_make_the_next_offer_slower() -> None:
     pair, _ = attacked_pair()
     numbers = itertools.count()
 
@@ -156,4 +156,4 @@ def test_a_flood_of_offers_does_not_make_the_next_one_dearer() -> None:
 
     costs = [cost_of_a_hundred() for _ in range(120)]
     assert pair.session.statistics.calls_passed == 12_000 - 19
-    assert min(costs[-20:]) < 5 * min(costs[:20])  # the cheapest: whatever else the machine does only adds to them
+    assert min(costs[-20:]) < 5 * min(costs[:20])  # the smallest: other work of the machine only adds time
