@@ -60,7 +60,7 @@ class MemoryServer:
             now: The time, in seconds.
             wake: Called when the server has bytes for the client, or closes the connection.
         """
-        connection = self.exchange.open_line(now, peer="127.0.0.1")
+        connection = self.exchange.open_connection(now, peer="127.0.0.1")
         self._wakers[connection] = wake
         return connection
 
