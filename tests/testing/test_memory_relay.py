@@ -213,7 +213,7 @@ def test_run_and_serve_forever_of_a_blocking_client_end_with_it() -> None:
         relay._turns.start(lambda: relay.phones.dial(ALICE), "test")
         client.serve_forever()
         assert client.state is ClientState.CLOSED
-        client._driver.signal()
+        client._driver.note_signal()
         relay.sleep(1.0)
         assert client.state is ClientState.CLOSED
 

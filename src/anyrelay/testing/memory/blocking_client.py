@@ -117,7 +117,11 @@ class BlockingMemoryDriver:
         """Wait a while for the handlers of a closed session."""
         self._turns.wait(lambda: self._handlers == 0, self._turns.now + JOIN_TIMEOUT)
 
-    def signal(self) -> None:
+    def forget_signals(self) -> None:
+        """Forget the signals that were noted before the client has begun to connect."""
+        self._signals.clear()
+
+    def note_signal(self) -> None:
         """Note a signal; the next step obeys."""
         self._signals.append(None)
 
