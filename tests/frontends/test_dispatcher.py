@@ -57,15 +57,16 @@ def test_what_comes_while_a_mailbox_is_handed_back_is_told(workers: Workers, mon
 
 def test_it_is_told_even_when_the_clients_thread_has_gone(monkeypatch: pytest.MonkeyPatch) -> None:
     driver = RelayClient(project="p", token="t", host="localhost")._driver
+    io = driver.io
     told: list[int] = []
-    handler_queue = driver.session.new_handler_queue("call-1")
+    handler_queue = io.session.new_handler_queue("call-1")
     post_once_found_empty(monkeypatch, lambda: handler_queue.post(told.append, 2))
     driver.locked(handler_queue.post, told.append, 1)
-    driver._follow_outputs()
+    io._follow_outputs()
     until(lambda: told == [1, 2])
     until(lambda: not handler_queue.has_callbacks)
-    driver._workers.dismiss()
-    driver._workers.join(PATIENCE)
+    io.workers.dismiss()
+    io.workers.join(PATIENCE)
 
 
 def test_everything_is_told_in_order_whoever_is_faster(workers: Workers) -> None:

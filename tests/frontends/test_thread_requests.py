@@ -15,7 +15,7 @@ from anyrelay import ClientClosed, ClientState, ConnectFailed
 from anyrelay.local import SyncLocalRelay
 from anyrelay.protocol.core.promise import Promise
 from anyrelay.sync import RelayClient
-from anyrelay.sync.driver import Driver
+from anyrelay.sync.io_thread import IoThread
 from anyrelay.sync.threads.requests import ThreadRequest
 
 
@@ -82,17 +82,17 @@ def test_one_that_is_given_up_while_it_waits_is_abandoned() -> None:
 
 
 def test_one_that_comes_in_the_moment_when_the_thread_leaves_is_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    look_around = Driver._has_work.fget  # type: ignore[attr-defined]
+    look_around = IoThread._has_work.fget  # type: ignore[attr-defined]
     late: list[ThreadRequest[dict[str, object]]] = []
 
-    def look_around_and_be_overtaken(driver: Driver) -> bool:
-        found: bool = look_around(driver)
-        if not found and not late and driver.session.state is ClientState.CLOSED:
-            late.append(ThreadRequest(driver.session.execute, "test.echo"))
-            driver._posted.append(late[0].run)
+    def look_around_and_be_overtaken(io: IoThread) -> bool:
+        found: bool = look_around(io)
+        if not found and not late and io.session.state is ClientState.CLOSED:
+            late.append(ThreadRequest(io.session.execute, "test.echo"))
+            io._posted.append(late[0].run)
         return found
 
-    monkeypatch.setattr(Driver, "_has_work", property(look_around_and_be_overtaken))
+    monkeypatch.setattr(IoThread, "_has_work", property(look_around_and_be_overtaken))
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
         client = RelayClient(
@@ -119,11 +119,11 @@ def test_a_bug_in_the_clients_thread_leaves_nobody_waiting() -> None:
     with SyncLocalRelay() as relay:
         client = RelayClient(project="p", token="t", host=relay.url)
         client.connect()
-        request = ThreadRequest(client._driver.session.execute, "test.echo")
-        driver = client._driver
-        with driver._core:
-            driver._posted.extend([fail, request.run])
-        driver._wake_up()
+        io = client._driver.io
+        request = ThreadRequest(io.session.execute, "test.echo")
+        with io.core:
+            io._posted.extend([fail, request.run])
+        io._wake_up()
         request.wait()
         with pytest.raises(ClientClosed):
             request.result()

@@ -10,22 +10,22 @@ import pytest
 
 from anyrelay import ClientClosed, ClientState, ReconnectPolicy
 from anyrelay.sync import RelayClient
-from anyrelay.sync.driver import Driver
+from anyrelay.sync.io_thread import IoThread
 
 PATIENCE = 5.0
 
 
 @pytest.mark.parametrize("last_look", ["_stop_if_over", "_time_to_wait"])
 def test_it_ends_when_the_client_is_closed_in_that_moment(last_look: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    look_around = getattr(Driver, last_look)
+    look_around = getattr(IoThread, last_look)
 
-    def look_around_and_be_overtaken(driver: Driver) -> Any:
-        found = look_around(driver)
-        if driver.session.state is ClientState.WAITING:
-            driver.post(driver.session.disconnect)
+    def look_around_and_be_overtaken(io: IoThread) -> Any:
+        found = look_around(io)
+        if io.session.state is ClientState.WAITING:
+            io.post(io.session.disconnect)
         return found
 
-    monkeypatch.setattr(Driver, last_look, look_around_and_be_overtaken)
+    monkeypatch.setattr(IoThread, last_look, look_around_and_be_overtaken)
     before = set(threading.enumerate())
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))

@@ -10,7 +10,7 @@ import pytest
 
 from anyrelay import ClientState
 from anyrelay.sync import RelayClient
-from anyrelay.sync.driver import ConnectionPeriod
+from anyrelay.sync.io_thread import ConnectionPeriod
 from anyrelay.sync.threads.requests import ThreadRequest
 from tests.support.frontend_world import World
 

@@ -1,83 +1,31 @@
-"""What drives one session with threads: it moves bytes, keeps time, runs handlers, and wakes whoever waits.
+"""What drives one session with threads: callers post their commands to the I/O thread, and sleep until there is a result.
 
-It decides nothing about RELAY. One I/O thread reads and writes the socket, keeps the time, and gives the session the commands
-that other threads post. One lock is held around every use of the session, and never around I/O.
+The driver decides nothing about RELAY.
 """
 
 from __future__ import annotations
 
-import atexit
-import contextlib
-import math
-import os
-import selectors
-import socket
 import threading
 import time
-import weakref
-from collections import deque
 from collections.abc import Callable
-from typing import Any, Concatenate, Final, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from anyrelay.frontend import log
 from anyrelay.frontend.binding import accepts
-from anyrelay.frontend.ending import abandon, drop
-from anyrelay.frontend.handlers import NO_COROUTINES, refuse_unawaited
 from anyrelay.frontend.process import check_process
 from anyrelay.protocol.call.call import CallMachine, Search
-from anyrelay.protocol.core.handler_queue import HandlerQueue
 from anyrelay.protocol.core.promise import Promise, Subscription
 from anyrelay.protocol.outbound.message import MessageMachine
 from anyrelay.protocol.schema import RelayEvent
-from anyrelay.protocol.session.outputs import CloseTransport, FetchToken, LogEntry, OpenTransport, Output, RunHandler
-from anyrelay.protocol.session.session import ClientState, Session
-from anyrelay.sync.dialer import Dialer
-from anyrelay.sync.threads.dispatcher import HandlerDispatcher
-from anyrelay.sync.threads.poller import PipeWakeup, Poller
+from anyrelay.protocol.session.session import Session
+from anyrelay.sync.io_thread import JOIN_TIMEOUT, ConnectionPeriod, IoThread
 from anyrelay.sync.threads.requests import ThreadRequest
-from anyrelay.sync.threads.waiting import OnceEvent, new_waiter, wait_for_release
-from anyrelay.sync.threads.workers import MOMENT, Workers
-from anyrelay.sync.tokens import TokenFetcher
-from anyrelay.sync.transport import Transport
+from anyrelay.sync.threads.waiting import new_waiter, wait_for_release
 
 __all__ = ["Driver"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
 E = TypeVar("E", bound=RelayEvent)
-
-LINGER: Final = 0.001
-"""How long what one read provoked waits for more to be sent with it, in seconds."""
-
-JOIN_TIMEOUT: Final = 2.0
-"""How long closing waits for handlers that do not end, in seconds."""
-
-THREADS_AGAIN: Final = 0.25
-"""How long after no thread could be started it is tried again, in seconds."""
-
-_AT_REST: Final = frozenset({ClientState.IDLE, ClientState.CLOSED})
-"""What a session is in that needs no thread."""
-
-_running: weakref.WeakSet[Driver] = weakref.WeakSet()
-
-
-@atexit.register
-def _close_forgotten() -> None:
-    """Close every client that nobody closed, so that no thread is left when the interpreter ends."""
-    forgotten = [driver for driver in list(_running) if driver.belongs_here]
-    for driver in forgotten:
-        driver.post(driver.session.disconnect)
-    deadline = time.monotonic() + JOIN_TIMEOUT  # one for all of them
-    for driver in forgotten:
-        driver.finished(deadline)
-
-
-class ConnectionPeriod:
-    """A client's time from one connect to the next, or to its end; whoever closes it waits for the end of that time."""
-
-    def __init__(self, thread: threading.Thread | None) -> None:
-        self.ended = OnceEvent()
-        self.thread = thread
 
 
 class Driver:
@@ -92,36 +40,18 @@ class Driver:
         """Make one that does not run yet.
 
         Args:
-            session: What it drives.
-            addressed: Returns the user's handler for a call or a message, and what it is given.
-            clock: Tells the time, in seconds.
+            session: The session to drive.
+            addressed: Returns the user's handler for a call or a message, and the handler's argument.
+            clock: Returns the time, in seconds.
         """
-        self.session = session
-        self._addressed = addressed
-        self._clock = clock
-        self._made_in = os.getpid()
-        self._core = threading.Lock()
-        self._posted: deque[Callable[[float], object]] = deque()
-        self._todo: deque[Output] = deque()
-        self._thread: threading.Thread | None = None
-        self._wakeup: PipeWakeup | None = None
-        self._workers = Workers("anyrelay handler")
-        self._transport = Transport(session, self._core, clock, self._sort_outputs)
-        self._dialer = Dialer(self._core, self._workers, self._sort_outputs, self._dialled, self._wake)
-        self._tokens = TokenFetcher(session, self._core, self._workers, self.post)
-        self._dispatcher = HandlerDispatcher(self._workers, self._callback_failed, self._look_around)
-        self._asleep = False
-        self._lingers = False
-        self._period = ConnectionPeriod(None)
-        self._period.ended.set()
-        self._signals: deque[None] = deque()
+        self.io = IoThread(session, addressed, clock)
 
     # --- what bound methods use -------------------------------------------------------------------------------------
 
     def locked(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Call something of the core's that needs no time."""
         self._check_caller()
-        with self._core:
+        with self.io.core:
             return function(*args, **kwargs)
 
     def _check_caller(self) -> None:
@@ -132,8 +62,8 @@ class Driver:
             RuntimeError: This is the I/O thread, which would wait for itself: user code gets into it as a logging handler or
                 a finalizer.
         """
-        check_process(self._made_in)
-        if threading.current_thread() is self._thread:
+        check_process(self.io.made_in)
+        if threading.current_thread() is self.io.thread:
             raise RuntimeError(
                 "a client cannot be used in its own I/O thread, where logging handlers and finalizers may run:"
                 " let another thread do it"
@@ -146,7 +76,7 @@ class Driver:
         self._check_caller()
         request = ThreadRequest(method, *args, **kwargs)
         try:
-            self.post(request.run)
+            self.io.post(request.run)
             request.wait()
         except BaseException:
             self._abandon(request)
@@ -163,27 +93,8 @@ class Driver:
             finally:
                 waiter.release()
 
-        self.post(abandon)
+        self.io.post(abandon)
         wait_for_release(waiter)
-
-    def post(self, job: Callable[[float], object]) -> None:
-        """Have the I/O thread do something under the core's lock, told the time."""
-        self._posted.append(job)
-        if self._thread is None:  # a thread that leaves looks for more once it has said so: one of the two finds it
-            with self._core:
-                self._do_posted()
-            self._follow_outputs()
-        else:
-            self._wake()
-
-    def _do_posted(self) -> None:
-        self._transport.has_unwritten = self._transport.has_unwritten or bool(self._posted)
-        while self._posted:
-            self._posted.popleft()(self._clock())
-        self._dispatcher.take_back()
-
-    def _look_around(self) -> None:
-        self.post(lambda _: None)
 
     def find(self, method: Callable[Concatenate[float, P], Search[E]], /, *args: P.args, **kwargs: P.kwargs) -> E:
         """Have the I/O thread call a machine's method, and wait for the event that the method looks for."""
@@ -203,7 +114,7 @@ class Driver:
             while not accepts(search, event := self.next_of(search.subscription)):
                 pass
         finally:  # also when Ctrl-C comes between its beginning and here
-            self.post(end)
+            self.io.post(end)
         assert event is not None
         return event
 
@@ -211,7 +122,7 @@ class Driver:
         """Sleep until there is an event to take; None when there will be none."""
         self._check_caller()
         while True:
-            with self._core:
+            with self.io.core:
                 if subscription.ready:
                     return subscription.take()
                 waiter = new_waiter()
@@ -220,17 +131,12 @@ class Driver:
 
     # --- starting and closing ---------------------------------------------------------------------------------------
 
-    @property
-    def belongs_here(self) -> bool:
-        """Whether this is the process that the client was made in."""
-        return os.getpid() == self._made_in
-
     def connect(self, method: Callable[[float], Promise[None]]) -> ConnectionPeriod:
         """Ask the session to connect, wait for what it promises, and return the time that began with it."""
         self._check_caller()
         request = ThreadRequest(method)
         try:
-            period = self._begin(request.run)
+            period = self.io.begin(request.run)
             request.wait()
         except BaseException:
             self._abandon(request)
@@ -238,241 +144,16 @@ class Driver:
         request.result()
         return period
 
-    def _begin(self, job: Callable[[float], object]) -> ConnectionPeriod:
-        """Have the I/O thread do something; it is started unless it runs."""
-        with self._core:
-            begins = self._thread is None or self.session.state is ClientState.CLOSED
-            if self._thread is None:
-                self._start_thread()
-            if begins:
-                # A thread that is at the end of the last connection goes on with the next; who closed that one is not kept.
-                self._period.ended.set()
-                self._period = ConnectionPeriod(self._thread)
-            period = self._period
-            self._posted.append(job)  # last: when Ctrl-C strikes before, the thread has nothing to do, and leaves
-        self._wake_up()
-        return period
-
-    def _start_thread(self) -> None:
-        wakeup = PipeWakeup()
-        thread = threading.Thread(target=self._run, args=(wakeup,), name="anyrelay client", daemon=True)
-        self._workers.recall()
-        _running.add(self)
-        self._wakeup, self._thread = wakeup, thread
-        try:
-            thread.start()  # its first step waits for the lock, and finds whether it is still wanted
-        except BaseException:  # no more threads are to be had, or Ctrl-C
-            self._wakeup = self._thread = None
-            wakeup.close()
-            _running.discard(self)
-            raise
-
     def close(self, method: Callable[Concatenate[float, P], Promise[None]], *args: P.args, **kwargs: P.kwargs) -> None:
         """Ask the session to close, and wait until it has."""
-        period = self._period  # before anything is asked: somebody may connect again at any time
+        period = self.io.period  # before anything is asked: somebody may connect again at any time
         self.call_and_wait(method, *args, **kwargs)
         self.wait_finished(period)
 
     def wait_finished(self, period: ConnectionPeriod) -> None:
         """Wait for the end of a time whose session is closed: for the I/O thread, and a while for the handlers."""
         period.ended.wait()
-        if period.thread is not None and period.thread is not self._thread:
+        if period.thread is not None and period.thread is not self.io.thread:
             period.thread.join()
-        if self._thread is None:  # else somebody has connected again
-            self._workers.join(JOIN_TIMEOUT)
-
-    def finished(self, deadline: float) -> None:
-        """Wait until nothing runs any more, or until `deadline` of the monotonic clock; a moment at least."""
-        self._period.ended.wait(max(MOMENT, deadline - time.monotonic()))
-        self._workers.join(max(MOMENT, deadline - time.monotonic()))
-
-    def forget_signals(self) -> None:
-        """Begin with no signal noted."""
-        self._signals.clear()
-
-    def note_signal(self) -> None:
-        """Note a signal, and wake the I/O thread, which obeys the signal.
-
-        Safe in a signal handler, which may have interrupted anything, the holder of a lock included. A signal that comes before
-        there is a thread is obeyed when the thread has started.
-        """
-        self._signals.append(None)
-        self._wake_up()
-
-    def _wake(self) -> None:
-        """Wake the I/O thread, unless it is awake: it says that it sleeps before it looks around for the last time."""
-        if self._asleep:
-            self._wake_up()
-
-    def _wake_up(self) -> None:
-        wakeup = self._wakeup
-        if wakeup is not None:
-            wakeup.wake()
-
-    # --- the I/O thread ---------------------------------------------------------------------------------------------
-
-    def _run(self, wakeup: PipeWakeup) -> None:
-        with self._core:
-            if self._thread is not threading.current_thread():
-                return
-        poller = Poller(wakeup)
-        try:
-            while (period := self._stop_if_over()) is None:
-                self._turn(poller)
-        except Exception as error:  # a bug of ours, or a logging filter's, must not leave anybody waiting
-            period = self._stop_because(error)
-            with contextlib.suppress(Exception):
-                log.write(LogEntry(LogEntry.ERROR, "the client's thread failed", error=error))
-        try:
-            self._follow_outputs()  # of what was posted at the last moment
-        finally:
-            self._transport.close_released(poller)
-            poller.close()
-            wakeup.close()
-            period.ended.set()
-
-    def _stop_if_over(self) -> ConnectionPeriod | None:
-        """Return what ends when the session is closed; from then on, this thread is not the client's any more."""
-        with self._core:
-            return self._stop() if self._is_over and not self._has_work else None
-
-    @property
-    def _is_over(self) -> bool:
-        return self._transport.socket is None and self.session.state in _AT_REST
-
-    @property
-    def _has_work(self) -> bool:
-        return bool(self._posted or self._transport.released or self._todo or self.session.outputs)
-
-    def _stop_because(self, error: Exception) -> ConnectionPeriod:
-        with self._core:
-            with contextlib.suppress(Exception):
-                while self._todo:
-                    drop(self.session, self._todo.popleft(), self._clock())
-                self._dispatcher.abandon()
-                abandon(self.session, error, self._clock())
-            self._release_socket(b"")
-            with contextlib.suppress(Exception):
-                self._stop()
-            return self._period
-
-    def _stop(self) -> ConnectionPeriod:
-        self._thread = None
-        _running.discard(self)
-        self._workers.dismiss()
-        self._do_posted()
-        return self._period
-
-    def _turn(self, poller: Poller) -> None:
-        """Wait for whatever comes first, and deal with it."""
-        transport = self._transport
-        self._asleep = True
-        with self._core:
-            sock, blocked = transport.socket, bool(transport.left_over)
-            deadline = self.session.next_deadline()
-            timeout = self._time_to_wait()
-        ready = poller.wait(sock, blocked, None if timeout == math.inf else timeout)
-        self._asleep = False
-        looks = bool(ready & selectors.EVENT_READ) or (deadline is not None and deadline <= self._clock())
-        reads = sock is not None and looks and transport.read(sock)
-        with self._core:
-            self._do_posted()
-            self._run_due(all_read=looks and not reads)
-            while self._signals:
-                self._signals.popleft()
-                self.session.signal_received(self._clock())
-            self._dispatcher.take_back()  # what was handed back since, and has more to tell by now
-        self._workers.start_waiting()
-        self._follow_outputs()
-        transport.close_released(poller)
-        # Acknowledgements ride with the next command: whoever was woken just now may be about to give one.
-        self._lingers = reads and not self._lingers and not transport.has_unwritten
-        if not self._lingers:
-            transport.write()
-
-    def _time_to_wait(self) -> float:
-        """Return how long there is nothing to do, in seconds."""
-        if self._has_work or self._transport.has_unwritten or self._is_over:
-            return 0.0
-        deadline = self.session.next_deadline()
-        timeout = math.inf
-        if deadline is not None:
-            timeout = max(0.0, self._transport.arrivals.next_look(deadline) - self._clock())
-        if self._workers.wait_for_threads:
-            timeout = min(timeout, THREADS_AGAIN)
-        return min(timeout, LINGER) if self._lingers else timeout
-
-    def _run_due(self, *, all_read: bool) -> None:
-        """Do what is due, unless more may have arrived: that counts before it, and is read in the next turn."""
-        now = self._clock()
-        self.session.handle_soon(now)
-        if not self.session.is_overdue(now):
-            self._transport.arrivals.nothing_is_due()
-        elif self._transport.socket is None or self._transport.arrivals.are_complete(now, all_read=all_read):
-            self.session.handle_timeout(now)
-
-    def _sort_outputs(self) -> None:
-        """Take what the session asks for. What concerns the transport holds at once.
-
-        Otherwise a socket that was opened for the last attempt could be reported to a session that waits for the next one.
-        """
-        outputs = self.session.outputs
-        while outputs:
-            match output := outputs.popleft():
-                case HandlerQueue():
-                    self._dispatcher.add(output)
-                    continue
-                case CloseTransport(final_bytes):
-                    self._release_socket(final_bytes)
-                case OpenTransport():
-                    self._dialer.expect()
-            self._todo.append(output)
-
-    def _follow_outputs(self) -> None:
-        while True:
-            with self._core:
-                self._sort_outputs()
-                output = self._todo.popleft() if self._todo else None
-            self._dispatcher.call()
-            if output is None:
-                return
-            self._follow(output)
-
-    def _follow(self, output: Output) -> None:
-        match output:
-            case RunHandler(subject):
-                self._workers.submit(lambda: self._run_handler(subject))
-            case LogEntry() as entry:
-                log.write(entry)
-            case OpenTransport(host, port):
-                self._dialer.start(host, port, self.session.settings.connect_timeout)
-            case FetchToken(source):
-                self._tokens.start(source)
-
-    def _release_socket(self, final_bytes: bytes) -> None:
-        """Use the socket no more, or the one that is being opened; the core's lock is held."""
-        self._dialer.cancel()
-        self._transport.release(final_bytes)
-
-    def _dialled(self, result: socket.socket | Exception) -> None:
-        """Tell the session how the last connection attempt has ended; the core's lock is held."""
-        if isinstance(result, Exception):
-            self.session.transport_failed(result, self._clock())
-        else:
-            self._transport.opened(result)
-        self._transport.has_unwritten = True
-
-    # --- user code, in threads of its own --------------------------------------------------------------------------
-
-    def _run_handler(self, subject: CallMachine | MessageMachine) -> None:
-        error: BaseException | None = None
-        try:
-            handler, wrapper = self._addressed(subject)
-            if handler is not None:
-                refuse_unawaited(handler, handler(wrapper), NO_COROUTINES)
-        except (Exception, SystemExit) as raised:
-            error = raised
-        self.post(lambda now: self.session.handler_finished(subject, error, now))
-
-    def _callback_failed(self, handler_queue: HandlerQueue, error: BaseException) -> None:
-        self.post(lambda _: self.session.callback_failed(handler_queue, error))
+        if self.io.thread is None:  # else somebody has connected again
+            self.io.workers.join(JOIN_TIMEOUT)
