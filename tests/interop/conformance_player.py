@@ -1,7 +1,7 @@
-"""Plays the table with one front: the official SDK, or one of ours. A program, since that SDK connects once a process.
+"""Play the table with one front end: the official SDK, or one of ours. A program, since the SDK connects once per process.
 
-Its arguments are a front and ``host:port`` of a server. Three sessions follow one another, each signed in otherwise. The
-first has the table, then loses its connection and is resumed, then is told to begin anew; the others are short.
+The arguments are a front end and the ``host:port`` of a server. Three sessions follow one another, each with other credentials.
+The first session plays the table, then loses its connection and is resumed, and then is restarted; the others are short.
 """
 
 from __future__ import annotations
@@ -27,31 +27,31 @@ FRONTS: Final = {
     "trio": "anyrelay",
     "threads": "anyrelay.sync",
 }
-"""Each front's module."""
+"""The module of each front end."""
 
 PLAYED: Final = {"run", "connect", "disconnect", "on_call", "on_message", "pass_"}
-"""What this program calls by itself; it is in no row, except where it is in others' too."""
+"""The methods that this program calls itself; no row calls them, unless rows of other classes do."""
 
 JWT: Final = "new.jwt.signature"
 
 
 async def settled(answer: Any) -> Any:
-    """Wait for what a method returned, where it has to be waited for."""
+    """Await the result of a coroutine method; return any other result."""
     return await answer if inspect.isawaitable(answer) else answer
 
 
 def run_through(function: Callable[..., Any], *args: Any) -> None:
-    """Run a coroutine that never waits for a loop: everything that it calls blocks."""
+    """Run a coroutine that never waits for an event loop: everything that it calls blocks."""
     coroutine = function(*args)
     try:
         coroutine.send(None)
     except StopIteration:
         return
-    raise AssertionError("something of an event loop was awaited")
+    raise AssertionError("the coroutine waited for an event loop")
 
 
 class Player:
-    """One front, and the sessions that it plays."""
+    """One front end, and the sessions that it plays."""
 
     def __init__(self, front: str, host: str) -> None:
         self.front = front
@@ -61,26 +61,26 @@ class Player:
         self.messages = 0
 
     def play(self) -> None:
-        """Play all of it."""
+        """Play all sessions."""
         first, second, third = SIGN_INS
-        # Theirs waits a second before it connects again, and cannot be told otherwise.
+        # The official SDK always waits a second before it connects again.
         at_once = {} if self.front == "sdk" else {"reconnect": anyrelay.ReconnectPolicy(initial=0.01, maximum=0.01)}
         self.run(self.make_client(host=self.host, **first, **at_once))
-        self.within(self.visit, self.make_client(host=self.host, **second))
+        self.within(self.play_in_block, self.make_client(host=self.host, **second))
         os.environ |= {"SIGNALWIRE_PROJECT_ID": "project-2", "SIGNALWIRE_API_TOKEN": "token-2"}
         os.environ["SIGNALWIRE_SPACE"] = self.host
         self.within(self.connect, self.make_client(**third))
         assert self.calls == self.messages == 2, "one before, and one after the server's restart"
 
     def within(self, function: Callable[..., Any], client: Any) -> None:
-        """Run a coroutine as this front runs any."""
+        """Run a coroutine as this front end does."""
         if self.front == "threads":
             run_through(function, client)
         else:
             anyio.run(function, client, backend="trio" if self.front == "trio" else "asyncio")
 
     def run(self, client: Any) -> None:
-        """Play the first session: all of it in the handlers of its calls."""
+        """Play the first session, in the handlers of its calls."""
 
         async def take_call(call: Any) -> None:
             self.calls += 1
@@ -102,7 +102,7 @@ class Player:
         client.run(**({"backend": "trio"} if self.front == "trio" else {}))
 
     async def take_first(self, client: Any, call: Any) -> None:
-        """Play the table, then see the connection go, and the session."""
+        """Play the table; then send_and_lose_connection the connection, and later the session."""
         kept = {"client": client, "call": call}
         for row in ROWS:
             try:
@@ -110,50 +110,50 @@ class Player:
             except Exception as error:
                 error.add_note(f"in {row}")
                 raise
-        await self.lose(client, "test.drop")
+        await self.send_and_lose_connection(client, "test.drop")
         await settled(client.execute("test.resumed", {}))
         await settled(call.hangup())
-        await self.lose(client, "test.restart")
+        await self.send_and_lose_connection(client, "test.restart")
 
     async def take_second(self, client: Any, call: Any) -> None:
-        """Pass a call back, and leave."""
+        """Pass a call back, and disconnect."""
         await settled(call.pass_())
         await settled(client.disconnect())
 
     async def do(self, row: Row, kept: dict[str, Any]) -> None:
-        """Play one row."""
+        """Call the method of one row."""
         method, args, kwargs = row.call(on_theirs=self.front == "sdk")
         if method:
             kept[row.keep] = await settled(getattr(kept[row.on], method)(*args, **kwargs))
 
-    async def lose(self, client: Any, method: str) -> None:
-        """Send a command in answer to which the server drops the connection."""
+    async def send_and_lose_connection(self, client: Any, method: str) -> None:
+        """Send a command on which the server drops the connection."""
         try:
             await settled(client.execute(method, {}))
         except Exception as error:
             if type(error).__name__ not in ("ConnectionLost", "RelayError"):
                 raise
         else:
-            raise AssertionError(f"{method} was answered")
+            raise AssertionError(f"{method} got a reply")
 
-    async def visit(self, client: Any) -> None:
+    async def play_in_block(self, client: Any) -> None:
         """Play a session in a ``with`` block."""
         if self.front == "threads":
             with client:
-                await self.be_there(client)
+                await self.renew_token(client)
         else:
             async with client:
-                await self.be_there(client)
+                await self.renew_token(client)
 
-    async def be_there(self, client: Any) -> None:
-        """Renew the token, for which theirs has no method."""
+    async def renew_token(self, client: Any) -> None:
+        """Renew the token; the official SDK has no method for it."""
         if self.front == "sdk":
             await client.execute("signalwire.reauthenticate", {"authentication": {"jwt_token": JWT}})
         else:
             await settled(client.reauthenticate(JWT))
 
     async def connect(self, client: Any) -> None:
-        """Play a session that is connected and disconnected by hand."""
+        """Play a session with `connect` and `disconnect`."""
         await settled(client.connect())
         await settled(client.execute("test.here", {}))
         await settled(client.disconnect())

@@ -1,4 +1,4 @@
-"""The calls that the official SDK and ours are made to do alike: each public method, each of its parameters."""
+"""The calls of methods that the official SDK and anyrelay make alike: each public method, each of its parameters."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from attrs import frozen
 
 __all__ = ["ROWS", "SIGN_INS", "Row", "maker_of"]
 
-PATIENCE: Final = 5.0
-"""How long one thing may take to happen, in seconds; every wait in the table is given it."""
+TIMEOUT: Final = 5.0
+"""The timeout of every wait in the table, in seconds."""
 
 
 def ignore(_event: Any) -> None:
-    """Be told of something."""
+    """Ignore an event."""
 
 
 def any_event(_event: Any) -> bool:
-    """Take any event."""
+    """Accept any event."""
     return True
 
 
@@ -31,19 +31,19 @@ class Row:
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
     keep: str = ""
-    """The name that the result is kept under."""
+    """The name under which the result is kept."""
     theirs: tuple[str, tuple[Any, ...], dict[str, Any]] | None = None
-    """What the official SDK calls in its place, where it has no such method: method ("" for none), arguments, keywords."""
+    """The call of the official SDK where it has no such method: method ("" for none), arguments, keywords."""
 
     def call(self, on_theirs: bool) -> tuple[str, tuple[Any, ...], dict[str, Any]]:
-        """Return method, arguments and keywords as the official SDK takes them, or as ours does."""
+        """Return method, arguments and keywords for the official SDK or for anyrelay."""
         return self.theirs if on_theirs and self.theirs else (self.method, self.args, self.kwargs)
 
 
 def row(
     on: str, method: str, /, *args: Any, keep: str = "", theirs: tuple[Any, ...] | None = None, **kwargs: Any
 ) -> Row:
-    """Write a row as the call would be written, and their call, if it is another one: method, arguments, a dict of keywords."""
+    """Write a row like a call; `theirs` is the official SDK's call, if another: method, arguments, a dict of keywords."""
     return Row(on, method, args, kwargs, keep, None if theirs is None else (theirs[0], theirs[1:-1], theirs[-1]))
 
 
@@ -57,7 +57,7 @@ SIGN_INS: Final[list[dict[str, Any]]] = [
     {"jwt_token": "header.payload.signature"},
     {},
 ]
-"""What each session of a front signs in with; the server's address comes to it as `host`, or in the environment."""
+"""The credentials of each session; the server's address comes as `host`, or from the environment."""
 
 URL = "https://example.com/status"
 TTS = {"type": "tts", "params": {"text": "Hello", "language": "en-US", "gender": "female", "voice": "en-US-Neural"}}
@@ -146,12 +146,12 @@ CALLBACKS = {
 }
 
 ROWS: Final[list[Row]] = [
-    # The call's own life.
+    # The states of the call.
     row("call", "on", "calling.call.play", ignore),
     row("call", "answer", codecs=["PCMU", "OPUS"], max_duration=60, custom="as given"),
     row("call", "answer"),
-    row("call", "wait_for_ringing", timeout=PATIENCE),
-    row("call", "wait_for_answered", timeout=PATIENCE),
+    row("call", "wait_for_ringing", timeout=TIMEOUT),
+    row("call", "wait_for_answered", timeout=TIMEOUT),
     # Playing.
     row(
         "call",
@@ -172,7 +172,7 @@ ROWS: Final[list[Row]] = [
     row("playing", "volume", -4),
     row("playing", "volume", volume=2.5),
     row("playing", "stop"),
-    row("playing", "wait", timeout=PATIENCE),
+    row("playing", "wait", timeout=TIMEOUT),
     row("call", "play", [AUDIO], volume=0, loop=0, keep="looping"),
     row("looping", "stop"),
     row(
@@ -194,14 +194,14 @@ ROWS: Final[list[Row]] = [
     row("call", "play_silence", duration=0),
     row("call", "play_ringtone", "it", duration=2.5, volume=1, on_completed=ignore),
     row("call", "play_ringtone", name="at"),
-    # Recording, and what else takes the media down.
+    # Recording, taps, streams, transcriptions and faxes.
     row("call", "record", RECORD, control_id="record-1", on_completed=ignore, status_url=URL, keep="recording"),
     row("recording", "pause"),
     row("recording", "pause", "skip"),
     row("recording", "pause", behavior="silence"),
     row("recording", "resume"),
     row("recording", "stop"),
-    row("recording", "wait", timeout=PATIENCE),
+    row("recording", "wait", timeout=TIMEOUT),
     row("call", "record"),
     row("call", "record", audio={"format": "mp3"}),
     row(
@@ -215,7 +215,7 @@ ROWS: Final[list[Row]] = [
         keep="tap",
     ),
     row("tap", "stop"),
-    row("tap", "wait", timeout=PATIENCE),
+    row("tap", "wait", timeout=TIMEOUT),
     row(
         "call",
         "tap",
@@ -239,7 +239,7 @@ ROWS: Final[list[Row]] = [
         keep="stream",
     ),
     row("stream", "stop"),
-    row("stream", "wait", timeout=PATIENCE),
+    row("stream", "wait", timeout=TIMEOUT),
     row("call", "stream", url="wss://example.com/media"),
     row(
         "call",
@@ -251,7 +251,7 @@ ROWS: Final[list[Row]] = [
         keep="transcription",
     ),
     row("transcription", "stop"),
-    row("transcription", "wait", timeout=PATIENCE),
+    row("transcription", "wait", timeout=TIMEOUT),
     row("call", "transcribe"),
     row(
         "call",
@@ -265,13 +265,13 @@ ROWS: Final[list[Row]] = [
         keep="fax",
     ),
     row("fax", "stop"),
-    row("fax", "wait", timeout=PATIENCE),
+    row("fax", "wait", timeout=TIMEOUT),
     row("call", "send_fax", document="https://example.com/a.pdf"),
     row("call", "receive_fax", control_id="fax-2", on_completed=ignore, status_url=URL, keep="incoming_fax"),
     row("incoming_fax", "stop"),
-    row("incoming_fax", "wait", PATIENCE),
+    row("incoming_fax", "wait", TIMEOUT),
     row("call", "receive_fax"),
-    # What the far end says, presses, or is.
+    # Input of the other side, and its detection.
     row(
         "call",
         "collect",
@@ -289,7 +289,7 @@ ROWS: Final[list[Row]] = [
     ),
     row("collection", "start_input_timers"),
     row("collection", "stop"),
-    row("collection", "wait", timeout=PATIENCE),
+    row("collection", "wait", timeout=TIMEOUT),
     row("call", "collect", digits={"max": 1}),
     row("call", "collect", speech={}),
     row(
@@ -311,7 +311,7 @@ ROWS: Final[list[Row]] = [
     row("prompt", "volume", volume=-10),
     row("prompt", "start_input_timers"),
     row("prompt", "stop"),
-    row("prompt", "wait", timeout=PATIENCE),
+    row("prompt", "wait", timeout=TIMEOUT),
     row("call", "play_and_collect", media=[AUDIO], collect={"digits": {"max": 1}, "custom": 1}),
     row(
         "call",
@@ -338,7 +338,7 @@ ROWS: Final[list[Row]] = [
         keep="detection",
     ),
     row("detection", "stop"),
-    row("detection", "wait", timeout=PATIENCE),
+    row("detection", "wait", timeout=TIMEOUT),
     row("call", "detect", detect={"type": "digit", "params": {"digits": "12"}}),
     row("call", "detect_digit", digits="0123456789#*", timeout=10, on_completed=ignore),
     row("call", "detect_digit"),
@@ -361,7 +361,7 @@ ROWS: Final[list[Row]] = [
     row("call", "bind_digit", digits="2", bind_method="calling.end"),
     row("call", "clear_digit_bindings", realm="menu", custom={"deep": []}),
     row("call", "clear_digit_bindings"),
-    # Bridging. Each refer is followed by another command: its answer tells that the outcome has come.
+    # Connecting and transferring. A command follows each refer: its reply comes after the outcome.
     row("call", "refer", TARGET, status_url=URL, custom="as given"),
     row("call", "hold"),
     row("call", "refer", device=TARGET_WITH_PASSWORD),
@@ -376,13 +376,13 @@ ROWS: Final[list[Row]] = [
         theirs=("refer", TARGET, {"status_url": URL, "custom": 1}),
         keep="transfer",
     ),
-    row("transfer", "wait", timeout=PATIENCE, theirs=("", {})),
+    row("transfer", "wait", timeout=TIMEOUT, theirs=("", {})),
     row(
         "call",
         "refer_and_wait",
         TARGET,
         status_url=URL,
-        timeout=PATIENCE,
+        timeout=TIMEOUT,
         custom=1,
         theirs=("refer", TARGET, {"status_url": URL, "custom": 1}),
     ),
@@ -431,7 +431,7 @@ ROWS: Final[list[Row]] = [
     row("call", "denoise_stop"),
     row("call", "echo", timeout=0, status_url=URL, custom="as given"),
     row("call", "echo"),
-    # Machines to talk with.
+    # AI agents.
     row(
         "call",
         "ai",
@@ -453,7 +453,7 @@ ROWS: Final[list[Row]] = [
         keep="agent",
     ),
     row("agent", "stop"),
-    row("agent", "wait", timeout=PATIENCE),
+    row("agent", "wait", timeout=TIMEOUT),
     row("call", "ai"),
     row(
         "call",
@@ -505,20 +505,20 @@ ROWS: Final[list[Row]] = [
         keep="payment",
     ),
     row("payment", "stop"),
-    row("payment", "wait", timeout=PATIENCE),
+    row("payment", "wait", timeout=TIMEOUT),
     row("call", "pay", payment_connector_url="https://example.com/pay"),
-    # Events of one's own; the server goes on sending echo events after this one, until another command comes.
+    # User events; after this one the server sends echo events until the next command.
     row("call", "user_event", event="pump", custom="as given"),
-    row("call", "wait_for", "calling.call.echo", any_event, PATIENCE),
-    row("call", "wait_for", "calling.call.echo", predicate=any_event, timeout=PATIENCE),
+    row("call", "wait_for", "calling.call.echo", any_event, TIMEOUT),
+    row("call", "wait_for", "calling.call.echo", predicate=any_event, timeout=TIMEOUT),
     row("call", "user_event"),
-    # Parameters that nobody knows go onto the wire whatever they are called.
+    # Unknown parameters are sent, whatever their names.
     row("call", "user_event", method="m", machine="m", function="f", now=1, kind="k", extra={}, params=[], id=None),
-    # The client's own.
-    row("client", "dial", [[PHONE], [SIP]], tag="dial-1", max_duration=30, dial_timeout=PATIENCE, keep="dialled"),
+    # Methods of the client.
+    row("client", "dial", [[PHONE], [SIP]], tag="dial-1", max_duration=30, dial_timeout=TIMEOUT, keep="dialled"),
     row("dialled", "hangup", "busy"),
-    row("dialled", "wait_for_ending", timeout=PATIENCE),
-    row("dialled", "wait_for_ended", timeout=PATIENCE),
+    row("dialled", "wait_for_ending", timeout=TIMEOUT),
+    row("dialled", "wait_for_ended", timeout=TIMEOUT),
     row("client", "dial", devices=[[PHONE]], keep="dialled_again"),
     row("dialled_again", "hangup", reason="cancel"),
     row(
@@ -549,8 +549,8 @@ ROWS: Final[list[Row]] = [
         keep="message",
     ),
     row("message", "on", ignore),
-    row("call", "hold"),  # after which the server says that the message is delivered
-    row("message", "wait", timeout=PATIENCE),
+    row("call", "hold"),  # after this command the server reports that the message is delivered
+    row("message", "wait", timeout=TIMEOUT),
     row("client", "send_message", to_number="+15551230001", from_number="+15551230002", body="Hello"),
     row("client", "send_message", to_number="+15551230001", from_number="+15551230002", media=[URL]),
     row("client", "receive", ["sales", "office"]),
@@ -561,4 +561,4 @@ ROWS: Final[list[Row]] = [
     row("client", "execute", method="signalwire.ping", params={}),
     row("call", "hold"),
 ]
-"""What the first session does with the call that it is offered, in this order."""
+"""The calls of the first session on the offered call, in this order."""

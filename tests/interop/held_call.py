@@ -1,6 +1,6 @@
-"""SignalWire's client for Python: takes calls, holds each until a line comes on standard input, then plays and hangs up.
+"""SignalWire's client for Python: answers calls, holds each until a line on standard input, then plays and hangs up.
 
-It says what happens, a JSON object a line.
+The program reports each step as a line of JSON.
 """
 
 import asyncio
@@ -13,31 +13,31 @@ from signalwire.relay import RelayClient
 waiting: list[asyncio.Future[None]] = []
 
 
-def say(event: str) -> None:
+def report(event: str) -> None:
     print(json.dumps({"event": event}), flush=True)
 
 
-def go_on() -> None:
+def read_line() -> None:
     if not sys.stdin.readline():
         os._exit(0)
     while waiting:
         waiting.pop().set_result(None)
 
 
-async def follow(call) -> None:
-    asyncio.get_running_loop().add_reader(sys.stdin, go_on)
+async def handle(call) -> None:
+    asyncio.get_running_loop().add_reader(sys.stdin, read_line)
     await call.answer()
-    say("answered")
-    told = asyncio.get_running_loop().create_future()
-    waiting.append(told)
-    await told
+    report("answered")
+    line = asyncio.get_running_loop().create_future()
+    waiting.append(line)
+    await line
     playing = await call.play([{"type": "silence", "params": {"duration": 0.5}}])
     await playing.wait(10)
-    say("played")
+    report("played")
     await call.hangup()
-    say("hung up")
+    report("hung up")
 
 
 client = RelayClient(project="p", token=os.environ["RELAY_TOKEN"], host=os.environ["RELAY_HOST"], contexts=["held"])
-client.on_call(follow)
+client.on_call(handle)
 client.run()

@@ -1,4 +1,4 @@
-"""A RELAY server with TLS that takes every command, reports what follows from it, and writes down what clients send."""
+"""A RELAY server with TLS that accepts every command, reports its result, and records the client's frames."""
 
 from __future__ import annotations
 
@@ -17,43 +17,43 @@ from anyrelay.protocol.server import CommandReceived, Gone, ServerConnection
 
 __all__ = ["Recording", "RecordingServer"]
 
-PATIENCE: Final = 10.0
-"""How long a client may say nothing, in seconds."""
+TIMEOUT: Final = 10.0
+"""The longest silence of a client, in seconds."""
 
-STIR_INTERVAL: Final = 0.01
-"""How often an event is sent to a client that wants to be stirred, in seconds."""
+ECHO_INTERVAL: Final = 0.01
+"""The time between two echo events, in seconds."""
 
 STOPPED: Final = {"play_and_collect": "collect", "send_fax": "fax", "receive_fax": "fax"}
-"""The event that tells of the end of an operation, where it is not named like its command."""
+"""The event of an operation's end, where its name differs from the command's."""
 
 Frame = dict[str, Any]
 
 
 @define
 class Recording:
-    """What one connection carried."""
+    """The frames of one connection."""
 
     received: list[Frame] = Factory(list)
     sent: list[Frame] = Factory(list)
 
     @property
     def requests(self) -> list[Frame]:
-        """What the client asked for, in order."""
+        """The requests of the client, in order."""
         return [frame for frame in self.received if "method" in frame]
 
     @property
     def replies(self) -> dict[str, Frame]:
-        """What the client answered, by the id of the server's request."""
+        """The replies of the client, by the id of the server's request."""
         return {frame["id"]: frame for frame in self.received if "method" not in frame}
 
     @property
     def asked(self) -> set[str]:
-        """The ids of the requests that the server sent."""
+        """The ids of the server's requests."""
         return {frame["id"] for frame in self.sent if "method" in frame}
 
 
 class RecordingServer:
-    """The server: one thread for each client, and everything that it says depends on what the client says alone."""
+    """The server: one thread for each client. All that it sends follows from what the client sends."""
 
     def __init__(self, tls: ssl.SSLContext) -> None:
         self._tls = tls
@@ -66,24 +66,24 @@ class RecordingServer:
         self._run(self._accept)
 
     def take(self) -> list[Recording]:
-        """Return the connections since the last time, oldest first, once they are over; begin anew."""
+        """Return the connections since the last call, oldest first, after their end; start the sessions' names again."""
         for thread in self._threads[1:]:
-            thread.join(PATIENCE)
+            thread.join(TIMEOUT)
         recordings, self._recordings = self._recordings, []
         self._sessions = itertools.count(1)
         return recordings
 
     def close(self) -> None:
-        """Let everybody go."""
+        """Close every connection."""
         for each in (self._listener, *self._sockets):
             with contextlib.suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
             each.close()
         for thread in self._threads:
-            thread.join(PATIENCE)
+            thread.join(TIMEOUT)
 
     def new_session(self) -> str:
-        """Return a name for a session; a front's first is always the same."""
+        """Return a new name of a session; the first name of a front end is always the same."""
         return f"session-{next(self._sessions)}"
 
     def _run(self, target: Callable[..., None], *args: Any) -> None:
@@ -102,7 +102,7 @@ class RecordingServer:
 
 
 class _Peer:
-    """One client's connection."""
+    """The connection of one client."""
 
     def __init__(self, server: RecordingServer, sock: socket.socket, tls: ssl.SSLContext, recording: Recording) -> None:
         self._server = server
@@ -110,23 +110,23 @@ class _Peer:
         self._recording = recording
         self._ids = itertools.count(1)
         self._calls = itertools.count(1)
-        self._stirred = ""
+        self._echoing_call = ""
         self._later: list[dict[str, Any]] = []
         self._last_id = ""
         self._over = False
-        self._connection = ServerConnection(new_id=self._new_id, tls=tls, knows_all=False, on_text=self._write_down)
+        self._connection = ServerConnection(new_id=self._new_id, tls=tls, knows_all=False, on_text=self._record)
 
     def serve(self) -> None:
-        """Answer until the client is gone."""
+        """Serve until the client has closed."""
         with self._socket, contextlib.suppress(OSError):
             while not self._over:
-                self._socket.settimeout(STIR_INTERVAL if self._stirred else PATIENCE)
+                self._socket.settimeout(ECHO_INTERVAL if self._echoing_call else TIMEOUT)
                 try:
                     self._receive(self._socket.recv(65_536))
                 except TimeoutError:
-                    if not self._stirred:
+                    if not self._echoing_call:
                         return
-                    self._event("calling.call.echo", call_id=self._stirred, state="echoing")
+                    self._event("calling.call.echo", call_id=self._echoing_call, state="echoing")
                 self._socket.sendall(self._connection.data_to_send())
 
     def _receive(self, data: bytes) -> None:
@@ -145,13 +145,13 @@ class _Peer:
         self._last_id = f"server-{next(self._ids)}"
         return self._last_id
 
-    def _write_down(self, direction: str, text: str) -> None:
+    def _record(self, direction: str, text: str) -> None:
         (self._recording.received if direction == "rx" else self._recording.sent).append(json.loads(text))
 
-    # --- what the server says ---------------------------------------------------------------------------------------
+    # --- replies and events -----------------------------------------------------------------------------------------
 
     def _take(self, command: CommandReceived) -> None:
-        self._stirred = ""
+        self._echoing_call = ""
         params = command.params
         later, self._later = self._later, []
         match command.method:
@@ -161,10 +161,10 @@ class _Peer:
                 self._over = True
             case "test.restart":
                 self._connection.say_goodbye(restart=True)
-                self._drop_once_answered(self._last_id)
+                self._close_after_reply(self._last_id)
             case "messaging.send":
                 self._reply(command, message_id="message-1")
-                # Not at once: the official SDK loses an event that comes before it has taken in the reply.
+                # With the next command: the official SDK loses an event that comes before it has handled the reply.
                 self._later.append({"message_id": "message-1", "message_state": "delivered"})
             case "calling.dial":
                 self._reply(command)
@@ -195,10 +195,10 @@ class _Peer:
             self._event("calling.call.state", **leg, call_state=state, direction="outbound")
         self._event("calling.call.dial", tag=tag, dial_state="answered", call={**leg, "dial_winner": True})
 
-    def _report(self, verb: str, params: dict[str, Any]) -> None:
-        """Say what follows from a command on a call."""
+    def _report(self, command: str, params: dict[str, Any]) -> None:
+        """Send the events that follow from a command on a call."""
         about = {key: params[key] for key in ("call_id", "node_id", "control_id") if key in params}
-        match verb.rpartition("."):
+        match command.rpartition("."):
             case _, _, "answer":
                 self._event("calling.call.state", **about, call_state="answered")
             case _, _, "end":
@@ -208,13 +208,13 @@ class _Peer:
                 codes = {"sip_refer_response_code": "202", "sip_notify_response_code": "200"}
                 self._event("calling.call.refer", **about, **codes, state="success")
             case _, _, "user_event" if params.get("event") == "pump":
-                self._stirred = params["call_id"]
+                self._echoing_call = params["call_id"]
             case operation, _, "stop" if "control_id" in params:
                 self._event(f"calling.call.{STOPPED.get(operation, operation)}", **about, state="finished")
 
-    def _drop_once_answered(self, id_: str) -> None:
-        """Let the client go when it has answered one request of the server's, as it is to before its connection goes."""
-        self._socket.settimeout(PATIENCE)
+    def _close_after_reply(self, id_: str) -> None:
+        """Close the connection after the client's reply to one request of the server."""
+        self._socket.settimeout(TIMEOUT)
         while id_ not in self._recording.replies:
             self._socket.sendall(self._connection.data_to_send())
             data = self._socket.recv(65_536)

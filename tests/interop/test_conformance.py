@@ -1,7 +1,7 @@
-"""The official SDK and each front of ours do the same; what they send is the same, word for word.
+"""The official SDK and each front end of anyrelay do the same; the frames that they send are equal.
 
-A table of calls drives all four against one recording server over TLS, and the frames that came are compared: the ids that
-a client makes by the order in which they first come, all else as text, so that 5 is not 5.0. One difference is meant:
+A table of calls drives all four against one recording server over TLS, and the recorded frames are compared: ids that a
+client makes by the order of their first use, everything else as text, so that 5 is not 5.0. One difference is intended:
 ``calling.refer`` names its target twice, since the sources disagree on the name (RELAY facts, section 4).
 """
 
@@ -36,13 +36,13 @@ pytestmark = pytest.mark.sdk
 
 OURS: Final = [front for front in FRONTS if front != "sdk"]
 LIMIT: Final = 30.0
-"""How long one front may take for all of it, in seconds; the official SDK waits a second before each reconnect."""
+"""The longest time of one front end, in seconds; the official SDK waits a second before each reconnect."""
 
 MADE: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-"""An id that the client has made; the table's own do not look like this, and are compared as they are."""
+"""An id that a client made; the ids of the table look different, and are compared as they are."""
 
 SETTINGS: Final = re.compile("^(SIGNALWIRE|RELAY)_|_PROXY$", re.IGNORECASE)
-"""Environment variables that a client asks for."""
+"""Environment variables that a client reads."""
 
 CALL_METHODS: Final = """
     answer hangup pass_ play play_tts play_audio play_silence play_ringtone record collect play_and_collect prompt_tts
@@ -61,7 +61,7 @@ NOT_THEIRS: Final = {
     ("RelayClient", "reauthenticate"): "the player calls it, and execute of theirs",
     ("Call", "events"): "it sends nothing",
 }
-"""Methods of ours that the official SDK has not, and that no row calls."""
+"""Methods that only anyrelay has, and that no row calls."""
 
 
 @pytest.fixture(scope="module")
@@ -78,11 +78,11 @@ def sdk() -> ModuleType:
         return importlib.import_module("signalwire.relay")
 
 
-# --- what is sent ---------------------------------------------------------------------------------------------------
+# --- frames ------------------------------------------------------------------------------------------------------
 
 
 class Sent:
-    """What each front has sent, played when it is first asked for."""
+    """The frames of each front end, which plays the table at the first request."""
 
     def __init__(self, server: RecordingServer, ca_file: Path) -> None:
         self._server = server
@@ -92,7 +92,7 @@ class Sent:
         self._trouble: dict[str, str] = {}
 
     def by(self, front: str) -> list[Recording]:
-        """Return a front's connections; raise each time when not everything went well."""
+        """Return the connections of a front end; raise each time when the table failed."""
         if front not in self._recordings:
             self._trouble[front] = self._play(front)
             self._recordings[front] = self._server.take()
@@ -100,7 +100,7 @@ class Sent:
         return self._recordings[front]
 
     def _play(self, front: str) -> str:
-        """Play the table with a front; return what went wrong."""
+        """Play the table with a front end; return the error output."""
         command = [sys.executable, "-m", "tests.interop.conformance_player", front, self._server.host]
         try:
             done = subprocess.run(
@@ -124,7 +124,7 @@ def sent(sdk: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 
 def as_text(frame: Frame) -> str:
-    """Return a frame as text, without its id, and without who says it."""
+    """Return a frame as text, without its id and its agent."""
     frame = {**frame, "id": "apart"}
     if frame.get("method") == "signalwire.connect":
         frame["params"] = {**frame["params"], "agent": "apart"}
@@ -132,7 +132,7 @@ def as_text(frame: Frame) -> str:
 
 
 def comparable(frames: list[Frame]) -> list[str]:
-    """Return frames as texts: equal for two clients that do the same."""
+    """Return frames as texts that are equal for two clients that do the same."""
     numbers: dict[str, int] = {}
 
     def number(made: re.Match[str]) -> str:
@@ -142,7 +142,7 @@ def comparable(frames: list[Frame]) -> list[str]:
 
 
 def as_ours(frame: Frame) -> Frame:
-    """Return what ours is to send in place of a frame of the official SDK's."""
+    """Return the frame that anyrelay sends in place of a frame of the official SDK."""
     if frame["method"] != "calling.refer":
         return frame
     device = frame["params"]["device"]
@@ -151,7 +151,7 @@ def as_ours(frame: Frame) -> Frame:
 
 
 def differences(theirs: list[Frame], ours: list[Frame]) -> list[str]:
-    """Return in what two clients differ that did the same."""
+    """Return the differences between the frames of two clients."""
     expected, found = comparable(list(map(as_ours, theirs))), comparable(ours)
     lines = [f"theirs: {wanted}\nours: {got}" for wanted, got in zip(expected, found, strict=False) if wanted != got]
     if len(expected) != len(found):
@@ -160,7 +160,7 @@ def differences(theirs: list[Frame], ours: list[Frame]) -> list[str]:
 
 
 @pytest.mark.parametrize("front", OURS)
-def test_what_is_sent_is_the_same(sent: Sent, front: str) -> None:
+def test_both_send_the_same_frames(sent: Sent, front: str) -> None:
     theirs, ours = sent.by("sdk"), sent.by(front)
     assert len(theirs) == len(ours) == 3 + 2, "the first session needs three connections"
     for connection, (their, our) in enumerate(zip(theirs, ours, strict=True)):
@@ -169,7 +169,7 @@ def test_what_is_sent_is_the_same(sent: Sent, front: str) -> None:
 
 
 @pytest.mark.parametrize("front", FRONTS)
-def test_every_request_of_the_server_is_answered_once_and_alike(sent: Sent, front: str) -> None:
+def test_both_reply_once_and_alike_to_every_request(sent: Sent, front: str) -> None:
     for recording in sent.by(front):
         answers = [frame for frame in recording.received if "method" not in frame]
         assert len(answers) == len(recording.replies)
@@ -178,17 +178,17 @@ def test_every_request_of_the_server_is_answered_once_and_alike(sent: Sent, fron
 
 
 @pytest.mark.parametrize("front", FRONTS)
-def test_what_stands_apart_is_as_it_is_to_be(sent: Sent, front: str) -> None:
+def test_the_agent_and_the_ids_are_right(sent: Sent, front: str) -> None:
     requests = [frame for recording in sent.by(front) for frame in recording.requests]
     assert all(MADE.fullmatch(frame["id"]) for frame in requests)
     assert len({frame["id"] for frame in requests}) == len(requests)
     agents = {frame["params"]["agent"] for frame in requests if frame["method"] == "signalwire.connect"}
     assert len(agents) == 1
-    # Ours has no version when it runs from a source tree that was not installed.
+    # anyrelay has no version when it runs from a source tree that is not installed.
     assert re.fullmatch(r"signalwire-agents-python/[\d.]+" if front == "sdk" else r"anyrelay(/[\w.+]+)?", agents.pop())
 
 
-def test_the_sessions_are_what_they_are_meant_to_be(sent: Sent) -> None:
+def test_the_sessions_are_resumed_and_restarted(sent: Sent) -> None:
     sign_ins = [recording.requests[0]["params"] for recording in sent.by("sdk")]
     assert [params.get("protocol") for params in sign_ins] == [None, "session-1", None, None, None]
     assert sign_ins[1]["authorization_state"] == "state of session-1"
@@ -224,7 +224,7 @@ def test_a_difference_is_found(theirs: list[Frame], ours: list[Frame], differ: b
     assert bool(differences(theirs, ours)) is differ
 
 
-def test_only_the_refer_that_names_its_target_twice_is_like_theirs() -> None:
+def test_a_refer_with_its_target_twice_is_no_difference() -> None:
     def refer(**params: str) -> Frame:
         return {**HOLD, "method": "calling.refer", "params": {"device": {"type": "sip", "params": params}}}
 
@@ -233,7 +233,7 @@ def test_only_the_refer_that_names_its_target_twice_is_like_theirs() -> None:
     assert differences([theirs], [theirs])
 
 
-# --- the table covers everything ------------------------------------------------------------------------------------
+# --- coverage of the table ------------------------------------------------------------------------------------------
 
 
 def methods_of(kind: type) -> dict[str, Callable[..., Any]]:
@@ -244,13 +244,13 @@ def methods_of(kind: type) -> dict[str, Callable[..., Any]]:
 
 
 def kinds(module: Any) -> dict[str, type]:
-    """Return the classes that both have methods on, by their names, as one of the two has them."""
+    """Return the classes with methods that both have, by name, from one of the two."""
     names = [name for name in anyrelay.__all__ if name.endswith("Action") and name not in ("Action", "ReferAction")]
     return {name: getattr(module, name) for name in ("RelayClient", "Call", "Message", *names)}
 
 
 def sdk_kinds(sdk: ModuleType) -> dict[str, type]:
-    """Return theirs, of which not all can be had from the package itself."""
+    """Return the classes of the official SDK, some of which its package does not export."""
     homes = [importlib.import_module(f"{sdk.__name__}.{name}") for name in ("client", "call", "message")]
     return {
         name: next(getattr(home, name) for home in homes if getattr(home, name, None) is not None)
@@ -259,7 +259,7 @@ def sdk_kinds(sdk: ModuleType) -> dict[str, type]:
 
 
 def kind_of(on: str) -> str:
-    """Return the class of what a row is played on."""
+    """Return the class on which a row is called."""
     if on in ("client", "call"):
         return {"client": "RelayClient", "call": "Call"}[on]
     maker = maker_of(ROWS, on)
@@ -268,7 +268,7 @@ def kind_of(on: str) -> str:
 
 
 def covered(kind: str, method: str, function: Callable[..., Any], on_theirs: bool) -> set[str] | None:
-    """Return the parameters of a method that rows give; None when no row calls it."""
+    """Return the parameters of a method that rows use; None when no row calls the method."""
     rows = [row.call(on_theirs) for row in ROWS if kind_of(row.on) == kind]
     given = [call for call in rows if call[0] == method]
     if not given:
@@ -278,7 +278,7 @@ def covered(kind: str, method: str, function: Callable[..., Any], on_theirs: boo
 
 
 def not_covered(kind: str, cls: type, on_theirs: bool) -> list[str]:
-    """Return the methods and parameters of a class that no row has."""
+    """Return the methods and parameters of a class that no row uses."""
     missing = []
     for method, function in methods_of(cls).items():
         given = covered(kind, method, function, on_theirs)
@@ -312,7 +312,7 @@ def test_the_sign_ins_have_every_parameter_of_theirs(sdk: ModuleType) -> None:
     assert given == set(inspect.signature(sdk.RelayClient).parameters)
 
 
-def test_what_the_table_has_not_is_found() -> None:
+def test_a_method_that_no_row_calls_is_found() -> None:
     class Call:
         def answer(self, colour: Any = None, **more: Any) -> None: ...
         def sing(self) -> None: ...
@@ -324,7 +324,7 @@ def test_what_the_table_has_not_is_found() -> None:
 
 
 def named(function: Callable[..., Any]) -> list[inspect.Parameter]:
-    """Return the parameters of a method that the caller can name."""
+    """Return the parameters of a method that can be given by name."""
     parameters = list(inspect.signature(function).parameters.values())
     return [each for each in parameters[1:] if each.kind not in (each.VAR_KEYWORD, each.VAR_POSITIONAL)]
 
@@ -334,7 +334,7 @@ def takes_any(function: Callable[..., Any]) -> bool:
 
 
 def in_parity(theirs: Callable[..., Any], ours: Callable[..., Any]) -> bool:
-    """Whether every call of one is a call of the other: names, their order, how they are given, which may be left out."""
+    """Whether every valid call of one signature is valid for the other."""
     wanted, found = named(theirs), named(ours)
     by_name = {each.name: each for each in found}
     positional = [[each.name for each in names if each.kind is not each.KEYWORD_ONLY] for names in (wanted, found)]
@@ -349,7 +349,7 @@ def in_parity(theirs: Callable[..., Any], ours: Callable[..., Any]) -> bool:
 
 @pytest.mark.parametrize("front", [anyrelay, anyrelay.sync], ids=lambda front: front.__name__)
 @pytest.mark.parametrize("kind", kinds(anyrelay))
-def test_every_method_of_theirs_is_there_with_its_parameters(sdk: ModuleType, front: Any, kind: str) -> None:
+def test_every_method_of_the_official_sdk_exists_with_its_parameters(sdk: ModuleType, front: Any, kind: str) -> None:
     theirs, ours = methods_of(sdk_kinds(sdk)[kind]), methods_of(kinds(front)[kind])
     assert set(theirs) <= set(ours)
     odd = [
@@ -361,7 +361,7 @@ def test_every_method_of_theirs_is_there_with_its_parameters(sdk: ModuleType, fr
 
 
 @pytest.mark.parametrize("front", [anyrelay, anyrelay.sync], ids=lambda front: front.__name__)
-def test_a_client_is_made_with_their_parameters(sdk: ModuleType, front: Any) -> None:
+def test_a_client_takes_the_parameters_of_the_official_sdk(sdk: ModuleType, front: Any) -> None:
     assert in_parity(sdk.RelayClient.__init__, front.RelayClient.__init__)
 
 
@@ -378,7 +378,7 @@ def test_a_client_is_made_with_their_parameters(sdk: ModuleType, front: Any) -> 
         (lambda self, a, *, b=None, c: 0, False),
     ],
 )
-def test_an_odd_signature_is_found(ours: Callable[..., Any], alike: bool) -> None:
+def test_a_different_signature_is_found(ours: Callable[..., Any], alike: bool) -> None:
     def theirs(self: Any, a: int, *, b: int | None = None) -> None: ...
 
     assert in_parity(theirs, ours) is alike

@@ -1,7 +1,7 @@
-"""Events, read by ours and by the official SDK: what servers send well-formed, both read alike.
+"""anyrelay and the official SDK read well-formed events of servers alike.
 
-Payloads are drawn from the official SDK's own classes. One difference is meant: ours takes an event's time from the
-envelope, which carries it, and theirs from the inner params, which do not.
+Payloads are drawn from the classes of the official SDK. One difference is intended: anyrelay reads an event's time from the
+envelope, which has one, and the SDK from the inner params, which have none.
 """
 
 from __future__ import annotations
@@ -54,14 +54,14 @@ def theirs() -> ModuleType:
 
 @st.composite
 def payloads(draw: st.DrawFn, event_type: str, kind: Any) -> dict[str, Any]:
-    """Draw what a server may send that `kind`, a class of the official SDK's, has a field for; each may be missing."""
+    """Draw a payload with the fields of `kind`, a class of the official SDK; each may be missing."""
     types = get_type_hints(kind)
     inner: dict[str, Any] = draw(st.dictionaries(st.just("node_id") | st.just("tag") | st.just("segment_id"), TEXT))
     for each in dataclasses.fields(kind):
         if each.name not in ("event_type", "params", "timestamp") and draw(st.booleans()):
             inner[WIRE_NAMES.get((kind.__name__, each.name), each.name)] = draw(VALUES[types[each.name]])
     if kind.__name__ == "RecordEvent" and draw(st.booleans()):
-        # The other shape: what is known of the recording stands under its name.
+        # The other form: the parameters of the recording are under `record`.
         record = {
             name: inner.pop(name) for name in ("url", "duration", "size") if name in inner and draw(st.booleans())
         }

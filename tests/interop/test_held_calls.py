@@ -1,8 +1,8 @@
-"""SignalWire's clients, in JavaScript and in Python, idle with a call; then the connection drops, and the call goes on.
+"""SignalWire's clients for JavaScript and Python hold a call without traffic; the connection drops, and the call goes on.
 
-Nobody here wrote them: when they want pings, how they resume, and which credentials they take for refused is their affair.
-How long they idle is 35 s, and 120 s in the session ``nox -s interop``; without pings every 10 s a client in JavaScript has
-dropped its line by 45 s, and has not seen three of them by 35.
+The clients decide when they need pings, how they resume a session, and which error means refused credentials. The time without
+traffic is 35 s, and 120 s in the session ``nox -s interop``. Without a ping every 10 s, the client for JavaScript drops its
+connection within 45 s.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from anyrelay.local import Frame, LocalRelay, SimulatedPhones
 HERE = Path(__file__).parent
 JAVASCRIPT = HERE / "javascript"
 IDLE = float(os.environ.get("ANYRELAY_INTEROP_IDLE", "35"))
-"""For how many seconds they are left alone."""
+"""The time without traffic, in seconds."""
 
-PATIENCE = 40.0
-"""Seconds for anything that they are to do: on a busy machine they start slowly, and they reconnect after 1 to 4 s."""
+TIMEOUT = 40.0
+"""The timeout for each step of a client, in seconds: a client starts slowly, and reconnects after 1 to 4 s."""
 
 PROGRAMS = {
     "javascript": ("node", str(JAVASCRIPT / "held_call.mjs")),
@@ -38,7 +38,7 @@ PROGRAMS = {
 
 
 def need(language: str) -> None:
-    """Skip a test that cannot be run; where everything can be installed, fail."""
+    """Skip a test whose client is not installed; fail in CI, where every client can be installed."""
     reason = ""
     if language == "python" and importlib.util.find_spec("signalwire") is None:
         reason = "signalwire-sdk is not installed: pip install -r tests/requirements.txt"
@@ -55,33 +55,33 @@ def need(language: str) -> None:
 
 
 class Client:
-    """A client in a process of its own, and what it says."""
+    """A client in its own process, and its reports."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self.process = process
-        self.said: list[dict[str, Any]] = []
+        self.reports: list[dict[str, Any]] = []
         self._news = asyncio.Event()
         self._reader = asyncio.create_task(self._read())
 
     async def _read(self) -> None:
         assert self.process.stdout is not None
         while line := await self.process.stdout.readline():
-            with contextlib.suppress(json.JSONDecodeError):  # the clients log on standard output too
-                self.said.append(json.loads(line))
+            with contextlib.suppress(json.JSONDecodeError):  # the clients write logs to standard output too
+                self.reports.append(json.loads(line))
                 self._news.set()
 
     def times(self, event: str) -> int:
-        return sum(said.get("event") == event for said in self.said)
+        return sum(report.get("event") == event for report in self.reports)
 
     async def until(self, event: str, times: int = 1) -> None:
-        """Wait until it has said this so many times in all."""
-        async with asyncio.timeout(PATIENCE):
+        """Wait until the client has reported an event `times` times in all."""
+        async with asyncio.timeout(TIMEOUT):
             while self.times(event) < times:
                 self._news.clear()
                 await self._news.wait()
 
-    async def go_on(self) -> None:
-        """Have it go on with the calls that it holds."""
+    async def end_calls(self) -> None:
+        """Let the client end the calls that it holds."""
         assert self.process.stdin is not None
         self.process.stdin.write(b"\n")
         await self.process.stdin.drain()
@@ -111,7 +111,7 @@ async def client_of(language: str, relay: LocalRelay, token: str) -> AsyncIterat
 
 
 async def hold_a_call(language: str, tls_dir: Path) -> None:
-    """Let one client idle with a call, lose its connection, and go on with that call and with the next one."""
+    """Let a client hold a call, lose its connection, and end that call and the next one."""
     pings: Counter[int] = Counter()
 
     def count(frame: Frame) -> None:
@@ -122,29 +122,29 @@ async def hold_a_call(language: str, tls_dir: Path) -> None:
         LocalRelay(SimulatedPhones(), tls_dir=tls_dir, token="right", on_frame=count) as relay,
         client_of(language, relay, "right") as client,
     ):
-        held = await relay.phones.dial("sip:alice@example.com", context="held", wait_for_subscriber=PATIENCE)
+        held = await relay.phones.dial("sip:alice@example.com", context="held", wait_for_subscriber=TIMEOUT)
         await client.until("answered")
-        connections = relay.exchange._lines_opened
+        connections = relay.exchange._connections_opened
         name = relay.exchange.connections[0].session.protocol
         await asyncio.sleep(IDLE)
-        assert relay.exchange._lines_opened == connections  # the client is on the connection that it had
-        assert pings[connections] >= IDLE // 11  # every ten seconds, on a busy machine a little late
+        assert relay.exchange._connections_opened == connections  # the client has the same connection
+        assert pings[connections] >= IDLE // 11  # every ten seconds; a little late on a busy machine
         relay.drop_connections()
-        await relay.until(lambda: any(one.session is not None for one in relay.exchange.connections), PATIENCE)
+        await relay.until(lambda: any(one.session is not None for one in relay.exchange.connections), TIMEOUT)
         assert relay.exchange.connections[0].session.protocol == name  # resumed
         assert held.state == "answered"
-        await client.go_on()
+        await client.end_calls()
         await client.until("played")
-        assert await held.ended(PATIENCE) == "hangup"
-        fresh = await relay.phones.dial("sip:bob@example.com", context="held", wait_for_subscriber=PATIENCE)
+        assert await held.ended(TIMEOUT) == "hangup"
+        fresh = await relay.phones.dial("sip:bob@example.com", context="held", wait_for_subscriber=TIMEOUT)
         await client.until("answered", 2)
-        await client.go_on()
-        assert await fresh.ended(PATIENCE) == "hangup"
+        await client.end_calls()
+        assert await fresh.ended(TIMEOUT) == "hangup"
 
 
 @pytest.mark.sdk
 async def test_the_clients_hold_a_call(tmp_path: Path) -> None:
-    """Both at the same time, since both wait most of the time."""
+    """Test both clients at the same time, since both mostly wait."""
     for language in PROGRAMS:
         need(language)
     async with asyncio.TaskGroup() as tasks:
@@ -160,15 +160,15 @@ async def test_refused_credentials_stop_the_client_in_javascript(tmp_path: Path)
         client_of("javascript", relay, "wrong") as client,
     ):
         await client.until("refused")
-        assert client.said[-1]["error"]["code"] == -32002
-        connections = relay.exchange._lines_opened
-        await asyncio.sleep(5)  # it would be back within 4 s
-        assert relay.exchange._lines_opened == connections
+        assert client.reports[-1]["error"]["code"] == -32002
+        connections = relay.exchange._connections_opened
+        await asyncio.sleep(5)  # a client that reconnects does so within 4 s
+        assert relay.exchange._connections_opened == connections
 
 
 @pytest.fixture
 def anyio_backend() -> str:
-    return "asyncio"  # these tests start processes by asyncio's own means
+    return "asyncio"  # these tests start processes with asyncio
 
 
 pytestmark = pytest.mark.anyio

@@ -1,4 +1,4 @@
-"""The official SDK dials through our local server, with simulated phones: our server's events are all that it goes by."""
+"""The official SDK dials through the local server, with simulated phones, and understands the server's events."""
 
 from __future__ import annotations
 

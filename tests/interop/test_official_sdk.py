@@ -1,4 +1,4 @@
-"""The page's example against ``anyrelay serve`` with real SIP phones: ours as published, and the official SDK's over TLS.
+"""The example of the reference against ``anyrelay serve`` with real SIP phones: with anyrelay, and with the official SDK.
 
 The example's text is run as it is; only the host that it names, which nobody can connect to, is the local server's. The
 official client is one that nobody here wrote: what it makes of the server's messages is its own affair.
@@ -24,7 +24,7 @@ from tests.support.places import DOCS
 
 EXAMPLE = DOCS / "examples" / "refer_asyncio.py"
 TARGET = "sip:support@example.com"
-PATIENCE = 30.0
+TIMEOUT = 30.0
 
 RUN = """
 import os, sys
@@ -40,7 +40,7 @@ exec(compile(sys.stdin.read(), "the page", "exec"))
 
 
 class Lines:
-    """A process, and its lines as they come; with JSON, each as an object."""
+    """A process, and its lines of output; with JSON, each line as an object."""
 
     def __init__(self, *command: str, text: str | None = None, **environment: str) -> None:
         self.process = subprocess.Popen(
@@ -67,8 +67,8 @@ class Lines:
         self._queue.put(None)
 
     def until(self, *words: str) -> str:
-        """Return the first line from here on that holds all of the words."""
-        while (line := self._queue.get(timeout=PATIENCE)) is not None:
+        """Return the next line that contains all of the words."""
+        while (line := self._queue.get(timeout=TIMEOUT)) is not None:
             self.seen.append(line)
             if all(word in line for word in words):
                 return line
@@ -80,7 +80,7 @@ class Lines:
         with contextlib.suppress(OSError):
             self.process.stdin.close()
         self.process.terminate()
-        self.process.wait(PATIENCE)
+        self.process.wait(TIMEOUT)
         self._reader.join()
         self.process.stdout.close()
 
@@ -103,7 +103,7 @@ def need(module: str, package: str) -> None:
 
 
 def transfer(module: str, tls_dir: Path | None) -> None:
-    """Run the page with the client of a module; a real phone calls and is transferred to another one."""
+    """Run the example with the client of a module; a real phone calls and is transferred to another phone."""
     tls = ["--tls-dir", str(tls_dir)] if tls_dir else []
     serve = ["-m", "anyrelay.local", "--json", "--sip", "127.0.0.1:0", "--project", "your-project-id", *tls]
     with (
@@ -130,7 +130,7 @@ def transfer(module: str, tls_dir: Path | None) -> None:
 
 
 def place_call(sip: str, server: Lines) -> None:
-    """Let a phone call until the application is there: before that, a call is refused."""
+    """Let a phone call until the application is connected: before that, a call is refused."""
     host = sip.removeprefix("sip:")
     for _ in range(20):
         phone = Lines("-m", "anyrelay.local.sip.phone", "--user", "alice", "--dial", f"sip:default@{host}")

@@ -1,4 +1,4 @@
-"""What SignalWire's reference and client write is taken, and sent as RELAY's schema has it: the same on both front ends.
+"""Words of SignalWire's reference and client are accepted, and sent as RELAY's schema has them, on both front ends.
 
 Each row is a call as the reference writes it, with what leaves for the server. The names of parameters, their order and the
 words for their values come from SignalWire's pages; `test_conformance.py` plays every method against the client itself.
@@ -26,11 +26,11 @@ MUST: dict[str, dict[str, Any]] = {
     "calling.stream": {"url": "wss://example.com/x"},
     "calling.bind_digit": {"digits": "1", "bind_method": "calling.play"},
 }
-"""What a command needs besides the word under test."""
+"""The parameters of a command besides the tested one."""
 
 
 def sent(method: str, **params: Any) -> dict[str, Any]:
-    """Return what leaves for the server."""
+    """Return the params that are sent to the server."""
     needed = {**MUST.get(method, {}), **params}
     kind = COMMANDS[method]
     names = {"node_id": "n", "call_id": "c"} | (

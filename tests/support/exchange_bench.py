@@ -1,4 +1,4 @@
-"""An exchange with simulated phones and raw RELAY clients, joined in memory, on a clock that is moved by hand."""
+"""An exchange with simulated phones and raw RELAY clients, joined in memory, with a clock moved by hand."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ EPOCH = 1_000_000.0
 
 
 class RawClient:
-    """A RELAY client that does nothing of its own accord but acknowledge."""
+    """A RELAY client that only acknowledges by itself."""
 
     def __init__(self, bench, *, acknowledges=True):
         self.bench = bench
@@ -28,7 +28,7 @@ class RawClient:
         self.open()
 
     def open(self):
-        """Open a connection, the first or another one."""
+        """Open a connection."""
         self.closed = None
         self.connection = Connection.client("relay.test", 80, tls=None)
         self.connection.open()
@@ -51,24 +51,24 @@ class RawClient:
 
     @property
     def state(self):
-        """The newest authorization_state that it was given."""
+        """The newest authorization_state of the session."""
         return self.events("signalwire.authorization.state")[-1]["params"]["authorization_state"]
 
     def resume(self, contexts=("default",), **more):
-        """Open another connection and sign in with what the session is resumed with."""
+        """Open another connection, and resume the session."""
         protocol, state = self.protocol, self.state
         self.open()
         return self.sign_in(contexts, **{"protocol": protocol, "authorization_state": state} | more)
 
     def request(self, method, **params):
-        """Send a command and return its answer, None when there is none yet."""
+        """Send a command; return its reply, None when there is none yet."""
         id_ = f"q{next(self.ids)}"
         self.connection.send_text(encode_request(id_, method, params))
         self.bench.settle()
         return self.answers.get(id_)
 
     def requests_at_once(self, requests):
-        """Send commands in one write and return their answers."""
+        """Send commands in one write; return their replies."""
         ids = [f"q{next(self.ids)}" for _ in requests]
         for id_, (method, params) in zip(ids, requests, strict=True):
             self.connection.send_text(encode_request(id_, method, params))
@@ -91,7 +91,7 @@ class RawClient:
         self.bench.settle()
 
     def pump(self):
-        """Move what there is to move; return whether there was anything."""
+        """Move all bytes; return whether there were any."""
         moved = False
         if data := self.connection.data_to_send():
             self.server_side.receive_data(data, self.bench.now)
@@ -132,7 +132,7 @@ class RawClient:
 
     @property
     def calls(self):
-        """The calls that were offered, in order."""
+        """The offered calls, in order."""
         return [event["params"]["call_id"] for event in self.events("calling.call.receive")]
 
     def events(self, event_type):
@@ -161,7 +161,7 @@ class RawClient:
 
 
 class RecordingLeg(Leg):
-    """A phone that does nothing of its own accord; it keeps what it was ordered to do."""
+    """A phone that does nothing by itself; it keeps the commands that it got."""
 
     def __init__(self):
         self.orders = []
@@ -216,7 +216,7 @@ class Bench:
         return client
 
     def settle(self):
-        """Let everything happen that happens now."""
+        """Do everything that happens at the current time."""
         moved = True
         while moved:
             moved = False
@@ -248,13 +248,13 @@ class Bench:
         return caller
 
     def ring(self, leg, context="default"):
-        """A phone calls that does nothing of its own accord."""
+        """Let a phone call that does nothing by itself."""
         uris = {"from_uri": "sip:alice@example.com", "to_uri": f"sip:{context}@127.0.0.1"}
         assert self.exchange.call_arrived(self.now, leg, context=context, **uris)
         self.settle()
 
     def call(self, client=None, **how):
-        """A call that was answered: the caller, the client that answered, the call_id."""
+        """Make an answered call; return the caller, the client that answered, and the call_id."""
         client = client or self.client()
         caller = self.dial(**how)
         call_id = client.calls[-1]

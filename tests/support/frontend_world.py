@@ -1,8 +1,8 @@
-"""One body for three front ends: a case is written once, as a coroutine against `anyrelay`, and runs on threads too.
+"""One test for three front ends: a test is written once, as a coroutine with `anyrelay`, and runs with threads too.
 
-On asyncio and trio a case gets the real thing. On threads it gets `anyrelay.sync` behind a thin disguise: each method that
-is a coroutine method in `anyrelay` looks like one, but blocks, so that the whole case runs through without ever being
-suspended. Nothing else is changed: arguments, results and exceptions are those of `anyrelay.sync`.
+On asyncio and trio a test uses `anyrelay`. With threads it uses `anyrelay.sync` in a wrapper: each method that is a coroutine
+method in `anyrelay` is one in the wrapper too, but blocks, so that the test runs to its end without being suspended. Arguments,
+results and exceptions are those of `anyrelay.sync`.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ import anyio.to_thread
 import anyrelay
 import anyrelay.sync
 from anyrelay import ClientState, ReconnectPolicy
-from tests.support.scripted_relay import PATIENCE, ScriptedRelay
+from tests.support.scripted_relay import TIMEOUT, ScriptedRelay
 
 LIMIT = 60.0
-"""How long a case may take, in seconds."""
+"""The time limit of a test, in seconds."""
 
 SUPPORT = "sip:support@example.com"
-"""Where calls are referred to."""
+"""The target of transfers."""
 
 AT_ONCE = ReconnectPolicy(initial=0.01, maximum=0.05, jitter=False)
 
 
-class Disguise:
-    """An object of `anyrelay.sync` that looks like its twin of `anyrelay`."""
+class Wrapper:
+    """An object of `anyrelay.sync` with the coroutine methods of its class in `anyrelay`."""
 
     def __init__(self, thing: Any) -> None:
         self._thing = thing
@@ -53,7 +53,7 @@ class Disguise:
         return later if inspect.iscoroutinefunction(getattr(self._twin, name)) else call
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Disguise) and other._thing == self._thing
+        return isinstance(other, Wrapper) and other._thing == self._thing
 
     def __hash__(self) -> int:
         return hash(self._thing)
@@ -61,14 +61,14 @@ class Disguise:
     def __repr__(self) -> str:
         return repr(self._thing)
 
-    async def __aenter__(self) -> Disguise:
+    async def __aenter__(self) -> Wrapper:
         self._thing.__enter__()
         return self
 
     async def __aexit__(self, *trouble: Any) -> None:
         self._thing.__exit__(*trouble)
 
-    def __aiter__(self) -> Disguise:
+    def __aiter__(self) -> Wrapper:
         return self
 
     async def __anext__(self) -> Any:
@@ -83,7 +83,7 @@ class Disguise:
 
 def disguised(value: Any) -> Any:
     if type(value).__module__ == "anyrelay.sync":
-        return Disguise(value)
+        return Wrapper(value)
     if isinstance(value, list):
         return [disguised(each) for each in value]
     if isinstance(value, Mapping) and not isinstance(value, dict):
@@ -92,37 +92,37 @@ def disguised(value: Any) -> Any:
 
 
 def undisguised(value: Any) -> Any:
-    return value._thing if isinstance(value, Disguise) else value
+    return value._thing if isinstance(value, Wrapper) else value
 
 
 def plain(value: Any) -> Any:
-    """Turn an argument into what `anyrelay.sync` takes: handlers are plain functions there."""
+    """Return an argument for `anyrelay.sync`, where handlers are plain functions."""
     if inspect.iscoroutinefunction(value):
         return lambda *args: run_through(value(*map(disguised, args)))
     return undisguised(value)
 
 
 def readers_of(call: Any) -> int:
-    """Return how many read or wait for events of a call: of that nothing else tells."""
+    """Return the number of readers of a call's events, which no public attribute shows."""
     return len(undisguised(call)._machine._subscriptions)
 
 
 def commands_waiting(client: Any) -> int:
-    """Return how many commands wait for the line."""
+    """Return the number of commands that wait for a connection."""
     return int(undisguised(client)._machine._requests.queued)
 
 
 def run_through(coroutine: Coroutine[Any, Any, Any]) -> Any:
-    """Run a coroutine that never waits for a loop."""
+    """Run a coroutine that never waits for an event loop."""
     try:
         coroutine.send(None)
     except StopIteration as stop:
         return stop.value
-    raise AssertionError("a case that runs on threads awaited something of an event loop")
+    raise AssertionError("a test with threads waited for an event loop")
 
 
 class Running:
-    """Something that goes on beside the case."""
+    """A function that runs beside the test."""
 
     def __init__(self, world: World) -> None:
         self._done = world.flag()
@@ -141,7 +141,7 @@ class Running:
             self._done.set()
 
     async def result(self) -> Any:
-        """Wait for its end; return what it returned, or raise what it raised."""
+        """Wait for the end of the function; return its result or raise its exception."""
         await self._done.wait()
         if self._error is not None:
             raise self._error
@@ -149,11 +149,11 @@ class Running:
 
 
 class World(ABC):
-    """What a case needs: the server, clients of one front end, and ways to wait."""
+    """The environment of a test: the server, clients of one front end, and ways to wait."""
 
     front: str
     eager = False
-    """Whether tasks run as soon as they are made."""
+    """Whether asyncio runs a new task at once."""
 
     def __init__(self, relay: Any = None, limit: float = LIMIT) -> None:
         self.relay = ScriptedRelay() if relay is None else relay
@@ -161,7 +161,7 @@ class World(ABC):
         self._clients: list[Any] = []
 
     def client(self, **settings: Any) -> Any:
-        """Make a client of the front end; it is closed when the case is over."""
+        """Make a client of the front end; the client is closed at the end of the test."""
         defaults = {"project": "p", "token": "t", "host": self.relay.url, "contexts": ["default"]}
         client = self._new_client(**(defaults | {"reconnect": AT_ONCE} | settings))
         self._clients.append(client)
@@ -171,7 +171,7 @@ class World(ABC):
         self.relay.close()
 
     async def taken_call(self, client: Any, **offer: Any) -> Any:
-        """Offer a call to a connected client; return it as its handler got it. The handler stays until the case is over."""
+        """Offer a call to a connected client; return the call that its handler got."""
         taken: list[Any] = []
         there = self.flag()
 
@@ -185,23 +185,23 @@ class World(ABC):
         return taken[0]
 
     async def ended(self, client: Any, call: Any) -> None:
-        """Let a call end, and wait until its client knows."""
+        """End a call, and wait until its client has the event."""
         self.relay.event(("calling.call.state", {"call_state": "ended", "end_reason": "hangup"}), call.call_id)
-        await call.wait_for_ended(timeout=PATIENCE)
+        await call.wait_for_ended(timeout=TIMEOUT)
 
     async def seen(self, method: str, count: int = 1) -> dict[str, Any]:
-        """Wait until the server got so many commands of a method; return the last one's params."""
+        """Wait until the server got `count` commands of a method; return the params of the last one."""
         return await self.aside(self.relay.wait_for, method, count)
 
     async def state(self, client: Any, state: ClientState) -> None:
-        """Wait until a client is in a state."""
+        """Wait until a client has a state."""
         await self.until(lambda: client.state is state)
 
     async def until(self, condition: Callable[[], Any]) -> None:
-        """Wait until something is so; only for what nothing tells of."""
-        deadline = time.monotonic() + PATIENCE
+        """Wait until a condition is true; only for conditions without an event."""
+        deadline = time.monotonic() + TIMEOUT
         while not condition():
-            assert time.monotonic() < deadline, "waited in vain"
+            assert time.monotonic() < deadline, "the condition never became true"
             await self.sleep(0.002)
 
     # --- what differs -----------------------------------------------------------------------------------------------
@@ -212,19 +212,19 @@ class World(ABC):
 
     @abstractmethod
     def run(self, case: Callable[..., Any], arguments: dict[str, Any]) -> None:
-        """Run a case to its end, within the limit."""
+        """Run a test to its end, within the limit."""
 
     @abstractmethod
     def flag(self) -> Any:
-        """Return what one task or thread sets and another awaits."""
+        """Return an event that one task or thread sets and another awaits."""
 
     @abstractmethod
     def spawn(self, function: Callable[..., Any], *args: Any) -> Running:
-        """Run a function beside the case."""
+        """Run a function beside the test."""
 
     @abstractmethod
     async def aside(self, function: Callable[..., Any], *args: Any) -> Any:
-        """Call a function that blocks, without holding up the client."""
+        """Call a function that blocks, without blocking the client."""
 
     @abstractmethod
     async def sleep(self, seconds: float) -> None:
@@ -232,7 +232,7 @@ class World(ABC):
 
 
 class AsyncWorld(World):
-    """On an event loop."""
+    """The environment of a test on an event loop."""
 
     def __init__(self, front: str, relay: Any = None, limit: float = LIMIT, *, eager: bool = False) -> None:
         super().__init__(relay, limit)
@@ -282,14 +282,14 @@ class AsyncWorld(World):
 
 
 def eager_loop() -> asyncio.AbstractEventLoop:
-    """Make an event loop whose tasks run as soon as they are made, up to where they first wait (Python 3.12 and later)."""
+    """Make an event loop that runs a new task at once, up to its first wait (Python 3.12 and later)."""
     loop = asyncio.new_event_loop()
     loop.set_task_factory(asyncio.eager_task_factory)
     return loop
 
 
 def bare(main: Callable[[], Any]) -> Callable[[], Any]:
-    """Raise what a case raised, and not the group that its task group made of it."""
+    """Raise the exception of a test, and not the exception group that its task group made."""
 
     async def run() -> None:
         error: BaseException | None = None
@@ -306,7 +306,7 @@ def bare(main: Callable[[], Any]) -> Callable[[], Any]:
 
 
 class Flag:
-    """A `threading.Event` that is awaited, and not for ever."""
+    """A `threading.Event` with a coroutine method `wait`, and a timeout."""
 
     def __init__(self) -> None:
         self._event = threading.Event()
@@ -314,12 +314,12 @@ class Flag:
         self.is_set = self._event.is_set
 
     async def wait(self) -> None:
-        if not self._event.wait(PATIENCE):
-            raise TimeoutError("nobody raised the flag")
+        if not self._event.wait(TIMEOUT):
+            raise TimeoutError("the flag was not set")
 
 
 class ThreadWorld(World):
-    """With threads."""
+    """The environment of a test with threads."""
 
     front = "threads"
 
@@ -329,11 +329,11 @@ class ThreadWorld(World):
         self._late = False
 
     def _new_client(self, **settings: Any) -> Any:
-        return Disguise(anyrelay.sync.RelayClient(**settings))
+        return Wrapper(anyrelay.sync.RelayClient(**settings))
 
     def run(self, case: Callable[..., Any], arguments: dict[str, Any]) -> None:
-        # A case that hangs is ended by closing what it waits for.
-        alarm = threading.Timer(self.limit, self._break_off)
+        # Closing the clients and the server ends a test that hangs.
+        alarm = threading.Timer(self.limit, self._end_test)
         alarm.start()
         try:
             run_through(case(**arguments))
@@ -341,12 +341,12 @@ class ThreadWorld(World):
             alarm.cancel()
             self._close_clients()
             for thread in self._threads:
-                thread.join(PATIENCE)
-        assert not self._late, "the case took too long and was broken off"
+                thread.join(TIMEOUT)
+        assert not self._late, "the test took too long and was ended"
         left = [thread.name for thread in threading.enumerate() if thread.name.startswith("anyrelay")]
         assert not left, left
 
-    def _break_off(self) -> None:
+    def _end_test(self) -> None:
         self._late = True
         self._close_clients()
         self.relay.close()

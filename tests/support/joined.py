@@ -19,14 +19,14 @@ from anyrelay.protocol.session.session import Session
 from anyrelay.protocol.session.settings import ClientSettings, parse_host
 
 TOKEN = "PT-secret-0123456789"
-"""A token to look for where it must not be."""
+"""A token, to search for where no secret may be."""
 
 STEADY = ReconnectPolicy(jitter=False)
-"""The back-off without its jitter."""
+"""A back-off without jitter."""
 
 
 def always_heard(timers: Timers) -> LinkTimers:
-    """Return deadlines on what a server says that is up, and answers at once."""
+    """Return deadlines of a server that is connected, and answers every ping at once."""
 
     def ask(now: float) -> None:
         link_timers.asked()
@@ -38,7 +38,7 @@ def always_heard(timers: Timers) -> LinkTimers:
 
 
 class Joined:
-    """A client and a server. The server takes every command, unless `answers` or `silent` say otherwise."""
+    """A client and a server. The server accepts every command, unless `answers` or `silent` say otherwise."""
 
     def __init__(self, *, takes_calls: bool = True, draw: float = 0.5, **settings: Any) -> None:
         ids, server_ids = count(1), count(1)
@@ -62,7 +62,7 @@ class Joined:
     # --- both ends --------------------------------------------------------------------------------------------------
 
     def settle(self) -> None:
-        """Move bytes to and fro, and answer commands, until nothing moves any more."""
+        """Move bytes in both directions, and reply to commands, until there are no more bytes."""
         while self.move():
             pass
 
@@ -101,13 +101,13 @@ class Joined:
             self.server.reply(received.id, {"code": "200", "message": received.command and received.command.reply})
 
     def at(self, now: float) -> None:
-        """Move the time there, in one step, and do what is due."""
+        """Move the time in one step, and handle the deadlines."""
         self.now = now
         self.session.handle_timeout(now)
         self.settle()
 
     def open(self) -> None:
-        """Open the transport that was asked for."""
+        """Open the transport that the session asked for."""
         self.take_outputs()
         assert self.asked(OpenTransport)
         self.server = ServerConnection(new_id=self.new_server_id, knows_all=False)
@@ -122,14 +122,14 @@ class Joined:
         return promise
 
     def drop(self, error: Exception | None = None) -> None:
-        """Let the connection drop."""
+        """Drop the connection."""
         self.take_outputs()
         self.asked(OpenTransport)
         self.session.transport_failed(error or ConnectionResetError("dropped"), self.now)
         self.settle()
 
     def reconnect(self) -> None:
-        """Let the connection drop, and let the next attempt succeed."""
+        """Drop the connection, and let the next attempt succeed."""
         self.drop()
         self.retry()
 
@@ -142,10 +142,10 @@ class Joined:
             self.at(max(self.now, deadline))
         self.open()
 
-    # --- what happened ----------------------------------------------------------------------------------------------
+    # --- outputs --------------------------------------------------------------------------------------------------
 
     def asked(self, kind: type[Output]) -> list[Any]:
-        """Return the outputs of a kind since the last time, and forget them."""
+        """Return the outputs of a kind since the last call."""
         found = [each for each in self.outputs if isinstance(each, kind)]
         self.outputs = [each for each in self.outputs if not isinstance(each, kind)]
         return found
@@ -155,12 +155,12 @@ class Joined:
         return [note.text for note in self.asked(LogEntry)]
 
     def sent(self, method: str) -> list[dict[str, Any]]:
-        """Return the params of every such command that has reached the server."""
+        """Return the params of every command of a method that has reached the server."""
         self.settle()
         return [each.params for each in self.commands if each.method == method]
 
     def deliveries(self) -> list[Any]:
-        """Call the handlers that were told of something; return what they were told."""
+        """Call the handlers of queued events; return the events."""
         self.settle()
         told = []
         for handler_queue in self.asked(HandlerQueue):
@@ -169,10 +169,10 @@ class Joined:
                 told.append(delivery.subject)
         return told
 
-    # --- what the server says ---------------------------------------------------------------------------------------
+    # --- events of the server ---------------------------------------------------------------------------------------
 
     def event(self, event_type: str, params: Any = None, *, id_: str | None = None, settle: bool = True) -> str:
-        """Send an event, and let the client take it in; return its id."""
+        """Send an event, and let the client handle it; return its id."""
         assert self.server is not None
         id_ = self.server.send_event({"event_type": event_type, "timestamp": 1.5, "params": params}, id_=id_)
         if settle:
@@ -180,13 +180,13 @@ class Joined:
         return id_
 
     def text(self, text: str) -> None:
-        """Send any text at all."""
+        """Send any text."""
         assert self.server is not None
         self.server._connection.send_text(text)
         self.settle()
 
     def offer(self, call_id: str = "call-1", **params: Any) -> CallMachine | None:
-        """Offer a call; return it if it was taken."""
+        """Offer a call; return the call if the client took it."""
         base = {"call_id": call_id, "node_id": "node", "context": "default", "call_state": "created"}
         self.event("calling.call.receive", {**base, "direction": "inbound", "device": {}, **params})
         runs = self.asked(RunHandler)
@@ -212,7 +212,7 @@ def joined_call(**settings: Any) -> tuple[Joined, CallMachine]:
 
 
 def note_in(told: list[Any]) -> Callable[[RelayEvent], None]:
-    """Return a handler that notes what it is told."""
+    """Return a handler that adds each event to a list."""
     return told.append
 
 

@@ -1,7 +1,7 @@
-"""What a client should make of a connection, told by an observer of the wire: the model behind the joined state machine.
+"""The model behind the joined state machine: the expected state of a client, from the messages of its connection.
 
-It sees what the server and the caller do, and each message as it is put on the wire and as it arrives, and keeps its own
-books of calls, commands, operations and transfers. What should become of a transfer it leaves to `refer_oracle`.
+The model sees the steps of server and caller, and each message when it is sent and when it arrives. It keeps its own record of
+calls, commands, operations and transfers. `refer_oracle` gives the expected outcome of a transfer.
 """
 
 from __future__ import annotations
@@ -41,17 +41,17 @@ from tests.support.refer_oracle import NEVER, Fate, Moment, Step, expect, expect
 
 GRACE = 3.1
 REQUEST_TIMEOUT = 10.05
-"""Times that never fall together with those of the link, which are whole seconds: at one time either might come first."""
+"""Times that never equal those of the link, which are whole seconds: the order of equal times is open."""
 
 TARGETS = [
     ["sip:sales@example.com", "sip:sales@EXAMPLE.com", "SIP:%73ales@example.com;x=1"],
     ["sip:support@example.com;transport=tcp", "sip:support@example.com;Transport=TCP"],
     ["sip:+15551234@example.com:5060"],
 ]
-"""Three targets, each in spellings that mean the same."""
+"""Three targets, each in equivalent spellings."""
 
 PASS_AGAIN_AFTER = 5.0
-"""How soon an offer that was passed back may come again without being passed back again."""
+"""The time in which an offer that was passed back is not passed back again, in seconds."""
 
 SITUATIONS = (
     "resumed, with calls up",
@@ -72,11 +72,11 @@ SITUATIONS = (
     "a grace time began anew",
     "woke up with bytes waiting and deadlines passed",
 )
-"""What has to be reached, or the machine shows nothing about it."""
+"""The situations that a run has to reach, or the machine shows nothing about them."""
 
 
 class TracingTimers(Timers):
-    """Timers that tell which deadline is being handled: after a leap of the clock that is not the time it is."""
+    """Timers that know the time of the deadline being handled: after a jump of the clock it differs from the current time."""
 
     __slots__ = ("firing",)
 
@@ -85,7 +85,7 @@ class TracingTimers(Timers):
         self.firing: float | None = None
 
     def at(self, when: float, action: Callable[[float], None]) -> Timer:
-        due = when if when > -math.inf else self.firing  # in the next turn is now, whenever that is
+        due = when if when > -math.inf else self.firing  # the next turn counts as now
 
         def fire(now: float) -> None:
             before, self.firing = self.firing, due
@@ -99,7 +99,7 @@ class TracingTimers(Timers):
 
 @dataclass(frozen=True)
 class Mark:
-    """Something that happened to the client or its connection, in its place among the messages."""
+    """A step of the client or its connection, in its place among the messages."""
 
     at: float
     kind: str
@@ -109,11 +109,11 @@ class Mark:
 
 
 NOW = Moment((1e300,), 1e300)
-"""After everything that has happened."""
+"""The place after every step so far."""
 
 
 class ObservedWire(wire.Wire):
-    """A wire in whose log the ends of connections are marked too."""
+    """A wire whose log also has the ends of connections."""
 
     def __init__(self, **settings: Any) -> None:
         with patch("anyrelay.protocol.session.session.Timers", TracingTimers):
@@ -178,14 +178,14 @@ class ObservedWire(wire.Wire):
 
 @dataclass(eq=False)
 class CommandModel:
-    """A command and what its caller should get."""
+    """A command, and the expected result of its caller."""
 
     number: int
     kind: str
     call: CallModel | None
     at: float
     promise: Promise[Any]
-    patience: float
+    timeout: float
     sent_at: float | None = None
     times_sent: int = 0
     result: Any = None
@@ -194,16 +194,16 @@ class CommandModel:
     transfer: TransferModel | None = None
     operation: OperationModel | None = None
     contexts: list[str] = field(default_factory=list)
-    """Those that it changes."""
+    """The contexts that the command changes."""
 
     @property
     def queued(self) -> bool:
         return self.sent_at is None and not self.withdrawn
 
     def pass_time(self, until: float) -> None:
-        """Its caller's deadline, if nothing came first. Who waits for an outcome waits for the line no longer than that."""
+        """End the command at its caller's deadline. A caller that waits for an outcome waits no longer for a connection."""
         waits = self.kind not in ("refer_and_wait", "dial") or self.queued
-        if self.result is None and waits and not self.abandoned and self.at + self.patience <= until:
+        if self.result is None and waits and not self.abandoned and self.at + self.timeout <= until:
             self.withdrawn = self.withdrawn or self.sent_at is None
             self.fail(RequestTimeout)
 
@@ -214,12 +214,12 @@ class CommandModel:
             self.operation.end(result)
 
     def fail(self, error: type[BaseException]) -> None:
-        """Its caller gets an error, unless events have told more."""
+        """Fail the caller, unless events have brought the outcome."""
         self.end(self.told_by_events or error)
 
     @property
     def told_by_events(self) -> str:
-        """The word told, when an event has told the end of the transfer or operation that the command starts."""
+        """The state that an event gave to the command's transfer or operation after its end."""
         told = self.operation is not None and self.operation.is_told
         if self.transfer is not None and self.kind != "refer_and_wait":
             stored = self.transfer.fate().stored
@@ -229,7 +229,7 @@ class CommandModel:
 
 @dataclass(eq=False)
 class DialModel:
-    """An outbound dial: known by its tag while a leg of it could turn up."""
+    """An outbound dial, known by its tag while one of its legs could appear."""
 
     command: CommandModel
     timeout: float
@@ -254,14 +254,16 @@ class DialModel:
 
     def end(self, result: Any) -> None:
         self.over = True
-        self.command.withdrawn = self.command.withdrawn or self.command.queued  # told of before it was sent
+        self.command.withdrawn = (
+            self.command.withdrawn or self.command.queued
+        )  # an event came before the command was sent
         if not self.command.abandoned:
             self.command.end(result)
 
 
 @dataclass(eq=False)
 class PassModel:
-    """An offer that is passed back to routing, and whether that was said."""
+    """An offer that is passed back to routing, and whether the pass was sent."""
 
     call_id: str
     at: float
@@ -270,7 +272,7 @@ class PassModel:
 
 @dataclass(eq=False)
 class ReaderModel:
-    """Somebody who reads a call's events."""
+    """A reader of a call's events."""
 
     call: CallModel
     subscription: Subscription[Any]
@@ -280,7 +282,7 @@ class ReaderModel:
     error: type[RelayError] | None = None
 
     def tell(self, number: int) -> bool:
-        """Queue an event; False when that is one too many."""
+        """Queue an event; return False when the queue is full."""
         if self.over:
             return True
         if len(self.queue) == self.limit:
@@ -328,7 +330,7 @@ class OperationModel:
 
 @dataclass(eq=False)
 class TransferModel:
-    """A transfer whose command has left, and everything that happened to it since."""
+    """A transfer whose command was sent, and all its steps since."""
 
     command: CommandModel
     target: int
@@ -348,7 +350,7 @@ class TransferModel:
 
 @dataclass(eq=False)
 class WaiterModel:
-    """Somebody who waits for the outcome of a transfer."""
+    """A waiter for the outcome of a transfer."""
 
     transfer: TransferModel
     asked: Moment
@@ -378,15 +380,15 @@ class CallModel:
     readers: list[ReaderModel] = field(default_factory=list)
 
     def is_silent(self) -> bool:
-        """Whether it has ended, and with it its last open transfer."""
+        """Whether the call and its last open transfer have ended."""
         return self.ended_at is not None and not any(transfer.fate().is_open for transfer in self.refers)
 
     def listed(self) -> list[TransferModel]:
-        """Those that the call keeps: their command left, and was not refused."""
+        """The transfers that the call keeps: sent, and not refused."""
         return [transfer for transfer in self.refers if not transfer.fate().refused]
 
     def is_known(self) -> bool:
-        """Whether the client keeps it."""
+        """Whether the client keeps the call."""
         if self.gone is not None:
             return False
         if self.ended_at is None or self.is_transferred():
@@ -394,7 +396,7 @@ class CallModel:
         return self.ended_unsure and self.clock.heard_for(GRACE, self.ended_at) is NEVER
 
     def end(self, at: float) -> None:
-        """It has ended; when every outcome is known for sure by now, no later event concerns anybody."""
+        """End the call; if every outcome is settled, no later event matters."""
         fates = [fate for transfer in self.refers if not (fate := transfer.fate()).refused]
         known = [fate.upgraded or fate.settled for fate in fates]
         unsure = any(outcome is None or outcome.status == "unknown" for outcome in known)
@@ -404,7 +406,7 @@ class CallModel:
             transfer.add(at, "ended")
 
     def is_transferred(self) -> bool:
-        """Whether a transfer is open, or its command waits for the line."""
+        """Whether a transfer is open, or its command waits for a connection."""
         return self.has_queued_transfer or any(transfer.fate().is_open for transfer in self.refers)
 
     @property
@@ -412,7 +414,7 @@ class CallModel:
         return any(each.transfer is not None and each.queued for each in self.commands)
 
     def lose(self, at: float, error: type[RelayError], what: str = "lost") -> None:
-        """It is over without an event that tells so."""
+        """End the call without an event."""
         self.gone = error
         for reader in self.readers:
             reader.end(error)
@@ -435,10 +437,10 @@ class CallModel:
 
 
 class Model:
-    """The books."""
+    """The model of a client."""
 
     reached: ClassVar[Counter[str]] = Counter()
-    """How often each situation was reached, in every run of this process."""
+    """How often each situation was reached, in all runs of this process."""
 
     def __init__(self, joined: ObservedWire, *, queue_limit: int, reader_limit: int) -> None:
         self.wire = joined
@@ -482,12 +484,12 @@ class Model:
         if hypothesis.currently_in_test_context():
             hypothesis.event(situation)
 
-    # --- what the client does -----------------------------------------------------------------------------------------
+    # --- steps of the caller ------------------------------------------------------------------------------------------
 
     def command(
         self, kind: str, call: CallModel | None, number: int, submit: Callable[[], Promise[Any]], **more: Any
     ) -> None:
-        """Give a command, and check the errors that come at once."""
+        """Send a command, and check the errors that are raised at once."""
         now = self.wire.now
         at_once = self.error_at_once(kind, call)
         if at_once is not None:
@@ -500,13 +502,13 @@ class Model:
         if kind == "hangup" and call is not None and call.ended_at is not None:
             assert promise.result() == {}
             return
-        patience = REQUEST_TIMEOUT
+        timeout = REQUEST_TIMEOUT
         if kind == "dial":
-            # Its own time may be over before that of the queue.
-            patience = REQUEST_TIMEOUT if more["timeout"] > REQUEST_TIMEOUT else math.inf
+            # Its own timeout may end before that of the queue.
+            timeout = REQUEST_TIMEOUT if more["timeout"] > REQUEST_TIMEOUT else math.inf
         elif more.get("timeout") is not None:
-            patience = min(patience, more["timeout"])
-        command = CommandModel(number, kind, call, now, promise, patience)
+            timeout = min(timeout, more["timeout"])
+        command = CommandModel(number, kind, call, now, promise, timeout)
         self.commands[number] = command
         if call is not None:
             call.commands.append(command)
@@ -517,7 +519,7 @@ class Model:
             self.want(command.contexts, kind == "receive")
         if kind == "play":
             command.operation = self.operations[number] = OperationModel(number)
-            # A command that is still on its way when its call ends does not keep its operation open.
+            # A command without a reply at the end of its call does not keep its operation open.
         if "target" in more:
             command.transfer = TransferModel(command, more["target"], self.clock)
             command.transfer.completed = more["completed"]
@@ -549,14 +551,14 @@ class Model:
         return queued == self.queue_limit
 
     def want(self, contexts: list[str], more: bool) -> None:
-        """What is asked for at the next sign-in."""
+        """Set the contexts of the next sign-in."""
         if more:
             self.contexts = list(dict.fromkeys([*self.contexts, *contexts]))
         else:
             self.contexts = [each for each in self.contexts if each not in contexts]
 
     def undo_contexts(self, command: CommandModel) -> None:
-        """It was refused, or withdrawn: it changes nothing."""
+        """Undo the contexts of a command that was refused or withdrawn."""
         self.want(command.contexts, command.kind == "unreceive")
         command.contexts = []
 
@@ -595,10 +597,10 @@ class Model:
             if command.kind == "dial":
                 self.dials[f"t{command.number}"].over = True
 
-    # --- what the wire tells ------------------------------------------------------------------------------------------
+    # --- messages and marks -------------------------------------------------------------------------------------------
 
     def catch_up(self) -> None:
-        """Read what was logged since the last time."""
+        """Read the log since the last call."""
         for entry in self.wire.log[self.read :]:
             self.tidy()
             if isinstance(entry, Mark):
@@ -611,7 +613,7 @@ class Model:
             elif entry.fate is wire_connection.Fate.ARRIVED:
                 self.arrived(entry)
         self.read = len(self.wire.log)
-        # Whatever is due by now was to be done by now.
+        # Every deadline up to now has to be handled by now.
         self.clock.begin_look()
         self.pass_time(self.wire.now)
         self.clock.end_look()
@@ -628,7 +630,7 @@ class Model:
         self.tidy()
 
     def tidy(self) -> None:
-        """Undo what was withdrawn; end what a grace time has ended, or the settling of the last transfer."""
+        """Remove withdrawn commands; end what a grace time or the settling of the last transfer ended."""
         for command in self.commands.values():
             if command.withdrawn:
                 self.undo_contexts(command)
@@ -675,7 +677,7 @@ class Model:
                 command.transfer.add(entry.at, "ended")
 
     def command_in(self, method: str, params: dict[str, Any]) -> CommandModel | None:
-        """Find out whose command this is; None for one of the client's own."""
+        """Return the command of a request; None for the client's own requests."""
         if method in ("signalwire.receive", "signalwire.unreceive"):
             kind = method.rpartition(".")[2]
             mine = [each for each in self.commands.values() if each.kind == kind and each.queued]
@@ -697,7 +699,7 @@ class Model:
         message = entry.message
         if message.get("method") == "signalwire.event":
             if self.closing:
-                self.reach("an event came while closing")  # it cannot be acknowledged, but tells what became of things
+                self.reach("an event came while closing")  # it cannot be acknowledged, but counts
             else:
                 self.acknowledgements[entry.connection, message["id"]] += 1
             self.event(entry.at, message)
@@ -738,13 +740,13 @@ class Model:
     def answered(self, at: float, command: CommandModel, message: dict[str, Any]) -> None:
         error = self.error_in(message)
         if command.call is None and error is CallGone:
-            error = RelayError  # whatever is not there is no call
+            error = RelayError  # an unknown id is no call
         content = command.kind == "hangup" and error is CallGone
         failed = error is not None and not content
         refused = failed and self.is_about_the_request(self.code_in(message))
         if failed and not refused:
             self.reach("an error left it open what a command does")
-        # Whatever its caller got, the answer counts.
+        # The reply counts, also after its caller's timeout.
         if command.kind == "dial":
             dial = self.dials[f"t{command.number}"]
             if refused and not dial.heard and not dial.over:
@@ -772,10 +774,12 @@ class Model:
         if failed:
             command.fail(error)
         command.end(message.get("result", {}))
-        # A 404 to other commands may mean whatever they name besides.
+        # A 404 to other commands may mean the operation, queue or conference that they name.
         if error is CallGone and (command.kind in ("answer", "hangup") or self.code_in(message) == 410):
             assert command.call is not None
-            self.said_to_be_gone(at, self.calls.get(command.call.call_id))  # an id that was offered again is one call's
+            self.said_to_be_gone(
+                at, self.calls.get(command.call.call_id)
+            )  # an id that is offered again is the same call's
 
     @staticmethod
     def is_about_the_request(code: int) -> bool:
@@ -844,7 +848,7 @@ class Model:
                     operation.end(("event", params["n"]))
 
     def offered(self, at: float, call_id: str) -> None:
-        """An offer is taken, or passed back when this client cannot take it, but not in circles."""
+        """An offer is taken, or passed back if the client cannot take it, but not repeatedly."""
         active = sum(call.ended_at is None for call in self.calls.values())
         if active < self.max_active_calls and not self.draining:
             call = self.calls[call_id] = CallModel(call_id, self.clock)
@@ -871,7 +875,7 @@ class Model:
 
     @staticmethod
     def owner_of(call: CallModel, named: Any) -> TransferModel | None:
-        """Whose event it is: the older open one's, unless it names the other; the last one's when none is open."""
+        """Return the transfer of an event: the older open one, unless the event names the target of the other."""
         listed = call.listed()
         if not listed:
             return None
@@ -881,7 +885,7 @@ class Model:
             return expected
         return next((transfer for transfer in reversed(listed) if transfer.target == target), expected)
 
-    # --- how things end -----------------------------------------------------------------------------------------------
+    # --- ends -------------------------------------------------------------------------------------------------------
 
     def take_mark(self, mark: Mark) -> None:
         match mark.kind:
@@ -908,7 +912,7 @@ class Model:
                 self.closing = True
                 for dial in self.dials.values():
                     if dial.is_open and mark.kind != "closing":
-                        # What rings is hung up, and its caller told at the end of closing, which comes before any leg is late.
+                        # Ringing legs are hung up; their callers get an error at the end of closing, before any leg is late.
                         dial.given_up_at = math.inf
             case _:
                 if not self.closing and mark.error is None:
@@ -916,7 +920,7 @@ class Model:
                 self.client_closed(mark)
 
     def leave(self, at: float) -> None:
-        """The client closes: somebody asked for that, or it has drained."""
+        """The client closes: on request, or after a drain."""
         if self.closing_asked:
             return
         assert self.draining, "nobody wants it closed"
@@ -984,7 +988,7 @@ class Model:
     # --- comparing ----------------------------------------------------------------------------------------------------
 
     def pair_calls(self) -> None:
-        """Catch up, and match the calls in the books with those whose handlers run, and with those that dials have won."""
+        """Catch up, and match the model's calls with those of handlers and dials."""
         self.catch_up()
         for call, machine in zip(self.running, self.wire.offered, strict=True):
             assert machine.call_id == call.call_id
@@ -996,7 +1000,7 @@ class Model:
                 assert call.machine.call_id == call.call_id
 
     def compare(self) -> None:
-        """Everything that can be seen of the client is as the books say."""
+        """Check everything that can be seen of the client against the model."""
         self.pair_calls()
         now = self.wire.now
         assert self.told == self.handled, "each event is handled once, in order, and none is lost"
@@ -1025,7 +1029,7 @@ class Model:
             )
 
     def waits_for_sign_of_life(self) -> bool:
-        """Whether a grace time would be over if it were known that the server can be heard."""
+        """Whether a grace time would have ended if a pong had arrived."""
         began = []
         for call in self.calls.values():
             if call.ended_at is not None and call.ended_unsure:
@@ -1064,14 +1068,14 @@ class Model:
             else:
                 expected = {} if command.kind == "hangup" and command.result.get("code") in ("404", "410") else None
                 assert value == (command.result if expected is None else expected)
-        elif command.result is RequestTimeout and command.at + command.patience in self.closed_at:
-            # What timed out before it, at the same time, was the last that a drain waited for: either is right.
+        elif command.result is RequestTimeout and command.at + command.timeout in self.closed_at:
+            # A timeout at the same time may end the drain before or after this command: both are right.
             assert type(command.promise.error) in (RequestTimeout, ClientClosed)
         else:
             assert type(command.promise.error) is command.result, (command, command.promise.error)
 
     def compare_transfers(self, call: CallModel) -> None:
-        if call.machine is None:  # a leg that nobody holds
+        if call.machine is None:  # a leg without a caller
             assert not call.refers
             return
         listed = call.listed()
@@ -1104,7 +1108,7 @@ class Model:
 
 
 def compare_told(command: CommandModel) -> None:
-    """The caller of a command has no reply, but events have told it more."""
+    """Check a command without a reply whose events have brought the outcome."""
     value = command.promise.result()
     match command.kind:
         case "refer":

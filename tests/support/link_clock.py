@@ -1,7 +1,7 @@
-"""When deadlines were over, read from the log of a wire: the client's own, and those on what the server says.
+"""When deadlines were over, read from the log of a wire: deadlines of the client, and of the server's reports.
 
-The client looks at its deadlines now and then, after it has read everything that arrived. A deadline is over in the first of
-these looks that comes after it, and not before what was read before that look.
+The client handles its deadlines now and then, after it has read everything that arrived. A deadline ends in the first such look
+after it, and after everything that was read before that look.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from tests.support.refer_oracle import NEVER, Moment
 
 LONGEST_IN_ALL = 60.0
-"""For how many seconds a grace time that begins anew counts in all."""
+"""The longest time of a grace time that starts again, in seconds."""
 
 
 @dataclass
 class Period:
-    """A time in which the server can be heard."""
+    """A time with a working connection."""
 
     up: Moment
     down: Moment | None = None
@@ -25,45 +25,45 @@ class Period:
 
 @dataclass
 class Ping:
-    """A question whether the server is there, and when its answer arrived."""
+    """A ping, and when its reply arrived."""
 
     asked: Moment
     answered: Moment | None = None
 
 
 class LinkClock:
-    """The order in which things happened to a client, and what that means for deadlines."""
+    """The order of the client's steps, and the deadlines that follow from it."""
 
     def __init__(self) -> None:
         self._place = 0
         self._looks: list[float] = []
-        """Each look at the deadlines: up to which time."""
+        """The time up to which each look handled deadlines."""
         self._places: list[int] = []
-        """Each look's place in the order of things."""
+        """The place of each look in the order of steps."""
         self.is_looking = False
         self._periods: list[Period] = []
         self._pings: dict[str, Ping] = {}
         self.counted_anew = 0
-        """How many grace times have begun anew."""
+        """The number of grace times that started again."""
         self.waits_for_sign = False
-        """Whether the grace time that was asked for last is over but for a sign of life."""
+        """Whether the last grace time has ended, except that a pong is missing."""
 
     def moment(self, at: float) -> Moment:
-        """Return the moment of what happens now."""
+        """Return the moment of the current step."""
         self._place += 1
         return Moment((self._places[-1], at, self._place) if self.is_looking else (self._place, at, 0), at)
 
-    # --- what happens -----------------------------------------------------------------------------------------------
+    # --- steps ----------------------------------------------------------------------------------------------------
 
     def begin_look(self) -> None:
-        """The client looks at its deadlines."""
+        """The client starts to handle deadlines."""
         self._place += 1
         self._places.append(self._place)
         self._looks.append(self._looks[-1] if self._looks else -1.0)
         self.is_looking = True
 
     def look_until(self, at: float) -> None:
-        """It has come to the deadlines of a time."""
+        """The client has handled the deadlines up to a time."""
         assert self.is_looking
         self._looks[-1] = max(self._looks[-1], at)
 
@@ -74,7 +74,7 @@ class LinkClock:
         self._periods.append(Period(self.moment(at)))
 
     def link_down(self, at: float, now: float) -> None:
-        """The link is down, as the client finds at a time that may be later than it should have."""
+        """The link is down; the client may notice late."""
         if self._periods and self._periods[-1].down is None:
             self._periods[-1].down = Moment(self.moment(at).order, now)
 
@@ -82,7 +82,7 @@ class LinkClock:
         self._pings[id_] = Ping(self.moment(at))
 
     def pong(self, id_: str, at: float) -> bool:
-        """An answer has arrived; whether it is one to a ping."""
+        """A reply has arrived; check whether it answers a ping."""
         if id_ in self._pings:
             self._pings[id_].answered = self.moment(at)
         return id_ in self._pings
@@ -90,12 +90,12 @@ class LinkClock:
     # --- when deadlines are over ------------------------------------------------------------------------------------
 
     def due(self, deadline: float) -> Moment:
-        """Return when the client has come to a deadline; `NEVER` while it has not."""
+        """Return when the client handled a deadline; `NEVER` if not yet."""
         index = bisect_left(self._looks, deadline)
         return NEVER if index == len(self._looks) else Moment((self._places[index], deadline, 0), deadline)
 
     def heard_for(self, seconds: float, began: Moment) -> Moment:
-        """Return when the server could be heard for so long, from a moment on or from a resumption on; `NEVER` while not."""
+        """Return when the connection had worked for `seconds` since a moment or a resumption; `NEVER` if not yet."""
         counted = 0.0
         self.waits_for_sign = False
         for period in self._periods:

@@ -1,4 +1,4 @@
-"""Where things are in the repository, for tests that read pages, examples and scenarios."""
+"""Folders of the repository, for tests that read pages, examples and scenarios."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A `PhoneEvents` that writes down what phones report, and does what a test tells it to."""
+"""Phone events that record the reports of phones, and let a test react to them."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class RecordingPhoneEvents:
         self.legs: list[SipLeg] = []
         self.messages: list[SipMessageSeen] = []
         self.reactions: dict[tuple[Any, ...], Callable[[SipLeg], None]] = {}
-        """What to do on a report that begins so."""
+        """The reactions to reports, by the beginning of the report."""
         self._news = asyncio.Event()
 
     def saw(self, message: SipMessageSeen) -> None:
@@ -52,7 +52,7 @@ class RecordingPhoneEvents:
         self._news.set()
 
     async def until(self, *report: Any, timeout: float = 10.0) -> tuple[Any, ...]:
-        """Wait for the first report that begins so."""
+        """Wait for the first report with this beginning."""
 
         def found() -> tuple[Any, ...] | None:
             return next((one for one in self.reports if one[: len(report)] == report), None)
@@ -60,12 +60,12 @@ class RecordingPhoneEvents:
         return await self._until(found, timeout, report)
 
     async def until_refer_reports(self, count: int) -> list[tuple[Any, ...]]:
-        """Wait for so many reports of a transfer, the end of the call included: the last may come after it."""
+        """Wait for `count` reports of a transfer, with the end of the call, which may come before the last report."""
         await self._until(lambda: (True,) if len(self.refer_reports()) >= count else None, 10.0, count)
         return self.refer_reports()
 
     async def until_seen(self, start: str, times: int, timeout: float = 10.0) -> None:
-        """Wait for so many SIP messages whose start line begins so."""
+        """Wait for `count` SIP messages whose start line has this beginning."""
         await self._until(
             lambda: (True,) if sum(one.start_line.startswith(start) for one in self.messages) >= times else None,
             timeout,

@@ -1,7 +1,7 @@
-"""What should become of a transfer, read from the outcome facts alone: a history goes in, the outcome comes out.
+"""The expected outcome of a transfer, from the outcome facts alone: a history goes in, the outcome comes out.
 
-It looks for the earliest thing that settles the transfer, and knows no states. When deadlines are over is said by whoever asks,
-and what comes before what is said by moments.
+The oracle finds the earliest step that settles the transfer, and has no states. The caller says when deadlines are over;
+moments give the order of steps.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 @dataclass(frozen=True, order=True)
 class Moment:
-    """When something happens: a place in the order of things, and the time it is then."""
+    """When something happens: its place in the order of steps, and the time."""
 
     order: tuple[float, ...]
     at: float = field(compare=False)
@@ -23,21 +23,21 @@ NEVER = Moment((float("inf"),), float("inf"))
 START = Moment((-1.0,), -1.0)
 
 Over = Callable[[Moment], Moment]
-"""Says when a grace time is over that began at a moment; `NEVER` while it is not."""
+"""Returns when a grace time that began at a moment ends; `NEVER` if not yet."""
 
 OPEN, CANCEL, SILENT = "open", "cancel", "silent"
-"""An event that decides nothing; the word cancel; the news that nobody will report."""
+"""An event that decides nothing; the word cancel; the report that the phone reported nothing."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """Something that happened to the transfer: event, reply, refused, ended, lost or superseded."""
+    """A step of the transfer: event, reply, refused, ended, lost or superseded."""
 
     at: float
     kind: str
     params: dict[str, Any] = field(default_factory=dict)
     moment: Moment | None = None
-    """When; of one that says nothing, its time and its place among the steps."""
+    """When the step happens; by default its time, and its place among the steps."""
 
     def happens(self, index: int) -> Moment:
         return self.moment or Moment((self.at, 1, index), self.at)
@@ -45,7 +45,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Expected:
-    """An outcome as the facts have it."""
+    """An outcome that follows from the facts."""
 
     status: str
     because: str | None
@@ -57,7 +57,7 @@ class Expected:
 
 @dataclass(frozen=True)
 class Fate:
-    """Everything that is to be expected of a transfer at one time."""
+    """The expected state of a transfer at one time."""
 
     refused: bool = False
     settled: Expected | None = None
@@ -120,7 +120,7 @@ TABLE: list[Row] = [
 
 
 def row_for(params: dict[str, Any], notify_seen: bool) -> str:
-    """The first row that matches, top to bottom."""
+    """Return the first matching row, top to bottom."""
     word = word_in(params.get("state"))
     refer = code_in(params.get("sip_refer_response_code")) or 0
     notify = code_in(params.get("sip_notify_response_code")) or 0
@@ -131,7 +131,7 @@ def row_for(params: dict[str, Any], notify_seen: bool) -> str:
 
 
 def expect(history: Sequence[Step], grace_over: Over, horizon: Moment) -> Fate:
-    """Say what has become of a transfer by a moment, given what has happened since its command left."""
+    """Return the expected state of a transfer at a moment, from the steps since its command was sent."""
     moments: list[tuple[Moment, str]] = []
     notify_seen = False
     for index, step in enumerate(history):
@@ -145,7 +145,7 @@ def expect(history: Sequence[Step], grace_over: Over, horizon: Moment) -> Fate:
         return next(((moment, what) for moment, what in moments if what in kinds and moment > after), (NEVER, ""))
 
     def cancels(after: Moment) -> tuple[Moment, Moment]:
-        """When the word cancel came, and when it would settle the transfer."""
+        """Return when the word cancel came, and when it would settle the transfer."""
         came = first(CANCEL, after=after)[0]
         return came, NEVER if came is NEVER else grace_over(came)
 
@@ -163,11 +163,11 @@ def expect(history: Sequence[Step], grace_over: Over, horizon: Moment) -> Fate:
         (first("lost")[0], "connection_lost"),
         (first("superseded")[0], "superseded"),
     ):
-        if moment < cancel:  # the word cancel says more than any of these
+        if moment < cancel:  # the word cancel says more than these words
             candidates.append((moment, "unknown", because))
     refused = first("refused")[0]
     if any(step.kind in ("event", "reply") and step.happens(index) < refused for index, step in enumerate(history)):
-        refused = NEVER  # the server is at it, whatever it replies then
+        refused = NEVER  # the server has started the transfer, whatever its reply
     moment, status, because = min(candidates, key=lambda candidate: candidate[0])
     if refused < min(moment, horizon):
         return Fate(refused=True, refused_at=refused)
@@ -199,9 +199,9 @@ def expect(history: Sequence[Step], grace_over: Over, horizon: Moment) -> Fate:
 def expect_for_waiter(
     history: Sequence[Step], grace_over: Over, asked: Moment, deadline: Moment, horizon: Moment
 ) -> Any:
-    """Say what somebody gets who asked at a moment, and waits until a deadline.
+    """Return the result of a waiter that asked at a moment, with a deadline.
 
-    An `Expected`, the word refused, or None while there is nothing yet.
+    An `Expected`, the word refused, or None if there is no result yet.
     """
     fate = expect(history, grace_over, horizon)
     if fate.upgraded is not None and fate.upgraded_at < asked:

@@ -1,4 +1,4 @@
-"""A RELAY server on a loopback socket that does what a test tells it, in threads of its own."""
+"""A RELAY server on a loopback socket, scripted by a test, in its own threads."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from typing import Any
 
 from anyrelay.protocol.server import CommandReceived, Gone, ServerConnection
 
-PATIENCE = 30.0
-"""How long the server waits for a client to do something before it fails the test, in seconds."""
+PATIENCE = TIMEOUT = 30.0
+"""How long the server waits for a step of the client before it fails the test, in seconds."""
 
 
 class Peer:
-    """One client's connection, as the server sees it."""
+    """The connection of one client, from the server's side."""
 
     def __init__(self, sock: socket.socket, tls: ssl.SSLContext | None, new_id: Callable[[], str]) -> None:
         self.socket = sock
         self.connection = ServerConnection(new_id=new_id, tls=tls, knows_all=False)
         self.lock = threading.RLock()
-        self.gagged = False
+        self.is_silent = False
         self.signed_in = False
 
     def send(self, say: Callable[[ServerConnection], Any]) -> None:
@@ -40,11 +40,11 @@ class Peer:
     def flush(self) -> None:
         with self.lock:
             data = self.connection.data_to_send()
-            if data and not self.gagged:
+            if data and not self.is_silent:
                 self.socket.sendall(data)
 
     def drop(self) -> None:
-        """Let the connection go without a word."""
+        """Drop the connection without a close frame."""
         with contextlib.suppress(OSError):
             self.socket.shutdown(socket.SHUT_RDWR)
 
@@ -61,23 +61,23 @@ def refuse(code: int, message: str = "no") -> Action:
 
 
 def sign_in(relay: ScriptedRelay, peer: Peer, command: CommandReceived) -> None:
-    """Take a sign-in, and resume the session if the server resumes any."""
+    """Accept a sign-in, and resume the session if the server resumes sessions."""
     wanted = command.params.get("protocol") if relay.resumes else None
     peer.connection.reply(command.id, {"protocol": wanted or relay.new_session()})
     peer.signed_in = True
 
 
 def never(_relay: ScriptedRelay, _peer: Peer, _command: CommandReceived) -> None:
-    """Say nothing."""
+    """Send no reply."""
 
 
 def hang_up_the_line(_relay: ScriptedRelay, peer: Peer, _command: CommandReceived) -> None:
-    """Drop the connection in place of an answer."""
+    """Drop the connection in place of a reply."""
     peer.drop()
 
 
 def then(*events: tuple[str, dict[str, Any]]) -> Action:
-    """Take the command, and report these events about its call."""
+    """Reply to the command, and send events of its call."""
 
     def act(relay: ScriptedRelay, peer: Peer, command: CommandReceived) -> None:
         reply()(relay, peer, command)
@@ -112,13 +112,13 @@ def envelope(event_type: str, params: dict[str, Any]) -> dict[str, Any]:
 
 
 class ScriptedRelay:
-    """The server. Unless a script says otherwise it signs everybody in, resumes sessions and takes every command."""
+    """The server. Without a script it accepts every sign-in, resumes sessions and accepts every command."""
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.resumes = True
         self.accepted = 0
         self.commands: list[CommandReceived] = []
-        self._dealt_with: list[str] = []
+        self._handled: list[str] = []
         self._tls = tls
         self._ids = itertools.count(1)
         self._sessions = itertools.count(1)
@@ -136,18 +136,18 @@ class ScriptedRelay:
         return f"wss://localhost:{self.port}" if self._tls else f"ws://127.0.0.1:{self.port}"
 
     def script(self, method: str, *actions: Action) -> None:
-        """Do these, one for each command of that method that comes; the last one again and again."""
+        """Set the actions for the commands of a method, one for each command; the last action repeats."""
         self._scripts[method] = list(actions)
 
-    # --- what a test looks at and waits for -------------------------------------------------------------------------
+    # --- what a test reads and waits for ---------------------------------------------------------------------------
 
     def sent(self, method: str) -> list[dict[str, Any]]:
-        """Return the params of each command of that method that came."""
+        """Return the params of each received command of a method."""
         return [command.params for command in list(self.commands) if command.method == method]
 
     def wait_for(self, method: str, count: int = 1) -> dict[str, Any]:
-        """Block until so many commands of that method came and were dealt with; return the last one's params."""
-        self._wait(lambda: self._dealt_with.count(method) >= count, f"{count} of {method}")
+        """Block until `count` commands of a method were handled; return the params of the last one."""
+        self._wait(lambda: self._handled.count(method) >= count, f"{count} of {method}")
         return self.sent(method)[count - 1]
 
     def wait_until_quiet(self) -> None:
@@ -155,23 +155,23 @@ class ScriptedRelay:
         self._wait(lambda: not self._peers, "the end of every connection")
 
     def wait_for_acknowledgements(self) -> None:
-        """Block until the client acknowledged every event."""
+        """Block until the client has acknowledged every event."""
         self._wait(lambda: not any(peer.connection.unacknowledged for peer in self._peers), "acknowledgements")
 
     def _wait(self, condition: Callable[[], bool], what: str) -> None:
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + TIMEOUT
         with self._changed:
             while not condition():
                 if self._closed or not self._changed.wait(deadline - time.monotonic()):
-                    raise AssertionError(f"the server waited in vain for {what}; it got {self.commands}")
+                    raise AssertionError(f"the server never got {what}; it got {self.commands}")
 
     def new_session(self) -> str:
         return f"session-{next(self._sessions)}"
 
-    # --- what a test makes it do ------------------------------------------------------------------------------------
+    # --- what a test lets it do -------------------------------------------------------------------------------------
 
     def event(self, event: tuple[str, dict[str, Any]], call_id: str = "call-1") -> None:
-        """Report something about a call."""
+        """Send an event of a call."""
         self._peer().report(event, call_id)
 
     def offer(self, call_id: str = "call-1", **more: Any) -> None:
@@ -179,29 +179,29 @@ class ScriptedRelay:
         self.event(offer_event(**more), call_id)
 
     def drop(self) -> None:
-        """Let every connection go without a word."""
+        """Drop every connection without a close frame."""
         for peer in list(self._peers):
             peer.drop()
 
     def say_goodbye(self, *, restart: bool = False) -> None:
-        """Tell the client that the connection is about to go, then let it go."""
+        """Send signalwire.disconnect, then drop the connection."""
         peer = self._peer()
         peer.send(lambda c: c.say_goodbye(restart=restart))
         peer.drop()
 
     def fall_silent(self) -> None:
-        """Say nothing more on the connections that there are, pings included, and keep them open."""
+        """Send nothing more on the current connections, no pongs either, and keep them open."""
         for peer in list(self._peers):
-            peer.gagged = True
+            peer.is_silent = True
 
     def go_down(self) -> None:
-        """Refuse connections, and drop those that there are."""
+        """Drop every connection, and refuse new ones."""
         self._stop_listening()
         self.drop()
         self.wait_until_quiet()
 
     def come_back(self) -> None:
-        """Take connections again, on the same port."""
+        """Accept connections again, on the same port."""
         self._listener = socket.create_server(("127.0.0.1", self.port))
         self._run(self._accept, self._listener)
 
@@ -212,7 +212,7 @@ class ScriptedRelay:
         with self._changed:
             self._changed.notify_all()
         for thread in self._threads:
-            thread.join(PATIENCE)
+            thread.join(TIMEOUT)
 
     # --- its threads ------------------------------------------------------------------------------------------------
 
@@ -279,4 +279,4 @@ class ScriptedRelay:
         action(self, peer, command)
         with contextlib.suppress(OSError):
             peer.flush()
-        self._change(lambda: self._dealt_with.append(command.method))
+        self._change(lambda: self._handled.append(command.method))

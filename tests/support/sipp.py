@@ -1,7 +1,7 @@
-"""Run SIPp as a caller that is to be referred, with the scenarios beside this file.
+"""Run SIPp as a caller that is transferred, with the scenarios beside the tests of SIP.
 
 A scenario is composed of parts: ``<?part notify cseq="2" status="100 Trying"?>`` stands for ``scenarios/parts/notify.xml``
-with its placeholders filled in, so that a scenario shows only what is special about its phone.
+with its placeholders filled in, so that a scenario shows only how its phone differs.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ import attrs
 from tests.support.places import SCENARIOS
 
 CALLERS = tuple(sorted(path.stem for path in SCENARIOS.glob("*.xml")))
-"""Every caller there is, by the name of its scenario."""
+"""The names of the scenarios."""
 
 _PART = re.compile(r"[ \t]*<\?part (?P<name>[a-z-]+)(?P<values>[^?]*)\?>\n")
 _VALUE = re.compile(r'([a-z]+)="([^"]*)"')
 _STARTS = 10
 _CANNOT_BIND = 254
-"""SIPp's exit status for a fatal error, such as a port that is taken."""
+"""SIPp's exit status for a fatal error, such as a port in use."""
 _DEFAULTS = {"state": "active;expires=60", "event": "refer", "answer": "200"}
 
 
 def sipp_missing() -> str:
-    """Say why SIPp cannot be run; empty when it can."""
+    """Say why SIPp cannot be run; "" if it can."""
     return "" if shutil.which("sipp") else "SIPp is not installed (Debian: apt-get install sip-tester)"
 
 
 def compose(scenario: str) -> str:
-    """Put a scenario together from its parts."""
+    """Compose a scenario of its parts."""
 
     def part(found: re.Match[str]) -> str:
         text = (SCENARIOS / "parts" / f"{found['name']}.xml").read_text()
@@ -58,18 +58,18 @@ class SippCaller:
     """Its own SIP address, host:port."""
 
     async def finished(self, timeout: float = 30.0) -> None:
-        """Wait until the scenario has run to its end.
+        """Wait until the scenario has ended.
 
         Raises:
-            AssertionError: It failed; SIPp's messages and errors are in the text.
-            TimeoutError: It still runs after `timeout` seconds.
+            AssertionError: The scenario failed; the text has SIPp's messages and errors.
+            TimeoutError: SIPp still runs after `timeout` seconds.
         """
         async with asyncio.timeout(timeout):
             status = await self.process.wait()
         assert status == 0, f"SIPp ended with status {status}\n{self.log()}"
 
     def log(self) -> str:
-        """What SIPp wrote: its errors, then every message."""
+        """The output of SIPp: its errors, then every message."""
         names = ("errors.log", "messages.log", "output.log")
         found = (self.directory / name for name in names)
         return "\n".join(path.read_text(errors="replace") for path in found if path.exists())
@@ -88,13 +88,13 @@ async def sipp_caller(
 
     Args:
         scenario: One of `CALLERS`.
-        target: Where to call, host:port.
+        target: The address to call, host:port.
         context: The user part to call.
-        pause_ms: How long the scenario's pause lasts, in milliseconds, when it has one.
-        bound: Seconds after which SIPp gives up by itself; add to it for a long pause.
+        pause_ms: The length of the scenario's pause, in milliseconds.
+        bound: The longest run of SIPp, in seconds, without a long pause.
 
     Yields:
-        The caller. When the block is left and it still runs, it is killed.
+        The caller. At the end of the block a running SIPp is killed.
     """
     with tempfile.TemporaryDirectory(prefix="sipp-") as name:
         caller = await _start(scenario, Path(name), target, context, pause_ms, bound)
@@ -105,13 +105,13 @@ async def sipp_caller(
 
 
 async def _start(scenario: str, directory: Path, target: str, context: str, pause_ms: int, bound: float) -> SippCaller:
-    """Start SIPp and see it send its first message.
+    """Start SIPp, and wait for its first message.
 
     It cannot be handed bound sockets, and ends with status 254 when a port that was free a moment ago is taken by now,
     as happens when several processes run such tests; then it is started again on other ports.
 
     Raises:
-        AssertionError: It did not start; what it said is in the text.
+        AssertionError: SIPp did not start; the text has its output.
     """
     (directory / "scenario.xml").write_text(compose(scenario))
     for _ in range(_STARTS):
@@ -121,7 +121,7 @@ async def _start(scenario: str, directory: Path, target: str, context: str, paus
                 *("sipp", target, "-sf", "scenario.xml", "-nostdin", "-m", "1", "-s", context),
                 *("-i", "127.0.0.1", "-p", str(port), "-mi", "127.0.0.1", "-mp", str(free_media_port())),
                 *("-d", str(pause_ms), "-timeout", f"{bound + pause_ms / 1000:.0f}s", "-timeout_error"),
-                # SIPp is not to hang up by itself when something comes that the scenario does not expect.
+                # SIPp must not hang up by itself after an unexpected message.
                 *("-default_behaviors", "none"),
                 *("-trace_err", "-error_file", "errors.log", "-trace_msg", "-message_file", "messages.log"),
                 cwd=directory,
@@ -140,13 +140,13 @@ async def _start(scenario: str, directory: Path, target: str, context: str, paus
 
 
 async def _has_sent(caller: SippCaller) -> bool:
-    """Wait until SIPp has sent something; False when it could not bind its ports."""
+    """Wait until SIPp has sent a message; return False if it could not bind its ports."""
     messages = caller.directory / "messages.log"
     while not (messages.exists() and messages.stat().st_size):
         if caller.process.returncode is not None:
             assert caller.process.returncode == _CANNOT_BIND, f"SIPp did not start\n{caller.log()}"
             return False
-        await asyncio.sleep(0.01)  # a file that another process writes cannot be awaited
+        await asyncio.sleep(0.01)  # there is no event for a file that another process writes
     return True
 
 
@@ -157,7 +157,7 @@ async def _kill(process: asyncio.subprocess.Process) -> None:
 
 
 def free_port() -> int:
-    """Find a UDP port of loopback that nobody has."""
+    """Find a free UDP port of the loopback interface."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -165,9 +165,9 @@ def free_port() -> int:
 
 
 def free_media_port() -> int:
-    """Find a port for SIPp's audio: SIPp binds the three after it as well."""
+    """Find a free port for SIPp's audio, with the three ports after it."""
     while True:
-        port = random.randrange(20_000, 32_000, 4)  # below those that the kernel hands out by itself
+        port = random.randrange(20_000, 32_000, 4)  # below the ports that the kernel chooses by itself
         with contextlib.ExitStack() as probes, contextlib.suppress(OSError):
             for offset in range(4):
                 probe = probes.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))

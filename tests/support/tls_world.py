@@ -1,4 +1,4 @@
-"""A world whose server speaks TLS, under a name that has to be looked up, with an authority of its own."""
+"""A world whose server uses TLS, under a host name, with its own certificate authority."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def authority() -> trustme.CA:
 
 
 def server_context(*names: str) -> ssl.SSLContext:
-    """Return a server's context, its certificate good for `names`."""
+    """Return the server's TLS context, with a certificate for `names`."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority().issue_cert(*(names or ("localhost",))).configure_cert(context)
     return context
@@ -34,7 +34,7 @@ def ca_file(directory: Path) -> Path:
 
 
 def encrypted(world: World, directory: Path, monkeypatch: pytest.MonkeyPatch) -> World:
-    """Give a world a server that speaks TLS, and let its clients trust it by way of the environment."""
+    """Give a world a TLS server; its clients trust the server through the environment variable."""
     world.relay.close()
     world.relay = ScriptedRelay(server_context())
     monkeypatch.setenv("SIGNALWIRE_RELAY_CA_FILE", str(ca_file(directory)))

@@ -1,22 +1,22 @@
-"""Cuts one direction of a WebSocket connection into its HTTP head and its whole frames (RFC 6455 section 5.2)."""
+"""Split one direction of a WebSocket connection into its HTTP head and its frames (RFC 6455 section 5.2)."""
 
 from __future__ import annotations
 
 END_OF_HEAD = b"\r\n\r\n"
 
 TEXT = 0x81
-"""The first byte of a text frame that is a whole message."""
+"""The first byte of a text frame with a whole message."""
 
 
 class WholeFrames:
-    """Bytes in, whole pieces out: first the HTTP head, then one frame after the other, just as they came."""
+    """Bytes in, pieces out: first the HTTP head, then one frame after the other, unchanged."""
 
     def __init__(self) -> None:
         self.upgraded = False
         self._buffer = b""
 
     def feed(self, data: bytes) -> list[bytes]:
-        """Take bytes; return the pieces that are complete now."""
+        """Take bytes; return the complete pieces."""
         self._buffer += data
         pieces = []
         while length := self._length_of_next():
@@ -26,7 +26,7 @@ class WholeFrames:
         return pieces
 
     def _length_of_next(self) -> int:
-        """Return how long the next piece is; 0 while it is not complete."""
+        """Return the length of the next piece; 0 if it is not complete."""
         if not self.upgraded:
             head, end, _ = self._buffer.partition(END_OF_HEAD)
             return len(head) + len(end) if end else 0
@@ -35,7 +35,7 @@ class WholeFrames:
 
 
 def frame_length(buffer: bytes) -> int:
-    """Return the length of the frame that a buffer begins with; 0 when not even that can be told yet."""
+    """Return the length of the frame at the beginning of a buffer; 0 if its header is not complete."""
     if len(buffer) < 2:
         return 0
     masked, short = buffer[1] & 0x80, buffer[1] & 0x7F

@@ -1,4 +1,4 @@
-"""How every coroutine test that asks for `world` is run on asyncio, on trio and on threads."""
+"""Fixtures that run every coroutine test with `world` on asyncio, on trio and with threads."""
 
 from __future__ import annotations
 
