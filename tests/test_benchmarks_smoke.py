@@ -34,7 +34,7 @@ def compare(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.sdk
 @needs_sdk
-def test_every_client_does_a_little_of_every_work_right() -> None:
+def test_every_client_does_each_benchmark_right() -> None:
     done = compare("--smoke")
 
     right = [line for line in done.stderr.splitlines() if line.endswith(": right")]
@@ -48,7 +48,7 @@ def cells(line: str) -> list[str]:
 
 @pytest.mark.sdk
 @needs_sdk
-def test_what_was_measured_is_told_in_three_ways(tmp_path: Path) -> None:
+def test_results_are_written_in_three_formats(tmp_path: Path) -> None:
     figures, plot = tmp_path / "figures.json", tmp_path / "plot.svg"
 
     done = compare("--work", "start", "--runs", "1", "--json", str(figures), "--svg", str(plot))
@@ -61,7 +61,7 @@ def test_what_was_measured_is_told_in_three_ways(tmp_path: Path) -> None:
     assert plot.read_text().startswith("<svg")
 
 
-def test_the_growth_of_costs_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_growth_of_costs_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(BENCHMARKS)
     report = import_module("report")
     runs = [{"event": {"10": 2e-6, "10000": cost}, "call": {"10": 1e-3, "10000": 1e-3}} for cost in (2e-6, 3e-6, 9e-6)]

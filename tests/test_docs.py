@@ -48,7 +48,7 @@ def table_under(text: str, head: str) -> list[list[str]]:
 # --- the pictures -------------------------------------------------------------------------------------------------------
 
 
-def test_what_is_drawn_from_the_code_is_fresh():
+def test_the_generated_pages_are_fresh():
     drawn = subprocess.run(
         [sys.executable, DOCS / "draw.py", "--check"], capture_output=True, text=True, check=False, timeout=60
     )
@@ -92,7 +92,7 @@ def test_every_name_of_the_threads_is_in_the_reference():
     assert {f"anyrelay.sync.{name}" for name in own} <= documented()
 
 
-def test_the_reference_names_nothing_that_is_not_there():
+def test_every_name_in_the_reference_exists():
     for name in documented():
         module_name, _, attribute = name.rpartition(".")
         assert hasattr(import_module(module_name), attribute), name
@@ -294,7 +294,7 @@ def test_every_published_name_is_supported(monkeypatch):
     assert "**no**" not in import_module("draw").support_page()
 
 
-def test_what_works_now_is_there():
+def test_the_changelog_and_the_readme_list_every_feature():
     works = re.search(r"- inbound calls:(.*?)\n- ", README, re.DOTALL)
     assert works
     for name in re.findall(r"`(\w+)`", works[1]):

@@ -46,11 +46,11 @@ def test_one_tree_and_one_form_of_text(error: RelayError) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(set(errors.__all__) - {*FROM_THE_SERVER, "CallGone"}))
-def test_an_error_that_no_server_sent_has_no_code_of_a_servers(name: str) -> None:
+def test_an_error_without_a_reply_has_no_code_of_a_server(name: str) -> None:
     assert made(name).code == -1
 
 
-def test_what_ran_out_of_time_is_a_timeout() -> None:
+def test_timeouts_are_timeout_errors() -> None:
     timeouts = {name for name in errors.__all__ if issubclass(getattr(errors, name), TimeoutError)}
     assert "RequestTimeout" in timeouts
     assert any(issubclass(getattr(errors, name), DialFailed) for name in timeouts)
@@ -60,14 +60,14 @@ def test_what_ran_out_of_time_is_a_timeout() -> None:
 
 @each
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
-def test_they_pickle(error: RelayError, protocol: int) -> None:
+def test_errors_can_be_pickled(error: RelayError, protocol: int) -> None:
     copy = pickle.loads(pickle.dumps(error, protocol))
     assert type(copy) is type(error)
     assert (copy.args, copy.__dict__, str(copy)) == (error.args, error.__dict__, str(error))
 
 
 @each
-def test_they_can_be_raised_again_and_again(error: RelayError) -> None:
+def test_errors_can_be_raised_again(error: RelayError) -> None:
     error.add_note("once")
     try:
         renewed = error.renewed()
@@ -94,7 +94,7 @@ def test_the_cause_is_kept(suppress: bool) -> None:
     assert renewed.__suppress_context__ is suppress
 
 
-def test_what_they_carry() -> None:
+def test_the_attributes_of_errors() -> None:
     copies: list[Any] = [pickle.loads(pickle.dumps(made("CallGone"))), made("CallGone").renewed()]
     assert {copy.call_id for copy in copies} == {"call-1"}
     assert CallGone(404, "why").call_id == ""

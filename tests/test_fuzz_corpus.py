@@ -15,7 +15,7 @@ INPUTS = sorted((FUZZ / "corpus").glob("*/*"))
 
 
 @pytest.mark.parametrize("path", INPUTS, ids=lambda path: f"{path.parent.name}-{path.name}")
-def test_an_input_of_the_corpus_does_no_harm(path: Path) -> None:
+def test_an_input_of_the_corpus_is_survived(path: Path) -> None:
     import_module(f"tests.fuzz.{path.parent.name}").one_input(path.read_bytes())
 
 
@@ -26,7 +26,7 @@ def test_every_harness_has_a_corpus_and_a_dictionary() -> None:
         assert import_module(f"tests.fuzz.{name}").DICTIONARY
 
 
-def test_the_seeds_are_those_that_are_made() -> None:
+def test_the_seeds_are_those_of_make_corpus() -> None:
     for harness, seeds in import_module("tests.fuzz.make_corpus").all_seeds().items():
         names = {path.name for path in INPUTS if path.parent.name == harness and not path.name.startswith("found-")}
         assert names == set(seeds), "python -m tests.fuzz.make_corpus makes them anew"

@@ -11,7 +11,7 @@ import pytest
 from anyrelay.frontend.identifiers import AT_ONCE, new_id
 
 
-def test_each_is_a_random_uuid_of_its_own() -> None:
+def test_each_identifier_is_a_new_random_uuid() -> None:
     drawn = [new_id() for _ in range(3 * AT_ONCE)]
     assert len(set(drawn)) == len(drawn)
     for each in drawn:
@@ -19,7 +19,7 @@ def test_each_is_a_random_uuid_of_its_own() -> None:
         assert (uuid.UUID(each).version, uuid.UUID(each).variant) == (4, uuid.RFC_4122)
 
 
-def test_no_two_threads_get_the_same() -> None:
+def test_two_threads_never_get_the_same_identifier() -> None:
     drawn: list[list[str]] = [[] for _ in range(8)]
 
     def draw(into: list[str]) -> None:
@@ -34,7 +34,7 @@ def test_no_two_threads_get_the_same() -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
-def test_a_forked_process_gets_none_of_its_parents() -> None:
+def test_a_forked_process_gets_no_identifier_of_its_parent() -> None:
     new_id()  # from now on there are some that nobody has yet
     reading, writing = os.pipe()
     child = os.fork()

@@ -621,7 +621,7 @@ def still_waiting(machine: Scripted) -> list[bool]:
     return [not promise.done for promise in (*refers, machine.model.operation_waiters[0][1])]
 
 
-def test_a_resumed_session_keeps_everything(script: Scripted) -> None:
+def test_a_resumed_session_keeps_all_work(script: Scripted) -> None:
     busy(script)
     with reaching(script, "resumed, with calls up"):
         script.reconnect(SignIn.RESUME, restart=False)
@@ -631,7 +631,7 @@ def test_a_resumed_session_keeps_everything(script: Scripted) -> None:
 
 
 @pytest.mark.parametrize("sign_in", [SignIn.ANEW, SignIn.UNRESTORED])
-def test_a_refused_resume_tells_everybody(script: Scripted, sign_in: SignIn) -> None:
+def test_a_refused_resumption_fails_every_waiter(script: Scripted, sign_in: SignIn) -> None:
     call = busy(script)
     with reaching(script, "a resume was refused, with calls up"):
         script.reconnect(sign_in, restart=False)
@@ -639,7 +639,7 @@ def test_a_refused_resume_tells_everybody(script: Scripted, sign_in: SignIn) -> 
     assert call.gone is ConnectionLost
 
 
-def test_a_restart_tells_everybody(script: Scripted) -> None:
+def test_a_restart_fails_every_waiter(script: Scripted) -> None:
     call = busy(script)
     with reaching(script, "restarted, with calls up"):
         script.wire.say_goodbye(restart=True)
@@ -650,7 +650,7 @@ def test_a_restart_tells_everybody(script: Scripted) -> None:
     assert call.gone is ConnectionLost
 
 
-def test_five_hundred_commands_wait_for_the_line(script: Scripted) -> None:
+def test_five_hundred_commands_wait_for_a_connection(script: Scripted) -> None:
     busy(script)
     with reaching(script, "the queue was full"):
         script.burst_with_the_line_down(1, 501)
@@ -659,7 +659,7 @@ def test_five_hundred_commands_wait_for_the_line(script: Scripted) -> None:
     assert len(script.wire.sent("calling.answer")) == 500
 
 
-def test_what_waited_for_the_line_for_too_long_is_never_sent(script: Scripted) -> None:
+def test_a_command_that_waits_too_long_for_a_connection_is_never_sent(script: Scripted) -> None:
     script.begin(1, bytewise=False)
     script.wire.reachable = False
     script.wire.cut()
@@ -672,7 +672,7 @@ def test_what_waited_for_the_line_for_too_long_is_never_sent(script: Scripted) -
     assert [type(each.promise.error) for each in script.model.commands.values()] == [RequestTimeout] * 3
 
 
-def test_a_slow_reader_is_told_and_nobody_else(script: Scripted) -> None:
+def test_only_the_slow_reader_gets_queue_overflow(script: Scripted) -> None:
     call = busy(script)
     script.open_reader(1)
     slow, quick = call.readers
@@ -688,7 +688,7 @@ def test_a_slow_reader_is_told_and_nobody_else(script: Scripted) -> None:
     assert still_waiting(script) == [True] * 3
 
 
-def test_a_surplus_call_is_passed_back_and_not_in_circles(script: Scripted) -> None:
+def test_a_call_over_the_limit_is_passed_back_once(script: Scripted) -> None:
     script.begin(2, bytewise=False, most=2)
     with reaching(script, "a call was passed back"):
         script.offer(2)
@@ -701,7 +701,7 @@ def test_a_surplus_call_is_passed_back_and_not_in_circles(script: Scripted) -> N
     assert [each["call_id"] for each in script.wire.sent("calling.pass")] == ["call-2", "call-2"]
 
 
-def test_a_call_that_the_server_knows_no_more_ends_although_no_event_tells_so(script: Scripted) -> None:
+def test_a_call_unknown_to_the_server_ends_without_an_event(script: Scripted) -> None:
     call = busy(script)
     transfer = next(each.promise for each in script.model.commands.values() if each.kind == "refer_and_wait")
     with reaching(script, "the end of a call was told by a refusal alone"):
@@ -712,7 +712,7 @@ def test_a_call_that_the_server_knows_no_more_ends_although_no_event_tells_so(sc
     assert script.wire.session.calls == {}
 
 
-def test_a_refusal_does_not_take_the_place_of_the_end_that_is_on_its_way(script: Scripted) -> None:
+def test_an_error_reply_does_not_replace_the_coming_end_event(script: Scripted) -> None:
     call = busy(script)
     script.deny_call(1, 2.0)
     script.call_state(1, "ended")
@@ -743,7 +743,7 @@ def test_a_drain_waits_for_all_work_and_closes(script: Scripted, last: str) -> N
     assert {"contexts": ["default", "sales"]} in script.wire.sent("signalwire.unreceive")
 
 
-def test_a_drain_does_not_wait_for_ever(script: Scripted) -> None:
+def test_a_drain_ends_at_its_timeout(script: Scripted) -> None:
     busy(script)
     with reaching(script, "a drain waited in vain"):
         script.drain(3, 25.7)
@@ -754,7 +754,7 @@ def test_a_drain_does_not_wait_for_ever(script: Scripted) -> None:
     assert still_waiting(script) == [False] * 3
 
 
-def test_what_comes_twice_is_handled_once(script: Scripted) -> None:
+def test_a_duplicate_event_is_handled_once(script: Scripted) -> None:
     call = busy(script)
     with reaching(script, "an event came twice"):
         script.repeat_event(0)

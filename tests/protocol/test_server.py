@@ -43,7 +43,7 @@ class Dialled:
         ]
 
 
-def test_a_command_is_handed_up_checked_and_answered() -> None:
+def test_a_command_is_checked_passed_on_and_answered() -> None:
     pair = Dialled()
     assert pair.server.is_open
     pair.say(id="1", method="calling.answer", params={"node_id": "n", "call_id": "c", "new": 1})
@@ -103,7 +103,7 @@ def test_events_are_remembered_until_they_are_acknowledged() -> None:
     assert pair.server.unacknowledged == {}
 
 
-def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unacknowledged_events_are_bounded_in_number(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(servers, "UNACKNOWLEDGED_LIMIT", 2)
     pair = Dialled()
     for _ in range(3):
@@ -111,7 +111,7 @@ def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert list(pair.server.unacknowledged) == ["s2", "s3"]
 
 
-def test_what_is_remembered_is_bounded_in_bytes_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unacknowledged_events_are_bounded_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(servers, "UNACKNOWLEDGED_BYTES", 2_500)
     pair = Dialled()
     for _ in range(3):
@@ -156,7 +156,7 @@ def test_pings_in_both_directions() -> None:
     assert pair.heard() == [{"jsonrpc": "2.0", "id": "1", "result": {"timestamp": 1, "payload": "x"}}]
 
 
-def test_goodbye() -> None:
+def test_signalwire_disconnect() -> None:
     pair = Dialled()
     pair.server.say_goodbye()
     pair.server.say_goodbye(restart=True)
@@ -178,7 +178,7 @@ def test_broken_messages_and_notifications_are_survived() -> None:
     assert pair.heard() == [{"jsonrpc": "2.0", "id": "1", "result": {}}]
 
 
-def test_who_closes_has_nothing_more_to_say() -> None:
+def test_a_closed_server_sends_nothing_more() -> None:
     pair = Dialled()
     pair.server.close(1001, "bye")
     pair.server.send_event({})
@@ -195,7 +195,7 @@ def test_who_closes_has_nothing_more_to_say() -> None:
     assert pair.server.wants_eof
 
 
-def test_a_client_that_breaks_off() -> None:
+def test_a_client_that_drops_the_connection() -> None:
     pair = Dialled()
     pair.server.receive_eof()
     gone = pair.server.next_event()
@@ -226,7 +226,7 @@ def test_a_command_that_cannot_be_read_is_refused_at_once(broken: str) -> None:
     assert pair.server.next_event() is None
 
 
-def test_an_acknowledgement_that_cannot_be_read_is_one() -> None:
+def test_an_unreadable_acknowledgement_counts() -> None:
     pair = Dialled()
     id_ = pair.server.send_event({"event_type": "x"})
     pair.client.send_text('{"id":"' + id_ + '","result":NaN}')

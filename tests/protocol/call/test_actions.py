@@ -125,7 +125,7 @@ DONE = OperationState.DONE
         ],
     ],
 )
-def test_what_its_events_mean(kind: str, params: dict[str, Any], state: OperationState) -> None:
+def test_each_event_is_the_right_input(kind: str, params: dict[str, Any], state: OperationState) -> None:
     pair, call, operation = started(kind)
     tell(pair, kind, **params)
     assert operation.state is state
@@ -135,7 +135,7 @@ def test_what_its_events_mean(kind: str, params: dict[str, Any], state: Operatio
 
 
 @pytest.mark.parametrize("kind", STARTS)
-def test_events_of_another_kind_do_not_end_it(kind: str) -> None:
+def test_events_of_another_kind_do_not_end_an_operation(kind: str) -> None:
     pair, _, operation = started(kind)
     results = {"detect": {"type": "fax"}, "result": {"type": "digit"}, "fax": {"type": "finished"}}
     for other in {*STARTS, "send_digits", "connect"} - {kind}:
@@ -166,7 +166,7 @@ def test_the_first_result_of_a_detection_is_its_result() -> None:
 
 
 @pytest.mark.parametrize("kind", STARTS)
-def test_it_ends_with_its_call_and_tells_once(kind: str) -> None:
+def test_the_end_of_the_call_ends_an_operation_and_calls_on_completed_once(kind: str) -> None:
     told: list[Any] = []
     pair, _, operation = started(kind, on_completed=note_in(told))
     waiting = operation.wait(0.0)
@@ -185,7 +185,7 @@ def test_it_ends_with_its_call_and_tells_once(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", STARTS)
-def test_it_ends_with_its_session_and_tells_so(kind: str) -> None:
+def test_the_loss_of_the_session_ends_an_operation_and_calls_on_completed(kind: str) -> None:
     told: list[Any] = []
     pair, _, operation = started(kind, on_completed=note_in(told))
     waiting = operation.wait(0.0)
@@ -201,7 +201,7 @@ def test_it_ends_with_its_session_and_tells_so(kind: str) -> None:
 
 
 @pytest.mark.parametrize("give_away", ["pass_", "transfer"])
-def test_it_ends_with_a_call_that_is_given_away(give_away: str) -> None:
+def test_a_transfer_of_the_call_ends_an_operation(give_away: str) -> None:
     pair, call, playback = started("play")
     waiting = playback.wait(0.0)
     if give_away == "pass_":
@@ -213,7 +213,7 @@ def test_it_ends_with_a_call_that_is_given_away(give_away: str) -> None:
     assert waiting.result().state == "call_gone"
 
 
-def test_what_a_collection_heard_is_in_its_event() -> None:
+def test_the_event_of_a_collect_has_its_input() -> None:
     def heard(result: Any) -> Any:
         event = parse_event({"event_type": "calling.call.collect", "params": {"result": result}})
         assert isinstance(event, CollectEvent)
@@ -234,7 +234,7 @@ def test_what_a_collection_heard_is_in_its_event() -> None:
         assert heard({"type": "speech", "params": {"confidence": confidence}})[4] == 0.0
 
 
-def test_two_side_by_side() -> None:
+def test_two_operations_at_a_time() -> None:
     pair, call = joined_call()
     told: list[Any] = []
     first = call.play(0.0, SILENCE, control_id="a", on_completed=note_in(told))
@@ -252,7 +252,7 @@ def test_two_side_by_side() -> None:
     assert not call.has_open_work
 
 
-def test_what_a_recording_tells() -> None:
+def test_the_event_of_a_recording_has_url_duration_and_size() -> None:
     pair, _, recording = started("record")
     tell(pair, "record", state="finished", record={"url": "https://x", "duration": 2.5, "size": 9})
     assert (recording.result.url, recording.result.duration, recording.result.size) == ("https://x", 2.5, 9)
@@ -278,7 +278,7 @@ COMMANDS: list[tuple[str, str, dict[str, Any], str, dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(("kind", "name", "arguments", "method", "params"), COMMANDS)
-def test_its_commands_on_the_wire(
+def test_the_commands_of_an_operation_as_sent(
     kind: str, name: str, arguments: dict[str, Any], method: str, params: dict[str, Any]
 ) -> None:
     pair, _, operation = started(kind)
@@ -298,7 +298,7 @@ def test_a_wrong_pause_is_not_sent(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", STARTS)
-def test_stopping_one_that_the_server_knows_no_more_is_no_error(kind: str) -> None:
+def test_stopping_an_unknown_operation_is_no_error(kind: str) -> None:
     pair, _, operation = started(kind)
     pair.answers[f"calling.{kind}.stop"] = {"code": "404", "message": "no such control_id"}
     stopped = operation.stop(0.0)
@@ -307,7 +307,7 @@ def test_stopping_one_that_the_server_knows_no_more_is_no_error(kind: str) -> No
 
 
 @pytest.mark.parametrize("kind", STARTS)
-def test_stopping_one_that_the_server_will_not_stop(kind: str) -> None:
+def test_a_refused_stop_is_an_error(kind: str) -> None:
     pair, _, operation = started(kind)
     pair.answers[f"calling.{kind}.stop"] = {"code": "500", "message": "no"}
     stopped = operation.stop(0.0)
@@ -317,7 +317,7 @@ def test_stopping_one_that_the_server_will_not_stop(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", STARTS)
-def test_stopping_one_that_ended_with_its_call_sends_nothing(kind: str) -> None:
+def test_stop_sends_nothing_after_the_end_of_the_call(kind: str) -> None:
     pair, _, operation = started(kind)
     pair.call_state("ended")
     assert operation.stop(0.0).result() == {}
@@ -325,7 +325,7 @@ def test_stopping_one_that_ended_with_its_call_sends_nothing(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", sorted(STARTS.keys() - {"collect", "play_and_collect", "detect"}))
-def test_stopping_one_that_has_ended_sends_nothing(kind: str) -> None:
+def test_stop_sends_nothing_after_the_end_of_the_operation(kind: str) -> None:
     pair, _, operation = started(kind)
     tell(pair, kind, state="finished")
     assert operation.stop(0.0).result() == {}
@@ -333,7 +333,7 @@ def test_stopping_one_that_has_ended_sends_nothing(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["collect", "play_and_collect", "detect"])
-def test_after_a_result_the_server_may_still_be_at_it_and_can_be_stopped(kind: str) -> None:
+def test_a_detection_can_be_stopped_after_its_result(kind: str) -> None:
     pair, _, operation = started(kind)
     tell(pair, kind, detect={"type": "digit"}, result={"type": "digit"})
     assert operation.is_done
@@ -346,7 +346,7 @@ def test_after_a_result_the_server_may_still_be_at_it_and_can_be_stopped(kind: s
         assert stopped.result() == {}
 
 
-def test_what_was_refused_or_lost_is_not_stopped() -> None:
+def test_stop_sends_nothing_for_a_refused_or_lost_operation() -> None:
     pair, call, collection = started("collect")
     pair.session.disconnect(0.0)
     pair.settle()
@@ -356,7 +356,7 @@ def test_what_was_refused_or_lost_is_not_stopped() -> None:
     assert not call.has_open_work
 
 
-def test_a_paused_one_ends_too() -> None:
+def test_a_paused_operation_can_end() -> None:
     pair, _, playback = started("play")
     tell(pair, "play", state="paused")
     with pytest.raises(ValueError, match="volume must be from -40 to 40 dB"):
@@ -367,7 +367,7 @@ def test_a_paused_one_ends_too() -> None:
     assert playback.completed
 
 
-def test_what_is_done_with_one_whose_call_has_ended() -> None:
+def test_methods_of_an_operation_after_the_end_of_its_call() -> None:
     pair, _, collection = started("play_and_collect")
     pair.call_state("ended")
     for order in (

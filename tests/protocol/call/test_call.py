@@ -233,7 +233,7 @@ def test_a_call_stays_while_a_transfer_is_open() -> None:
         ),
     ],
 )  # fmt: skip
-def test_a_command_on_the_wire(order: Any, method: str, params: dict[str, Any]) -> None:
+def test_a_command_as_sent(order: Any, method: str, params: dict[str, Any]) -> None:
     pair, call = joined_call()
     taken = order(call)
     assert pair.sent(method) == [{"node_id": "node", "call_id": "call-1", **params}]

@@ -72,14 +72,14 @@ MISUSES: list[tuple[Callable[[Any], Any], str]] = [
 
 @pytest.mark.parametrize("front", FRONTS)
 @pytest.mark.parametrize(("use", "words"), MISUSES)
-def test_a_call_that_does_not_fit_names_what_was_called(front: Any, use: Callable[[Any], Any], words: str) -> None:
+def test_a_wrong_argument_names_the_public_method(front: Any, use: Callable[[Any], Any], words: str) -> None:
     with pytest.raises(TypeError) as caught:
         run(front, use, call_of(front))
     assert str(caught.value) == words
 
 
 @pytest.mark.parametrize("front", FRONTS)
-def test_an_error_of_a_value_stays_as_it_is(front: Any) -> None:
+def test_an_error_inside_a_method_is_unchanged(front: Any) -> None:
     with pytest.raises(TypeError, match=r"^digits must be a string of digits"):
         run(front, lambda c: c.send_digits(5), call_of(front))
     with pytest.raises(TypeError, match=r"^handler must be a function, not int"):
@@ -96,7 +96,7 @@ def test_an_unknown_setting_names_the_client(front: Any) -> None:
         front.RelayClient("p", "t", None, None, None, 5, 10)
 
 
-def test_why_a_dial_failed_is_told_where_the_server_says_it() -> None:
+def test_a_failed_dial_has_the_reason_of_the_server() -> None:
     pair, _ = joined_call()
     dialled = pair.session.dial(0.0, [[{"type": "phone", "params": {"to_number": "+1"}}]], tag="t")
     pair.settle()

@@ -76,7 +76,7 @@ def test_a_held_call_takes_little_memory() -> None:
     assert len(pair.session.calls) == 2 * CALLS
 
 
-def test_what_stands_for_a_dict_is_never_written_to() -> None:
+def test_the_shared_empty_dict_stays_empty() -> None:
     pair, call = joined_call()
     other = pair.offer(call_id="call-2")
     assert other is not None
@@ -88,7 +88,7 @@ def test_what_stands_for_a_dict_is_never_written_to() -> None:
 
 
 @pytest.mark.parametrize("transfers", [0, 1, 2])
-def test_a_call_that_is_over_is_freed_without_the_collector(transfers: int) -> None:
+def test_an_ended_call_is_freed_without_garbage_collection(transfers: int) -> None:
     pair, call = joined_call()
     call.answer(0.0)
     for _ in range(transfers):

@@ -17,13 +17,13 @@ def members_of(protocol: Any) -> set[str]:
 
 
 @pytest.mark.parametrize("protocol", [CallHost, OutboundHost])
-def test_a_session_has_what_is_needed_of_it(protocol: Any) -> None:
+def test_a_session_has_the_members_of_its_host_protocols(protocol: Any) -> None:
     session = Joined().session
     assert members_of(protocol)
     assert [name for name in members_of(protocol) if not hasattr(session, name)] == []
 
 
-def test_settings_and_observers_have_it_too() -> None:
+def test_settings_and_observers_have_the_members_of_their_protocols() -> None:
     settings = Joined().session.settings
     assert members_of(CallSettings) == {"refer_grace", "request_timeout"}
     assert all(hasattr(settings, name) for name in members_of(CallSettings))

@@ -405,7 +405,7 @@ ROWS: list[tuple[str, Order, dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(("method", "order", "params"), ROWS, ids=[row[0] for row in ROWS])
-def test_a_command_on_the_wire(method: str, order: Order, params: dict[str, Any]) -> None:
+def test_a_command_as_sent(method: str, order: Order, params: dict[str, Any]) -> None:
     pair, call = joined_call()
     promise = order(call)
     [sent] = pair.sent(method)
@@ -488,7 +488,7 @@ WRONG: list[tuple[Order, type[Exception], str]] = [
 
 
 @pytest.mark.parametrize(("order", "error", "words"), WRONG)
-def test_a_mistake_is_found_before_anything_is_sent(order: Order, error: type[Exception], words: str) -> None:
+def test_a_wrong_argument_raises_before_anything_is_sent(order: Order, error: type[Exception], words: str) -> None:
     pair, call = joined_call()
     before = len(pair.commands)
     with pytest.raises(error, match=words):
@@ -499,7 +499,7 @@ def test_a_mistake_is_found_before_anything_is_sent(order: Order, error: type[Ex
 
 
 @pytest.mark.parametrize("order", [lambda c: c.hold(0.0), lambda c: c.play(0.0, [HELLO])])
-def test_what_may_become_of_a_command(order: Order) -> None:
+def test_every_end_of_a_command(order: Order) -> None:
     pair, call = joined_call()
     for method in ("calling.hold", "calling.play"):
         pair.answers[method] = {"code": "409", "message": "conflict"}
@@ -590,6 +590,6 @@ def test_a_docstring_may_come_without_its_indentation(complete: Callable[..., An
     assert described.count("CallGone") == 1
 
 
-def test_verbs_stand_on_a_call() -> None:
+def test_public_methods_belong_to_a_call() -> None:
     with pytest.raises(TypeError, match="abstract"):
         CallMethods()  # type: ignore[abstract]

@@ -141,7 +141,7 @@ def test_it_ends_with_its_client() -> None:
     assert isinstance(waiting.error, ClientClosed)
 
 
-def test_it_lives_on_over_a_resumed_session() -> None:
+def test_it_goes_on_in_a_resumed_session() -> None:
     pair, _, playback = playing()
     waiting = playback.wait(0.0)
     pair.reconnect()
@@ -267,7 +267,7 @@ def test_one_whose_reply_is_lost_still_ends() -> None:
     assert len(pair.sent("calling.play")) == 1
 
 
-def test_waiting_has_an_end() -> None:
+def test_a_wait_ends_at_its_timeout() -> None:
     pair, _, playback = playing()
     waiting = playback.wait(0.0, 2.0)
     playback.wait(0.0, 1.0).abandon()
@@ -291,7 +291,7 @@ def test_an_operation_without_words_never_ends_by_itself() -> None:
 # --- what it can be told -------------------------------------------------------------------------------------------------
 
 
-def test_its_commands_on_the_wire() -> None:
+def test_the_commands_of_an_operation_as_sent() -> None:
     pair, _, playback = playing()
     taken = [playback.pause(0.0), playback.resume(0.0), playback.volume(0.0, -6.5), playback.stop(0.0)]
     common = {"node_id": "node", "call_id": "call-1", "control_id": "p"}

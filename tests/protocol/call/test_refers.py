@@ -344,7 +344,7 @@ def test_once_the_outcome_was_told_no_error_is_raised(bench: Bench, way: str, ho
 
 
 @pytest.mark.parametrize("how", OPEN_ANSWERS)
-def test_whoever_waits_after_such_an_error_is_told_that_the_reply_was_lost(bench: Bench, how: Any) -> None:
+def test_a_waiter_after_such_an_error_gets_ack_lost(bench: Bench, how: Any) -> None:
     promise = bench.refer_and_wait(timeout=20.0)
     answer(bench, how)
     bench.wire.advance(20.0)

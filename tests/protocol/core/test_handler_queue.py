@@ -11,7 +11,7 @@ from anyrelay.protocol.core import handler_queue as mailboxes
 from anyrelay.protocol.core.handler_queue import Callback, HandlerQueue
 
 
-def test_deliveries_are_made_in_order_and_somebody_attends_once() -> None:
+def test_callbacks_are_made_in_order_and_scheduled_once() -> None:
     scheduled: list[HandlerQueue] = []
     told: list[Any] = []
     box = HandlerQueue("call-1", scheduled.append, lambda _: None)
@@ -27,7 +27,7 @@ def test_deliveries_are_made_in_order_and_somebody_attends_once() -> None:
     assert scheduled == [box, box]
 
 
-def test_some_are_taken_at_once_and_somebody_stays_at_it_until_he_leaves(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_callbacks_are_taken_in_portions_until_the_queue_is_released(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mailboxes, "TAKEN_AT_ONCE", 2)
     scheduled: list[HandlerQueue] = []
     handler: Callable[[Any], Any] = print
@@ -48,7 +48,7 @@ def test_some_are_taken_at_once_and_somebody_stays_at_it_until_he_leaves(monkeyp
     assert scheduled == [box, box]
 
 
-def test_what_comes_before_he_leaves_asks_for_attention_again() -> None:
+def test_a_callback_before_the_release_schedules_the_queue_again() -> None:
     scheduled: list[HandlerQueue] = []
     box = HandlerQueue("call-1", scheduled.append, lambda _: None)
     box.post(print, 1)

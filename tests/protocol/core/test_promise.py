@@ -74,7 +74,7 @@ def test_a_waiter_is_woken_once(before: bool) -> None:
     assert woken.count == 1
 
 
-def test_who_gives_up_says_so_once_and_is_not_woken() -> None:
+def test_an_abandoned_promise_calls_on_abandon_once_and_wakes_nobody() -> None:
     gave_up, woken = Calls(), Calls()
     promise: Promise[int] = Promise(gave_up)
     promise.on_ready(woken)
@@ -84,7 +84,7 @@ def test_who_gives_up_says_so_once_and_is_not_woken() -> None:
     assert (gave_up.count, woken.count) == (1, 0)
 
 
-def test_giving_up_what_is_done_says_nothing() -> None:
+def test_abandoning_a_resolved_promise_calls_nothing() -> None:
     gave_up = Calls()
     promise: Promise[int] = Promise(gave_up)
     promise.resolve(1)

@@ -75,7 +75,7 @@ def test_the_table() -> None:
 # --- on the wire ---------------------------------------------------------------------------------------------------------
 
 
-def test_a_dial_on_the_wire() -> None:
+def test_a_dial_as_sent() -> None:
     pair = connected()
     pair.session.dial(0.0, [[PHONE, SIP], [SIP]])
     pair.session.dial(
@@ -110,7 +110,7 @@ def test_a_dial_on_the_wire() -> None:
         ([[PHONE]], {"new": float("nan")}, ValueError, "must be a finite number"),
     ],
 )
-def test_a_mistake_is_found_before_anything_is_sent(
+def test_a_wrong_argument_raises_before_anything_is_sent(
     devices: Any, params: dict[str, Any], error: type[Exception], words: str
 ) -> None:
     pair = connected()
@@ -164,7 +164,7 @@ def test_the_leg_that_answers_is_the_call() -> None:
     assert dial(pair) is not None  # the tag is free again
 
 
-def test_its_events_go_to_it() -> None:
+def test_the_events_of_a_leg_go_to_the_call() -> None:
     pair = connected()
     promise = dial(pair)
     leg(pair, "ringing")
@@ -209,7 +209,7 @@ def test_events_may_overtake_the_reply() -> None:
     assert promise.result().state == "answered"
 
 
-def test_a_refusal_after_the_winner_changes_nothing() -> None:
+def test_an_error_reply_after_the_answer_changes_nothing() -> None:
     pair = connected()
     pair.silent.add("calling.dial")
     promise = dial(pair)
@@ -228,7 +228,7 @@ def test_the_tag_may_be_nested_too() -> None:
     assert promise.result().node_id == "n"
 
 
-def test_what_a_leg_does_not_tell_the_dials_event_does() -> None:
+def test_the_event_of_the_dial_completes_the_leg() -> None:
     pair = connected()
     promise = dial(pair)
     leg(pair, "ringing", node_id=None, direction="inbound", device=None)
@@ -237,7 +237,7 @@ def test_what_a_leg_does_not_tell_the_dials_event_does() -> None:
     assert (call.node_id, call.direction, call.state) == ("node-of-leg-1", "outbound", "answered")
 
 
-def test_a_winner_that_has_hung_up_already() -> None:
+def test_a_leg_that_answered_and_ended() -> None:
     pair = connected()
     promise = dial(pair)
     leg(pair, "answered")
@@ -261,7 +261,7 @@ def test_a_winner_that_has_hung_up_already() -> None:
         {"dial_state": "failed", "tag": None, "call": {"tag": ["t"]}},
     ],
 )
-def test_what_says_nothing_of_it_changes_nothing(params: dict[str, Any]) -> None:
+def test_an_event_without_a_result_changes_nothing(params: dict[str, Any]) -> None:
     pair = connected()
     promise = dial(pair)
     pair.event("calling.call.dial", {"tag": "t", **params})
@@ -278,7 +278,7 @@ def test_a_call_that_is_no_leg(params: dict[str, Any]) -> None:
     assert pair.session.statistics.stray_events == (0 if "call_id" in params else 1)
 
 
-def test_two_dials_side_by_side() -> None:
+def test_two_dials_at_a_time() -> None:
     pair = connected()
     first, second = dial(pair), dial(pair, tag="t2")
     leg(pair, "ringing", "leg-2", tag="t2")
@@ -312,7 +312,7 @@ def test_a_dial_that_nobody_answers() -> None:
 
 
 @pytest.mark.parametrize("how", ["answered", "failed"])
-def test_a_dial_that_is_told_to_be_over_before_it_was_sent_is_never_sent(how: str) -> None:
+def test_a_dial_that_fails_before_it_is_sent_is_never_sent(how: str) -> None:
     pair = connected()
     assert pair.server is not None
     pair.server.say_goodbye()
@@ -351,7 +351,7 @@ OPEN_ANSWERS = [(-32603, "?"), (-32000, "?"), (500, "?"), (429, "?"), {"code": "
 
 
 @pytest.mark.parametrize("answer", OPEN_ANSWERS)
-def test_a_dial_that_the_server_may_make_all_the_same(answer: Any) -> None:
+def test_legs_after_an_open_error_reply_are_hung_up(answer: Any) -> None:
     pair = connected(ping_interval=1_000.0)
     pair.answers["calling.dial"] = answer
     promise = dial(pair)
@@ -401,7 +401,7 @@ def test_a_dial_that_was_given_up_before_the_error() -> None:
     assert hung_up(pair) == ["leg-1@node-of-leg-1 cancel"]
 
 
-def test_a_hang_up_that_the_server_is_too_busy_for_is_given_again_and_not_for_ever() -> None:
+def test_a_hang_up_is_repeated_after_a_busy_reply_but_not_without_end() -> None:
     pair = connected(ping_interval=1_000.0)
     pair.answers["calling.end"] = (429, "too many")
     promise = dial(pair)
@@ -415,7 +415,7 @@ def test_a_hang_up_that_the_server_is_too_busy_for_is_given_again_and_not_for_ev
     assert pair.session.outbound._dials == {}
 
 
-def test_a_hang_up_is_not_given_again_once_the_leg_has_ended() -> None:
+def test_a_hang_up_is_not_repeated_after_the_end_of_the_leg() -> None:
     pair = connected(ping_interval=1_000.0)
     pair.answers["calling.end"] = (500, "?")
     promise = dial(pair)
@@ -452,7 +452,7 @@ def test_a_dial_that_takes_too_long() -> None:
     assert len(hung_up(pair)) == 4
 
 
-def test_a_dial_that_says_no_time_has_two_minutes() -> None:
+def test_the_default_timeout_of_a_dial_is_two_minutes() -> None:
     pair = connected(ping_interval=1_000.0)
     unsaid, default = dial(pair, dial_timeout=None), dial(pair, tag="u")
     pair.at(119.9)
@@ -500,7 +500,7 @@ def test_a_dial_that_is_given_up_when_it_has_failed_just_now() -> None:
     assert hung_up(pair) == []
 
 
-def test_a_winner_whose_caller_was_cancelled_before_it_saw_it() -> None:
+def test_an_answered_leg_whose_caller_was_cancelled() -> None:
     pair = connected()
     promise = dial(pair)
     won(pair)
@@ -510,7 +510,7 @@ def test_a_winner_whose_caller_was_cancelled_before_it_saw_it() -> None:
     assert hung_up(pair) == ["leg-1@node-of-leg-1 cancel"]
 
 
-def test_a_winner_that_comes_between_the_giving_up_and_the_next_turn() -> None:
+def test_a_leg_that_answers_just_after_the_cancellation() -> None:
     pair = connected(ping_interval=1_000.0)
     promise = dial(pair)
     promise.abandon()
@@ -521,7 +521,7 @@ def test_a_winner_that_comes_between_the_giving_up_and_the_next_turn() -> None:
     assert dialing_of(pair).state is DialState.ABANDONED
 
 
-def test_a_leg_that_the_server_does_not_hang_up_is_no_trouble() -> None:
+def test_a_refused_hang_up_is_ignored() -> None:
     pair = connected()
     pair.answers["calling.end"] = (500, "no")
     promise = dial(pair)
@@ -534,7 +534,7 @@ def test_a_leg_that_the_server_does_not_hang_up_is_no_trouble() -> None:
 # --- the line ------------------------------------------------------------------------------------------------------------
 
 
-def test_a_leg_is_hung_up_after_the_line_was_down_for_long() -> None:
+def test_a_leg_is_hung_up_after_a_long_time_without_a_connection() -> None:
     pair = connected(request_timeout=2.0)
     promise = dial(pair)
     leg(pair, "ringing")
@@ -546,7 +546,7 @@ def test_a_leg_is_hung_up_after_the_line_was_down_for_long() -> None:
     assert hung_up(pair) == ["leg-1@node-of-leg-1 cancel"]
 
 
-def test_time_in_which_the_server_cannot_be_heard_does_not_count_for_late_legs() -> None:
+def test_time_without_a_connection_does_not_count_for_late_legs() -> None:
     pair = connected()
     promise = dial(pair)
     leg(pair, "ringing")
@@ -563,7 +563,7 @@ def test_time_in_which_the_server_cannot_be_heard_does_not_count_for_late_legs()
 
 
 @pytest.mark.parametrize("cancelled", ["ringing", "won"])
-def test_a_hang_up_that_was_lost_with_its_connection_is_given_again(cancelled: str) -> None:
+def test_a_hang_up_that_was_lost_with_its_connection_is_repeated(cancelled: str) -> None:
     pair = connected()
     pair.silent.add("calling.end")
     promise = dial(pair)
@@ -579,7 +579,7 @@ def test_a_hang_up_that_was_lost_with_its_connection_is_given_again(cancelled: s
     assert hung_up(pair) == ["leg-1@node-of-leg-1 cancel"] * 2
 
 
-def test_a_hang_up_that_was_lost_with_its_session_is_not() -> None:
+def test_a_hang_up_that_was_lost_with_its_session_is_not_repeated() -> None:
     pair = connected()
     pair.silent.add("calling.end")
     promise = dial(pair)
@@ -596,7 +596,7 @@ def test_a_hang_up_that_was_lost_with_its_session_is_not() -> None:
 
 
 @pytest.mark.parametrize("way", ["disconnect", "drain"])
-def test_what_rings_is_hung_up_before_the_client_closes(way: str) -> None:
+def test_ringing_legs_are_hung_up_before_the_client_closes(way: str) -> None:
     pair = connected()
     promise = dial(pair)
     leg(pair, "ringing")
@@ -618,7 +618,7 @@ def test_what_rings_is_hung_up_before_the_client_closes(way: str) -> None:
 
 @pytest.mark.parametrize("way", ["disconnect", "drain", "handler"])
 @pytest.mark.parametrize("cancelled", ["ringing", "won"])
-def test_what_was_given_up_just_before_the_client_closes_is_hung_up(cancelled: str, way: str) -> None:
+def test_legs_of_a_dial_cancelled_just_before_closing_are_hung_up(cancelled: str, way: str) -> None:
     pair = connected()
     call = pair.offer()
     assert call is not None
@@ -644,7 +644,7 @@ def test_what_was_given_up_just_before_the_client_closes_is_hung_up(cancelled: s
     assert pair.session.state is ClientState.CLOSED
 
 
-def test_what_rings_is_left_alone_when_the_line_is_down() -> None:
+def test_ringing_legs_are_not_hung_up_without_a_connection() -> None:
     pair = connected()
     promise = dial(pair)
     leg(pair, "ringing")
@@ -656,7 +656,7 @@ def test_what_rings_is_left_alone_when_the_line_is_down() -> None:
     assert not any("could not be hung up" in text for text in pair.notes())
 
 
-def test_a_dial_lives_on_over_a_resumed_session() -> None:
+def test_a_dial_goes_on_in_a_resumed_session() -> None:
     pair = connected()
     pair.silent.add("calling.dial")
     promise = dial(pair)
@@ -680,7 +680,7 @@ def test_a_dial_ends_with_its_session() -> None:
     assert pair.session.calls == {}
 
 
-def test_a_dial_that_was_not_sent_yet_is_the_next_sessions() -> None:
+def test_an_unsent_dial_is_sent_in_the_next_session() -> None:
     pair = connected()
     pair.drop()
     promise = dial(pair)
@@ -716,7 +716,7 @@ def test_a_dial_that_cannot_be_sent_is_withdrawn() -> None:
     assert pair.session.outbound._dials == {}
 
 
-def test_a_dial_whose_time_is_over_before_it_is_sent_is_withdrawn() -> None:
+def test_a_dial_that_times_out_before_it_is_sent_is_withdrawn() -> None:
     pair = connected(request_timeout=20.0)
     pair.drop()
     promise = dial(pair, dial_timeout=0.5)

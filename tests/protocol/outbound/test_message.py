@@ -63,7 +63,7 @@ def reply(pair: Joined, message_id: Any = "m-1") -> None:
         ),
     ],
 )
-def test_a_message_on_the_wire(params: dict[str, Any], frame: dict[str, Any]) -> None:
+def test_a_message_as_sent(params: dict[str, Any], frame: dict[str, Any]) -> None:
     pair = connected()
     message = sent(pair, **params)
     assert pair.sent("messaging.send") == [{"to_number": TO, "from_number": FROM, **frame}]
@@ -77,7 +77,7 @@ def test_a_message_on_the_wire(params: dict[str, Any], frame: dict[str, Any]) ->
     assert (message.segments, message.reason, message.result, message.is_done) == (0, "", None, False)
 
 
-def test_without_a_context_it_is_the_session_in_which_it_leaves() -> None:
+def test_the_default_context_is_that_of_the_sending_session() -> None:
     pair = Joined()
     promise = pair.session.connect(0.0)
     first = send(pair)
@@ -106,14 +106,16 @@ def test_without_a_context_it_is_the_session_in_which_it_leaves() -> None:
         ({"on_completed": "x"}, TypeError, "on_completed must be a function or None"),
     ],
 )
-def test_a_mistake_is_found_before_anything_is_sent(params: dict[str, Any], error: type[Exception], words: str) -> None:
+def test_a_wrong_argument_raises_before_anything_is_sent(
+    params: dict[str, Any], error: type[Exception], words: str
+) -> None:
     pair = connected()
     with pytest.raises(error, match=words):
         send(pair, **params)
     assert pair.sent("messaging.send") == []
 
 
-def test_an_error_that_leaves_it_open_names_no_message() -> None:
+def test_an_open_error_reply_has_no_message() -> None:
     pair = connected()
     told: list[RelayEvent] = []
     pair.answers["messaging.send"] = (-32603, "?")
@@ -134,7 +136,7 @@ def test_a_message_that_the_server_refuses() -> None:
 
 
 @pytest.mark.parametrize("message_id", [None, 5, ""])
-def test_a_message_without_a_name_will_never_be_heard_of(message_id: Any) -> None:
+def test_a_reply_without_a_message_id_ends_the_message(message_id: Any) -> None:
     pair = connected()
     pair.answers["messaging.send"] = {"code": "200", "message_id": message_id}
     message = sent(pair)
@@ -171,7 +173,7 @@ def test_nothing_follows_a_final_state() -> None:
 
 
 @pytest.mark.parametrize("word", ["lost in space", 5, None])
-def test_a_word_that_is_not_known_changes_nothing_and_is_passed_on(word: Any) -> None:
+def test_an_unknown_state_is_passed_on_and_changes_nothing(word: Any) -> None:
     pair = connected()
     told: list[Any] = []
     message = sent(pair)
@@ -182,7 +184,7 @@ def test_a_word_that_is_not_known_changes_nothing_and_is_passed_on(word: Any) ->
     assert [each.params["message_state"] for each in told] == [word]
 
 
-def test_what_events_tell() -> None:
+def test_events_update_the_message() -> None:
     pair = connected()
     message = sent(pair)
     tell(pair, "sent", segments=3)
@@ -210,7 +212,7 @@ def test_an_event_may_overtake_the_reply() -> None:
     assert told == [message.result]
 
 
-def test_early_events_are_kept_for_each_message_that_is_not_named_yet() -> None:
+def test_early_events_are_kept_for_each_unanswered_message() -> None:
     pair = connected()
     pair.silent.add("messaging.send")
     first, second = send(pair), send(pair)
@@ -235,7 +237,7 @@ def test_an_event_of_a_message_that_is_not_ours_is_dropped(message_id: Any) -> N
     assert not pair.session.outbound.receive_message_state(RelayEvent(params={"message_id": message_id and "m-9"}))
 
 
-def test_once_every_reply_is_there_early_events_are_dropped() -> None:
+def test_early_events_are_dropped_after_the_last_reply() -> None:
     pair = connected()
     pair.silent.add("messaging.send")
     send(pair)
@@ -248,7 +250,7 @@ def test_once_every_reply_is_there_early_events_are_dropped() -> None:
     assert pair.session.outbound._messages["m-2"].state == "queued"
 
 
-def test_only_so_many_early_events_are_kept() -> None:
+def test_the_number_of_early_events_is_bounded() -> None:
     pair = connected()
     pair.silent.add("messaging.send")
     promise = send(pair)
@@ -261,7 +263,7 @@ def test_only_so_many_early_events_are_kept() -> None:
     assert promise.result().state == "queued"
 
 
-def test_ten_thousand_are_followed_and_the_oldest_is_told_when_there_are_more() -> None:
+def test_ten_thousand_messages_are_followed_and_then_the_oldest_fails() -> None:
     pair = connected()
     told: list[Any] = []
     oldest = None
@@ -277,7 +279,7 @@ def test_ten_thousand_are_followed_and_the_oldest_is_told_when_there_are_more() 
     assert len(pair.deliveries()) == 1
 
 
-def test_no_early_events_are_kept_for_one_that_nobody_waits_for() -> None:
+def test_no_early_events_are_kept_for_an_abandoned_message() -> None:
     pair = connected(request_timeout=5.0)
     pair.silent.add("messaging.send")
     promise = send(pair)
@@ -288,7 +290,7 @@ def test_no_early_events_are_kept_for_one_that_nobody_waits_for() -> None:
 
 
 @pytest.mark.parametrize("early", [True, False])
-def test_what_becomes_of_one_whose_reply_is_late_is_still_told(early: bool) -> None:
+def test_a_late_reply_still_leads_to_on_completed(early: bool) -> None:
     pair = connected(request_timeout=5.0)
     pair.silent.add("messaging.send")
     told: list[Any] = []
@@ -308,7 +310,7 @@ def test_what_becomes_of_one_whose_reply_is_late_is_still_told(early: bool) -> N
     assert not pair.session.outbound.receive_message_state(RelayEvent(params={"message_id": "m-1"}))
 
 
-def test_one_that_is_withdrawn_is_never_sent() -> None:
+def test_a_withdrawn_message_is_never_sent() -> None:
     pair = connected()
     pair.drop()
     send(pair).abandon()
@@ -318,7 +320,7 @@ def test_one_that_is_withdrawn_is_never_sent() -> None:
     assert kept.result().message_id == "m-1"
 
 
-def test_one_whose_connection_drops_before_the_reply() -> None:
+def test_a_message_whose_connection_drops_before_the_reply() -> None:
     pair = connected()
     pair.silent.add("messaging.send")
     promise = send(pair)
@@ -334,7 +336,7 @@ def test_one_whose_connection_drops_before_the_reply() -> None:
 
 
 @pytest.mark.parametrize("word", ["delivered", "undelivered", "failed"])
-def test_waiting_for_its_end(word: str) -> None:
+def test_waiting_for_the_final_state(word: str) -> None:
     pair = connected()
     told: list[Any] = []
     message = sent(pair, on_completed=note_in(told))
@@ -352,7 +354,7 @@ def test_waiting_for_its_end(word: str) -> None:
     assert pair.session.next_deadline() == 30.0
 
 
-def test_waiting_has_an_end() -> None:
+def test_a_wait_ends_at_its_timeout() -> None:
     pair = connected()
     message = sent(pair)
     waiting = message.wait(0.0, 2.0)
@@ -367,7 +369,7 @@ def test_waiting_has_an_end() -> None:
         message.wait(0.0, -1.0)
 
 
-def test_each_event_is_told_in_order_until_the_handler_is_taken_off() -> None:
+def test_a_handler_gets_events_in_order_until_it_is_removed() -> None:
     pair = connected()
     first: list[Any] = []
     second: list[Any] = []
@@ -410,7 +412,7 @@ def test_messages_do_not_wait_for_each_others_handlers() -> None:
     assert not one.handler_queue.scheduled
 
 
-def test_it_lives_on_over_a_resumed_session() -> None:
+def test_it_goes_on_in_a_resumed_session() -> None:
     pair = connected()
     message = sent(pair)
     waiting = message.wait(0.0)
@@ -450,7 +452,7 @@ def test_it_ends_with_its_client() -> None:
 # --- one that comes ------------------------------------------------------------------------------------------------------
 
 
-def test_a_message_that_comes() -> None:
+def test_a_received_message() -> None:
     pair = connected()
     pair.session.takes_messages(True)
     params = {
@@ -478,7 +480,7 @@ def test_a_message_that_comes() -> None:
         assert (each.state, each.direction, each.is_done) == ("received", "inbound", True)
 
 
-def test_a_message_that_nobody_takes() -> None:
+def test_a_received_message_without_a_handler() -> None:
     pair = connected()
     pair.event("messaging.receive", {"message_id": "m-7"})
     pair.session.takes_messages(True)
@@ -488,7 +490,7 @@ def test_a_message_that_nobody_takes() -> None:
 
 
 @pytest.mark.parametrize("error", [None, RuntimeError("oh")])
-def test_a_handler_of_a_message_is_waited_for_when_draining(error: Exception | None) -> None:
+def test_a_drain_waits_for_handlers_of_messages(error: Exception | None) -> None:
     pair = connected()
     pair.session.takes_messages(True)
     pair.event("messaging.receive", {"message_id": "m-7"})
@@ -521,7 +523,7 @@ def few(monkeypatch: pytest.MonkeyPatch) -> Joined:
     return pair
 
 
-def test_only_so_many_handlers_of_messages_run_at_once(few: Joined) -> None:
+def test_the_number_of_running_message_handlers_is_bounded(few: Joined) -> None:
     for number in range(5):
         text(few, number)
     few.settle()
@@ -539,7 +541,7 @@ def test_only_so_many_handlers_of_messages_run_at_once(few: Joined) -> None:
     assert few.session.state is ClientState.CLOSED
 
 
-def test_messages_that_nobody_could_ever_handle_are_left_out(few: Joined) -> None:
+def test_messages_over_the_limit_are_dropped(few: Joined) -> None:
     for number in range(7):
         text(few, number)
     few.settle()
@@ -550,7 +552,7 @@ def test_messages_that_nobody_could_ever_handle_are_left_out(few: Joined) -> Non
 
 
 @pytest.mark.parametrize("finished_while_closing", [True, False])
-def test_messages_that_wait_are_left_when_the_client_closes(few: Joined, finished_while_closing: bool) -> None:
+def test_waiting_messages_are_dropped_when_the_client_closes(few: Joined, finished_while_closing: bool) -> None:
     for number in range(4):
         text(few, number)
     few.settle()

@@ -52,7 +52,7 @@ def test_draining_waits_for_an_open_dial(end: Callable[[Joined, Any], None]) -> 
     assert pair.session.state is ClientState.CLOSED
 
 
-def test_draining_does_not_wait_for_ever() -> None:
+def test_draining_ends_at_its_timeout() -> None:
     pair, promise = dialled()
     pair.session.drain(0.0, 5.0)
     pair.at(5.0)
@@ -60,7 +60,7 @@ def test_draining_does_not_wait_for_ever() -> None:
     assert promise.done
 
 
-def test_a_dial_that_was_given_up_is_not_waited_for() -> None:
+def test_draining_does_not_wait_for_a_cancelled_dial() -> None:
     pair, promise = dialled()
     promise.abandon()
     pair.at(0.0)
@@ -70,7 +70,7 @@ def test_a_dial_that_was_given_up_is_not_waited_for() -> None:
     assert pair.session.state is ClientState.CLOSED
 
 
-def test_everything_ends_with_the_session() -> None:
+def test_dials_and_messages_end_with_the_session() -> None:
     pair, dialing = dialled()
     pair.answers["messaging.send"] = {"code": "200", "message_id": "m-1"}
     sending = pair.session.send_message(0.0, to_number="+1", from_number="+2", body="Hi")

@@ -250,7 +250,7 @@ def test_which_answers_are_errors(answer: Any, options: dict[str, Any], error: R
         assert promise.error.args == error.args
 
 
-def test_contentment_is_an_empty_reply() -> None:
+def test_an_accepted_error_code_is_an_empty_reply() -> None:
     desk = Desk()
     promise = desk.submit(line_up=True, options=CommandOptions(ok_codes=(404,)))
     desk.book.answer(Response("r1", {"code": "404", "message": "no"}), 0.0)

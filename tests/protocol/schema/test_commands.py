@@ -60,7 +60,7 @@ PHONE = {"type": "phone", "params": {"to_number": "+15551234567", "from_number":
 
 
 @pytest.mark.parametrize("method", COMMANDS)
-def test_what_is_written_is_read_again(method: str) -> None:
+def test_an_encoded_command_is_decoded_to_an_equal_one(method: str) -> None:
     @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
     @given(commands(method))
     def written_and_read(command: Command) -> None:
@@ -108,7 +108,7 @@ def test_type_checkers_are_told_the_names_that_a_program_finds() -> None:
         assert found == set(importlib.import_module(f"{package.__name__}.{name}").__all__)
 
 
-def test_every_class_is_handed_on() -> None:
+def test_every_class_is_exported() -> None:
     for method, kind in COMMANDS.items():
         assert getattr(package, kind.__name__) is kind
         assert kind.__name__ in package.__all__
@@ -119,7 +119,7 @@ def test_every_class_is_handed_on() -> None:
         package.Nothing  # noqa: B018
 
 
-def test_a_class_is_made_when_it_is_asked_for() -> None:
+def test_a_class_is_made_at_its_first_use() -> None:
     program = """
 import sys
 from anyrelay.protocol.schema import COMMANDS
@@ -185,12 +185,12 @@ OPERATION_COMMANDS = {
 }
 
 
-def test_which_commands_a_404_is_not_about_the_call() -> None:
+def test_the_commands_whose_404_does_not_mean_the_call() -> None:
     about_more = {method for method, kind in COMMANDS.items() if kind.not_found_means_operation}
     assert about_more == {*OPERATION_COMMANDS, "calling.transfer"}  # the latter: about its destination
 
 
-def test_which_commands_name_a_call() -> None:
+def test_the_commands_with_a_call_id() -> None:
     without = {method for method, kind in COMMANDS.items() if not issubclass(kind, CallCommand)}
     assert {method for method in without if method.startswith("calling.")} == {"calling.dial", "calling.begin"}
     with_control_id = {method for method, kind in COMMANDS.items() if issubclass(kind, OperationCommand)}
@@ -211,7 +211,7 @@ def test_which_commands_name_a_call() -> None:
         ("messaging.send", ""),
     ],
 )
-def test_what_the_server_replies(method: str, reply: str) -> None:
+def test_the_replies_of_the_server(method: str, reply: str) -> None:
     assert COMMANDS[method].reply == reply
 
 
@@ -252,7 +252,7 @@ def test_what_the_server_replies(method: str, reply: str) -> None:
         ),
     ],
 )
-def test_what_goes_out(command: Command, wire: dict[str, Any]) -> None:
+def test_the_encoded_form_of_commands(command: Command, wire: dict[str, Any]) -> None:
     sent = encode_command(command)
     names = OPERATION if isinstance(command, OperationCommand) else CALL if isinstance(command, CallCommand) else {}
     assert sent == {**names, **wire}
@@ -313,7 +313,7 @@ UNCHANGED: list[tuple[str, dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(("method", "params"), UNCHANGED)
-def test_dicts_go_out_as_they_came(method: str, params: dict[str, Any]) -> None:
+def test_dicts_are_sent_unchanged(method: str, params: dict[str, Any]) -> None:
     assert orjson.loads(orjson.dumps(encode_command(decode_command(method, params)))) == params
 
 
@@ -423,14 +423,14 @@ def test_secrets_are_never_shown() -> None:
         ),
     ],
 )
-def test_what_is_refused(method: str, params: dict[str, Any], error: type[Exception], words: str) -> None:
+def test_invalid_values_are_rejected(method: str, params: dict[str, Any], error: type[Exception], words: str) -> None:
     kind = COMMANDS[method]
     names = {each.name for each in fields(kind)}
     with pytest.raises(error, match=f"^{words}"):
         decode_command(method, {**{name: value for name, value in OPERATION.items() if name in names}, **params})
 
 
-def test_a_method_that_nobody_knows() -> None:
+def test_an_unknown_method() -> None:
     with pytest.raises(LookupError, match=r"^unknown method calling\.nothing$"):
         decode_command("calling.nothing", {})
 
@@ -438,7 +438,7 @@ def test_a_method_that_nobody_knows() -> None:
 # --- making them ------------------------------------------------------------------------------------------------------
 
 
-def test_what_is_given_besides_is_a_field_where_there_is_one() -> None:
+def test_an_extra_parameter_named_like_a_field_is_the_field() -> None:
     made = make_command(Play, {"status_url": "u", "x": 1}, **OPERATION, play=Media.audio("a"), volume=None)
     assert (made.status_url, made.extra) == ("u", {"x": 1})
     given = {"input": "dtmf", "timeout": "5"}
@@ -451,7 +451,7 @@ def test_what_is_given_besides_is_a_field_where_there_is_one() -> None:
         make_command(Play, {"volume": 99}, **OPERATION, play=Media.audio("a"))
 
 
-def test_nothing_can_be_given_twice() -> None:
+def test_a_field_cannot_be_given_twice() -> None:
     with pytest.raises(TypeError, match=r"^play is given twice$"):
         make_command(Play, {"play": []}, **OPERATION, play=Media.audio("a"))
     with pytest.raises(TypeError, match=r"^params is given twice$"):
@@ -460,12 +460,12 @@ def test_nothing_can_be_given_twice() -> None:
         make_command(Ai, {"params": {}, "ai_params": {}}, **OPERATION)
 
 
-def test_a_further_parameter_named_extra_goes_out() -> None:
+def test_a_parameter_named_extra_is_sent() -> None:
     made = make_command(Collect, {"extra": 1}, **OPERATION)
     assert encode_command(made) == {**OPERATION, "extra": 1}
 
 
-def test_a_message_needs_something_to_say() -> None:
+def test_a_message_needs_a_body_or_media() -> None:
     numbers = {"context": "c", "to_number": "+1", "from_number": "+2"}
     assert SendMessage(**numbers, body="Hi").media is None
     with pytest.raises(ValueError, match="body or media is missing"):

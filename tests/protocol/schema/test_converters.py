@@ -36,7 +36,7 @@ class Everything(Command):
     """A device."""
 
 
-def test_names_and_what_is_left_out() -> None:
+def test_names_on_the_wire_and_omitted_fields() -> None:
     made = Everything(name="n", source="s", media=(Media.silence(1),), extra={"new": [1]})
     wire = to_wire(made)
     assert orjson.loads(orjson.dumps(wire)) == {
@@ -49,7 +49,7 @@ def test_names_and_what_is_left_out() -> None:
     assert to_wire(Everything(name="n")) == {"name": "n"}
 
 
-def test_what_is_read_is_not_converted_but_checked() -> None:
+def test_decoded_values_are_checked_and_not_converted() -> None:
     with pytest.raises(TypeError, match="name must be a string, not int"):
         from_wire(Everything, {"name": 5})
     with pytest.raises(TypeError, match="level must be a number"):
@@ -110,7 +110,7 @@ class Told:
         ("names", "ab", []),
     ],
 )
-def test_events_are_read_with_what_fits(name: str, value: Any, read: Any) -> None:
+def test_a_field_of_a_wrong_type_has_its_default(name: str, value: Any, read: Any) -> None:
     assert getattr(tolerant.structure({name: value}, Told), name) == read
     assert type(getattr(tolerant.structure({name: value}, Told), name)) is type(read)
 

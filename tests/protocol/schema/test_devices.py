@@ -212,12 +212,12 @@ def test_every_setting_in_both_forms(read: Any, value: Any, wire: dict[str, Any]
         (read_tap_device, {"type": "ws"}, ValueError, "device.params.uri is missing"),
     ],
 )
-def test_what_is_refused(read: Any, value: Any, error: type[Exception], words: str) -> None:
+def test_invalid_values_are_rejected(read: Any, value: Any, error: type[Exception], words: str) -> None:
     with pytest.raises(error, match=f"^{words}"):
         read(value)
 
 
-def test_a_class_checks_what_it_is_given() -> None:
+def test_a_class_checks_its_fields() -> None:
     with pytest.raises(ValueError, match="timeout must be at least 0 seconds, not -1"):
         PhoneDevice(to_number="+1", timeout=-1)
     with pytest.raises(TypeError, match="from is a field of SipDevice and cannot be given as an extra one"):
@@ -227,7 +227,7 @@ def test_a_class_checks_what_it_is_given() -> None:
     assert "s3cret" not in repr(StreamDevice(url="wss://x", authorization_bearer_token="s3cret"))
 
 
-def test_every_name_is_handed_on() -> None:
+def test_every_name_is_exported() -> None:
     for name in schema.__all__:
         value = getattr(schema, name)
         assert getattr(value, "__module__", "typing").startswith((schema.__name__, "typing", "types", "collections"))

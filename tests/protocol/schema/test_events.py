@@ -37,7 +37,7 @@ def read(event_type: str, /, **params: Any) -> Any:
 
 
 @pytest.mark.parametrize("event_type", EVENT_CLASSES)
-def test_what_fits_is_read_as_it_came(event_type: str) -> None:
+def test_well_formed_events_are_read_unchanged(event_type: str) -> None:
     @settings(max_examples=20, deadline=None)
     @given(events(event_type, wild=False))
     def fits(envelope: dict[str, Any]) -> None:
@@ -56,7 +56,7 @@ def test_what_fits_is_read_as_it_came(event_type: str) -> None:
 
 @settings(deadline=None)
 @given(events())
-def test_whatever_comes_is_an_event(envelope: dict[str, Any]) -> None:
+def test_any_payload_is_read_as_an_event(envelope: dict[str, Any]) -> None:
     event = parse_event(envelope)
     named = envelope.get("event_type")
     assert event.event_type == (named if isinstance(named, str) else "")
@@ -66,7 +66,7 @@ def test_whatever_comes_is_an_event(envelope: dict[str, Any]) -> None:
         assert isinstance(getattr(event, each.name), kinds.get(str(each.type), object))
 
 
-def test_every_class_is_handed_on() -> None:
+def test_every_class_is_exported() -> None:
     for event_type, kind in EVENT_CLASSES.items():
         assert getattr(package, kind.__name__) is kind
         assert kind.__name__ in package.__all__
@@ -77,7 +77,7 @@ def test_every_class_is_handed_on() -> None:
         package.Nothing  # noqa: B018
 
 
-def test_a_class_is_made_when_its_first_event_comes() -> None:
+def test_a_class_is_made_with_its_first_event() -> None:
     program = """
 import sys
 from anyrelay.protocol.schema import EVENT_CLASSES, parse_event
@@ -100,7 +100,7 @@ assert made() == BEFORE | {"messaging"}, made()
 
 
 @pytest.mark.parametrize("envelope", [{}, {"event_type": 5, "params": [], "timestamp": "soon"}, {"event_type": None}])
-def test_an_envelope_with_nothing_in_it(envelope: dict[str, Any]) -> None:
+def test_an_empty_envelope(envelope: dict[str, Any]) -> None:
     assert parse_event(envelope) == RelayEvent()
 
 
@@ -113,7 +113,7 @@ def test_an_unknown_type_is_a_plain_event() -> None:
         )
 
 
-def test_the_envelope_s_names_are_not_taken_from_within() -> None:
+def test_envelope_fields_are_not_read_from_inner_params() -> None:
     event = read("calling.call.play", event_type="x", params={"y": 1}, timestamp=9.0, state="playing")
     assert (event.event_type, event.timestamp) == ("calling.call.play", 1.5)
     assert event.params == {"event_type": "x", "params": {"y": 1}, "timestamp": 9.0, "state": "playing"}
@@ -131,7 +131,7 @@ def test_the_envelope_s_names_are_not_taken_from_within() -> None:
         ({}, "", 0.0, 0),
     ],
 )
-def test_a_recording_in_both_its_shapes(params: dict[str, Any], url: str, duration: float, size: int) -> None:
+def test_both_forms_of_a_recording(params: dict[str, Any], url: str, duration: float, size: int) -> None:
     event = read("calling.call.record", control_id="o", state="finished", **params)
     assert isinstance(event, RecordEvent)
     if not (isinstance(event.duration, float) and math.isnan(event.duration)):
@@ -155,7 +155,7 @@ def test_a_queue_s_names() -> None:
         (None, ("", "")),
     ],
 )
-def test_a_dial_names_its_leg_within(call: Any, leg: tuple[str, str]) -> None:
+def test_the_leg_of_a_dial_event(call: Any, leg: tuple[str, str]) -> None:
     event = read("calling.call.dial", tag="t", dial_state="answered", call=call, node_id="x")
     assert isinstance(event, DialEvent)
     assert (event.call_id, event.tag, event.dial_state) == ("", "t", "answered")
@@ -181,7 +181,7 @@ def test_an_offer_names_its_context_in_one_of_two_ways(params: dict[str, Any], c
     assert event.params == params
 
 
-def test_a_collect_that_does_not_say_whether_it_is_final() -> None:
+def test_a_collect_event_without_final() -> None:
     assert [read("calling.call.collect", **given).final for given in ({}, {"final": False}, {"final": "x"})] == [
         None,
         False,
@@ -190,7 +190,7 @@ def test_a_collect_that_does_not_say_whether_it_is_final() -> None:
     assert CollectEvent().final is None
 
 
-def test_a_message_with_media_that_are_none() -> None:
+def test_a_message_with_malformed_media() -> None:
     event = read("messaging.state", media=["u", 5], tags="x", segments="2", reason="no route", message_state="failed")
     assert isinstance(event, MessageStateEvent)
     assert (event.media, event.tags, event.segments) == (["u"], [], 2)
@@ -213,7 +213,7 @@ def test_the_session_s_secret_is_never_shown() -> None:
     assert "s3cret" not in repr(event)
 
 
-def test_an_event_is_read_as_the_class_that_is_asked() -> None:
+def test_from_payload_reads_an_event_as_a_given_class() -> None:
     payload = {"event_type": "calling.call.state", "timestamp": 1.5, "params": {"call_id": "c", "call_state": "ended"}}
     assert package.CallStateEvent.from_payload(payload) == parse_event(payload)
     assert package.PlayEvent.from_payload({"event_type": 5, "params": []}) == package.PlayEvent()

@@ -24,7 +24,7 @@ from anyrelay.protocol.schema.sip_uri import MAX_URI_LENGTH, check_sip_uri, same
         "sip:a;b?c@example.com",
     ],
 )
-def test_what_may_be_sent(uri: str) -> None:
+def test_valid_uris_are_accepted(uri: str) -> None:
     assert check_sip_uri(uri, "device") == uri
 
 
@@ -49,7 +49,7 @@ def test_what_may_be_sent(uri: str) -> None:
         ("tel:", ValueError, "device must name a number after tel:"),
     ],
 )
-def test_what_may_not_be_sent(uri: Any, error: type[Exception], words: str) -> None:
+def test_invalid_uris_are_rejected(uri: Any, error: type[Exception], words: str) -> None:
     with pytest.raises(error, match=words):
         check_sip_uri(uri, "device")
 
@@ -77,7 +77,7 @@ def test_what_may_not_be_sent(uri: Any, error: type[Exception], words: str) -> N
         ("no URI", "no URI"),
     ],
 )
-def test_what_is_the_same(one: str, other: str) -> None:
+def test_equivalent_uris(one: str, other: str) -> None:
     assert same_sip_uri(one, other)
     assert same_sip_uri(other, one)
 
@@ -102,7 +102,7 @@ def test_what_is_the_same(one: str, other: str) -> None:
         ("sip:a@b;x=" + "y" * MAX_URI_LENGTH, "sip:a@b"),
     ],
 )
-def test_what_is_not_the_same(one: str, other: str) -> None:
+def test_different_uris(one: str, other: str) -> None:
     assert not same_sip_uri(one, other)
     assert not same_sip_uri(other, one)
 

@@ -87,7 +87,7 @@ VALUES = st.sampled_from(["marker-7", 7_777_777.0, True, ["marker-7"], {"a": "ma
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.sampled_from(FORMS), st.data())
-def test_every_key_is_on_the_wire_or_named_by_an_error(form: Any, data: st.DataObject) -> None:
+def test_every_key_is_sent_or_named_by_an_error(form: Any, data: st.DataObject) -> None:
     read, device, places = form
     device = json.loads(json.dumps(device))
     place = data.draw(st.sampled_from(places))
@@ -112,7 +112,7 @@ def has(wire: Any, key: str, value: Any) -> bool:
     return isinstance(wire, list) and any(has(each, key, value) for each in wire)
 
 
-def test_who_answers_the_challenge_of_a_refer_is_sent() -> None:
+def test_the_credentials_of_a_refer_are_sent() -> None:
     pair, call = joined_call()
     call.refer(
         0.0, {"type": "sip", "params": {"uri": TARGET, "username": "u", "password": "s3cret", "from": "sip:a@b"}}
@@ -125,7 +125,7 @@ def test_who_answers_the_challenge_of_a_refer_is_sent() -> None:
 
 
 @pytest.mark.parametrize("key", ["username", "password", "from", "uri", "timeout", "new"])
-def test_what_stands_beside_the_parameters_of_a_refer_is_refused_by_name(key: str) -> None:
+def test_a_key_beside_the_params_of_a_refer_is_rejected_by_name(key: str) -> None:
     pair, call = joined_call()
     with pytest.raises(
         ValueError, match=f"device has no '{key}': the parameters of a REFER belong in device.params"
@@ -195,26 +195,26 @@ def test_a_misspelt_key_is_found(read: Any, value: Any, words: str) -> None:
     assert str(caught.value).startswith(words)
 
 
-def test_a_key_that_resembles_none_is_passed_on() -> None:
+def test_an_unknown_key_without_resemblance_is_sent() -> None:
     device = {"type": "sip", "params": {"to": TARGET, "session_timeout": 60, "zeta": 1}}
     assert read_device(device) == device
     assert read_collect({"digits": {"max": 1}, "zeta": 1}) == {"digits": {"max": 1}, "zeta": 1}
 
 
-def test_what_is_given_as_an_extra_one_is_passed_on_as_it_is() -> None:
+def test_extra_parameters_are_sent_unchanged() -> None:
     assert RecordAudio(extra={"formatt": "mp3"}).to_params() == {"formatt": "mp3"}
     assert SipDevice(to=TARGET, extra={"tos": 1}).to_params() == {"to": TARGET, "tos": 1}
 
 
 @pytest.mark.parametrize("name", ["uri", "to", "to_uri", "username", "password"])
-def test_an_extra_parameter_of_a_refer_is_none_of_its_own(name: str) -> None:
+def test_an_extra_parameter_of_a_refer_may_not_be_a_field(name: str) -> None:
     from anyrelay.protocol.schema import SipReferDevice
 
     with pytest.raises(TypeError, match=f"{name} is a field of SipReferDevice and cannot be given as an extra one"):
         SipReferDevice(TARGET, extra={name: "x"})
 
 
-def test_a_word_and_the_one_that_was_meant() -> None:
+def test_the_meant_word_of_a_misspelling() -> None:
     known = ("digit_timeout", "max", "status_url")
     assert meant("DigitTimeout", known) == "digit_timeout"
     assert meant("url", known) == "status_url"

@@ -67,7 +67,7 @@ def may_be_sent(uri: str) -> bool:
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(sip_uris())
-def test_what_the_grammar_allows_is_taken(uri: str) -> None:
+def test_uris_of_the_grammar_are_accepted(uri: str) -> None:
     assert may_be_sent(uri)
     assert fault_in(uri) == ""
     assert check_sip_uri(uri, "device") == uri
@@ -80,7 +80,7 @@ STRANGE = st.sampled_from(
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(sip_uris(), st.data())
-def test_what_the_grammar_does_not_allow_is_refused(uri: str, data: st.DataObject) -> None:
+def test_uris_outside_the_grammar_are_rejected(uri: str, data: st.DataObject) -> None:
     for _ in range(data.draw(st.integers(1, 2))):
         place = data.draw(st.integers(0, len(uri)))
         skip = data.draw(st.integers(0, 1))
@@ -90,7 +90,7 @@ def test_what_the_grammar_does_not_allow_is_refused(uri: str, data: st.DataObjec
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.text() | st.text("sipstel:@;?=%+0a.-[]&", max_size=20).map(lambda rest: "sip:" + rest))
-def test_any_text_is_judged(text: str) -> None:
+def test_any_text_is_accepted_or_rejected(text: str) -> None:
     assert (fault_in(text) == "") == may_be_sent(text)
 
 
@@ -142,7 +142,7 @@ TABLE = [
 
 
 @pytest.mark.parametrize(("uri", "words"), TABLE)
-def test_what_is_wrong_is_told_with_the_remedy(uri: str, words: str) -> None:
+def test_an_error_says_what_is_wrong_and_what_to_write(uri: str, words: str) -> None:
     assert words in fault_in(uri)
 
 
@@ -152,12 +152,12 @@ ADVICE = "give the URI without the name and the brackets"
 @pytest.mark.parametrize(
     "uri", ['"Ann" <sip:ann@h>', "<sip:ann@h>", "Ann <sip:ann@h>", "sip:ann lee@h", " sip:ann@h", "sip:ann@h\r\nVia: x"]
 )
-def test_names_brackets_and_blanks_are_not_to_be_escaped(uri: str) -> None:
+def test_the_error_for_a_name_or_brackets_does_not_suggest_escapes(uri: str) -> None:
     assert ADVICE in fault_in(uri)
 
 
 @pytest.mark.parametrize("uri", [uri for uri, _ in TABLE])
-def test_everything_that_takes_a_uri_goes_by_the_grammar(uri: str) -> None:
+def test_every_field_for_a_uri_follows_the_grammar(uri: str) -> None:
     _, call = joined_call()
     devices = [[{"type": "sip", "params": {"to": uri}}]]
     ways: list[Callable[[], Any]] = [
@@ -177,7 +177,7 @@ def test_everything_that_takes_a_uri_goes_by_the_grammar(uri: str) -> None:
             way()
 
 
-def test_who_calls_may_be_a_name_or_a_number() -> None:
+def test_the_caller_may_be_a_name_or_a_number() -> None:
     for caller in ("alice", "+15551234567", "sip:alice@example.com"):
         assert SipDevice(to="sip:a@h", from_=caller).to_params()["from"] == caller
 
@@ -193,7 +193,7 @@ def test_who_calls_may_be_a_name_or_a_number() -> None:
         "sip:ann:s3cret@h<",
     ],
 )
-def test_passwords_are_not_told(uri: str) -> None:
+def test_errors_show_no_passwords(uri: str) -> None:
     with pytest.raises(ValueError, match="device") as caught:
         check_sip_uri(uri, "device")
     assert "s3cret" not in str(caught.value)

@@ -32,7 +32,7 @@ TARGET = "sip:support@example.com"
         ({"type": "video", "text": ""}, {"type": "video", "params": {"text": ""}}),
     ],
 )
-def test_every_form_of_a_medium_goes_out_nested(media: Any, wire: dict[str, Any]) -> None:
+def test_every_form_of_a_medium_is_sent_nested(media: Any, wire: dict[str, Any]) -> None:
     [alone] = read_media(media)
     assert read_media([media]) == read_media(iter((media,))) == (alone,)
     assert alone.to_wire() == wire
@@ -67,7 +67,7 @@ def test_every_form_of_a_medium_goes_out_nested(media: Any, wire: dict[str, Any]
         ({"type": "silence", "duration": math.nan}, ValueError, "must be a finite number, not nan"),
     ],
 )
-def test_media_that_are_none(media: Any, error: type[Exception], words: str) -> None:
+def test_invalid_media(media: Any, error: type[Exception], words: str) -> None:
     with pytest.raises(error, match=words):
         read_media(media)
 
@@ -124,7 +124,7 @@ def test_a_device_names_its_target_both_ways_and_hides_its_password() -> None:
         ({"params": {"uri": TARGET, "from": math.inf}}, ValueError, "device.params.from must be a finite number"),
     ],
 )
-def test_devices_that_are_none(device: Any, error: type[Exception], words: str) -> None:
+def test_invalid_refer_devices(device: Any, error: type[Exception], words: str) -> None:
     with pytest.raises(error, match=words):
         read_refer_device(device)
     if isinstance(device, str):

@@ -12,7 +12,7 @@ from anyrelay.protocol.session.session import ClientState
 from tests.support.joined import Joined, joined_call
 
 
-def test_what_is_wanted_soon_is_done_without_what_is_due() -> None:
+def test_soon_timers_run_before_due_deadlines() -> None:
     timers, done = Timers(), list[str]()
     timers.at(1.0, lambda _: done.append("due"))
     timers.at(-math.inf, lambda _: timers.at(-math.inf, lambda now: done.append(f"soon after at {now}")))
@@ -52,7 +52,7 @@ def test_closing_judges_no_deadline(way: str) -> None:
     assert outcome.result().succeeded
 
 
-def test_what_is_wanted_soon_is_done_by_the_session() -> None:
+def test_a_session_runs_its_soon_timers() -> None:
     pair, call = joined_call()
     pair.session.drain(0.0)
     pair.session.handler_finished(call, None, 0.0)
@@ -80,7 +80,7 @@ def test_ready_is_waited_for_as_long_as_it_takes() -> None:
     assert pair.session.wait_until_ready(pair.now).done
 
 
-def test_ready_is_not_waited_for_in_vain() -> None:
+def test_waiting_for_ready_fails_when_the_client_closes() -> None:
     pair = Joined()
     ready = pair.session.wait_until_ready(0.0)
     pair.session.disconnect(0.0)

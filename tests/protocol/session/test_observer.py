@@ -100,7 +100,7 @@ def watched(**settings: Any) -> tuple[Joined, CallMachine, list[Any]]:
     return pair, call, recorder.told
 
 
-def test_a_command_from_its_giving_to_its_reply() -> None:
+def test_a_command_from_its_start_to_its_reply() -> None:
     pair, call, told = watched()
     call.answer(pair.now)
     assert told == [("calling.answer", "call-1"), "sent"]

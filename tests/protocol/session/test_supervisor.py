@@ -528,7 +528,7 @@ def test_the_end_of_the_bytes_is_the_end_of_the_connection() -> None:
     assert pair.session.data_to_send() == b""
 
 
-def test_after_goodbye_events_are_read_and_commands_wait() -> None:
+def test_after_signalwire_disconnect_events_are_read_and_commands_wait() -> None:
     pair, call = joined_call()
     assert pair.server is not None
     pair.now = 2.0
@@ -552,7 +552,7 @@ def test_after_goodbye_events_are_read_and_commands_wait() -> None:
     assert pair.session.statistics.sessions_resumed == 1
 
 
-def test_a_pong_after_goodbye_asks_for_no_more_pings() -> None:
+def test_a_pong_after_signalwire_disconnect_starts_no_more_pings() -> None:
     pair = Joined()
     pair.connect()
     server = pair.server
@@ -576,7 +576,7 @@ def test_what_is_answered_by_a_connection_that_ended_in_the_same_read_is_dropped
     assert pair.session.data_to_send() == b""
 
 
-def test_after_goodbye_the_server_closes() -> None:
+def test_after_signalwire_disconnect_the_server_closes() -> None:
     pair, call = joined_call()
     assert pair.server is not None
     pair.server.say_goodbye()
@@ -587,7 +587,7 @@ def test_after_goodbye_the_server_closes() -> None:
     assert pair.session.calls == {"call-1": call}
 
 
-def test_goodbye_with_restart_ends_the_session_with_the_connection() -> None:
+def test_signalwire_disconnect_with_restart_ends_the_session() -> None:
     pair, call = joined_call()
     pair.event("signalwire.authorization.state", {"authorization_state": "old"})
     waiting = call.wait_for_ended(0.0)
@@ -609,7 +609,7 @@ def test_goodbye_with_restart_ends_the_session_with_the_connection() -> None:
     assert pair.sent("signalwire.connect")[-1]["protocol"] == "protocol-1"
 
 
-def test_goodbye_before_the_sign_in_changes_nothing() -> None:
+def test_signalwire_disconnect_before_the_sign_in_changes_nothing() -> None:
     pair = Joined()
     pair.sign_in = None
     pair.connect()

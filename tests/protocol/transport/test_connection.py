@@ -177,7 +177,7 @@ def test_the_transport_may_be_shut_only_when_the_last_bytes_are_out(tls: bool) -
 
 
 @plain_and_tls
-def test_an_end_without_goodbye(tls: bool) -> None:
+def test_an_end_without_a_close_frame_and_close_notify(tls: bool) -> None:
     client, _ = joined(tls)
     client.receive_eof()
     end = the_end(client)
@@ -187,7 +187,7 @@ def test_an_end_without_goodbye(tls: bool) -> None:
     assert client.wants_eof
 
 
-def test_a_tls_goodbye_without_a_websocket_one() -> None:
+def test_close_notify_without_a_close_frame() -> None:
     client, server = joined(True)
     assert server._tls is not None
     server._tls.close()

@@ -111,7 +111,7 @@ def test_many_records_of_one_read_come_out_together(cut: Callable[[bytes], Itera
     assert carry(server, client, cut) == plaintext
 
 
-def test_a_goodbye_ends_the_stream_behind_its_last_bytes() -> None:
+def test_close_notify_ends_the_stream_after_its_last_bytes() -> None:
     client, server = joined()
     server.send(b"last words")
     server.close()
@@ -124,7 +124,7 @@ def test_a_goodbye_ends_the_stream_behind_its_last_bytes() -> None:
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_the_peers_goodbye_still_lets_us_answer(version: ssl.TLSVersion) -> None:
+def test_data_can_be_sent_after_the_close_notify_of_the_peer(version: ssl.TLSVersion) -> None:
     client, server = joined(version)
     server.close()
     carry(server, client)
@@ -134,7 +134,7 @@ def test_the_peers_goodbye_still_lets_us_answer(version: ssl.TLSVersion) -> None
     assert client.error is None
 
 
-def test_an_end_without_goodbye_is_an_error() -> None:
+def test_an_end_without_close_notify_is_an_error() -> None:
     client, server = joined()
     server.send(b"cut ")
     assert carry(server, client) == b"cut "
@@ -206,7 +206,7 @@ def test_a_forged_record_is_an_error_but_what_came_before_it_counts() -> None:
     assert "ALERT" in str(server.error)
 
 
-def test_closing_says_goodbye_once_and_waits_for_nobody() -> None:
+def test_closing_sends_close_notify_once_and_does_not_wait() -> None:
     client, server = joined()
     client.close()
     goodbye = client.data_to_send()
@@ -222,7 +222,7 @@ def test_closing_says_goodbye_once_and_waits_for_nobody() -> None:
     assert client.error is None
 
 
-def test_closing_after_the_peers_goodbye() -> None:
+def test_closing_after_the_close_notify_of_the_peer() -> None:
     client, server = joined()
     server.close()
     carry(server, client)
