@@ -167,6 +167,22 @@ def _listed(names: list[str]) -> str:
     return f"{', '.join(quoted[:-1])} and {quoted[-1]}" if len(quoted) > 1 else "".join(quoted)
 
 
+# --- the commands of the local server -----------------------------------------------------------------------------------
+
+
+def served_page() -> str:
+    """Return the table of which RELAY commands the local server serves, with each kind of phone."""
+    from anyrelay.local import SimulatedPhones, SipPhones
+    from anyrelay.local.exchange.served import how_served
+    from anyrelay.local.simulated.phones import SimulatedLeg
+    from anyrelay.local.sip.phones import SipLeg
+
+    simulated = how_served(SimulatedLeg, dials=hasattr(SimulatedPhones, "call"))
+    real = how_served(SipLeg, dials=hasattr(SipPhones, "call"))
+    rows = [f"| `{method}` | {simulated[method]} | {real[method]} |" for method in simulated]
+    return NOTE + "\n".join(["| command | simulated phones | SIP phones |", "| --- | --- | --- |", *rows, ""])
+
+
 # --- the support table --------------------------------------------------------------------------------------------------
 
 PUBLISHED = {
@@ -351,7 +367,7 @@ def pages() -> dict[Path, str]:
     drawn = {GENERATED / f"{name}.md": machine_page(*machine) for name, machine in MACHINES.items()}
     for package in LAYERS:
         drawn[GENERATED / f"layers{'_' * bool(package)}{package}.md"] = layers_page(package)
-    return {**drawn, GENERATED / "support.md": support_page()}
+    return {**drawn, GENERATED / "support.md": support_page(), GENERATED / "served.md": served_page()}
 
 
 def main(arguments: list[str]) -> int:

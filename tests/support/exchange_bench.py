@@ -6,11 +6,17 @@ from itertools import count
 
 from anyrelay.local.exchange.exchange import Exchange, Flush, PostStatus
 from anyrelay.local.exchange.ports import Leg
+from anyrelay.local.exchange.reports import CallAnswered
 from anyrelay.local.simulated.phones import SimulatedPhones
 from anyrelay.protocol.rpc.jsonrpc import Failure, Request, Response, decode, encode_request, encode_result
 from anyrelay.protocol.transport.connection import Connection, ConnectionClosed, TextReceived
 
 EPOCH = 1_000_000.0
+
+OPTIONAL_ORDERS = [
+    name for name in vars(Leg) if name[0] != "_" and name != "serves" and name not in Leg.__abstractmethods__
+]
+"""The orders that a kind of phone need not serve."""
 
 
 class RawClient:
@@ -128,6 +134,12 @@ class RawClient:
         if self.acknowledges:
             self.connection.send_text(encode_result(id_, {}))
 
+    def operation(self, event, control_id):
+        """The parameters of the events of an operation, without those that name the call and the operation."""
+        names = ("call_id", "node_id", "segment_id", "control_id")
+        found = [each["params"] for each in self.events(event) if each["params"].get("control_id") == control_id]
+        return [{name: value for name, value in params.items() if name not in names} for params in found]
+
     # --- what was heard
 
     @property
@@ -195,6 +207,20 @@ class RecordingLeg(Leg):
         self.orders.append(f"refer {target}")
 
 
+def _ordered(name):
+    def order(self, *arguments, **options):
+        self.orders.append((name, *arguments, *([options] if options else [])))
+
+    return order
+
+
+class ServingLeg(RecordingLeg):
+    """A phone that serves every order; each optional order is kept as its name and its arguments."""
+
+    for name in OPTIONAL_ORDERS:
+        locals()[name] = _ordered(name)
+
+
 class Bench:
     def __init__(self, *, pace=1.0, **settings):
         ids = count(1)
@@ -246,6 +272,20 @@ class Bench:
         caller = self.phones.dial(uri, **how)
         self.settle()
         return caller
+
+    def report(self, leg, *reports):
+        """Let a phone report, and let everything happen that follows."""
+        for report in reports:
+            self.exchange.report(self.now, leg, report)
+        self.settle()
+
+    def answered(self, client, leg):
+        """A call from this phone that `client` has answered: its call_id."""
+        self.ring(leg)
+        call_id = client.calls[-1]
+        assert client.command(call_id, "answer") == (200, "Answered")
+        self.report(leg, CallAnswered())
+        return call_id
 
     def ring(self, leg, context="default"):
         """Let a phone call that does nothing by itself."""

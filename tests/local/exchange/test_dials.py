@@ -275,3 +275,27 @@ def test_a_dial_whose_client_will_not_come_back(bench):
     bench.advance(301.0)
     assert [phone.uri for phone in bench.phones.callers] == [BOB]
     assert list(bench.exchange.calls) == []
+
+
+def test_a_call_that_is_begun_is_named_in_the_reply_and_told_by_its_states(bench):
+    bench.phones.add("sip:bob@example.com", ring_time=1)
+    client = bench.client()
+    device = {"type": "sip", "params": {"to": "sip:bob@example.com", "from": "sip:anyrelay@example.com"}}
+    answer = client.request("calling.begin", tag="t", device=device, max_duration=1)
+    assert (answer.result["code"], answer.result["message"]) == ("200", "Call started")
+    bench.advance(1)
+    assert client.states(answer.result["call_id"]) == ["created", "ringing", "answered"]
+    bench.advance(60)
+    assert client.states(answer.result["call_id"])[3:] == ["ending", "ended"]
+    assert client.events("calling.call.dial") == []
+
+
+def test_a_call_that_is_begun_and_not_answered_ends(bench):
+    bench.phones.add("sip:bob@example.com", "busy")
+    client = bench.client()
+    device = {"type": "sip", "params": {"to": "sip:bob@example.com", "from": "sip:anyrelay@example.com"}}
+    call_id = client.request("calling.begin", device=device).result["call_id"]
+    bench.advance(1)
+    assert client.states(call_id)[-1] == "ended"
+    answer = client.request("calling.begin", device={"type": "stream", "params": {"url": "wss://example.com"}})
+    assert answer.result["code"] == "501"

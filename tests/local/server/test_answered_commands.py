@@ -1,4 +1,4 @@
-"""The reference names every command that the local server answers, and no other."""
+"""The reference tells how the local server serves each command: what it says is what the server does."""
 
 from __future__ import annotations
 
@@ -8,32 +8,42 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from anyrelay.protocol.rpc.jsonrpc import METHOD_NOT_FOUND, Failure, Response
-from anyrelay.protocol.schema import COMMANDS
+from anyrelay.local.exchange.served import how_served
+from anyrelay.protocol.rpc.jsonrpc import Failure, Response
+from anyrelay.protocol.schema import COMMANDS, CallCommand
 from anyrelay.protocol.schema.codec import encode_command
 from anyrelay.testing import commands
-from tests.support.exchange_bench import Bench, RawClient
+from tests.support.exchange_bench import Bench, RecordingLeg, ServingLeg
 from tests.support.places import DOCS
 
-PAGE = (DOCS / "reference" / "local.md").read_text(encoding="utf-8")
-ANSWERED = {
-    name
-    for line in PAGE.partition("| command | what the local server does |")[2].partition("\n\n")[0].splitlines()
-    for name in re.findall(r"`([a-z_]+\.[a-z_.]+)`", line.split("|")[1] if line else "")
-}
+TABLE = (DOCS / "generated" / "served.md").read_text(encoding="utf-8")
+SIMULATED = dict(re.findall(r"^\| `([a-z_.]+)` \| (\w+) \|", TABLE, re.MULTILINE))
 
 
-def test_the_table_was_found():
-    assert {"signalwire.connect", "calling.refer", "calling.play.stop"} <= ANSWERED <= set(COMMANDS)
+def test_every_command_but_those_of_a_session_is_in_the_table():
+    assert set(SIMULATED) == {method for method in COMMANDS if not method.startswith("signalwire.")}
+    assert SIMULATED["calling.refer"] == SIMULATED["calling.dial"] == "done"
 
 
-@pytest.mark.parametrize("method", sorted(COMMANDS))
-@settings(max_examples=2, deadline=None)
+def test_the_commands_of_a_session_are_in_the_reference():
+    page = (DOCS / "reference" / "local.md").read_text(encoding="utf-8")
+    told = set(re.findall(r"`(signalwire\.\w+)`", page))
+    assert told == {method for method in COMMANDS if method.startswith("signalwire.")} - {"signalwire.disconnect"}
+
+
+@pytest.mark.parametrize("kind", [RecordingLeg, ServingLeg])
+@pytest.mark.parametrize("method", SIMULATED)
+@settings(max_examples=1, deadline=None)
 @given(data=st.data())
-def test_what_is_answered_is_what_the_reference_says(method, data):
-    client = RawClient(Bench())
-    client.sign_in()
-    answer = client.request(method, **encode_command(data.draw(commands(method))))
-    unknown = isinstance(answer, Failure) and answer.code == METHOD_NOT_FOUND
-    refused = isinstance(answer, Response) and answer.result.get("code") == "501" and method in answer.result["message"]
-    assert (unknown or refused) is (method not in ANSWERED)
+def test_a_command_is_refused_exactly_if_the_table_says_so(method, kind, data):
+    bench = Bench()
+    client = bench.client()
+    call_id = bench.answered(client, kind())
+    params = encode_command(data.draw(commands(method)))
+    if issubclass(COMMANDS[method], CallCommand):
+        params["call_id"] = call_id
+    answer = client.request(method, **params)
+    assert isinstance(answer, Response | Failure)
+    code = answer.result["code"] if isinstance(answer, Response) else ""
+    refused = code == "501" and f"{method} is not served" in answer.result["message"]
+    assert ("refused" if refused else "done") == how_served(kind, dials=True)[method]

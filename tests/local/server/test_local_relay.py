@@ -422,7 +422,7 @@ async def test_an_error_of_ours_costs_one_client_its_connection_and_nobody_else(
         raise ZeroDivisionError
 
     async with LocalRelay(fast()) as relay, make_client(relay) as client:
-        monkeypatch.setattr(relay.exchange._call_control, "carry_out", fail)
+        monkeypatch.setattr(relay.exchange.call_control, "carry_out", fail)
         with pytest.raises(ConnectionLost):
             await client.execute("calling.pass", {"node_id": "n", "call_id": "c"})
         assert "could not be served any further" in caplog.text

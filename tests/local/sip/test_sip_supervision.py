@@ -19,6 +19,8 @@ import pytest
 
 from anyrelay import Call, CallingErrorEvent, ReferOutcome, ReferStatus, RelayClient, UnknownReason
 from anyrelay.local import LocalRelay, SipPhones
+from anyrelay.local.exchange.ports import Leg, PhoneReport
+from anyrelay.local.exchange.reports import CallEnded, CallFailed
 from anyrelay.local.sip import supervisor
 from anyrelay.local.sip.phones import SipStackError
 from tests.local.sip.udp_phone import UdpCall, sip_socket
@@ -288,16 +290,16 @@ async def test_a_call_that_is_dialled_when_the_stack_breaks() -> None:
 
 @pytest.mark.parametrize("anyio_backend", ["asyncio", "trio"])
 async def test_on_both_event_loops(anyio_backend: str) -> None:
-    reports: list[str] = []
+    reports: list[PhoneReport] = []
 
-    class Board:
-        def __getattr__(self, name: str) -> Callable[..., bool]:
-            return lambda *_, **__: reports.append(name) or True
+    class Reports:
+        def report(self, now: float, leg: Leg, report: PhoneReport) -> None:
+            reports.append(report)
 
     async with SipPhones("127.0.0.1:0") as phones:
-        await phones.start(Board())  # type: ignore[arg-type]
+        await phones.start(Reports())  # type: ignore[arg-type]
         await phones.dial("sip:nobody@127.0.0.1:9", "sip:a@b")
-    assert reports[-1] in ("call_ended", "call_failed")
+    assert isinstance(reports[-1], CallEnded | CallFailed)
 
 
 @pytest.mark.parametrize("max_calls", [0, 251])

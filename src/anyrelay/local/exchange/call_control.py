@@ -9,19 +9,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from anyrelay.local.exchange.calls import Call, CallState
+from anyrelay.local.exchange.collect import CollectFeature
+from anyrelay.local.exchange.digits import DigitsFeature
 from anyrelay.local.exchange.feature import CommandRefused, ExchangeHost, Feature, ReportHandler, ServedCommand
 from anyrelay.local.exchange.hunting import Hunting
 from anyrelay.local.exchange.lifecycle import Lifecycle
 from anyrelay.local.exchange.offers import Offers
 from anyrelay.local.exchange.play import PlayFeature
 from anyrelay.local.exchange.refer import ReferFeature
+from anyrelay.local.exchange.user_event import UserEventFeature
+from anyrelay.local.logs import logger_of
+from anyrelay.protocol.schema import CallCommand
+from anyrelay.protocol.schema.codec import decode_command
 
 if TYPE_CHECKING:
     from anyrelay.local.exchange.ports import Leg, PhoneReport
     from anyrelay.local.exchange.sessions import RelaySession
-    from anyrelay.protocol.schema import CallCommand
 
 __all__ = ["CallControl"]
+
+logger = logger_of(__name__)
 
 
 class CallControl:
@@ -41,6 +48,9 @@ class CallControl:
         self.add(self.lifecycle)
         self.add(self.offers)
         self.add(PlayFeature(host))
+        self.add(CollectFeature(host))
+        self.add(DigitsFeature(host, self._run_bound))
+        self.add(UserEventFeature(host))
         self.add(self.hunting)
 
     def add(self, feature: Feature) -> None:
@@ -97,6 +107,19 @@ class CallControl:
             for feature in self._features:
                 feature.call_ended(call, now)
             self._host.calls.forget_leg(call)
+
+    def _run_bound(self, call: Call, method: str, params: dict[str, Any], now: float) -> None:
+        """Run a command that digits are bound to, for the client that controls the call."""
+        names = {"call_id": call.call_id, "node_id": call.node_id}
+        try:
+            command = decode_command(method, {"control_id": self._host.new_id(), **params, **names})
+        except (ValueError, TypeError) as error:
+            logger.warning("bound digits cannot run %s: %s", method, error)
+            return
+        if isinstance(command, CallCommand) and call.controller is not None:
+            result = self.carry_out(command, call.controller, now)
+            if result["code"] != "200":
+                logger.warning("bound digits cannot run %s: %s", method, result["message"])
 
     def _handed_on(self, call: Call) -> None:
         for feature in self._features:

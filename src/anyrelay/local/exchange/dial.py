@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from attrs import frozen
+
 from anyrelay.local.exchange.calls import Call
 from anyrelay.local.exchange.feature import CommandRefused, ExchangeHost
 from anyrelay.local.exchange.hunting import Hunt, Hunting
 
 if TYPE_CHECKING:
     from anyrelay.local.exchange.sessions import RelaySession
-    from anyrelay.protocol.schema import Dial
+    from anyrelay.protocol.schema import Begin, Dial
 
 __all__ = ["ExchangeDial", "ExchangeDials"]
 
@@ -45,9 +47,38 @@ class ExchangeDials:
         dial = self._by_tag[session, command.tag] = ExchangeDial(self, command, session)
         dial.begin(now)
 
+    def begin_call(self, command: Begin, session: RelaySession, now: float) -> dict[str, Any]:
+        """Call one device for ``calling.begin``, and return the result for the client, which names the call.
+
+        Raises:
+            CommandRefused: The device cannot be called.
+        """
+        devices = [[command.device]]
+        self.hunting.check(devices, command.method)
+        hunt = Hunt(self.hunting, devices, session, command.tag, _BegunCall(self, command.max_duration))
+        hunt.call_next(now)
+        (call,) = hunt.ringing
+        names = {"call_id": call.call_id, "node_id": call.node_id}
+        return {"code": "200", "message": command.reply or "Call started", **names}
+
     def forget(self, dial: ExchangeDial) -> None:
         """Forget a dial that is over."""
         self._by_tag.pop((dial.session, dial.tag), None)
+
+
+@frozen
+class _BegunCall:
+    """A call of ``calling.begin``: its state events tell everything."""
+
+    dials: ExchangeDials
+    max_duration: float | None
+
+    def hunt_answered(self, call: Call, now: float) -> None:
+        if self.max_duration:
+            self.dials.hunting.lifecycle.end_after(call, self.max_duration, now)
+
+    def hunt_failed(self, reasons: Sequence[str], now: float) -> None:
+        """Tell nothing: the state of the call says so."""
 
 
 class ExchangeDial:

@@ -23,7 +23,7 @@ from anyrelay.local.exchange.sessions import RelaySession, Sessions, too_many_co
 from anyrelay.local.logs import logger_of
 from anyrelay.protocol.core.timers import Timers
 from anyrelay.protocol.rpc.jsonrpc import METHOD_NOT_FOUND
-from anyrelay.protocol.schema import CallCommand, Connect, Dial, Reauthenticate, Receive, SendMessage, Unreceive
+from anyrelay.protocol.schema import Begin, CallCommand, Connect, Dial, Reauthenticate, Receive, SendMessage, Unreceive
 from anyrelay.protocol.server import INVALID_PARAMS
 
 if TYPE_CHECKING:
@@ -127,8 +127,8 @@ class Exchange:
         self._outputs: deque[ExchangeOutput] = deque()
         self._to_flush: set[ClientConnection] = set()
         self._connections_opened = 0
-        self._call_control = CallControl(self)
-        self._dials = ExchangeDials(self, self._call_control.hunting)
+        self.call_control = CallControl(self)
+        self._dials = ExchangeDials(self, self.call_control.hunting)
         self.dialer: Dialer | None = None  # set by phones that can be called, once they are started
 
     # --- driving it -------------------------------------------------------------------------------------------------
@@ -233,9 +233,9 @@ class Exchange:
                 return
             session.expiry = self.timers.at(now + RESUME_TIME, lambda at: self._give_up(session, at))
             if session.has_left:
-                self._call_control.offers.client_left(session, now)
+                self.call_control.offers.client_left(session, now)
             else:
-                self._call_control.offers.client_lost(session, now)
+                self.call_control.offers.client_lost(session, now)
             self._shed_absent(now)
 
     def command_received(self, now: float, connection: ClientConnection, received: CommandReceived) -> None:
@@ -253,7 +253,7 @@ class Exchange:
                     return
                 connection.session.hear(contexts)
                 connection.reply(received.id, {"code": "200", "message": receive.reply})
-                self._call_control.offers.subscriber_arrived(connection.session, now)
+                self.call_control.offers.subscriber_arrived(connection.session, now)
             case Unreceive(contexts=contexts) as unreceive:
                 connection.session.hear_no_more(contexts)
                 connection.reply(received.id, {"code": "200", "message": unreceive.reply})
@@ -263,19 +263,22 @@ class Exchange:
                     self._refuse_sign_in(connection, received.id, refusal, now)
                 else:
                     connection.reply(received.id, {})
-            case Dial() as dial:
-                self._dial(connection, received.id, dial, now)
+            case Dial() | Begin() as command:
+                self._dial(connection, received.id, command, now)
             case CallCommand() as command:
-                connection.reply(received.id, self._call_control.carry_out(command, connection.session, now))
+                connection.reply(received.id, self.call_control.carry_out(command, connection.session, now))
             case SendMessage():
                 message = f"{received.method} is not served by this local RELAY server"
                 connection.reply(received.id, CommandRefused(501, message).result())
             case _:
                 connection.refuse(received.id, METHOD_NOT_FOUND, f"unknown method {received.method[:100]}")
 
-    def _dial(self, connection: ClientConnection, id_: str | int, command: Dial, now: float) -> None:
+    def _dial(self, connection: ClientConnection, id_: str | int, command: Dial | Begin, now: float) -> None:
         assert connection.session is not None
         try:
+            if isinstance(command, Begin):
+                connection.reply(id_, self._dials.begin_call(command, connection.session, now))
+                return
             self._dials.check(command, connection.session)
         except CommandRefused as refused:
             connection.reply(id_, refused.result())
@@ -345,7 +348,7 @@ class Exchange:
         session.send_pending()
         state = {"authorization_state": session.authorization_state}
         connection.send_event(session.state_event, self.envelope("signalwire.authorization.state", state, session, now))
-        self._call_control.offers.subscriber_arrived(session, now)
+        self.call_control.offers.subscriber_arrived(session, now)
 
     # --- reports of phones (PhoneEvents) ----------------------------------------------------------------------------
 
@@ -356,13 +359,13 @@ class Exchange:
             return False
         call = Call(self.new_id(), self.node_id, self.new_id(), leg, from_uri, to_uri, context)
         self.calls.add(call)
-        self._call_control.offers.offer(call, now)
+        self.call_control.offers.offer(call, now)
         return True
 
     def report(self, now: float, leg: Leg, report: PhoneReport) -> None:
         """Take in something that happened on a call."""
         self.now = now
-        self._call_control.report(now, leg, report)
+        self.call_control.report(now, leg, report)
 
     # --- events -----------------------------------------------------------------------------------------------------
 
@@ -434,5 +437,5 @@ class Exchange:
 
     def _give_up(self, session: RelaySession, now: float) -> None:
         self.sessions.forget(session)
-        self._call_control.offers.client_left(session, now)
-        self._call_control.lifecycle.end_calls_of(session, now)
+        self.call_control.offers.client_left(session, now)
+        self.call_control.lifecycle.end_calls_of(session, now)

@@ -139,16 +139,20 @@ class Operations(Generic[T]):
         """Return the operation of this control_id; None when it is over, or was never known."""
         return self._by_call.get(call, {}).get(control_id)
 
+    def has(self, call: Call, control_id: str) -> bool:
+        """Return whether an operation of this control_id is under way."""
+        return control_id in self._by_call.get(call, {})
+
     def find(self, call: Call, control_id: str) -> T:
         """Return the operation that a command names.
 
         Raises:
             CommandRefused: There is none (404).
         """
-        operation = self.get(call, control_id)
-        if operation is None:
+        under_way = self._by_call.get(call, {})
+        if control_id not in under_way:
             raise CommandRefused(404, f"No such {self._name}")
-        return operation
+        return under_way[control_id]
 
     def of(self, call: Call) -> list[tuple[str, T]]:
         """Return the operations of a call, each with its control_id, oldest first."""

@@ -127,13 +127,14 @@ class Hunt:
         self._hunting = hunting
         self._groups = [list(group) for group in devices]
         self._owner = owner
-        self._ringing: list[Call] = []
+        self.ringing: list[Call] = []
+        """The calls that ring now."""
         self._is_over = False
 
     def call_next(self, now: float) -> None:
         """Call the next devices, those that are listed together at once; without any left, the hunt has failed."""
         if self._groups and not self.session.is_over:
-            self._ringing = [self._hunting.call(self, device, now) for device in self._groups.pop(0)]
+            self.ringing = [self._hunting.call(self, device, now) for device in self._groups.pop(0)]
             return
         self._is_over = True
         self._owner.hunt_failed(self.unknown, now)
@@ -142,7 +143,7 @@ class Hunt:
         """Stop ringing, and call no others; the owner is told nothing more."""
         self._is_over = True
         self._groups.clear()
-        for call in list(self._ringing):
+        for call in list(self.ringing):
             self._hunting.lifecycle.end_call(call, "cancel", now)
 
     def answered(self, call: Call, now: float) -> None:
@@ -150,18 +151,18 @@ class Hunt:
         if self._is_over:
             return
         self._is_over = True
-        for other in self._ringing:
+        for other in self.ringing:
             if other is not call:
                 self._hunting.lifecycle.end_call(other, "cancel", now)
         self._owner.hunt_answered(call, now)
 
     def ended(self, call: Call, now: float) -> None:
         """Take in that a call of it is over; the next devices follow the last of these."""
-        self._ringing.remove(call)
+        self.ringing.remove(call)
         if call.end_reason == "cancel":
             # A client that gives a dial up says so of each leg that rings: later devices would ring for nobody.
             self._groups.clear()
-        if not self._ringing and not self._is_over:
+        if not self.ringing and not self._is_over:
             self.call_next(now)
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from anyrelay.local.exchange.calls import Call
     from anyrelay.protocol.schema import Media
 
-__all__ = ["PlayFeature", "check_media"]
+__all__ = ["PlayFeature", "check_media", "play_params"]
 
 MEDIA_LIMIT: Final = 100
 """How many media one ``calling.play`` may name."""
@@ -76,10 +76,7 @@ class PlayFeature(Feature):
             return
         if report.state in ("finished", "error"):
             self._playbacks.end(call, report.control_id)
-        params = {"control_id": report.control_id, "state": report.state}
-        if report.error:
-            params["error"] = report.error
-        self.tell(call, "calling.call.play", params, now, playback.status_url)
+        self.tell(call, "calling.call.play", play_params(report), now, playback.status_url)
 
     def call_ended(self, call: Call, now: float) -> None:
         """Forget the call's playbacks."""
@@ -88,6 +85,12 @@ class PlayFeature(Feature):
     def call_handed_on(self, call: Call) -> None:
         """Forget the playbacks of the client that controlled the call."""
         self._playbacks.forget(call)
+
+
+def play_params(report: PlayChanged) -> dict[str, str]:
+    """Return the parameters of ``calling.call.play`` besides those that name the call."""
+    params = {"control_id": report.control_id, "state": report.state}
+    return {**params, "error": report.error} if report.error else params
 
 
 def check_media(media: Sequence[Media]) -> None:

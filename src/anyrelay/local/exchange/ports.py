@@ -99,6 +99,10 @@ class Leg(ABC):
         """
         raise NotImplementedError
 
+    def send_user_event(self, event: Any) -> None:
+        """Hand an event of the application's own, any JSON value, to the phone."""
+        raise NotImplementedError
+
     # --- recording
 
     def record(self, control_id: str, settings: RecordSettings) -> None:
@@ -203,9 +207,6 @@ class Leg(ABC):
 
 class Dialer(Protocol):
     """Phones that can be called."""
-
-    leg_kind: type[Leg]
-    """The class of their legs, which says what these phones serve."""
 
     def why_not(self, to_uri: str) -> str:
         """Return why a phone cannot be called, in words; "" when it can, or when only calling it can tell."""

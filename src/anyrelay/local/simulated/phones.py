@@ -235,9 +235,6 @@ class SimulatedPhones:
         self._targets: list[Target] = []
         self._exchange: TheExchange | None = None
 
-    leg_kind: type[Leg] = SimulatedLeg
-    """The class of their legs."""
-
     def start(self, exchange: TheExchange) -> None:
         """Join the phones to an exchange; they run on its clock."""
         self._exchange = exchange
