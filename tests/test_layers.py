@@ -1,9 +1,10 @@
-"""The directions of the packages: who may import whom, and that the protocol does no I/O."""
+"""The directions of the packages: who may import whom, without circles, and that the protocol does no I/O."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Final
 
@@ -132,6 +133,44 @@ def test_a_module_keeps_to_its_package(path: Path) -> None:
     parts = place.parts[:-1] if place.name == "__init__" else place.parts
     package = ".".join(["anyrelay", *place.parts[:-1]])
     assert faults(path.read_text(encoding="utf-8"), ".".join(parts), file=path.name, package=package) == []
+
+
+def module_of(path: Path) -> str:
+    """Return the name of a module, such as ``anyrelay.protocol.call``."""
+    return ".".join(("anyrelay", *path.relative_to(ROOT).with_suffix("").parts)).removesuffix(".__init__")
+
+
+def circle(sources: Mapping[str, str]) -> list[str]:
+    """Return a circle of imports, those for type checkers included, among modules given with their sources; [] for none."""
+    imports: dict[str, set[str]] = {}
+    for module, source in sources.items():
+        names = {name if name in sources else name.rpartition(".")[0] for name in imports_of(ast.parse(source), module)}
+        imports[module] = (names & sources.keys()) - {module}
+    try:
+        TopologicalSorter(imports).prepare()
+    except CycleError as error:
+        found: list[str] = error.args[1]
+        return found
+    return []
+
+
+def test_no_circle_of_imports_is_left() -> None:
+    sources = {module_of(path): path.read_text(encoding="utf-8") for path in modules()}
+    assert len(sources) > 200
+    assert circle(sources) == []
+
+
+@pytest.mark.parametrize(
+    "sources",
+    [
+        {"a": "import b", "b": "from a import x"},
+        {"a": "import b.c", "b": "", "b.c": "if TYPE_CHECKING:\n    from a import A"},
+        {"a": "from b import c", "b": "from b import c", "b.c": "def f():\n    import a"},
+        {"a": "import b", "b": "import c", "c": "import a"},
+    ],
+)
+def test_a_circle_is_found(sources: dict[str, str]) -> None:
+    assert "a" in circle(sources)
 
 
 def test_every_package_that_is_named_here_is_there() -> None:
