@@ -56,7 +56,7 @@ def fault_settings() -> FaultSettings:
 @pytest.fixture
 def time_limit() -> float:
     """Seconds that a run may take, with its checks."""
-    return 120.0
+    return 280.0
 
 
 @pytest.fixture
