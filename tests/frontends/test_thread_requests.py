@@ -123,7 +123,7 @@ def test_a_bug_in_the_clients_thread_leaves_nobody_waiting() -> None:
         request = ThreadRequest(io.session.execute, "test.echo")
         with io.core:
             io._posted.extend([fail, request.run])
-        io._wake_up()
+        io.wake_up()
         request.wait()
         with pytest.raises(ClientClosed):
             request.result()

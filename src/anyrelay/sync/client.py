@@ -87,7 +87,7 @@ class RelayClient(ClientBase):
             ConnectFailed: Not signed in within `connect_timeout`; ``__cause__`` says why.
             AuthenticationError: The credentials were refused three times.
         """
-        self._driver.io.forget_signals()  # one that came at the end of an earlier `run`
+        self._driver.forget_signals()  # one that came at the end of an earlier `run`
         self._driver.connect(self._machine.connect)
 
     def serve_forever(self) -> None:
@@ -133,8 +133,8 @@ class RelayClient(ClientBase):
             ConnectFailed: The server's certificate is not to be trusted.
             AuthenticationError: The credentials were refused three times, and before any success.
         """
-        self._driver.io.forget_signals()
-        with obeying_signals(self._driver.io.note_signal):
+        self._driver.forget_signals()
+        with obeying_signals(self._driver.note_signal):
             self.serve_forever()
 
 

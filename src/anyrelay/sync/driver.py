@@ -144,6 +144,19 @@ class Driver:
         request.result()
         return period
 
+    def forget_signals(self) -> None:
+        """Begin with no signal noted."""
+        self.io.signals.clear()
+
+    def note_signal(self) -> None:
+        """Note a signal, and wake the I/O thread, which obeys the signal.
+
+        Safe in a signal handler, which may have interrupted anything, the holder of a lock included. A signal that comes before
+        there is a thread is obeyed when the thread has started.
+        """
+        self.io.signals.append(None)
+        self.io.wake_up()
+
     def close(self, method: Callable[Concatenate[float, P], Promise[None]], *args: P.args, **kwargs: P.kwargs) -> None:
         """Ask the session to close, and wait until it has."""
         period = self.io.period  # before anything is asked: somebody may connect again at any time

@@ -102,7 +102,8 @@ class IoThread:
         self._clock = clock
         self._posted: deque[Callable[[float], object]] = deque()
         self._todo: deque[Output] = deque()
-        self._signals: deque[None] = deque()
+        self.signals: deque[None] = deque()
+        """One item for each signal that the session has not been told of."""
         self._wakeup: PipeWakeup | None = None
         self._asleep = False
         self._lingers = False
@@ -144,7 +145,7 @@ class IoThread:
                 self.period = ConnectionPeriod(self.thread)
             period = self.period
             self._posted.append(job)  # last: when Ctrl-C strikes before, the thread has nothing to do, and leaves
-        self._wake_up()
+        self.wake_up()
         return period
 
     def _start_thread(self) -> None:
@@ -166,25 +167,13 @@ class IoThread:
         self.period.ended.wait(max(MOMENT, deadline - time.monotonic()))
         self.workers.join(max(MOMENT, deadline - time.monotonic()))
 
-    def forget_signals(self) -> None:
-        """Begin with no signal noted."""
-        self._signals.clear()
-
-    def note_signal(self) -> None:
-        """Note a signal, and wake the I/O thread, which obeys the signal.
-
-        Safe in a signal handler, which may have interrupted anything, the holder of a lock included. A signal that comes before
-        there is a thread is obeyed when the thread has started.
-        """
-        self._signals.append(None)
-        self._wake_up()
-
     def _wake(self) -> None:
         """Wake the I/O thread, unless it is awake: it says that it sleeps before it looks around for the last time."""
         if self._asleep:
-            self._wake_up()
+            self.wake_up()
 
-    def _wake_up(self) -> None:
+    def wake_up(self) -> None:
+        """Wake the I/O thread, if there is one; from any thread, and from a signal handler."""
         wakeup = self._wakeup
         if wakeup is not None:
             wakeup.wake()
@@ -258,8 +247,8 @@ class IoThread:
         with self.core:
             self._do_posted()
             self._run_due(all_read=looks and not reads)
-            while self._signals:
-                self._signals.popleft()
+            while self.signals:
+                self.signals.popleft()
                 self.session.signal_received(self._clock())
             self._dispatcher.take_back()  # what was handed back since, and has more to tell by now
         self.workers.start_waiting()
