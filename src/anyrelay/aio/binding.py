@@ -8,13 +8,13 @@ from typing import Any, Concatenate, Protocol
 from anyrelay.frontend import binding
 from anyrelay.frontend.binding import A, Bound, E, M, P, T, copy_signature, misuse
 from anyrelay.protocol.call.call import Search
-from anyrelay.protocol.core.promise import Promise
+from anyrelay.protocol.core.promise import Promise, Subscription
 
 __all__ = ["Driver", "awaiting", "finding", "starting"]
 
 
 class Driver(binding.Driver, Protocol):
-    """What the driver of the async front end offers to the methods that these binders make."""
+    """What the driver of the async front end offers to the methods of a client, a call, an action and a message."""
 
     def call(self, method: Callable[Concatenate[float, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Call a machine's method with the time, and send what the machine wants to send."""
@@ -30,6 +30,25 @@ class Driver(binding.Driver, Protocol):
     async def find(self, method: Callable[Concatenate[float, P], Search[E]], /, *args: P.args, **kwargs: P.kwargs) -> E:
         """Call a machine's method and await the event that it looks for."""
         ...
+
+    async def result_of(self, promise: Promise[T]) -> T:
+        """Sleep until a promise is done, and return its result; abandon the promise when the task is cancelled."""
+        ...
+
+    async def next_of(self, subscription: Subscription[E]) -> E | None:
+        """Sleep until there is an event to take; return None when there will be none."""
+        ...
+
+    def start(self) -> None:
+        """Start the owner task, unless it runs; the session is about to be connected."""
+
+    async def close(
+        self, method: Callable[Concatenate[float, P], Promise[None]], *args: P.args, **kwargs: P.kwargs
+    ) -> None:
+        """Call a method that closes the session, and wait until the session is closed."""
+
+    async def wait_closed(self, closing: Awaitable[None]) -> None:
+        """Await an object that ends when the session is closed, then the end of the client's tasks."""
 
 
 def _waiting(

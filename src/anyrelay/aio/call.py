@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Generic
 
 import anyio
 
-from anyrelay.aio.binding import awaiting, finding, starting
+from anyrelay.aio.binding import Driver, awaiting, finding, starting
 from anyrelay.frontend.binding import bound_plain, public
 from anyrelay.frontend.views import CallView, E, O, OperationView, ReferView, S, StreamView
 from anyrelay.protocol.call.ai import AIMachine
@@ -144,7 +144,7 @@ class ReferAction(ReferView):
 class EventStream(StreamView):
     """The events of a call, from the moment it was made; ends after the call and its last open transfer."""
 
-    def __init__(self, driver: Any, machine: Subscription[RelayEvent]) -> None:
+    def __init__(self, driver: Driver, machine: Subscription[RelayEvent]) -> None:
         super().__init__(driver, machine)
         self._turns = anyio.Lock(fast_acquire=True)
 

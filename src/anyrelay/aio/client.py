@@ -35,6 +35,8 @@ CLOSE_TIMEOUT: Final = 3.0
 class RelayClient(ClientBase):
     """A client of SignalWire RELAY, on asyncio or trio."""
 
+    _driver: binding.Driver
+
     _wrappers = (Call, Message)
 
     @staticmethod

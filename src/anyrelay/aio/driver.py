@@ -17,6 +17,7 @@ from contextvars import Context, ContextVar, copy_context
 from typing import Any, Concatenate, Final, ParamSpec, TypeAlias, TypeVar
 
 import anyio
+from anyio.lowlevel import cancel_shielded_checkpoint
 
 from anyrelay.aio.backends.base import EventLoop, Scope, Tasks, Transport, Wakeup
 from anyrelay.aio.backends.running import running_loop
@@ -203,7 +204,7 @@ class Driver:
         try:
             if self.session.state in (ClientState.IDLE, ClientState.CLOSED):
                 for _ in range(TURNS_TO_BEGIN):
-                    await self._running.let_others_go()
+                    await cancel_shielded_checkpoint()
         finally:  # whoever is cancelled meanwhile has asked for it
             closing = self.call(method, *args, **kwargs)
         await self.wait_closed(self.result_of(closing))
@@ -275,7 +276,7 @@ class Driver:
             if self._arrivals.are_complete(now, all_read=not unread):
                 break
             if unread:
-                await self._running.let_others_go()
+                await cancel_shielded_checkpoint()
             else:
                 await anyio.sleep(max(0.0, self._arrivals.next_look(now) - now))
         return now

@@ -47,11 +47,17 @@ COROUTINE_METHODS: Final[set[str]] = set()
 
 
 class Driver(Protocol):
-    """What the driver of either front end offers to the methods that `bound_plain` makes."""
+    """What the driver of either front end offers to the methods of a client, a call, an action and a message."""
 
     def locked(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Call a function of the core that needs no time, while no other thread uses the core."""
         ...
+
+    def note_signal(self) -> None:
+        """Note a signal, which the session is told soon; safe in a signal handler, which may have interrupted anything."""
+
+    def forget_signals(self) -> None:
+        """Forget the signals that the session was not told of."""
 
 
 class Bound(Protocol[D_co, M_co]):

@@ -8,13 +8,13 @@ from typing import Any, Concatenate, Protocol
 from anyrelay.frontend import binding
 from anyrelay.frontend.binding import A, Bound, E, M, P, T, copy_signature, misuse
 from anyrelay.protocol.call.call import Search
-from anyrelay.protocol.core.promise import Promise
+from anyrelay.protocol.core.promise import Promise, Subscription
 
 __all__ = ["Driver", "blocking", "finding", "starting"]
 
 
 class Driver(binding.Driver, Protocol):
-    """What the driver of the blocking front end offers to the methods that these binders make."""
+    """What the driver of the blocking front end offers to the methods of a client, a call, an action and a message."""
 
     def call_and_wait(
         self, method: Callable[Concatenate[float, P], Promise[T]], /, *args: P.args, **kwargs: P.kwargs
@@ -25,6 +25,19 @@ class Driver(binding.Driver, Protocol):
     def find(self, method: Callable[Concatenate[float, P], Search[E]], /, *args: P.args, **kwargs: P.kwargs) -> E:
         """Have the I/O thread call a machine's method, and wait for the event that the method looks for."""
         ...
+
+    def next_of(self, subscription: Subscription[E]) -> E | None:
+        """Sleep until there is an event to take; return None when there will be none."""
+        ...
+
+    def connect(self, method: Callable[[float], Promise[None]]) -> Any:
+        """Call a method that connects the session, wait for the promised result, and return the argument of `wait_finished`."""
+
+    def close(self, method: Callable[Concatenate[float, P], Promise[None]], *args: P.args, **kwargs: P.kwargs) -> None:
+        """Call a method that closes the session, and wait until the session is closed."""
+
+    def wait_finished(self, period: Any) -> None:
+        """Wait until the session is closed, then a while for the handlers."""
 
 
 def blocking(

@@ -22,7 +22,7 @@ from anyrelay.protocol.call.tap import TapMachine
 from anyrelay.protocol.call.transcribe import TranscribeMachine
 from anyrelay.protocol.core.promise import Subscription
 from anyrelay.protocol.schema import RelayEvent
-from anyrelay.sync.binding import blocking, finding, starting
+from anyrelay.sync.binding import Driver, blocking, finding, starting
 
 if TYPE_CHECKING:
     from anyrelay.protocol import schema  # noqa: F401 - in the bases below, as text: an event class is made when it is needed
@@ -143,7 +143,7 @@ class ReferAction(ReferView):
 class EventStream(StreamView):
     """The events of a call, from the moment it was made; ends after the call and its last open transfer."""
 
-    def __init__(self, driver: Any, machine: Subscription[RelayEvent]) -> None:
+    def __init__(self, driver: Driver, machine: Subscription[RelayEvent]) -> None:
         super().__init__(driver, machine)
         self._turns = threading.Lock()
 

@@ -29,6 +29,8 @@ G = TypeVar("G", bound=MessageHandler)
 class RelayClient(ClientBase):
     """A client of SignalWire RELAY for plain threads; safe to use from several of them at once."""
 
+    _driver: binding.Driver
+
     @staticmethod
     def _new_driver(*args: Any) -> binding.Driver:
         from anyrelay.sync.driver import Driver  # with the first client, as the session

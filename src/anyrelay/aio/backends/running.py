@@ -11,10 +11,10 @@ __all__ = ["check_no_loop_runs", "running_loop"]
 
 
 def running_loop() -> EventLoop:
-    """Return the event loop that runs here.
+    """Return the adapter of the event loop that runs in this thread.
 
     Raises:
-        RuntimeError: None does.
+        RuntimeError: No event loop runs.
     """
     if _trio_runs():
         from anyrelay.aio.backends.trio import TrioLoop
@@ -26,10 +26,10 @@ def running_loop() -> EventLoop:
 
 
 def check_no_loop_runs() -> None:
-    """Raise where `run` could not start a loop of its own, and say what to write there.
+    """Check that `run` can start an event loop of its own.
 
     Raises:
-        RuntimeError: asyncio or trio runs in this thread.
+        RuntimeError: asyncio or trio runs in this thread; the text says what to write there.
     """
     if _trio_runs() or _asyncio_runs():
         raise RuntimeError(
@@ -39,7 +39,7 @@ def check_no_loop_runs() -> None:
 
 
 def _trio_runs() -> bool:
-    trio = sys.modules.get("trio")  # whoever runs in trio has imported it
+    trio = sys.modules.get("trio")  # code that runs in trio has imported it
     return trio is not None and trio.lowlevel.in_trio_run()
 
 
