@@ -1,4 +1,4 @@
-"""Complete the docstrings of the public methods of a call: decorators add the arguments and errors common to all."""
+"""Complete the docstrings of public methods of a call and of a client: decorators add the common arguments and errors."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar
 
-__all__ = ["command_doc", "wait_doc"]
+__all__ = ["client_command_doc", "command_doc", "wait_doc"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -26,6 +26,7 @@ _COMMAND_ERRORS: Final = {
     "RequestTimeout": "The reply did not come within `request_timeout`.",
     "ConnectionLost": "The connection dropped while the command was under way.",
 }
+_CLIENT_ERRORS: Final = {name: words for name, words in _COMMAND_ERRORS.items() if name != "CallGone"}
 _WAIT_ARGS: Final = {
     "now": "The time, in seconds.",
     "timeout": "How long to wait, in seconds; None waits as long as it takes.",
@@ -39,6 +40,11 @@ _WAIT_ERRORS: Final = {
 def command_doc(method: F) -> F:
     """Complete the docstring of a method that sends a command: the common arguments, the reply, and the errors."""
     return _complete(method, _COMMAND_ARGS, "The server's reply.", _COMMAND_ERRORS)
+
+
+def client_command_doc(method: F) -> F:
+    """Complete the docstring of a client's method that sends a command, as `command_doc` does, without the errors of a call."""
+    return _complete(method, _COMMAND_ARGS, "The server's reply.", _CLIENT_ERRORS)
 
 
 def wait_doc(method: F) -> F:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from anyrelay.protocol import schema
+from anyrelay.protocol.call.documented import client_command_doc
 from anyrelay.protocol.core.promise import Promise
 from anyrelay.protocol.core.timers import Timers
 from anyrelay.protocol.rpc.pending import CommandObserver
@@ -181,42 +182,32 @@ class ClientMethods(ABC):
 
     # --- receiving --------------------------------------------------------------------------------------------------
 
+    @client_command_doc
     def receive(self, now: float, /, contexts: Iterable[str]) -> Promise[Reply]:
-        """Receive calls and messages of more contexts, after a reconnect too.
+        """Receive calls and messages of more contexts (``signalwire.receive``), after a reconnect too.
 
         Args:
             now: The time, in seconds.
-            contexts: Their names.
-
-        Returns:
-            The server's reply.
+            contexts: The names of the contexts.
 
         Raises:
             ValueError: A name is empty or too long.
             TypeError: A name is not a string.
-            RelayError: The server refused.
-            RequestTimeout: The reply did not come within `request_timeout`.
-            ConnectionLost: The connection dropped while the command was under way.
         """
         command = schema.Receive(contexts=list(names_of(contexts)))
         return self._change_contexts(now, command, more=True)
 
+    @client_command_doc
     def unreceive(self, now: float, /, contexts: Iterable[str]) -> Promise[Reply]:
-        """Receive calls and messages of these contexts no more.
+        """Receive no more calls and messages of these contexts (``signalwire.unreceive``).
 
         Args:
             now: The time, in seconds.
-            contexts: Their names.
-
-        Returns:
-            The server's reply.
+            contexts: The names of the contexts.
 
         Raises:
             ValueError: A name is empty or too long.
             TypeError: A name is not a string.
-            RelayError: The server refused.
-            RequestTimeout: The reply did not come within `request_timeout`.
-            ConnectionLost: The connection dropped while the command was under way.
         """
         command = schema.Unreceive(contexts=list(names_of(contexts)))
         return self._change_contexts(now, command, more=False)
