@@ -7,6 +7,7 @@ the owner, so that a caller's cancellation never tears what another one sends.
 from __future__ import annotations
 
 import contextlib
+import functools
 import inspect
 import math
 import os
@@ -14,7 +15,7 @@ import threading
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from contextvars import Context, ContextVar, copy_context
-from typing import Any, Concatenate, Final, ParamSpec, TypeAlias, TypeVar
+from typing import Any, Concatenate, Final, ParamSpec, TypeVar
 
 import anyio
 from anyio.lowlevel import cancel_shielded_checkpoint
@@ -22,12 +23,13 @@ from anyio.lowlevel import cancel_shielded_checkpoint
 from anyrelay.aio.backends.base import EventLoop, Scope, Tasks, Transport, Wakeup
 from anyrelay.aio.backends.running import running_loop
 from anyrelay.aio.dialer import Dialer
+from anyrelay.aio.dispatcher import HandlerDispatcher
 from anyrelay.aio.handlers import call_handler, check_result
 from anyrelay.aio.threads import ThreadCall
 from anyrelay.frontend import log
 from anyrelay.frontend.arrivals import Arrivals
 from anyrelay.frontend.binding import accepts
-from anyrelay.frontend.ending import abandon, empty
+from anyrelay.frontend.ending import abandon
 from anyrelay.frontend.process import check_process
 from anyrelay.protocol.call.call import CallMachine, Search
 from anyrelay.protocol.core.handler_queue import HandlerQueue
@@ -51,9 +53,6 @@ TURNS_TO_BEGIN: Final = 2
 
 _AWAKE: Final = -math.inf
 """In place of the deadline for which the timekeeper sleeps, when it does not."""
-
-_Pending: TypeAlias = tuple[Callable[[Any], Any], Awaitable[Any]]
-"""A handler, and what it returned, which has to be awaited."""
 
 _own_scope: ContextVar[Scope | None] = ContextVar("anyrelay_own_scope", default=None)
 """The cancel scope that a client runs this task in."""
@@ -79,7 +78,8 @@ class Driver:
         self._children: dict[Scope, float] = {}
         self.dialer = Dialer()
         self._transport: Transport | None = None
-        self._scheduled: deque[HandlerQueue] = deque()
+        callbacks = functools.partial(self._spawn, "anyrelay callbacks", self._run_child, grace=CALLBACK_TIMEOUT)
+        self._dispatcher = HandlerDispatcher(session, callbacks, self.pump)
         self._arrivals = Arrivals()
         self._turn_due = False
         self._turn = Wakeup()
@@ -237,8 +237,7 @@ class Driver:
         finally:
             with contextlib.suppress(Exception):  # the clock too may be gone
                 abandon(self.session, ConnectionError("the event loop has ended"), self._now())
-            while self._scheduled:
-                empty(self._scheduled.popleft())
+            self._dispatcher.abandon()
             self._tasks = self._transport = self._thread = self._loop = None
             self._children.clear()
             finished, self._finished = self._finished, None
@@ -247,11 +246,11 @@ class Driver:
 
     async def _keep_time(self) -> None:
         """Serve until the session is closed and nothing runs any more."""
-        while not self._is_closed or self._children or self._scheduled:
+        while not self._is_closed or self._children or self._dispatcher.waiting:
             if self._is_closed:
                 now = self._now()
-                for scope, patience in self._children.items():
-                    scope.deadline = min(scope.deadline, now + patience)
+                for scope, grace in self._children.items():
+                    scope.deadline = min(scope.deadline, now + grace)
             deadline = self.session.next_deadline()
             self._armed = math.inf if deadline is None else deadline
             with anyio.CancelScope(deadline=self._armed):
@@ -303,14 +302,14 @@ class Driver:
     def _follow(self, output: Output) -> None:
         match output:
             case HandlerQueue():
-                self._scheduled.append(output)
+                self._dispatcher.waiting.append(output)
             case RunHandler(subject):
                 self._spawn("anyrelay handler", self._run_handler, subject)
             case LogEntry() as entry:
                 log.write(entry)
             case OpenTransport() as order:
                 self._transport, self._arrivals = self.new_transport(), Arrivals()
-                self._spawn("anyrelay connection", self._run_child, self._transport.run, order, patience=math.inf)
+                self._spawn("anyrelay connection", self._run_child, self._transport.run, order, grace=math.inf)
             case CloseTransport(final_bytes):
                 if self._transport is not None:
                     self._transport.close(final_bytes)
@@ -319,15 +318,15 @@ class Driver:
                 self._spawn("anyrelay token", self._run_child, self._fetch_token, source)
 
     def _spawn(
-        self, name: str, function: Callable[..., Coroutine[Any, Any, None]], *args: Any, patience: float = 0.0
+        self, name: str, function: Callable[..., Coroutine[Any, Any, None]], *args: Any, grace: float = 0.0
     ) -> None:
-        """Run a task of the owner's in a scope of its own: `patience` seconds after the session is closed it is cancelled.
+        """Start a task of the client in a scope of its own; `grace` seconds after the session is closed the task is cancelled.
 
-        It runs in the context of whoever connected: not in that of the handler which happens to be at work now.
+        The task runs in the context of the code that connected, and not in that of the handler that happens to run now.
         """
         assert self._tasks is not None
         scope = self._running.scope()
-        self._children[scope] = patience
+        self._children[scope] = grace
         # A copy, as a task that runs at once may have another one started before this call is over.
         self._context.copy().run(self._tasks.start_soon, function, scope, *args, name=name)
 
@@ -411,58 +410,11 @@ class Driver:
         with scope:
             while True:
                 await self._running.turn(self._turn)
-                if self._scheduled:
-                    self._call_all_handlers()
+                if self._dispatcher.waiting:
+                    self._dispatcher.call_all()
                 self._turn_due = False
                 if self._transport is not None:
                     self._transport.flush()
-
-    def _call_all_handlers(self) -> None:
-        """Attend to one handler queue after another; one whose handler has to be awaited is left to a task of its own."""
-        while self._scheduled:
-            handler_queue = self._scheduled[0]
-            if (pending := self._hand_out(handler_queue)) is not None:
-                job = (self._run_child, self._call_handlers, handler_queue, pending)
-                self._spawn("anyrelay delivery", *job, patience=CALLBACK_TIMEOUT)
-            self._scheduled.popleft()
-        self.pump()
-
-    def _hand_out(self, handler_queue: HandlerQueue) -> _Pending | None:
-        """Make a handler queue's deliveries, up to one whose handler has to be awaited; None when it is empty."""
-        while (callback := handler_queue.take()) is not None:
-            try:
-                answer = copy_context().run(call_handler, callback.handler, callback.subject)
-            except (Exception, SystemExit) as error:
-                self._callback_failed(handler_queue, error)
-            else:
-                if answer is not None and inspect.isawaitable(answer):
-                    return callback.handler, answer
-        return None
-
-    async def _call_handlers(self, handler_queue: HandlerQueue, pending: _Pending | None) -> None:
-        try:
-            while pending is not None:
-                handler, answer = pending
-                try:
-                    check_result(handler, await answer)
-                except (Exception, SystemExit) as error:
-                    self._callback_failed(handler_queue, error)
-                pending = self._hand_out(handler_queue)
-        finally:
-            if handler_queue.scheduled:  # and nobody attends to it now: this task was cancelled
-                self._release(handler_queue)
-
-    def _release(self, handler_queue: HandlerQueue) -> None:
-        """Forget what is left in a handler queue, unless the client was connected again: then it is attended to anew."""
-        if self.session.state is ClientState.CLOSED:
-            empty(handler_queue)
-        else:
-            self._scheduled.append(handler_queue)
-            self.pump()
-
-    def _callback_failed(self, handler_queue: HandlerQueue, error: BaseException) -> None:
-        self.session.callback_failed(handler_queue, error)
-        self.pump()
 
     async def _fetch_token(self, source: Callable[[], Any]) -> None:
         try:
