@@ -207,7 +207,7 @@ async def test_a_coroutine_function_that_returns_a_coroutine_is_told_so(world: W
         world.relay._peer().send(lambda server: server.send_event(received))
         await world.until(lambda: len(told.errors) == 4)
     for error in told.errors:
-        assert "forgets returned a coroutine that nobody awaits (politely): write `await`" in error
+        assert "forgets returned a coroutine that is never awaited (politely): write `await`" in error
 
 
 @pytest.mark.parametrize("front", ["asyncio"])
@@ -232,7 +232,7 @@ async def test_a_predicate_is_no_coroutine_function(world: World) -> None:
         waiting = world.spawn(call.wait_for, "calling.call.odd", Hidden(accept))
         await world.until(lambda: readers_of(call))
         world.relay.event(("calling.call.odd", {}))
-        with pytest.raises(TypeError, match="a predicate is a plain function, and answers at once"):
+        with pytest.raises(TypeError, match="a predicate is a plain function, and returns at once"):
             await waiting.result()
 
 

@@ -1,4 +1,4 @@
-"""What both front ends share: how a method is bound, what can be read without waiting, what a client is told.
+"""What both front ends share: how a method is bound, what can be read without waiting, the settings, the public names.
 
-Nothing in here waits, and nothing in here knows whether its user is a coroutine or a thread.
+No function of this package waits for the server, and none depends on an event loop or on threads.
 """

@@ -1,7 +1,7 @@
-"""Whether everything that has arrived was read: it counts before what is due.
+"""Whether everything that has arrived was read: bytes that have arrived count before deadlines that have passed.
 
 A process that was stopped, or a thread that got no time, wakes up with deadlines passed and bytes waiting. The peer may have
-filled the receive buffer meanwhile, so that TCP held back the rest: it arrives a moment after the first of it is read.
+filled the receive buffer meanwhile, so that TCP held back the rest: the rest arrives a moment after the buffer is read.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ from typing import Final
 __all__ = ["Arrivals"]
 
 BACKLOG_READ: Final = 16_384
-"""A read of so many bytes or more says that more may be on its way, held back by TCP."""
+"""After a read of so many bytes or more, TCP may hold back more."""
 
 LULL: Final = 0.5
-"""How long nothing must have come after such a read, in seconds: the peer hears that there is room again after a round trip."""
+"""How long nothing must have come after such a read, in seconds: the peer may send again after a round trip."""
 
 LONGEST_HOLD: Final = 5.0
-"""How long deadlines wait at most for a peer that sends without end, in seconds."""
+"""The longest time that deadlines wait for a peer that sends without end, in seconds."""
 
 
 class Arrivals:
-    """What was read from one connection, as far as deadlines depend on it."""
+    """The reads of one connection, as far as deadlines depend on them."""
 
     __slots__ = ("_due_since", "_quiet_at")
 
@@ -36,16 +36,16 @@ class Arrivals:
             self._quiet_at = now + LULL
 
     def nothing_is_due(self) -> None:
-        """Note that no deadline is over."""
+        """Note that no deadline has passed."""
         self._due_since = None
 
     def are_complete(self, now: float, *, all_read: bool) -> bool:
-        """Return whether to judge the deadlines that are over.
+        """Return whether the deadlines that have passed may be handled now.
 
         Args:
             now: The time, in seconds.
-            all_read: Whether the socket was just found empty. That no selector tells of it is not enough: one that a signal
-                interrupts after its timeout returns without a look.
+            all_read: Whether the socket was just found empty. A selector that reports nothing is no proof: when a signal
+                interrupts the selector after its timeout, it returns without a look.
         """
         if self._due_since is None:
             self._due_since = now
@@ -55,7 +55,7 @@ class Arrivals:
         return False
 
     def next_look(self, deadline: float) -> float:
-        """Return when to look whether a deadline can be judged, in seconds."""
+        """Return when to ask again whether a deadline may be handled, in seconds of the clock of `read`."""
         if self._due_since is None:
             return deadline
         return max(deadline, min(self._quiet_at, self._due_since + LONGEST_HOLD))

@@ -76,7 +76,7 @@ def copy_signature(bound: F, method: Callable[..., Any], *, returns: Any = None)
     Args:
         bound: The front end's function.
         method: The machine's method.
-        returns: The annotation of what the user gets, when it is not what the machine's promise is of.
+        returns: The annotation of the user's result, when it differs from the result of the machine's promise.
     """
     signature = inspect.signature(method)
     parameters = _without_time(signature)
@@ -123,7 +123,7 @@ def misuse(
 
 
 def _unwrapped(annotation: Any) -> Any:
-    """Return what a promise is of: the annotations are text, since every module postpones them."""
+    """Return the ``T`` of an annotation ``Promise[T]`` or ``Search[T]``: annotations are text, since modules postpone them."""
     if not isinstance(annotation, str):
         return annotation
     found = re.fullmatch(r"(?:Promise|Search)\[(.*)\]", annotation)
@@ -156,10 +156,14 @@ def bound_plain(method: Callable[..., Any], wrapper: Callable[[Any, Any], Any] |
 
 
 def accepts(search: Search[Any], event: RelayEvent | None) -> bool:
-    """Whether an event is the one that a search is for; the user's predicate is called here, outside the core.
+    """Return whether a search (`wait_for`) ends with an event; calls the user's predicate, outside the core.
+
+    Args:
+        search: The search.
+        event: The event, None when no event will come.
 
     Raises:
-        RuntimeError: There is no event, and none will come: a search is made to end with an event or an error.
+        RuntimeError: `event` is None: a search is made to end with an event or an error.
         TypeError: The predicate is a coroutine function.
     """
     if event is None:
@@ -167,7 +171,7 @@ def accepts(search: Search[Any], event: RelayEvent | None) -> bool:
     if search.predicate is None:
         return True
     answer = search.predicate(event)
-    refuse_unawaited(search.predicate, answer, "a predicate is a plain function, and answers at once")
+    refuse_unawaited(search.predicate, answer, "a predicate is a plain function, and returns at once")
     return bool(answer)
 
 
@@ -197,7 +201,7 @@ def public(module: str) -> Callable[[C], C]:
 
 
 def _own_copy(inherited: FunctionType, kind: type) -> FunctionType:
-    """Return an inherited method as one of a class's own, whose signature names what the class fills in for `E`."""
+    """Return a copy of an inherited method for a class; its signature names the class's event class in place of ``E``."""
     own = FunctionType(
         inherited.__code__, inherited.__globals__, inherited.__name__, inherited.__defaults__, inherited.__closure__
     )

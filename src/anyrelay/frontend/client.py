@@ -1,4 +1,4 @@
-"""What a client is in either front end: what it was told, and what can be read of it without waiting."""
+"""The part of `RelayClient` that both front ends share: its settings, its handlers, and the properties of its session."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 __all__ = ["ClientBase"]
 
 HTTPS_PORT: Final = 443
-"""The port that is not named."""
+"""The port that `RelayClient.host` leaves out."""
 
 F = TypeVar("F")
 H = TypeVar("H")
 
 _handling: ContextVar[CallMachine | MessageMachine | None] = ContextVar("anyrelay_handling", default=None)
-"""What the handler that runs in this task or thread is for."""
+"""The call or message of the handler that runs in this task or thread."""
 
 
 class ClientBase:
@@ -69,33 +69,34 @@ class ClientBase:
         max_message_size: int = 10 * 1024 * 1024,
         on_handler_error: str = "log",
     ) -> None:
-        """Make a client; it connects with `connect`, ``async with``, `serve_forever` or `run`.
+        """Make a client, which connects with `connect`, ``with`` (``async with``), `serve_forever` or `run`.
 
         Args:
             project: The project's identifier; else from SIGNALWIRE_PROJECT_ID.
             token: The API token; else from SIGNALWIRE_API_TOKEN.
-            jwt_token: A JWT in place of both, or a function that is asked for one before each sign-in; else from
+            jwt_token: A JWT in place of both, or a function that returns a JWT and is called before each sign-in; else from
                 SIGNALWIRE_JWT_TOKEN.
             host: ``space.signalwire.com``, ``host:port``, ``wss://…`` or ``ws://…``; else from SIGNALWIRE_SPACE.
             contexts: The contexts to receive calls and messages of.
-            max_active_calls: Offers over this many calls are passed back; else from RELAY_MAX_ACTIVE_CALLS, or 1000.
-            request_timeout: How long a command waits for its answer, in seconds.
+            max_active_calls: The most calls at a time, 1 or more; a further offer is passed back (``calling.pass``). Else from
+                RELAY_MAX_ACTIVE_CALLS, or 1000.
+            request_timeout: How long a command waits for its reply, in seconds.
             connect_timeout: How long a connection may take from name look-up to sign-in, in seconds.
-            ping_interval: How often the server is asked whether it is there, in seconds.
-            ping_timeout: How long it may take to answer that, in seconds.
+            ping_interval: How long after one ping was answered the client sends the next, in seconds.
+            ping_timeout: How long the server may take to answer a ping, in seconds.
             drain_timeout: How long draining waits for open work, in seconds.
             refer_grace: How long a transfer's final event may come after the end of its call, in seconds.
-            reconnect: How long to wait between attempts.
-            ssl_context: The TLS context; one that verifies certificate and host name is made when None.
+            reconnect: The waits between attempts to connect.
+            ssl_context: The TLS context; when None, the client makes one that verifies the certificate and the host name.
             ca_file: A file of CA certificates to trust in place of the system's; else from SIGNALWIRE_RELAY_CA_FILE.
             proxy: An HTTP proxy ``http://user:password@host:port``, the scheme being optional; False or ``""`` for none. When
                 None, for an encrypted connection, from HTTPS_PROXY or ALL_PROXY unless NO_PROXY names the host.
             allow_insecure: Whether plain ``ws://`` may go to another machine.
-            max_message_size: The largest message taken from the server, in bytes.
-            on_handler_error: What happens to the call of a handler that raises: ``log``, or ``hangup`` too.
+            max_message_size: The size of the largest message that the client reads, in bytes.
+            on_handler_error: ``log`` logs the error of a handler; ``hangup`` hangs up the handler's call too.
 
         Raises:
-            ValueError: Something is missing or not allowed; the message says what, and how to give it.
+            ValueError: An argument is missing or not allowed; the message names it, and says how to give it.
             TypeError: An argument has a wrong type.
         """
         # With the first client, not with its class: HTTP, WebSocket and cattrs take as long to import as all the rest.
@@ -131,9 +132,9 @@ class ClientBase:
     __init__.__qualname__ = "RelayClient.__init__"  # as which the user knows it, in errors too
 
     def _addressed(self, machine: CallMachine | MessageMachine) -> tuple[Any, Any]:
-        """Return the handler that a call or message is for, None when there is none, and what it is given.
+        """Return the handler of a call or message, None when there is none, and the handler's argument.
 
-        To be called in the handler's own task or thread.
+        Call this in the handler's own task or thread.
         """
         _handling.set(machine)
         call_wrapper, message_wrapper = self._wrappers
@@ -142,24 +143,24 @@ class ClientBase:
         return self._message_handler, message_wrapper(self._driver, machine)
 
     def _exclude_caller(self) -> None:
-        """Let a drain that a handler asks for not wait for that handler."""
+        """Have a drain not wait for the handler that asks for it, if a handler does."""
         subject = _handling.get()
         if subject is not None:
             self._driver.locked(self._machine.exclude_handler, subject)
 
     def _call_map(self, wrapper: Callable[[Any, CallMachine], F]) -> CallMap[F]:
-        """Return the calls of this client as the front end shows them."""
+        """Return the calls of this client, each in an object of the class `wrapper`."""
         driver, machine = self._driver, self._machine
         return CallMap(lambda: driver.locked(dict, machine.calls), lambda call: wrapper(driver, call))
 
     def _takes_calls(self, handler: H) -> H:
-        """Give offered calls to a handler from now on."""
+        """Call a handler with each offered call from now on."""
         self._call_handler = handler
         self._driver.locked(self._machine.takes_calls, True)
         return handler
 
     def _takes_messages(self, handler: H) -> H:
-        """Give messages that come to a handler from now on."""
+        """Call a handler with each message that comes from now on."""
         self._message_handler = handler
         self._driver.locked(self._machine.takes_messages, True)
         return handler
@@ -168,7 +169,7 @@ class ClientBase:
         """Tell an observer of what the session does from now on.
 
         Raises:
-            RuntimeError: The client is connected, so that the observer would miss what is under way; or it has one.
+            RuntimeError: The client is connected, so that the observer would miss open work; or the client has an observer.
         """
         from anyrelay.protocol.session.session import ClientState
 
@@ -178,7 +179,7 @@ class ClientBase:
 
     @property
     def state(self) -> ClientState:
-        """What the client is doing."""
+        """The state of the client: idle, connecting, ready, waiting, draining or closed."""
         return self._machine.state
 
     @property

@@ -1,4 +1,4 @@
-"""Opening a TCP connection, in a thread that may hang on a name look-up: the addresses of a name are raced (RFC 8305)."""
+"""Open a TCP connection in a thread, which may hang on the name look-up; the addresses of a name are raced (RFC 8305)."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import Any, Final, TypeAlias
 __all__ = ["LONGEST_SLEEP", "Address", "connect_to_any", "look_up", "open_connection"]
 
 LONGEST_SLEEP: Final = 86_400.0
-"""How long to sleep at once, in seconds: selectors count milliseconds in 32 bits, which overflow after 24 days."""
+"""The longest sleep, in seconds: selectors count milliseconds in 32 bits, which overflow after 24 days."""
 
 NEXT_ADDRESS_AFTER: Final = 0.25
-"""How long one address is tried alone before the next one is tried beside it, in seconds (RFC 8305 section 5)."""
+"""How long one address is tried before the next one is tried beside it, in seconds (RFC 8305 section 5)."""
 
 Address: TypeAlias = tuple[int, Any]
-"""An address family, and where to connect to."""
+"""An address family, and an address of that family, as `socket.getaddrinfo` returns them."""
 
 
 def open_connection(host: str, port: int, timeout: float) -> socket.socket:
@@ -29,16 +29,16 @@ def open_connection(host: str, port: int, timeout: float) -> socket.socket:
         timeout: How long all addresses together may take after the look-up, in seconds.
 
     Returns:
-        A connected, non-blocking socket that sends what it is given without delay.
+        A connected, non-blocking socket that sends small messages without delay (``TCP_NODELAY``).
 
     Raises:
-        OSError: No address answered in time; the last one's error.
+        OSError: No address answered in time; the error of the last attempt.
     """
     return connect_to_any(look_up(host, port), timeout)
 
 
 def look_up(host: str, port: int) -> list[Address]:
-    """Return a name's addresses in the order in which to try them; may hang for long, and nothing puts an end to that.
+    """Return a name's addresses in the order in which to try them; may block for long, and cannot be interrupted.
 
     Raises:
         OSError: The name is not known.
@@ -72,7 +72,7 @@ def _alternate(addresses: list[Address]) -> list[Address]:
 
 
 class _Race:
-    """Connection attempts side by side, the first to succeed winning."""
+    """Connection attempts side by side; the first that succeeds wins."""
 
     def __init__(self, deadline: float) -> None:
         self._deadline = deadline
@@ -84,8 +84,8 @@ class _Race:
         while True:
             if waiting and (winner := self._start(waiting.pop(0))) is not None:
                 return winner
-            patience = min(NEXT_ADDRESS_AFTER, self._left()) if waiting else self._left()
-            for key, _ in self._selector.select(patience if self._selector.get_map() else 0):
+            timeout = min(NEXT_ADDRESS_AFTER, self._left()) if waiting else self._left()
+            for key, _ in self._selector.select(timeout if self._selector.get_map() else 0):
                 if (winner := self._finish(key.fileobj)) is not None:
                     return winner
             if (not waiting and not self._selector.get_map()) or self._left() <= 0:
@@ -124,7 +124,7 @@ class _Race:
         return None
 
     def close(self) -> None:
-        """Give up the attempts that are left."""
+        """Close the sockets of the attempts that have not ended."""
         for key in list(self._selector.get_map().values()):
             self._selector.unregister(key.fileobj)
             key.fileobj.close()  # type: ignore[union-attr]

@@ -1,4 +1,4 @@
-"""What is left to do when a session is not driven any more, in either front end."""
+"""Close a session that no driver drives any more: its waiters are told, its callbacks are dropped."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ __all__ = ["abandon", "drop", "empty"]
 
 
 def abandon(session: Session, error: Exception, now: float) -> None:
-    """Close a session at once, without I/O: whoever waits is told. One that is closed already is left alone.
+    """Close a session at once, without I/O: every waiter gets an error. Nothing happens when the session is closed already.
 
     Args:
         session: The session; it can be connected again.
-        error: Why nobody drives it any more.
+        error: The reason, such as that the event loop has ended.
         now: The time, in seconds.
     """
     session.disconnect(now)
@@ -24,7 +24,7 @@ def abandon(session: Session, error: Exception, now: float) -> None:
 
 
 def drop(session: Session, output: Output, now: float) -> None:
-    """Leave undone what a session asked for."""
+    """Drop one output of a session, so that the session does not wait for its end."""
     match output:
         case HandlerQueue():
             empty(output)
@@ -33,6 +33,6 @@ def drop(session: Session, output: Output, now: float) -> None:
 
 
 def empty(handler_queue: HandlerQueue) -> None:
-    """Take everything out of a handler queue that nobody attends to any more, so that the next delivery asks for attention."""
+    """Drop all callbacks of a handler queue; the next callback that comes schedules the queue again."""
     while handler_queue.take() is not None:
         pass

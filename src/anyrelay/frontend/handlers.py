@@ -1,4 +1,4 @@
-"""What is said of a handler, predicate or token function that returns a coroutine which nobody awaits."""
+"""Refuse a handler, predicate or token function that returns a coroutine where none is awaited."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Final
 __all__ = ["NO_COROUTINES", "name_of", "refuse_unawaited"]
 
 NO_COROUTINES: Final = "with threads a handler is a plain function; leave out its `async` and each `await` in it"
-"""What is said of a coroutine function where nobody awaits one."""
+"""The advice for a coroutine function in place of a plain function."""
 
 
 def name_of(handler: Callable[..., Any]) -> str:
@@ -23,12 +23,12 @@ def name_of(handler: Callable[..., Any]) -> str:
 
 
 def refuse_unawaited(handler: Callable[..., Any], answer: object, remedy: str) -> None:
-    """Raise when a handler returned a coroutine that nobody awaits; other values, tasks and futures included, are nobody's.
+    """Check that a function did not return a coroutine, which would never run. Other values, tasks and futures are ignored.
 
     Args:
         handler: The user's function.
-        answer: What it returned.
-        remedy: What the user should write.
+        answer: The value that the function returned.
+        remedy: The advice for the user, at the end of the error's text.
 
     Raises:
         TypeError: `answer` is a coroutine, or another awaitable that only runs when it is awaited.
@@ -38,4 +38,4 @@ def refuse_unawaited(handler: Callable[..., Any], answer: object, remedy: str) -
     what = getattr(answer, "__qualname__", type(answer).__name__)
     if inspect.iscoroutine(answer):
         answer.close()  # else Python warns of it too
-    raise TypeError(f"{name_of(handler)} returned a coroutine that nobody awaits ({what}): {remedy}")
+    raise TypeError(f"{name_of(handler)} returned a coroutine that is never awaited ({what}): {remedy}")

@@ -1,7 +1,7 @@
-"""Identifiers that nobody else has: UUIDs of version 4 (RFC 9562 section 5.4), drawn many at a time.
+"""Unique identifiers: UUIDs of version 4 (RFC 9562 section 5.4), drawn many at a time.
 
-The operating system is asked for 64 of them at once. Each time it is asked the interpreter may go to another thread, which
-finds the core's lock taken, since it is under that lock that an identifier is asked for.
+One call of the operating system draws 64 of them. During such a call the interpreter may switch to another thread, which then
+waits for the core's lock, because an identifier is asked for with that lock held.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from typing import Final
 __all__ = ["new_id"]
 
 AT_ONCE: Final = 64
-"""How many are drawn at once."""
+"""The number of identifiers drawn at once."""
 
 _drawn: Final[list[str]] = []
-"""Those that nobody has yet."""
+"""The identifiers that were drawn and not returned yet."""
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_drawn.clear)  # they are the parent's
+    os.register_at_fork(after_in_child=_drawn.clear)  # the parent returns these
 
 
 def new_id() -> str:

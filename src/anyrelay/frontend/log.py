@@ -1,4 +1,4 @@
-"""Where the machines' notes go: the standard `logging`, one logger per layer, the call_id in every record."""
+"""Write log entries of the core to the standard `logging`: one logger for each layer, the call_id in every record."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _LOGGERS: Final = {layer: logging.getLogger(f"anyrelay.{layer}") for layer in La
 
 
 def write(entry: LogEntry) -> None:
-    """Write one note; its call_id is an attribute of the record ("" for none), and part of its text when there is one."""
+    """Write a log entry. The record's attribute ``call_id`` is the entry's, "" for none; a call_id begins the text too."""
     logger = _LOGGERS[entry.layer]
     if not logger.isEnabledFor(entry.level):
         return
     text = f"[{entry.call_id}] {entry.text}" if entry.call_id else entry.text
-    # A server's words may have half of a surrogate pair in them, which no stream can write.
+    # A text of the server may have half of a surrogate pair in it, which no stream can write.
     text = text.encode("utf-8", "backslashreplace").decode()
     error = entry.error
     trace = (type(error), error, error.__traceback__) if error is not None else None

@@ -1,4 +1,4 @@
-"""What a client was told, from arguments and environment, turned into settings. Reads the environment and CA files."""
+"""Make the settings of a client from its arguments, the environment and CA files."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from anyrelay.protocol.transport.proxy import ProxyAddress, parse_proxy_url
 __all__ = ["client_settings"]
 
 PROXY_VARIABLES: Final = ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY")
-"""Where the proxy may stand, the first that is not empty counting, as with curl."""
+"""The environment variables of the proxy; the first that is not empty counts, as with curl."""
 
 NO_PROXY_VARIABLES: Final = ("no_proxy", "NO_PROXY")
-"""Where it may stand which servers are reached without the proxy."""
+"""The environment variables that name the servers to be reached without the proxy."""
 
 
 def client_settings(
@@ -39,7 +39,7 @@ def client_settings(
     """Return the settings of a client; an argument wins over its environment variable.
 
     Raises:
-        ValueError: Something is missing or not allowed; the message says what, and how to give it.
+        ValueError: An argument is missing or not allowed; the message names it, and says how to give it.
         TypeError: An argument has a wrong type.
         OSError: The CA file cannot be read.
     """
@@ -89,7 +89,7 @@ def _max_active_calls() -> int:
 def _tls(
     server: ServerAddress, given: ssl.SSLContext | None, ca_file: str | os.PathLike[str] | None
 ) -> ssl.SSLContext | None:
-    """Return the TLS context: certificates verified, the host name checked, TLS 1.2 at least."""
+    """Return the TLS context, which verifies certificates and host names, and speaks TLS 1.2 at least; None for plain TCP."""
     if not server.encrypted:
         return None
     if given is not None:
@@ -105,10 +105,10 @@ def _tls(
 
 
 def _proxy(server: ServerAddress, given: str | Literal[False] | None) -> ProxyAddress | None:
-    """Return the proxy that is given, else that of the environment, if it is for this server.
+    """Return the proxy of the argument; without an argument, the proxy of the environment for this server.
 
-    The environment is for encrypted connections to servers that ``NO_PROXY`` does not name, and is not read when an argument
-    says which proxy, or that there is none.
+    The proxy of the environment serves encrypted connections, to servers that ``NO_PROXY`` does not name. The environment is
+    not read when the argument names a proxy, or is False.
     """
     if given is False or given == "":
         return None

@@ -1,4 +1,4 @@
-"""Whether this is still the process that the client was made in, and what a forked one must forget."""
+"""Refuse a client in a forked process: parent and child would speak over one socket."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ if hasattr(os, "register_at_fork"):
 
 
 def check_process(made_in: int) -> None:
-    """Raise after a fork: parent and child would speak over one socket.
+    """Check that this is the process that the client was made in.
 
     Raises:
-        ClientClosed: This is not the process with the identifier `made_in`.
+        ClientClosed: The identifier of this process is not `made_in`.
     """
     if os.getpid() != made_in:
         raise ClientClosed("this client was made before fork(); make a new one in the child process")

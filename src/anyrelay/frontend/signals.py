@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM while a client runs in a program's main thread: who is told of them, and who had them before."""
+"""Obey SIGINT and SIGTERM while a client runs in the main thread, and give them back to the program's handlers after."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from typing import Any, Final
 __all__ = ["obeying_signals"]
 
 NUMBERS: Final = (signal.SIGINT, signal.SIGTERM)
-"""The signals that end a program, SIGINT first: from then on no KeyboardInterrupt is raised in between."""
+"""The signals that end a program, SIGINT first: once its handler is ours, Python raises no KeyboardInterrupt."""
 
 
 @contextlib.contextmanager
 def obeying_signals(obey: Callable[[], None]) -> Iterator[None]:
-    """Call `obey` for each SIGINT and SIGTERM while the block runs; then give both back to the handlers before.
+    """Call `obey` for each SIGINT and SIGTERM while the block runs; then install the earlier handlers again.
 
-    Off the main thread Python allows no handlers, and none are installed. A process that was forked in the block treats
-    signals as they were treated before the block.
+    Off the main thread Python allows no handlers, and none are installed. A process that is forked in the block handles signals
+    with the earlier handlers.
 
     Args:
-        obey: Called in a signal handler, which may have interrupted anything: it must not wait for a lock.
+        obey: A function that is called in a signal handler, which may have interrupted anything: it must not wait for a lock.
     """
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -1,4 +1,4 @@
-"""What can be read of a client, a call or an action without waiting, in either front end."""
+"""The properties of a call, an action, a transfer and a message, which a program reads without waiting; for both front ends."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ E = TypeVar("E", bound=RelayEvent)
 
 
 class Wrapper(Generic[M]):
-    """The user's side of a machine: what it is bound to, and that two wrappers of one machine are equal."""
+    """The user's object for a machine of the core; two wrappers of one machine are equal."""
 
     def __init__(self, driver: Any, machine: M) -> None:
         self._driver = driver
@@ -38,7 +38,7 @@ class Wrapper(Generic[M]):
 
 
 class CallMap(Mapping[str, F], Generic[F]):
-    """The calls of a client by their call_id, as they are at the moment of each look."""
+    """The calls of a client by their call_id; each look at the mapping reads the calls of that moment."""
 
     def __init__(self, calls: Callable[[], dict[str, CallMachine]], wrapper_of: Callable[[CallMachine], F]) -> None:
         self._calls = calls
@@ -53,10 +53,10 @@ class CallMap(Mapping[str, F], Generic[F]):
     def __len__(self) -> int:
         return len(self._calls())
 
-    # Those of `Mapping` look each call up when its turn comes, and raise KeyError when it has ended by then.
+    # The methods of `Mapping` look up one call after another, and raise KeyError when a call has ended meanwhile.
 
     def items(self) -> ItemsView[str, F]:
-        """Return the calls of this moment, each with its call_id."""
+        """Return the call_id and the call of each call of this moment."""
         return {call_id: self._wrapper_of(call) for call_id, call in list(self._calls().items())}.items()
 
     def values(self) -> ValuesView[F]:
@@ -68,7 +68,7 @@ class CallMap(Mapping[str, F], Generic[F]):
 
 
 class CallView(Wrapper[CallMachine]):
-    """What can be read of a call."""
+    """The properties of a call."""
 
     @property
     def call_id(self) -> str:
@@ -107,12 +107,12 @@ class CallView(Wrapper[CallMachine]):
 
     @property
     def from_(self) -> str:
-        """Who calls, as far as the device tells; "" when it does not."""
+        """The caller's number or URI, from the device; "" when the device has none."""
         return self._of_device("from", "from_number")
 
     @property
     def to(self) -> str:
-        """Who is called, as far as the device tells; "" when it does not."""
+        """The callee's number or URI, from the device; "" when the device has none."""
         return self._of_device("to", "to_number")
 
     def _of_device(self, *names: str) -> str:
@@ -122,12 +122,12 @@ class CallView(Wrapper[CallMachine]):
 
     @property
     def state(self) -> CallState:
-        """Where the call is: created, ringing, answered, ending or ended."""
+        """The state of the call: created, ringing, answered, ending or ended."""
         return self._machine.state
 
     @property
     def segment_id(self) -> str:
-        """The segment of the call."""
+        """The identifier of the call's segment (``segment_id``)."""
         return self._machine.segment_id
 
     @property
@@ -140,26 +140,26 @@ class CallView(Wrapper[CallMachine]):
 
 
 class OperationView(Wrapper[O], Generic[O, E]):
-    """What can be read of an operation."""
+    """The properties of an operation."""
 
     @property
     def control_id(self) -> str:
-        """The operation's identifier."""
+        """The identifier of the operation (``control_id``)."""
         return self._machine.control_id
 
     @property
     def is_done(self) -> bool:
-        """Whether it has ended, in whatever way."""
+        """Whether the operation has ended, in any way."""
         return self._machine.is_done
 
     @property
     def completed(self) -> bool:
-        """Whether it has ended by itself, or with its call."""
+        """Whether the operation has ended by itself, or with its call."""
         return self._machine.completed
 
     @property
     def result(self) -> E | None:
-        """Its final event, as `wait` returns it; None while it goes on."""
+        """The final event of the operation, as `wait` returns it; None while the operation goes on."""
         result: E | None = self._machine.result
         return result
 
@@ -168,9 +168,9 @@ class OperationView(Wrapper[O], Generic[O, E]):
 
 
 class StreamView(Wrapper[Subscription[RelayEvent]]):
-    """The events of a call, from the moment it was made; ends after the call and its last open transfer.
+    """The events of a call from now on, for a ``for`` loop; it ends after the call and the call's last open transfer.
 
-    One that nobody holds any more, since its loop was left with ``break`` say, listens no more.
+    An iterator that the program does not hold any more, because it left the loop with ``break`` for example, is closed.
     """
 
     def __del__(self) -> None:
@@ -178,36 +178,36 @@ class StreamView(Wrapper[Subscription[RelayEvent]]):
 
 
 class ReferView(Wrapper[ReferMachine]):
-    """What can be read of a transfer."""
+    """The properties of a transfer by SIP REFER (``calling.refer``)."""
 
     @property
     def refer_to(self) -> str:
-        """The URI that the call was referred to."""
+        """The URI of the transfer's target (``Refer-To``)."""
         return self._machine.refer_to
 
     @property
     def ack(self) -> dict[str, Any] | None:
-        """The server's reply to the command, None while it has not come."""
+        """The server's reply to ``calling.refer``; None until it comes."""
         return self._machine.ack
 
     @property
     def outcome(self) -> ReferOutcome | None:
-        """What became of the transfer, None while that is open; an UNKNOWN one may be upgraded once."""
+        """The outcome of the transfer; None while the transfer is open. An UNKNOWN one may be replaced once."""
         return self._machine.outcome
 
     @property
     def is_done(self) -> bool:
-        """Whether the transfer is settled, or never became one because the server refused the command."""
+        """Whether the transfer is settled, or the server refused the command."""
         return self._machine.is_over
 
     @property
     def completed(self) -> bool:
-        """Whether the transfer is settled; the same as `is_done`, as actions have both."""
+        """The same as `is_done`, as every action has `completed`."""
         return self.is_done
 
     @property
     def result(self) -> ReferOutcome | None:
-        """The same as `outcome`, as every action has a result."""
+        """The same as `outcome`, as every action has `result`."""
         return self.outcome
 
     def __repr__(self) -> str:
@@ -216,16 +216,16 @@ class ReferView(Wrapper[ReferMachine]):
 
 
 class MessageView(Wrapper[MessageMachine]):
-    """What can be read of a message."""
+    """The properties of a text message."""
 
     @property
     def message_id(self) -> str:
-        """The message's identifier."""
+        """The identifier of the message (``message_id``)."""
         return self._machine.message_id
 
     @property
     def context(self) -> str:
-        """The context that it was sent or received on."""
+        """The context that the message was sent or received on."""
         return self._machine.context
 
     @property
@@ -235,52 +235,52 @@ class MessageView(Wrapper[MessageMachine]):
 
     @property
     def from_number(self) -> str:
-        """The number that it comes from."""
+        """The number of the sender."""
         return self._machine.from_number
 
     @property
     def to_number(self) -> str:
-        """The number that it goes to."""
+        """The number of the receiver."""
         return self._machine.to_number
 
     @property
     def body(self) -> str:
-        """Its text."""
+        """The text of the message."""
         return self._machine.body
 
     @property
     def media(self) -> list[str]:
-        """The URLs of its pictures and files."""
+        """The URLs of the pictures and files of the message."""
         return self._machine.media
 
     @property
     def segments(self) -> int:
-        """In how many parts it travels; 0 while that is not known."""
+        """The number of parts that the message is sent in; 0 until the server has said it."""
         return self._machine.segments
 
     @property
     def state(self) -> MessageState:
-        """Where it is: queued, initiated, sent, delivered, undelivered, failed, or received."""
+        """The state of the message: queued, initiated, sent, delivered, undelivered, failed, or received."""
         return self._machine.state
 
     @property
     def reason(self) -> str:
-        """Why it was not delivered; "" when it was, or is still on its way."""
+        """Why the message was not delivered; "" when it was delivered, or is on its way."""
         return self._machine.reason
 
     @property
     def tags(self) -> list[str]:
-        """What it can be found by."""
+        """The tags of the message, by which it can be found at SignalWire."""
         return self._machine.tags
 
     @property
     def is_done(self) -> bool:
-        """Whether it is in a final state."""
+        """Whether the message is in a final state."""
         return self._machine.is_done
 
     @property
     def result(self) -> RelayEvent | None:
-        """Its final event; None while it is on its way."""
+        """The final event of the message; None while the message is on its way."""
         return self._machine.result
 
     def __repr__(self) -> str:
