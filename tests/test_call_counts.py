@@ -13,9 +13,9 @@ import pytest
 from tests.support.places import REPOSITORY
 
 COUNTED: Final[Mapping[str, Mapping[str, float]]] = {
-    "asyncio": {"refer": 278, "event": 57, "call": 1279},
-    "trio": {"refer": 351, "event": 61, "call": 1674},
-    "sync": {"refer": 306, "event": 54, "call": 1428},
+    "asyncio": {"refer": 183, "event": 20.5, "call": 851},
+    "trio": {"refer": 256, "event": 23.7, "call": 1249},
+    "sync": {"refer": 227, "event": 18, "call": 1084},
 }
 """The figures of ``python benchmarks/counts.py`` on CPython 3.11; lower them with each change that saves calls."""
 

@@ -77,7 +77,6 @@ class _Command(CommandObserver):
     """One command: its span, which ends with the reply, or with the operation or transfer that the command starts."""
 
     def __init__(self, telemetry: _Telemetry, method: str, call_id: str, command_observer: CommandObserver) -> None:
-        self.subject = command_observer.subject
         self._command_observer = command_observer
         self._telemetry = telemetry
         self._labels: dict[str, str | int] = {"relay.method": method}
@@ -88,6 +87,10 @@ class _Command(CommandObserver):
         self.span = telemetry.tracer.start_span(
             method, kind=trace.SpanKind.CLIENT, attributes={"relay.method": method, **where}
         )
+
+    @property
+    def subject(self) -> object | None:
+        return self._command_observer.subject
 
     @property
     def is_under_way(self) -> bool:

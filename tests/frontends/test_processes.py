@@ -617,10 +617,10 @@ def test_a_forked_process_draws_masking_keys_of_its_own(world: World, program: P
     process = program("""
 import warnings
 warnings.simplefilter("ignore")  # newer Pythons warn of what is tried here
-from anyrelay.protocol.transport.fast_frames import text_frame
+from anyrelay.protocol.transport.fast_frames import text_frames
 
 def draw():
-    return [text_frame(b"x", mask=True)[2:6] for _ in range(100)]
+    return [bytes(frame[2:6]) for frame in text_frames([b"x"] * 100, mask=True, long_frame=bytes)]
 
 client.connect()  # and some keys are drawn in advance
 reader, writer = os.pipe()

@@ -32,7 +32,7 @@ from anyrelay.errors import (
 from anyrelay.protocol.call.call import CallMachine
 from anyrelay.protocol.call.refer_outcome import ReferOutcome
 from anyrelay.protocol.core.promise import Promise, Subscription
-from anyrelay.protocol.core.timers import Timer, Timers
+from anyrelay.protocol.core.timers import TimeoutQueue, Timer, Timers
 from anyrelay.protocol.outbound.dial import LATE_LEGS
 from anyrelay.protocol.session.states import LinkState
 from anyrelay.testing import wire, wire_connection
@@ -95,6 +95,19 @@ class TracingTimers(Timers):
                 self.firing = before
 
         return super().at(when, fire)
+
+    def add_queue(self, queue: TimeoutQueue[Any]) -> None:
+        expire = queue.expire
+
+        def fire(entry: Any, now: float) -> None:
+            before, self.firing = self.firing, entry.deadline
+            try:
+                expire(entry, now)
+            finally:
+                self.firing = before
+
+        queue.expire = fire
+        super().add_queue(queue)
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ def tell(operation: OperationMachine, what: OperationInput) -> None:
         event.params["state"] = words[what]
         operation.receive(event)
     elif what is OperationInput.ACCEPTED:
-        operation.accepted()
+        operation.accepted({}, 0.0)
     elif what is OperationInput.REJECTED:
         operation.rejected(RelayError(500, "no"))
     elif what is OperationInput.CALL_ENDED:

@@ -914,7 +914,7 @@ def test_a_call_that_ends_while_the_command_waits_for_the_line() -> None:
     transfer = transfers.arm(SUPPORT, 0.0, waits_for_reply=True)
     transfers.call_ended(1.0)
     assert list(transfers) == []
-    transfers.follow(transfer).sent(2.0)
+    transfer.sent(2.0)
     assert transfers.any_open
     assert timers.next_deadline() == 5.0
     timers.run_due(5.0)
@@ -964,9 +964,8 @@ def test_a_transfer_costs_the_same_however_many_the_call_has_had() -> None:
 
     def one_more() -> None:
         transfer = transfers.arm(SUPPORT, 0.0, waits_for_reply=False)
-        command_observer = transfers.follow(transfer)
-        command_observer.sent(0.0)
-        command_observer.accepted({}, 0.0)
+        transfer.sent(0.0)
+        transfer.accepted({}, 0.0)
         for state, code in (("inProgress", "100"), ("success", "200")):
             event = ReferEvent(state=state, sip_refer_to=SUPPORT, sip_notify_response_code=code)
             transfers.receive(event, 0.0)
@@ -986,8 +985,7 @@ def test_a_transfer_costs_the_same_however_many_the_call_has_had() -> None:
 def test_a_late_reply_supersedes_only_what_is_older() -> None:
     transfers = Refers(always_heard(Timers()), 3.0, lambda transfer, outcome: None)
     first, second, third = (transfers.arm(uri, 0.0, waits_for_reply=False) for uri in (SALES, SUPPORT, DESK))
-    observers = [transfers.follow(transfer) for transfer in (first, second, third)]
-    for command_observer in observers:
-        command_observer.sent(0.0)
-    observers[1].accepted({}, 0.0)
+    for transfer in (first, second, third):
+        transfer.sent(0.0)
+    second.accepted({}, 0.0)
     assert [transfer.is_open for transfer in (first, second, third)] == [False, True, True]

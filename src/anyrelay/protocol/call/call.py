@@ -41,8 +41,8 @@ from anyrelay.protocol.core.link_timers import LinkTimer
 from anyrelay.protocol.core.memory import pack_device, unpack_device
 from anyrelay.protocol.core.promise import Promise
 from anyrelay.protocol.core.timers import Timers
-from anyrelay.protocol.rpc.pending import USUAL, CommandObserver, CommandOptions, Reply
-from anyrelay.protocol.schema import CallCommand, CallReceiveEvent, CallStateEvent, ReferEvent, RelayEvent, make_command
+from anyrelay.protocol.rpc.pending import NO_OBSERVER, USUAL, CommandObserver, CommandOptions, Reply
+from anyrelay.protocol.schema import CallCommand, CallReceiveEvent, CallStateEvent, ReferEvent, RelayEvent
 from anyrelay.protocol.schema.fields import check_handler
 
 if TYPE_CHECKING:
@@ -57,23 +57,6 @@ O = TypeVar("O", bound=OperationMachine[Any])  # noqa: E741
 
 _GONE_IS_FINE: Final = CommandOptions(ok_codes=(404, 410))
 """The options of a command that has nothing more to do when the call is gone."""
-
-
-class _StartObserver(CommandObserver):
-    """Follows the command that starts an operation."""
-
-    def __init__(self, operation: OperationMachine[Any]) -> None:
-        self.subject = self._operation = operation
-
-    @property
-    def is_under_way(self) -> bool:
-        return self._operation.is_under_way
-
-    def accepted(self, reply: Reply, now: float) -> None:
-        self._operation.accepted()
-
-    def rejected(self, error: RelayError) -> None:
-        self._operation.rejected(error)
 
 
 class _PassObserver(CommandObserver):
@@ -164,14 +147,15 @@ class CallMachine(
         ended = isinstance(event, CallStateEvent) and self._take_state(event)
         # Readers first: what the event settles below may be the last thing that they were still open for.
         for listener in self._listeners:
-            if listener.wants(event):
-                self.handler_queue.post(listener.handler, event)
-        for subscription in list(self._subscriptions):
-            subscription.offer(event)
+            if isinstance(event, listener.event_class) and listener.event_type in (None, event.event_type):
+                (self._handler_queue or self.handler_queue).post(listener.handler, event)
+        if self._subscriptions:
+            for subscription in list(self._subscriptions):
+                subscription.offer(event)
         if isinstance(event, ReferEvent):
-            self.refers.receive(event, now)
-        else:
-            self._tell_operation(event)
+            (self._refers or self.refers).receive(event, now)
+        elif self._operations and (operation := self._operation_of(event)) is not None:
+            operation.receive(event)
         if ended:
             self._end(event, now)
 
@@ -190,11 +174,6 @@ class CallMachine(
         if event.device:  # it is kept with its event
             self._device = b""
         return moved is CallState.ENDED
-
-    def _tell_operation(self, event: RelayEvent) -> None:
-        operation = self._operation_of(event)
-        if operation is not None:
-            operation.receive(event)
 
     def _operation_of(self, event: RelayEvent) -> OperationMachine[Any] | None:
         control_id = event.params.get("control_id")
@@ -236,7 +215,8 @@ class CallMachine(
         if outcome is not None and refer.on_completed is not None:
             self.handler_queue.post(refer.on_completed, outcome, never_drop=True)
         self.host.work_ended()
-        self._retire_if_over()
+        if self.state is CallState.ENDED:
+            self._retire_if_over()
 
     def _retire_if_over(self) -> None:
         """Readers end once the last open transfer of an ended call is settled; after any grace time the call is forgotten."""
@@ -346,11 +326,12 @@ class CallMachine(
         now: float,
         kind: type[CallCommand],
         *,
-        command_observer: CommandObserver | None = None,
+        command_observer: CommandObserver = NO_OBSERVER,
         options: CommandOptions = USUAL,
         extra: dict[str, Any] | None = None,
+        result_if_accepted: object = None,
         **params: Any,
-    ) -> Promise[Reply]:
+    ) -> Promise[Any]:
         """Send a command on this call. Whatever is not named here is a parameter of the command, its ``timeout`` too.
 
         Raises:
@@ -359,18 +340,22 @@ class CallMachine(
             CallGone: The call has ended, and 410 is not among the `ok_codes` of the options.
             ConnectionLost: The session of this call is over.
         """
-        command = make_command(kind, extra or {}, node_id=self.node_id, call_id=self.call_id, **params)
+        params["node_id"], params["call_id"] = self.node_id, self.call_id
+        wire_params = schema.write_params(kind, params, extra)
         if self._gone is not None:
             raise self._gone.renewed()
         if self.state is CallState.ENDED:
             if 410 in options.ok_codes:
                 return Promise.resolved({})
             raise self.ended_error()
-        return self.host.submit(
+        return self.host.submit_on_call(
             now,
-            command,
+            kind,
+            wire_params,
+            call_id=self.call_id,
             command_observer=command_observer,
             options=options,
+            result_if_accepted=result_if_accepted,
         )
 
     def start_operation(
@@ -384,23 +369,31 @@ class CallMachine(
         extra: dict[str, Any],
         **params: Any,
     ) -> Promise[O]:
-        """Send a command that starts an operation; the operation listens before the command leaves."""
+        """Send a command that starts an operation; the operation listens before the command leaves.
+
+        Where an event has told its end by then, the promise is kept whatever the server replies.
+        """
         check_handler(on_completed, "on_completed")
         begun = operation(self, self.make_id() if control_id is None else control_id, on_completed)
         begun.method = kind.method
-        if begun.control_id in self._operations:
-            raise ValueError(f"control_id {begun.control_id!r} is in use by another operation of this call")
+        control_id = begun.control_id
+        if control_id in self._operations:
+            raise ValueError(f"control_id {control_id!r} is in use by another operation of this call")
         self._operations = self._operations or {}
-        self._operations[begun.control_id] = begun
+        self._operations[control_id] = begun
         try:
-            reply = self.send_command(
-                now, kind, command_observer=_StartObserver(begun), extra=extra, control_id=begun.control_id, **params
+            return self.send_command(
+                now,
+                kind,
+                command_observer=begun,
+                extra=extra,
+                result_if_accepted=begun,
+                control_id=control_id,
+                **params,
             )
         except BaseException:
-            del self._operations[begun.control_id]
+            del self._operations[control_id]
             raise
-        # Where an event has told its end by then, that says more than an error reply, or than none at all.
-        return reply.then(lambda _: begun).recover(lambda: begun if begun.is_told else None)
 
     def make_id(self) -> str:
         """Make an identifier that was never used before."""

@@ -17,7 +17,7 @@ from anyrelay.protocol.core.link_timers import LinkTimers
 from anyrelay.protocol.core.memory import SharedTexts
 from anyrelay.protocol.core.promise import Promise
 from anyrelay.protocol.core.timers import Timers
-from anyrelay.protocol.rpc.pending import USUAL, CommandObserver, CommandOptions, Reply
+from anyrelay.protocol.rpc.pending import CommandObserver, CommandOptions
 from anyrelay.protocol.schema import CallCommand
 
 __all__ = ["CallHost", "CallObserver", "CallSettings"]
@@ -74,15 +74,28 @@ class CallHost(Protocol[C]):
         """Who observes the session, if anybody does."""
         ...
 
-    def submit(
+    def submit_on_call(
         self,
         now: float,
-        command: CallCommand,
+        kind: type[CallCommand],
+        params: dict[str, Any],
         *,
-        command_observer: CommandObserver | None = None,
-        options: CommandOptions = USUAL,
-    ) -> Promise[Reply]:
-        """Send a command, or queue it while the link is down."""
+        call_id: str,
+        command_observer: CommandObserver,
+        options: CommandOptions,
+        result_if_accepted: object,
+    ) -> Promise[Any]:
+        """Send a command on a call, or queue it while the link is down.
+
+        Args:
+            now: The time, in seconds.
+            kind: The class of the command.
+            params: Its JSON-RPC params.
+            call_id: The call.
+            command_observer: The machine that hears of it.
+            options: How it is sent, and how its reply is taken.
+            result_if_accepted: What the promise is of; None for the reply.
+        """
         ...
 
     def new_handler_queue(self, call_id: str) -> HandlerQueue:

@@ -38,9 +38,6 @@ class _Listener:
     event_type: str | None
     handler: Callable[[Any], Any] = field(repr=False)
 
-    def wants(self, event: RelayEvent) -> bool:
-        return isinstance(event, self.event_class) and self.event_type in (None, event.event_type)
-
 
 class ListeningMethods(CallMethods):
     """The listeners to a call's events. The call itself gives them each event, without a step in between."""

@@ -8,7 +8,7 @@ from typing import Any, Final, TypeAlias, TypeVar
 
 from anyrelay.protocol.call.operation import OperationMachine
 from anyrelay.protocol.core.promise import Promise
-from anyrelay.protocol.rpc.pending import USUAL, CommandObserver, CommandOptions, Reply
+from anyrelay.protocol.rpc.pending import NO_OBSERVER, USUAL, CommandObserver, CommandOptions
 from anyrelay.protocol.schema import CallCommand, RelayEvent
 
 __all__ = ["NONE_YET", "CallMethods", "OnCompleted"]
@@ -33,11 +33,12 @@ class CallMethods(ABC):
         now: float,
         kind: type[CallCommand],
         *,
-        command_observer: CommandObserver | None = None,
+        command_observer: CommandObserver = NO_OBSERVER,
         options: CommandOptions = USUAL,
         extra: dict[str, Any] | None = None,
+        result_if_accepted: object = None,
         **params: Any,
-    ) -> Promise[Reply]:
+    ) -> Promise[Any]:
         """Send a command on this call."""
 
     @abstractmethod

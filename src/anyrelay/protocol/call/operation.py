@@ -16,7 +16,7 @@ from anyrelay.protocol.call.documented import command_doc
 from anyrelay.protocol.core.handler_queue import HandlerQueue
 from anyrelay.protocol.core.promise import Promise
 from anyrelay.protocol.core.timers import Timer, Timers
-from anyrelay.protocol.rpc.pending import USUAL, CommandOptions, Reply
+from anyrelay.protocol.rpc.pending import USUAL, CommandObserver, CommandOptions, Reply
 from anyrelay.protocol.schema import CallCommand, OperationCommand, RelayEvent
 from anyrelay.protocol.schema.fields import check_timeout
 
@@ -136,7 +136,7 @@ class OperationHost(Protocol):
         """The operation needs no more events."""
 
 
-class OperationMachine(Generic[E]):
+class OperationMachine(CommandObserver, Generic[E]):
     """One operation of one call; `E` is the class of its events."""
 
     EVENT: ClassVar[str] = ""
@@ -151,11 +151,26 @@ class OperationMachine(Generic[E]):
         """The RELAY method that starts it."""
         self.state = OperationState.STARTING
         self.result: E | None = None
-        self.is_told = False
-        self.is_under_way = False
+        self._is_told = False
+        self._is_under_way = False
         self._on_completed = on_completed
         self._error: RelayError | None = None
         self._waiters: dict[Promise[E], Timer | None] = {}
+
+    @property
+    def subject(self) -> object:
+        """What its command starts: this operation."""
+        return self
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether an event has shown that the server is at it."""
+        return self._is_under_way
+
+    @property
+    def is_told(self) -> bool:
+        """Whether an event has told how it ended."""
+        return self._is_told
 
     @property
     def is_done(self) -> bool:
@@ -174,11 +189,11 @@ class OperationMachine(Generic[E]):
 
     def receive(self, event: RelayEvent) -> None:
         """Take in an event of this operation."""
-        self.is_under_way = True
+        self._is_under_way = True
         if (what := self.judge(event)) is not None:
             self._move(what, event)
 
-    def accepted(self) -> None:
+    def accepted(self, reply: Reply, now: float) -> None:
         """The server took its command."""
         self._move(OperationInput.ACCEPTED)
 
@@ -253,7 +268,7 @@ class OperationMachine(Generic[E]):
         before = self.state
         self.state = TRANSITIONS.get((before, what), before)
         if self.state in _OVER and before not in _OVER:
-            self.is_told = what is OperationInput.ENDS
+            self._is_told = what is OperationInput.ENDS
             self._end(event, error)
 
     def _end(self, event: RelayEvent | None, error: RelayError | None) -> None:

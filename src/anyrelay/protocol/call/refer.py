@@ -11,7 +11,7 @@ from anyrelay.protocol import schema
 from anyrelay.protocol.call.methods import CallMethods
 from anyrelay.protocol.call.refer_machine import ReferMachine
 from anyrelay.protocol.call.refer_outcome import ReferOutcome
-from anyrelay.protocol.call.refers import Refers, SentRefer
+from anyrelay.protocol.call.refers import Refers
 from anyrelay.protocol.core.promise import Promise
 from anyrelay.protocol.rpc.pending import USUAL, CommandOptions, Reply
 from anyrelay.protocol.schema import ReferDeviceLike, read_refer_device
@@ -63,7 +63,8 @@ class ReferMethods(CallMethods):
             ConnectionLost: The connection dropped while the command was under way; the command is never
                 sent again.
         """
-        return self._refer(now, device, status_url, extra).reply
+        _, reply = self._refer(now, device, status_url, extra)
+        return reply
 
     def start_refer(
         self,
@@ -98,8 +99,10 @@ class ReferMethods(CallMethods):
             RequestTimeout: The reply did not come within `request_timeout`; the transfer may still happen.
             ConnectionLost: The connection dropped while the command was under way; it is never sent again.
         """
-        sent = self._refer(now, device, status_url, extra, alone=True, on_completed=on_completed)
-        return sent.reply.then(lambda _: sent.refer)
+        _, started = self._refer(
+            now, device, status_url, extra, alone=True, on_completed=on_completed, returns_transfer=True
+        )
+        return started
 
     def refer_and_wait(
         self,
@@ -137,8 +140,10 @@ class ReferMethods(CallMethods):
             RequestTimeout: There was no connection for `request_timeout` (or `timeout`) seconds; the command was not sent.
         """
         check_timeout(timeout)
-        sent = self._refer(now, device, status_url, extra, alone=True, waits_for_outcome=True, queue_timeout=timeout)
-        return sent.refer.wait(now, timeout, on_abandon=sent.reply.abandon)
+        refer, reply = self._refer(
+            now, device, status_url, extra, alone=True, waits_for_outcome=True, queue_timeout=timeout
+        )
+        return refer.wait(now, timeout, on_abandon=reply.abandon)
 
     def _refer(
         self,
@@ -150,8 +155,9 @@ class ReferMethods(CallMethods):
         alone: bool = False,
         on_completed: Callable[[ReferOutcome], Any] | None = None,
         waits_for_outcome: bool = False,
+        returns_transfer: bool = False,
         queue_timeout: float | None = None,
-    ) -> SentRefer:
+    ) -> tuple[ReferMachine, Promise[Any]]:
         """Send ``calling.refer``; its transfer listens from before, since an event may overtake the reply.
 
         Args:
@@ -162,17 +168,26 @@ class ReferMethods(CallMethods):
             alone: Whether to raise `ReferInProgress` while another transfer has a waiter.
             on_completed: Called with the outcome.
             waits_for_outcome: Whether the caller waits for the outcome, and not for the reply.
+            returns_transfer: Whether the promise is of the transfer, and not of the reply.
             queue_timeout: The longest time in the queue of unsent commands, in seconds; at most `request_timeout`, which is
                 the default.
+
+        Returns:
+            The transfer, and a promise that is kept once the server took the command, or events have told the outcome.
         """
-        check_handler(on_completed, "on_completed")
+        if on_completed is not None:
+            check_handler(on_completed, "on_completed")
         target = read_refer_device(device)
-        if alone and self.refers.awaited:
+        refers = self.refers
+        if alone and refers.awaited:
             raise ReferInProgress(f"a transfer of call {self.call_id} is still being waited for; nothing was sent")
-        request_timeout = self.host.settings.request_timeout
-        timeout = request_timeout if queue_timeout is None else min(request_timeout, queue_timeout)
-        sent_refer = self.refers.arm(target.uri, now, waits_for_reply=alone and not waits_for_outcome)
-        sent_refer.on_completed = on_completed
+        options = USUAL
+        if waits_for_outcome:
+            request_timeout = self.host.settings.request_timeout
+            timeout = request_timeout if queue_timeout is None else min(request_timeout, queue_timeout)
+            options = CommandOptions(timeout=timeout, timeout_until_sent=True)
+        refer = refers.arm(target.uri, now, waits_for_reply=alone and not waits_for_outcome)
+        refer.on_completed = on_completed
         try:
             reply = self.send_command(
                 now,
@@ -180,11 +195,11 @@ class ReferMethods(CallMethods):
                 device=target,
                 status_url=status_url,
                 extra=extra,
-                command_observer=self.refers.follow(sent_refer),
-                options=CommandOptions(timeout=timeout, timeout_until_sent=True) if waits_for_outcome else USUAL,
+                command_observer=refer,
+                options=options,
+                result_if_accepted=refer if returns_transfer else None,
             )
         except BaseException:
-            self.refers.discard(sent_refer)
+            refers.discard(refer)
             raise
-        # An outcome from events says more than an error reply, or than no reply.
-        return SentRefer(sent_refer, reply.recover(lambda: {} if sent_refer.is_told else None))
+        return refer, reply

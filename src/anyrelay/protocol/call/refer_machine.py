@@ -10,13 +10,14 @@ import math
 from collections import deque
 from collections.abc import Callable
 from enum import StrEnum, auto
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from anyrelay.errors import RelayError
 from anyrelay.protocol.call.refer_outcome import ReferOutcome, ReferStatus, UnknownReason, judge
 from anyrelay.protocol.core.link_timers import LinkTimer, LinkTimers
 from anyrelay.protocol.core.promise import Promise
 from anyrelay.protocol.core.timers import Timer
+from anyrelay.protocol.rpc.pending import CommandObserver
 from anyrelay.protocol.schema import ReferEvent
 from anyrelay.protocol.schema.fields import check_timeout
 
@@ -132,6 +133,9 @@ _UNDER_GRACE: Final = frozenset({ReferState.CANCELING, ReferState.ENDING, ReferS
 _OVER: Final = frozenset({ReferState.UNKNOWN, ReferState.LATE_CANCEL, ReferState.SETTLED, ReferState.REJECTED})
 
 
+_OPEN: Final = frozenset(ReferState) - {ReferState.QUEUED, *_OVER}
+
+
 _VERDICTS: Final = {
     None: ReferInput.PENDING,
     ReferStatus.CANCELED: ReferInput.CANCEL,
@@ -148,7 +152,20 @@ _REASONS: Final = {
 """Why a transfer is UNKNOWN, by what settled it."""
 
 
-class ReferMachine:
+class ReferOwner(Protocol):
+    """What a transfer needs of the transfers of its call."""
+
+    call_is_over: bool
+    """Whether the call has ended."""
+
+    def supersede(self, newer: ReferMachine, now: float) -> None:
+        """The server took a newer command."""
+
+    def discard(self, refer: ReferMachine) -> None:
+        """The command was refused or withdrawn: there is no transfer."""
+
+
+class ReferMachine(CommandObserver):
     """One transfer of one call, from its command to its outcome."""
 
     def __init__(self, refer_to: str, *, now: float, timers: LinkTimers, grace: float, number: int = 1) -> None:
@@ -167,6 +184,7 @@ class ReferMachine:
         self.outcome: ReferOutcome | None = None
         self.ack: dict[str, object] | None = None
         self.events: deque[ReferEvent] = deque(maxlen=EVENTS_KEPT)
+        self.refers: ReferOwner | None = None
         self.on_over: Callable[[ReferMachine, ReferOutcome | None], None] | None = None
         self.on_completed: Callable[[ReferOutcome], Any] | None = None
         self.waits_for_reply = False
@@ -180,9 +198,19 @@ class ReferMachine:
         self._waiters: dict[Promise[ReferOutcome], Timer | None] = {}
 
     @property
+    def subject(self) -> object:
+        """What its command starts: this transfer."""
+        return self
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether an event has shown that the server took the command."""
+        return bool(self.events)
+
+    @property
     def is_open(self) -> bool:
         """Whether its command has left and its outcome is still to come."""
-        return self.state not in _OVER and self.state is not ReferState.QUEUED
+        return self.state in _OPEN
 
     @property
     def is_over(self) -> bool:
@@ -202,16 +230,21 @@ class ReferMachine:
     @property
     def is_awaited(self) -> bool:
         """Whether anybody waits for its outcome now, or for its reply in a way that bears no second transfer."""
-        return self.has_waiters or self.waits_for_reply
+        return bool(self._waiters) or self.waits_for_reply
 
     def sent(self, now: float) -> None:
         """The command has left."""
         self._move(ReferInput.SENT, now)
+        if self.refers is not None and self.refers.call_is_over:
+            self.call_ended(now)  # the call ended while the command waited for the line
 
-    def accepted(self, reply: dict[str, object], now: float) -> None:
+    def accepted(self, reply: dict[str, Any], now: float) -> None:
         """The server took the command."""
+        self.waits_for_reply = False
         self.ack = reply
         self._move(ReferInput.ACCEPTED, now)
+        if self.refers is not None:
+            self.refers.supersede(self, now)
 
     def rejected(self, error: RelayError) -> None:
         """The server refused the command, or it was withdrawn: there was no transfer, so there is no outcome.
@@ -219,12 +252,20 @@ class ReferMachine:
         After any event of it this changes nothing: there is a transfer, whatever the server replies. One that was settled
         before stays settled: its waiters and `on_completed` have been told.
         """
-        if (self.state, ReferInput.REJECTED) in TRANSITIONS and not self.events:
+        self.waits_for_reply = False
+        if (self.state, ReferInput.REJECTED) in TRANSITIONS and not self.events and self.ack is None:
             self._move(ReferInput.REJECTED, self._started)
             self._refusal = error
             for promise in self._release():
                 promise.fail(error)
-            self._tell(None)
+            if self.refers is not None:
+                self.refers.discard(self)
+            if self.on_over is not None:
+                self.on_over(self, None)
+
+    def abandoned(self, error: RelayError | None) -> None:
+        """Nobody waits for the reply any more."""
+        self.waits_for_reply = False
 
     def receive(self, event: ReferEvent, now: float) -> None:
         """Take in an event of this transfer.
@@ -331,15 +372,13 @@ class ReferMachine:
             self._grace_timer = None
 
     def _settle(self, outcome: ReferOutcome, *, upgrade: bool = False) -> None:
-        self._stop_grace()
+        if self._grace_timer is not None:
+            self._stop_grace()
         self.outcome = outcome
-        for promise in self._release():
-            promise.resolve(outcome)
-        if not upgrade:
-            self._tell(outcome)
-
-    def _tell(self, outcome: ReferOutcome | None) -> None:
-        if self.on_over is not None:
+        if self._waiters:
+            for promise in self._release():
+                promise.resolve(outcome)
+        if not upgrade and self.on_over is not None:
             self.on_over(self, outcome)
 
     def _release(self) -> list[Promise[ReferOutcome]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum, auto
+from functools import lru_cache
 from typing import Final
 
 from attrs import field, frozen
@@ -150,6 +151,7 @@ def judge(word: str, refer_code: int | None, notify_code: int | None) -> ReferSt
     return ReferStatus.UNKNOWN if refer_code == 408 and notify_code is None else None
 
 
+@lru_cache(maxsize=1_024)  # more than there are codes
 def _by_notify_code(code: int | None) -> ReferStatus | None:
     if code is None or code < 200 or code == 202:
         return None

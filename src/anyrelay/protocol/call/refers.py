@@ -7,57 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from attrs import frozen
-
-from anyrelay.errors import RelayError
 from anyrelay.protocol.call.refer_machine import ReferMachine, ReferState
 from anyrelay.protocol.call.refer_outcome import ReferOutcome
 from anyrelay.protocol.core.link_timers import LinkTimers
-from anyrelay.protocol.core.promise import Promise
-from anyrelay.protocol.rpc.pending import CommandObserver, Reply
 from anyrelay.protocol.schema import ReferEvent
 from anyrelay.protocol.schema.sip_uri import same_sip_uri
 
-__all__ = ["Refers", "SentRefer"]
-
-
-@frozen
-class SentRefer:
-    """A REFER command on its way."""
-
-    refer: ReferMachine
-    """The transfer it asks for."""
-    reply: Promise[Reply]
-    """The server's reply to the command."""
-
-
-class _ReferObserver(CommandObserver):
-    """Tells a transfer what became of its command, whether or not anybody waits for the reply."""
-
-    def __init__(self, refers: Refers, refer: ReferMachine) -> None:
-        self.subject = self._refer = refer
-        self._refers = refers
-
-    @property
-    def is_under_way(self) -> bool:
-        return bool(self._refer.events)
-
-    def sent(self, now: float) -> None:
-        self._refer.sent(now)
-        if self._refers.call_is_over:  # it ended while the command waited for the line, so nobody tells it any more
-            self._refer.call_ended(now)
-
-    def accepted(self, reply: Reply, now: float) -> None:
-        self._refer.waits_for_reply = False
-        self._refer.accepted(reply, now)
-        self._refers.supersede(self._refer, now)
-
-    def rejected(self, error: RelayError) -> None:
-        self._refer.waits_for_reply = False
-        self._refer.rejected(error)
-
-    def abandoned(self, error: RelayError | None) -> None:
-        self._refer.waits_for_reply = False
+__all__ = ["Refers"]
 
 
 class Refers:
@@ -70,7 +26,7 @@ class Refers:
     def __init__(
         self, timers: LinkTimers, grace: float, on_over: Callable[[ReferMachine, ReferOutcome | None], None]
     ) -> None:
-        """Make the book of a call that has none yet.
+        """Begin with no transfer.
 
         Args:
             timers: Where deadlines go.
@@ -125,21 +81,12 @@ class Refers:
         self._armed += 1
         refer = ReferMachine(refer_to, now=now, timers=self._timers, grace=self._grace, number=self._armed)
         refer.waits_for_reply = waits_for_reply
-        refer.on_over = self._over
+        refer.refers = self
+        refer.on_over = self._on_over
         self._all[refer] = None
         self._under_way = [other for other in self._under_way if not other.is_over or other.is_awaited]
         self._under_way.append(refer)
         return refer
-
-    def _over(self, refer: ReferMachine, outcome: ReferOutcome | None) -> None:
-        if outcome is None:
-            self.discard(refer)
-        assert self._on_over is not None  # of what is let go, nothing is told any more
-        self._on_over(refer, outcome)
-
-    def follow(self, refer: ReferMachine) -> CommandObserver:
-        """Return what tells a transfer of its command."""
-        return _ReferObserver(self, refer)
 
     def discard(self, refer: ReferMachine) -> None:
         """Forget a transfer that never was one: its command was not sent, or refused."""
@@ -148,9 +95,10 @@ class Refers:
 
     def supersede(self, newer: ReferMachine, now: float) -> None:
         """The server took a newer command: of the older ones nothing more will be heard."""
-        for refer in self._under_way:
-            if refer.number < newer.number:
-                refer.superseded(now)
+        if len(self._under_way) > 1:
+            for refer in self._under_way:
+                if refer.number < newer.number:
+                    refer.superseded(now)
 
     def receive(self, event: ReferEvent, now: float) -> None:
         """Hand an event to the transfer that it belongs to."""
@@ -164,10 +112,16 @@ class Refers:
         Until the newer command's reply comes, events belong to the older open transfer; once it is there the older one is
         superseded, so that the oldest open one is the right one at any time.
         """
-        expected = next((refer for refer in self._under_way if refer.is_open), None) or self._newest_sent()
-        if expected is None or not event.sip_refer_to or same_sip_uri(event.sip_refer_to, expected.refer_to):
+        for refer in self._under_way:
+            if refer.is_open:
+                expected: ReferMachine | None = refer
+                break
+        else:
+            expected = self._newest_sent()
+        target = event.sip_refer_to
+        if expected is None or not target or target == expected.refer_to or same_sip_uri(target, expected.refer_to):
             return expected
-        return self._newest_sent(event.sip_refer_to) or expected
+        return self._newest_sent(target) or expected
 
     def _newest_sent(self, refer_to: str | None = None) -> ReferMachine | None:
         for refer in reversed(self._all):
@@ -184,11 +138,11 @@ class Refers:
     def let_go(self) -> None:
         """The call is forgotten, so that nothing more happens to them.
 
-        They hold on to nobody any more who holds on to them: thousands of calls a minute are then freed without the collector.
+        They hold nothing any more that holds them: thousands of calls a minute are then freed without the garbage collector.
         """
         self._on_over = None
         for refer in self._all:
-            refer.on_over = None
+            refer.on_over = refer.refers = None
 
     def grace_over(self, now: float) -> None:
         """The call's grace time is over, and that of transfers which began in it too."""

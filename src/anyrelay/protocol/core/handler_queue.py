@@ -62,7 +62,8 @@ class HandlerQueue:
             self.dropped += 1
             self._overflowed(self)
             return
-        self._callbacks.append(Callback(handler, subject))
+        # Made so, a named tuple calls no Python function.
+        self._callbacks.append(tuple.__new__(Callback, (handler, subject)))
         if not self.scheduled:
             self.scheduled = True
             self._schedule(self)

@@ -1,12 +1,14 @@
-"""Deadlines without a clock: the core says when it wants to be woken, and whoever drives it says what time it is."""
+"""Deadlines without a clock: the core says when it wants to be woken, and its driver says what time it is."""
 
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Callable
 from heapq import heapify, heappop, heappush
+from typing import Any, Generic, Protocol, TypeVar
 
-__all__ = ["Timer", "Timers"]
+__all__ = ["TimeoutQueue", "Timer", "Timers"]
 
 
 class Timer:
@@ -31,16 +33,57 @@ class Timer:
             self._timers._forget_one()
 
 
-class Timers:
-    """A heap of deadlines. Cancelled ones stay in it until they surface or are the greater part of it."""
+class Expiring(Protocol):
+    """What has a deadline unless it is done before."""
 
-    __slots__ = ("_added", "_cancelled", "_heap")
+    done: bool
+    """Whether its deadline is of no interest any more."""
+    deadline: float
+    """In seconds of the driver's clock."""
+
+
+X = TypeVar("X", bound=Expiring)
+
+
+class TimeoutQueue(Generic[X]):
+    """Deadlines that are asked for in their own order, as those of equal length are: no heap, and nothing is taken back.
+
+    Whoever adds to `entries` takes away from its beginning what is done.
+    """
+
+    __slots__ = ("entries", "expire")
+
+    def __init__(self, expire: Callable[[X, float], None]) -> None:
+        self.entries: deque[X] = deque()
+        self.expire = expire
+        """Called with an entry whose deadline is over, and the time."""
+
+    def first(self) -> X | None:
+        """Return the first entry that is not done."""
+        entries = self.entries
+        while entries and entries[0].done:
+            entries.popleft()
+        return entries[0] if entries else None
+
+
+class Timers:
+    """A heap of deadlines, and queues of those of equal length.
+
+    Deadlines that were taken back stay in the heap until they surface or are the greater part of it.
+    """
+
+    __slots__ = ("_added", "_cancelled", "_heap", "_queues")
 
     def __init__(self) -> None:
         self._added = 0
         # No two have the same number, so that timers themselves are never compared.
         self._heap: list[tuple[float, int, Timer]] = []
         self._cancelled = 0
+        self._queues: list[TimeoutQueue[Any]] = []
+
+    def add_queue(self, queue: TimeoutQueue[Any]) -> None:
+        """Keep the deadlines of a queue too."""
+        self._queues.append(queue)
 
     def at(self, when: float, action: Callable[[float], None]) -> Timer:
         """Ask for `action` to be called, with the time, once `when` (seconds) is reached; equal ones in the order asked for."""
@@ -50,22 +93,34 @@ class Timers:
         return timer
 
     def soon(self, action: Callable[[float], None]) -> Timer:
-        """Ask for `action` to be called with the time in the next turn; for whoever does not know the time."""
+        """Ask for `action` to be called with the time in the next turn; for callers that do not know the time."""
         return self.at(-math.inf, action)
 
     def next_deadline(self) -> float | None:
         """Return the earliest deadline that still stands, in seconds; None when there is none, or none but infinite ones."""
+        earliest = self._first_timer()
+        for queue in self._queues:
+            if (entry := queue.first()) is not None:
+                earliest = min(earliest, entry.deadline)
+        return earliest if earliest < math.inf else None
+
+    def _first_timer(self) -> float:
+        """Return the earliest deadline that stands in the heap, infinity when there is none."""
         while self._heap:
             when, _, timer = self._heap[0]
             if timer.action is not None:
-                return when if when < math.inf else None
+                return when
             heappop(self._heap)
             self._cancelled -= 1
-        return None
+        return math.inf
 
     def soonest(self) -> float:
         """Return a time before which no deadline is, in seconds: that of `next_deadline`, or of one that was taken back."""
-        return self._heap[0][0] if self._heap else math.inf
+        earliest = self._heap[0][0] if self._heap else math.inf
+        for queue in self._queues:
+            if queue.entries:
+                earliest = min(earliest, queue.entries[0].deadline)
+        return earliest
 
     def run_due(self, now: float) -> None:
         """Call the action of each deadline that is over, earliest first, those included that the actions add.
@@ -80,10 +135,20 @@ class Timers:
 
     def _run(self, until: float, now: float) -> None:
         while (when := self.next_deadline()) is not None and when <= until:
-            _, _, timer = heappop(self._heap)
-            action, timer.action = timer.action, None
-            assert action is not None
-            action(now)
+            if self._first_timer() <= when:
+                _, _, timer = heappop(self._heap)
+                action, timer.action = timer.action, None
+                assert action is not None
+                action(now)
+            else:
+                self._expire_entry(when, now)
+
+    def _expire_entry(self, when: float, now: float) -> None:
+        for queue in self._queues:
+            if (entry := queue.first()) is not None and entry.deadline <= when:
+                queue.entries.popleft()
+                queue.expire(entry, now)
+                return
 
     def _forget_one(self) -> None:
         # Almost every request is answered long before its deadline, so without this the heap would hold ten seconds' worth

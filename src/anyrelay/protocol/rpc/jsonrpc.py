@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any, Final, TypeAlias
 
+import orjson
 from attrs import define, field, frozen
 
 from anyrelay.protocol.schema.fields import check_json
@@ -39,6 +40,9 @@ METHOD_NOT_FOUND: Final = -32601
 
 INVALID_REQUEST: Final = -32600
 """The code of an answer to a request that cannot be read (JSON-RPC 2.0 section 5.1)."""
+
+ACKNOWLEDGEMENT: Final = b'{"jsonrpc":"2.0","id":%b,"result":{}}'
+"""The empty result of a request, without the JSON text of its id: the answer to every event."""
 
 _TOKENS: Final = re.compile(
     r'"((?:[^"\\]|\\.)*+)(?:"(\s*+:\s*+(-?[0-9]{1,18}(?![0-9.eE]))?)?|\\?\Z)|[{}\[\]]', re.DOTALL
@@ -210,7 +214,11 @@ def encode_request(id_: str, method: str, params: dict[str, Any]) -> str:
     Raises:
         ValueError: JSON cannot carry the parameters; the message says why.
     """
-    return _dumps({"jsonrpc": "2.0", "id": id_, "method": method, "params": params}, method)
+    message = {"jsonrpc": "2.0", "id": id_, "method": method, "params": params}
+    try:
+        return orjson.dumps(message).decode()
+    except TypeError:
+        return _dumps(message, method)
 
 
 def encode_result(id_: str | int, result: dict[str, Any]) -> str:

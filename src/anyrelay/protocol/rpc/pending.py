@@ -11,15 +11,15 @@ event has shown the contrary. After any other one the caller has its error, and 
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
-from enum import StrEnum, auto
 from typing import Any, Final
 
-from attrs import define, frozen
+from attrs import frozen
 
 from anyrelay.errors import CallGone, ConnectionLost, RelayError, RequestTimeout
 from anyrelay.protocol.core.promise import Promise
-from anyrelay.protocol.core.timers import Timer, Timers
+from anyrelay.protocol.core.timers import TimeoutQueue, Timer, Timers
 from anyrelay.protocol.rpc.jsonrpc import Failure, Response, encode_request
 from anyrelay.protocol.rpc.rejections import is_rejection
 from anyrelay.protocol.schema.json_text import as_code
@@ -33,7 +33,6 @@ __all__ = [
     "CommandOptions",
     "PendingCommands",
     "Reply",
-    "Stage",
 ]
 
 Reply = dict[str, Any]
@@ -45,27 +44,29 @@ QUEUE_LIMIT: Final = 500
 OPEN_LIMIT: Final = 50_000
 """How many sent commands may be without an answer, those that their callers gave up included."""
 
+FEW_TIMEOUTS: Final = 64
+"""So many deadlines of commands that were answered may wait with those of commands that were not, besides twice as many."""
+
 _NAME_THE_CALL_ALONE: Final = frozenset({"calling.answer", "calling.end", "calling.pass"})
 """A 404 to one of these means the call; to another it may mean what the command is about besides."""
-
-
-class Stage(StrEnum):
-    """Where a command is."""
-
-    QUEUED = auto()
-    SENT = auto()
-    OVER = auto()
 
 
 class CommandObserver:
     """What a machine wants to hear of a command of its own, whether or not its caller still waits."""
 
-    subject: object | None = None
-    """The operation or transfer that the command starts, and that goes on after the reply."""
+    @property
+    def subject(self) -> object | None:
+        """The operation or transfer that the command starts, and that goes on after the reply."""
+        return None
 
     @property
     def is_under_way(self) -> bool:
         """Whether an event has shown that the server carries it out, whatever its reply says."""
+        return False
+
+    @property
+    def is_told(self) -> bool:
+        """Whether an event has told how it ended: to its caller that says more than an error reply, or than none at all."""
         return False
 
     def sent(self, now: float) -> None:
@@ -112,21 +113,60 @@ USUAL: Final = CommandOptions()
 """The options of most commands."""
 
 
-@define(eq=False, repr=False)
-class _Open:
-    """A command without an answer."""
+class _Command(Promise[Any]):
+    """A command without an answer, which is the promise to its caller too."""
 
-    id: str
-    method: str
-    text: str
-    promise: Promise[Reply]
-    command_observer: CommandObserver
-    stage: Stage
-    options: CommandOptions
-    not_found_means_operation: bool
+    __slots__ = (
+        *(
+            "_book",
+            "call_id",
+            "deadline",
+            "id",
+            "is_queued",
+            "machine",
+            "method",
+            "not_found_means_operation",
+            "observer",
+        ),
+        *("options", "renew", "result_if_accepted", "text", "timeout", "timer"),
+    )
+
     call_id: str | None
+    """The call that it is a command on, None for any other command."""
+    deadline: float
+    """When its caller gets `RequestTimeout`, in seconds."""
+    not_found_means_operation: bool
+    """Whether a 404 means something else that it names, and not the call."""
+    machine: CommandObserver
+    """The machine that gave it."""
+    observer: CommandObserver
+    """What hears of it: the machine, or what stands in its place for the observer of the session."""
     renew: Callable[[], dict[str, Any]] | None
-    timer: Timer | None = None
+    """Makes the parameters anew when it leaves after it was queued."""
+    result_if_accepted: object
+    """What its caller gets once the server took it; None for the reply."""
+
+    def __init__(
+        self, book: PendingCommands, id_: str, method: str, text: str, timeout: float, options: CommandOptions
+    ) -> None:
+        # All that a promise has is set here: a command is made of every message, and a call of `super()` is one more.
+        self.done = False
+        self._value = self._error = self._waker = self._on_abandon = None
+        self._book: PendingCommands | None = book
+        self.id = id_
+        self.method = method
+        self.text = text
+        self.timeout = timeout
+        self.options = options
+        self.is_queued = True
+        self.timer: Timer | None = None
+
+    def abandon(self) -> None:
+        """Say that nobody waits any more: unsent it is withdrawn, sent it is only forgotten."""
+        self._waker = None
+        book, self._book = self._book, None
+        if book is not None and not self.done:
+            book.abandon(self)
 
 
 class PendingCommands:
@@ -150,12 +190,14 @@ class PendingCommands:
             call_is_gone: Called with a call_id and the time when the server says that there is no such call.
         """
         self._timers = timers
+        self._timeouts: TimeoutQueue[_Command] = TimeoutQueue(self._expire)
+        timers.add_queue(self._timeouts)
         self._call_is_gone = call_is_gone
         self._fit_for_a_log = fit_for_a_log
         self._new_id = new_id
         self._send = send
-        self._queued: dict[str, _Open] = {}
-        self._sent: dict[str, _Open] = {}
+        self._queued: dict[str, _Command] = {}
+        self._sent: dict[str, _Command] = {}
         self.observe_command: Callable[[str, str, CommandObserver], CommandObserver] | None = None
         """Given each command's method, its call_id and its observer, returns the observer that takes its place."""
 
@@ -177,7 +219,8 @@ class PendingCommands:
         not_found_means_operation: bool = False,
         call_id: str | None = None,
         renew: Callable[[], dict[str, Any]] | None = None,
-    ) -> Promise[Reply]:
+        result_if_accepted: object = None,
+    ) -> Promise[Any]:
         """Send a command, or queue it while the line is down.
 
         Args:
@@ -192,6 +235,7 @@ class PendingCommands:
                 the call.
             call_id: The call that it is a command on, whose fate it shares; None for any other command.
             renew: Makes the parameters anew when it leaves after it was queued: they depend on the session.
+            result_if_accepted: What its caller gets once the server took it; None for the reply.
 
         Raises:
             ValueError: JSON cannot carry it.
@@ -201,138 +245,159 @@ class PendingCommands:
             raise RelayError(-1, f"{QUEUE_LIMIT} commands wait for the connection already; this one was not sent")
         if len(self._sent) >= OPEN_LIMIT:
             raise RelayError(-1, f"{OPEN_LIMIT} commands wait for their answers already; this one was not sent")
-        timeout = timeout if options.timeout is None else options.timeout
         id_ = self._new_id()
         text = encode_request(id_, method, params)
+        if options.timeout is not None:
+            timeout = options.timeout
+        command = _Command(self, id_, method, text, timeout, options)
+        command.machine = command_observer
         if self.observe_command is not None:
             command_observer = self.observe_command(method, call_id or "", command_observer)
-        promise: Promise[Reply] = Promise(lambda: self._abandon(request))
-        request = _Open(
-            id=id_,
-            method=method,
-            text=text,
-            promise=promise,
-            command_observer=command_observer,
-            stage=Stage.QUEUED,
-            options=options,
-            not_found_means_operation=not_found_means_operation,
-            call_id=call_id,
-            renew=renew,
-        )
-        if line_up:
-            self._let_go(request, now)
+        command.observer = command_observer
+        command.not_found_means_operation = not_found_means_operation
+        command.call_id = call_id
+        command.renew = renew
+        command.result_if_accepted = result_if_accepted
+        if not line_up:
+            self._queued[id_] = command
         else:
-            self._queued[id_] = request
-        if request.stage is Stage.QUEUED or not options.timeout_until_sent:
-            request.timer = self._timers.at(now + timeout, lambda _: self._expire(request, timeout))
-        return promise
+            self._let_go(command, now)
+        if command.is_queued or not options.timeout_until_sent:
+            self._start_timeout(command, now)
+        return command
+
+    def _start_timeout(self, command: _Command, now: float) -> None:
+        command.deadline = now + command.timeout
+        if command.options.timeout is not None or command.options.timeout_until_sent:
+            command.timer = self._timers.at(command.deadline, lambda at: self._expire(command, at))
+            return
+        timeouts = self._timeouts.entries
+        if len(timeouts) > FEW_TIMEOUTS + 2 * (len(self._sent) + len(self._queued)):
+            # One that is not answered keeps those behind it, which are, until its own deadline.
+            self._timeouts.entries = timeouts = deque(each for each in timeouts if not each.done)
+        timeouts.append(command)
 
     def flush(self, now: float) -> None:
         """The line is up: send everything that waits, in order."""
-        for request in list(self._queued.values()):
-            del self._queued[request.id]
-            if request.options.timeout_until_sent:
-                self._stop_timer(request)
-            if request.renew is not None:
-                request.text = encode_request(request.id, request.method, request.renew())
-            self._let_go(request, now)
+        for command in list(self._queued.values()):
+            del self._queued[command.id]
+            if command.options.timeout_until_sent:
+                self._stop_timer(command)
+            if command.renew is not None:
+                command.text = encode_request(command.id, command.method, command.renew())
+            self._let_go(command, now)
 
-    def _let_go(self, request: _Open, now: float) -> None:
-        self._sent[request.id] = request
-        request.stage = Stage.SENT
-        self._send(request.text)
-        request.text = ""
-        request.command_observer.sent(now)
+    def _let_go(self, command: _Command, now: float) -> None:
+        self._sent[command.id] = command
+        command.is_queued = False
+        self._send(command.text)
+        command.text = ""
+        command.observer.sent(now)
 
     def answer(self, answer: Response | Failure, now: float) -> bool:
-        """Match an answer with its request; False when there is none."""
-        request = self._sent.pop(answer.id, None)
-        if request is None:
+        """Match an answer with its command; False when there is none."""
+        if isinstance(answer, Response):
+            return self.receive_result(answer.id, answer.result, now)
+        command = self._sent.pop(answer.id, None)
+        if command is not None:
+            self._receive_error(command, answer.code, answer.message, now)
+        return command is not None
+
+    def receive_result(self, id_: str, result: Reply, now: float) -> bool:
+        """Match a result with its command; False when there is none. A code in it that is not 2xx makes it an error."""
+        command = self._sent.pop(id_, None)
+        if command is None:
             return False
-        request.stage = Stage.OVER
-        self._stop_timer(request)
-        error = self._error_in(answer, request)
-        if error is None or error.code in request.options.ok_codes:
-            reply = answer.result if isinstance(answer, Response) and error is None else {}
-            request.command_observer.accepted(reply, now)
-            request.promise.resolve(reply)
+        code = result.get("code", "200")
+        if code != "200" and not 200 <= (code := as_code(code)) <= 299:
+            self._receive_error(command, code, str(result.get("message", "the server gave no message")), now)
         else:
-            if is_rejection(error.code) and not request.command_observer.is_under_way:
-                request.command_observer.rejected(error)
-            else:
-                request.command_observer.in_doubt(error, now)
-            request.promise.fail(error)
-        if isinstance(error, CallGone) and (error.code == 410 or request.method in _NAME_THE_CALL_ALONE):
-            self._call_is_gone(error.call_id, now)
+            self._accept(command, result, now)
         return True
+
+    def _accept(self, command: _Command, reply: Reply, now: float) -> None:
+        if command.timer is not None:
+            self._stop_timer(command)
+        command.observer.accepted(reply, now)
+        command.resolve(reply if command.result_if_accepted is None else command.result_if_accepted)
+
+    def _receive_error(self, command: _Command, code: int, message: str, now: float) -> None:
+        self._stop_timer(command)
+        error = self._error(command, code, self._fit_for_a_log(message))
+        if code in command.options.ok_codes:
+            self._accept(command, {}, now)
+        else:
+            if is_rejection(code) and not command.observer.is_under_way:
+                command.observer.rejected(error)
+            else:
+                command.observer.in_doubt(error, now)
+            self._fail(command, error)
+        if isinstance(error, CallGone) and (code == 410 or command.method in _NAME_THE_CALL_ALONE):
+            self._call_is_gone(error.call_id, now)
+
+    def _fail(self, command: _Command, error: RelayError) -> None:
+        """Tell a caller of an error, unless events have told more."""
+        if command.machine.is_told:
+            command.resolve({} if command.result_if_accepted is None else command.result_if_accepted)
+        else:
+            command.fail(error)
 
     def connection_lost(self) -> None:
         """What was sent will not be answered any more; what is queued stays."""
-        lost, self._sent = self._sent, {}
-        for request in lost.values():
-            request.stage = Stage.OVER
-            self._stop_timer(request)
-            error = ConnectionLost(f"the connection dropped before {request.method} was answered; it is not sent again")
-            request.command_observer.abandoned(error)
-            request.promise.fail(error)
+        self._give_up_sent(
+            lambda method: ConnectionLost(f"the connection dropped before {method} was answered; it is not sent again")
+        )
+
+    def _give_up_sent(self, error_for: Callable[[str], RelayError]) -> None:
+        sent, self._sent = self._sent, {}
+        for command in sent.values():
+            self._stop_timer(command)
+            error = error_for(command.method)
+            command.observer.abandoned(error)
+            self._fail(command, error)
 
     def close(self, error: RelayError) -> None:
         """Nothing is sent any more: everything that waits fails with `error`."""
-        sent, self._sent = self._sent, {}
-        for request in sent.values():
-            request.stage = Stage.OVER
-            self._stop_timer(request)
-            request.command_observer.abandoned(error)
-            request.promise.fail(error)
-        for request in list(self._queued.values()):
-            self._withdraw(request, error)
+        self._give_up_sent(lambda _: error)
+        for command in list(self._queued.values()):
+            self._withdraw(command, error)
 
     def session_lost(self, error: RelayError) -> None:
         """The calls of the session exist no more: what is queued for them fails with `error`."""
-        for request in [each for each in self._queued.values() if each.call_id is not None]:
-            self._withdraw(request, error)
+        for command in [each for each in self._queued.values() if each.call_id is not None]:
+            self._withdraw(command, error)
 
-    def _withdraw(self, request: _Open, error: RelayError) -> None:
-        del self._queued[request.id]
-        request.stage = Stage.OVER
-        self._stop_timer(request)
-        request.command_observer.rejected(error)
-        request.promise.fail(error)
+    def _withdraw(self, command: _Command, error: RelayError) -> None:
+        del self._queued[command.id]
+        command.is_queued = False  # first: its observer may abandon it
+        self._stop_timer(command)
+        command.observer.rejected(error)
+        self._fail(command, error)
 
-    def _abandon(self, request: _Open) -> None:
-        if request.stage is Stage.QUEUED:
-            gone = RelayError(-1, f"{request.method} was withdrawn before it was sent: its caller gave up")
-            self._withdraw(request, gone)
+    def abandon(self, command: _Command) -> None:
+        """The caller of a command waits no more."""
+        if command.is_queued:
+            gone = RelayError(-1, f"{command.method} was withdrawn before it was sent: its caller gave up")
+            self._withdraw(command, gone)
         else:
-            request.command_observer.abandoned(None)
+            command.observer.abandoned(None)
 
-    def _expire(self, request: _Open, timeout: float) -> None:
-        request.timer = None
-        if request.stage is Stage.QUEUED:
-            error = RequestTimeout(f"{request.method} was not sent within {timeout:g} s and was withdrawn")
-            self._withdraw(request, error)
+    def _expire(self, command: _Command, now: float) -> None:
+        command.timer = None
+        if command.is_queued:
+            error = RequestTimeout(f"{command.method} was not sent within {command.timeout:g} s and was withdrawn")
+            self._withdraw(command, error)
         else:
-            error = RequestTimeout(f"{request.method} was not answered within {timeout:g} s")
-            request.command_observer.abandoned(error)
-            request.promise.fail(error)
+            error = RequestTimeout(f"{command.method} was not answered within {command.timeout:g} s")
+            command.observer.abandoned(error)
+            self._fail(command, error)
 
-    def _stop_timer(self, request: _Open) -> None:
-        if request.timer is not None:
-            request.timer.cancel()
-            request.timer = None
+    def _stop_timer(self, command: _Command) -> None:
+        if command.timer is not None:
+            command.timer.cancel()
+            command.timer = None
 
-    def _error_in(self, answer: Response | Failure, request: _Open) -> RelayError | None:
-        """Return the error that an answer is: a JSON-RPC error, or a result whose code is not 2xx."""
-        if isinstance(answer, Failure):
-            code, message = answer.code, answer.message
-        else:
-            if "code" not in answer.result:
-                return None
-            code = as_code(answer.result["code"])
-            if 200 <= code <= 299:
-                return None
-            message = str(answer.result.get("message", "the server gave no message"))
-        message = self._fit_for_a_log(message)
-        if request.call_id is not None and (code == 410 or (code == 404 and not request.not_found_means_operation)):
-            return CallGone(code, message, request.call_id)
+    def _error(self, command: _Command, code: int, message: str) -> RelayError:
+        if command.call_id is not None and (code == 410 or (code == 404 and not command.not_found_means_operation)):
+            return CallGone(code, message, command.call_id)
         return RelayError(code, message)

@@ -15,6 +15,7 @@ from anyrelay.protocol.schema.command import CallCommand as CallCommand
 from anyrelay.protocol.schema.command import Command as Command
 from anyrelay.protocol.schema.command import OperationCommand as OperationCommand
 from anyrelay.protocol.schema.command import make_command as make_command
+from anyrelay.protocol.schema.command import write_params as write_params
 from anyrelay.protocol.schema.event import RelayEvent as RelayEvent
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ else:  # pragma: no branch
         "Command",
         "OperationCommand",
         "make_command",
+        "write_params",
         "RelayEvent",
         "COMMANDS",
         "EVENT_CLASSES",

@@ -5,14 +5,14 @@ Imported with the first command or event, since cattrs is slow to import.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar, get_origin
 
-from attrs import fields
-from cattrs.gen import make_dict_structure_fn, override
+from attrs import fields, resolve_types
 
 from anyrelay.protocol.schema.command import Command
-from anyrelay.protocol.schema.converters import from_wire, to_wire, tolerant
+from anyrelay.protocol.schema.converters import as_number, from_wire, to_wire, tolerant
 from anyrelay.protocol.schema.event import RelayEvent
 from anyrelay.protocol.schema.registry import COMMANDS, EVENT_CLASSES
 
@@ -40,11 +40,17 @@ def decode_command(method: str, params: dict[str, Any]) -> Command:
 V = TypeVar("V", bound=RelayEvent)
 
 
-_Reader = Callable[[dict[str, Any]], RelayEvent]
+class _Layout(NamedTuple):
+    """How an event of one class is read."""
+
+    kind: type[RelayEvent]
+    """The class."""
+    fields: tuple[tuple[str, str, type | None, Callable[[Any, Any], Any], Any], ...]
+    """Of each field its name, its name on the wire, the type of a value that is taken as it is, and what reads any other."""
 
 
-_readers: dict[str, _Reader] = {}
-"""Readers by event type. All types without a class share the reader under "": there is no limit to such types."""
+_layouts: dict[str, _Layout] = {}
+"""Layouts by event type. All types without a class share the one under "": there is no limit to such types."""
 
 
 def parse_event(payload: dict[str, Any]) -> RelayEvent:
@@ -60,42 +66,54 @@ def parse_event(payload: dict[str, Any]) -> RelayEvent:
     event_type = payload.get("event_type")
     if not isinstance(event_type, str):
         event_type = ""
-    reader = _readers.get(event_type) or _reader_of(event_type)
-    return reader(_values_of(payload, event_type))
+    return _read(_layouts.get(event_type) or _layout_of(event_type), event_type, payload)
 
 
 def read_as(kind: type[V], payload: dict[str, Any]) -> V:
     """Read the params of a ``signalwire.event`` request as an event of one class, whatever the event type."""
     event_type = payload.get("event_type")
-    event = _make_reader(kind)(_values_of(payload, event_type if isinstance(event_type, str) else ""))
+    event = _read(_make_layout(kind), event_type if isinstance(event_type, str) else "", payload)
     assert isinstance(event, kind)
     return event
 
 
-def _values_of(payload: dict[str, Any], event_type: str) -> dict[str, Any]:
+def _read(layout: _Layout, event_type: str, payload: dict[str, Any]) -> RelayEvent:
+    """Read an event in one loop over its fields; a call for each field took a third of all the time that an event took."""
+    kind, columns = layout
     inner = payload.get("params")
     if not isinstance(inner, dict):
         inner = {}
-    return {**inner, "event_type": event_type, "params": inner, "timestamp": payload.get("timestamp")}
+    came = inner
+    if kind.arrange is not None:
+        came = dict(inner)
+        kind.arrange(came)
+    values: dict[str, Any] = {"event_type": event_type, "params": inner}
+    timestamp = payload.get("timestamp")
+    # NaN, which no JSON has, and the infinite are read like whatever is no number.
+    values["timestamp"] = timestamp if type(timestamp) is float and abs(timestamp) < math.inf else as_number(timestamp)
+    for name, wire, as_it_is, read, kind_of_value in columns:
+        if wire in came:
+            value = came[wire]
+            values[name] = value if type(value) is as_it_is else read(value, kind_of_value)
+    return kind(**values)
 
 
-def _reader_of(event_type: str) -> _Reader:
+def _layout_of(event_type: str) -> _Layout:
     known = event_type if event_type in EVENT_CLASSES else ""
-    if known not in _readers:
-        _readers[known] = _make_reader(EVENT_CLASSES.get(known, RelayEvent))
-    return _readers[known]
+    if known not in _layouts:
+        _layouts[known] = _make_layout(EVENT_CLASSES.get(known, RelayEvent))
+    return _layouts[known]
 
 
-def _make_reader(kind: type[RelayEvent]) -> _Reader:
-    renames: dict[str, Any] = {
-        each.name: override(rename=each.metadata["wire"]) for each in fields(kind) if "wire" in each.metadata
-    }
-    structure = make_dict_structure_fn(kind, tolerant, _cattrs_detailed_validation=False, **renames)
-    arrange = kind.arrange
+_ENVELOPE: Final = frozenset({"event_type", "params", "timestamp"})
+"""The fields that do not come from the inner params."""
 
-    def read(values: dict[str, Any]) -> RelayEvent:
-        if arrange is not None:
-            arrange(values)
-        return structure(values, kind)
 
-    return read
+def _make_layout(kind: type[RelayEvent]) -> _Layout:
+    columns = []
+    for each in fields(resolve_types(kind)):
+        if each.name not in _ENVELOPE:
+            as_it_is = next((plain for plain in (str, dict) if plain in (each.type, get_origin(each.type))), None)
+            wire = each.metadata.get("wire", each.name)
+            columns.append((each.name, wire, as_it_is, tolerant.get_structure_hook(each.type), each.type))
+    return _Layout(kind, tuple(columns))

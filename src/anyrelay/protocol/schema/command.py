@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Final, NamedTuple, TypeVar
 
-from attrs import field, fields, frozen
+from attrs import NOTHING, Attribute, field, fields, frozen
 
-from anyrelay.protocol.schema.fields import is_opaque, is_text
+from anyrelay.protocol.schema.fields import check_json, is_opaque, is_text
 
-__all__ = ["CallCommand", "Command", "OperationCommand", "command", "make_command"]
+__all__ = ["CallCommand", "Command", "OperationCommand", "command", "make_command", "write_params"]
 
 C = TypeVar("C", bound="type[Command]")
 K = TypeVar("K", bound="Command")
@@ -76,11 +76,85 @@ def make_command(kind: type[K], extra: dict[str, Any], **params: Any) -> K:
     """
     if not extra:
         return kind(**params)
-    extra = dict(extra)
-    for each in fields(kind):
-        for name in {each.name, each.metadata.get("wire", each.name)} - {"extra"}:
-            if name in extra:
-                if params.get(each.name) is not None:
-                    raise TypeError(f"{name} is given twice")
-                params[each.name] = extra.pop(name)
-    return kind(**params, extra=extra)
+    return kind(extra=_take_fields(kind, params, extra), **params)
+
+
+def _take_fields(kind: type[Command], params: dict[str, Any], extra: dict[str, Any]) -> dict[str, Any]:
+    """Move the fields of a command from `extra` to `params`, and return the rest of `extra`."""
+    rest = dict(extra)
+    for name, field_name in {each: each for each in _layout_of(kind).fields}.items() | _layout_of(kind).renamed.items():
+        if name in rest:
+            if params.get(field_name) is not None:
+                raise TypeError(f"{name} is given twice")
+            params[field_name] = rest.pop(name)
+    return rest
+
+
+class _Layout(NamedTuple):
+    """How a command of one class is written."""
+
+    fields: dict[str, tuple[str, Any, Callable[[Any], Any] | None, Callable[..., Any] | None, Attribute[Any]]]
+    """By its name, each field's name on the wire, its default, its converter and its validator."""
+    renamed: dict[str, str]
+    """By its name on the wire, the name of each field that has another one there."""
+    required: frozenset[str]
+    """The names of the fields that have no default."""
+
+
+_layouts: dict[type[Command], _Layout] = {}
+
+
+def _layout_of(kind: type[Command]) -> _Layout:
+    layout = _layouts.get(kind)
+    if layout is None:
+        named = [(each.metadata.get("wire", each.name), each) for each in fields(kind) if each.name != "extra"]
+        layout = _layouts[kind] = _Layout(
+            {each.name: (wire, each.default, each.converter, each.validator, each) for wire, each in named},
+            {wire: each.name for wire, each in named if wire != each.name},
+            frozenset(each.name for _, each in named if each.default is NOTHING),
+        )
+    return layout
+
+
+def write_params(kind: type[Command], params: dict[str, Any], extra: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Check the fields of a command and return its JSON-RPC params: those of `make_command` and `encode_command`.
+
+    No object is made in between, and nothing is asked about the fields that are not given: most commands have many of those.
+
+    Args:
+        kind: The command's class.
+        params: Its fields.
+        extra: Further parameters, as for `make_command`.
+
+    Raises:
+        ValueError: A field is not allowed, or an extra parameter holds NaN or an infinite number.
+        TypeError: A field is missing, has a wrong type or is given twice, or JSON cannot carry an extra parameter.
+    """
+    rest = _take_fields(kind, params, extra) if extra else {}
+    if rest:
+        check_json(rest, kind.method)
+    layout = _layouts.get(kind) or _layout_of(kind)
+    if not layout.required <= params.keys():
+        kind(**params)  # raises what names them
+    written = {}
+    for name, value in params.items():
+        wire, default, convert, check, attribute = layout.fields[name]
+        if value is None and default is None:
+            continue
+        if convert is not None:
+            value = convert(value)
+        if check is not None:
+            check(None, attribute, value)
+        if value != default:
+            written[wire] = value if type(value) in _PLAIN else _plain(value)
+    return written | rest if rest else written
+
+
+_PLAIN: Final = frozenset({str, int, float, bool, dict, list})
+
+
+def _plain(value: Any) -> Any:
+    """Return what JSON can carry of a value that has a class of its own, or of several."""
+    if isinstance(value, tuple):
+        return [_plain(each) for each in value]
+    return value.to_wire() if hasattr(value, "to_wire") else value

@@ -19,7 +19,7 @@ from anyrelay.protocol.schema.fields import check_json
 from anyrelay.protocol.schema.media import Media, read_media
 from anyrelay.protocol.schema.refer import SipReferDevice, read_refer_device
 
-__all__ = ["from_wire", "to_wire", "tolerant"]
+__all__ = ["as_number", "from_wire", "to_wire", "tolerant"]
 
 T = TypeVar("T")
 
@@ -105,7 +105,8 @@ def _text(value: Any, _: Any) -> str:
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else ""
 
 
-def _number(value: Any, _: Any) -> float:
+def as_number(value: Any, _: Any = None) -> float:
+    """Read a number, which may come as a string; 0.0 for anything else, and for what is not finite."""
     if isinstance(value, int) and not isinstance(value, bool):
         return value
     try:
@@ -116,13 +117,13 @@ def _number(value: Any, _: Any) -> float:
 
 
 def _integer(value: Any, _: Any) -> int:
-    return int(_number(value, _))
+    return int(as_number(value))
 
 
 def _tolerant_converter() -> Converter:
     converter = Converter(detailed_validation=False)
     converter.register_structure_hook(str, _text)
-    converter.register_structure_hook(float, _number)
+    converter.register_structure_hook(float, as_number)
     converter.register_structure_hook(int, _integer)
     converter.register_structure_hook(bool, lambda value, _: value is True)
     converter.register_structure_hook_func(

@@ -1,4 +1,4 @@
-"""Route what the server tells: acknowledge it, drop duplicates, find its call, take or pass offered calls and messages."""
+"""Route the events of the server: drop duplicates, find the call, take or pass offered calls and messages."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from anyrelay.protocol.call.states import CallState
 from anyrelay.protocol.core.handler_queue import HandlerQueue
-from anyrelay.protocol.rpc.jsonrpc import METHOD_NOT_FOUND, Request, encode_error, encode_result, fingerprint
+from anyrelay.protocol.rpc.jsonrpc import fingerprint
 from anyrelay.protocol.schema import (
-    EVENT_CLASSES,
     AuthorizationStateEvent,
     CallReceiveEvent,
     Command,
@@ -80,16 +79,13 @@ class RoutingHost(Protocol):
     def log(self, level: int, text: str, *, call_id: str = "", layer: Layer = Layer.CALL) -> None:
         """Ask for a log record."""
 
-    def send_text(self, text: str) -> None:
-        """Queue an answer for the transport."""
-
     def submit_quietly(self, now: float, command: Command) -> bool:
         """Send a command whose reply no caller waits for; False when it cannot be sent."""
         ...
 
 
 class EventRouter:
-    """Acknowledges what the server tells, and hands it to the call, dial, message or handler that it is for."""
+    """Hands each event to the call, dial, message or handler that it is for."""
 
     def __init__(self, host: RoutingHost, drain: Drain) -> None:
         """Begin with nothing seen, and without handlers.
@@ -131,45 +127,33 @@ class EventRouter:
         """Say whether there is an `on_message` handler."""
         self._takes_messages = answer
 
-    def receive_request(self, request: Request, now: float) -> None:
-        """Take in a request of the server's: acknowledge it at once, then handle it."""
-        if request.method != "signalwire.event":
-            self._host.statistics.unknown_requests += 1
-            if request.id is not None:
-                self._host.send_text(
-                    encode_error(request.id, METHOD_NOT_FOUND, f"unknown method {request.method[:100]}")
-                )
-            return
-        if request.id is not None:
-            self._host.send_text(encode_result(request.id, {}))
-            if self._is_duplicate(request):
-                self._host.statistics.duplicate_events += 1
+    def receive_event(self, id_: str | int | None, params: dict[str, Any], now: float) -> None:
+        """Take in an event, unless the server sent it before.
+
+        An event came before if both its JSON-RPC id and its params are those of one of the last 4,096.
+        """
+        host = self._host
+        if id_ is not None:
+            # Only a number of each is kept: an identifier may be as long as a message.
+            key = fingerprint({"id": id_, "params": params})
+            if key in self._seen:
+                host.statistics.duplicate_events += 1
                 return
-        self._receive_event(parse_event(request.params), now)
-
-    def _is_duplicate(self, request: Request) -> bool:
-        """An event came before if both its JSON-RPC id and its params are those of one of the last 4,096."""
-        # Only a number of each is kept: an identifier may be as long as a message.
-        key = fingerprint({"id": request.id, "params": request.params})
-        if key in self._seen:
-            return True
-        self._seen[key] = None
-        if len(self._seen) > EVENTS_REMEMBERED:
-            self._seen.popitem(last=False)
-        return False
-
-    def _receive_event(self, event: RelayEvent, now: float) -> None:
-        self._host.statistics.events += 1
-        if event.event_type not in EVENT_CLASSES:
-            self._host.statistics.unknown_events += 1
+            self._seen[key] = None
+            if len(self._seen) > EVENTS_REMEMBERED:
+                self._seen.popitem(last=False)
+        event = parse_event(params)
+        host.statistics.events += 1
+        if type(event) is RelayEvent:  # no class is known for its type
+            host.statistics.unknown_events += 1
         if isinstance(event, AuthorizationStateEvent):
             self.authorization_state = event.authorization_state or self.authorization_state
             return
         for handler in self.event_handlers:
             self._handler_queue.post(handler, event)
-        call = self._host.calls.get(event.call_id)
-        if self._host.observer is not None:
-            self._host.observer.event_received(event, call)
+        call = host.calls.get(event.call_id)
+        if host.observer is not None:
+            host.observer.event_received(event, call)
         if call is not None and isinstance(event, CallReceiveEvent) and call.is_leaving:
             call.handed_over(now)  # offered again, to this very client, before the reply to the command
             call = None
@@ -180,7 +164,7 @@ class EventRouter:
         elif event.event_type == "messaging.receive":
             self._receive_message(event)
         elif not self._receive_outbound(event, now) and event.call_id:
-            self._host.statistics.stray_events += 1
+            host.statistics.stray_events += 1
 
     def _receive_outbound(self, event: RelayEvent, now: float) -> bool:
         """Hand an event to the dial or message that it is about; False when there is none."""

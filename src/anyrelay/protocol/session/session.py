@@ -25,7 +25,6 @@ from anyrelay.protocol.core.promise import Promise
 from anyrelay.protocol.core.timers import Timers
 from anyrelay.protocol.outbound.message import MessageMachine
 from anyrelay.protocol.outbound.outbound import Outbound
-from anyrelay.protocol.rpc.jsonrpc import Failure, Response
 from anyrelay.protocol.rpc.pending import NO_OBSERVER, USUAL, CommandObserver, CommandOptions, PendingCommands, Reply
 from anyrelay.protocol.schema import CallCommand, Command, Connect, End, RelayEvent, Unreceive
 from anyrelay.protocol.schema import encode_command as params_of
@@ -99,9 +98,6 @@ class Session(ClientMethods):
         self.outputs: deque[Output] = deque()
         """What there is to do, the oldest first; whoever drives the session takes it from here."""
         self._contexts: dict[str, None] = dict.fromkeys(settings.contexts)
-        self._requests = PendingCommands(
-            self.timers, new_id, self.send_text, lambda words: self._link.without_credentials(words), self._call_is_gone
-        )
         self._link = Link(
             settings,
             self,
@@ -112,6 +108,11 @@ class Session(ClientMethods):
             random=random,
         )
         self.link_timers = self._link.link_timers
+        self._requests = PendingCommands(
+            self.timers, new_id, self._link.send, self._link.without_credentials, self._call_is_gone
+        )
+        self.receive_result = self._requests.receive_result
+        self.receive_answer = self._requests.answer
         self._got_signal = False
         self.observer: Observer | None = None
         self.outbound = Outbound(self)
@@ -119,7 +120,7 @@ class Session(ClientMethods):
         self._router = EventRouter(self, self._drain)
         self.takes_calls = self._router.takes_calls
         self.takes_messages = self._router.takes_messages
-        self.receive_request = self._router.receive_request
+        self.receive_event = self._router.receive_event
         self.work_ended = self._drain.work_ended
 
     @property
@@ -271,6 +272,31 @@ class Session(ClientMethods):
             not_found_means_operation=command.not_found_means_operation,
             call_id=command.call_id if isinstance(command, CallCommand) else None,
             renew=None if renew is None else lambda: params_of(renew()),
+        )
+
+    def submit_on_call(
+        self,
+        now: float,
+        kind: type[CallCommand],
+        params: dict[str, Any],
+        *,
+        call_id: str,
+        command_observer: CommandObserver,
+        options: CommandOptions,
+        result_if_accepted: object,
+    ) -> Promise[Any]:
+        """Send a command on a call, or queue it while the link is down; as `CallHost.submit_on_call` says."""
+        return self._requests.submit(
+            now,
+            kind.method,
+            params,
+            line_up=self._link.state is LinkState.READY or self._line_is_up(kind.method),
+            timeout=self.settings.request_timeout,
+            options=options,
+            command_observer=command_observer,
+            not_found_means_operation=kind.not_found_means_operation,
+            call_id=call_id,
+            result_if_accepted=result_if_accepted,
         )
 
     def _submit(self, now: float, method: str, params: dict[str, Any], **rest: Any) -> Promise[Reply]:
@@ -436,16 +462,7 @@ class Session(ClientMethods):
         self._requests.close(error)
         self._end_session(error, now)
 
-    def receive_answer(self, answer: Response | Failure, now: float) -> None:
-        """Match an answer with its command."""
-        if not self._requests.answer(answer, now):
-            self.statistics.unknown_answers += 1
-
     @property
     def is_closing(self) -> bool:
         """Whether nothing can be answered any more: no new work is begun, but what became of the old counts."""
         return self._link.state is LinkState.CLOSING
-
-    def send_text(self, text: str) -> None:
-        """Queue a message for the transport."""
-        self._link.send(text)

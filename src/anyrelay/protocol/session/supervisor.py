@@ -11,14 +11,20 @@ import ssl
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
+import orjson
+
 from anyrelay.errors import AuthenticationError, ClientClosed, ConnectFailed, RelayError
 from anyrelay.protocol.core.link_timers import LinkTimers
 from anyrelay.protocol.core.promise import Promise
 from anyrelay.protocol.core.timers import Timer, Timers
 from anyrelay.protocol.rpc.jsonrpc import (
+    ACKNOWLEDGEMENT,
     INVALID_REQUEST,
+    MAX_DEPTH,
+    METHOD_NOT_FOUND,
     Broken,
     Failure,
+    Message,
     Request,
     Response,
     decode,
@@ -33,7 +39,7 @@ from anyrelay.protocol.session.outputs import CloseTransport, FetchToken, LogEnt
 from anyrelay.protocol.session.settings import ClientSettings
 from anyrelay.protocol.session.states import TRANSITIONS, LinkInput, LinkState
 from anyrelay.protocol.session.statistics import Statistics
-from anyrelay.protocol.transport.connection import BrokenMessage, Connection, ConnectionClosed, Opened, TextReceived
+from anyrelay.protocol.transport.connection import BrokenMessage, Connection, ConnectionClosed, Opened
 
 __all__ = ["TRANSITIONS", "Link", "LinkInput", "LinkOwner", "LinkState"]
 
@@ -60,6 +66,7 @@ BROKEN_LOGGED: Final = 100
 SHORTEST_SECRET: Final = 8
 """Credentials of fewer characters are not struck out of the server's words: they are none, and would tear words apart."""
 
+_RESULT_KEYS: Final = frozenset({"jsonrpc", "id", "result"})
 _DOWN: Final = frozenset({LinkState.IDLE, LinkState.WAITING, LinkState.CLOSED})
 _SIGNED_IN: Final = frozenset({LinkState.READY, LinkState.LEAVING})
 
@@ -83,11 +90,16 @@ class LinkOwner(Protocol):
     def link_closed(self, error: RelayError, now: float) -> None:
         """The link is closed for good; `error` is for whoever waits."""
 
-    def receive_request(self, request: Request, now: float) -> None:
-        """The server requests something."""
+    def receive_event(self, id_: str | int | None, params: dict[str, Any], now: float) -> None:
+        """The server tells of an event, which is acknowledged already."""
 
-    def receive_answer(self, answer: Response | Failure, now: float) -> None:
-        """The server answers a command."""
+    def receive_result(self, id_: str, result: dict[str, Any], now: float) -> bool:
+        """The server answers a command with a result; return whether there is such a command."""
+        ...
+
+    def receive_answer(self, answer: Response | Failure, now: float) -> bool:
+        """The server answers a command in whatever way; return whether there is such a command."""
+        ...
 
 
 class Link:
@@ -241,7 +253,7 @@ class Link:
             user_agent=self._settings.agent,
         )
         self._connection.open()
-        self._drain_events(now)
+        self._handle_events(now)
 
     def transport_failed(self, error: Exception, now: float) -> None:
         """The transport that was asked for could not be opened, or broke."""
@@ -252,13 +264,13 @@ class Link:
         """Take bytes from the transport."""
         if self._connection is not None:
             self._connection.receive_data(data)
-            self._drain_events(now)
+            self._handle_events(now)
 
     def receive_eof(self, now: float) -> None:
         """The transport brings no more bytes."""
         if self._connection is not None:
             self._connection.receive_eof()
-            self._drain_events(now)
+            self._handle_events(now)
 
     def data_to_send(self) -> bytes:
         """Return everything that waits for the transport, and forget it."""
@@ -268,21 +280,20 @@ class Link:
         """Queue a message for the transport."""
         # Not open: its end came in the same read as what is answered here, and is about to be told.
         connection = self._connection
-        if connection is not None and connection.is_open:
+        if connection is None:
+            return
+        if connection.send(text.encode()):
             self._statistics.frames_sent += 1
-            connection.send_text(text)
-            if connection.closed:  # the server does not read; whoever sends now is told like everybody else
-                self._timers.soon(self._drain_events)
+        elif connection.closed:  # the server does not read; whoever sends now is told like everybody else
+            self._timers.soon(self._handle_events)
 
-    def _drain_events(self, now: float) -> None:
+    def _handle_events(self, now: float) -> None:
         connection = self._connection
-        while connection is not None and connection is self._connection:
-            event = connection.next_event()
-            if isinstance(event, TextReceived):
-                self._receive_text(event.text, now)
+        while connection is not None and connection.events and connection is self._connection:
+            event = connection.events.popleft()
+            if isinstance(event, str):
+                self._receive_text(event, now)
                 continue
-            if event is None:
-                return
             match event:
                 case Opened():
                     self._move(LinkInput.WEBSOCKET_UP)
@@ -454,8 +465,35 @@ class Link:
     # --- what comes in ----------------------------------------------------------------------------------------------
 
     def _receive_text(self, text: str, now: float) -> None:
+        """Take in one message. `decode` reads all but the usual form of an event and of a result, which nearly all have."""
         self._statistics.frames_received += 1
-        message = decode(text)
+        try:
+            message = orjson.loads(text)
+        except orjson.JSONDecodeError:
+            message = None
+        if not isinstance(message, dict) or text.count("{") + text.count("[") > MAX_DEPTH:
+            self._receive_message(decode(text), now)
+            return
+        id_, method = message.get("id"), message.get("method")
+        if not isinstance(id_, str):
+            self._receive_message(decode(text), now)
+        elif method == "signalwire.event" and isinstance(params := message.get("params"), dict):
+            if self._connection is not None and self._connection.send(ACKNOWLEDGEMENT % orjson.dumps(id_)):
+                self._statistics.frames_sent += 1
+            self._carried_traffic = True
+            self._owner.receive_event(id_, params, now)
+        elif (
+            message.keys() <= _RESULT_KEYS
+            and isinstance(result := message.get("result"), dict)
+            and id_ not in (self._sign_in_id, self._ping_id)
+        ):
+            self._carried_traffic = True
+            if not self._owner.receive_result(id_, result, now):
+                self._statistics.unknown_answers += 1
+        else:
+            self._receive_message(decode(text), now)
+
+    def _receive_message(self, message: Message, now: float) -> None:
         if isinstance(message, Request):
             self._receive_request(message, now)
         elif isinstance(message, Broken):
@@ -464,7 +502,7 @@ class Link:
             self._receive_answer(message, now)
 
     def _receive_broken(self, message: Broken, now: float) -> None:
-        """Pass over a message that cannot be read, but let nobody wait for its answer who can be told."""
+        """Pass over a message that cannot be read. The command that it answers, if that can be told, gets an error."""
         self._note_broken(message.reason)
         if message.request_id is not None and self.state is not LinkState.CLOSING:
             self.send(encode_error(message.request_id, INVALID_REQUEST, message.reason))
@@ -478,12 +516,14 @@ class Link:
             self._pong(now)
         else:
             self._carried_traffic = True
-            self._owner.receive_answer(answer, now)
+            if not self._owner.receive_answer(answer, now):
+                self._statistics.unknown_answers += 1
 
     def _receive_request(self, request: Request, now: float) -> None:
         if request.method == "signalwire.event":
             self._carried_traffic = True
-            self._owner.receive_request(request, now)
+            self._answer(request, {})
+            self._owner.receive_event(request.id, request.params, now)
         elif self.state is LinkState.CLOSING:
             return  # it cannot be answered any more; an event still tells what became of something
         elif request.method == "signalwire.ping":
@@ -492,7 +532,9 @@ class Link:
             self._answer(request, {})
             self._farewell(restart=request.params.get("restart") is True, now=now)
         else:
-            self._owner.receive_request(request, now)
+            self._statistics.unknown_requests += 1
+            if request.id is not None:
+                self.send(encode_error(request.id, METHOD_NOT_FOUND, f"unknown method {request.method[:100]}"))
 
     def _answer(self, request: Request, result: dict[str, Any]) -> None:
         if request.id is not None:

@@ -8,6 +8,7 @@ answers one read provokes, they leave in one write.
 from __future__ import annotations
 
 import ssl
+from collections import deque
 from collections.abc import Callable
 
 from anyrelay.protocol.transport.events import (
@@ -56,15 +57,20 @@ class Connection:
     transport is to be shut, whatever the peer still says. Nothing the peer does raises.
     """
 
-    __slots__ = ("_begun", "_drained", "_tls", "_tunnel", "_websocket", "next_event", "send_text")
+    __slots__ = ("_begun", "_drained", "_tls", "_tunnel", "_websocket", "events", "next_event", "send", "send_text")
 
+    events: deque[str | ConnectionEvent]
+    """What happened, the oldest first; a text message is its text alone. Take from here, or call `next_event`."""
     next_event: Callable[[], ConnectionEvent | None]
     """Returns the next event, or None until more is received."""
-    send_text: Callable[[str], None]
-    """Queues a text message.
+    send: Callable[[bytes], bool]
+    """Queues a text message in UTF-8, and returns whether it is queued: not before `Opened`, after `close` and after the end.
 
     A peer that does not read ends the connection here, once more than `OUTBOX_LIMIT` bytes wait for it: then `closed` is true
     afterwards, and a `ConnectionClosed` says why.
+    """
+    send_text: Callable[[str], None]
+    """Queues a text message as `send` does.
 
     Raises:
         RuntimeError: The connection is not open: `Opened` has not come, or `close` was called, or it is over.
@@ -73,7 +79,9 @@ class Connection:
 
     def __init__(self, websocket: WebSocketLayer, tls: TlsLayer | None, tunnel: ProxyTunnel | None) -> None:
         self._websocket = websocket
+        self.events = websocket.events
         self.next_event = websocket.next_event
+        self.send = websocket.send
         self.send_text = websocket.send_text
         self._tls = tls
         self._tunnel = tunnel
@@ -185,21 +193,23 @@ class Connection:
         """
         if not self._begun:
             raise RuntimeError("receive_data: open() comes first")
-        if self.closed:
+        websocket, tls = self._websocket, self._tls
+        if websocket.phase is Phase.CLOSED:
             return
         if self._tunnel is not None:
             data = self._receive_through(self._tunnel, data)
             if not data:
                 return
-        if self._tls is None:
-            self._websocket.receive_data(data)
+        if tls is None:
+            websocket.receive_data(data)
             return
-        plaintext = self._tls.receive_data(data)
+        plaintext = tls.receive_data(data)
         if plaintext:
-            self._websocket.receive_data(plaintext)
-        self._note_tls(self._tls)
-        if self._tls.waiting > OUTBOX_LIMIT:
-            self._websocket.fail_unread()
+            websocket.receive_data(plaintext)
+        if tls.error is not None or tls.ended:
+            self._note_tls(tls)
+        if tls.outgoing.pending > OUTBOX_LIMIT:  # TLS answers some of what comes in by itself
+            websocket.fail_unread()
 
     def receive_eof(self) -> None:
         """Note that the transport brings no more bytes: the peer shut its side, or the network is gone.
@@ -251,13 +261,20 @@ class Connection:
 
     def data_to_send(self) -> bytes:
         """Return everything that waits for the transport, as one piece, and forget it. Call it until `wants_eof`."""
+        websocket, tls = self._websocket, self._tls
         if self._tunnel is not None:
-            data = b"" if self.closed else self._tunnel.data_to_send()
-        elif self._tls is not None:
-            data = self._encrypted(self._tls)
+            data = b"" if websocket.phase is Phase.CLOSED else self._tunnel.data_to_send()
+        elif tls is None:
+            data = websocket.data_to_send()
         else:
-            data = self._websocket.data_to_send()
-        self._drained = self.closed
+            if plaintext := websocket.data_to_send():
+                tls.send(plaintext)
+                if tls.error is not None or tls.ended:
+                    self._note_tls(tls)
+            if websocket.phase is Phase.CLOSED:
+                tls.close()  # the close_notify goes behind what waited
+            data = tls.data_to_send()
+        self._drained = websocket.phase is Phase.CLOSED
         return data
 
     def _begin(self) -> None:
@@ -284,13 +301,3 @@ class Connection:
             self._websocket.fail(tls.error)
         elif tls.ended:
             self._websocket.receive_eof()
-
-    def _encrypted(self, tls: TlsLayer) -> bytes:
-        """Encrypt all that waits, the goodbye behind it once it is over, and return the ciphertext."""
-        plaintext = self._websocket.data_to_send()
-        if plaintext:
-            tls.send(plaintext)
-            self._note_tls(tls)
-        if self.closed:
-            tls.close()
-        return tls.data_to_send()

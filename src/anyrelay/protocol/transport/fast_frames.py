@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 
-__all__ = ["FrameSplitter", "MessageTooBig", "forget_keys", "text_frame"]
+__all__ = ["FrameSplitter", "MessageTooBig", "forget_keys", "text_frames"]
 
 LONGEST_FAST_MASK = 1_024
 """Up to so many bytes one big XOR is quicker than wsproto's four strided ones."""
@@ -40,7 +40,7 @@ class MessageTooBig(Exception):
 
 
 class FrameSplitter:
-    """Sorts the bytes of a stream of frames: whole short texts for the fast lane, the rest for wsproto, in order.
+    """Tells the whole short texts in a stream of frames from what wsproto has to read.
 
     Args:
         masked: Whether the frames have to be masked, as a client's are.
@@ -62,27 +62,27 @@ class FrameSplitter:
         self.message_size = 0
         """How many bytes the data message that wsproto reads has so far, going by its headers."""
 
-    def split(self, data: bytes) -> Iterator[tuple[bool, bytes]]:
-        """Yield ``(True, payload)`` for each whole short text, unmasked, and ``(False, bytes)`` for what wsproto reads.
+    def split(self, data: bytes, take: Callable[[str], object]) -> Iterator[bytes]:
+        """Give each whole short text to `take`, unmasked and decoded, and yield what wsproto has to read, in order.
 
         A piece for wsproto never reaches beyond its frame. A header that is cut off is held until the rest is here.
 
         Args:
             data: The next bytes of the stream.
+            take: Called with each text.
 
         Raises:
             MessageTooBig: After everything before that message.
+            UnicodeDecodeError: A text is not UTF-8; after everything before that text.
         """
         if self._held:
             data, self._held = self._held + data, b""
         position, end = 0, len(data)
         while position < end:
             if not self._left:
-                if (text := self._short_text(data, position, end)) is not None:
-                    start, position = text
-                    payload = data[start:position]
-                    yield True, _masked(payload, data[start - 4 : start]) if self._masked else payload
-                    continue
+                position = self._take_texts(data, position, take)
+                if position == end:
+                    return
                 header = _read_header(data, position)
                 if header is None:
                     self._held = data[position:]
@@ -93,25 +93,27 @@ class FrameSplitter:
             piece = data[position : position + self._left]
             position += len(piece)
             self._left -= len(piece)
-            yield False, piece
+            yield piece
 
-    def _short_text(self, data: bytes, position: int, end: int) -> tuple[int, int] | None:
-        """Return where the payload of a whole short text begins and ends; None for anything else at `position`."""
-        if end - position < _HEADER.size:
-            return None
-        first, second, size = _read_fields(data, position)
-        if first != _WHOLE_TEXT or self._in_message:
-            return None
-        start: int = position + self._header_length
-        if second == self._size_follows:
-            if size < _SIZE_IN_TWO_BYTES:  # it has to be written in the fewest bytes (section 5.2); wsproto says so
-                return None
-        elif second in self._short_sizes:  # and what was read as the size is what follows the header
-            start, size = start - 2, second & _SIZE
-        else:
-            return None
-        stop = start + size
-        return (start, stop) if stop <= end and size <= self._longest_fast else None
+    def _take_texts(self, data: bytes, position: int, take: Callable[[str], object]) -> int:
+        """Give the whole short texts at `position` to `take`; return where the first other frame begins."""
+        last_header = len(data) - _HEADER.size
+        while position <= last_header and not self._in_message:
+            first, second, size = _read_fields(data, position)
+            start: int = position + self._header_length
+            if second in self._short_sizes:  # and what was read as the size is what follows the header
+                start, size = start - 2, second & _SIZE
+            elif second != self._size_follows or size < _SIZE_IN_TWO_BYTES:
+                break  # a size has to be written in the fewest bytes (section 5.2); wsproto says so
+            stop = start + size
+            if first != _WHOLE_TEXT or stop > len(data) or size > self._longest_fast:
+                break
+            payload = data[start:stop]
+            if self._masked:
+                payload = _masked(payload, data[start - 4 : start])
+            take(payload.decode())
+            position = stop
+        return position
 
     def _count(self, first: int, size: int) -> None:
         if first & _CONTROL:  # it may stand between fragments
@@ -149,20 +151,30 @@ def _masked(payload: bytes, key: bytes) -> bytes:
     return (int.from_bytes(payload, "little") ^ int.from_bytes(keys, "little")).to_bytes(size, "little")
 
 
-def text_frame(payload: bytes, *, mask: bool) -> bytes | None:
-    """Build a text frame that is a whole message, or return None if wsproto is the better one to build it.
+def text_frames(
+    payloads: Iterable[bytes], *, mask: bool, long_frame: Callable[[bytes], bytes | bytearray]
+) -> list[bytes | bytearray]:
+    """Build the text frames of whole messages, all in one loop.
 
     Args:
-        payload: The message in UTF-8.
-        mask: Whether to mask it, as a client must. The key is fresh from the operating system (section 5.3).
+        payloads: The messages in UTF-8.
+        mask: Whether to mask them, as a client must. Each key is fresh from the operating system (section 5.3).
+        long_frame: Builds the frame of a message that is too long for here.
     """
-    size = len(payload)
-    if size > LONGEST_FAST_MASK:
-        return None
-    if not mask:
-        return _header(size, 0) + payload
-    key = _next_key()
-    return _header(size, _MASK) + key + _masked(payload, key)
+    frames: list[bytes | bytearray] = []
+    for payload in payloads:
+        size = len(payload)
+        if size > LONGEST_FAST_MASK:
+            frames.append(long_frame(payload))
+        elif mask:
+            try:
+                key = _keys.pop()
+            except IndexError:  # and in no other way: another thread may take the last one
+                key = _draw_keys()
+            frames.append(_header(size, _MASK) + key + _masked(payload, key))
+        else:
+            frames.append(_header(size, 0) + payload)
+    return frames
 
 
 @lru_cache(maxsize=2 * LONGEST_FAST_MASK + 2)
@@ -177,11 +189,8 @@ def forget_keys() -> None:
     _keys.clear()
 
 
-def _next_key() -> bytes:
-    """Return four bytes that the operating system drew, many at a time: asking it costs more than masking."""
-    try:
-        return _keys.pop()
-    except IndexError:
-        drawn = os.urandom(4 * KEYS_AT_ONCE)
-        _keys.extend(drawn[place : place + 4] for place in range(4, len(drawn), 4))
-        return drawn[:4]
+def _draw_keys() -> bytes:
+    """Draw many keys of four bytes from the operating system, since asking it costs more than masking; return one."""
+    drawn = os.urandom(4 * KEYS_AT_ONCE)
+    _keys.extend([drawn[place : place + 4] for place in range(4, len(drawn), 4)])
+    return drawn[:4]

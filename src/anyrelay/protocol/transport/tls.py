@@ -1,12 +1,13 @@
 """TLS over memory: ciphertext in, plaintext out, and back (architecture, decision 1).
 
-The `ssl` module does the work on two `ssl.MemoryBIO`; what is here keeps its traps from everybody else: output that
-waits after a failure, an end that is `b""` for ever, an end that is cut off, and a peer whose goodbye never comes.
+The `ssl` module does the work on two `ssl.MemoryBIO`. Its traps stay in this file: output that waits after a
+failure, an end that is `b""` for ever, an end that is cut off, and a peer whose close_notify never comes.
 """
 
 from __future__ import annotations
 
 import ssl
+from collections.abc import Callable
 
 __all__ = ["TlsLayer"]
 
@@ -18,7 +19,7 @@ class TlsLayer:
     """One end of a TLS connection, without the connection.
 
     Nothing the peer does raises: a failed handshake, a certificate not to be trusted, a broken record and an end
-    without close_notify all become `error`. Drain `data_to_send` after every call, failed ones included: the alert
+    without close_notify all become `error`. Call `data_to_send` after every call, failed ones included: the alert
     waits there.
 
     Args:
@@ -36,9 +37,12 @@ class TlsLayer:
             # Over memory ssl does not insist, as it does on sockets: any name on a trusted certificate would pass.
             raise ValueError("server_hostname: the context checks host names, so one is needed")
         self._incoming = ssl.MemoryBIO()
-        self._outgoing = ssl.MemoryBIO()
+        self.outgoing = ssl.MemoryBIO()
+        """Holds the ciphertext that waits, some of it TLS's own answers to what came in."""
+        self.data_to_send: Callable[[], bytes] = self.outgoing.read
+        """Returns the ciphertext that waits, and forgets it."""
         self._tls = context.wrap_bio(
-            self._incoming, self._outgoing, server_side=server_side, server_hostname=server_hostname
+            self._incoming, self.outgoing, server_side=server_side, server_hostname=server_hostname
         )
         self._held: list[bytes] = []
         self._closed = False
@@ -48,11 +52,6 @@ class TlsLayer:
         """Whether the peer said goodbye (close_notify): the stream is whole, and nothing comes after it."""
         self.error: ssl.SSLError | None = None
         """What broke the connection: `ssl.SSLCertVerificationError` for a certificate, `ssl.SSLEOFError` for a cut."""
-
-    @property
-    def waiting(self) -> int:
-        """How many bytes `data_to_send` would return: TLS answers some of what comes in by itself."""
-        return self._outgoing.pending
 
     def start(self) -> None:
         """Begin the handshake. A client speaks first; a server need not call this."""
@@ -73,7 +72,7 @@ class TlsLayer:
         return self._decrypt()
 
     def receive_eof(self) -> None:
-        """LogEntry the end of the transport: `error` becomes an `ssl.SSLEOFError`, unless the peer had said goodbye."""
+        """Note the end of the transport: `error` becomes an `ssl.SSLEOFError`, unless the peer had said goodbye."""
         if self.error is not None or self.ended or self._closed:
             return
         self._incoming.write_eof()
@@ -95,10 +94,6 @@ class TlsLayer:
                 rest = rest[self._tls.write(rest) :]
         except ssl.SSLError as error:
             self.error = error
-
-    def data_to_send(self) -> bytes:
-        """Return the ciphertext that waits, and forget it."""
-        return self._outgoing.read()
 
     def close(self) -> None:
         """Say goodbye (close_notify) if there was a handshake. The peer's goodbye is not waited for."""
@@ -127,13 +122,13 @@ class TlsLayer:
         self.send(held)
 
     def _decrypt(self) -> bytes:
-        read, undecrypted, unread = self._tls.read, self._incoming, self._tls.pending
+        read, undecrypted = self._tls.read, self._incoming
         parts: list[bytes] = []
         try:
-            while part := read(RECORD_SIZE):
+            while part := read(RECORD_SIZE):  # a whole record, of which nothing is left
                 parts.append(part)
                 # Asking is cheap; one read too many costs as much as decrypting an event, for its exception.
-                if not undecrypted.pending and not unread():
+                if not undecrypted.pending:
                     break
             else:
                 self.ended = True

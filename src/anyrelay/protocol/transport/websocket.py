@@ -1,9 +1,9 @@
 """WebSocket (RFC 6455) for both ends: bytes in, text messages out, and back. The one file that knows wsproto.
 
-The upgrade is wsproto's `H11Handshake`, the frames are its `FrameProtocol`: one floor below its `Connection`, which
-makes a bad frame look like a polite close. What wsproto leaves to us is done here: heads are cut off and limited,
-messages are joined and limited, pings and closes are answered, and nothing the peer sends raises. Short text frames
-take the fast lane of `frames.py`. No extension is offered or agreed to, so a compressed frame is a violation.
+The upgrade is wsproto's `H11Handshake`, the frames are its `FrameProtocol`. Its `Connection` is not used, because that makes a
+bad frame look like a polite close. What wsproto leaves to us is done here: heads are cut off and limited, messages are joined
+and limited, pings and closes are answered, and nothing the peer sends raises. `fast_frames.py` reads and writes short text
+frames. No extension is offered or agreed to, so a compressed frame is a violation.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from anyrelay.protocol.transport.events import (
     ProtocolViolation,
     TextReceived,
 )
-from anyrelay.protocol.transport.fast_frames import FrameSplitter, MessageTooBig, text_frame
+from anyrelay.protocol.transport.fast_frames import FrameSplitter, MessageTooBig, text_frames
 from anyrelay.protocol.transport.http_head import BadHead, HeadCutter, Refusal
 
 __all__ = ["DEFAULT_MAX_MESSAGE_SIZE", "OUTBOX_LIMIT", "Phase", "UpgradeCheck", "WebSocketLayer"]
@@ -55,6 +55,9 @@ open at a time. What counts is what waits before a message, so that a large one 
 
 LONGEST_CONTROL_PAYLOAD = 125
 """RFC 6455 section 5.5."""
+
+LONGEST_HEADER = 14
+"""With it each text counts towards `OUTBOX_LIMIT` before its frame is built, in bytes (section 5.2)."""
 
 _MAY_BE_SENT = frozenset({1000, 1001, 1002, 1003, *range(1007, 1014), *range(3000, 5000)})
 _UPGRADE_HEADER = re.compile(rb"^upgrade:[ \t]*websocket", re.IGNORECASE | re.MULTILINE)
@@ -91,9 +94,11 @@ class WebSocketLayer:
         self._handshake = handshake
         self._check_upgrade = check_upgrade
         self._client = handshake.client
-        self._events: deque[ConnectionEvent] = deque()
+        self.events: deque[str | ConnectionEvent] = deque()
+        """What happened, the oldest first; a text message is its text alone."""
         self._outgoing: list[bytes | bytearray] = []
-        self._waiting = 0  # how many bytes of frames are in it
+        self._texts: list[bytes] = []  # which follow it, without their frames
+        self._waiting = 0  # how many bytes are in the two
         self._request = request
         self._heads = HeadCutter(b"HTTP/1.") if self._client else HeadCutter()
         self._refusal: Refusal | None = None
@@ -161,23 +166,52 @@ class WebSocketLayer:
 
     def next_event(self) -> ConnectionEvent | None:
         """Return the next event, or None until more is received."""
-        return self._events.popleft() if self._events else None
+        if not self.events:
+            return None
+        event = self.events.popleft()
+        return TextReceived(event) if isinstance(event, str) else event
 
     def data_to_send(self) -> bytes:
         """Return everything that waits to be sent, as one piece, and forget it."""
         if self._pong is not None:
             self._queue_pong()
-        if not self._outgoing:
-            return b""
+        if self._texts:
+            self._frame_texts()
         data = b"".join(self._outgoing)
         self._outgoing.clear()
         self._waiting = 0
         return data
 
+    def _frame_texts(self) -> None:
+        """Build the frames of the texts that wait."""
+        self._outgoing += text_frames(self._texts, mask=self._client, long_frame=self._long_frame)
+        self._texts.clear()
+
+    def _long_frame(self, payload: bytes) -> bytes | bytearray:
+        return self._frames.send_data(payload.decode())
+
     # What we say
 
+    def send(self, payload: bytes) -> bool:
+        """Queue a text message, unless the connection is not open.
+
+        Args:
+            payload: The message in UTF-8.
+
+        Returns:
+            Whether it is queued. If more than `OUTBOX_LIMIT` bytes wait before it, everything is dropped and it is over.
+        """
+        if self.phase is not Phase.OPEN:
+            return False
+        if self._waiting > OUTBOX_LIMIT:
+            self.fail_unread()
+            return False
+        self._texts.append(payload)
+        self._waiting += LONGEST_HEADER + len(payload)
+        return True
+
     def send_text(self, text: str) -> None:
-        """Queue a text message; if more than `OUTBOX_LIMIT` bytes wait before it, everything is dropped and it is over.
+        """Queue a text message, as `send` does.
 
         Raises:
             RuntimeError: The connection is not open.
@@ -185,8 +219,7 @@ class WebSocketLayer:
         """
         if self.phase is not Phase.OPEN:
             raise self._not_open("send text")
-        frame = text_frame(text.encode(), mask=self._client)
-        self._queue(self._frames.send_data(text) if frame is None else frame)
+        self.send(text.encode())
 
     def ping(self, payload: bytes = b"") -> None:
         """Queue a ping; the answer to the latest one is reported as `PongReceived`.
@@ -237,6 +270,7 @@ class WebSocketLayer:
 
     def fail_unread(self) -> None:
         """End at once, because the peer does not read; what waits for it is dropped, for it would not read that either."""
+        self._texts.clear()
         self._outgoing.clear()
         peer = "server" if self._client else "client"
         self.fail(ConnectionError(f"the {peer} does not read: more than {OUTBOX_LIMIT // 1024**2} MiB wait to be sent"))
@@ -317,7 +351,7 @@ class WebSocketLayer:
 
     def _open(self) -> None:
         self.phase = Phase.OPEN
-        self._events.append(Opened())
+        self.events.append(Opened())
 
     @staticmethod
     def _status_for(fault: Exception, head: bytes) -> int:
@@ -350,13 +384,10 @@ class WebSocketLayer:
 
     def _receive_frames(self, data: bytes) -> None:
         try:
-            for whole, piece in self._splitter.split(data):
-                if whole:
-                    self._events.append(TextReceived(piece.decode()))
-                else:
-                    self._receive_slowly(piece)
-                    if self.phase is Phase.CLOSED:
-                        return
+            for piece in self._splitter.split(data, self.events.append):
+                self._receive_slowly(piece)
+                if self.phase is Phase.CLOSED:
+                    return
         except UnicodeDecodeError as fault:
             self._violated(CloseReason.INVALID_FRAME_PAYLOAD_DATA, fault)
         except MessageTooBig as fault:
@@ -375,7 +406,7 @@ class WebSocketLayer:
         if isinstance(payload, str):
             self._text += payload.encode()
             if frame.message_finished:
-                self._events.append(TextReceived(self._text.decode()))
+                self.events.append(self._text.decode())
                 self._text = bytearray()
         elif isinstance(payload, tuple):
             self._peer_closed(*payload)
@@ -385,9 +416,9 @@ class WebSocketLayer:
         elif frame.opcode is Opcode.PONG:
             if payload == self._pinged:
                 self._pinged = None
-                self._events.append(PongReceived(payload))
+                self.events.append(PongReceived(payload))
         elif frame.message_finished:
-            self._events.append(
+            self.events.append(
                 BrokenMessage(f"a binary message of {self._splitter.message_size} bytes; RELAY speaks text")
             )
 
@@ -410,6 +441,8 @@ class WebSocketLayer:
         self._finish(ConnectionClosed(code=int(code), reason=words, error=error))
 
     def _queue(self, frame: bytes | bytearray) -> None:
+        """Queue a frame behind the texts that wait."""
+        self._frame_texts()
         if self._waiting > OUTBOX_LIMIT:
             self.fail_unread()
             return
@@ -418,18 +451,20 @@ class WebSocketLayer:
 
     def _queue_pong(self) -> None:
         if self._pong is not None and self.phase is Phase.OPEN:
+            self._frame_texts()
             self._outgoing.append(self._frames.pong(self._pong))
         self._pong = None
 
     def _queue_close(self, code: int, reason: str) -> None:
         self._queue_pong()  # nothing may follow a close frame (section 5.5.1)
+        self._frame_texts()
         self._outgoing.append(self._frames.close(code, reason))
 
     def _finish(self, event: ConnectionClosed) -> None:
         if self.phase is Phase.CLOSED:
             return
         self.phase = Phase.CLOSED
-        self._events.append(event)
+        self.events.append(event)
         self._text = bytearray()
 
     def _not_open(self, what: str) -> RuntimeError:
