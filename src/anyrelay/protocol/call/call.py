@@ -6,7 +6,7 @@ promise of the result. The first parameter is always the time, which the front e
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from anyrelay.errors import CallGone, RelayError
@@ -18,7 +18,7 @@ from anyrelay.protocol.call.detect import DetectMethods
 from anyrelay.protocol.call.digits import DigitMethods
 from anyrelay.protocol.call.fax import FaxMethods
 from anyrelay.protocol.call.listening import ListeningMethods, Search
-from anyrelay.protocol.call.methods import NONE_YET, OnCompleted
+from anyrelay.protocol.call.methods import NONE_YET, NOTHING_CHECKED, OnCompleted
 from anyrelay.protocol.call.operation import OperationMachine
 from anyrelay.protocol.call.pay import PayMethods
 from anyrelay.protocol.call.play import PlayMethods
@@ -42,7 +42,7 @@ from anyrelay.protocol.core.memory import pack_device, unpack_device
 from anyrelay.protocol.core.promise import Promise
 from anyrelay.protocol.core.timers import Timers
 from anyrelay.protocol.rpc.pending import NO_OBSERVER, USUAL, CommandObserver, CommandOptions, Reply
-from anyrelay.protocol.schema import CallCommand, CallReceiveEvent, CallStateEvent, ReferEvent, RelayEvent
+from anyrelay.protocol.schema import CallCommand, CallReceiveEvent, CallStateEvent, ReferEvent, RelayEvent, write_params
 from anyrelay.protocol.schema.fields import check_handler
 
 if TYPE_CHECKING:
@@ -330,6 +330,7 @@ class CallMachine(
         options: CommandOptions = USUAL,
         extra: dict[str, Any] | None = None,
         result_if_accepted: object = None,
+        checked: Mapping[str, Any] = NOTHING_CHECKED,
         **params: Any,
     ) -> Promise[Any]:
         """Send a command on this call. Whatever is not named here is a parameter of the command, its ``timeout`` too.
@@ -340,8 +341,8 @@ class CallMachine(
             CallGone: The call has ended, and 410 is not among the `ok_codes` of the options.
             ConnectionLost: The session of this call is over.
         """
-        params["node_id"], params["call_id"] = self.node_id, self.call_id
-        wire_params = schema.write_params(kind, params, extra)
+        checked = {"node_id": self.node_id, "call_id": self.call_id, **checked}
+        wire_params = write_params(kind, params, extra, checked)
         if self._gone is not None:
             raise self._gone.renewed()
         if self.state is CallState.ENDED:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias, TypeVar
 
 from anyrelay.protocol.call.operation import OperationMachine
@@ -11,7 +11,7 @@ from anyrelay.protocol.core.promise import Promise
 from anyrelay.protocol.rpc.pending import NO_OBSERVER, USUAL, CommandObserver, CommandOptions
 from anyrelay.protocol.schema import CallCommand, RelayEvent
 
-__all__ = ["NONE_YET", "CallMethods", "OnCompleted"]
+__all__ = ["NONE_YET", "NOTHING_CHECKED", "CallMethods", "OnCompleted"]
 
 E = TypeVar("E", bound=RelayEvent)
 O = TypeVar("O", bound=OperationMachine[Any])  # noqa: E741
@@ -22,6 +22,9 @@ OnCompleted: TypeAlias = Callable[[E], Any] | None
 NONE_YET: Final[dict[Any, Any]] = {}
 """The dict that calls share while their own would be empty: most of thousands of held calls need none. This dict stays empty:
 code that adds to an empty dict makes a new dict first."""
+
+NOTHING_CHECKED: Final[Mapping[str, Any]] = {}
+"""Stands for the fields of a command that need no check when it is sent; by their names, as they are on the wire."""
 
 
 class CallMethods(ABC):
@@ -37,6 +40,7 @@ class CallMethods(ABC):
         options: CommandOptions = USUAL,
         extra: dict[str, Any] | None = None,
         result_if_accepted: object = None,
+        checked: Mapping[str, Any] = NOTHING_CHECKED,
         **params: Any,
     ) -> Promise[Any]:
         """Send a command on this call."""

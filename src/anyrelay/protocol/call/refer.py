@@ -30,6 +30,8 @@ class ReferMethods(CallMethods):
 
     call_id: str
 
+    _refers: Refers | None
+
     @property
     @abstractmethod
     def refers(self) -> Refers:
@@ -178,7 +180,7 @@ class ReferMethods(CallMethods):
         if on_completed is not None:
             check_handler(on_completed, "on_completed")
         target = read_refer_device(device)
-        refers = self.refers
+        refers = self._refers or self.refers
         if alone and refers.awaited:
             raise ReferInProgress(f"a transfer of call {self.call_id} is still being waited for; nothing was sent")
         options = USUAL
@@ -192,7 +194,7 @@ class ReferMethods(CallMethods):
             reply = self.send_command(
                 now,
                 schema.Refer,
-                device=target,
+                checked={"device": target.to_wire()},
                 status_url=status_url,
                 extra=extra,
                 command_observer=refer,

@@ -21,7 +21,7 @@ from anyrelay.protocol.rpc.pending import CommandObserver
 from anyrelay.protocol.schema import ReferEvent
 from anyrelay.protocol.schema.fields import check_timeout
 
-__all__ = ["TRANSITIONS", "ReferInput", "ReferMachine", "ReferState"]
+__all__ = ["OPEN", "OVER", "TRANSITIONS", "ReferInput", "ReferMachine", "ReferState"]
 
 
 class ReferInput(StrEnum):
@@ -130,10 +130,12 @@ _UNDER_WAY: Final = frozenset({ReferState.SENT, ReferState.OPEN})
 _UNDER_GRACE: Final = frozenset({ReferState.CANCELING, ReferState.ENDING, ReferState.LATE_CANCEL})
 
 
-_OVER: Final = frozenset({ReferState.UNKNOWN, ReferState.LATE_CANCEL, ReferState.SETTLED, ReferState.REJECTED})
+OVER: Final = frozenset({ReferState.UNKNOWN, ReferState.LATE_CANCEL, ReferState.SETTLED, ReferState.REJECTED})
+"""Where a transfer has an outcome, or never became a transfer."""
 
 
-_OPEN: Final = frozenset(ReferState) - {ReferState.QUEUED, *_OVER}
+OPEN: Final = frozenset(ReferState) - {ReferState.QUEUED, *OVER}
+"""Where the command has left and the outcome is still to come."""
 
 
 _VERDICTS: Final = {
@@ -195,7 +197,7 @@ class ReferMachine(CommandObserver):
         self._grace = grace
         self._grace_timer: LinkTimer | None = None
         self._refusal: RelayError | None = None
-        self._waiters: dict[Promise[ReferOutcome], Timer | None] = {}
+        self.waiters: dict[Promise[ReferOutcome], Timer | None] = {}
 
     @property
     def subject(self) -> object:
@@ -210,12 +212,12 @@ class ReferMachine(CommandObserver):
     @property
     def is_open(self) -> bool:
         """Whether its command has left and its outcome is still to come."""
-        return self.state in _OPEN
+        return self.state in OPEN
 
     @property
     def is_over(self) -> bool:
         """Whether it has an outcome, or never became a transfer."""
-        return self.state in _OVER
+        return self.state in OVER
 
     @property
     def is_told(self) -> bool:
@@ -225,12 +227,12 @@ class ReferMachine(CommandObserver):
     @property
     def has_waiters(self) -> bool:
         """Whether anybody waits for its outcome now."""
-        return bool(self._waiters)
+        return bool(self.waiters)
 
     @property
     def is_awaited(self) -> bool:
         """Whether anybody waits for its outcome now, or for its reply in a way that bears no second transfer."""
-        return bool(self._waiters) or self.waits_for_reply
+        return bool(self.waiters) or self.waits_for_reply
 
     def sent(self, now: float) -> None:
         """The command has left."""
@@ -324,7 +326,7 @@ class ReferMachine(CommandObserver):
 
         def expire(at: float) -> None:
             reason = UnknownReason.ACK_LOST if self.ack is None and not self.events else UnknownReason.TIMED_OUT
-            del self._waiters[promise]
+            del self.waiters[promise]
             promise.resolve(self._outcome(ReferStatus.UNKNOWN, at, reason))
 
         check_timeout(timeout)
@@ -335,11 +337,11 @@ class ReferMachine(CommandObserver):
             promise.resolve(self.outcome)
         else:
             deadline = math.inf if timeout is None else now + timeout
-            self._waiters[promise] = self._timers.timers.at(deadline, expire) if math.isfinite(deadline) else None
+            self.waiters[promise] = self._timers.timers.at(deadline, expire) if math.isfinite(deadline) else None
         return promise
 
     def _forget(self, promise: Promise[ReferOutcome]) -> None:
-        timer = self._waiters.pop(promise, None)
+        timer = self.waiters.pop(promise, None)
         if timer is not None:
             timer.cancel()
 
@@ -375,14 +377,14 @@ class ReferMachine(CommandObserver):
         if self._grace_timer is not None:
             self._stop_grace()
         self.outcome = outcome
-        if self._waiters:
+        if self.waiters:
             for promise in self._release():
                 promise.resolve(outcome)
         if not upgrade and self.on_over is not None:
             self.on_over(self, outcome)
 
     def _release(self) -> list[Promise[ReferOutcome]]:
-        waiters = list(self._waiters)
+        waiters = list(self.waiters)
         for promise in waiters:
             self._forget(promise)
         return waiters

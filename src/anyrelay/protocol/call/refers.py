@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from anyrelay.protocol.call.refer_machine import ReferMachine, ReferState
+from anyrelay.protocol.call.refer_machine import OPEN, OVER, ReferMachine, ReferState
 from anyrelay.protocol.call.refer_outcome import ReferOutcome
 from anyrelay.protocol.core.link_timers import LinkTimers
 from anyrelay.protocol.schema import ReferEvent
@@ -84,7 +84,9 @@ class Refers:
         refer.refers = self
         refer.on_over = self._on_over
         self._all[refer] = None
-        self._under_way = [other for other in self._under_way if not other.is_over or other.is_awaited]
+        self._under_way = [
+            other for other in self._under_way if other.state not in OVER or other.waiters or other.waits_for_reply
+        ]
         self._under_way.append(refer)
         return refer
 
@@ -95,10 +97,9 @@ class Refers:
 
     def supersede(self, newer: ReferMachine, now: float) -> None:
         """The server took a newer command: of the older ones nothing more will be heard."""
-        if len(self._under_way) > 1:
-            for refer in self._under_way:
-                if refer.number < newer.number:
-                    refer.superseded(now)
+        for refer in self._under_way:
+            if refer.number < newer.number:
+                refer.superseded(now)
 
     def receive(self, event: ReferEvent, now: float) -> None:
         """Hand an event to the transfer that it belongs to."""
@@ -113,7 +114,7 @@ class Refers:
         superseded, so that the oldest open one is the right one at any time.
         """
         for refer in self._under_way:
-            if refer.is_open:
+            if refer.state in OPEN:
                 expected: ReferMachine | None = refer
                 break
         else:

@@ -38,9 +38,15 @@ class _StateWaiter(Promise["CallStateEvent"]):
         self._call._forget_state_waiter(self)
         super().abandon()
 
-    def _finish(self) -> None:
+    def resolve(self, value: CallStateEvent) -> None:
+        """Keep the promise, and stop its timeout."""
         self._stop_timer()
-        super()._finish()
+        super().resolve(value)
+
+    def fail(self, error: BaseException) -> None:
+        """Break the promise, and stop its timeout."""
+        self._stop_timer()
+        super().fail(error)
 
     def _stop_timer(self) -> None:
         if self.timer is not None:

@@ -63,21 +63,22 @@ class Promise(Generic[T]):
     def resolve(self, value: T) -> None:
         """Keep the promise with `value` and wake its waiter."""
         if not self.done:
+            self.done = True
             self._value = value
-            self._finish()
+            self._on_abandon = None
+            if self._waker is not None:
+                waker, self._waker = self._waker, None
+                waker()
 
     def fail(self, error: BaseException) -> None:
         """Break the promise with `error` and wake its waiter."""
         if not self.done:
+            self.done = True
             self._error = error
-            self._finish()
-
-    def _finish(self) -> None:
-        self.done = True
-        self._on_abandon = None
-        if self._waker is not None:
-            waker, self._waker = self._waker, None
-            waker()
+            self._on_abandon = None
+            if self._waker is not None:
+                waker, self._waker = self._waker, None
+                waker()
 
     def result(self) -> T:
         """Return the value.

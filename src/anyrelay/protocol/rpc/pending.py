@@ -262,20 +262,16 @@ class PendingCommands:
             self._queued[id_] = command
         else:
             self._let_go(command, now)
-        if command.is_queued or not options.timeout_until_sent:
-            self._start_timeout(command, now)
-        return command
-
-    def _start_timeout(self, command: _Command, now: float) -> None:
-        command.deadline = now + command.timeout
-        if command.options.timeout is not None or command.options.timeout_until_sent:
+        command.deadline = now + timeout
+        if options.timeout is None and not options.timeout_until_sent:
+            timeouts = self._timeouts.entries
+            timeouts.append(command)
+            if len(timeouts) > FEW_TIMEOUTS + 2 * (len(self._sent) + len(self._queued)):
+                # One that is not answered keeps those behind it, which are, until its own deadline.
+                self._timeouts.entries = deque(each for each in timeouts if not each.done)
+        elif command.is_queued or not options.timeout_until_sent:
             command.timer = self._timers.at(command.deadline, lambda at: self._expire(command, at))
-            return
-        timeouts = self._timeouts.entries
-        if len(timeouts) > FEW_TIMEOUTS + 2 * (len(self._sent) + len(self._queued)):
-            # One that is not answered keeps those behind it, which are, until its own deadline.
-            self._timeouts.entries = timeouts = deque(each for each in timeouts if not each.done)
-        timeouts.append(command)
+        return command
 
     def flush(self, now: float) -> None:
         """The line is up: send everything that waits, in order."""
@@ -311,21 +307,19 @@ class PendingCommands:
         code = result.get("code", "200")
         if code != "200" and not 200 <= (code := as_code(code)) <= 299:
             self._receive_error(command, code, str(result.get("message", "the server gave no message")), now)
-        else:
-            self._accept(command, result, now)
-        return True
-
-    def _accept(self, command: _Command, reply: Reply, now: float) -> None:
+            return True
         if command.timer is not None:
             self._stop_timer(command)
-        command.observer.accepted(reply, now)
-        command.resolve(reply if command.result_if_accepted is None else command.result_if_accepted)
+        command.observer.accepted(result, now)
+        command.resolve(result if command.result_if_accepted is None else command.result_if_accepted)
+        return True
 
     def _receive_error(self, command: _Command, code: int, message: str, now: float) -> None:
         self._stop_timer(command)
         error = self._error(command, code, self._fit_for_a_log(message))
         if code in command.options.ok_codes:
-            self._accept(command, {}, now)
+            command.observer.accepted({}, now)
+            command.resolve({} if command.result_if_accepted is None else command.result_if_accepted)
         else:
             if is_rejection(code) and not command.observer.is_under_way:
                 command.observer.rejected(error)

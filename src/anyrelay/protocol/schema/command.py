@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Final, NamedTuple, TypeVar
 
 from attrs import NOTHING, Attribute, field, fields, frozen
 
-from anyrelay.protocol.schema.fields import check_json, is_opaque, is_text
+from anyrelay.protocol.schema.fields import check_json, is_opaque, is_text, optional
 
 __all__ = ["CallCommand", "Command", "OperationCommand", "command", "make_command", "write_params"]
 
@@ -97,8 +97,8 @@ class _Layout(NamedTuple):
     """By its name, each field's name on the wire, its default, its converter and its validator."""
     renamed: dict[str, str]
     """By its name on the wire, the name of each field that has another one there."""
-    required: frozenset[str]
-    """The names of the fields that have no default."""
+    fewest: int
+    """How many fields have no default."""
 
 
 _layouts: dict[type[Command], _Layout] = {}
@@ -109,14 +109,22 @@ def _layout_of(kind: type[Command]) -> _Layout:
     if layout is None:
         named = [(each.metadata.get("wire", each.name), each) for each in fields(kind) if each.name != "extra"]
         layout = _layouts[kind] = _Layout(
-            {each.name: (wire, each.default, each.converter, each.validator, each) for wire, each in named},
+            {each.name: (wire, each.default, each.converter, _check_of(each), each) for wire, each in named},
             {wire: each.name for wire, each in named if wire != each.name},
-            frozenset(each.name for _, each in named if each.default is NOTHING),
+            sum(each.default is NOTHING for _, each in named),
         )
     return layout
 
 
-def write_params(kind: type[Command], params: dict[str, Any], extra: dict[str, Any] | None = None) -> dict[str, Any]:
+def _check_of(attribute: Attribute[Any]) -> Callable[..., Any] | None:
+    """Return the validator of a field for a value that is not None."""
+    check = attribute.validator
+    return check.check if isinstance(check, optional) else check
+
+
+def write_params(
+    kind: type[Command], params: dict[str, Any], extra: dict[str, Any] | None, checked: dict[str, Any]
+) -> dict[str, Any]:
     """Check the fields of a command and return its JSON-RPC params: those of `make_command` and `encode_command`.
 
     No object is made in between, and nothing is asked about the fields that are not given: most commands have many of those.
@@ -125,18 +133,22 @@ def write_params(kind: type[Command], params: dict[str, Any], extra: dict[str, A
         kind: The command's class.
         params: Its fields.
         extra: Further parameters, as for `make_command`.
+        checked: Fields that need no check, as they are written on the wire under the same name.
 
     Raises:
         ValueError: A field is not allowed, or an extra parameter holds NaN or an infinite number.
         TypeError: A field is missing, has a wrong type or is given twice, or JSON cannot carry an extra parameter.
     """
-    rest = _take_fields(kind, params, extra) if extra else {}
-    if rest:
+    written = checked.copy()
+    if extra:
+        given = checked | params
+        rest = _take_fields(kind, given, extra)
         check_json(rest, kind.method)
+        written |= rest
+        params = {name: value for name, value in given.items() if name not in checked}
     layout = _layouts.get(kind) or _layout_of(kind)
-    if not layout.required <= params.keys():
-        kind(**params)  # raises what names them
-    written = {}
+    if len(params) + len(checked) < layout.fewest:
+        kind(**params, **checked)  # raises what names the missing ones
     for name, value in params.items():
         wire, default, convert, check, attribute = layout.fields[name]
         if value is None and default is None:
@@ -145,9 +157,9 @@ def write_params(kind: type[Command], params: dict[str, Any], extra: dict[str, A
             value = convert(value)
         if check is not None:
             check(None, attribute, value)
-        if value != default:
+        if default is NOTHING or value != default:
             written[wire] = value if type(value) in _PLAIN else _plain(value)
-    return written | rest if rest else written
+    return written
 
 
 _PLAIN: Final = frozenset({str, int, float, bool, dict, list})

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, TypeAlias
+from functools import lru_cache
+from typing import Any, ClassVar, Final, TypeAlias
 
 from attrs import field, frozen
 
@@ -75,6 +76,11 @@ def read_refer_device(device: ReferDeviceLike) -> SipReferDevice:
         return device
     if isinstance(device, str):
         return SipReferDevice(check_sip_uri(device, "device"))
+    # The usual form, found out without a call: it has nothing but a target, and so there is nothing else to check.
+    if type(device) is dict and device.keys() == _USUAL and device["type"] == "sip":
+        params = device["params"]
+        if type(params) is dict and params.keys() == _URI_ALONE and type(uri := params["uri"]) is str:
+            return _device_of(uri)
     if not isinstance(device, Mapping):
         raise TypeError(f"device must be a SIP URI, a dict or a SipReferDevice, not {type(device).__name__}")
     if device.get("type", "sip") != "sip":
@@ -88,6 +94,15 @@ def read_refer_device(device: ReferDeviceLike) -> SipReferDevice:
     check_spelling(params, _PARAMS, "device.params")
     extra = {key: value for key, value in params.items() if key not in _FIELDS}
     return SipReferDevice(_target(params), params.get("username"), params.get("password"), extra)
+
+
+_USUAL: Final = frozenset({"type", "params"})
+_URI_ALONE: Final = frozenset({"uri"})
+
+
+@lru_cache(maxsize=512)
+def _device_of(uri: str) -> SipReferDevice:
+    return SipReferDevice(uri)
 
 
 def _target(params: Mapping[str, Any]) -> str:
@@ -143,5 +158,14 @@ class ReferEvent(RelayEvent):
 
 
 def _sip_code(text: str) -> int | None:
+    return _read_code(text) if len(text) <= _LONGEST_KEPT else _read_code.__wrapped__(text)
+
+
+_LONGEST_KEPT: Final = 16
+"""Longer texts are read anew each time, in characters: they are no codes, and would fill the memory."""
+
+
+@lru_cache(maxsize=1_024)  # more than there are codes
+def _read_code(text: str) -> int | None:
     code = as_code(text.strip().removesuffix(".0"))
     return code if 100 <= code <= 699 else None

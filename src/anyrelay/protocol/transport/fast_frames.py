@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 
 __all__ = ["FrameSplitter", "MessageTooBig", "forget_keys", "text_frames"]
@@ -62,14 +62,17 @@ class FrameSplitter:
         self.message_size = 0
         """How many bytes the data message that wsproto reads has so far, going by its headers."""
 
-    def split(self, data: bytes, take: Callable[[str], object]) -> Iterator[bytes]:
-        """Give each whole short text to `take`, unmasked and decoded, and yield what wsproto has to read, in order.
+    def take(self, data: bytes, give: Callable[[str], object]) -> tuple[bytes, bytes]:
+        """Give each whole short text at the beginning of `data` to `give`, unmasked and decoded.
 
         A piece for wsproto never reaches beyond its frame. A header that is cut off is held until the rest is here.
 
         Args:
             data: The next bytes of the stream.
-            take: Called with each text.
+            give: Called with each text.
+
+        Returns:
+            What wsproto has to read then, and the bytes after it, which are to be taken next; both may be empty.
 
         Raises:
             MessageTooBig: After everything before that message.
@@ -78,27 +81,7 @@ class FrameSplitter:
         if self._held:
             data, self._held = self._held + data, b""
         position, end = 0, len(data)
-        while position < end:
-            if not self._left:
-                position = self._take_texts(data, position, take)
-                if position == end:
-                    return
-                header = _read_header(data, position)
-                if header is None:
-                    self._held = data[position:]
-                    return
-                start, size = header
-                self._count(data[position], size)
-                self._left = start + size - position
-            piece = data[position : position + self._left]
-            position += len(piece)
-            self._left -= len(piece)
-            yield piece
-
-    def _take_texts(self, data: bytes, position: int, take: Callable[[str], object]) -> int:
-        """Give the whole short texts at `position` to `take`; return where the first other frame begins."""
-        last_header = len(data) - _HEADER.size
-        while position <= last_header and not self._in_message:
+        while end - position >= _HEADER.size and not self._left and not self._in_message:
             first, second, size = _read_fields(data, position)
             start: int = position + self._header_length
             if second in self._short_sizes:  # and what was read as the size is what follows the header
@@ -106,14 +89,28 @@ class FrameSplitter:
             elif second != self._size_follows or size < _SIZE_IN_TWO_BYTES:
                 break  # a size has to be written in the fewest bytes (section 5.2); wsproto says so
             stop = start + size
-            if first != _WHOLE_TEXT or stop > len(data) or size > self._longest_fast:
+            if first != _WHOLE_TEXT or stop > end or size > self._longest_fast:
                 break
             payload = data[start:stop]
             if self._masked:
                 payload = _masked(payload, data[start - 4 : start])
-            take(payload.decode())
+            give(payload.decode())
             position = stop
-        return position
+        return self._cut_piece(data, position) if position < end else (b"", b"")
+
+    def _cut_piece(self, data: bytes, position: int) -> tuple[bytes, bytes]:
+        """Return what wsproto has to read at `position`, up to the end of its frame, and the bytes after it."""
+        if not self._left:
+            header = _read_header(data, position)
+            if header is None:
+                self._held = data[position:]
+                return b"", b""
+            start, size = header
+            self._count(data[position], size)
+            self._left = start + size - position
+        piece = data[position : position + self._left]
+        self._left -= len(piece)
+        return piece, data[position + len(piece) :]
 
     def _count(self, first: int, size: int) -> None:
         if first & _CONTROL:  # it may stand between fragments
@@ -171,7 +168,10 @@ def text_frames(
                 key = _keys.pop()
             except IndexError:  # and in no other way: another thread may take the last one
                 key = _draw_keys()
-            frames.append(_header(size, _MASK) + key + _masked(payload, key))
+            # As `_masked` does it, without a call for each message.
+            keys = (key * (size // 4 + 1))[:size]
+            masked = int.from_bytes(payload, "little") ^ int.from_bytes(keys, "little")
+            frames.append(_header(size, _MASK) + key + masked.to_bytes(size, "little"))
         else:
             frames.append(_header(size, 0) + payload)
     return frames

@@ -176,7 +176,8 @@ class WebSocketLayer:
         if self._pong is not None:
             self._queue_pong()
         if self._texts:
-            self._frame_texts()
+            self._outgoing += text_frames(self._texts, mask=self._client, long_frame=self._long_frame)
+            self._texts.clear()
         data = b"".join(self._outgoing)
         self._outgoing.clear()
         self._waiting = 0
@@ -280,7 +281,19 @@ class WebSocketLayer:
     def receive_data(self, data: bytes) -> None:
         """Take bytes from the peer; then look at `next_event` and `data_to_send`. After the end, they are dropped."""
         if self.phase is Phase.OPEN or self.phase is Phase.CLOSING:
-            self._receive_frames(data)
+            try:
+                while data:
+                    piece, data = self._splitter.take(data, self.events.append)
+                    if piece:
+                        self._receive_slowly(piece)
+                        if self.closed:
+                            return
+            except UnicodeDecodeError as fault:
+                self._violated(CloseReason.INVALID_FRAME_PAYLOAD_DATA, fault)
+            except MessageTooBig as fault:
+                self._violated(CloseReason.MESSAGE_TOO_BIG, fault)
+            except ParseFailed as fault:
+                self._violated(fault.code, fault)
         elif self.phase is Phase.HANDSHAKE:
             self._receive_heads(data)
         elif self.phase is Phase.REFUSED and data:  # to wsproto, no bytes are the end of the stream
@@ -381,19 +394,6 @@ class WebSocketLayer:
         self.fail(refusal.error("the server refused the WebSocket upgrade", HandshakeRefused))
 
     # Frames (RFC 6455 section 5)
-
-    def _receive_frames(self, data: bytes) -> None:
-        try:
-            for piece in self._splitter.split(data, self.events.append):
-                self._receive_slowly(piece)
-                if self.phase is Phase.CLOSED:
-                    return
-        except UnicodeDecodeError as fault:
-            self._violated(CloseReason.INVALID_FRAME_PAYLOAD_DATA, fault)
-        except MessageTooBig as fault:
-            self._violated(CloseReason.MESSAGE_TOO_BIG, fault)
-        except ParseFailed as fault:
-            self._violated(fault.code, fault)
 
     def _receive_slowly(self, piece: bytes) -> None:
         """Let wsproto read a frame or a piece of one."""
