@@ -18,8 +18,8 @@ import trustme
 EVENTS_AT_ONCE = 20
 """How many events of a stream are written at once; the next ones follow once all of them are acknowledged."""
 
-EVENTS_OF_A_CALL = 7
-"""The offer, answered, playing, finished, the end of the transfer, ending, ended."""
+CALLS_AT_ONCE = 10
+"""How many calls are offered at once; the next ones follow once all of them have ended."""
 
 ANSWER = b'{"code":"200","message":"OK"}'
 
@@ -55,7 +55,8 @@ class _Conversation:
         self._socket = sock
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
-        self._event_number = self._call_number = 0
+        self._event_number = self._call_number = self._open_calls = 0
+        self._call_id = b""
         self._unacknowledged: set[str] = set()
         self._when_acknowledged: Callable[[], Iterable[bytes]] = tuple
         self._methods: dict[str, Callable[[bytes, dict[str, object]], Iterable[bytes]]] = {
@@ -64,7 +65,7 @@ class _Conversation:
             "calling.play": self._play,
             "calling.refer": self._refer,
             "calling.end": self._end,
-            "bench.offer": lambda id_, _: [_result(id_, b"{}"), self._new_call()],
+            "bench.offer": lambda id_, _: [_result(id_, b"{}"), self._offer()],
             "bench.calls": self._calls,
             "bench.events": self._events,
         }
@@ -79,10 +80,10 @@ class _Conversation:
         buffer = bytearray()
         while data := self._call_tls(lambda: self._tls.read(65_536)):
             buffer += data
-            for opcode, payload in frames.parse_frames(buffer):
-                if opcode != 1:
-                    return
-                self._receive(orjson.loads(payload))
+            received = frames.parse_frames(buffer)
+            if any(opcode != 1 for opcode, _ in received):
+                return
+            self._send([piece for _, payload in received for piece in self._receive(orjson.loads(payload))])
 
     def _call_tls(self, function: Callable[[], bytes]) -> bytes:
         """Call a function of the TLS object, and read for it what it wants."""
@@ -107,29 +108,30 @@ class _Conversation:
         if self._outgoing.pending:
             self._socket.sendall(self._outgoing.read())
 
-    def _receive(self, message: dict[str, object]) -> None:
-        """Take one message: a request, or the acknowledgement of an event."""
+    def _receive(self, message: dict[str, object]) -> Iterable[bytes]:
+        """Take one message, a request or the acknowledgement of an event, and return what is sent because of it."""
         id_ = str(message["id"])
         if "method" in message:
             params = message["params"]
             assert isinstance(params, dict)
-            self._send(self._methods[str(message["method"])](id_.encode(), params))
-            return
+            self._call_id = str(params.get("call_id")).encode()
+            return self._methods[str(message["method"])](id_.encode(), params)
         self._unacknowledged.remove(id_)
-        if not self._unacknowledged:
-            self._send(self._when_acknowledged())
+        return () if self._unacknowledged else self._when_acknowledged()
 
     # --- events -----------------------------------------------------------------------------------------------------
 
     def _event(self, kind: frames.Event, *values: object) -> bytes:
-        """Return the frame of a new event of the newest call, whose acknowledgement is waited for from now on."""
+        """Return the frame of a new event of the call in hand, whose acknowledgement is waited for from now on."""
         self._event_number += 1
         id_ = f"7f3c2b1e-0000-4000-8000-{self._event_number:012x}"
         self._unacknowledged.add(id_)
-        return kind.frame(id_.encode(), b"c0ffee00-0000-4000-8000-%012x" % self._call_number, *values)
+        return kind.frame(id_.encode(), self._call_id, *values)
 
-    def _new_call(self) -> bytes:
+    def _offer(self) -> bytes:
         self._call_number += 1
+        self._open_calls += 1
+        self._call_id = b"c0ffee00-0000-4000-8000-%012x" % self._call_number
         return self._event(frames.OFFER)
 
     # --- commands ---------------------------------------------------------------------------------------------------
@@ -149,28 +151,32 @@ class _Conversation:
         return [_result(id_, ANSWER), self._event(frames.REFER_ENDS, b"success", target, 200)]
 
     def _end(self, id_: bytes, _: dict[str, object]) -> Iterable[bytes]:
+        self._open_calls -= 1
         return [_result(id_, ANSWER), self._event(frames.STATE, b"ending"), self._event(frames.ENDED)]
 
     def _calls(self, id_: bytes, params: dict[str, object]) -> Iterable[bytes]:
-        """Offer so many calls one after another; answer once every event of the last one is acknowledged."""
+        """Offer so many calls, some at once; answer once all have ended and each event is acknowledged."""
         left = int(str(params["count"]))
 
-        def next_call() -> Iterable[bytes]:
+        def next_calls() -> Iterable[bytes]:
             nonlocal left
-            if self._event_number % EVENTS_OF_A_CALL:  # the call goes on
+            if self._open_calls:
                 return ()
-            left -= 1
-            return [_result(id_, b"{}") if left < 0 else self._new_call()]
+            left -= CALLS_AT_ONCE
+            return [_result(id_, b"{}")] if left < 0 else [self._offer() for _ in range(CALLS_AT_ONCE)]
 
-        self._when_acknowledged = next_call
-        return next_call()
+        self._when_acknowledged = next_calls
+        return next_calls()
 
     def _events(self, id_: bytes, params: dict[str, object]) -> Iterable[bytes]:
         """Send so many play events, some at once; answer once all of them are acknowledged."""
         left = int(str(params["count"]))
 
+        call_id = b"c0ffee00-0000-4000-8000-%012x" % self._call_number
+
         def next_events() -> Iterable[bytes]:
             nonlocal left
+            self._call_id = call_id
             if left <= 0:
                 return [_result(id_, b"{}")]
             left -= EVENTS_AT_ONCE
