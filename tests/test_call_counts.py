@@ -13,9 +13,9 @@ import pytest
 from tests.support.places import REPOSITORY
 
 COUNTED: Final[Mapping[str, Mapping[str, float]]] = {
-    "asyncio": {"refer": 183, "event": 20.5, "call": 851},
-    "trio": {"refer": 256, "event": 23.7, "call": 1249},
-    "sync": {"refer": 227, "event": 18, "call": 1084},
+    "asyncio": {"refer": 151, "event": 19.4, "call": 471},
+    "trio": {"refer": 224, "event": 22.7, "call": 580},
+    "sync": {"refer": 195, "event": 17, "call": 458},
 }
 """The figures of ``python benchmarks/counts.py`` on CPython 3.11; lower them with each change that saves calls."""
 

@@ -119,18 +119,19 @@ class CallMachine(
         """Make a call from the event that told of it."""
         super().__init__()
         params = offer.params
+        told = offer if isinstance(offer, CallReceiveEvent) else CallReceiveEvent.from_payload({"params": params})
         self.host = host
         self.timers: Timers = host.timers
         self.call_id = offer.call_id
         one_of = host.texts.one_of
-        self.node_id = one_of(_text(params, "node_id"))
-        self.project_id = one_of(_text(params, "project_id"))
-        self.context = one_of(offer.context if isinstance(offer, CallReceiveEvent) else _text(params, "context"))
-        self.tag = _text(params, "tag")
-        self.direction = one_of(_text(params, "direction") or "inbound")
-        self.segment_id = _text(params, "segment_id")
+        self.node_id = one_of(told.node_id)
+        self.project_id = one_of(told.project_id)
+        self.context = one_of(told.context)
+        self.tag = told.tag
+        self.direction = one_of(told.direction or "inbound")
+        self.segment_id = told.segment_id
         self._device = pack_device(params["device"]) if isinstance(params.get("device"), dict) else b""
-        self.state = _state(_text(params, "call_state")) or CallState.CREATED
+        self.state = _STATES.get(told.call_state, CallState.CREATED)
         self.end_reason = ""
         self._handler_queue: HandlerQueue | None = None
         self._refers: Refers | None = None
@@ -161,7 +162,7 @@ class CallMachine(
 
     def _take_state(self, event: CallStateEvent) -> bool:
         """Move to the state that an event tells of; whether the call has ended with it."""
-        word = _state(event.call_state)
+        word = _STATES.get(event.call_state)
         if word is None:
             return False
         moved = TRANSITIONS.get((self.state, word))
@@ -189,12 +190,15 @@ class CallMachine(
             self.host.observer.call_over(self)
         for operation in list(self._operations.values()):
             operation.call_ended(event)
-        self.refers.call_ended(now)
-        if self._listeners or not self.refers.all_settled:  # else whatever may still come concerns nobody
-            self._start_grace(self._grace_over, now)
-        else:
+        refers = self._refers
+        if refers is not None:
+            refers.call_ended(now)
+        if not self._listeners and (refers is None or refers.all_settled):  # whatever may still come concerns nobody
             self._stop_grace()
-        self._retire_if_over()
+            self._retire()
+        else:
+            self._start_grace(self._grace_over, now)
+            self._retire_if_over()
 
     def _start_grace(self, action: Callable[[float], None], now: float) -> None:
         self._stop_grace()
@@ -222,10 +226,17 @@ class CallMachine(
         """Readers end once the last open transfer of an ended call is settled; after any grace time the call is forgotten."""
         if not self.is_silent:
             return
-        self._end_readers()
         if self._grace is None and not self.refers.any_queued:
-            self.host.forget_call(self)
-            self.refers.let_go()
+            self._retire()
+        else:
+            self._end_readers()
+
+    def _retire(self) -> None:
+        """Nothing more will be heard of the call."""
+        if self._subscriptions:
+            self._end_readers()
+        self.host.forget_call(self)
+        self.refers.let_go()
 
     def session_lost(self, error: RelayError, now: float) -> None:
         """The session is gone for good, and this call with it (or the call alone): whoever waits is told."""
@@ -458,13 +469,5 @@ class CallMachine(
         return self.send_command(now, schema.Pass, command_observer=_PassObserver(self))
 
 
-def _text(params: dict[str, Any], name: str) -> str:
-    value = params.get(name)
-    return value if isinstance(value, str) else ""
-
-
-def _state(word: str) -> CallState | None:
-    try:
-        return CallState(word)
-    except ValueError:
-        return None
+_STATES: Final[dict[str, CallState]] = {state.value: state for state in CallState}
+"""The state that each word of an event means."""

@@ -60,7 +60,7 @@ class PlayMethods(CallMethods):
             control_id=control_id,
             on_completed=on_completed,
             extra=extra,
-            play=read_media(media),
+            checked={"play": [medium.to_wire() for medium in read_media(media)]},
             volume=volume,
             direction=direction,
             loop=loop,

@@ -68,7 +68,7 @@ class Refers:
     @property
     def awaited(self) -> bool:
         """Whether somebody waits for one, for its reply (not `refer`) or its outcome: another one would be a mix-up."""
-        return any(refer.is_awaited for refer in self._under_way)
+        return bool(self._under_way) and any(refer.is_awaited for refer in self._under_way)
 
     def arm(self, refer_to: str, now: float, *, waits_for_reply: bool) -> ReferMachine:
         """Make a transfer before its command is sent.

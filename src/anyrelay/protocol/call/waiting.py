@@ -117,6 +117,8 @@ class WaitingMethods(CallMethods):
     def _keep_state_event(self, event: CallStateEvent) -> None:
         """Keep the event of the call's current state, and resolve the waiters for that state."""
         self._state_events += pack_event(event)
+        if not self._state_waiters:
+            return
         reached = [each for each in self._state_waiters if self._has_reached(each.target)]
         self._state_waiters = tuple(each for each in self._state_waiters if not self._has_reached(each.target))
         for waiter in reached:

@@ -131,7 +131,8 @@ class Timers:
 
     def run_soon(self, now: float) -> None:
         """Call what `soon` asked for, and no deadline: something may still wait to be read."""
-        self._run(-math.inf, now)
+        if self._heap and self._heap[0][0] == -math.inf:
+            self._run(-math.inf, now)
 
     def _run(self, until: float, now: float) -> None:
         while (when := self.next_deadline()) is not None and when <= until:

@@ -72,7 +72,10 @@ def parse_event(payload: dict[str, Any]) -> RelayEvent:
 def read_as(kind: type[V], payload: dict[str, Any]) -> V:
     """Read the params of a ``signalwire.event`` request as an event of one class, whatever the event type."""
     event_type = payload.get("event_type")
-    event = _read(_make_layout(kind), event_type if isinstance(event_type, str) else "", payload)
+    layout = _layout_of(kind.described)
+    if layout.kind is not kind:  # a class that no event type names
+        layout = _make_layout(kind)
+    event = _read(layout, event_type if isinstance(event_type, str) else "", payload)
     assert isinstance(event, kind)
     return event
 

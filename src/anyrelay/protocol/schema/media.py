@@ -114,17 +114,18 @@ def read_media(media: MediaLike | Iterable[MediaLike]) -> tuple[Media, ...]:
         TypeError: `items` is something else.
         ValueError: `items` is empty, or an item lacks a parameter that its type needs.
     """
-    items = [media] if isinstance(media, Media | Mapping) else media
-    if isinstance(items, str) or not isinstance(items, Iterable):
+    # A list is what most callers give, and the ABC of one is a function to call.
+    items = [media] if type(media) is not list and isinstance(media, Media | Mapping) else media
+    if isinstance(items, str) or (type(items) is not list and not isinstance(items, Iterable)):
         raise TypeError(f"media must be a list of media, not {type(items).__name__}")
-    read = tuple(item if isinstance(item, Media) else _medium(item) for item in items)
+    read = tuple([item if isinstance(item, Media) else _medium(item) for item in items])
     if not read:
         raise ValueError("media is empty; give at least one medium to play")
     return read
 
 
 def _medium(item: object) -> Media:
-    if not isinstance(item, Mapping):
+    if type(item) is not dict and not isinstance(item, Mapping):
         raise TypeError(f'a medium must be a dict such as {{"type": "tts", "text": "…"}}, not {type(item).__name__}')
     if "type" not in item:
         raise ValueError("a medium needs a type: tts, audio, silence or ringtone")
@@ -136,8 +137,9 @@ def _medium(item: object) -> Media:
     if params is None:  # the flat form: every key beside the type is a parameter
         check_spelling(beside, known, f"media {word}")
         return Media(word, beside)
-    if not isinstance(params, Mapping):
+    if type(params) is not dict and not isinstance(params, Mapping):
         raise TypeError(f"the params of a medium must be a dict, not {type(params).__name__}")
-    check_spelling(beside, (), f"media {word}", {"params": known})
+    if beside:
+        check_spelling(beside, (), f"media {word}", {"params": known})
     check_spelling(params, known, f"media {word}.params")
     return Media(word, dict(params), beside)
