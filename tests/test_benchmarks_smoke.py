@@ -1,4 +1,4 @@
-"""The benchmarks do their work right: a little of every one, with every front end and the official client."""
+"""Every benchmark runs for a moment, with every front end and the official client."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_every_client_does_each_benchmark_right() -> None:
     done = compare("--smoke")
 
     right = [line for line in done.stderr.splitlines() if line.endswith(": right")]
-    assert len(right) == 31, done.stderr  # of every work, each front end that does it, and the official client
+    assert len(right) == 31, done.stderr  # each benchmark, with each front end that it has, and the official client
 
 
 def cells(line: str) -> list[str]:

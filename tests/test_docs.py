@@ -1,4 +1,4 @@
-"""The documentation says what is so: whatever it claims that a program can check is checked here."""
+"""The documentation is right: this file checks each statement that a program can check."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_a_stale_page_is_found(tmp_path, monkeypatch, capsys):
 
 
 def documented() -> set[str]:
-    """Return everything that the reference lets Sphinx document from the code."""
+    """Return the names that the reference documents from the code."""
     found = set()
     for path in (DOCS / "reference").glob("*.md"):
         directives = re.findall(r"^\.\. auto\w+:: (\S+)", path.read_text(encoding="utf-8"), re.MULTILINE)

@@ -17,7 +17,7 @@ FROM_THE_SERVER = ("AuthenticationError", "RelayError")
 
 
 def made(name: str) -> RelayError:
-    """Make one of each, the way the library does."""
+    """Make an error of each class, as the library does."""
     kind = getattr(errors, name)
     if name == "CallGone":
         return CallGone(410, "why", "call-1")

@@ -51,7 +51,7 @@ runpy.run_path(sys.argv[1], run_name="__main__")
 
 
 class Program:
-    """An example that runs, and what it printed."""
+    """A running example, and its output."""
 
     def __init__(self, process: anyio.abc.Process) -> None:
         self.process = process
@@ -59,7 +59,7 @@ class Program:
         self.printed = ""
 
     async def prints(self, pattern: str) -> re.Match[str]:
-        """Wait until it has printed something that the pattern matches, and forget all up to there."""
+        """Wait for output that matches the pattern; drop the output up to there."""
         while (found := re.search(pattern, self.printed)) is None:
             self.printed += await self._output.receive()
         self.printed = self.printed[found.end() :]
@@ -68,7 +68,7 @@ class Program:
 
 @contextlib.asynccontextmanager
 async def running(*arguments: str | Path, **environment: str) -> AsyncIterator[Program]:
-    """Run a program until the end of the block, then end it with Ctrl-C, which it has to obey."""
+    """Run a program until the end of the block, then end the program with Ctrl-C."""
     process = await anyio.open_process(
         [sys.executable, *map(str, arguments)],
         stdin=subprocess.DEVNULL,
@@ -125,10 +125,10 @@ def test_the_page_runs(front_end):
     run_async(run_the_page, f"refer_{front_end}.py")
 
 
-# --- what became of it --------------------------------------------------------------------------------------------------
+# --- outcomes ---------------------------------------------------------------------------------------------------------
 
 OUTCOMES = [
-    # what the target does, what the caller's phone does, and the line that the example prints
+    # the target's behaviour, the behaviour of the caller's phone, and the line that the example prints
     ({"answers": "answer"}, "follow", "succeeded: REFER 202, target 200"),
     ({"answers": "busy"}, "follow", "busy: REFER 202, target 486"),
     ({"answers": "no-answer"}, "follow", "no_answer: REFER 202, target 480"),
@@ -277,7 +277,7 @@ def test_the_tests_of_the_example_application_pass(name, passed):
     assert f"{passed} passed" in ran.stdout
 
 
-# --- what stands in the pages alone -------------------------------------------------------------------------------------
+# --- code that is only in pages ---------------------------------------------------------------------------------------
 
 PAGES = [EXAMPLES.parent / "tutorial.md", *sorted((EXAMPLES.parent / "howto").glob("*.md"))]
 SNIPPETS = [
@@ -314,7 +314,7 @@ def test_blocking_code_with_the_local_server():
 @pytest.mark.sip
 @pytest.mark.parametrize(("count", "last", "ends"), [("0", "180", True), ("300", "500", False)])
 def test_what_an_invite_without_a_contact_does_to_the_sip_stack(count: str, last: str, ends: bool) -> None:
-    """When this fails the stack is mended, and `StackListener` has to refuse no INVITE any more."""
+    """If this test fails, the stack is repaired, and `StackListener` need not refuse an INVITE any more."""
     pytest.importorskip("baresip")
     done = subprocess.run(
         [sys.executable, EXAMPLES / "invite_without_contact.py", count], capture_output=True, text=True, timeout=60

@@ -1,4 +1,4 @@
-"""What the fuzzers begin with, and what they once found, does no harm: each input of the corpus is replayed without them."""
+"""Each input of the fuzzers' corpus is replayed without a fuzzer: the seeds, and inputs that once found a fault."""
 
 from __future__ import annotations
 
@@ -29,4 +29,4 @@ def test_every_harness_has_a_corpus_and_a_dictionary() -> None:
 def test_the_seeds_are_those_of_make_corpus() -> None:
     for harness, seeds in import_module("tests.fuzz.make_corpus").all_seeds().items():
         names = {path.name for path in INPUTS if path.parent.name == harness and not path.name.startswith("found-")}
-        assert names == set(seeds), "python -m tests.fuzz.make_corpus makes them anew"
+        assert names == set(seeds), "python -m tests.fuzz.make_corpus makes them again"

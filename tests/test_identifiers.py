@@ -1,4 +1,4 @@
-"""Identifiers that nobody else has."""
+"""Identifiers are unique."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_two_threads_never_get_the_same_identifier() -> None:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 def test_a_forked_process_gets_no_identifier_of_its_parent() -> None:
-    new_id()  # from now on there are some that nobody has yet
+    new_id()  # from now on there are prepared identifiers
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:

@@ -148,7 +148,7 @@ class _Peer:
     def _record(self, direction: str, text: str) -> None:
         (self._recording.received if direction == "rx" else self._recording.sent).append(json.loads(text))
 
-    # --- replies and events -----------------------------------------------------------------------------------------
+    # --- replies and events -------------------------------------------------------------------------------------------
 
     def _take(self, command: CommandReceived) -> None:
         self._echoing_call = ""

@@ -78,7 +78,7 @@ def sdk() -> ModuleType:
         return importlib.import_module("signalwire.relay")
 
 
-# --- frames ------------------------------------------------------------------------------------------------------
+# --- frames -----------------------------------------------------------------------------------------------------------
 
 
 class Sent:
@@ -233,7 +233,7 @@ def test_a_refer_with_its_target_twice_is_no_difference() -> None:
     assert differences([theirs], [theirs])
 
 
-# --- coverage of the table ------------------------------------------------------------------------------------------
+# --- coverage of the table --------------------------------------------------------------------------------------------
 
 
 def methods_of(kind: type) -> dict[str, Callable[..., Any]]:

@@ -1,8 +1,7 @@
 """Client and server joined in memory, driven at random through everything that can go wrong, and compared with a model.
 
-Callers come and go, the connection drops, stalls and comes back resumed or not, the server answers late, refuses, repeats
-itself, says goodbye; after every step whatever can be seen of the client has to be what the model says, and at the end
-nobody may be left waiting.
+Callers come and go; the connection drops, stalls and is resumed or not; the server replies late, refuses, repeats events and
+disconnects. After every step, all that can be seen of the client has to equal the model, and at the end no waiter may be left.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ from anyrelay.testing.wire_connection import Direction
 from tests.support.joined_model import SITUATIONS, TARGETS, CallModel, Model, ObservedWire, WaiterModel
 
 numbers = st.integers(0, 1_000)
-# Deadlines with a fraction of their own never fall together with anything else.
+# Deadlines with their own fraction of a second never equal another time.
 timeouts = st.sampled_from([0.3, 2.3, 5.3, 12.3, 60.3, None])
 spellings = st.sampled_from([spelling for each in TARGETS for spelling in each])
 final_codes = st.sampled_from(["200", "486", "480", "603", "500", "202", "180", ""])
@@ -46,10 +45,10 @@ ERRORS = (404, 400, -32602, 500, 429, -32603, -32000)
 
 
 class JoinedMachine(RuleBasedStateMachine):
-    """One client, one server, up to three calls at a time, and a model that watches them."""
+    """One client, one server, up to three calls at a time, and a model of them."""
 
     QUEUE_LIMIT, READER_LIMIT = 6, 2
-    """So low that they are reached."""
+    """Limits so low that runs reach them."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -70,7 +69,7 @@ class JoinedMachine(RuleBasedStateMachine):
         return self.count
 
     def pick_call(self, pick: int) -> CallModel:
-        """Mostly one that is alive, and now and then any."""
+        """Draw mostly an open one, and sometimes any."""
         self.model.pair_calls()
         calls = list(self.model.calls.values()) or self.model.all_calls
         if pick % 8 == 0:
@@ -78,7 +77,7 @@ class JoinedMachine(RuleBasedStateMachine):
         return calls[pick // 8 % len(calls)]
 
     def pick_call_id(self, pick: int) -> str:
-        """Mostly the call whose transfer is open."""
+        """Draw mostly a call with an open transfer."""
         calls = list(self.model.calls.values())
         busy = [call for call in calls if any(each.fate().is_open for each in call.refers)]
         if pick % 8 == 0 or not calls:
@@ -276,7 +275,7 @@ class JoinedMachine(RuleBasedStateMachine):
         tags = [tag for tag, dial in self.model.dials.items() if dial.is_open]
         tag = tags[pick % len(tags)]
         at_once = self.wire.is_up and self.wire.server is not None and not self.wire.delay[Direction.TO_CLIENT]
-        if at_once or state != "answered":  # a winner that comes too late is hung up: that is shown elsewhere
+        if at_once or state != "answered":  # another test has late answers
             call = {"call_id": f"leg-{tag}", "node_id": "node", "tag": tag, "dial_winner": True}
             self.send("", "dial", tag=tag, dial_state=state, **({"call": call} if state == "answered" else {}))
 
@@ -347,18 +346,18 @@ class JoinedMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.wire.is_up and self.has_calls())
     @rule(pick=numbers, wait=st.sampled_from([2.0, 3.5]))
     def deny_call(self, pick: int, wait: float) -> None:
-        """The server knows a call no more, and has lost the event that should have told so."""
+        """The server has forgotten a call, and its end event is lost."""
         self.command(pick, "hangup")
         for command in self.wire.commands:
             command.reply({"code": "410", "message": "gone"})
         self.wire.commands.clear()
         self.wire.advance(wait)
 
-    # --- trouble ----------------------------------------------------------------------------------------------------
+    # --- faults -------------------------------------------------------------------------------------------------------
 
     @rule(
         kind=st.sampled_from(
-            ["cut", "cut", "stall", "goodbye", "restart", "close", "forget", "ping", "slow", "unreachable", "lose"]
+            ["cut", "cut", "stall", "disconnect", "restart", "close", "forget", "ping", "slow", "unreachable", "lose"]
         ),
         sign_in=st.sampled_from([SignIn.RESUME, SignIn.RESUME, SignIn.RESUME, *SignIn]),
         direction=st.sampled_from(Direction),
@@ -371,7 +370,7 @@ class JoinedMachine(RuleBasedStateMachine):
                 wire.cut()
             case "stall":
                 wire.cut(client_notices=False)
-            case "goodbye" | "restart":
+            case "disconnect" | "restart":
                 wire.say_goodbye(restart=kind == "restart")
             case "close":
                 wire.close_by_server(1001, "deployment")
@@ -423,11 +422,11 @@ class JoinedMachine(RuleBasedStateMachine):
         pick=numbers,
         seconds=st.sampled_from([2.0, 12.0, 45.0, 200.0]),
         says=st.lists(
-            st.sampled_from(["take all", "busy", "success", "ended", "ping", "goodbye", "close"]), max_size=4
+            st.sampled_from(["take all", "busy", "success", "ended", "ping", "disconnect", "close"]), max_size=4
         ),
     )
     def stop(self, pick: int, seconds: float, says: list[str]) -> None:
-        """The client's process is stopped for a while. The server goes on, and what it says waits to be read."""
+        """Stop the client's process for a while. The server goes on, and its bytes wait to be read."""
         self.model.pair_calls()
         call_id = self.pick_call_id(pick)
         due = self.wire.session.next_deadline()
@@ -443,7 +442,7 @@ class JoinedMachine(RuleBasedStateMachine):
                     self.send(call_id, "state", call_state="ended")
                 case "ping":
                     self.wire.ping_client()
-                case "goodbye":
+                case "disconnect":
                     self.wire.say_goodbye()
                 case _:
                     self.wire.close_by_server(1001, "deployment")
@@ -508,7 +507,7 @@ class JoinedMachine(RuleBasedStateMachine):
     def close(self) -> None:
         self.model.catch_up()
         if not self.model.closed:
-            # What is closed before it was signed in has nobody to say goodbye to, and is closed at once.
+            # A client that has not signed in closes at once.
             self.model.closing_asked = True
             self.wire.disconnect()
 
@@ -526,7 +525,7 @@ class JoinedMachine(RuleBasedStateMachine):
         if not self.count and self.model.closed:
             return
         self.heal()
-        # The server has gone silent: nothing but time ends what is under way.
+        # The server is silent: only timeouts end open work.
         self.wire.advance(200.0)
         self.the_client_is_as_the_model_says()
         assert all(
@@ -576,7 +575,7 @@ def test_an_ordinary_run_gets_everywhere() -> None:
 
 
 class Scripted(JoinedMachine):
-    """The same machine and model, walked along by a test."""
+    """The same machine and model, driven by a test."""
 
     QUEUE_LIMIT, READER_LIMIT = 500, 1_000
 
@@ -591,7 +590,7 @@ def script() -> Iterator[Scripted]:
 
 @contextmanager
 def reaching(machine: Scripted, situation: str) -> Iterator[None]:
-    """Expect that the model sees a situation in here, and nothing wrong before and after it."""
+    """Expect that the model reaches a situation in the block, and finds no error before and after."""
     machine.the_client_is_as_the_model_says()
     before = Model.reached[situation]
     yield
@@ -616,7 +615,7 @@ def busy(machine: Scripted) -> CallModel:
 
 
 def still_waiting(machine: Scripted) -> list[bool]:
-    """Whether the transfer, the playback and the dial of `busy` are still waited for."""
+    """Whether the transfer, the playback and the dial of `busy` still have waiters."""
     refers = [each.promise for each in machine.model.commands.values() if each.kind in ("refer_and_wait", "dial")]
     return [not promise.done for promise in (*refers, machine.model.operation_waiters[0][1])]
 

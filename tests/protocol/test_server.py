@@ -15,7 +15,7 @@ from anyrelay.protocol.transport.connection import Connection, ConnectionClosed,
 
 
 class Dialled:
-    """A server, and a client that says whatever it is told to say."""
+    """A server, and a client that sends what a test asks for."""
 
     def __init__(self, **options: Any) -> None:
         ids = count(1)
@@ -118,7 +118,7 @@ def test_unacknowledged_events_are_bounded_in_bytes(monkeypatch: pytest.MonkeyPa
         pair.server.send_event({"text": "x" * 1_000})
     assert list(pair.server.unacknowledged) == ["s2", "s3"]
     assert 2_000 < pair.server.unacknowledged_bytes <= 2_500
-    pair.server.send_event({"text": "x"}, id_="s2")  # one that is sent again takes the room of the first once
+    pair.server.send_event({"text": "x"}, id_="s2")  # an event that is sent again counts once
     assert 1_000 < pair.server.unacknowledged_bytes < 2_000
     assert pair.server.is_unacknowledged("s2")
     for id_ in ("s2", "s3"):

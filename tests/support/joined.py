@@ -142,7 +142,7 @@ class Joined:
             self.at(max(self.now, deadline))
         self.open()
 
-    # --- outputs --------------------------------------------------------------------------------------------------
+    # --- outputs ------------------------------------------------------------------------------------------------------
 
     def asked(self, kind: type[Output]) -> list[Any]:
         """Return the outputs of a kind since the last call."""
@@ -169,7 +169,7 @@ class Joined:
                 told.append(delivery.subject)
         return told
 
-    # --- events of the server ---------------------------------------------------------------------------------------
+    # --- events of the server -----------------------------------------------------------------------------------------
 
     def event(self, event_type: str, params: Any = None, *, id_: str | None = None, settle: bool = True) -> str:
         """Send an event, and let the client handle it; return its id."""

@@ -898,7 +898,7 @@ class Model:
             return expected
         return next((transfer for transfer in reversed(listed) if transfer.target == target), expected)
 
-    # --- ends -------------------------------------------------------------------------------------------------------
+    # --- ends ---------------------------------------------------------------------------------------------------------
 
     def take_mark(self, mark: Mark) -> None:
         match mark.kind:

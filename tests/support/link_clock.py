@@ -53,7 +53,7 @@ class LinkClock:
         self._place += 1
         return Moment((self._places[-1], at, self._place) if self.is_looking else (self._place, at, 0), at)
 
-    # --- steps ----------------------------------------------------------------------------------------------------
+    # --- steps --------------------------------------------------------------------------------------------------------
 
     def begin_look(self) -> None:
         """The client starts to handle deadlines."""

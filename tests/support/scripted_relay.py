@@ -139,7 +139,7 @@ class ScriptedRelay:
         """Set the actions for the commands of a method, one for each command; the last action repeats."""
         self._scripts[method] = list(actions)
 
-    # --- what a test reads and waits for ---------------------------------------------------------------------------
+    # --- what a test reads and waits for ------------------------------------------------------------------------------
 
     def sent(self, method: str) -> list[dict[str, Any]]:
         """Return the params of each received command of a method."""
@@ -168,7 +168,7 @@ class ScriptedRelay:
     def new_session(self) -> str:
         return f"session-{next(self._sessions)}"
 
-    # --- what a test lets it do -------------------------------------------------------------------------------------
+    # --- what a test lets it do ---------------------------------------------------------------------------------------
 
     def event(self, event: tuple[str, dict[str, Any]], call_id: str = "call-1") -> None:
         """Send an event of a call."""

@@ -1,4 +1,4 @@
-"""Each kind of operation: which events end it, and what can be done with it meanwhile."""
+"""Each kind of operation: the events that end it, and its methods."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ STARTS: dict[str, Start] = {
     "pay": lambda c, **k: c.pay(0.0, "https://x", control_id="o", **k),
     "ai": lambda c, **k: c.ai(0.0, control_id="o", **k),
 }  # fmt: skip
-"""Each kind, by the name of its method."""
+"""Each kind of operation, by the name of its method."""
 
 EVENTS = {"play_and_collect": "collect", "send_fax": "fax", "receive_fax": "fax"}
-"""The event that tells of it, where that is not named like its method."""
+"""The event of an operation, where its name differs from the method's."""
 
 
 def started(kind: str, **keywords: Any) -> tuple[Joined, CallMachine, Any]:
@@ -52,7 +52,7 @@ def tell(pair: Joined, kind: str, control_id: str = "o", **params: Any) -> None:
     pair.event(event, {"call_id": "call-1", "node_id": "node", "control_id": control_id, **params})
 
 
-# --- what ends it --------------------------------------------------------------------------------------------------------
+# --- the end ----------------------------------------------------------------------------------------------------------
 
 RUN = OperationState.RUNNING
 HELD = OperationState.PAUSED
@@ -227,7 +227,7 @@ def test_the_event_of_a_collect_has_its_input() -> None:
         "",
         "",
         0.0,
-    )  # as SignalWire's reference reads it
+    )  # the attributes of SignalWire's reference
     assert heard({"type": "no_input"}) == ("no_input", "", "", "", 0.0)
     assert heard({}) == heard(None) == heard({"type": 5, "params": []}) == ("", "", "", "", 0.0)
     for confidence in ("83", True, None, math.inf):
@@ -258,7 +258,7 @@ def test_the_event_of_a_recording_has_url_duration_and_size() -> None:
     assert (recording.result.url, recording.result.duration, recording.result.size) == ("https://x", 2.5, 9)
 
 
-# --- what can be done with it --------------------------------------------------------------------------------------------
+# --- methods ----------------------------------------------------------------------------------------------------------
 
 COMMANDS: list[tuple[str, str, dict[str, Any], str, dict[str, Any]]] = [
     ("play", "pause", {}, "calling.play.pause", {}),
@@ -285,7 +285,7 @@ def test_the_commands_of_an_operation_as_sent(
     reply = getattr(operation, name)(0.0, **arguments)
     assert pair.sent(method) == [{"node_id": "node", "call_id": "call-1", "control_id": "o", **params}]
     assert reply.result()["code"] == "200"
-    assert not operation.is_done  # its event tells, not the reply
+    assert not operation.is_done  # the event ends the operation, not the reply
 
 
 @pytest.mark.parametrize("kind", ["play", "record", "play_and_collect"])

@@ -1,4 +1,4 @@
-"""A call: its state, its commands, its transfers, and whoever listens to it."""
+"""A call: its state, its commands, its transfers, and the readers of its events."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.support.joined import Joined, joined_call, note_in
 TARGET = "sip:support@example.com"
 STATES = list(CallState)
 
-# --- where it is ---------------------------------------------------------------------------------------------------------
+# --- the state --------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("before", STATES)
@@ -87,7 +87,7 @@ def refer_without_knowing(pair: Joined, call: CallMachine) -> None:
     ],
 )
 def test_a_call_is_forgotten_after_the_grace_time(concern: Callable[[Joined, CallMachine], object]) -> None:
-    """Somebody listens, or the outcome of a transfer is not known for sure: a late event still concerns somebody."""
+    """A late event still counts while a reader listens, or while a final outcome is missing."""
     pair, call = joined_call(refer_grace=3.0)
     concern(pair, call)
     pair.settle()
@@ -122,7 +122,7 @@ def test_a_call_that_no_late_event_can_concern_is_forgotten_at_once(last: str) -
     [("hangup", 410, True), ("hangup", 404, True), ("answer", 404, True), ("hold", 410, True), ("hold", 404, False)],
 )
 def test_a_call_that_the_server_denies_is_over_after_the_grace_time(method: str, code: int, gone: bool) -> None:
-    """A 404 may mean whatever else a command is about, except where there is nothing else."""
+    """A 404 means the call only if the command names nothing else."""
     pair, call = joined_call(refer_grace=3.0)
     waiting = call.wait_for_ended(0.0)
     pair.answers |= {"calling.end": (code, "no"), "calling.answer": (code, "no"), "calling.hold": (code, "no")}
@@ -275,7 +275,7 @@ def test_what_is_not_allowed_is_told_before_anything_is_sent(order: Any, error: 
     assert len(pair.sent("signalwire.connect")) == len(pair.commands)
     assert not call.has_open_work
     pair.call_state("answered")
-    assert pair.session.next_deadline() == 30.0  # nothing was left behind
+    assert pair.session.next_deadline() == 30.0  # nothing is left
 
 
 @pytest.mark.parametrize("code", ["404", "410"])

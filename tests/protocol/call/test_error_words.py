@@ -1,4 +1,4 @@
-"""What errors say to a user: the names that the user knows, of both front ends, and the way out."""
+"""Errors name the public methods and classes of both front ends, and the remedy."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FRONTS = [anyrelay, anyrelay.sync]
 
 
 class Driver:
-    """Calls a machine's methods, as the drivers of both front ends do, and waits for nothing."""
+    """Calls the methods of a machine as the drivers of both front ends do, without waiting."""
 
     def call(self, method: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         return method(0.0, *args, **kwargs)

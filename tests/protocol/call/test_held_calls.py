@@ -1,6 +1,6 @@
-"""What a call costs that is held open: thousands of them are, each with somebody who waits for its end.
+"""The memory of a held call with a waiter for its end, of which a client may have thousands.
 
-Memory is counted as Python gives it out, so the figures are the same on every run. And what is left of one that is over.
+Python's own allocations are counted, so the figures are the same in every run. The memory of an ended call is tested too.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from tests.support.joined import Joined, joined_call
 CALLS = 200
 
 BYTES = 1_300
-"""What a held call may take in the core. It was 1,000 when this was written, 5,440 before anybody had counted; the params of
-its two events alone, as objects, are 1,800."""
+"""The most bytes of a held call in the core: 1,000 when this test was written. The params of its two events alone, as objects,
+take 1,800."""
 
 OBJECTS = 4
-"""How many objects of a held call the collector may have to look at, each time: the call, who waits, and what holds them."""
+"""The most objects of a held call that the garbage collector visits: the call, its waiter, and their containers."""
 
 
 def device(number: int) -> dict[str, Any]:
@@ -37,7 +37,7 @@ def device(number: int) -> dict[str, Any]:
 
 
 def event(name: str, number: int, **params: Any) -> Any:
-    """Return an event as it comes: each text in it is an object of its own."""
+    """Return an event as the server sends it: each text is a new object."""
     known = {
         "call_id": f"c0ffee00-0000-4000-8000-{number:012x}",
         "node_id": "b4d7f0a2-0000-4000-8000-000000000001@bench",
@@ -60,7 +60,7 @@ def hold(session: Session, number: int) -> Any:
 def test_a_held_call_takes_little_memory() -> None:
     pair = Joined()
     pair.connect()
-    waiting = [hold(pair.session, number) for number in range(CALLS)]  # what is made once is made now
+    waiting = [hold(pair.session, number) for number in range(CALLS)]  # objects that are made only once are made now
     gc.collect()
     objects = len(gc.get_objects())
     tracemalloc.start()

@@ -1,4 +1,4 @@
-"""What a call and what dials need of their session is what a session has."""
+"""A session has the members that calls and dials need."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each method of a call puts on the wire, and what it refuses to (RELAY facts, section 3)."""
+"""The command that each method of a call sends, and the arguments that it rejects (RELAY facts, section 3)."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ PHONE = {"type": "phone", "params": {"to_number": "+15551230001"}}
 DIGITS = {"digits": {"max": 4, "terminators": "#", "digit_timeout": 2.5}}
 COMMON = {"node_id": "node", "call_id": "call-1"}
 NEW = "new"
-"""Stands for an identifier that was made."""
+"""Stands for a generated identifier."""
 
 PAYMENT = {
     "status_url": "https://x/s",
@@ -159,7 +159,7 @@ ROWS: list[tuple[str, Order, dict[str, Any]]] = [
     ("calling.record", lambda c: c.record(0.0), {"control_id": NEW, "record": {"audio": {}}}),
     (
         "calling.record",
-        lambda c: c.record(0.0, {"audio": {"beep": True}}),  # as it is on the wire
+        lambda c: c.record(0.0, {"audio": {"beep": True}}),  # RELAY's own form
         {"control_id": NEW, "record": {"audio": {"beep": True}}},
     ),
     (
@@ -310,7 +310,7 @@ ROWS: list[tuple[str, Order, dict[str, Any]]] = [
     ),
     ("calling.clear_digit_bindings", lambda c: c.clear_digit_bindings(0.0), {}),
     ("calling.clear_digit_bindings", lambda c: c.clear_digit_bindings(0.0, realm="r", x=1), {"realm": "r", "x": 1}),
-    # Bringing calls together.
+    # Connecting, queues and conferences.
     ("calling.connect", lambda c: c.connect(0.0, [[PHONE]]), {"devices": [[PHONE]]}),
     (
         "calling.connect",
@@ -398,7 +398,7 @@ ROWS: list[tuple[str, Order, dict[str, Any]]] = [
         lambda c: c.pay(0.0, "https://x", control_id="p", input_method="dtmf", y=1, **PAYMENT),
         {"control_id": "p", "payment_connector_url": "https://x", "input": "dtmf", "y": 1, **PAYMENT},
     ),
-    # A parameter may be given by its name on the wire.
+    # A parameter given by its name on the wire.
     ("calling.pay", lambda c: c.pay(0.0, "https://x", input="dtmf"), {"payment_connector_url": "https://x", "input": "dtmf"}),
     ("calling.ai", lambda c: c.ai(0.0, params={"x": 1}), {"params": {"x": 1}}),
 ]  # fmt: skip
@@ -544,7 +544,7 @@ def test_the_timeout_of_a_command_is_not_that_of_its_request() -> None:
     assert all(isinstance(each.error, RequestTimeout) for each in waiting)
 
 
-# --- how they are described ----------------------------------------------------------------------------------------------
+# --- documentation ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -568,13 +568,13 @@ def test_every_argument_is_described(method: Callable[..., Any]) -> None:
 
 @pytest.mark.parametrize("complete", [command_doc, wait_doc])
 def test_a_docstring_may_come_without_its_indentation(complete: Callable[..., Any]) -> None:
-    """From Python 3.13 on, the compiler takes it off."""
+    """From Python 3.13 on, the compiler removes the indentation."""
 
     def method(self: object, now: float, /, name: str, timeout: float) -> None:
-        """Wait in a room.
+        """Wait in a queue.
 
         Args:
-            name: The room's name, which
+            name: The queue's name, which
                 is long.
 
         Raises:
@@ -585,7 +585,7 @@ def test_a_docstring_may_come_without_its_indentation(complete: Callable[..., An
     described = complete(method).__doc__
     method.__doc__ = inspect.cleandoc(doc)
     assert complete(method).__doc__ == described
-    for line in ("Args:", "    name: The room's name, which", "        is long.", "    CallGone: The call has ended."):
+    for line in ("Args:", "    name: The queue's name, which", "        is long.", "    CallGone: The call has ended."):
         assert f"\n{line}\n" in described
     assert described.count("CallGone") == 1
 

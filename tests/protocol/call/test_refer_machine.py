@@ -513,7 +513,7 @@ def test_a_waiters_deadline_is_its_own(heard: str | None) -> None:
         bench.accepted()
     elif heard == "event":
         bench.event(state="inProgress", sip_refer_response_code="202")
-    patient = bench.transfer.wait(0.0)
+    unlimited = bench.transfer.wait(0.0)
     hasty = bench.transfer.wait(0.0, 12.5)
     bench.advance(12.25)
     assert not hasty.done
@@ -527,9 +527,9 @@ def test_a_waiters_deadline_is_its_own(heard: str | None) -> None:
     assert bench.transfer.outcome is None
     assert bench.transfer.is_open
     assert bench.told == []
-    assert not patient.done
+    assert not unlimited.done
     bench.event(**ANSWERED)
-    assert patient.result().succeeded
+    assert unlimited.result().succeeded
     assert not hasty.result().succeeded
 
 

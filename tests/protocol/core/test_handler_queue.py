@@ -1,4 +1,4 @@
-"""Mailboxes: what is to be told to user code, in order."""
+"""Handler queues: callbacks of user code, in order."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from anyrelay.protocol.core import handler_queue as mailboxes
+from anyrelay.protocol.core import handler_queue as handler_queues
 from anyrelay.protocol.core.handler_queue import Callback, HandlerQueue
 
 
@@ -28,7 +28,7 @@ def test_callbacks_are_made_in_order_and_scheduled_once() -> None:
 
 
 def test_callbacks_are_taken_in_portions_until_the_queue_is_released(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mailboxes, "TAKEN_AT_ONCE", 2)
+    monkeypatch.setattr(handler_queues, "TAKEN_AT_ONCE", 2)
     scheduled: list[HandlerQueue] = []
     handler: Callable[[Any], Any] = print
     box = HandlerQueue("call-1", scheduled.append, lambda _: None)
@@ -63,7 +63,7 @@ def test_a_callback_before_the_release_schedules_the_queue_again() -> None:
 
 
 def test_over_the_limit_events_are_dropped_but_results_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mailboxes, "HANDLER_QUEUE_LIMIT", 2)
+    monkeypatch.setattr(handler_queues, "HANDLER_QUEUE_LIMIT", 2)
     overflowed: list[HandlerQueue] = []
     handler: Callable[[Any], Any] = print
     box = HandlerQueue("call-1", lambda _: None, overflowed.append)

@@ -1,4 +1,4 @@
-"""An outbound dial: its legs, its winner, and what is hung up when nobody waits for it any more."""
+"""An outbound dial: its legs, the leg that answers, and the legs that are hung up."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def connected(**settings: Any) -> Joined:
 
 
 def dial(pair: Joined, **params: Any) -> Promise[CallMachine]:
-    """Dial with the tag t, and let the command arrive."""
+    """Dial with the tag t, and let the server receive the command."""
     promise = pair.session.dial(pair.now, [[PHONE]], **{"tag": "t", **params})
     pair.settle()
     return promise
@@ -72,7 +72,7 @@ def test_the_table() -> None:
     assert (DialState.ABANDONED, DialInput.WON) not in TRANSITIONS
 
 
-# --- on the wire ---------------------------------------------------------------------------------------------------------
+# --- the command ------------------------------------------------------------------------------------------------------
 
 
 def test_a_dial_as_sent() -> None:
@@ -139,7 +139,7 @@ def test_a_client_that_is_not_connected_does_not_dial() -> None:
     assert pair.session.next_deadline() is None
 
 
-# --- a winner ------------------------------------------------------------------------------------------------------------
+# --- an answer --------------------------------------------------------------------------------------------------------
 
 
 def test_the_leg_that_answers_is_the_call() -> None:
@@ -242,7 +242,7 @@ def test_a_leg_that_answered_and_ended() -> None:
     promise = dial(pair)
     leg(pair, "answered")
     leg(pair, "ended", end_reason="hangup")
-    pair.at(3.0)  # it is forgotten, but the dial still knows it
+    pair.at(3.0)  # the session forgot the call, but the dial still has the leg
     won(pair)
     assert (promise.result().state, promise.result().end_reason) == ("ended", "hangup")
     assert pair.session.calls == {}
@@ -290,13 +290,13 @@ def test_two_dials_at_a_time() -> None:
     assert first.result().call_id == "leg-1"
 
 
-# --- nobody --------------------------------------------------------------------------------------------------------------
+# --- no answer-----------------------------------------------------------------------------------------------------------
 
 
 def test_a_dial_that_nobody_answers() -> None:
     pair = connected()
     promise = dial(pair)
-    leg(pair, "ended", end_reason="busy")  # the first that is heard of it
+    leg(pair, "ended", end_reason="busy")  # the first event of the dial
     leg(pair, "ringing", "leg-2")
     leg(pair, "ended", "leg-2", end_reason="noAnswer")
     leg(pair, "ringing", "leg-3")
@@ -440,7 +440,7 @@ def test_a_dial_that_takes_too_long() -> None:
     assert isinstance(raised.value, DialFailed)
     assert isinstance(raised.value, TimeoutError)
     assert hung_up(pair) == ["leg-1@node-of-leg-1 cancel", "leg-2@node-of-leg-2 cancel"]
-    # What turns up late is hung up too, and so is a late winner.
+    # A late leg is hung up too, also one that answers.
     leg(pair, "ringing", "leg-4")
     leg(pair, "ending", "leg-5")
     won(pair, "leg-6")
@@ -477,7 +477,7 @@ def test_a_dial_that_is_given_up() -> None:
     leg(pair, "ringing")
     promise.abandon()
     assert hung_up(pair) == []
-    pair.at(0.0)  # the front end looks for deadlines next
+    pair.at(0.0)  # the front end asks for deadlines next
     assert hung_up(pair) == ["leg-1@node-of-leg-1 cancel"]
     promise.abandon()
     pair.at(0.0)
@@ -531,7 +531,7 @@ def test_a_refused_hang_up_is_ignored() -> None:
     assert len(hung_up(pair)) == 1
 
 
-# --- the line ------------------------------------------------------------------------------------------------------------
+# --- connection -------------------------------------------------------------------------------------------------------
 
 
 def test_a_leg_is_hung_up_after_a_long_time_without_a_connection() -> None:
@@ -631,7 +631,7 @@ def test_legs_of_a_dial_cancelled_just_before_closing_are_hung_up(cancelled: str
     if cancelled == "won":
         won(pair)
     promise.abandon()
-    # In the same turn, as a cancelled task does that leaves its block.
+    # In the same turn, as when a cancelled task leaves its block.
     match way:
         case "disconnect":
             pair.session.disconnect(0.0)

@@ -1,4 +1,4 @@
-"""Text messages, sent and received: where each is, and who is told of it."""
+"""Text messages, sent and received: their states, waiters and handlers."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def reply(pair: Joined, message_id: Any = "m-1") -> None:
     pair.settle()
 
 
-# --- on the wire ---------------------------------------------------------------------------------------------------------
+# --- the command ------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_a_reply_without_a_message_id_ends_the_message(message_id: Any) -> None:
         message.wait(0.0).result()
 
 
-# --- where it is ---------------------------------------------------------------------------------------------------------
+# --- the state --------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("before", ORDER[:3])
@@ -332,7 +332,7 @@ def test_a_message_whose_connection_drops_before_the_reply() -> None:
     assert len(pair.sent("messaging.send")) == 1
 
 
-# --- who is told ---------------------------------------------------------------------------------------------------------
+# --- waiters and handlers ---------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("word", ["delivered", "undelivered", "failed"])
@@ -449,7 +449,7 @@ def test_it_ends_with_its_client() -> None:
     assert pair.session.next_deadline() is None
 
 
-# --- one that comes ------------------------------------------------------------------------------------------------------
+# --- received messages ------------------------------------------------------------------------------------------------
 
 
 def test_a_received_message() -> None:
@@ -515,7 +515,7 @@ def begun(pair: Joined) -> list[MessageMachine]:
 
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> Joined:
-    """Two handlers at once, and three messages that wait."""
+    """Two handlers run, and three messages wait."""
     monkeypatch.setattr("anyrelay.protocol.session.routing.MESSAGES_AT_ONCE", 2)
     monkeypatch.setattr("anyrelay.protocol.session.routing.MESSAGES_WAITING", 3)
     pair = connected()

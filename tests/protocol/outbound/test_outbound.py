@@ -1,4 +1,4 @@
-"""What a client begins by itself: open dials and the drain, dials and messages beside each other."""
+"""Outbound dials and messages together, and a drain with open dials."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The life of a command: queued, sent, answered, given up, or lost."""
+"""A command from its queue to its end: sent, answered, abandoned or lost."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from anyrelay.protocol.rpc.pending import QUEUE_LIMIT, CommandObserver, CommandO
 
 
 class Noting(CommandObserver):
-    """Notes what it is told."""
+    """Keeps what it observes."""
 
     def __init__(self) -> None:
         self.told: list[str] = []
@@ -38,8 +38,8 @@ class Noting(CommandObserver):
         self.told.append("given up")
 
 
-class Desk:
-    """A book, and what it sent."""
+class Bench:
+    """The pending commands, and the sent texts."""
 
     def __init__(self) -> None:
         ids = count(1)
@@ -63,66 +63,66 @@ WIRE = '{"jsonrpc":"2.0","id":"r1","method":"m","params":{"a":1}}'
 
 
 def test_with_the_line_up_it_is_sent_at_once() -> None:
-    desk, command_observer = Desk(), Noting()
-    promise = desk.submit(command_observer, line_up=True)
-    assert desk.sent == [WIRE]
-    assert desk.timers.next_deadline() == 10.0
-    assert desk.book.answer(Response("r1", {"code": "200"}), 1.0)
+    bench, command_observer = Bench(), Noting()
+    promise = bench.submit(command_observer, line_up=True)
+    assert bench.sent == [WIRE]
+    assert bench.timers.next_deadline() == 10.0
+    assert bench.book.answer(Response("r1", {"code": "200"}), 1.0)
     assert promise.result() == {"code": "200"}
-    assert desk.timers.next_deadline() is None
+    assert bench.timers.next_deadline() is None
     assert command_observer.told == ["sent 0.0", "taken {'code': '200'} 1.0"]
-    assert not desk.book.answer(Response("r1", {}), 1.0)  # once is enough
+    assert not bench.book.answer(Response("r1", {}), 1.0)  # once is enough
 
 
 def test_with_the_line_down_it_waits_its_turn() -> None:
-    desk, command_observer = Desk(), Noting()
-    first, _ = desk.submit(command_observer), desk.submit()
-    assert (desk.sent, desk.book.queued) == ([], 2)
-    assert not desk.book.answer(Response("r1", {}), 0.0)
-    desk.book.connection_lost()
-    desk.book.flush(2.0)
-    assert [text[23:25] for text in desk.sent] == ["r1", "r2"]
-    assert desk.timers.next_deadline() == 10.0  # from the call on
-    assert desk.book.queued == 0
+    bench, command_observer = Bench(), Noting()
+    first, _ = bench.submit(command_observer), bench.submit()
+    assert (bench.sent, bench.book.queued) == ([], 2)
+    assert not bench.book.answer(Response("r1", {}), 0.0)
+    bench.book.connection_lost()
+    bench.book.flush(2.0)
+    assert [text[23:25] for text in bench.sent] == ["r1", "r2"]
+    assert bench.timers.next_deadline() == 10.0  # from the call on
+    assert bench.book.queued == 0
     assert not first.done
 
 
 def test_queued_and_too_late_it_is_withdrawn() -> None:
-    desk, command_observer = Desk(), Noting()
-    promise = desk.submit(command_observer)
-    desk.timers.run_due(10.0)
+    bench, command_observer = Bench(), Noting()
+    promise = bench.submit(command_observer)
+    bench.timers.run_due(10.0)
     with pytest.raises(RequestTimeout, match="m was not sent within 10 s and was withdrawn"):
         promise.result()
-    desk.book.flush(11.0)
-    assert desk.sent == []
+    bench.book.flush(11.0)
+    assert bench.sent == []
     assert command_observer.told == ["refused RequestTimeout"]
 
 
 def test_queued_and_given_up_it_is_withdrawn() -> None:
-    desk, command_observer = Desk(), Noting()
-    promise = desk.submit(command_observer)
+    bench, command_observer = Bench(), Noting()
+    promise = bench.submit(command_observer)
     promise.abandon()
-    desk.book.flush(1.0)
-    assert desk.sent == []
+    bench.book.flush(1.0)
+    assert bench.sent == []
     assert command_observer.told == ["refused RelayError"]
-    assert desk.timers.next_deadline() is None
+    assert bench.timers.next_deadline() is None
     promise.abandon()
 
 
 def test_sent_and_too_late_the_late_reply_still_counts() -> None:
-    desk, command_observer = Desk(), Noting()
-    promise = desk.submit(command_observer, line_up=True)
-    desk.timers.run_due(10.0)
+    bench, command_observer = Bench(), Noting()
+    promise = bench.submit(command_observer, line_up=True)
+    bench.timers.run_due(10.0)
     with pytest.raises(RequestTimeout, match="m was not answered within 10 s"):
         promise.result()
-    assert desk.book.answer(Response("r1", {"code": "200"}), 12.0)
+    assert bench.book.answer(Response("r1", {"code": "200"}), 12.0)
     assert command_observer.told == ["sent 0.0", "given up", "taken {'code': '200'} 12.0"]
 
 
 def test_sent_and_given_up_the_late_reply_still_counts() -> None:
-    desk, command_observer = Desk(), Noting()
-    desk.submit(command_observer, line_up=True).abandon()
-    assert desk.book.answer(Failure("r1", 400, "no"), 1.0)
+    bench, command_observer = Bench(), Noting()
+    bench.submit(command_observer, line_up=True).abandon()
+    assert bench.book.answer(Failure("r1", 400, "no"), 1.0)
     assert command_observer.told == ["sent 0.0", "given up", "refused RelayError"]
 
 
@@ -130,94 +130,94 @@ def test_sent_and_given_up_the_late_reply_still_counts() -> None:
     "answer", [Failure("r1", -32603, "?"), Failure("r1", -1, "?"), Response("r1", {"code": "500"})]
 )
 def test_an_error_that_leaves_open_what_happens_is_no_refusal(answer: Failure | Response) -> None:
-    desk, command_observer = Desk(), Noting()
-    promise = desk.submit(command_observer, line_up=True)
-    assert desk.book.answer(answer, 1.0)
+    bench, command_observer = Bench(), Noting()
+    promise = bench.submit(command_observer, line_up=True)
+    assert bench.book.answer(answer, 1.0)
     assert isinstance(promise.error, RelayError)
     assert command_observer.told == ["sent 0.0", "given up"]
-    assert desk.timers.next_deadline() is None
+    assert bench.timers.next_deadline() is None
 
 
 def test_a_refusal_of_what_an_event_has_shown_to_be_under_way_is_none() -> None:
     class UnderWay(Noting):
         is_under_way = True
 
-    desk, command_observer = Desk(), UnderWay()
-    promise = desk.submit(command_observer, line_up=True)
-    desk.book.answer(Failure("r1", 404, "no"), 1.0)
+    bench, command_observer = Bench(), UnderWay()
+    promise = bench.submit(command_observer, line_up=True)
+    bench.book.answer(Failure("r1", 404, "no"), 1.0)
     assert isinstance(promise.error, RelayError)
     assert command_observer.told == ["sent 0.0", "given up"]
 
 
 def test_sent_and_the_connection_drops_it_is_lost_and_not_sent_again() -> None:
-    desk, command_observer = Desk(), Noting()
-    promise, abandoned = desk.submit(command_observer, line_up=True), desk.submit(line_up=True)
+    bench, command_observer = Bench(), Noting()
+    promise, abandoned = bench.submit(command_observer, line_up=True), bench.submit(line_up=True)
     abandoned.abandon()
-    desk.book.connection_lost()
+    bench.book.connection_lost()
     with pytest.raises(ConnectionLost, match="the connection dropped before m was answered; it is not sent again"):
         promise.result()
-    desk.book.flush(1.0)
-    assert len(desk.sent) == 2
+    bench.book.flush(1.0)
+    assert len(bench.sent) == 2
     assert command_observer.told == ["sent 0.0", "given up"]
-    assert desk.timers.next_deadline() is None
-    assert not desk.book.answer(Response("r1", {}), 1.0)
+    assert bench.timers.next_deadline() is None
+    assert not bench.book.answer(Response("r1", {}), 1.0)
 
 
 def test_closing_ends_all_of_them() -> None:
-    desk, sent, queued = Desk(), Noting(), Noting()
-    promises = [desk.submit(sent, line_up=True), desk.submit(queued)]
-    desk.book.close(ClientClosed("closed"))
+    bench, sent, queued = Bench(), Noting(), Noting()
+    promises = [bench.submit(sent, line_up=True), bench.submit(queued)]
+    bench.book.close(ClientClosed("closed"))
     assert all(isinstance(promise.error, ClientClosed) for promise in promises)
     assert (sent.told, queued.told) == (["sent 0.0", "given up"], ["refused ClientClosed"])
-    assert desk.timers.next_deadline() is None
+    assert bench.timers.next_deadline() is None
 
 
 def test_a_lost_session_takes_what_is_queued_for_its_calls() -> None:
-    desk = Desk()
-    on_call, other = desk.submit(call_id="c"), desk.submit()
-    desk.book.session_lost(ConnectionLost("over"))
+    bench = Bench()
+    on_call, other = bench.submit(call_id="c"), bench.submit()
+    bench.book.session_lost(ConnectionLost("over"))
     assert isinstance(on_call.error, ConnectionLost)
     assert not other.done
-    assert desk.book.queued == 1
+    assert bench.book.queued == 1
 
 
 def test_a_deadline_that_ends_once_it_is_sent() -> None:
-    desk = Desk()
-    promise = desk.submit(options=CommandOptions(timeout=4.0, timeout_until_sent=True))
-    assert desk.timers.next_deadline() == 4.0
-    desk.book.flush(1.0)
-    assert desk.timers.next_deadline() is None
-    desk.submit(options=CommandOptions(timeout_until_sent=True), line_up=True)
-    assert desk.timers.next_deadline() is None
+    bench = Bench()
+    promise = bench.submit(options=CommandOptions(timeout=4.0, timeout_until_sent=True))
+    assert bench.timers.next_deadline() == 4.0
+    bench.book.flush(1.0)
+    assert bench.timers.next_deadline() is None
+    bench.submit(options=CommandOptions(timeout_until_sent=True), line_up=True)
+    assert bench.timers.next_deadline() is None
     assert not promise.done
 
 
 def test_the_queue_is_bounded() -> None:
-    desk = Desk()
+    bench = Bench()
     for _ in range(QUEUE_LIMIT):
-        desk.submit()
+        bench.submit()
     with pytest.raises(RelayError, match="500 commands wait for the connection already; this one was not sent"):
-        desk.submit()
-    desk.book.flush(0.0)
-    assert len(desk.sent) == 500
-    desk.submit()
+        bench.submit()
+    bench.book.flush(0.0)
+    assert len(bench.sent) == 500
+    bench.submit()
 
 
 def test_what_is_unanswered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pending, "OPEN_LIMIT", 2)
-    desk = Desk()
+    bench = Bench()
     for _ in range(2):
-        desk.submit(line_up=True)
+        bench.submit(line_up=True)
     with pytest.raises(RelayError, match="2 commands wait for their answers already"):
-        desk.submit(line_up=True)
+        bench.submit(line_up=True)
 
 
 def test_what_json_cannot_carry_is_not_taken() -> None:
-    desk = Desk()
+    bench = Bench()
     with pytest.raises(ValueError, match="m: its parameters are not JSON"):
-        desk.book.submit(0.0, "m", {"a": object()}, line_up=True, timeout=1.0)
-    assert desk.timers.next_deadline() is None
-    assert desk.book.queued == 0
+        bench.book.submit(0.0, "m", {"a": object()}, line_up=True, timeout=1.0)
+    assert bench.timers.next_deadline() is None
+    assert bench.book.queued == 0
 
 
 @pytest.mark.parametrize(
@@ -241,9 +241,9 @@ def test_what_json_cannot_carry_is_not_taken() -> None:
     ],
 )
 def test_which_answers_are_errors(answer: Any, options: dict[str, Any], error: RelayError | None) -> None:
-    desk = Desk()
-    promise = desk.submit(line_up=True, **options)
-    desk.book.answer(answer, 0.0)
+    bench = Bench()
+    promise = bench.submit(line_up=True, **options)
+    bench.book.answer(answer, 0.0)
     assert type(promise.error) is type(error)
     if error is not None:
         assert isinstance(promise.error, RelayError)
@@ -251,7 +251,7 @@ def test_which_answers_are_errors(answer: Any, options: dict[str, Any], error: R
 
 
 def test_an_accepted_error_code_is_an_empty_reply() -> None:
-    desk = Desk()
-    promise = desk.submit(line_up=True, options=CommandOptions(ok_codes=(404,)))
-    desk.book.answer(Response("r1", {"code": "404", "message": "no"}), 0.0)
+    bench = Bench()
+    promise = bench.submit(line_up=True, options=CommandOptions(ok_codes=(404,)))
+    bench.book.answer(Response("r1", {"code": "404", "message": "no"}), 0.0)
     assert promise.result() == {}

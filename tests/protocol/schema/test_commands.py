@@ -1,4 +1,4 @@
-"""Commands: every one can be sent and read, says what it refuses, and is made when it is first asked for."""
+"""Commands: each can be encoded and decoded, rejects invalid values, and has a class that is made at first use."""
 
 from __future__ import annotations
 
@@ -215,7 +215,7 @@ def test_the_replies_of_the_server(method: str, reply: str) -> None:
     assert COMMANDS[method].reply == reply
 
 
-# --- what goes out ----------------------------------------------------------------------------------------------------
+# --- encoding ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -325,7 +325,7 @@ def test_secrets_are_never_shown() -> None:
     assert "s3cret" not in shown
 
 
-# --- what is refused --------------------------------------------------------------------------------------------------
+# --- invalid values ---------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -435,7 +435,7 @@ def test_an_unknown_method() -> None:
         decode_command("calling.nothing", {})
 
 
-# --- making them ------------------------------------------------------------------------------------------------------
+# --- make_command -----------------------------------------------------------------------------------------------------
 
 
 def test_an_extra_parameter_named_like_a_field_is_the_field() -> None:

@@ -1,4 +1,4 @@
-"""The converters: a strict one for commands, a tolerant one for events."""
+"""The converters: a strict converter for commands, a tolerant converter for events."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class Everything(Command):
     name: str = field(validator=is_text())
     """Required."""
     source: str | None = field(default=None, validator=optional(is_text()), metadata={"wire": "from"})
-    """Named otherwise on the wire."""
+    """With another name on the wire."""
     level: float | None = field(default=None, validator=optional(is_number(0, 10)))
     """Optional."""
     play: tuple[Media, ...] | None = None
-    """Media, which may be left out."""
+    """Media, or None."""
     media: tuple[Media, ...] = ()
     """Media."""
     device: SipReferDevice | None = None
@@ -68,7 +68,7 @@ def test_an_extra_parameter_may_not_take_the_place_of_a_field() -> None:
 
 @frozen(kw_only=True)
 class Told:
-    """What an event might tell."""
+    """Fields of an event."""
 
     text: str = ""
     number: float = 0.0

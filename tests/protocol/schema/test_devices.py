@@ -1,4 +1,4 @@
-"""Devices, and the settings of operations: as a class or as a plain dict, checked either way."""
+"""Devices, and the settings of operations: as a class or as a plain dict, both checked."""
 
 from __future__ import annotations
 

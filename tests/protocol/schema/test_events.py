@@ -1,4 +1,4 @@
-"""Events: each read into its class, nothing lost whatever comes, no class made before it is needed."""
+"""Events: each is read as its class, none is lost, and no class is made before its first event."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SIP URIs: what may be sent in a REFER, and when two of them are the same (RFC 3261 section 19.1.4)."""
+"""SIP URIs: which may be sent in a REFER, and when two are equivalent (RFC 3261 section 19.1.4)."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_invalid_uris_are_rejected(uri: Any, error: type[Exception], words: str)
             "sip:alice@atlanta.com?subject=project%20x&priority=urgent",
             "sip:alice@atlanta.com?priority=urgent&subject=project%20x",
         ),
-        # and ours
+        # more examples
         ("<sip:alice@example.com>", "sip:alice@example.com"),
         ("sip:a%3bb@example.com", "sip:a%3Bb@example.com"),
         ("sip:[2001:DB8::1]:5060", "sip:[2001:db8::1]:5060"),
@@ -94,7 +94,7 @@ def test_equivalent_uris(one: str, other: str) -> None:
         ("sip:carol@chicago.com;security=on", "sip:carol@chicago.com;security=off"),
         ("sip:alice@example.com", "sips:alice@example.com"),
         ("sip:alice:a@example.com", "sip:alice:b@example.com"),
-        ("sip:a%3Bb@example.com", "sip:a;b@example.com"),  # an escaped reserved character is another one
+        ("sip:a%3Bb@example.com", "sip:a;b@example.com"),  # an escaped reserved character is another character
         ("sip:a?b@example.com", "sip:a@example.com"),
         ("sip:%ff@example.com", "sip:%fe@example.com"),
         ("no URI", "No URI"),

@@ -1,4 +1,4 @@
-"""No key that a user gives is lost: it is on the wire, or an error names it; and misspelt ones are found."""
+"""Every key that a user gives is sent or named by an error; misspelt keys are found."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def media(medium: Any) -> Any:
 
 
 FORMS: list[tuple[Callable[[Any], Any], dict[str, Any], tuple[str, ...]]] = [
-    # what reads it, what it reads, and where in that further keys may stand
+    # the function, its argument, and the places of further keys in the argument
     (refer, {"type": "sip", "params": {"uri": TARGET}}, ("", "params")),
     (media, {"type": "tts", "params": {"text": "Hi"}}, ("", "params")),
     (media, {"type": "tts", "text": "Hi"}, ("",)),
@@ -106,7 +106,7 @@ def test_every_key_is_sent_or_named_by_an_error(form: Any, data: st.DataObject) 
 
 
 def has(wire: Any, key: str, value: Any) -> bool:
-    """Whether a key is in something that goes out, with its value."""
+    """Whether a sent value has a key with its value."""
     if isinstance(wire, dict):
         return (key in wire and wire[key] == value) or any(has(each, key, value) for each in wire.values())
     return isinstance(wire, list) and any(has(each, key, value) for each in wire)
@@ -219,6 +219,6 @@ def test_the_meant_word_of_a_misspelling() -> None:
     assert meant("DigitTimeout", known) == "digit_timeout"
     assert meant("url", known) == "status_url"
     assert meant("my_max", known) == ""
-    check_spelling({5: 1, "max": 2, "maxx": 3}, known, "it")  # the right one is there, too
+    check_spelling({5: 1, "max": 2, "maxx": 3}, known, "it")  # the right key is there too
     with pytest.raises(ValueError, match="it has no 'maxx'; did you mean 'max'"):
         check_spelling({"maxx": 3}, known, "it")

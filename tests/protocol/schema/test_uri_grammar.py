@@ -1,4 +1,4 @@
-"""URIs that may be sent: by the grammars of RFC 3261 section 25.1 and RFC 3966 section 3, which an oracle reads anew."""
+"""URIs that may be sent, compared with an oracle of the grammars: RFC 3261 section 25.1 and RFC 3966 section 3."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ESCAPED = "%[0-9A-Fa-f]{2}"
 UNRESERVED = r"[A-Za-z0-9\-_.!~*'()]"
 USER = rf"(?:{UNRESERVED}|{ESCAPED}|[&=+$,;?/])+"
 PASSWORD = rf"(?:{UNRESERVED}|{ESCAPED}|[&=+$,])*"
-DOMAINLABEL = r"(?:[A-Za-z0-9_]|[A-Za-z0-9_][A-Za-z0-9_-]*[A-Za-z0-9_])"  # with underscores, which is looser
+DOMAINLABEL = r"(?:[A-Za-z0-9_]|[A-Za-z0-9_][A-Za-z0-9_-]*[A-Za-z0-9_])"  # with underscores, looser than the RFC
 TOPLABEL = r"(?:[A-Za-z_]|[A-Za-z_][A-Za-z0-9_-]*[A-Za-z0-9_])"
 HOSTNAME = rf"(?:{DOMAINLABEL}\.)*{TOPLABEL}\.?"
 HOST = rf"(?:{HOSTNAME}|(?:[0-9]{{1,3}}\.){{3}}[0-9]{{1,3}}|\[(?P<ipv6>[^\]]*)\])"
@@ -48,7 +48,7 @@ TEL = re.compile(
 
 
 def may_be_sent(uri: str) -> bool:
-    """Read a URI by the grammar, and by what the RFCs add to it in words."""
+    """Whether a URI follows the grammar, and the rules that the RFCs add in words."""
     if uri.lower().startswith("tel:"):
         names = [each.partition("=")[0] for each in re.split(";isub=.", uri.lower())[0].split(";")[1:]]
         return bool(TEL.fullmatch(uri)) and len(names) == len(set(names))
@@ -170,7 +170,7 @@ def test_every_field_for_a_uri_follows_the_grammar(uri: str) -> None:
         lambda: call.connect(0.0, devices),
         lambda: call.host.dial(0.0, devices),
     ]
-    if uri.startswith(("sip:", "tel:")):  # else it is a name, or a number
+    if uri.startswith(("sip:", "tel:")):  # any other text is a name or a number
         ways.append(lambda: SipDevice(to="sip:a@h", from_=uri))
     for way in ways:
         with pytest.raises(ValueError, match=r"^(devices\[0\]\[0\]|device|to|from_|uri)"):

@@ -1,4 +1,4 @@
-"""Media to play, and devices a call is referred to, in every form that is taken."""
+"""Media to play, and targets of a REFER, in every accepted form."""
 
 from __future__ import annotations
 

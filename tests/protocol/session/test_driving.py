@@ -1,4 +1,4 @@
-"""What whoever drives a session is told of time: what is wanted at once, what is due, and that closing judges no deadline."""
+"""The times that a session gives to its front end: work to do at once, due deadlines, and closing without a deadline."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_a_session_says_whether_something_is_due() -> None:
 
 @pytest.mark.parametrize("way", ["disconnect", "drain", "handler_finished"])
 def test_closing_judges_no_deadline(way: str) -> None:
-    """What came while a program was held up may not have been read yet."""
+    """Bytes that arrived while a program was stopped may not have been read yet."""
     pair, call = joined_call()
     pair.silent.add("calling.refer")
     outcome = call.refer_and_wait(0.0, "sip:x@example.com", timeout=5.0)

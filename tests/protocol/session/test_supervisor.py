@@ -535,7 +535,7 @@ def test_after_signalwire_disconnect_events_are_read_and_commands_wait() -> None
     pair.server.say_goodbye()
     pair.settle()
     assert pair.session.state is ClientState.READY
-    assert pair.session.next_deadline() == 7.0  # the server's patience is bounded by ours
+    assert pair.session.next_deadline() == 7.0  # the server's time is bounded by the client's
     answered = call.answer(2.0)
     again = pair.session.connect(2.0)
     pair.call_state("ringing")
@@ -725,7 +725,7 @@ def test_what_is_told_while_closing_counts() -> None:
     assert waiting.result().status == "busy"
     assert played.result().params["state"] == "finished"
     assert answered.done
-    assert not ended.done, "whoever waits for more is told at the end of closing"
+    assert not ended.done, "a waiter for more events gets its error at the end of closing"
     pair.settle()
     assert isinstance(ended.error, ClientClosed)
     assert len(server.unacknowledged) == 3
@@ -912,7 +912,7 @@ def test_a_command_that_finds_too_much_waiting_is_told_like_the_others() -> None
     say_without_reading(pair, 16)
     assert pair.session.next_deadline() == 30.0
     told = pair.session.execute(0.0, "calling.new", {})
-    assert pair.session.next_deadline() == -math.inf  # whoever drives it is to come back at once
+    assert pair.session.next_deadline() == -math.inf  # the front end has to call again at once
     pair.session.handle_timeout(0.0)
     assert isinstance(told.error, ConnectionLost)
     assert pair.session.state is ClientState.WAITING

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from anyrelay.protocol.transport.tls import TlsLayer
 
 AUTHORITY = trustme.CA()
-STRANGER = trustme.CA()
+UNKNOWN_CA = trustme.CA()
 CERTIFICATE = AUTHORITY.issue_cert("relay.example")
 VERSIONS = [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]
 
@@ -113,9 +113,9 @@ def test_many_records_of_one_read_come_out_together(cut: Callable[[bytes], Itera
 
 def test_close_notify_ends_the_stream_after_its_last_bytes() -> None:
     client, server = joined()
-    server.send(b"last words")
+    server.send(b"last bytes")
     server.close()
-    assert carry(server, client) == b"last words"
+    assert carry(server, client) == b"last bytes"
     assert client.ended
     assert client.error is None
     assert client.receive_data(b"whatever") == b""
@@ -164,8 +164,8 @@ def test_an_end_during_the_handshake_is_an_error() -> None:
 
 @pytest.mark.parametrize(
     ("authority", "hostname"),
-    [(STRANGER, "relay.example"), (AUTHORITY, "other.example")],
-    ids=["stranger", "wrong name"],
+    [(UNKNOWN_CA, "relay.example"), (AUTHORITY, "other.example")],
+    ids=["unknown authority", "wrong name"],
 )
 @pytest.mark.parametrize("cut", [whole, bytewise])
 def test_a_certificate_not_to_be_trusted_is_an_error_and_the_peer_is_told(
@@ -209,12 +209,12 @@ def test_a_forged_record_is_an_error_but_what_came_before_it_counts() -> None:
 def test_closing_sends_close_notify_once_and_does_not_wait() -> None:
     client, server = joined()
     client.close()
-    goodbye = client.data_to_send()
-    assert goodbye != b""
+    close_notify = client.data_to_send()
+    assert close_notify != b""
     client.close()
     client.send(b"too late")
     assert client.data_to_send() == b""
-    server.receive_data(goodbye)
+    server.receive_data(close_notify)
     assert server.ended
     server.send(b"unread")
     assert carry(server, client) == b""
