@@ -13,6 +13,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from describe import commands_page
+
 import anyrelay
 
 DOCS = Path(__file__).resolve().parent
@@ -186,147 +188,30 @@ def served_page() -> str:
 # --- the support table --------------------------------------------------------------------------------------------------
 
 PUBLISHED = {
-    "Call": [
-        "answer",
-        "hangup",
-        "pass_",
-        "play",
-        "play_tts",
-        "play_audio",
-        "play_silence",
-        "play_ringtone",
-        "record",
-        "collect",
-        "play_and_collect",
-        "prompt_tts",
-        "prompt_audio",
-        "detect",
-        "detect_digit",
-        "detect_answering_machine",
-        "detect_fax",
-        "connect",
-        "disconnect",
-        "send_digits",
-        "tap",
-        "stream",
-        "transcribe",
-        "send_fax",
-        "receive_fax",
-        "pay",
-        "refer",
-        "transfer",
-        "join_conference",
-        "leave_conference",
-        "hold",
-        "unhold",
-        "denoise",
-        "denoise_stop",
-        "echo",
-        "bind_digit",
-        "clear_digit_bindings",
-        "queue_enter",
-        "queue_leave",
-        "live_transcribe",
-        "live_translate",
-        "join_room",
-        "leave_room",
-        "ai",
-        "amazon_bedrock",
-        "ai_message",
-        "ai_hold",
-        "ai_unhold",
-        "user_event",
-        "on",
-        "wait_for",
-        "wait_for_ringing",
-        "wait_for_answered",
-        "wait_for_ending",
-        "wait_for_ended",
-    ],
-    "RelayClient": [
-        "on_call",
-        "on_message",
-        "connect",
-        "disconnect",
-        "run",
-        "dial",
-        "send_message",
-        "receive",
-        "unreceive",
-        "execute",
-        "relay_protocol",
-    ],
-    "Message": [
-        "on",
-        "wait",
-        "is_done",
-        "result",
-    ],
-    "PlayAction": [
-        "stop",
-        "pause",
-        "resume",
-        "volume",
-        "wait",
-        "is_done",
-    ],
-    "RecordAction": [
-        "stop",
-        "pause",
-        "resume",
-        "wait",
-        "is_done",
-    ],
-    "CollectAction": [
-        "stop",
-        "pause",
-        "resume",
-        "volume",
-        "start_input_timers",
-        "wait",
-        "is_done",
-    ],
-    "StandaloneCollectAction": [
-        "stop",
-        "start_input_timers",
-        "wait",
-        "is_done",
-    ],
-    "DetectAction": [
-        "stop",
-        "wait",
-        "is_done",
-    ],
-    "FaxAction": [
-        "stop",
-        "wait",
-        "is_done",
-    ],
-    "TapAction": [
-        "stop",
-        "wait",
-        "is_done",
-    ],
-    "StreamAction": [
-        "stop",
-        "wait",
-        "is_done",
-    ],
-    "PayAction": [
-        "stop",
-        "wait",
-        "is_done",
-    ],
-    "TranscribeAction": [
-        "stop",
-        "wait",
-        "is_done",
-    ],
-    "AIAction": [
-        "stop",
-        "wait",
-        "is_done",
-    ],
+    "Call": """
+        answer hangup pass_ play play_tts play_audio play_silence play_ringtone record collect
+        play_and_collect prompt_tts prompt_audio detect detect_digit detect_answering_machine detect_fax
+        connect disconnect send_digits tap stream transcribe send_fax receive_fax pay refer transfer
+        join_conference leave_conference hold unhold denoise denoise_stop echo bind_digit
+        clear_digit_bindings queue_enter queue_leave live_transcribe live_translate join_room leave_room ai
+        amazon_bedrock ai_message ai_hold ai_unhold user_event on wait_for wait_for_ringing
+        wait_for_answered wait_for_ending wait_for_ended
+    """,
+    "RelayClient": """
+        on_call on_message connect disconnect run dial send_message receive unreceive execute relay_protocol
+    """,
+    "Message": "on wait is_done result",
+    "PlayAction": "stop pause resume volume wait is_done",
+    "RecordAction": "stop pause resume wait is_done",
+    "CollectAction": "stop pause resume volume start_input_timers wait is_done",
+    "StandaloneCollectAction": "stop start_input_timers wait is_done",
+    "DetectAction": "stop wait is_done",
+    "FaxAction": "stop wait is_done",
+    "TapAction": "stop wait is_done",
+    "StreamAction": "stop wait is_done",
+    "PayAction": "stop wait is_done",
+    "TranscribeAction": "stop wait is_done",
+    "AIAction": "stop wait is_done",
 }
 """The names in SignalWire's published Python reference, by class."""
 
@@ -335,7 +220,8 @@ def support_page() -> str:
     """Return which of the published names both front ends have, and which names are anyrelay's own."""
     sync = import_module("anyrelay.sync")
     parts = []
-    for kind, names in PUBLISHED.items():
+    for kind, published in PUBLISHED.items():
+        names = published.split()
         ours, theirs = getattr(anyrelay, kind), getattr(sync, kind)
         rows = [f"| `{name}` | {_mark(ours, name)} | {_mark(theirs, name)} |" for name in names]
         public = {name for name in dir(ours) if not name.startswith("_")}
@@ -367,7 +253,12 @@ def pages() -> dict[Path, str]:
     drawn = {GENERATED / f"{name}.md": machine_page(*machine) for name, machine in MACHINES.items()}
     for package in LAYERS:
         drawn[GENERATED / f"layers{'_' * bool(package)}{package}.md"] = layers_page(package)
-    return {**drawn, GENERATED / "support.md": support_page(), GENERATED / "served.md": served_page()}
+    return {
+        **drawn,
+        GENERATED / "support.md": support_page(),
+        GENERATED / "served.md": served_page(),
+        GENERATED / "commands.md": NOTE + commands_page(),
+    }
 
 
 def main(arguments: list[str]) -> int:

@@ -35,7 +35,7 @@ class Dial(Command):
 @command("calling.begin", reply="Call started")
 @frozen(kw_only=True)
 class Begin(Command):
-    """Call one device; deprecated, see `Dial` (``calling.begin``)."""
+    """Call one device; deprecated in favour of ``calling.dial`` (``calling.begin``)."""
 
     device: dict[str, Any] = field(repr=shown, converter=read_device)
     """The device to call."""
