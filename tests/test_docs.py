@@ -131,7 +131,7 @@ def codes_in(cell: str) -> list[int]:
     return codes
 
 
-def test_the_table_of_notify_codes_is_what_the_code_does():
+def test_the_table_of_notify_codes_agrees_with_the_code():
     seen = {}
     for cell, said in table_under(page("reference/outcomes.md"), "NOTIFY code"):
         status = ReferStatus[said.strip("`")] if said.startswith("`") else None
@@ -139,7 +139,7 @@ def test_the_table_of_notify_codes_is_what_the_code_does():
     assert seen == {code: judge("inProgress", 202, code) for code in range(100, 700)}
 
 
-def test_the_table_of_refer_codes_is_what_the_code_does():
+def test_the_table_of_refer_codes_agrees_with_the_code():
     rows = dict(table_under(page("reference/outcomes.md"), "REFER code"))
     refusals, challenges, silence, accepted = rows
     for code in codes_in(refusals):
@@ -157,7 +157,7 @@ def test_the_table_of_refer_codes_is_what_the_code_does():
     assert sorted(code for row in rows for code in codes_in(row)) == list(range(100, 700))
 
 
-def test_the_table_of_words_is_what_the_code_does():
+def test_the_table_of_words_agrees_with_the_code():
     for cell, said in table_under(page("reference/outcomes.md"), "word"):
         status = re.match(r"`(\w+)`", said)
         for word in cell.removesuffix(", and any other word").split(", "):

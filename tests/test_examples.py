@@ -228,7 +228,7 @@ def test_threads_change_the_import_and_leave_out_the_awaits(name):
 
 @pytest.mark.parametrize("name", ["first_transfer.py", "first_transfer_trio.py", "first_transfer_threads.py"])
 @pytest.mark.parametrize("answers", ["answer", "busy", "silent"])
-def test_the_tutorial_prints_what_it_says(answers, name):
+def test_the_tutorial_shows_the_real_output(answers, name):
     page = (EXAMPLES.parent / "tutorial.md").read_text(encoding="utf-8")
     argument = "" if answers == "answer" else f" {answers}"
     said = re.search(rf"\$ \S+ first_transfer\.py{argument}\n(.*?)```", page, re.DOTALL)[1]
@@ -313,7 +313,7 @@ def test_blocking_code_with_the_local_server():
 
 @pytest.mark.sip
 @pytest.mark.parametrize(("count", "last", "ends"), [("0", "180", True), ("300", "500", False)])
-def test_what_an_invite_without_a_contact_does_to_the_sip_stack(count: str, last: str, ends: bool) -> None:
+def test_an_invite_without_a_contact_breaks_the_sip_stack(count: str, last: str, ends: bool) -> None:
     """If this test fails, the stack is repaired, and `StackListener` need not refuse an INVITE any more."""
     pytest.importorskip("baresip")
     done = subprocess.run(

@@ -144,7 +144,7 @@ def test_an_event_is_read_as_the_class_that_is_asked() -> None:
 
 
 @pytest.mark.parametrize("front", [anyrelay, anyrelay.sync])
-def test_what_a_client_was_made_with_can_be_read(front: Any) -> None:
+def test_the_arguments_of_a_client_can_be_read(front: Any) -> None:
     client = front.RelayClient("p", "s3cret", host="space.signalwire.com", contexts=["a", "b"])
     assert (client.project, client.host, client.contexts) == ("p", "space.signalwire.com", ["a", "b"])
     assert front.RelayClient("p", "s3cret", host="ws://127.0.0.1:8080").host == "127.0.0.1:8080"

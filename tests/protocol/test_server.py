@@ -166,7 +166,7 @@ def test_signalwire_disconnect() -> None:
     ]
 
 
-def test_broken_messages_and_notifications_are_survived() -> None:
+def test_broken_messages_and_notifications_are_ignored() -> None:
     pair = Dialled()
     pair.client.send_text("no JSON")
     pair.move()

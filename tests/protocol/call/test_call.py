@@ -38,7 +38,7 @@ def test_a_call_only_moves_forward(before: CallState, word: CallState) -> None:
     assert ((before, word) in TRANSITIONS) is (STATES.index(word) > STATES.index(before))
 
 
-def test_what_events_tell_of_a_call() -> None:
+def test_events_update_the_call() -> None:
     pair, call = joined_call()
     pair.call_state("answered", device={"type": "sip"})
     pair.call_state("paused", device={"type": "unheard of"})
@@ -48,7 +48,7 @@ def test_what_events_tell_of_a_call() -> None:
     assert (call.state, call.device, call.end_reason) == ("ended", {"type": "sip"}, "busy")
 
 
-def test_the_device_of_a_call_is_the_one_that_was_told_of_last() -> None:
+def test_the_device_of_a_call_is_that_of_the_latest_event() -> None:
     pair, call = joined_call()
     devices = []
     for state, device in [
@@ -64,7 +64,7 @@ def test_the_device_of_a_call_is_the_one_that_was_told_of_last() -> None:
 
 
 @pytest.mark.parametrize(("offered", "state"), [("ringing", "ringing"), ("new", "created"), (5, "created")])
-def test_where_an_offered_call_is(offered: Any, state: str) -> None:
+def test_the_state_of_an_offered_call(offered: Any, state: str) -> None:
     pair = Joined()
     pair.connect()
     call = pair.offer(call_state=offered, device="none", direction=None, context=None, protocol="ctx")
@@ -101,7 +101,7 @@ def test_a_call_is_forgotten_after_the_grace_time(concern: Callable[[Joined, Cal
 
 
 @pytest.mark.parametrize("last", ["busy", "success"])
-def test_a_call_that_no_late_event_can_concern_is_forgotten_at_once(last: str) -> None:
+def test_a_call_without_readers_and_open_transfers_is_forgotten_at_once(last: str) -> None:
     pair, call = joined_call(refer_grace=3.0)
     call.refer(pair.now, TARGET)
     pair.settle()
@@ -121,7 +121,7 @@ def test_a_call_that_no_late_event_can_concern_is_forgotten_at_once(last: str) -
     ("method", "code", "gone"),
     [("hangup", 410, True), ("hangup", 404, True), ("answer", 404, True), ("hold", 410, True), ("hold", 404, False)],
 )
-def test_a_call_that_the_server_denies_is_over_after_the_grace_time(method: str, code: int, gone: bool) -> None:
+def test_a_call_unknown_to_the_server_ends_after_the_grace_time(method: str, code: int, gone: bool) -> None:
     """A 404 means the call only if the command names nothing else."""
     pair, call = joined_call(refer_grace=3.0)
     waiting = call.wait_for_ended(0.0)
@@ -138,7 +138,7 @@ def test_a_call_that_the_server_denies_is_over_after_the_grace_time(method: str,
         assert late.result().unknown_because == "call_ended"
 
 
-def test_a_call_that_is_denied_again_has_no_more_time() -> None:
+def test_a_second_404_does_not_extend_the_grace_time() -> None:
     pair, call = joined_call(refer_grace=3.0)
     pair.answers["calling.end"] = (410, "no")
     for now in (0.0, 2.0):
@@ -150,7 +150,7 @@ def test_a_call_that_is_denied_again_has_no_more_time() -> None:
 
 
 @pytest.mark.parametrize("listening", [True, False])
-def test_a_call_that_is_denied_and_told_to_have_ended(listening: bool) -> None:
+def test_an_end_event_after_a_404(listening: bool) -> None:
     pair, call = joined_call(refer_grace=3.0)
     pair.answers["calling.end"] = (410, "no")
     if listening:
@@ -176,7 +176,7 @@ def test_the_grace_time_of_a_call_is_over_with_its_session() -> None:
     assert not pair.session.link_timers._pending
 
 
-def test_a_call_that_a_new_one_has_taken_the_place_of_is_not_forgotten_twice() -> None:
+def test_a_call_replaced_by_a_new_one_is_forgotten_once() -> None:
     pair, call = joined_call()
     other = CallMachine(pair.session, RelayEvent(call_id="call-1", params={"context": "c"}))
     assert other.context == "c"
@@ -268,7 +268,7 @@ def test_a_command_as_sent(order: Any, method: str, params: dict[str, Any]) -> N
         (lambda call: call.on(RelayEvent, None), TypeError, "handler must be a function"),
     ],
 )
-def test_what_is_not_allowed_is_told_before_anything_is_sent(order: Any, error: type[Exception], words: str) -> None:
+def test_an_invalid_argument_raises_before_anything_is_sent(order: Any, error: type[Exception], words: str) -> None:
     pair, call = joined_call()
     with pytest.raises(error, match=words):
         order(call)
@@ -330,7 +330,7 @@ def test_a_control_id_is_used_once_at_a_time() -> None:
 # --- listening -----------------------------------------------------------------------------------------------------------
 
 
-def test_handlers_are_told_what_they_asked_for_in_order_until_taken_off() -> None:
+def test_handlers_get_their_events_in_order_until_removed() -> None:
     pair, call = joined_call()
     told: list[tuple[str, str]] = []
 
@@ -359,7 +359,7 @@ def take_all(subscription: Any) -> list[RelayEvent]:
     return list(iter(subscription.take, None))
 
 
-def test_events_are_queued_from_the_call_on_and_end_with_the_call() -> None:
+def test_an_iterator_gets_events_from_its_creation_to_the_end_of_the_call() -> None:
     pair, call = joined_call()
     pair.call_state("ringing")
     events = call.events()
@@ -393,7 +393,7 @@ def test_events_end_after_the_last_open_transfer_and_the_final_event_is_among_th
     assert told == [found, outcome]
 
 
-def test_a_reader_that_is_too_slow_is_told_so_and_no_other() -> None:
+def test_only_a_slow_reader_gets_queue_overflow() -> None:
     pair, call = joined_call()
     slow, quick = call.events(), call.events()
     for number in range(EVENT_QUEUE_LIMIT + 1):
@@ -408,7 +408,7 @@ def test_a_reader_that_is_too_slow_is_told_so_and_no_other() -> None:
     assert not quick.closed
 
 
-def test_wait_for_hands_out_what_the_front_end_looks_through() -> None:
+def test_wait_for_returns_a_search_for_the_front_end() -> None:
     pair, call = joined_call()
     predicate = bool
     search = call.wait_for(0.0, "calling.call.play", predicate, timeout=5.0)
@@ -477,7 +477,7 @@ def test_a_state_that_was_skipped_counts_as_reached(target: str) -> None:
     assert waiting.result().call_state == "ended"
 
 
-def test_a_state_that_the_call_was_offered_in_is_told_at_once() -> None:
+def test_the_state_of_the_offer_counts_as_reached() -> None:
     pair = Joined()
     pair.connect()
     call = pair.offer(call_state="answered", device={"type": "sip"})
@@ -514,7 +514,7 @@ def test_waiting_for_a_state_has_an_end() -> None:
     assert not other.done
 
 
-def test_who_gives_up_waiting_for_a_state_leaves_nothing_behind() -> None:
+def test_abandoning_a_wait_for_a_state_leaves_no_waiter() -> None:
     pair, call = joined_call()
     for timeout in (5.0, None):
         wait_for(call, "answered", timeout).abandon()
@@ -588,7 +588,7 @@ def test_a_transfer_whose_starter_waits_for_its_reply_is_in_progress() -> None:
     assert call.start_refer(0.0, TARGET) is not None
 
 
-def test_a_refused_transfer_is_none() -> None:
+def test_a_refused_transfer_is_not_kept() -> None:
     pair, call = joined_call()
     pair.answers["calling.refer"] = {"code": "400", "message": "no"}
     waiting = call.refer_and_wait(0.0, TARGET)
@@ -617,7 +617,7 @@ def test_once_sent_refer_and_wait_gives_an_outcome_whatever_happens() -> None:
 
 
 @pytest.mark.parametrize("method", ["refer", "start_refer"])
-def test_who_waits_for_the_reply_is_told_of_a_lost_connection(method: str) -> None:
+def test_a_lost_connection_fails_the_wait_for_the_reply(method: str) -> None:
     pair, call = joined_call()
     pair.silent.add("calling.refer")
     waiting = getattr(call, method)(0.0, TARGET)
@@ -642,7 +642,7 @@ def test_a_transfer_that_cannot_be_sent_is_withdrawn(timeout: float | None, dead
     assert list(call.refers) == []
 
 
-def test_a_transfer_whose_waiter_gives_up_before_it_is_sent_is_withdrawn() -> None:
+def test_a_transfer_abandoned_before_it_is_sent_is_withdrawn() -> None:
     pair, call = joined_call()
     pair.drop()
     call.refer_and_wait(0.0, TARGET).abandon()
@@ -672,7 +672,7 @@ def test_closing_the_client_settles_transfers_as_unknown() -> None:
     assert started.result().outcome == told[0]
 
 
-def test_readers_of_an_ended_call_are_told_that_the_report_of_its_transfer_is_lost() -> None:
+def test_readers_of_an_ended_call_fail_when_the_report_of_its_transfer_is_lost() -> None:
     pair, call = joined_call()
     call.start_refer(0.0, TARGET)
     pair.settle()

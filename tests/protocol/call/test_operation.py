@@ -1,4 +1,4 @@
-"""Operations: what the client started on a call, and how each of them ends."""
+"""Operations that a client started on a call, and how each ends."""
 
 from __future__ import annotations
 
@@ -81,16 +81,16 @@ def test_the_table(state: OperationState, what: OperationInput) -> None:
         (5, OperationState.RUNNING),
     ],
 )
-def test_what_the_words_of_a_playback_mean(word: Any, state: OperationState) -> None:
+def test_the_inputs_of_the_states_of_a_playback(word: Any, state: OperationState) -> None:
     pair, _, playback = playing()
     pair.play_event(word, "p")
     assert playback.state is state
 
 
-# --- how it ends ---------------------------------------------------------------------------------------------------------
+# --- the end ----------------------------------------------------------------------------------------------------------
 
 
-def test_it_ends_with_its_final_event() -> None:
+def test_the_final_event_ends_an_operation() -> None:
     told: list[Any] = []
     pair, call, playback = playing(note_in(told))
     waiting, timed = playback.wait(0.0), playback.wait(0.0, 5.0)
@@ -107,7 +107,7 @@ def test_it_ends_with_its_final_event() -> None:
     assert not call.has_open_work
 
 
-def test_it_ends_with_its_call() -> None:
+def test_the_end_of_the_call_ends_an_operation() -> None:
     told: list[Any] = []
     pair, _, playback = playing(note_in(told))
     waiting = playback.wait(0.0)
@@ -119,7 +119,7 @@ def test_it_ends_with_its_call() -> None:
     assert told == [ended]
 
 
-def test_it_ends_with_its_session() -> None:
+def test_the_loss_of_the_session_ends_an_operation() -> None:
     told: list[Any] = []
     pair, _, playback = playing(note_in(told))
     waiting = playback.wait(0.0)
@@ -133,7 +133,7 @@ def test_it_ends_with_its_session() -> None:
     assert told == [lost]
 
 
-def test_it_ends_with_its_client() -> None:
+def test_closing_the_client_ends_an_operation() -> None:
     pair, _, playback = playing()
     waiting = playback.wait(0.0)
     pair.session.disconnect(0.0)
@@ -141,7 +141,7 @@ def test_it_ends_with_its_client() -> None:
     assert isinstance(waiting.error, ClientClosed)
 
 
-def test_it_goes_on_in_a_resumed_session() -> None:
+def test_an_operation_goes_on_in_a_resumed_session() -> None:
     pair, _, playback = playing()
     waiting = playback.wait(0.0)
     pair.reconnect()
@@ -150,7 +150,7 @@ def test_it_goes_on_in_a_resumed_session() -> None:
     assert waiting.done
 
 
-def test_a_refused_one_never_was() -> None:
+def test_a_refused_operation_is_not_kept() -> None:
     pair, call = joined_call()
     told: list[Any] = []
     pair.answers["calling.play"] = {"code": "400", "message": "no"}
@@ -177,7 +177,7 @@ def answered_late(pair: Joined, answer: Any) -> None:
 
 
 @pytest.mark.parametrize("answer", OPEN_ANSWERS)
-def test_one_that_the_server_may_carry_out_all_the_same(answer: Any) -> None:
+def test_an_operation_after_an_open_error_reply(answer: Any) -> None:
     pair, call = joined_call()
     told: list[Any] = []
     pair.answers["calling.play"] = answer
@@ -193,7 +193,7 @@ def test_one_that_the_server_may_carry_out_all_the_same(answer: Any) -> None:
 
 @pytest.mark.parametrize("answer", [*OPEN_ANSWERS, *REFUSALS])
 @pytest.mark.parametrize("word", ["playing", "paused", "surprise"])
-def test_after_an_event_no_error_ends_it(answer: Any, word: str) -> None:
+def test_no_error_reply_ends_an_operation_after_an_event(answer: Any, word: str) -> None:
     pair, call = joined_call()
     pair.silent.add("calling.play")
     told: list[Any] = []
@@ -208,7 +208,7 @@ def test_after_an_event_no_error_ends_it(answer: Any, word: str) -> None:
 
 
 @pytest.mark.parametrize("answer", [*OPEN_ANSWERS, *REFUSALS])
-def test_once_its_end_was_told_no_error_is_raised(answer: Any) -> None:
+def test_no_error_is_raised_after_the_final_event(answer: Any) -> None:
     pair, call = joined_call()
     pair.silent.add("calling.play")
     started = call.play(0.0, SILENCE, control_id="p")
@@ -218,7 +218,7 @@ def test_once_its_end_was_told_no_error_is_raised(answer: Any) -> None:
     assert started.result().completed
 
 
-def test_the_end_of_the_call_is_not_its_own() -> None:
+def test_the_end_of_the_call_is_no_final_event() -> None:
     pair, call = joined_call()
     pair.silent.add("calling.play")
     started = call.play(0.0, SILENCE)
@@ -240,7 +240,7 @@ def test_an_event_may_overtake_the_reply() -> None:
     assert started.result().completed
 
 
-def test_one_whose_command_was_never_sent_is_refused() -> None:
+def test_an_operation_whose_command_was_never_sent_is_rejected() -> None:
     pair, call = joined_call(request_timeout=0.5)
     pair.drop()
     started = call.play(0.0, SILENCE)
@@ -252,7 +252,7 @@ def test_one_whose_command_was_never_sent_is_refused() -> None:
     assert pair.sent("calling.play") == []
 
 
-def test_one_whose_reply_is_lost_still_ends() -> None:
+def test_an_operation_whose_reply_is_lost_still_ends() -> None:
     pair, call = joined_call()
     pair.silent.add("calling.play")
     told: list[Any] = []
@@ -288,7 +288,7 @@ def test_an_operation_without_words_never_ends_by_itself() -> None:
     assert operation.state is OperationState.STARTING
 
 
-# --- what it can be told -------------------------------------------------------------------------------------------------
+# --- commands ---------------------------------------------------------------------------------------------------------
 
 
 def test_the_commands_of_an_operation_as_sent() -> None:
@@ -304,7 +304,7 @@ def test_the_commands_of_an_operation_as_sent() -> None:
         playback.volume(0.0, 41)
 
 
-def test_an_operation_that_the_server_knows_no_more() -> None:
+def test_an_operation_unknown_to_the_server() -> None:
     pair, _, playback = playing()
     for method in ("calling.play.pause", "calling.play.stop"):
         pair.answers[method] = {"code": "404", "message": "no such"}
@@ -314,7 +314,7 @@ def test_an_operation_that_the_server_knows_no_more() -> None:
     assert stopped.result() == {}
 
 
-def test_an_operation_whose_call_the_server_knows_no_more() -> None:
+def test_an_operation_whose_call_is_unknown_to_the_server() -> None:
     pair, _, playback = playing()
     pair.answers["calling.play.stop"] = (410, "gone")
     stopped = playback.stop(0.0)
@@ -322,7 +322,7 @@ def test_an_operation_whose_call_the_server_knows_no_more() -> None:
     assert isinstance(stopped.error, CallGone)
 
 
-def test_stopping_what_has_ended_sends_nothing() -> None:
+def test_stop_sends_nothing_after_the_end() -> None:
     pair, _, playback = playing()
     pair.call_state("ended")
     assert playback.stop(0.0).result() == {}

@@ -1,4 +1,4 @@
-"""The transfer machine against the table of outcomes: row by row, rule by rule, and against an oracle that knows no states."""
+"""The machine of a transfer, against the table of outcomes, row by row, and against an oracle without states."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def report(**params: Any) -> ReferEvent:
 
 
 class Bench:
-    """A transfer on a clock, and whatever was told about it."""
+    """A transfer on a clock, and its outcomes."""
 
     def __init__(self, *, grace: float = GRACE, sent: bool = True) -> None:
         self.now = 0.0
@@ -89,7 +89,7 @@ class Bench:
         return None if outcome is None else outcome.unknown_because
 
 
-# --- section 2, the table: what one report means ------------------------------------------------------------------------------
+# --- the table: the status of one report ------------------------------------------------------------------------------
 
 PENDING, CANCEL, SILENT = None, ReferStatus.CANCELED, ReferStatus.UNKNOWN
 S = ReferStatus
@@ -103,7 +103,7 @@ OTHER_FINAL = (300, 302, 400, 401, 403, 404, 407, 481, 488, 500, 503, 604, 606, 
 REFUSALS = (300, 302, 400, 403, 404, 480, 481, 486, 487, 500, 503, 600, 603, 699)
 
 ROWS = [
-    # NOTIFY codes, whatever else was seen
+    # NOTIFY codes, with any other report
     ("inProgress,busy,failed,unknown,cancel,", ANY_REFER, (200, 201, 203, 204, 299), S.SUCCEEDED),
     ("inProgress,success,failed,unknown,cancel,", ANY_REFER, (486, 600), S.BUSY),
     ("inProgress,success,failed,unknown,cancel,", ANY_REFER, (408, 480, 487), S.NO_ANSWER),
@@ -121,10 +121,10 @@ ROWS = [
     ("error,failed,rejected,Error", (*NO_REFUSAL, 408), NO_FINAL_NOTIFY, S.FAILED),
     ("cancel,canceled,cancelled,Cancelled", (*NO_REFUSAL, 408), NO_FINAL_NOTIFY, CANCEL),
     ("unknown,notReported,not-reported,NOT REPORTED", (*NO_REFUSAL, 408), NO_FINAL_NOTIFY, SILENT),
-    # REFER 408 with nothing after it; a NOTIFY shows that the phone has it all the same
+    # REFER 408 alone; a NOTIFY shows that the phone got the REFER
     ("inProgress,trying,surprise,", (408,), (None,), SILENT),
     ("inProgress,trying,surprise,", (408,), (100, 180, 183, 202), PENDING),
-    # not over yet
+    # not settled
     ("inProgress,in_progress,trying,pending,ringing,surprise,", NO_REFUSAL, NO_FINAL_NOTIFY, PENDING),
 ]
 
@@ -157,7 +157,7 @@ def test_codes_are_read_as_they_come_and_garbage_is_no_code(raw: Any, code: int 
 
 
 @pytest.mark.parametrize("raw", [None, 5, True, ["success"], {"state": "success"}, ""])
-def test_a_word_that_is_none_decides_nothing(raw: Any) -> None:
+def test_an_invalid_word_decides_nothing(raw: Any) -> None:
     bench = Bench()
     bench.event(state=raw)
     assert bench.status is None
@@ -277,7 +277,7 @@ def test_a_refused_command_has_no_outcome(before: list[Step], state: ReferState)
         ([Step(0, "reply")], ReferState.OPEN),  # a server that says both yes and no
     ],
 )
-def test_after_an_event_a_refusal_is_none(before: list[Step], state: ReferState) -> None:
+def test_an_error_reply_after_an_event_is_no_refusal(before: list[Step], state: ReferState) -> None:
     bench = Bench()
     for step in before:
         bench.do(step)
@@ -293,7 +293,7 @@ def test_after_an_event_a_refusal_is_none(before: list[Step], state: ReferState)
 def test_withdrawn_in_the_queue() -> None:
     bench = Bench(sent=False)
     promise = bench.transfer.wait(0.0)
-    bench.transfer.call_ended(0.0)  # says nothing to a command that has not left
+    bench.transfer.call_ended(0.0)  # means nothing for an unsent command
     assert bench.transfer.state is ReferState.QUEUED
     error = RelayError(-1, "withdrawn")
     bench.transfer.rejected(error)
@@ -301,7 +301,7 @@ def test_withdrawn_in_the_queue() -> None:
     assert bench.transfer.state is ReferState.REJECTED
 
 
-# --- grace, to the digit ------------------------------------------------------------------------------------------------------
+# --- the grace time, exactly ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("grace", [0.0, 0.5, 3.0, 7.25])
@@ -314,7 +314,7 @@ def test_the_grace_time_after_the_end_of_the_call(grace: float, taken: bool) -> 
     bench.ended()
     bench.event(state="inProgress", sip_notify_response_code="180")
     assert bench.timers.next_deadline() == 2.0 + grace
-    bench.ended()  # told again: the grace time does not begin anew
+    bench.ended()  # a second report: the grace time does not start again
     bench.advance(grace)
     assert (bench.status, bench.because) == ("unknown", "call_ended")
     outcome = bench.transfer.outcome
@@ -402,7 +402,7 @@ def test_unknown_and_why(step: Step, because: str, ended: bool) -> None:
     assert bench.timers.next_deadline() is None
 
 
-# --- upgraded once ------------------------------------------------------------------------------------------------------------
+# --- the upgrade ------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("kind", ["lost", "superseded", "ended", "silent"])
@@ -467,7 +467,7 @@ def test_a_late_cancel_upgrades_after_the_grace_time() -> None:
 @pytest.mark.parametrize(
     ("step", "status"), [(Step(0, "event", BUSY), "busy"), (Step(0, "lost"), "canceled"), (Step(0, "ended"), "unknown")]
 )
-def test_what_ends_the_grace_time_of_a_late_cancel(step: Step, status: str) -> None:
+def test_the_ends_of_the_grace_time_of_a_late_cancel(step: Step, status: str) -> None:
     bench = Bench()
     bench.event(state="unknown")
     bench.event(state="cancel")
@@ -533,7 +533,7 @@ def test_a_waiters_deadline_is_its_own(heard: str | None) -> None:
     assert not hasty.result().succeeded
 
 
-def test_a_waiter_that_gives_up_is_forgotten() -> None:
+def test_an_abandoned_waiter_is_forgotten() -> None:
     bench = Bench()
     gave_up: list[str] = []
     bench.transfer.wait(0.0, 5.0, on_abandon=lambda: gave_up.append("it")).abandon()
@@ -545,7 +545,7 @@ def test_a_waiter_that_gives_up_is_forgotten() -> None:
     assert bench.status == "succeeded"
 
 
-def test_who_waits_for_ever_sets_no_deadline() -> None:
+def test_a_wait_without_timeout_sets_no_deadline() -> None:
     bench = Bench()
     promise = bench.transfer.wait(0.0, math.inf)
     assert bench.timers.next_deadline() is None
@@ -556,7 +556,7 @@ def test_who_waits_for_ever_sets_no_deadline() -> None:
 @pytest.mark.parametrize(
     ("timeout", "error"), [(-1, ValueError), (math.nan, ValueError), ("5", TypeError), (True, TypeError)]
 )
-def test_a_timeout_has_to_be_one(timeout: Any, error: type[Exception]) -> None:
+def test_an_invalid_timeout(timeout: Any, error: type[Exception]) -> None:
     bench = Bench()
     with pytest.raises(error, match="timeout must be"):
         bench.transfer.wait(0.0, timeout)
@@ -577,7 +577,7 @@ def test_the_events_that_are_kept_are_bounded() -> None:
     assert outcome.events[0].params["number"] == 6
 
 
-def test_a_transfer_without_anybody_to_tell() -> None:
+def test_a_transfer_without_waiters() -> None:
     bench = Bench()
     bench.transfer.on_over = None
     bench.event(**ANSWERED)
@@ -606,7 +606,7 @@ histories = st.lists(st.tuples(st.sampled_from([0.0, 0.0, 0.25, 1.5, 2.75, 3.0, 
 
 
 def due(at: float) -> Moment:
-    """A deadline comes before the steps of the same time."""
+    """A deadline comes before steps at the same time."""
     return Moment((at, 0, 0), at)
 
 
@@ -621,7 +621,7 @@ def agrees(outcome: ReferOutcome | None, expected: Expected | None) -> bool:
         len(outcome.events),
         outcome.elapsed,
     )
-    if expected.events < 0:  # a waiter's own deadline: the facts say nothing of codes there
+    if expected.events < 0:  # at a waiter's own deadline the facts say nothing about codes
         return (seen.status, seen.because, seen.at) == (expected.status, expected.because, expected.at)
     return seen == expected
 
@@ -631,7 +631,7 @@ def agrees(outcome: ReferOutcome | None, expected: Expected | None) -> bool:
 @example([(0.0, ("event", {"state": "cancel"})), (2.75, ("ended", {})), (3.0, ("event", ANSWERED))])
 @example([(0.0, ("ended", {})), (2.75, ("event", {"state": "cancel"})), (1.5, ("refused", {}))])
 @example([(0.0, ("lost", {})), (0.0, ("event", {"state": "cancel"})), (0.25, ("lost", {})), (3.0, ("event", BUSY))])
-def test_it_does_what_the_oracle_says(history: list[tuple[float, tuple[str, dict[str, Any]]]]) -> None:
+def test_the_machine_does_what_the_oracle_says(history: list[tuple[float, tuple[str, dict[str, Any]]]]) -> None:
     bench = Bench()
     done: list[Step] = []
     waiters: list[tuple[Moment, Moment, Promise[ReferOutcome]]] = []
@@ -665,7 +665,7 @@ def test_it_does_what_the_oracle_says(history: list[tuple[float, tuple[str, dict
         bench.advance(pause)
         compare()
         if kind == "wait":
-            # A waiter comes after the steps that were taken already, and before the next one.
+            # A waiter comes after the earlier steps, and before the next one.
             asked, timeout = Moment((bench.now, 1, len(done)), bench.now), params["timeout"]
             deadline = NEVER if timeout is None else due(bench.now + timeout)
             waiters.append((asked, deadline, bench.transfer.wait(bench.now, timeout)))
@@ -676,7 +676,7 @@ def test_it_does_what_the_oracle_says(history: list[tuple[float, tuple[str, dict
         compare()
     bench.advance(100.0)
     compare()
-    # Whatever else is missing, the end of the session settles everything.
+    # The end of the session settles everything that is open.
     done.append(Step(bench.now, "lost"))
     bench.transfer.session_lost(bench.now)
     fate = compare()

@@ -1,4 +1,4 @@
-"""Refers of a call, through a session: which event is whose, who may begin another, and the life of the command."""
+"""REFERs of a call, through a session: the transfer of each event, a second transfer, and the command's queue and reply."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ways = pytest.mark.parametrize("way", WAYS)
 
 
 class Bench:
-    """A signed-in client with one call, and a server that answers when it is told to."""
+    """A signed-in client with one call, and a server that replies when a test asks for it."""
 
     def __init__(self, **settings: Any) -> None:
         self.wire = Wire(**settings)
@@ -62,7 +62,7 @@ class Bench:
 
     @property
     def fates(self) -> list[str]:
-        """What is stored of each transfer, in one word or two."""
+        """The stored outcome of each transfer, in one word or two."""
         return [
             "open" if t.outcome is None else f"{t.outcome.status} {t.outcome.unknown_because or ''}".strip()
             for t in self.refers
@@ -100,7 +100,7 @@ def test_refer_gives_the_reply_and_keeps_the_transfer(bench: Bench) -> None:
     assert bench.fates == ["succeeded"]
 
 
-def test_start_refer_gives_the_transfer_once_it_was_taken(bench: Bench) -> None:
+def test_start_refer_returns_the_transfer_after_the_reply(bench: Bench) -> None:
     promise = bench.start()
     bench.event(refer="202")
     assert not promise.done
@@ -136,7 +136,7 @@ def test_an_event_may_overtake_the_reply(bench: Bench) -> None:
     assert bench.fates == ["busy"]
 
 
-def test_a_slow_reply_and_a_lost_one_do_no_harm_to_who_waits_for_the_outcome(bench: Bench) -> None:
+def test_a_slow_or_lost_reply_does_not_affect_the_wait_for_the_outcome(bench: Bench) -> None:
     promise = bench.refer_and_wait(timeout=60.0)
     bench.wire.advance(20.0)
     assert not promise.done
@@ -194,7 +194,7 @@ def test_a_failed_transfer_leaves_the_call_alone(bench: Bench) -> None:
         ({"type": "sip", "params": {"uri": SUPPORT, "to": SALES}}, ValueError),
     ],
 )
-def test_what_cannot_be_referred_to_is_not_sent(bench: Bench, way: str, device: Any, error: type[Exception]) -> None:
+def test_an_invalid_target_is_not_sent(bench: Bench, way: str, device: Any, error: type[Exception]) -> None:
     with pytest.raises(error):
         bench.ask(way, device)
     with pytest.raises(error):
@@ -205,7 +205,7 @@ def test_what_cannot_be_referred_to_is_not_sent(bench: Bench, way: str, device: 
     assert bench.sent == 1
 
 
-def test_a_timeout_has_to_be_one(bench: Bench) -> None:
+def test_an_invalid_timeout(bench: Bench) -> None:
     for timeout in (-1, float("nan")):
         with pytest.raises(ValueError, match="timeout"):
             bench.refer_and_wait(timeout=timeout)
@@ -324,7 +324,7 @@ def test_after_an_event_no_error_takes_the_transfer_back(bench: Bench, way: str,
 @pytest.mark.parametrize("word", ["success", "busy", "unknown"])
 @pytest.mark.parametrize("how", [*OPEN_ANSWERS, *REFUSALS, "none", "cut", "disconnect"])
 @ways
-def test_once_the_outcome_was_told_no_error_is_raised(bench: Bench, way: str, how: Any, word: str) -> None:
+def test_no_error_is_raised_after_the_outcome(bench: Bench, way: str, how: Any, word: str) -> None:
     promise = bench.start() if way == "start_refer" else bench.ask(way)
     bench.event(word)
     assert len(bench.completed) == (way == "start_refer")
@@ -374,11 +374,11 @@ def test_a_call_that_is_said_to_be_gone_after_an_event_of_its_transfer(bench: Be
     assert bench.fates == ["succeeded"]
 
 
-# --- time in which the server cannot be heard -------------------------------------------------------------------------------
+# --- time without a connection ----------------------------------------------------------------------------------------
 
 
 def cut_for(bench: Bench, seconds: float) -> None:
-    """Let the connection be away for so long, which is longer than the grace time."""
+    """Be without a connection for longer than the grace time."""
     bench.wire.reachable = False
     bench.wire.cut()
     bench.wire.advance(seconds)
@@ -386,7 +386,7 @@ def cut_for(bench: Bench, seconds: float) -> None:
 
 
 @pytest.mark.parametrize("before", ["ended", "cancel", "gone"])
-def test_the_grace_time_stands_still_while_the_line_is_down(bench: Bench, before: str) -> None:
+def test_the_grace_time_stands_still_without_a_connection(bench: Bench, before: str) -> None:
     promise = bench.refer_and_wait(timeout=None)
     bench.reply()
     match before:
@@ -401,13 +401,13 @@ def test_the_grace_time_stands_still_while_the_line_is_down(bench: Bench, before
     bench.wire.advance(0.05)
     cut_for(bench, 45.0)
     assert not promise.done
-    bench.event("success", notify="200")  # the server keeps it for the next connection
+    bench.event("success", notify="200")  # the server keeps the event for the next connection
     assert not promise.done
     bench.wire.advance(31.0)
     assert promise.result().succeeded
 
 
-def test_the_grace_time_begins_anew_with_each_resumption(bench: Bench) -> None:
+def test_the_grace_time_starts_again_with_each_resumption(bench: Bench) -> None:
     promise = bench.refer_and_wait(timeout=None)
     bench.reply()
     bench.wire.call_state("c1", "ended")
@@ -421,7 +421,7 @@ def test_the_grace_time_begins_anew_with_each_resumption(bench: Bench) -> None:
     assert bench.wire.session.calls == {}
 
 
-def test_a_dead_line_that_nobody_has_noticed_is_no_silence_of_the_server(bench: Bench) -> None:
+def test_an_unnoticed_dead_connection_does_not_count_as_grace_time(bench: Bench) -> None:
     promise = bench.refer_and_wait(timeout=None)
     bench.reply()
     bench.wire.call_state("c1", "ended")
@@ -433,7 +433,7 @@ def test_a_dead_line_that_nobody_has_noticed_is_no_silence_of_the_server(bench: 
     assert promise.result().succeeded
 
 
-def test_an_event_after_a_resumption_upgrades_what_was_unknown(bench: Bench) -> None:
+def test_an_event_after_a_resumption_upgrades_unknown(bench: Bench) -> None:
     promise = bench.start()
     bench.reply()
     bench.event("unknown")
@@ -454,7 +454,7 @@ def test_a_call_that_has_ended_is_not_referred(bench: Bench, way: str) -> None:
     assert bench.sent == 0
 
 
-# --- two at once --------------------------------------------------------------------------------------------------------------
+# --- two at a time ----------------------------------------------------------------------------------------------------
 
 
 def test_events_before_the_newer_reply_belong_to_the_older_one(bench: Bench) -> None:
@@ -486,7 +486,9 @@ def test_a_target_named_by_the_event_decides(bench: Bench) -> None:
     bench.refer(SALES)
     bench.reply()
     bench.refer(SUPPORT)
-    bench.event("declined", "sip:Support@EXAMPLE.com", notify="603")  # names nobody: the user part keeps its case
+    bench.event(
+        "declined", "sip:Support@EXAMPLE.com", notify="603"
+    )  # no transfer's target: the case of the user part counts
     assert bench.fates == ["declined", "open"]
     bench.refer(DESK)
     bench.event("busy", DESK, notify="486")
@@ -531,14 +533,14 @@ def test_targets_are_compared_as_sip_compares_them(bench: Bench, target: str, na
     assert bench.fates == (["open", "busy"] if same else ["busy", "open"])
 
 
-def test_the_only_open_one_is_settled_whatever_the_event_names(bench: Bench) -> None:
+def test_an_event_settles_the_only_open_transfer_with_any_target(bench: Bench) -> None:
     bench.refer(SALES)
     bench.reply()
     bench.event("busy", "sip:b2bua-7f@10.0.0.1", notify="486")
     assert bench.fates == ["busy"]
 
 
-def test_unless_it_names_an_earlier_target(bench: Bench) -> None:
+def test_an_event_with_an_earlier_target_does_not_settle_the_open_transfer(bench: Bench) -> None:
     bench.refer(SALES)
     bench.reply()
     bench.event("unknown")
@@ -546,7 +548,7 @@ def test_unless_it_names_an_earlier_target(bench: Bench) -> None:
     bench.reply()
     bench.event("success", SALES, notify="200")
     assert bench.fates == ["succeeded", "open"]
-    bench.event("busy", SALES, notify="486")  # says nothing new of the one, and nothing of the other
+    bench.event("busy", SALES, notify="486")  # no news of the one, and nothing about the other
     assert bench.fates == ["succeeded", "open"]
     bench.event("busy", "", notify="486")
     assert bench.fates == ["succeeded", "busy"]
@@ -560,11 +562,11 @@ def test_twice_to_the_same_target(bench: Bench) -> None:
     bench.reply()
     bench.event("unknown", SALES)
     bench.refer(SUPPORT)
-    bench.event("success", SALES, notify="200")  # of the two it names the later
+    bench.event("success", SALES, notify="200")  # of two equal targets, the later transfer
     assert bench.fates == ["unknown not_reported", "succeeded", "open"]
 
 
-def test_with_none_open_a_late_event_belongs_to_the_last(bench: Bench) -> None:
+def test_a_late_event_belongs_to_the_last_transfer_if_none_is_open(bench: Bench) -> None:
     bench.refer(SALES)
     bench.reply()
     bench.event("unknown")
@@ -604,10 +606,10 @@ def test_an_event_without_any_transfer(bench: Bench) -> None:
     assert bench.refers == []
     bench.wire.cut()
     bench.refer()
-    assert bench.refers == []  # one that waits for the line is none yet
+    assert bench.refers == []  # a queued transfer is not open yet
 
 
-# --- one at a time ------------------------------------------------------------------------------------------------------------
+# --- refer in progress ------------------------------------------------------------------------------------------------
 
 alone = pytest.mark.parametrize("way", ["start_refer", "refer_and_wait"])
 second = pytest.mark.parametrize("other", ["start_refer", "refer_and_wait"])
@@ -622,7 +624,7 @@ def assert_forbidden(bench: Bench) -> None:
 
 
 @alone
-def test_one_that_waits_for_its_reply_forbids_another(bench: Bench, way: str) -> None:
+def test_a_transfer_without_a_reply_forbids_another(bench: Bench, way: str) -> None:
     bench.ask(way)
     assert_forbidden(bench)
     bench.refer(SALES)  # which never refuses
@@ -630,7 +632,7 @@ def test_one_that_waits_for_its_reply_forbids_another(bench: Bench, way: str) ->
 
 
 @alone
-def test_one_in_the_queue_forbids_another(bench: Bench, way: str) -> None:
+def test_a_queued_transfer_forbids_another(bench: Bench, way: str) -> None:
     bench.wire.cut()
     promise = bench.ask(way)
     assert_forbidden(bench)
@@ -654,7 +656,7 @@ def test_a_live_waiter_forbids_another(bench: Bench, other: str) -> None:
 
 @second
 @pytest.mark.parametrize("end", ["outcome", "abandon", "timeout", "refusal", "ended"])
-def test_who_waits_no_more_forbids_nothing(bench: Bench, other: str, end: str) -> None:
+def test_a_transfer_without_a_waiter_forbids_nothing(bench: Bench, other: str, end: str) -> None:
     promise = bench.refer_and_wait(timeout=30.0)
     match end:
         case "outcome":
@@ -662,7 +664,7 @@ def test_who_waits_no_more_forbids_nothing(bench: Bench, other: str, end: str) -
             bench.event("busy", notify="486")
         case "abandon":
             promise.abandon()
-        case "timeout":  # with no reply either: the command was never acknowledged
+        case "timeout":  # without a reply too
             bench.wire.advance(30.0)
             assert promise.result().unknown_because == "ack_lost"
         case "refusal":
@@ -687,7 +689,7 @@ def test_an_outcome_that_overtook_its_reply_forbids_nothing(bench: Bench, other:
 
 @second
 @pytest.mark.parametrize("end", ["reply", "abandon", "timeout", "refusal", "lost"])
-def test_a_started_one_forbids_nothing_once_it_has_its_reply(bench: Bench, other: str, end: str) -> None:
+def test_a_started_transfer_forbids_nothing_after_its_reply(bench: Bench, other: str, end: str) -> None:
     promise = bench.start()
     match end:
         case "reply":
@@ -712,12 +714,12 @@ def test_a_plain_refer_forbids_nothing(bench: Bench) -> None:
     assert bench.sent == 2
 
 
-# --- the life of the command --------------------------------------------------------------------------------------------------
+# --- the command ------------------------------------------------------------------------------------------------------
 
 
 @ways
 @pytest.mark.parametrize("resumed", [True, False])
-def test_it_is_never_sent_again(bench: Bench, way: str, resumed: bool) -> None:
+def test_a_refer_is_never_sent_again(bench: Bench, way: str, resumed: bool) -> None:
     promise = bench.ask(way)
     bench.wire.cut()
     assert bench.sent == 1
@@ -739,7 +741,7 @@ def test_it_is_never_sent_again(bench: Bench, way: str, resumed: bool) -> None:
 
 
 @pytest.mark.parametrize("way", ["refer", "start_refer"])
-def test_sent_and_not_answered(bench: Bench, way: str) -> None:
+def test_a_refer_without_a_reply(bench: Bench, way: str) -> None:
     promise = bench.ask(way)
     bench.wire.advance(9.75)
     assert not promise.done
@@ -756,7 +758,7 @@ def test_sent_and_not_answered(bench: Bench, way: str) -> None:
 
 
 @ways
-def test_who_gives_up_in_the_queue_withdraws_it(bench: Bench, way: str) -> None:
+def test_abandoning_a_queued_refer_withdraws_it(bench: Bench, way: str) -> None:
     bench.wire.cut()
     promise = bench.ask(way)
     bench.wire.advance(0.5)
@@ -769,7 +771,7 @@ def test_who_gives_up_in_the_queue_withdraws_it(bench: Bench, way: str) -> None:
 
 
 @ways
-def test_whose_time_runs_out_in_the_queue_withdraws_it(bench: Bench, way: str) -> None:
+def test_a_timeout_in_the_queue_withdraws_the_refer(bench: Bench, way: str) -> None:
     bench.wire.reachable = False
     bench.wire.cut()
     promise = bench.ask(way)
@@ -795,7 +797,7 @@ def test_a_short_timeout_counts_in_the_queue_too(bench: Bench) -> None:
 
 
 @ways
-def test_what_waits_in_the_queue_is_sent_after_the_sign_in(bench: Bench, way: str) -> None:
+def test_a_queued_refer_is_sent_after_the_sign_in(bench: Bench, way: str) -> None:
     bench.wire.cut()
     promise = bench.ask(way, timeout=8.0) if way == "refer_and_wait" else bench.ask(way)
     assert bench.refers == []
@@ -815,7 +817,7 @@ def test_what_waits_in_the_queue_is_sent_after_the_sign_in(bench: Bench, way: st
 
 @ways
 @pytest.mark.parametrize("end", ["anew", "closed"])
-def test_what_waits_in_the_queue_ends_with_the_session(bench: Bench, way: str, end: str) -> None:
+def test_a_queued_refer_ends_with_the_session(bench: Bench, way: str, end: str) -> None:
     bench.wire.cut()
     promise = bench.ask(way)
     if end == "anew":
@@ -831,14 +833,14 @@ def test_what_waits_in_the_queue_ends_with_the_session(bench: Bench, way: str, e
 
 @ways
 @pytest.mark.parametrize("end", ["restart", "closed", "unrestored"])
-def test_the_end_of_the_session_settles_it(bench: Bench, way: str, end: str) -> None:
+def test_the_end_of_the_session_settles_the_transfer(bench: Bench, way: str, end: str) -> None:
     bench.ask(way)
     bench.reply()
     waiter = bench.refers[0].wait(bench.wire.now)
     match end:
         case "restart":
             bench.wire.say_goodbye(restart=True)
-            assert bench.fates == ["open"]  # what is still reported on this connection counts
+            assert bench.fates == ["open"]  # later reports on this connection count
             bench.wire.close_by_server()
         case "closed":
             bench.wire.disconnect()
@@ -851,7 +853,7 @@ def test_the_end_of_the_session_settles_it(bench: Bench, way: str, end: str) -> 
     assert "c1" not in bench.wire.session.calls
 
 
-# --- the call that it is about ------------------------------------------------------------------------------------------------
+# --- the call ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("grace", [3.0, 0.5])
@@ -907,7 +909,7 @@ def test_draining_ends_with_the_refusal_of_the_last_transfer(bench: Bench) -> No
     assert bench.wire.now == 0.0
 
 
-def test_a_call_that_ends_while_the_command_waits_for_the_line() -> None:
+def test_a_call_that_ends_while_the_refer_is_queued() -> None:
     told: list[tuple[ReferMachine, ReferOutcome | None]] = []
     timers = Timers()
     transfers = Refers(always_heard(timers), 3.0, lambda transfer, outcome: told.append((transfer, outcome)))
@@ -923,7 +925,7 @@ def test_a_call_that_ends_while_the_command_waits_for_the_line() -> None:
     assert told == [(transfer, transfer.outcome)]
 
 
-def test_on_completed_is_told_in_order_with_the_events(bench: Bench) -> None:
+def test_on_completed_is_called_in_order_with_the_events(bench: Bench) -> None:
     seen: list[str] = []
     bench.call.on("calling.call.refer", lambda event: seen.append(event.params["state"]))
     bench.ask("start_refer", on_completed=lambda outcome: seen.append(outcome.status))
@@ -939,7 +941,7 @@ def test_on_completed_is_told_in_order_with_the_events(bench: Bench) -> None:
 
 
 def steps(work: Callable[[], object]) -> int:
-    """Count the calls of functions and the lines that a piece of work runs."""
+    """Count the function calls and lines of a piece of work."""
     count = 0
 
     def trace(*_: object) -> Any:
@@ -948,7 +950,7 @@ def steps(work: Callable[[], object]) -> int:
         return trace
 
     before = sys.gettrace()
-    gc.disable()  # it would call what other tests left behind
+    gc.disable()  # a collection would run the finalizers of other tests
     sys.settrace(trace)
     try:
         work()
@@ -959,7 +961,7 @@ def steps(work: Callable[[], object]) -> int:
 
 
 def test_a_transfer_costs_the_same_however_many_the_call_has_had() -> None:
-    """Nothing scans the transfers of a call: not the next command, not its reply, not its events."""
+    """No code scans all transfers of a call: not for the next command, its reply or its events."""
     transfers = Refers(always_heard(Timers()), 3.0, lambda transfer, outcome: None)
 
     def one_more() -> None:
@@ -974,7 +976,7 @@ def test_a_transfer_costs_the_same_however_many_the_call_has_had() -> None:
 
     for _ in range(3):
         one_more()
-    steps(one_more)  # the first one that is traced also counts what Python prepares for tracing
+    steps(one_more)  # the first traced run includes Python's preparation
     early = steps(one_more)
     for _ in range(500):
         one_more()
@@ -982,7 +984,7 @@ def test_a_transfer_costs_the_same_however_many_the_call_has_had() -> None:
     assert len(list(transfers)) == 506
 
 
-def test_a_late_reply_supersedes_only_what_is_older() -> None:
+def test_a_late_reply_supersedes_older_transfers_only() -> None:
     transfers = Refers(always_heard(Timers()), 3.0, lambda transfer, outcome: None)
     first, second, third = (transfers.arm(uri, 0.0, waits_for_reply=False) for uri in (SALES, SUPPORT, DESK))
     for transfer in (first, second, third):

@@ -1,4 +1,4 @@
-"""Deadlines on what the server says count only the time in which it can be heard."""
+"""Deadlines of the server's reports count only time with a connection."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from anyrelay.protocol.core.timers import Timers
 
 
 class Bench:
-    """Deadlines on a clock, a link, and a server that answers when it is told to, or at once."""
+    """Deadlines on a clock, a link, and a server that answers at once or when a test asks for it."""
 
     def __init__(self, *, answers: bool = True) -> None:
         self.now = 0.0
@@ -44,7 +44,7 @@ class Bench:
         self.link.link_down(self.now)
 
 
-def test_with_the_link_up_it_is_a_deadline_like_any_other() -> None:
+def test_a_deadline_with_the_link_up() -> None:
     bench = Bench()
     bench.up()
     bench.after(3.0)
@@ -55,7 +55,7 @@ def test_with_the_link_up_it_is_a_deadline_like_any_other() -> None:
     assert bench.timers.next_deadline() is None
 
 
-def test_it_waits_for_the_link() -> None:
+def test_a_deadline_waits_for_the_link() -> None:
     bench = Bench()
     bench.after(3.0)
     assert bench.timers.next_deadline() is None
@@ -65,7 +65,7 @@ def test_it_waits_for_the_link() -> None:
     assert bench.fired == [("", 103.0)]
 
 
-def test_it_begins_anew_when_the_link_is_up_again() -> None:
+def test_a_deadline_starts_again_when_the_link_is_up_again() -> None:
     bench = Bench()
     bench.up()
     bench.after(3.0)
@@ -80,7 +80,7 @@ def test_it_begins_anew_when_the_link_is_up_again() -> None:
     assert bench.fired == [("", pytest.approx(55.9))]
 
 
-def test_a_link_that_comes_and_goes_does_not_put_it_off_for_ever() -> None:
+def test_repeated_losses_of_the_link_do_not_delay_a_deadline_without_end() -> None:
     bench = Bench()
     bench.after(3.0)
     for _ in range(29):
@@ -95,7 +95,7 @@ def test_a_link_that_comes_and_goes_does_not_put_it_off_for_ever() -> None:
     assert sum([2.0] * 30) == LONGEST_IN_ALL
 
 
-def test_one_that_is_longer_than_that_counts_once() -> None:
+def test_a_deadline_longer_than_the_maximum_counts_once() -> None:
     bench = Bench()
     bench.up()
     bench.after(120.0)
@@ -106,7 +106,7 @@ def test_one_that_is_longer_than_that_counts_once() -> None:
     assert bench.fired == [("", 120.0)]
 
 
-def test_its_time_is_over_when_the_server_was_heard_since() -> None:
+def test_a_deadline_ends_after_a_pong() -> None:
     bench = Bench(answers=False)
     bench.up()
     bench.after(3.0)
@@ -116,12 +116,12 @@ def test_its_time_is_over_when_the_server_was_heard_since() -> None:
     assert bench.fired == [("", 9.5)]
 
 
-def test_an_answer_to_an_earlier_question_is_none() -> None:
+def test_a_pong_of_an_earlier_ping_does_not_count() -> None:
     bench = Bench(answers=False)
     bench.up()
     bench.after(3.0, "first")
     bench.after(4.0, "second")
-    bench.link._ask_server = bench.asked.append  # a ping is under way already: no other one goes out
+    bench.link._ask_server = bench.asked.append  # a ping is under way: no second one is sent
     bench.advance(5.0)
     assert bench.asked == [3.0, 4.0]
     bench.link.answered(5.0)
@@ -132,7 +132,7 @@ def test_an_answer_to_an_earlier_question_is_none() -> None:
     assert bench.fired == [("first", 6.0), ("second", 6.0)]
 
 
-def test_a_server_that_does_not_answer_was_not_heard() -> None:
+def test_a_server_without_a_pong_does_not_count_as_connected() -> None:
     bench = Bench(answers=False)
     bench.up()
     bench.after(3.0)
@@ -145,7 +145,7 @@ def test_a_server_that_does_not_answer_was_not_heard() -> None:
     assert bench.fired == [("", 17.0)]
 
 
-def test_of_time_in_which_nobody_noticed_that_the_link_was_down_no_more_counts_than_its_own() -> None:
+def test_unnoticed_time_without_a_link_counts_for_at_most_one_deadline() -> None:
     bench = Bench(answers=False)
     bench.after(3.0)
     for _ in range(19):
@@ -160,7 +160,7 @@ def test_of_time_in_which_nobody_noticed_that_the_link_was_down_no_more_counts_t
 
 
 @pytest.mark.parametrize("when", ["pending", "down", "asked", "over"])
-def test_it_can_be_taken_back_at_any_time(when: str) -> None:
+def test_a_deadline_can_be_cancelled_at_any_time(when: str) -> None:
     bench = Bench(answers=when == "over")
     if when != "down":
         bench.up()
@@ -176,7 +176,7 @@ def test_it_can_be_taken_back_at_any_time(when: str) -> None:
     assert bench.timers.next_deadline() is None
 
 
-def test_one_may_take_another_back_or_ask_for_a_third() -> None:
+def test_an_action_may_cancel_and_set_deadlines() -> None:
     bench = Bench()
     bench.up()
 
@@ -199,8 +199,8 @@ quarters = st.integers(0, 40).map(lambda number: number / 4)
 
 
 @given(st.lists(st.tuples(quarters, quarters), max_size=30))
-def test_it_fires_once_it_could_be_heard_for_long_enough(periods: list[tuple[float, float]]) -> None:
-    """Each period is one of the link up, and one of it down."""
+def test_a_deadline_runs_after_enough_time_with_the_link_up(periods: list[tuple[float, float]]) -> None:
+    """Each period has a time with the link up, and a time with the link down."""
     bench = Bench()
     bench.after(3.0)
     counted = 0.0

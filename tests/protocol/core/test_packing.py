@@ -1,4 +1,4 @@
-"""What a call keeps of events is all of them, in little memory."""
+"""A call keeps its events completely, in little memory."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DEVICE = {"type": "sip", "params": {"from": "sip:ann@example.com", "headers": [{
     ],
     ids=["made here", "empty"],
 )
-def test_an_event_of_ours_comes_back_as_it_was(event: CallStateEvent) -> None:
+def test_an_event_of_the_client_is_unpacked_unchanged(event: CallStateEvent) -> None:
     assert list(unpack_events(pack_event(event))) == [event]
 
 
@@ -40,13 +40,13 @@ def test_an_event_of_ours_comes_back_as_it_was(event: CallStateEvent) -> None:
     ],
     ids=["all of it", "wrong types", "names of the envelope"],
 )
-def test_an_event_of_the_servers_comes_back_as_it_was(params: dict[str, Any]) -> None:
+def test_an_event_of_the_server_is_unpacked_unchanged(params: dict[str, Any]) -> None:
     event = parse_event({"event_type": "calling.call.state", "timestamp": 1770000000.25, "params": params})
     assert isinstance(event, CallStateEvent)
     assert list(unpack_events(pack_event(event))) == [event]
 
 
-def test_of_several_events_the_last_one_comes_first() -> None:
+def test_events_are_unpacked_last_first() -> None:
     told = [
         CallStateEvent(call_state=word, params={"call_state": word, "text": "a\r\nb\x85\u2028"})
         for word in ("created", "ended")
@@ -56,12 +56,12 @@ def test_of_several_events_the_last_one_comes_first() -> None:
 
 
 @pytest.mark.parametrize("device", [DEVICE, {"type": "phone"}])
-def test_a_device_comes_back_as_it_was(device: dict[str, Any]) -> None:
+def test_a_device_is_unpacked_unchanged(device: dict[str, Any]) -> None:
     packed = pack_device(device)
     assert unpack_device(packed) == device
     assert unpack_device(packed) is not unpack_device(packed)
 
 
-def test_there_is_nothing_to_keep_of_an_empty_device() -> None:
+def test_an_empty_device_is_packed_to_nothing() -> None:
     assert pack_device({}) == b""
     assert sys.getsizeof(pack_device(DEVICE)) < 200

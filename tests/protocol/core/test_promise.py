@@ -1,4 +1,4 @@
-"""Promises and subscriptions: what the core hands out instead of callbacks."""
+"""Promises and subscriptions, which the core returns in place of callbacks."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Calls:
         self.count += 1
 
 
-def test_a_promise_is_kept_once() -> None:
+def test_a_promise_is_resolved_once() -> None:
     promise: Promise[int] = Promise()
     assert not promise.ready
     with pytest.raises(RuntimeError, match="no result yet"):
@@ -38,7 +38,7 @@ def test_a_promise_is_kept_once() -> None:
     assert promise.error is None
 
 
-def test_a_promise_is_broken_once() -> None:
+def test_a_promise_fails_once() -> None:
     promise: Promise[int] = Promise()
     error = ValueError("no")
     promise.fail(error)
@@ -92,7 +92,7 @@ def test_abandoning_a_resolved_promise_calls_nothing() -> None:
     assert gave_up.count == 0
 
 
-def test_then_changes_the_value_and_passes_errors_and_giving_up_on() -> None:
+def test_then_changes_the_value_and_passes_errors_and_abandonment_on() -> None:
     promise: Promise[int] = Promise()
     changed = promise.then(str)
     promise.resolve(1)
@@ -107,7 +107,7 @@ def test_then_changes_the_value_and_passes_errors_and_giving_up_on() -> None:
     assert gave_up.count == 1
 
 
-def test_a_subscription_queues_what_it_is_for() -> None:
+def test_a_subscription_queues_its_events() -> None:
     of_class: Subscription[Any] = Subscription(PlayEvent)
     of_type: Subscription[Any] = Subscription(RelayEvent, "x")
     for subscription in (of_class, of_type):
@@ -119,7 +119,7 @@ def test_a_subscription_queues_what_it_is_for() -> None:
     assert (of_type.take(), of_type.take()) == (PLAIN, None)
 
 
-def test_what_is_queued_is_taken_before_the_end_is_told() -> None:
+def test_queued_events_come_before_the_end() -> None:
     subscription: Subscription[Any] = Subscription(RelayEvent)
     subscription.offer(PLAIN)
     subscription.end(TimeoutError("late"))
@@ -130,13 +130,13 @@ def test_what_is_queued_is_taken_before_the_end_is_told() -> None:
         subscription.take()
 
 
-def test_a_plain_end_is_none_for_ever() -> None:
+def test_after_a_plain_end_take_always_returns_none() -> None:
     subscription: Subscription[Any] = Subscription(RelayEvent)
     subscription.end()
     assert (subscription.ready, subscription.take(), subscription.take()) == (True, None, None)
 
 
-def test_a_full_queue_ends_with_an_error_of_ones_own() -> None:
+def test_a_full_queue_ends_with_its_own_error() -> None:
     subscription: Subscription[Any] = Subscription(RelayEvent, limit=1)
     subscription.offer(PLAIN)
     subscription.offer(PLAIN)
@@ -149,7 +149,7 @@ def test_a_full_queue_ends_with_an_error_of_ones_own() -> None:
     assert raised[0] is not raised[1]
 
 
-def test_who_closes_it_gets_nothing_more() -> None:
+def test_a_closed_subscription_gets_no_events() -> None:
     subscription: Subscription[Any] = Subscription(RelayEvent)
     closed = Calls()
     subscription.also_on_close(closed)
@@ -161,7 +161,7 @@ def test_who_closes_it_gets_nothing_more() -> None:
     assert closed.count == 1
 
 
-def test_the_first_event_after_its_reader_is_gone_closes_it() -> None:
+def test_the_first_event_without_a_reader_closes_the_subscription() -> None:
     subscription: Subscription[Any] = Subscription(RelayEvent)
     closed = Calls()
     subscription.also_on_close(closed)
@@ -172,7 +172,7 @@ def test_the_first_event_after_its_reader_is_gone_closes_it() -> None:
     assert (subscription.closed, closed.count, subscription.take()) == (True, 1, None)
 
 
-def test_a_reader_is_woken_once_for_each_time_it_asks() -> None:
+def test_a_reader_is_woken_once_for_each_wait() -> None:
     subscription: Subscription[Any] = Subscription(RelayEvent)
     woken = Calls()
     subscription.on_ready(woken)

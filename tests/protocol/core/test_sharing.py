@@ -1,4 +1,4 @@
-"""Equal texts are kept once, and not for ever."""
+"""Equal texts are stored once, and not without end."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from anyrelay.protocol.core.memory import SHARED_LENGTH, TEXTS_SHARED, SharedTex
 
 
 def fresh(text: str) -> str:
-    """Return an equal text that is an object of its own."""
+    """Return an equal text that is another object."""
     return "".join(list(text))
 
 
-def test_equal_texts_become_one() -> None:
+def test_equal_texts_are_stored_once() -> None:
     texts, first, second = SharedTexts(), fresh("node-1"), fresh("node-1")
     assert first is not second
     assert texts.one_of(first) is first
     assert texts.one_of(second) is first
 
 
-def test_a_long_text_stays_what_it_is() -> None:
+def test_a_long_text_is_not_shared() -> None:
     texts, first, second = SharedTexts(), fresh("x" * (SHARED_LENGTH + 1)), fresh("x" * (SHARED_LENGTH + 1))
     assert texts.one_of(first) is first
     assert texts.one_of(second) is second

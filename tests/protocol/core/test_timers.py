@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from anyrelay.protocol.core.timers import Timers
 
 
-def test_deadlines_are_met_in_order_and_with_the_time_it_is() -> None:
+def test_deadlines_run_in_order_with_the_current_time() -> None:
     timers = Timers()
     done: list[tuple[str, float]] = []
     for when, name in [(3.0, "c"), (1.0, "a"), (2.0, "b1"), (2.0, "b2"), (9.0, "late")]:
@@ -23,7 +23,7 @@ def test_deadlines_are_met_in_order_and_with_the_time_it_is() -> None:
     assert timers.next_deadline() == 9.0
 
 
-def test_a_deadline_taken_back_is_none() -> None:
+def test_a_cancelled_deadline_does_not_run() -> None:
     timers = Timers()
     done: list[float] = []
     first, second = timers.at(1.0, done.append), timers.at(2.0, done.append)
@@ -37,7 +37,7 @@ def test_a_deadline_taken_back_is_none() -> None:
     timers.run_due(9.0)
 
 
-def test_what_an_action_asks_for_is_done_too() -> None:
+def test_deadlines_set_by_an_action_run_too() -> None:
     timers = Timers()
     done: list[float] = []
     other = timers.at(3.0, done.append)
@@ -62,7 +62,7 @@ def test_infinity_never_comes() -> None:
     assert timers.next_deadline() == 1.0
 
 
-def test_deadlines_taken_back_do_not_pile_up() -> None:
+def test_cancelled_deadlines_do_not_accumulate() -> None:
     timers = Timers()
     kept = timers.at(0.5, lambda now: None)
     for number in range(1_000):
@@ -72,7 +72,7 @@ def test_deadlines_taken_back_do_not_pile_up() -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, 20), st.booleans()), max_size=200), st.integers(0, 20))
-def test_exactly_what_stands_and_is_due_is_done(wanted: list[tuple[int, bool]], now: int) -> None:
+def test_exactly_the_due_deadlines_run(wanted: list[tuple[int, bool]], now: int) -> None:
     timers = Timers()
     done: list[int] = []
     for number, (when, cancelled) in enumerate(wanted):
@@ -96,7 +96,7 @@ def test_none_is_before_the_soonest() -> None:
     assert timers.next_deadline() == timers.soonest() == 3.0
 
 
-def test_what_was_only_put_off_is_done_without_judging_a_deadline() -> None:
+def test_soon_actions_run_without_handling_a_deadline() -> None:
     timers = Timers()
     done: list[tuple[str, float]] = []
     timers.at(1.0, lambda now: done.append(("due", now)))

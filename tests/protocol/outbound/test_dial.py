@@ -293,7 +293,7 @@ def test_two_dials_at_a_time() -> None:
 # --- no answer-----------------------------------------------------------------------------------------------------------
 
 
-def test_a_dial_that_nobody_answers() -> None:
+def test_an_unanswered_dial() -> None:
     pair = connected()
     promise = dial(pair)
     leg(pair, "ended", end_reason="busy")  # the first event of the dial
@@ -386,7 +386,7 @@ def test_a_dial_whose_events_came_before_the_error(answer: Any, told_before: str
     assert hung_up(pair) == ["leg-1@node-of-leg-1 cancel"]
 
 
-def test_a_dial_that_was_given_up_before_the_error() -> None:
+def test_a_dial_cancelled_before_the_error_reply() -> None:
     pair = connected(ping_interval=1_000.0)
     pair.silent.add("calling.dial")
     promise = dial(pair, dial_timeout=5.0)
@@ -471,7 +471,7 @@ def test_a_dial_that_takes_too_long_and_fails_later() -> None:
     assert pair.session.next_deadline() == 1_000.0
 
 
-def test_a_dial_that_is_given_up() -> None:
+def test_a_cancelled_dial() -> None:
     pair = connected()
     promise = dial(pair)
     leg(pair, "ringing")
@@ -486,7 +486,7 @@ def test_a_dial_that_is_given_up() -> None:
     assert not promise.done
 
 
-def test_a_dial_that_is_given_up_when_it_has_failed_just_now() -> None:
+def test_a_dial_cancelled_just_after_its_failure() -> None:
     pair = connected()
     promise = dial(pair)
     promise.abandon()
@@ -727,7 +727,7 @@ def test_a_dial_that_times_out_before_it_is_sent_is_withdrawn() -> None:
     assert pair.session.outbound._dials == {}
 
 
-def test_a_dial_that_is_given_up_before_it_is_sent_is_withdrawn() -> None:
+def test_a_dial_cancelled_before_it_is_sent_is_withdrawn() -> None:
     pair = connected()
     pair.drop()
     dial(pair).abandon()

@@ -412,7 +412,7 @@ def test_messages_do_not_wait_for_each_others_handlers() -> None:
     assert not one.handler_queue.scheduled
 
 
-def test_it_goes_on_in_a_resumed_session() -> None:
+def test_a_message_goes_on_in_a_resumed_session() -> None:
     pair = connected()
     message = sent(pair)
     waiting = message.wait(0.0)
@@ -422,7 +422,7 @@ def test_it_goes_on_in_a_resumed_session() -> None:
     assert waiting.done
 
 
-def test_it_ends_with_its_session() -> None:
+def test_the_loss_of_the_session_ends_a_message() -> None:
     pair = connected()
     told: list[Any] = []
     message = sent(pair, on_completed=note_in(told))
@@ -439,7 +439,7 @@ def test_it_ends_with_its_session() -> None:
     assert [(each.event_type, each.params) for each in told] == [("", {"message_id": message.message_id})]
 
 
-def test_it_ends_with_its_client() -> None:
+def test_closing_the_client_ends_a_message() -> None:
     pair = connected()
     message = sent(pair)
     waiting = message.wait(0.0)

@@ -65,14 +65,14 @@ def test_reading(text: str, message: Any) -> None:
         ('{"id":"1","method":"m","params":[1]}', "the params of its method are a JSON list"),
     ],
 )
-def test_what_is_no_message(text: str, reason: str) -> None:
+def test_text_that_is_no_message(text: str, reason: str) -> None:
     message = decode(text)
     assert isinstance(message, Broken)
     assert message.reason.startswith(reason)
 
 
 @pytest.mark.parametrize("depth", [MAX_DEPTH + 1, 2_000, 100_000])
-def test_what_is_nested_too_deep(depth: int) -> None:
+def test_a_message_nested_too_deep(depth: int) -> None:
     for text in ("[" * depth, "[" * depth + "]" * depth):
         assert isinstance(decode(text), Broken)
 
@@ -96,7 +96,7 @@ def test_what_is_nested_too_deep(depth: int) -> None:
         ('"\\u0000"', "\x00"),
     ],
 )
-def test_what_rfc_8259_allows_is_read(json: str, value: Any) -> None:
+def test_text_that_rfc_8259_allows_is_read(json: str, value: Any) -> None:
     assert decode(f'{{"id":"1","method":"m","params":{{"a":{json}}}}}') == Request("1", "m", {"a": value})
     assert decode(f'\ufeff {{"id":"1","result":{{"a":{json}}}}}\n') == Response("1", {"a": value})
     # What was read can be compared, kept and shown, whatever it is.
@@ -131,7 +131,7 @@ def test_what_rfc_8259_allows_is_read(json: str, value: Any) -> None:
         ('{"id":[],"method":5}', None, None),
     ],
 )
-def test_the_id_of_what_cannot_be_read(text: str, request_id: Any, answer_id: Any) -> None:
+def test_the_id_of_an_unreadable_message(text: str, request_id: Any, answer_id: Any) -> None:
     message = decode(text)
     assert isinstance(message, Broken)
     assert (message.request_id, message.answer_id) == (request_id, answer_id)
@@ -142,7 +142,7 @@ def test_the_id_of_what_cannot_be_read(text: str, request_id: Any, answer_id: An
 
 
 @pytest.mark.parametrize("piece", ['\\"', '"', "\\", '"\\"', '"id":', "{", "["])
-def test_the_time_for_what_cannot_be_read_grows_with_its_length_alone(piece: str) -> None:
+def test_the_time_for_an_unreadable_message_is_linear(piece: str) -> None:
     began = time.process_time()
     decode('{"id":"' + piece * 500_000)
     assert time.process_time() - began < 5.0  # tried twice from each quote, it would take hours
@@ -189,14 +189,14 @@ def test_writing() -> None:
     ("value", "json"),
     [("\ud83d", r'"\ud83d"'), (2**64, "18446744073709551616"), (["\ud83d", "ä"], r'["\ud83d","\u00e4"]')],
 )
-def test_what_the_fast_writer_refuses_is_written(value: Any, json: str) -> None:
+def test_values_that_orjson_refuses_are_written(value: Any, json: str) -> None:
     assert (
         encode_request("1", "m", {"a": value}) == f'{{"jsonrpc":"2.0","id":"1","method":"m","params":{{"a":{json}}}}}'
     )
 
 
 @pytest.mark.parametrize("value", [object(), {1: 2}, {"\ud83d": {1: 2}}, ["\ud83d", math.inf], ["\ud83d", 10**5_000]])
-def test_what_cannot_be_written(value: Any) -> None:
+def test_values_that_cannot_be_written(value: Any) -> None:
     with pytest.raises(ValueError, match=r"^m: its parameters are not JSON: "):
         encode_request("1", "m", {"a": value})
 
@@ -243,7 +243,7 @@ def test_secrets_are_struck_out(name: str) -> None:
         assert '"***"' in repr(message)
 
 
-def test_reasons_tell_nothing_of_the_text() -> None:
+def test_errors_show_nothing_of_the_text() -> None:
     for text in ('{"token":"s3cret', '["s3cret"]', '{"id":"1","method":["s3cret"]}', '"s3cret"'):
         assert "s3cret" not in repr(decode(text))
 

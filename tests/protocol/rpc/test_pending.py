@@ -62,7 +62,7 @@ class Bench:
 WIRE = '{"jsonrpc":"2.0","id":"r1","method":"m","params":{"a":1}}'
 
 
-def test_with_the_line_up_it_is_sent_at_once() -> None:
+def test_a_command_is_sent_at_once_with_a_connection() -> None:
     bench, command_observer = Bench(), Noting()
     promise = bench.submit(command_observer, line_up=True)
     assert bench.sent == [WIRE]
@@ -74,7 +74,7 @@ def test_with_the_line_up_it_is_sent_at_once() -> None:
     assert not bench.book.answer(Response("r1", {}), 1.0)  # once is enough
 
 
-def test_with_the_line_down_it_waits_its_turn() -> None:
+def test_a_command_is_queued_without_a_connection() -> None:
     bench, command_observer = Bench(), Noting()
     first, _ = bench.submit(command_observer), bench.submit()
     assert (bench.sent, bench.book.queued) == ([], 2)
@@ -87,7 +87,7 @@ def test_with_the_line_down_it_waits_its_turn() -> None:
     assert not first.done
 
 
-def test_queued_and_too_late_it_is_withdrawn() -> None:
+def test_a_queued_command_is_withdrawn_at_its_timeout() -> None:
     bench, command_observer = Bench(), Noting()
     promise = bench.submit(command_observer)
     bench.timers.run_due(10.0)
@@ -98,7 +98,7 @@ def test_queued_and_too_late_it_is_withdrawn() -> None:
     assert command_observer.told == ["refused RequestTimeout"]
 
 
-def test_queued_and_given_up_it_is_withdrawn() -> None:
+def test_a_queued_command_is_withdrawn_when_abandoned() -> None:
     bench, command_observer = Bench(), Noting()
     promise = bench.submit(command_observer)
     promise.abandon()
@@ -109,7 +109,7 @@ def test_queued_and_given_up_it_is_withdrawn() -> None:
     promise.abandon()
 
 
-def test_sent_and_too_late_the_late_reply_still_counts() -> None:
+def test_a_late_reply_counts_after_the_timeout() -> None:
     bench, command_observer = Bench(), Noting()
     promise = bench.submit(command_observer, line_up=True)
     bench.timers.run_due(10.0)
@@ -119,7 +119,7 @@ def test_sent_and_too_late_the_late_reply_still_counts() -> None:
     assert command_observer.told == ["sent 0.0", "given up", "taken {'code': '200'} 12.0"]
 
 
-def test_sent_and_given_up_the_late_reply_still_counts() -> None:
+def test_a_late_reply_counts_after_the_command_was_abandoned() -> None:
     bench, command_observer = Bench(), Noting()
     bench.submit(command_observer, line_up=True).abandon()
     assert bench.book.answer(Failure("r1", 400, "no"), 1.0)
@@ -129,7 +129,7 @@ def test_sent_and_given_up_the_late_reply_still_counts() -> None:
 @pytest.mark.parametrize(
     "answer", [Failure("r1", -32603, "?"), Failure("r1", -1, "?"), Response("r1", {"code": "500"})]
 )
-def test_an_error_that_leaves_open_what_happens_is_no_refusal(answer: Failure | Response) -> None:
+def test_an_open_error_reply_is_no_rejection(answer: Failure | Response) -> None:
     bench, command_observer = Bench(), Noting()
     promise = bench.submit(command_observer, line_up=True)
     assert bench.book.answer(answer, 1.0)
@@ -138,7 +138,7 @@ def test_an_error_that_leaves_open_what_happens_is_no_refusal(answer: Failure | 
     assert bench.timers.next_deadline() is None
 
 
-def test_a_refusal_of_what_an_event_has_shown_to_be_under_way_is_none() -> None:
+def test_an_error_reply_after_an_event_is_no_rejection() -> None:
     class UnderWay(Noting):
         is_under_way = True
 
@@ -149,7 +149,7 @@ def test_a_refusal_of_what_an_event_has_shown_to_be_under_way_is_none() -> None:
     assert command_observer.told == ["sent 0.0", "given up"]
 
 
-def test_sent_and_the_connection_drops_it_is_lost_and_not_sent_again() -> None:
+def test_a_sent_command_is_lost_with_its_connection() -> None:
     bench, command_observer = Bench(), Noting()
     promise, abandoned = bench.submit(command_observer, line_up=True), bench.submit(line_up=True)
     abandoned.abandon()
@@ -172,7 +172,7 @@ def test_closing_ends_all_of_them() -> None:
     assert bench.timers.next_deadline() is None
 
 
-def test_a_lost_session_takes_what_is_queued_for_its_calls() -> None:
+def test_queued_commands_on_a_call_end_with_its_session() -> None:
     bench = Bench()
     on_call, other = bench.submit(call_id="c"), bench.submit()
     bench.book.session_lost(ConnectionLost("over"))
@@ -181,7 +181,7 @@ def test_a_lost_session_takes_what_is_queued_for_its_calls() -> None:
     assert bench.book.queued == 1
 
 
-def test_a_deadline_that_ends_once_it_is_sent() -> None:
+def test_a_timeout_until_the_command_is_sent() -> None:
     bench = Bench()
     promise = bench.submit(options=CommandOptions(timeout=4.0, timeout_until_sent=True))
     assert bench.timers.next_deadline() == 4.0
@@ -203,7 +203,7 @@ def test_the_queue_is_bounded() -> None:
     bench.submit()
 
 
-def test_what_is_unanswered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unanswered_commands_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pending, "OPEN_LIMIT", 2)
     bench = Bench()
     for _ in range(2):
@@ -212,7 +212,7 @@ def test_what_is_unanswered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         bench.submit(line_up=True)
 
 
-def test_what_json_cannot_carry_is_not_taken() -> None:
+def test_a_value_that_json_cannot_carry_is_rejected() -> None:
     bench = Bench()
     with pytest.raises(ValueError, match="m: its parameters are not JSON"):
         bench.book.submit(0.0, "m", {"a": object()}, line_up=True, timeout=1.0)

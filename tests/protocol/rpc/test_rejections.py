@@ -13,16 +13,16 @@ LEAVE_IT_OPEN = [
     *range(-32099, -31999),  # server errors
     *(408, 425, 429),
     *(*range(500, 600), 600, 999),
-    *(*range(100, 200), *range(300, 400)),  # nobody says what these mean
-    *(-1, 0, 1, -400, 40_400),  # no readable code, and no code that anybody knows
+    *(*range(100, 200), *range(300, 400)),  # codes without a published meaning
+    *(-1, 0, 1, -400, 40_400),  # no readable code, and unknown codes
 ]
 
 
 @pytest.mark.parametrize("code", REJECTIONS)
-def test_what_is_about_the_request_itself(code: int) -> None:
+def test_codes_about_the_request_itself(code: int) -> None:
     assert is_rejection(code)
 
 
 @pytest.mark.parametrize("code", LEAVE_IT_OPEN)
-def test_what_leaves_open_what_happens(code: int) -> None:
+def test_codes_after_which_the_command_may_still_be_carried_out(code: int) -> None:
     assert not is_rejection(code)

@@ -1,4 +1,4 @@
-"""Whatever RFC 8259 allows is taken in, on either side: no message counts as never sent because a library dislikes it."""
+"""Any JSON of RFC 8259 is accepted, on either side: no message is lost because orjson refuses it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from anyrelay.protocol.schema.fields import check_json
 from anyrelay.protocol.session.outputs import LogEntry, RunHandler
 from tests.support.joined import Joined, joined_call
 
-# --- any JSON text, by the grammar of RFC 8259 sections 2 to 7 -------------------------------------------------------------
+# --- JSON texts, by the grammar of RFC 8259 sections 2 to 7 -----------------------------------------------------------
 
 BLANKS = st.text(" \t\r\n", max_size=2)
 ESCAPES = st.one_of(
@@ -73,7 +73,7 @@ def test_any_json_that_comes_with_an_event_is_taken_in(members: list[tuple[str, 
     assert run.subject.call_id == "call-1"
     assert isinstance(run.subject.device, dict)
     assert pair.session.statistics.broken_messages == 0
-    # A later event makes all of it be kept, and told of: nothing of it can be in the way.
+    # A later event packs and shows the earlier one.
     pair.text(
         '{"id":"e2","method":"signalwire.event","params":{"event_type":"calling.call.state","params":'
         f'{{"call_id":"call-1","device":{{"params":{timestamp}}},"call_state":"answered"}}}}}}'
@@ -93,7 +93,7 @@ def test_half_an_emoji_in_a_callers_name_is_no_reason_not_to_answer(name: str) -
     [run] = pair.asked(RunHandler)
     call, heard = run.subject, json.loads(f'"{name}"')
     assert call.device == {"type": "sip", "params": {"from_name": heard}}
-    # What was heard may be said: it is sent as its escape.
+    # A received surrogate may be sent: as its escape.
     call.play_tts(0.0, f"Hello {heard}")
     call.user_event(0.0, event=heard)
     pair.session.send_message(0.0, to_number="+1", from_number="+2", body=f"You said {heard}")
@@ -126,7 +126,7 @@ def test_a_number_beyond_a_double_is_infinite_and_does_no_harm() -> None:
         check_json(event.params, "it")
 
 
-# --- what cannot be read at all ---------------------------------------------------------------------------------------------
+# --- unreadable messages ----------------------------------------------------------------------------------------------
 
 UNREADABLE = [
     '"params":{"event_type":"x","params":{"a":NaN}}}',
@@ -184,7 +184,7 @@ def test_a_sign_in_whose_answer_cannot_be_read_is_tried_again() -> None:
     assert any("cannot be read" in note.text for note in pair.asked(LogEntry))
 
 
-def test_what_cannot_be_read_tells_nothing_of_itself(caplog: Any) -> None:
+def test_errors_show_nothing_of_an_unreadable_message(caplog: Any) -> None:
     pair = Joined()
     pair.connect()
     pair.text('{"id":"e1","method":"m","params":{"token":"s3cret')

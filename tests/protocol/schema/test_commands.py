@@ -94,7 +94,7 @@ def test_the_registry_and_the_classes_agree() -> None:
         assert {kind.__name__ for kind in made} <= set(getattr(module, "__all__", ()))
 
 
-def test_type_checkers_are_told_the_names_that_a_program_finds() -> None:
+def test_type_checkers_see_the_names_that_a_program_finds() -> None:
     read_by_checkers = {
         node.module
         for file in ("registry", "__init__")

@@ -174,7 +174,7 @@ def test_the_leg_of_a_dial_event(call: Any, leg: tuple[str, str]) -> None:
         ({}, ""),
     ],
 )
-def test_an_offer_names_its_context_in_one_of_two_ways(params: dict[str, Any], context: str) -> None:
+def test_both_names_of_the_context_of_an_offer(params: dict[str, Any], context: str) -> None:
     event = read("calling.call.receive", **params)
     assert isinstance(event, CallReceiveEvent)
     assert event.context == context

@@ -25,7 +25,7 @@ def test_soon_timers_run_before_due_deadlines() -> None:
     timers.run_soon(5.0)
 
 
-def test_a_session_says_whether_something_is_due() -> None:
+def test_is_due_says_whether_a_deadline_has_passed() -> None:
     assert not Joined().session.is_overdue(1e9)
     pair, _ = joined_call(ping_interval=30.0)
     assert not pair.session.is_overdue(29.9)
@@ -33,7 +33,7 @@ def test_a_session_says_whether_something_is_due() -> None:
 
 
 @pytest.mark.parametrize("way", ["disconnect", "drain", "handler_finished"])
-def test_closing_judges_no_deadline(way: str) -> None:
+def test_closing_runs_no_deadline(way: str) -> None:
     """Bytes that arrived while a program was stopped may not have been read yet."""
     pair, call = joined_call()
     pair.silent.add("calling.refer")
@@ -64,7 +64,7 @@ def test_a_session_runs_its_soon_timers() -> None:
 # --- being ready ----------------------------------------------------------------------------------------------------------
 
 
-def test_ready_is_waited_for_as_long_as_it_takes() -> None:
+def test_waiting_for_ready_has_no_limit() -> None:
     pair = Joined(connect_timeout=10.0)
     serving = pair.session.serve(0.0)
     ready = pair.session.wait_until_ready(0.0)

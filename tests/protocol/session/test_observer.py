@@ -1,4 +1,4 @@
-"""Who watches a session: what it is told, and that nobody who does not watch is asked for anything."""
+"""Observers of a session: what they are given, and that a session without one prepares nothing."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MEDIA = [{"type": "silence", "duration": 1}]
 
 
 class Relaying(CommandObserver):
-    """Stands in the place of a command's follower, as an observer may."""
+    """Observes one command, in place of its own observer."""
 
     def __init__(self, told: list[Any], command_observer: CommandObserver) -> None:
         self.told = told
@@ -46,7 +46,7 @@ class Relaying(CommandObserver):
 
 
 class Recorder(Observer):
-    """Writes down what it is told."""
+    """Keeps what it observes."""
 
     def __init__(self) -> None:
         self.told: list[Any] = []
@@ -89,7 +89,7 @@ class Recorder(Observer):
 
 
 def watched(**settings: Any) -> tuple[Joined, CallMachine, list[Any]]:
-    """Return a pair that is watched, a call that was offered, and what the observer is told from then on."""
+    """Return a pair with an observer, an offered call, and what the observer gets from then on."""
     pair, recorder = Joined(**settings), Recorder()
     pair.session.observe(recorder)
     pair.connect()
@@ -116,7 +116,7 @@ def test_a_command_from_its_start_to_its_reply() -> None:
     assert told[6:] == [("test.echo", ""), "sent", ("given up", RelayError)]
 
 
-def test_a_command_whose_caller_waits_no_more() -> None:
+def test_an_abandoned_command() -> None:
     pair, call, told = watched(request_timeout=2.0)
     pair.silent = {"calling.answer"}
     call.answer(pair.now)
@@ -131,7 +131,7 @@ def test_a_command_whose_caller_waits_no_more() -> None:
     assert ways == [("given up", RequestTimeout), ("given up", None), *[("given up", ConnectionLost)] * 3]
 
 
-def test_a_command_that_cannot_be_sent_is_none() -> None:
+def test_a_command_that_cannot_be_sent_is_not_observed() -> None:
     pair, _, told = watched()
     with pytest.raises(ValueError, match=r"test\.echo"):
         pair.session._submit(pair.now, "test.echo", {"x": object()})
@@ -170,7 +170,7 @@ def test_a_transfer_and_its_events() -> None:
     assert promise.result().status == "busy"
 
 
-def test_a_transfer_that_is_refused_never_was_one() -> None:
+def test_a_refused_transfer_is_not_observed() -> None:
     pair, call, told = watched()
     pair.answers["calling.refer"] = (400, "no")
     call.refer(pair.now, TARGET)
@@ -226,7 +226,7 @@ def test_one_observer_is_enough() -> None:
         pair.session.observe(Observer())
 
 
-def test_an_observer_may_take_notice_of_nothing() -> None:
+def test_an_observer_may_ignore_everything() -> None:
     pair = Joined()
     pair.session.observe(Observer())
     pair.connect()
@@ -247,10 +247,10 @@ def test_an_observer_may_take_notice_of_nothing() -> None:
     assert pair.session.state == "closed"
 
 
-# --- the layer of each note ---------------------------------------------------------------------------------------------
+# --- the layer of each log entry --------------------------------------------------------------------------------------
 
 
-def test_each_note_is_of_a_layer() -> None:
+def test_each_log_entry_has_a_layer() -> None:
     pair, call = joined_call(max_active_calls=1)
     pair.text("broken")
     pair.offer("call-2")

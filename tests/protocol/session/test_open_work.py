@@ -1,4 +1,4 @@
-"""What SIGINT and SIGTERM do to a session, and what the session says that it waits for."""
+"""SIGINT and SIGTERM drain and close a session, and the log names the open work."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ AGAIN = "; Ctrl-C or SIGTERM again closes the client at once"
 
 
 def signalled(pair: Joined) -> list[str]:
-    """Tell the session of a signal; return the warnings that it writes."""
+    """Send the session a signal; return the logged warnings."""
     pair.settle()
     pair.asked(LogEntry)
     pair.session.signal_received(pair.now)
@@ -21,7 +21,7 @@ def signalled(pair: Joined) -> list[str]:
     return [note.text for note in notes]
 
 
-def test_the_first_signal_drains_and_says_what_for() -> None:
+def test_the_first_signal_drains_and_names_the_open_work() -> None:
     pair, _ = joined_call(drain_timeout=12.5)
     assert signalled(pair) == [f"waiting for at most 12.5 s for open work: call call-1 (handler){AGAIN}"]
     assert pair.session.state is ClientState.DRAINING
@@ -34,7 +34,7 @@ def test_the_second_signal_closes_at_once() -> None:
     assert pair.session.state is ClientState.CLOSED
 
 
-def test_without_open_work_nothing_is_said() -> None:
+def test_without_open_work_nothing_is_logged() -> None:
     pair = Joined()
     pair.connect()
     assert signalled(pair) == []
@@ -55,7 +55,7 @@ def test_every_kind_of_open_work_is_named() -> None:
     assert text == f"waiting for at most 30 s for open work: {work}{AGAIN}"
 
 
-def test_a_transfer_that_waits_for_the_line_and_a_handler_whose_call_is_over_are_named() -> None:
+def test_a_queued_transfer_and_a_handler_of_an_ended_call_are_named() -> None:
     pair, call = joined_call()
     pair.offer("call-2")
     pair.call_state("ended", call_id="call-2")
@@ -76,7 +76,7 @@ def test_many_calls_are_counted() -> None:
     assert "call call-4 (handler), 3 more calls;" in text
 
 
-def test_the_time_left_is_that_of_a_drain_that_was_asked_for_before() -> None:
+def test_the_time_left_is_that_of_an_earlier_drain() -> None:
     pair, _ = joined_call()
     pair.session.drain(0.0, timeout=20.0)
     pair.at(5.25)

@@ -1,4 +1,4 @@
-"""The session: who is signed in, which calls there are, what each message is for."""
+"""The session: its sign-in, its calls, and the receiver of each message."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.support.joined import TOKEN, Joined, joined_call, note_in
 # --- resuming ------------------------------------------------------------------------------------------------------------
 
 
-def test_a_session_is_resumed_with_what_the_server_handed_out() -> None:
+def test_a_session_is_resumed_with_its_protocol_and_authorization_state() -> None:
     pair, call = joined_call()
     pair.event("signalwire.authorization.state", {"authorization_state": "old"})
     pair.event("signalwire.authorization.state", {"authorization_state": "new\n" * 5_000})
@@ -72,7 +72,7 @@ def test_otherwise_the_old_session_is_over(answer: dict[str, Any]) -> None:
     assert (pair.session.statistics.sessions_resumed, pair.session.statistics.sessions_lost) == (0, 1)
 
 
-def test_what_has_nothing_to_do_with_a_call_survives_the_session() -> None:
+def test_commands_without_a_call_survive_the_session() -> None:
     pair, _ = joined_call()
     pair.drop()
     message = {"context": "default", "to_number": "+15550100", "from_number": "+15550101", "body": "hi"}
@@ -86,7 +86,7 @@ def test_what_has_nothing_to_do_with_a_call_survives_the_session() -> None:
 # --- contexts ------------------------------------------------------------------------------------------------------------
 
 
-def test_contexts_are_asked_for_again_as_they_are_wanted_now() -> None:
+def test_each_sign_in_asks_for_the_current_contexts() -> None:
     pair = Joined(contexts=["a", "b"])
     pair.connect()
     received, unreceived = pair.session.receive(0.0, ["c", "d"]), pair.session.unreceive(0.0, ("a", "d", "never"))
@@ -99,7 +99,7 @@ def test_contexts_are_asked_for_again_as_they_are_wanted_now() -> None:
 
 
 def test_contexts_that_were_refused_do_not_change_the_next_sign_in() -> None:
-    """A server that refuses a context would refuse the whole sign-in for it, again and again."""
+    """A server that refuses a context would refuse every further sign-in with it."""
     pair = Joined(contexts=["a", "b"])
     pair.connect()
     pair.answers["signalwire.receive"] = pair.answers["signalwire.unreceive"] = (403, "not yours")
@@ -114,7 +114,7 @@ def test_contexts_that_were_refused_do_not_change_the_next_sign_in() -> None:
     assert pair.sent("signalwire.connect")[-1]["contexts"] == ["a", "b"]
 
 
-def test_contexts_that_the_server_may_have_taken_are_asked_for_again() -> None:
+def test_contexts_that_the_server_may_have_accepted_are_in_the_next_sign_in() -> None:
     pair = Joined()
     pair.connect()
     pair.answers["signalwire.receive"] = (-32603, "?")
@@ -150,7 +150,7 @@ def test_contexts_are_a_list_of_names() -> None:
 # --- events --------------------------------------------------------------------------------------------------------------
 
 
-def test_an_event_is_acknowledged_before_it_is_handled_and_all_in_one_piece() -> None:
+def test_events_are_acknowledged_before_handling_and_in_one_write() -> None:
     pair, call = joined_call()
     server = pair.server
     assert server is not None
@@ -236,7 +236,7 @@ def test_on_event_sees_every_event_but_secrets() -> None:
     assert (statistics.events, statistics.unknown_events, statistics.stray_events) == (3, 1, 1)
 
 
-def test_a_handler_of_events_that_raises_is_told_of() -> None:
+def test_an_error_in_an_event_handler_is_logged() -> None:
     pair, call = joined_call()
     error = ValueError("bug")
     pair.session.callback_failed(call.handler_queue, error)
@@ -245,7 +245,7 @@ def test_a_handler_of_events_that_raises_is_told_of() -> None:
     assert pair.session.statistics.handler_errors == 1
 
 
-def test_a_handler_that_is_too_slow_loses_events_and_is_told_so_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_events_for_a_slow_handler_are_dropped_and_logged_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(handler_queue, "HANDLER_QUEUE_LIMIT", 3)
     pair, call = joined_call()
     call.on(RelayEvent, note_in([]))
@@ -290,7 +290,7 @@ def test_an_offer_of_no_call_is_passed_over(params: dict[str, Any]) -> None:
 def test_without_a_handler_offers_are_passed_back() -> None:
     pair = Joined(takes_calls=False)
     pair.connect()
-    assert pair.offer("call\n1") is None  # identifiers are the server's own affair
+    assert pair.offer("call\n1") is None  # the server chooses identifiers
     assert pair.sent("calling.pass") == [{"node_id": "node", "call_id": "call\n1"}]
     assert "passed back: this client takes no calls now" in pair.notes()[-1]
 
@@ -314,7 +314,7 @@ def test_offers_over_the_limit_are_passed_back_but_not_in_circles() -> None:
     assert pair.offer("c") is not None
 
 
-def test_an_offer_that_cannot_be_passed_back_harms_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_offer_that_cannot_be_passed_back_is_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pending, "OPEN_LIMIT", 0)
     pair = Joined(takes_calls=False)
     pair.connect()
@@ -323,7 +323,7 @@ def test_an_offer_that_cannot_be_passed_back_harms_nobody(monkeypatch: pytest.Mo
     assert pair.session.statistics.calls_passed == 0
 
 
-def test_a_call_that_its_handler_passes_is_gone_and_not_offered_to_it_again_at_once() -> None:
+def test_a_call_passed_by_its_handler_is_gone_and_not_taken_again_at_once() -> None:
     pair, call = joined_call()
     ended = call.wait_for_ended(0.0)
     passed = call.pass_(0.0)
@@ -402,7 +402,7 @@ def test_a_handler_under_which_another_client_was_closed_is_logged() -> None:
     assert pair.session.statistics.handler_errors == 1
 
 
-def test_a_call_that_cannot_be_hung_up_is_told_of() -> None:
+def test_a_failed_hang_up_is_logged() -> None:
     pair, call = joined_call(on_handler_error="hangup")
     pair.sign_in = {"protocol": "protocol-2"}
     pair.reconnect()
@@ -439,7 +439,7 @@ def test_draining_waits_for_handlers_operations_and_transfers() -> None:
     assert pair.session.state is ClientState.CLOSED
 
 
-def test_draining_does_not_wait_for_the_handler_that_asks_for_it() -> None:
+def test_draining_does_not_wait_for_the_handler_that_drains() -> None:
     pair, call = joined_call()
     other = pair.offer("call-2")
     assert other is not None
@@ -595,7 +595,7 @@ def test_reauthenticate_takes_a_jwt_only() -> None:
         pair.session.reauthenticate(0.0, "")
 
 
-def test_commands_need_a_connection_that_somebody_wants() -> None:
+def test_commands_need_a_connected_client() -> None:
     pair = Joined()
     with pytest.raises(ClientClosed):
         pair.session.execute(0.0, "messaging.send")
@@ -625,7 +625,7 @@ def test_drain_cannot_be_disturbed_by_too_many_commands(monkeypatch: pytest.Monk
 # --- secrets -------------------------------------------------------------------------------------------------------------
 
 
-def test_secrets_are_in_no_note_and_no_repr() -> None:
+def test_secrets_are_in_no_log_entry_and_no_repr() -> None:
     secrets = {"token": TOKEN, "jwt_token": "JWT-secret", "password": "PW-secret"}
     shown: list[str] = []
     pair = Joined(jwt_token="JWT-secret")
@@ -653,7 +653,7 @@ def test_secrets_are_in_no_note_and_no_repr() -> None:
         assert secret not in everything
 
 
-# --- whatever the server sends -------------------------------------------------------------------------------------------
+# --- anything that a server sends -------------------------------------------------------------------------------------
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -841,7 +841,7 @@ def test_a_session_that_the_server_did_not_name_cannot_be_resumed(first: dict[st
     assert pair.session.statistics.sessions_lost == 1
 
 
-def test_a_transfer_that_waits_for_the_line_keeps_its_call() -> None:
+def test_a_queued_transfer_keeps_its_call() -> None:
     pair, call = joined_call()
     pair.silent.add("calling.refer")
     assert pair.server is not None
@@ -862,7 +862,7 @@ def test_a_transfer_that_waits_for_the_line_keeps_its_call() -> None:
     assert pair.session.next_deadline() is None
 
 
-def test_draining_waits_for_a_transfer_that_waits_for_the_line() -> None:
+def test_draining_waits_for_a_queued_transfer() -> None:
     pair, call = joined_call()
     pair.session.handler_finished(call, None, 0.0)
     pair.drop()
@@ -887,10 +887,10 @@ def test_a_dial_that_names_its_winner_on_top_too() -> None:
     assert dialled.result().call_id == "leg"
 
 
-# --- a driver that wakes up late ------------------------------------------------------------------------------------------
+# --- a front end that wakes up late -----------------------------------------------------------------------------------
 
 
-def test_nothing_but_handle_timeout_judges_deadlines() -> None:
+def test_only_handle_timeout_runs_deadlines() -> None:
     pair, call = joined_call()
     waiting = pair.session.execute(pair.now, "test.echo")
     late = pair.now + 1_000.0

@@ -1,4 +1,4 @@
-"""Settings: what a client was told, checked once."""
+"""Settings: the arguments of a client, checked once."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_a_host_in_every_form(host: str, address: ServerAddress) -> None:
         "a" * 64 + ".example",
     ],
 )
-def test_a_host_that_is_none(host: Any) -> None:
+def test_an_invalid_host(host: Any) -> None:
     with pytest.raises(ValueError, match="host"):
         parse_host(host)
 
@@ -113,12 +113,12 @@ def test_the_defaults() -> None:
         ("agent", "", ValueError),
     ],
 )
-def test_what_is_not_allowed_names_the_setting(name: str, value: Any, error: type[Exception]) -> None:
+def test_an_invalid_value_names_the_setting(name: str, value: Any, error: type[Exception]) -> None:
     with pytest.raises(error, match=name):
         ClientSettings(server=HERE, **{name: value})
 
 
-def test_what_is_allowed() -> None:
+def test_valid_settings() -> None:
     def source() -> str:
         return "jwt"
 
@@ -144,6 +144,6 @@ def test_the_back_off(attempt: int, delay: float) -> None:
 @pytest.mark.parametrize(
     ("name", "value"), [("initial", 0), ("maximum", 3_601), ("factor", 0.9), ("jitter", 1), ("factor", math.nan)]
 )
-def test_a_back_off_that_is_none(name: str, value: Any) -> None:
+def test_an_invalid_reconnect_policy(name: str, value: Any) -> None:
     with pytest.raises((ValueError, TypeError), match=name):
         ReconnectPolicy(**{name: value})

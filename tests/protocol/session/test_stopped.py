@@ -1,4 +1,4 @@
-"""A client that was stopped wakes up with bytes waiting and deadlines passed: what has arrived counts before what is due."""
+"""A stopped client continues with waiting bytes and passed deadlines: the bytes count first."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from anyrelay.protocol.session.session import ClientState
 from anyrelay.testing.wire import Wire
 
 STOPPED_FOR = 400.0
-"""Seconds; longer than every deadline there is."""
+"""Seconds; longer than every deadline."""
 
 TARGET = "sip:support@example.com"
 DEVICE = {"type": "sip", "params": {"to": "sip:bob@example.com"}}
 
 
 def stopped(wire: Wire, meanwhile: Callable[[], object]) -> None:
-    """Stop the client, and let the server do something in the middle of that."""
+    """Stop the client, and let the server act in the meantime."""
     wire.settle()
     wire.stopped = True
     wire.advance(1.0)
@@ -57,7 +57,7 @@ Begin = Callable[[Wire, CallMachine], Promise[Any]]
     ],
     ids=["answer", "refer", "play", "receive", "execute"],
 )
-def test_a_reply_that_has_arrived(begin: Begin) -> None:
+def test_an_arrived_reply_counts_before_its_timeout(begin: Begin) -> None:
     wire, call = connected()
     promise = begin(wire, call)
     stopped(wire, lambda: reply_all(wire))
@@ -144,7 +144,7 @@ def test_a_sign_in_that_was_answered() -> None:
 
 
 @pytest.mark.parametrize("what", ["a handler ends", "drain", "disconnect"])
-def test_nothing_else_looks_at_deadlines(what: str) -> None:
+def test_only_handle_timeout_handles_deadlines(what: str) -> None:
     wire, call = connected()
     wire.session.outputs.clear()
     promise = call.refer_and_wait(wire.now, TARGET, timeout=30.0)

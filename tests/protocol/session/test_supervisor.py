@@ -1,4 +1,4 @@
-"""The link: one connection after another, each signed in, kept alive, and followed by the next."""
+"""The link: one connection after another, with sign-in, pings and reconnection."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_signing_in() -> None:
     assert pair.session.statistics.connections == 1
 
 
-def test_without_contexts_none_are_asked_for() -> None:
+def test_a_sign_in_without_contexts() -> None:
     pair = Joined(contexts=[])
     pair.connect()
     assert "contexts" not in pair.sent("signalwire.connect")[0]
@@ -62,7 +62,7 @@ def test_connecting_when_connected_is_done_at_once() -> None:
     assert pair.transports == 1
 
 
-def test_the_proxy_is_what_the_transport_goes_to() -> None:
+def test_the_transport_is_opened_to_the_proxy() -> None:
     pair = Joined(proxy=ProxyAddress("proxy.example", 3128, None))
     pair.session.connect(0.0)
     assert pair.session.outputs.popleft() == OpenTransport("proxy.example", 3128)
@@ -208,7 +208,7 @@ def test_the_cause_of_a_timeout_names_the_stage(get_there: Any, stage: str) -> N
     assert str(connected.error.__cause__) == f"could not {stage} within 2.5 s"
 
 
-def test_a_refusal_shortly_before_the_deadline_is_told_as_such() -> None:
+def test_a_refused_sign_in_shortly_before_the_deadline_is_the_error() -> None:
     pair = Joined(connect_timeout=0.5)
     pair.sign_in = (401, "no")
     connected = pair.connect()
@@ -228,7 +228,7 @@ def test_a_deadline_before_anything_went_wrong_has_no_cause() -> None:
     assert str(connected.error).endswith("no connection to 127.0.0.1:8080")
 
 
-def test_serving_tries_as_long_as_it_takes() -> None:
+def test_serving_retries_without_limit() -> None:
     pair = Joined()
     served = pair.session.serve(0.0)
     connected = pair.session.connect(0.0)
@@ -241,7 +241,7 @@ def test_serving_tries_as_long_as_it_takes() -> None:
     assert pair.session.state is ClientState.READY
 
 
-def test_a_certificate_not_to_be_trusted_is_told_at_once() -> None:
+def test_an_untrusted_certificate_fails_at_once() -> None:
     pair = Joined()
     connected, served = pair.session.connect(0.0), pair.session.serve(0.0)
     distrust = ssl.SSLCertVerificationError("self-signed")
@@ -253,7 +253,7 @@ def test_a_certificate_not_to_be_trusted_is_told_at_once() -> None:
     assert pair.session.next_deadline() is None
 
 
-def test_after_a_success_a_certificate_is_no_reason_to_give_up() -> None:
+def test_an_untrusted_certificate_is_retried_after_a_success() -> None:
     pair = Joined()
     pair.connect()
     pair.drop()
@@ -262,7 +262,7 @@ def test_after_a_success_a_certificate_is_no_reason_to_give_up() -> None:
     assert pair.session.state is ClientState.WAITING
 
 
-def test_who_gives_up_a_first_connection_stops_it() -> None:
+def test_abandoning_the_first_connection_stops_it() -> None:
     pair = Joined()
     first, second = pair.session.connect(0.0), pair.session.connect(0.0)
     first.abandon()
@@ -274,7 +274,7 @@ def test_who_gives_up_a_first_connection_stops_it() -> None:
     assert pair.asked(CloseTransport) == [CloseTransport()]
 
 
-def test_who_gives_up_waiting_for_a_reconnection_does_not_stop_it() -> None:
+def test_abandoning_a_wait_for_a_reconnection_does_not_stop_it() -> None:
     pair = Joined()
     pair.connect()
     pair.drop()
@@ -288,7 +288,7 @@ def test_who_gives_up_waiting_for_a_reconnection_does_not_stop_it() -> None:
     assert pair.session.state is ClientState.READY
 
 
-def test_who_gives_up_serving_leaves_the_connection() -> None:
+def test_abandoning_serve_keeps_the_connection() -> None:
     pair = Joined()
     pair.session.serve(0.0).abandon()
     pair.open()
@@ -304,7 +304,7 @@ def test_a_jwt_takes_the_place_of_project_and_token() -> None:
     assert pair.sent("signalwire.connect")[0]["authentication"] == {"jwt_token": "jwt-1"}
 
 
-def test_a_function_is_asked_for_a_jwt_before_each_sign_in() -> None:
+def test_a_function_gives_a_jwt_for_each_sign_in() -> None:
     def source() -> str:
         return "never called in here"
 
@@ -313,7 +313,7 @@ def test_a_function_is_asked_for_a_jwt_before_each_sign_in() -> None:
     assert pair.asked(FetchToken) == [FetchToken(source)]
     assert pair.sent("signalwire.connect") == []
     pair.session.token_fetched("jwt-1", 0.0)
-    pair.session.token_fetched("jwt-2", 0.0)  # of an earlier attempt, say
+    pair.session.token_fetched("jwt-2", 0.0)  # from an earlier attempt, for example
     pair.session.token_failed(ValueError("too late"), 0.0)
     pair.settle()
     assert connected.done
@@ -328,7 +328,7 @@ def test_a_function_is_asked_for_a_jwt_before_each_sign_in() -> None:
 
 
 @pytest.mark.parametrize("token", ["", 5, None, "two\nlines", "\ud800"])
-def test_a_jwt_that_is_none_ends_the_attempt(token: Any) -> None:
+def test_an_invalid_jwt_ends_the_attempt(token: Any) -> None:
     pair = Joined(jwt_token=lambda: "")
     connected = pair.connect()
     pair.session.token_fetched(token, 0.0)
@@ -383,7 +383,7 @@ def test_jitter_draws_the_wait(draw: float, deadline: float) -> None:
 
 
 @pytest.mark.parametrize(("lasted", "wait"), [(4.9, 2.0), (5.0, 1.0)])
-def test_a_connection_that_lasted_begins_the_back_off_anew(lasted: float, wait: float) -> None:
+def test_a_lasting_connection_resets_the_back_off(lasted: float, wait: float) -> None:
     pair = Joined()
     pair.session.serve(0.0)
     pair.drop()
@@ -395,7 +395,7 @@ def test_a_connection_that_lasted_begins_the_back_off_anew(lasted: float, wait: 
 
 
 def waits_with_a_drop_every(seconds: float, work: Callable[[Joined], object]) -> list[float]:
-    """Return how long the client waits each time, when each connection breaks after some time, and has done some work."""
+    """Return the waits of a client whose connections break after some time and some traffic."""
     pair = Joined()
     pair.session.serve(0.0)
     waits = []
@@ -442,7 +442,7 @@ def test_retry_after_is_obeyed_within_reason(asked: str, wait: float) -> None:
 # --- keep-alive ----------------------------------------------------------------------------------------------------------
 
 
-def test_the_server_is_asked_whether_it_is_there() -> None:
+def test_pings_are_sent_at_an_interval() -> None:
     pair = Joined(ping_interval=20.0)
     pair.connect()
     pair.at(20.0)  # the pong comes at once
@@ -453,7 +453,7 @@ def test_the_server_is_asked_whether_it_is_there() -> None:
 def test_no_pong_drops_the_connection() -> None:
     pair = Joined(ping_interval=20.0, ping_timeout=5.0)
     pair.connect()
-    pair.server = None  # the network eats everything
+    pair.server = None  # the network drops everything
     pair.at(20.0)
     assert pair.session.next_deadline() == 25.0
     pair.at(25.0)
@@ -473,7 +473,7 @@ def test_data_that_comes_in_is_no_pong() -> None:
     assert pair.session.next_deadline() == 35.0
 
 
-def test_a_slow_reply_harms_nobody_else() -> None:
+def test_a_slow_reply_affects_no_other_command() -> None:
     pair = Joined(request_timeout=3.0)
     pair.connect()
     pair.silent.add("messaging.send")
@@ -500,7 +500,7 @@ def test_pings_of_the_server_are_echoed() -> None:
     assert len(answers) == 1
 
 
-# --- the server goes -----------------------------------------------------------------------------------------------------
+# --- the server closes ------------------------------------------------------------------------------------------------
 
 
 def test_a_server_that_closes_is_come_back_to() -> None:
@@ -565,7 +565,7 @@ def test_a_pong_after_signalwire_disconnect_starts_no_more_pings() -> None:
     assert pair.session.next_deadline() == 36.0
 
 
-def test_what_is_answered_by_a_connection_that_ended_in_the_same_read_is_dropped() -> None:
+def test_replies_to_a_connection_that_ended_in_the_same_read_are_dropped() -> None:
     pair, call = joined_call()
     assert pair.server is not None
     pair.event("calling.call.state", {"call_id": "call-1", "call_state": "answered"}, settle=False)
@@ -622,7 +622,7 @@ def test_signalwire_disconnect_before_the_sign_in_changes_nothing() -> None:
 # --- closing -------------------------------------------------------------------------------------------------------------
 
 
-def test_closing_says_so_and_tells_everybody() -> None:
+def test_closing_sends_a_close_frame_and_fails_every_waiter() -> None:
     pair, call = joined_call()
     served, connected = pair.session.serve(0.0), pair.session.connect(0.0)
     pair.silent.add("calling.answer")
@@ -659,7 +659,7 @@ def test_a_server_that_does_not_answer_the_close_gets_a_second() -> None:
 
 
 @pytest.mark.parametrize("stage", ["idle", "connecting", "shaking hands", "waiting"])
-def test_closing_where_there_is_nobody_to_tell_is_done_at_once(stage: str) -> None:
+def test_closing_without_a_connection_is_done_at_once(stage: str) -> None:
     pair = Joined()
     promises = [] if stage == "idle" else [pair.session.connect(0.0)]
     if stage == "shaking hands":
@@ -686,7 +686,7 @@ def test_a_sign_in_that_is_answered_while_closing_is_passed_over() -> None:
     assert isinstance(connected.error, ClientClosed)
 
 
-def test_what_is_requested_while_closing_is_not_answered_and_begins_nothing() -> None:
+def test_requests_while_closing_are_not_answered_and_start_nothing() -> None:
     pair, _ = joined_call()
     pair.session.takes_messages(True)
     server = pair.server
@@ -705,7 +705,7 @@ def test_what_is_requested_while_closing_is_not_answered_and_begins_nothing() ->
     assert server.pongs == 0
 
 
-def test_what_is_told_while_closing_counts() -> None:
+def test_events_while_closing_count() -> None:
     pair, call = joined_call()
     waiting = call.refer_and_wait(0.0, "sip:support@example.com")
     playing = call.play(0.0, {"type": "silence", "duration": 1}, control_id="p")
@@ -752,7 +752,7 @@ def test_a_transport_that_breaks_while_closing_has_closed() -> None:
     assert pair.session.statistics.connections_lost == 0
 
 
-def test_closed_is_not_for_ever() -> None:
+def test_a_closed_client_can_connect_again() -> None:
     pair = Joined()
     pair.connect()
     pair.session.disconnect(0.0)
@@ -801,7 +801,7 @@ def test_closing_while_a_jwt_is_fetched() -> None:
         '{"id":"1","method":"\n"}',
     ],
 )
-def test_a_broken_message_is_counted_and_survived(text: str) -> None:
+def test_a_broken_message_is_counted_and_ignored(text: str) -> None:
     pair, call = joined_call()
     pair.text(text)
     assert pair.session.statistics.broken_messages == 1
@@ -824,7 +824,7 @@ def test_a_flood_of_broken_messages_fills_no_log() -> None:
     assert pair.session.statistics.broken_messages == 3 * BROKEN_LOGGED
 
 
-def test_a_binary_message_is_counted_and_survived() -> None:
+def test_a_binary_message_is_counted_and_ignored() -> None:
     pair, call = joined_call()
     pair.session.receive_data(b"\x82\x02hi", 0.0)
     assert pair.session.statistics.broken_messages == 1
@@ -869,7 +869,7 @@ def test_an_unknown_method_is_refused_and_counted() -> None:
 
 
 def say_without_reading(pair: Joined, mebibytes: int) -> None:
-    """Let the server send pings whose answers are large, and read none of them."""
+    """Let the server send pings with large replies, and read none."""
     pair.settle()
     assert pair.server is not None
     for number in range(mebibytes):
@@ -892,7 +892,7 @@ def test_a_server_that_does_not_read_is_left_and_connected_to_again() -> None:
     assert pair.session.calls == {"call-1": call}
 
 
-def test_what_waits_for_a_server_that_does_not_read_is_dropped() -> None:
+def test_bytes_for_a_server_that_does_not_read_are_dropped() -> None:
     pair, _ = joined_call()
     say_without_reading(pair, 18)
     pair.take_outputs()
@@ -907,7 +907,7 @@ def test_a_server_that_takes_longer_to_read_is_not_left() -> None:
     assert pair.session.state is ClientState.READY
 
 
-def test_a_command_that_finds_too_much_waiting_is_told_like_the_others() -> None:
+def test_a_command_over_the_outbox_limit_fails_like_the_others() -> None:
     pair, _ = joined_call()
     say_without_reading(pair, 16)
     assert pair.session.next_deadline() == 30.0
@@ -970,7 +970,7 @@ def test_a_refusal_that_comes_late_leaves_the_newer_jwt_alone() -> None:
 
 
 @pytest.mark.parametrize("secret", [TOKEN, "state-0123456789"])
-def test_words_with_which_the_server_closes_are_told_without_what_they_repeat(secret: str) -> None:
+def test_the_close_reason_of_the_server_is_shown_without_secrets(secret: str) -> None:
     pair = Joined()
     pair.connect()
     pair.event("signalwire.authorization.state", {"authorization_state": "state-0123456789"})
@@ -984,7 +984,7 @@ def test_words_with_which_the_server_closes_are_told_without_what_they_repeat(se
     assert secret not in told[0]
 
 
-def test_a_refusal_of_a_jwt_is_told_without_the_jwt() -> None:
+def test_the_error_for_a_refused_jwt_does_not_show_the_jwt() -> None:
     pair = Joined()
     pair.connect()
     pair.answers["signalwire.reauthenticate"] = (401, "eyJ.new.0123456789 is not valid")

@@ -49,7 +49,7 @@ def new_server(tls: bool, **options: Any) -> Connection:
 
 
 def exchange(client: Connection, server: Connection) -> None:
-    """Carry bytes both ways until neither end has any."""
+    """Move bytes in both directions until no end has any."""
     while True:
         to_server, to_client = client.data_to_send(), server.data_to_send()
         if not to_server and not to_client:
@@ -99,7 +99,7 @@ def test_text_goes_both_ways(tls: bool) -> None:
 
 
 @plain_and_tls
-def test_the_server_sees_what_was_asked_for(tls: bool) -> None:
+def test_the_server_gets_the_request_of_the_client(tls: bool) -> None:
     _, server = joined(tls, path="/api/relay/ws?a=b", user_agent="anyrelay/1.2")
     assert server.request_target == "/api/relay/ws?a=b"
     headers = dict(server.request_headers)
@@ -121,7 +121,7 @@ def test_the_host_header(host: str, port: int, header: str) -> None:
     assert f"\r\nHost: {header}\r\n".encode() in client.data_to_send()
 
 
-def test_many_answers_leave_in_one_write() -> None:
+def test_many_replies_are_sent_in_one_write() -> None:
     client, server = joined(True)
     for _ in range(50):
         server.send_text("event")
@@ -317,18 +317,18 @@ def test_a_refusal_that_is_cut_off_is_still_a_refusal(tls: bool) -> None:
     assert (end.error.status, end.retry_after) == (503, 12.0)
 
 
-def test_what_tls_answers_by_itself_counts_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bytes_that_tls_sends_by_itself_count_too(monkeypatch: pytest.MonkeyPatch) -> None:
     client, server = new_client(tls=True), new_server(tls=True)
     client.open()
     server.receive_data(client.data_to_send())
     monkeypatch.setattr(connection_module, "OUTBOX_LIMIT", 10)
-    client.receive_data(server.data_to_send())  # it waits for the rest of the handshake, which nobody fetches
+    client.receive_data(server.data_to_send())  # the rest of the handshake is not fetched
     assert str(the_end(client).error) == "the server does not read: more than 16 MiB wait to be sent"
     client.data_to_send()
     assert client.wants_eof
 
 
-def test_what_is_encrypted_in_one_piece_may_be_large() -> None:
+def test_a_large_message_is_encrypted_in_one_piece() -> None:
     client, server = joined(tls=True, max_message_size=2**26)
     server.send_text("x" * (OUTBOX_LIMIT + 1))
     exchange(client, server)
@@ -358,7 +358,7 @@ def test_through_a_proxy(tls: bool, way: str) -> None:
     assert events_of(client) == events_of(server) == [Opened()]
 
 
-def test_what_comes_right_behind_the_proxys_answer_belongs_to_the_server() -> None:
+def test_bytes_right_after_the_reply_of_the_proxy_belong_to_the_server() -> None:
     client = new_client(False, proxy=PROXY)
     client.open()
     client.receive_data(TUNNEL_OPEN + b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n")
@@ -402,11 +402,11 @@ def test_closing_while_the_proxy_thinks() -> None:
     assert client.wants_eof
 
 
-# Our own mistakes
+# Wrong use
 
 
 @plain_and_tls
-def test_using_it_out_of_order(tls: bool) -> None:
+def test_calls_in_the_wrong_order_raise(tls: bool) -> None:
     client, server = new_client(tls), new_server(tls)
     with pytest.raises(RuntimeError, match="open"):
         client.receive_data(b"x")
@@ -435,12 +435,12 @@ def test_opening_after_closing() -> None:
 
 
 @pytest.mark.parametrize("options", [{"path": "a b"}, {"user_agent": "a\nb"}, {"server_hostname": "."}])
-def test_what_cannot_be_written_is_told_at_once(options: dict[str, str]) -> None:
+def test_an_invalid_text_raises_at_once(options: dict[str, str]) -> None:
     with pytest.raises(ValueError, match=r"."):
         new_client(True, **options)
 
 
-def test_the_errors_survive_pickling() -> None:
+def test_the_errors_can_be_pickled() -> None:
     refused = pickle.loads(pickle.dumps(HandshakeRefused("no", 429, 2.5, (("a", "b"),), "body")))
     assert (str(refused), refused.status, refused.retry_after, refused.headers, refused.body) == (
         "no",

@@ -67,7 +67,7 @@ from anyrelay.protocol.transport.no_proxy import bypasses_proxy
         (":443", [], ["example.com"]),
     ],
 )
-def test_who_is_named(no_proxy: str, named: list[str], not_named: list[str]) -> None:
+def test_the_servers_that_no_proxy_names(no_proxy: str, named: list[str], not_named: list[str]) -> None:
     assert [host for host in [*named, *not_named] if bypasses_proxy(no_proxy, host, 443)] == named
 
 

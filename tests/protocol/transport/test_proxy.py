@@ -62,13 +62,13 @@ def test_the_target(host: str, written: str) -> None:
 
 
 @pytest.mark.parametrize("host", ["a b", "a\r\nX: y", "a" * 64, "a..b"])
-def test_a_host_that_cannot_be_written_is_our_own_mistake(host: str) -> None:
+def test_an_invalid_host_of_the_target_raises(host: str) -> None:
     with pytest.raises(ValueError, match=r"host|idna"):
         ProxyTunnel(host, 443, authorization=None)
 
 
 @pytest.mark.parametrize(("user", "password"), [("a:b", PASSWORD), ("a\n", PASSWORD), ("a", PASSWORD + "\x00")])
-def test_credentials_that_basic_cannot_carry_are_our_own_mistake(user: str, password: str) -> None:
+def test_credentials_that_basic_cannot_carry_raise(user: str, password: str) -> None:
     with pytest.raises(ValueError, match="user name") as raised:
         ProxyTunnel("relay.example", 443, authorization=(user, password))
     assert PASSWORD not in str(raised.value)
@@ -77,7 +77,7 @@ def test_credentials_that_basic_cannot_carry_are_our_own_mistake(user: str, pass
 @ways
 @pytest.mark.parametrize("interim", [b"", b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"])
 @pytest.mark.parametrize("trailing", [b"", b"\x16\x03\x03 the target speaks"])
-def test_the_tunnel_opens_and_passes_on_what_follows(way: str, interim: bytes, trailing: bytes) -> None:
+def test_the_tunnel_opens_and_passes_later_bytes_on(way: str, interim: bytes, trailing: bytes) -> None:
     tunnel = feed(new_tunnel(), interim + OPEN + trailing, way)
     assert tunnel.opened
     assert tunnel.trailing_data == trailing
@@ -153,7 +153,7 @@ def test_a_proxy_that_echoes_the_credentials_does_not_get_them_into_the_error(wa
         (b"HTTP/1.1 103 Hint\r\nX: y\r\n\r\n" * 700 + OPEN, "longer than 16384 bytes"),
     ],
 )
-def test_what_is_not_http_is_a_violation(way: str, answer: bytes, words: str) -> None:
+def test_a_reply_that_is_no_http_is_a_violation(way: str, answer: bytes, words: str) -> None:
     tunnel = feed(new_tunnel((USER, PASSWORD)), answer, way)
     assert isinstance(tunnel.error, ProtocolViolation)
     assert words in str(tunnel.error)
@@ -240,7 +240,7 @@ def test_reading_a_proxy_url(url: str, address: ProxyAddress) -> None:
         ("http://zoe:s3cret%0A@proxy.example:1", "password"),
     ],
 )
-def test_a_bad_proxy_url_is_told_by_its_part_and_never_quoted(url: str, part: str) -> None:
+def test_the_error_for_a_proxy_url_names_the_part_and_never_quotes_it(url: str, part: str) -> None:
     for name in ("proxy", "HTTPS_PROXY"):
         with pytest.raises(ValueError, match=f"^{name}: .*{part}") as raised:
             parse_proxy_url(url, *([name] if name != "proxy" else []))
@@ -249,7 +249,7 @@ def test_a_bad_proxy_url_is_told_by_its_part_and_never_quoted(url: str, part: st
         assert raised.value.__cause__ is None
 
 
-def test_what_is_no_string_is_told_by_its_class() -> None:
+def test_the_error_for_a_proxy_that_is_no_string_names_its_class() -> None:
     with pytest.raises(TypeError, match=r"^proxy must be a URL .*, or False for no proxy, not bytes$"):
         parse_proxy_url(b"http://zoe:s3cret@proxy.example:1")  # type: ignore[arg-type]
 
@@ -290,7 +290,7 @@ def test_how_long_to_stay_away(headers: dict[str, str], seconds: float | None) -
     assert str(error) == "the server refused: HTTP 503"
 
 
-def test_a_refusal_takes_no_more_words_than_it_quotes() -> None:
+def test_a_refusal_reads_no_more_than_it_quotes() -> None:
     refusal = Refusal.from_h11(500, [])
     for _ in range(5):
         refusal.add(b"y" * 150)
@@ -298,7 +298,7 @@ def test_a_refusal_takes_no_more_words_than_it_quotes() -> None:
     assert len(repr(refusal)) < 60
 
 
-def test_a_refusal_survives_pickling() -> None:
+def test_a_refusal_can_be_pickled() -> None:
     refusal = Refusal.from_h11(302, [(b"Location", b"https://other.example/")])
     refusal.add(b"moved")
     error = refusal.error("the server refused", ProxyRefused)

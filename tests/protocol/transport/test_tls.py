@@ -54,7 +54,7 @@ def new_server(context: ssl.SSLContext = SERVER_CONTEXT) -> TlsLayer:
 
 
 def carry(source: TlsLayer, target: TlsLayer, cut: Callable[[bytes], Iterable[bytes]] = whole) -> bytes:
-    """Bring everything that waits at one end to the other, and return the plaintext that came out."""
+    """Move all bytes from one end to the other; return the plaintext."""
     return b"".join([target.receive_data(piece) for piece in cut(source.data_to_send())])
 
 
@@ -94,7 +94,7 @@ def test_a_server_says_nothing_first() -> None:
     assert server.error is None
 
 
-def test_what_is_sent_before_the_handshake_is_held_and_then_leaves_in_order() -> None:
+def test_bytes_before_the_handshake_are_held_and_then_sent_in_order() -> None:
     client, server = new_client(), new_server()
     client.send(b"one ")
     client.send(b"two")
@@ -168,7 +168,7 @@ def test_an_end_during_the_handshake_is_an_error() -> None:
     ids=["unknown authority", "wrong name"],
 )
 @pytest.mark.parametrize("cut", [whole, bytewise])
-def test_a_certificate_not_to_be_trusted_is_an_error_and_the_peer_is_told(
+def test_an_untrusted_certificate_is_an_error_with_an_alert(
     authority: trustme.CA, hostname: str, cut: Callable[[bytes], Iterable[bytes]]
 ) -> None:
     client, server = new_client(client_context(authority), hostname), new_server()
@@ -193,7 +193,7 @@ def test_garbage_is_an_error_and_ends_everything() -> None:
     assert client.data_to_send() == b""
 
 
-def test_a_forged_record_is_an_error_but_what_came_before_it_counts() -> None:
+def test_a_forged_record_is_an_error_and_earlier_records_count() -> None:
     client, server = joined()
     server.send(b"genuine")
     record = server.data_to_send()
@@ -231,7 +231,7 @@ def test_closing_after_the_close_notify_of_the_peer() -> None:
     assert client.error is None
 
 
-def test_closing_before_the_handshake_forgets_what_was_held() -> None:
+def test_closing_before_the_handshake_drops_held_bytes() -> None:
     client = new_client()
     client.send(b"held")
     hello = client.data_to_send()
@@ -255,7 +255,7 @@ def test_a_write_that_fails_is_an_error() -> None:
 
 
 @pytest.mark.parametrize("hostname", [None, ""])
-def test_a_missing_host_name_is_our_own_mistake(hostname: str | None) -> None:
+def test_a_missing_host_name_raises(hostname: str | None) -> None:
     with pytest.raises(ValueError, match="server_hostname"):
         TlsLayer(CLIENT_CONTEXT, server_hostname=hostname, server_side=False)
 

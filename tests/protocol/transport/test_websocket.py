@@ -1,4 +1,4 @@
-"""WebSocket at both ends: against bytes written by hand, in one piece, byte by byte, with more behind, and cut anywhere."""
+"""WebSocket at both ends, with bytes written by hand: in one piece, byte by byte, with more bytes behind, and cut anywhere."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ roles = pytest.mark.parametrize("role", ["client", "server"])
 
 
 def frame(first: int, payload: bytes = b"", *, key: bytes = b"", size_bytes: int | None = None) -> bytes:
-    """Write a frame by the book (RFC 6455 section 5.2), or with a size in more bytes than it takes."""
+    """Write a frame (RFC 6455 section 5.2), also with a size in more bytes than needed."""
     size = len(payload)
     wanted = (0 if size < 126 else 2 if size < 65_536 else 8) if size_bytes is None else size_bytes
     short = {0: size, 2: 126, 8: 127}[wanted]
@@ -50,7 +50,7 @@ def frame(first: int, payload: bytes = b"", *, key: bytes = b"", size_bytes: int
 
 
 def read_frames(data: bytes) -> list[tuple[int, bytes]]:
-    """Read frames by the book: the first byte of each, and its payload unmasked."""
+    """Read frames: the first byte of each, and its unmasked payload."""
     frames = []
     while data:
         first, second, data = data[0], data[1], data[2:]
@@ -67,7 +67,7 @@ def read_frames(data: bytes) -> list[tuple[int, bytes]]:
 def pieces_of(data: bytes, way: str) -> Iterable[bytes]:
     if way == "whole":
         return [data]
-    step = 1 if len(data) < 4_000 else 499  # byte by byte as far as it is a matter of milliseconds
+    step = 1 if len(data) < 4_000 else 499  # byte by byte where that takes milliseconds
     return [data[start : start + step] for start in range(0, len(data), step)]
 
 
@@ -152,7 +152,7 @@ def test_the_clients_request() -> None:
         {"path": ""},
     ],
 )
-def test_what_cannot_be_written_in_a_request_is_our_own_mistake(options: dict[str, Any]) -> None:
+def test_an_invalid_request_raises(options: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="host, path or user_agent"):
         WebSocketLayer.client(**{"host": "relay.example"} | options)
 
@@ -213,7 +213,7 @@ def test_a_refusal(way: str, head: bytes, body: bytes, words: str, trailing: byt
 
 
 @ways
-def test_a_redirect_is_a_refusal_that_tells_where_to(way: str) -> None:
+def test_a_redirect_is_a_refusal_with_its_location(way: str) -> None:
     client = new_client()
     for piece in pieces_of(b"HTTP/1.1 302 x\r\nLocation: wss://b.example/\r\nContent-Length: 0\r\n\r\n", way):
         client.receive_data(piece)
@@ -284,7 +284,9 @@ def test_a_bad_answer_to_the_upgrade(way: str, change: tuple[bytes, bytes], word
     ],
     ids=["plain GET", "HEAD", "POST", "old version", "no version", "bad host", "no host", "TLS", "long"],
 )
-def test_what_is_no_upgrade_is_told_so_in_http(way: str, request_bytes: bytes, status: bytes, words: bytes) -> None:
+def test_a_request_without_an_upgrade_gets_an_http_error(
+    way: str, request_bytes: bytes, status: bytes, words: bytes
+) -> None:
     server = WebSocketLayer.server()
     for piece in pieces_of(request_bytes + b"trailing", way):
         server.receive_data(piece)
@@ -408,7 +410,7 @@ def test_fragments_are_joined_around_control_frames(role: str, way: str) -> None
 
 @roles
 @ways
-def test_a_binary_message_is_dropped_and_told(role: str, way: str) -> None:
+def test_a_binary_message_is_dropped_and_reported(role: str, way: str) -> None:
     layer = new_open(role)
     data = (
         sent_to(role, FIN | BINARY, b"\xff\xfe")
@@ -430,7 +432,7 @@ def test_a_text_shows_only_its_length() -> None:
     assert repr(TextReceived("secret")) == "TextReceived(text=<6 characters>)"
 
 
-def test_lone_surrogates_are_our_own_mistake_and_harm_nothing() -> None:
+def test_lone_surrogates_raise_and_change_nothing() -> None:
     layer = new_open("client")
     with pytest.raises(UnicodeEncodeError):
         layer.send_text("\ud800")
@@ -452,7 +454,7 @@ def test_the_latest_of_many_pings_is_answered(role: str) -> None:
 
 @roles
 @ways
-def test_our_latest_ping_is_the_one_whose_answer_is_told(role: str, way: str) -> None:
+def test_only_the_pong_of_the_latest_ping_is_reported(role: str, way: str) -> None:
     layer = new_open(role)
     layer.ping(b"one")
     layer.ping(b"two")
@@ -463,7 +465,7 @@ def test_our_latest_ping_is_the_one_whose_answer_is_told(role: str, way: str) ->
     assert events_of(layer) == [PongReceived(b"two")]
 
 
-def test_a_ping_that_is_too_long_is_our_own_mistake() -> None:
+def test_a_ping_that_is_too_long_raises() -> None:
     layer = new_open("client")
     with pytest.raises(ValueError, match="payload"):
         layer.ping(b"x" * 126)
@@ -496,7 +498,7 @@ def test_the_peer_closes(role: str, way: str, payload: bytes, code: int | None, 
 
 @roles
 @ways
-def test_we_close_and_still_hear_what_was_under_way(role: str, way: str) -> None:
+def test_messages_after_our_close_frame_are_still_received(role: str, way: str) -> None:
     layer = new_open(role)
     layer.send_text("before")
     layer.close(1001, "going away")
@@ -519,7 +521,7 @@ def test_a_close_frame_of_ours_with_a_long_reason_is_cut_at_a_character() -> Non
 
 
 @pytest.mark.parametrize("code", [0, 999, 1004, 1005, 1006, 1015, 2999, 5000])
-def test_a_close_code_that_may_not_be_sent_is_our_own_mistake(code: int) -> None:
+def test_an_invalid_close_code_raises(code: int) -> None:
     layer = new_open("client")
     with pytest.raises(ValueError, match="code"):
         layer.close(code)
@@ -559,7 +561,7 @@ def test_the_layer_below_breaks() -> None:
 
 
 @pytest.mark.parametrize("phase", ["idle", "handshake", "closing", "closed"])
-def test_speaking_when_it_is_not_open_is_our_own_mistake(phase: str) -> None:
+def test_sending_when_not_open_raises(phase: str) -> None:
     layer = {"idle": WebSocketLayer.client, "handshake": WebSocketLayer.client}.get(
         phase, lambda _: new_open("client")
     )("x")
@@ -637,7 +639,7 @@ def test_a_violation_closes_with_its_code_and_is_no_polite_end(role: str, way: s
     assert end.error.__cause__ is not None
 
 
-def test_a_violation_after_our_close_frame_is_told_without_a_second_one() -> None:
+def test_a_violation_after_our_close_frame_sends_no_second_close_frame() -> None:
     layer = new_open("client")
     layer.close()
     layer.data_to_send()
@@ -654,7 +656,7 @@ def test_a_message_in_tiny_pieces_takes_little_memory() -> None:
     try:
         for _ in range(20):
             layer.receive_data(fragments)
-        assert tracemalloc.get_traced_memory()[0] < 400_000  # a list of as many strings would take 1,700,000
+        assert tracemalloc.get_traced_memory()[0] < 400_000  # a list of the pieces would take 1,700,000
     finally:
         tracemalloc.stop()
     layer.receive_data(frame(FIN | CONTINUATION))
@@ -672,7 +674,7 @@ def test_a_peer_that_does_not_read_is_left(role: str, peer: str) -> None:
     for _ in range(OUTBOX_LIMIT // len(MEBIBYTE)):
         layer.send_text(MEBIBYTE)
     assert layer.phase is Phase.OPEN
-    layer.send_text("one more")  # it finds more than the limit: each frame has a header, too
+    layer.send_text("one more")  # more than the limit: each frame has a header too
     end = the_end(layer)
     assert isinstance(end.error, ConnectionError)
     assert str(end.error) == end.reason == f"the {peer} does not read: more than 16 MiB wait to be sent"
@@ -688,7 +690,7 @@ def test_a_ping_counts_like_text() -> None:
     assert "does not read" in the_end(layer).reason
 
 
-def test_who_reads_is_told_everything() -> None:
+def test_a_peer_that_reads_gets_everything() -> None:
     layer = new_open("client")
     for _ in range(3 * OUTBOX_LIMIT // len(MEBIBYTE)):
         layer.send_text(MEBIBYTE)
@@ -696,14 +698,14 @@ def test_who_reads_is_told_everything() -> None:
     assert layer.phase is Phase.OPEN
 
 
-def test_one_large_message_leaves_whatever_its_size() -> None:
+def test_one_message_of_any_size_is_sent() -> None:
     layer = new_open("client")
     layer.send_text("x" * (OUTBOX_LIMIT + 1))
     assert layer.phase is Phase.OPEN
     assert len(layer.data_to_send()) > OUTBOX_LIMIT
 
 
-# Whatever comes
+# Any bytes
 
 
 @settings(deadline=None)
