@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from inspect import isfunction
 from itertools import count
 
-from anyrelay.local.exchange.exchange import Exchange, Flush, PostStatus
+from anyrelay.local.exchange.exchange import DeleteFile, Exchange, Flush, PostStatus
 from anyrelay.local.exchange.ports import Leg
 from anyrelay.local.exchange.reports import CallAnswered
 from anyrelay.local.simulated.phones import SimulatedPhones
@@ -14,7 +15,7 @@ from anyrelay.protocol.transport.connection import Connection, ConnectionClosed,
 EPOCH = 1_000_000.0
 
 OPTIONAL_ORDERS = [
-    name for name in vars(Leg) if name[0] != "_" and name != "serves" and name not in Leg.__abstractmethods__
+    name for name, order in vars(Leg).items() if isfunction(order) and name not in Leg.__abstractmethods__
 ]
 """The orders that a kind of phone need not serve."""
 
@@ -226,6 +227,7 @@ class Bench:
         ids = count(1)
         self.happened = []
         self.posts = []
+        self.deleted = []
         self.flushed = set()
         self.clients = []
         self.exchange = Exchange(new_id=lambda: f"x{next(ids)}", epoch=EPOCH, on_event=self.happened.append, **settings)
@@ -251,11 +253,13 @@ class Bench:
                 self.exchange.handle_timeout(self.now)
                 moved = True
             while (output := self.exchange.next_output()) is not None:
-                assert isinstance(output, Flush | PostStatus)
-                if isinstance(output, PostStatus):
-                    self.posts.append((output.url, output.envelope))
-                else:
-                    self.flushed.add(output.connection)
+                match output:
+                    case PostStatus():
+                        self.posts.append((output.url, output.envelope))
+                    case DeleteFile():
+                        self.deleted.append(output.path)
+                    case Flush():
+                        self.flushed.add(output.connection)
             for client in self.clients:
                 moved |= client.pump()
 

@@ -13,7 +13,7 @@ import pytest
 from anyrelay import CallGone, ConnectionLost, ReferStatus, RelayClient
 from anyrelay.local import LocalRelay, SimulatedPhones
 from anyrelay.local.exchange.reports import CallAnswered, CallEnded, PlayChanged, ReferAnswered, ReferNotified
-from anyrelay.local.server.relay import parse_address
+from anyrelay.local.server.addresses import parse_address
 from anyrelay.protocol.transport.connection import Connection, ConnectionClosed, TextReceived
 from tests.support.exchange_bench import RecordingLeg
 

@@ -10,13 +10,20 @@ from typing import TYPE_CHECKING, Any
 
 from anyrelay.local.exchange.calls import Call, CallState
 from anyrelay.local.exchange.collect import CollectFeature
+from anyrelay.local.exchange.conference import ConferenceFeature
+from anyrelay.local.exchange.connect import ConnectFeature
+from anyrelay.local.exchange.copies import CopyFeature
+from anyrelay.local.exchange.detect import DetectFeature
 from anyrelay.local.exchange.digits import DigitsFeature
 from anyrelay.local.exchange.feature import CommandRefused, ExchangeHost, Feature, ReportHandler, ServedCommand
 from anyrelay.local.exchange.hunting import Hunting
 from anyrelay.local.exchange.lifecycle import Lifecycle
 from anyrelay.local.exchange.offers import Offers
 from anyrelay.local.exchange.play import PlayFeature
+from anyrelay.local.exchange.queue import QueueFeature
+from anyrelay.local.exchange.record import RecordFeature
 from anyrelay.local.exchange.refer import ReferFeature
+from anyrelay.local.exchange.sound import SoundFeature
 from anyrelay.local.exchange.user_event import UserEventFeature
 from anyrelay.local.logs import logger_of
 from anyrelay.protocol.schema import CallCommand
@@ -49,8 +56,15 @@ class CallControl:
         self.add(self.offers)
         self.add(PlayFeature(host))
         self.add(CollectFeature(host))
+        self.add(RecordFeature(host))
         self.add(DigitsFeature(host, self._run_bound))
         self.add(UserEventFeature(host))
+        self.add(DetectFeature(host))
+        self.add(CopyFeature(host))
+        self.add(SoundFeature(host))
+        self.add(queues := QueueFeature(host))
+        self.add(ConferenceFeature(host))
+        self.add(ConnectFeature(host, self.hunting, queues.take))
         self.add(self.hunting)
 
     def add(self, feature: Feature) -> None:

@@ -70,6 +70,8 @@ class Call:
     """Whether the session that controls it now has answered it; a call that was handed on is answered once more."""
     end_reason: str = ""
     """The reason that its controller ended it for, "" until then."""
+    mix: str = ""
+    """The mix that its leg is in, of a connection or of a conference; "" for none."""
     awaited: set[object] = field(factory=set)
     """Operations of which phones may still report after the end of the call; its leg is known until none is left."""
 

@@ -19,6 +19,7 @@ from anyrelay.local.exchange.connections import ClientConnection
 from anyrelay.local.exchange.credentials import Credentials, GuessLimiter
 from anyrelay.local.exchange.dial import ExchangeDials
 from anyrelay.local.exchange.feature import CommandRefused
+from anyrelay.local.exchange.recordings import Recording, Recordings
 from anyrelay.local.exchange.sessions import RelaySession, Sessions, too_many_contexts
 from anyrelay.local.logs import logger_of
 from anyrelay.protocol.core.timers import Timers
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from anyrelay.protocol.server import CommandReceived
     from anyrelay.protocol.transport.websocket import UpgradeCheck
 
-__all__ = ["Exchange", "ExchangeOutput", "Flush", "PostStatus"]
+__all__ = ["DeleteFile", "Exchange", "ExchangeOutput", "Flush", "PostStatus"]
 
 logger = logger_of(__name__)
 
@@ -88,7 +89,15 @@ class PostStatus:
     """Whose command asked for it, so that no client waits for the POSTs of another."""
 
 
-ExchangeOutput: TypeAlias = Flush | PostStatus
+@frozen
+class DeleteFile:
+    """Delete the file of a recording that was forgotten."""
+
+    path: str
+    """The file."""
+
+
+ExchangeOutput: TypeAlias = Flush | PostStatus | DeleteFile
 
 
 class Exchange:
@@ -129,6 +138,8 @@ class Exchange:
         self._connections_opened = 0
         self.call_control = CallControl(self)
         self._dials = ExchangeDials(self, self.call_control.hunting)
+        self.recordings = Recordings()
+        self.recordings_url = "http://127.0.0.1/recordings"  # the server sets where it listens
         self.dialer: Dialer | None = None  # set by phones that can be called, once they are started
 
     # --- driving it -------------------------------------------------------------------------------------------------
@@ -401,6 +412,12 @@ class Exchange:
             self._outputs.append(PostStatus(status_url, envelope, "" if session is None else session.channel))
         if self._on_event is not None:
             self._on_event(envelope)
+
+    def keep_recording(self, recording: Recording) -> None:
+        """Keep a recording that is over, for its URL."""
+        for forgotten in self.recordings.add(recording):
+            if forgotten.path:
+                self._outputs.append(DeleteFile(forgotten.path))
 
     # --- deadlines --------------------------------------------------------------------------------------------------
 

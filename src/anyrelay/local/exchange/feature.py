@@ -10,6 +10,7 @@ from attrs import frozen
 if TYPE_CHECKING:
     from anyrelay.local.exchange.calls import Call, Calls
     from anyrelay.local.exchange.ports import Dialer, PhoneReport
+    from anyrelay.local.exchange.recordings import Recording
     from anyrelay.local.exchange.sessions import RelaySession, Sessions
     from anyrelay.protocol.core.timers import Timers
     from anyrelay.protocol.schema import CallCommand
@@ -48,6 +49,11 @@ class ExchangeHost(Protocol):
     """Makes an identifier that was never used before."""
     dialer: Dialer | None
     """The phones that can be called; None when no phones can."""
+    recordings_url: str
+    """The URL under which the server hands out recordings, without a slash at its end."""
+
+    def keep_recording(self, recording: Recording) -> None:
+        """Keep a recording that is over, for its URL."""
 
     def tell(
         self,

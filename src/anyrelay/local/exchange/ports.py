@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from anyrelay.local.exchange.reports import PhoneReport, RecordSettings
 
@@ -26,6 +26,9 @@ class Leg(ABC):
     Every kind of phone implements the abstract orders. A kind of phone serves one of the others once its class overrides the
     method: the exchange asks `serves`, and refuses a command whose orders these phones do not serve with code 501.
     """
+
+    record_formats: ClassVar[tuple[str, ...]] = ("wav",)
+    """The formats of the files that these phones record: ``wav``, ``mp3``."""
 
     @classmethod
     def serves(cls, order: str) -> bool:

@@ -149,6 +149,8 @@ class RecordChanged:
     """recording, paused, finished, no_input or error."""
     duration: float = 0.0
     """How long it is, in seconds; once it is over."""
+    size: int = 0
+    """How many bytes its file has, once it is over; 0 when there is no file, or when `content` tells."""
     path: str = ""
     """The file that holds it, once it is over; "" when `content` holds it, or when there is none."""
     content: bytes = field(default=b"", repr=False)

@@ -39,7 +39,8 @@ from attrs import evolve, frozen
 from anyrelay.local.logs import printable, without_url_secrets
 from anyrelay.local.process.server_process import TOKEN_VARIABLE
 from anyrelay.local.reach import Reach
-from anyrelay.local.server.relay import Frame, LocalRelay, parse_address
+from anyrelay.local.server.addresses import parse_address
+from anyrelay.local.server.relay import Frame, LocalRelay
 from anyrelay.local.simulated.phones import SimulatedPhones
 
 if TYPE_CHECKING:

@@ -5,6 +5,7 @@ Everything that RELAY is happens in `exchange.py`; here bytes are moved, time is
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import secrets
@@ -14,23 +15,24 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import anyio
 import anyio.to_thread
-from anyio import TypedAttributeLookupError
-from anyio.abc import SocketAttribute, SocketListener, SocketStream
+from anyio.abc import SocketListener, SocketStream
 from attrs import frozen
 
 from anyrelay.local.exchange.credentials import Credentials
-from anyrelay.local.exchange.exchange import Exchange, Flush, PostStatus
+from anyrelay.local.exchange.exchange import DeleteFile, Exchange, Flush, PostStatus
 from anyrelay.local.logs import logger_of, scrub_frame
 from anyrelay.local.reach import Reach
+from anyrelay.local.server.addresses import addresses_of, is_on_loopback, listened_port, parse_address
 from anyrelay.local.server.callbacks import StatusPoster
 from anyrelay.local.server.clients import ClientWakeup, serve_client
 from anyrelay.local.server.phone_events import FollowedPhoneEvents
+from anyrelay.local.server.recordings import RecordingServer
 from anyrelay.local.server.relay_phones import RelayPhones
-from anyrelay.local.server.upgrades import UpgradePolicy, is_loopback
+from anyrelay.local.server.upgrades import UpgradePolicy
 from anyrelay.local.simulated.phones import SimulatedPhones
 
 if TYPE_CHECKING:
@@ -40,6 +42,8 @@ if TYPE_CHECKING:
     from anyrelay.local.sip.phones import SipPhones
 
 __all__ = ["Frame", "LocalRelay"]
+
+_T = TypeVar("_T")
 
 logger = logger_of(__name__)
 
@@ -140,10 +144,16 @@ class LocalRelay:
     @property
     def url(self) -> str:
         """Where clients connect to: ``ws://127.0.0.1:PORT``, or with TLS ``wss://localhost:PORT``."""
-        host = _LOOPBACK.get(self._host, self._host)  # who listens on all addresses listens on that one too
-        if self._tls and host in ("127.0.0.1", "::1"):
+        host = self._shown_host
+        if self._tls and host in ("127.0.0.1", "[::1]"):
             host = "localhost"
-        return f"{'wss' if self._tls else 'ws'}://{f'[{host}]' if ':' in host else host}:{self._port}"
+        return f"{'wss' if self._tls else 'ws'}://{host}:{self._port}"
+
+    @property
+    def _shown_host(self) -> str:
+        """The host in URLs; a server that listens on all addresses listens on loopback too."""
+        host = _LOOPBACK.get(self._host, self._host)
+        return f"[{host}]" if ":" in host else host
 
     @property
     def phones(self) -> RelayPhones:
@@ -175,8 +185,8 @@ class LocalRelay:
             self._tls, self.ca_file = self._certificate.server_context(), str(self._certificate.ca_file)
         listener = await anyio.create_tcp_listener(local_host=self._host or None, local_port=self._port)
         self._listeners = [one for one in listener.listeners if isinstance(one, SocketListener)]
-        self._port = self._listeners[0].extra(SocketAttribute.local_port)  # noqa: S610 - no Django here
-        if self.token is None and self._require_token and not all(map(_is_on_loopback, self._listeners)):
+        self._port = listened_port(listener)
+        if self.token is None and self._require_token and not all(map(is_on_loopback, self._listeners)):
             self.token = secrets.token_urlsafe(TOKEN_BYTES)
         self.exchange = Exchange(
             new_id=lambda: str(uuid.uuid4()),
@@ -186,9 +196,12 @@ class LocalRelay:
             on_event=None if self._on_event is None else self._show_event,
         )
         self._poster = StatusPoster(self._announce_step, self._reach)
+        self._recording_server = RecordingServer(self.exchange.recordings, self._upgrades)
         self._tasks = anyio.create_task_group()
         await self._tasks.__aenter__()
         try:
+            await self._recording_server.listen(self._host, self._shown_host)
+            self.exchange.recordings_url = self._recording_server.url
             if isinstance(self._phones, SimulatedPhones):
                 self._phones.start(self.exchange)
             else:
@@ -204,6 +217,7 @@ class LocalRelay:
         if self._tls_dir is not None:
             self._tasks.start_soon(self._renew_certificates, self._tls_dir)
         self._tasks.start_soon(self._poster.run)
+        self._tasks.start_soon(self._recording_server.run)
         return self
 
     async def __aexit__(
@@ -284,6 +298,9 @@ class LocalRelay:
                             self._wakeups[connection].wake()
                     case PostStatus(url, envelope, client):
                         self._poster.put(url, envelope, client)
+                    case DeleteFile(path):
+                        with contextlib.suppress(OSError):
+                            os.unlink(path)
         finally:
             self._following = False
         deadline = self.exchange.next_deadline()
@@ -321,18 +338,12 @@ class LocalRelay:
                 logger.exception("the server's certificates cannot be renewed")
 
     def _show_frame(self, connection: ClientConnection, direction: str, text: str) -> None:
-        assert self._on_frame is not None
-        try:
-            self._on_frame(Frame(time.time(), direction, connection.number, scrub_frame(text)))
-        except Exception:
-            logger.exception("on_frame failed")
+        if self._on_frame is not None:
+            _show(self._on_frame, Frame(time.time(), direction, connection.number, scrub_frame(text)), "on_frame")
 
     def _show_event(self, envelope: dict[str, Any]) -> None:
-        assert self._on_event is not None
-        try:
-            self._on_event(envelope)
-        except Exception:
-            logger.exception("on_event failed")
+        if self._on_event is not None:
+            _show(self._on_event, envelope, "on_event")
 
     # --- clients ----------------------------------------------------------------------------------------------------
 
@@ -346,7 +357,7 @@ class LocalRelay:
                 logger.warning("a client could not be accepted: %s", error)
                 await anyio.sleep(0.1)
                 continue
-            peer, local = _addresses_of(stream)
+            peer, local = addresses_of(stream)
             if not self._made_room(peer):
                 logger.warning("a client was turned away: %d are connected", self._connected)
                 await stream.aclose()
@@ -398,26 +409,8 @@ class LocalRelay:
             self._announce_step()
 
 
-def _is_on_loopback(listener: SocketListener) -> bool:
-    return is_loopback(str(listener.extra(SocketAttribute.raw_socket).getsockname()[0]))  # noqa: S610 - no Django here
-
-
-def _addresses_of(stream: SocketStream) -> tuple[str, str]:
-    """Return the IP addresses of the client and of the server, "" for a connection that is gone already."""
+def _show(observer: Callable[[_T], None], seen: _T, name: str) -> None:
     try:
-        socket = stream.extra(SocketAttribute.raw_socket)  # noqa: S610 - no Django here
-        return str(socket.getpeername()[0]), str(socket.getsockname()[0])
-    except (TypedAttributeLookupError, OSError):
-        return "", ""
-
-
-def parse_address(address: str) -> tuple[str, int]:
-    """Split host:port; an IPv6 address stands in brackets.
-
-    Raises:
-        ValueError: It is something else. Without a host, every address of the machine would be meant.
-    """
-    host, _, port = address.rpartition(":")
-    if not host or not port.isdecimal() or int(port) > 65_535:
-        raise ValueError(f"an address must be host:port, such as 127.0.0.1:0, not {address!r}")
-    return host.removeprefix("[").removesuffix("]"), int(port)
+        observer(seen)
+    except Exception:
+        logger.exception("%s failed", name)

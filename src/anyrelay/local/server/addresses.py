@@ -1,0 +1,44 @@
+"""Addresses of listeners and connections: ``host:port`` as users write it, and both ends of a socket."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from anyio import TypedAttributeLookupError
+from anyio.abc import SocketAttribute, SocketListener, SocketStream
+
+from anyrelay.local.server.upgrades import is_loopback
+
+__all__ = ["addresses_of", "is_on_loopback", "listened_port", "parse_address"]
+
+
+def listened_port(listener: Any) -> int:
+    """Return the port of a TCP listener, which several addresses may share."""
+    sockets = [one for one in listener.listeners if isinstance(one, SocketListener)]
+    return int(sockets[0].extra(SocketAttribute.local_port))  # noqa: S610 - no Django here
+
+
+def is_on_loopback(listener: SocketListener) -> bool:
+    """Return whether a listener takes connections of this machine alone."""
+    return is_loopback(str(listener.extra(SocketAttribute.raw_socket).getsockname()[0]))  # noqa: S610 - no Django here
+
+
+def addresses_of(stream: SocketStream) -> tuple[str, str]:
+    """Return the IP addresses of the client and of the server, "" for a connection that is gone already."""
+    try:
+        socket = stream.extra(SocketAttribute.raw_socket)  # noqa: S610 - no Django here
+        return str(socket.getpeername()[0]), str(socket.getsockname()[0])
+    except (TypedAttributeLookupError, OSError):
+        return "", ""
+
+
+def parse_address(address: str) -> tuple[str, int]:
+    """Split host:port; an IPv6 address stands in brackets.
+
+    Raises:
+        ValueError: It is something else. Without a host, every address of the machine would be meant.
+    """
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdecimal() or int(port) > 65_535:
+        raise ValueError(f"an address must be host:port, such as 127.0.0.1:0, not {address!r}")
+    return host.removeprefix("[").removesuffix("]"), int(port)
