@@ -18,9 +18,15 @@ from anyrelay.local.server.callbacks import StatusPoster
 pytestmark = pytest.mark.anyio
 
 
+@pytest.fixture(autouse=True)
+def retry_delays(monkeypatch):
+    """No POST is tried again, except in the tests that say so."""
+    monkeypatch.setattr(callbacks, "RETRY_DELAYS", ())
+
+
 @asynccontextmanager
 async def http_server(answer=b"HTTP/1.1 204 No Content\r\n\r\n"):
-    """Take POSTs; yields the port and what came."""
+    """Take POSTs and send an answer, or the next one of an iterator; yields the port and what came."""
     came = []
 
     async def serve(stream):
@@ -39,7 +45,7 @@ async def http_server(answer=b"HTTP/1.1 204 No Content\r\n\r\n"):
                 else:
                     break
             came.append((request, orjson.loads(body)))
-            await stream.send(answer)
+            await stream.send(answer if isinstance(answer, bytes) else next(answer))
 
     listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
     async with listener, anyio.create_task_group() as tasks:
@@ -97,6 +103,37 @@ async def test_failures_are_logged_and_nothing_more(caplog):
     assert "answered 500" in text
     assert "it cannot be had" in text
     assert text.count("status_url failed") == 2
+
+
+def answers(*statuses):
+    return (b"HTTP/1.1 %d Oh\r\nContent-Length: 0\r\n\r\n" % status for status in statuses)
+
+
+@pytest.mark.parametrize(
+    ("statuses", "tries"),
+    [((500, 429, 204), 3), ((503, 503, 503), 3), ((500, 404), 2), ((404,), 1), ((302,), 1), ((204,), 1)],
+)
+async def test_a_post_that_may_succeed_later_is_tried_three_times(caplog, monkeypatch, statuses, tries):
+    monkeypatch.setattr(callbacks, "RETRY_DELAYS", (0.01, 0.01))
+    async with http_server(answers(*statuses)) as (port, came):
+        text = await _post_all(caplog, f"http://127.0.0.1:{port}/")
+    assert [body for _, body in came] == [{"x": 1}] * tries
+    assert text.count("a status_url answered") == sum(status >= 300 for status in statuses)
+
+
+async def test_a_post_that_waits_for_its_next_try_delays_no_other(monkeypatch):
+    monkeypatch.setattr(callbacks, "RETRY_DELAYS", (60.0,))
+    async with http_server() as (port, came), anyio.create_task_group() as tasks:
+        poster = StatusPoster(lambda: None)
+        for _ in range(callbacks.POSTS_PER_CLIENT):
+            poster.put("http://127.0.0.1:9/", {"x": 1}, "one")
+        poster.put(f"http://127.0.0.1:{port}/", {"x": 2}, "one")
+        tasks.start_soon(poster.run)
+        with anyio.fail_after(5):
+            while not came:
+                await anyio.sleep(0.001)
+        assert poster.unfinished == callbacks.POSTS_PER_CLIENT
+        tasks.cancel_scope.cancel()
 
 
 async def test_an_answer_that_is_not_http(caplog):

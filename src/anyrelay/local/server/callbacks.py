@@ -1,7 +1,8 @@
 """POSTs to a command's ``status_url``: the event as JSON, best effort, unordered against the WebSocket.
 
 A status_url that is slow or gone costs no other client anything: each client has its own queue and its own few POSTs at a
-time, each POST has a few seconds, and what does not fit into the queue is dropped. There is no second try.
+time, each POST has a few seconds, and what does not fit into the queue is dropped. A POST that fails, or is answered with
+429 or 5xx, is tried twice more; meanwhile other POSTs go on.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any, Final
 import anyio
 import h11
 from anyio.abc import TaskGroup
-from attrs import define, field
+from attrs import define, evolve, field, frozen
 
 from anyrelay.local.http_requests import post
 from anyrelay.local.logs import logger_of
@@ -36,6 +37,13 @@ QUEUE_BYTES: Final = 1024 * 1024
 TOTAL_BYTES: Final = 16 * 1024 * 1024
 """How many bytes the waiting POSTs of all clients may have."""
 
+RETRY_DELAYS: Final = (1.0, 4.0)
+"""Seconds before the second try and before the third, which is the last."""
+
+TOO_MANY_REQUESTS: Final = 429
+SERVER_ERROR: Final = 500
+"""The HTTP statuses that say that a later try may succeed: this one, 500 and above."""
+
 POSTS_PER_CLIENT: Final = 4
 """How many POSTs of one client are under way at once."""
 
@@ -43,14 +51,26 @@ POSTS_AT_ONCE: Final = 64
 """How many POSTs are under way at once, whoever's they are."""
 
 
+@frozen
+class _Post:
+    """One POST."""
+
+    url: str
+    content: bytes
+    delays: tuple[float, ...]
+    """The seconds before each further try."""
+
+
 @define(eq=False)
 class _Queue:
     """The POSTs of one client."""
 
-    waiting: deque[tuple[str, bytes]] = field(factory=deque)
+    waiting: deque[_Post] = field(factory=deque)
     size: int = 0
     """How many bytes wait."""
     under_way: int = 0
+    delayed: int = 0
+    """How many wait for their next try."""
     dropped: int = 0
     """How many were dropped since one was taken last."""
 
@@ -81,16 +101,16 @@ class StatusPoster:
         queue = self._queues.setdefault(client, _Queue())
         content = write_json(envelope).encode()
         too_large = queue.size + len(content) > QUEUE_BYTES or self._size + len(content) > TOTAL_BYTES
-        if len(queue.waiting) >= QUEUE_LIMIT or too_large:
+        if len(queue.waiting) + queue.delayed >= QUEUE_LIMIT or too_large:
             if not queue.dropped:
                 logger.warning("POSTs to a client's status_url are dropped: too many wait")
             queue.dropped += 1
             return
         queue.dropped = 0
-        queue.waiting.append((url, content))
+        self.unfinished += 1
         queue.size += len(content)
         self._size += len(content)
-        self.unfinished += 1
+        queue.waiting.append(_Post(url, content, tuple(RETRY_DELAYS)))
         self._begin_more()
 
     async def run(self) -> None:
@@ -110,33 +130,43 @@ class StatusPoster:
                 if self._under_way >= POSTS_AT_ONCE:
                     return
                 if queue.waiting and queue.under_way < POSTS_PER_CLIENT:
-                    url, content = queue.waiting.popleft()
-                    queue.size -= len(content)
-                    self._size -= len(content)
+                    request = queue.waiting.popleft()
                     queue.under_way += 1
                     self._under_way += 1
                     self._queues[client] = self._queues.pop(client)  # the others come before its next one
-                    self._tasks.start_soon(self._work, client, queue, url, content)
+                    self._tasks.start_soon(self._work, client, queue, request)
                     begun = True
 
-    async def _work(self, client: str, queue: _Queue, url: str, content: bytes) -> None:
-        await self._post(url, content)
+    async def _work(self, client: str, queue: _Queue, request: _Post) -> None:
+        may_succeed_later = await self._post(request)
         queue.under_way -= 1
         self._under_way -= 1
-        self.unfinished -= 1
-        if not queue.waiting and not queue.under_way:
-            self._queues.pop(client, None)
+        if may_succeed_later and request.delays:
+            queue.delayed += 1
+            self._begin_more()
+            await anyio.sleep(request.delays[0])
+            queue.delayed -= 1
+            queue.waiting.append(evolve(request, delays=request.delays[1:]))
+        else:
+            self.unfinished -= 1
+            queue.size -= len(request.content)
+            self._size -= len(request.content)
+            if not queue.waiting and not queue.under_way and not queue.delayed:
+                self._queues.pop(client, None)
         self._begin_more()
         self._on_done()
 
-    async def _post(self, url: str, content: bytes) -> None:
+    async def _post(self, request: _Post) -> bool:
+        """POST once; return whether it failed and a later try may succeed."""
         try:
             with anyio.fail_after(POST_TIME):
-                answer = await post(url, content, self._reach)
+                answer = await post(request.url, request.content, self._reach)
         except NotToBeHad as error:
             logger.warning("a POST to a status_url failed: %s", error)
+            return False
         except (OSError, ValueError, h11.ProtocolError, anyio.BrokenResourceError) as error:
             logger.warning("a POST to a status_url failed: %s", error or type(error).__name__)
-        else:
-            if answer.status >= 300:
-                logger.warning("a status_url answered %d", answer.status)
+            return True
+        if answer.status >= 300:
+            logger.warning("a status_url answered %d", answer.status)
+        return answer.status == TOO_MANY_REQUESTS or answer.status >= SERVER_ERROR
