@@ -181,6 +181,7 @@ def served_page() -> str:
 
     simulated = how_served(SimulatedLeg, dials=hasattr(SimulatedPhones, "call"))
     real = how_served(SipLeg, dials=hasattr(SipPhones, "call"))
+    real = {method: "acted, with `--act`" if how == "acted" else how for method, how in real.items()}
     rows = [f"| `{method}` | {simulated[method]} | {real[method]} |" for method in simulated]
     return NOTE + "\n".join(["| command | simulated phones | SIP phones |", "| --- | --- | --- |", *rows, ""])
 

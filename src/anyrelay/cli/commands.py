@@ -94,6 +94,31 @@ def demo(phones: str, front: str, target: str) -> int:
     help="A host, besides loopback, that commands may reach and that clients may name the server by; may be repeated.",
 )
 @click.option(
+    "--account",
+    "accounts",
+    multiple=True,
+    metavar="PROJECT:TOKEN-FILE",
+    help="A further project, and the file that has its token; may be repeated.",
+)
+@click.option(
+    "--number",
+    "numbers",
+    multiple=True,
+    metavar="NUMBER=CONTEXT",
+    help="The context that a number belongs to, for text messages; may be repeated.",
+)
+@click.option(
+    "--act", is_flag=True, help="With SIP phones too, act the commands that need SignalWire's cloud by scripts."
+)
+@click.option(
+    "--dial-event",
+    type=click.Choice(("first", "last")),
+    default="last",
+    show_default=True,
+    help="Whether calling.call.dial comes before or after the state event of the answered leg.",
+)
+@click.option("--strict", is_flag=True, help="Refuse commands that RELAY's own schema does not allow.")
+@click.option(
     "--json",
     "as_json",
     is_flag=True,
@@ -112,6 +137,11 @@ def serve(
     no_token: bool,
     media_dir: str | None,
     allowed_hosts: tuple[str, ...],
+    accounts: tuple[str, ...],
+    numbers: tuple[str, ...],
+    act: bool,
+    dial_event: str,
+    strict: bool,
     as_json: bool,
 ) -> int:
     """Run a RELAY server on this machine, for any RELAY client, until Ctrl-C.
@@ -139,6 +169,11 @@ def serve(
         no_token=no_token,
         media_dir=media_dir,
         allowed_hosts=allowed_hosts,
+        accounts=accounts,
+        numbers=numbers,
+        act=act,
+        dial_event=dial_event,
+        strict=strict,
         as_json=as_json,
     )
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from anyrelay._lazy import handing_on
 
 if TYPE_CHECKING:
+    from anyrelay.local.exchange.ports import TextMessage
     from anyrelay.local.process.sync_relay import SyncCaller, SyncLocalRelay, SyncPhones
     from anyrelay.local.reach import Reach
     from anyrelay.local.server.relay import Frame, LocalRelay
@@ -26,9 +27,11 @@ __all__ = [
     "SyncCaller",
     "SyncLocalRelay",
     "SyncPhones",
+    "TextMessage",
 ]
 
 _MODULES = {
+    "exchange.ports": ("TextMessage",),
     "reach": ("Reach",),
     "server.relay_phones": ("RelayCaller", "RelayPhones"),
     "server.relay": ("Frame", "LocalRelay"),

@@ -299,3 +299,48 @@ def test_a_call_that_is_begun_and_not_answered_ends(bench):
     assert client.states(call_id)[-1] == "ended"
     answer = client.request("calling.begin", device={"type": "stream", "params": {"url": "wss://example.com"}})
     assert answer.result["code"] == "501"
+
+
+def test_the_dial_event_may_come_before_the_state_of_the_leg():
+    bench = Bench(dial_event_first=True)
+    bench.phones.add(BOB, ring_time=1.0)
+    client = bench.client()
+    dial(client, [sip()])
+    bench.advance(1.04)
+    assert dial_states(client) == ["dialing", "answered"]
+    assert client.events("calling.call.dial")[-1]["params"]["call"]["call_state"] == "answered"
+    assert legs(client) == {BOB: ["created", "ringing"]}
+    bench.advance(0.02)
+    assert legs(client) == {BOB: ["created", "ringing", "answered"]}
+    call_id = client.events("calling.call.dial")[-1]["params"]["call"]["call_id"]
+    assert client.command(call_id, "denoise")[0] == 200
+
+
+def test_a_leg_that_ends_before_its_state_is_told_is_not_told_to_be_answered():
+    bench = Bench(dial_event_first=True)
+    bench.phones.add(BOB, ring_time=1.0)
+    client = bench.client()
+    dial(client, [sip()])
+    bench.advance(1.0)
+    call_id = client.events("calling.call.dial")[-1]["params"]["call"]["call_id"]
+    assert client.command(call_id, "end", reason="hangup")[0] == 200
+    bench.advance(1.0)
+    assert legs(client) == {BOB: ["created", "ringing", "ending", "ended"]}
+
+
+@pytest.mark.parametrize(
+    ("events", "posted"),
+    [(None, ["ended"]), (["ringing", "answered"], ["ringing", "answered"]), ([], ["ended"])],
+)
+def test_states_are_posted_to_the_call_state_url(bench, events, posted):
+    bench.phones.add(BOB, ring_time=1.0)
+    client = bench.client()
+    more = {} if events is None else {"call_state_events": events}
+    dial(client, [sip(call_state_url="http://127.0.0.1:9/state", **more)])
+    bench.advance(2.0)
+    bench.phones.callers[0].hang_up()
+    bench.advance(1.0)
+    assert [(url, event["params"]["call_state"]) for url, event in bench.posts] == [
+        ("http://127.0.0.1:9/state", state) for state in posted
+    ]
+    assert all(event["params"]["direction"] == "outbound" for _, event in bench.posts)

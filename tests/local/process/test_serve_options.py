@@ -100,12 +100,20 @@ DEFAULTS = {
         ({"allowed_hosts": ("example.com:80",)}, "--allow-host"),
         ({"allowed_hosts": ("",)}, "--allow-host"),
         ({"allowed_hosts": ("*",)}, "--allow-host"),
+        ({"accounts": ("one",)}, "--account must be PROJECT:TOKEN-FILE, not 'one'"),
+        ({"accounts": ("one:/no/such",)}, "--account one: /no/such cannot be read: No such file"),
+        ({"accounts": ("one:{tmp}/one",), "no_token": True}, "--no-token and --account contradict each other"),
+        ({"numbers": ("+1555",)}, "--number must be NUMBER=CONTEXT, such as +15550000001=support, not '+1555'"),
+        ({"dial_event": "never"}, "dial_event must be one of first, last, not 'never'"),
     ],
 )
 def test_options_that_cannot_be_followed(options, words, tmp_path, capsys):
+    (tmp_path / "one").write_text("token")
     (tmp_path / "two").write_text("a\nb")
     (tmp_path / "binary").write_bytes(b"\xff\xfe")
     filled = {key: value.format(tmp=tmp_path) if isinstance(value, str) else value for key, value in options.items()}
+    if "accounts" in filled:
+        filled["accounts"] = [account.format(tmp=tmp_path) for account in filled["accounts"]]
     assert serve.serve(phones="simulated", **filled) == 2
     assert words in capsys.readouterr().err
 
@@ -215,3 +223,15 @@ def test_a_log_record_with_wrong_arguments_harms_nobody(monkeypatch):
     logger = logger_of("anyrelay.local.test")
     monkeypatch.setattr(logger, "propagate", False)
     logger.warning("%d at %s", "no number")
+
+
+def test_projects_and_numbers_of_the_options(tmp_path, capsys):
+    file = tmp_path / "token"
+    file.write_text("from-a-file\n")
+    file.chmod(0o600)
+    options = serve._Options(**DEFAULTS, accounts=(f"one:{file}",), numbers=("+1555=support", "+1556=a=b"))
+    checked = serve._checked(options)
+    assert (checked.tokens, checked.token) == ({"one": "from-a-file"}, None)
+    assert checked.contexts == {"+1555": "support", "+1556": "a=b"}
+    assert "from-a-file" not in repr(checked)
+    assert capsys.readouterr().err == ""

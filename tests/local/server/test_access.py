@@ -286,3 +286,44 @@ def test_pings_come_every_ten_seconds():
     for number in range(1, 13):
         bench.advance(10)
         assert len([request for request in client.requests if request.method == "signalwire.ping"]) == number
+
+
+@pytest.mark.parametrize(
+    ("project", "token", "jwt", "fine"),
+    [
+        ("one", "1", "", True),
+        ("two", "2", "", True),
+        ("one", "2", "", False),
+        ("three", "1", "", False),
+        ("", "1", "", False),
+        (None, "", "2", True),
+        (None, "", "3", False),
+    ],
+)
+def test_several_projects_have_a_token_each(project, token, jwt, fine):
+    credentials = Credentials(accounts={"one": "1", "two": "2"})
+    given = {} if project is None else {"project": project}
+    given |= {"jwt_token": jwt} if jwt else {"token": token}
+    assert (credentials.refusal(given) == "") is fine
+
+
+def test_the_first_project_and_the_further_ones_sign_in():
+    credentials = Credentials("zero", "0", accounts={"one": "1"})
+    assert credentials.refusal({"project": "zero", "token": "0"}) == ""
+    assert credentials.refusal({"project": "one", "token": "1"}) == ""
+    assert credentials.refusal({"project": "one", "token": "0"}) == "project or token are not known here"
+    assert "'1'" not in repr(credentials)
+
+
+def test_a_session_is_resumed_by_its_own_project_alone():
+    bench = Bench(credentials=Credentials(accounts={"one": "1", "two": "2"}))
+    client = RawClient(bench)
+    client.sign_in(project="one", token="1")
+    name = client.protocol
+    assert client.resume(project="two", token="2").result["session_restored"] is False
+    assert client.protocol != name
+
+
+def test_the_signature_is_the_second_part_of_the_sessions_name():
+    result = RawClient(Bench()).sign_in().result
+    assert result["protocol"].split("_")[1] == result["authorization"]["signature"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from anyrelay.local.exchange.acted import ActedFeature
 from anyrelay.local.exchange.calls import Call, CallState
 from anyrelay.local.exchange.collect import CollectFeature
 from anyrelay.local.exchange.conference import ConferenceFeature
@@ -41,8 +42,8 @@ logger = logger_of(__name__)
 class CallControl:
     """The features of the exchange, for every call."""
 
-    def __init__(self, host: ExchangeHost) -> None:
-        """Serve the calls of this exchange."""
+    def __init__(self, host: ExchangeHost, *, acts: bool) -> None:
+        """Serve the calls of this exchange; `acts` says whether commands that need the cloud are acted by scripts."""
         self._host = host
         self.lifecycle = Lifecycle(host)
         self.offers = Offers(host, self.lifecycle, self._handed_on)
@@ -66,6 +67,8 @@ class CallControl:
         self.add(ConferenceFeature(host))
         self.add(ConnectFeature(host, self.hunting, queues.take))
         self.add(self.hunting)
+        if acts:
+            self.add(ActedFeature(host))
 
     def add(self, feature: Feature) -> None:
         """Add a feature; the features take in a report in the order in which they were added."""

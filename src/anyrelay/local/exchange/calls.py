@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from enum import StrEnum, auto
 from typing import TYPE_CHECKING, Any, Final
 
@@ -72,6 +72,8 @@ class Call:
     """The reason that its controller ended it for, "" until then."""
     mix: str = ""
     """The mix that its leg is in, of a connection or of a conference; "" for none."""
+    answer_told_after: float = 0.0
+    """How many seconds after the answer the client is told of it by ``calling.call.state``."""
     awaited: set[object] = field(factory=set)
     """Operations of which phones may still report after the end of the call; its leg is known until none is left."""
 
@@ -107,6 +109,16 @@ class Call:
         if self.tag is not None:
             params["tag"] = self.tag
         return {**params, "end_reason": end_reason} if end_reason else params
+
+    def state_url(self) -> str | None:
+        """Return the ``call_state_url`` of the device that was called; None for none."""
+        url: str | None = (self.device or {}).get("params", {}).get("call_state_url")
+        return url
+
+    def state_url_events(self) -> Sequence[str]:
+        """Return the states that are POSTed to the `state_url`: ``call_state_events`` of the device, or the end alone."""
+        events: Sequence[str] = (self.device or {}).get("params", {}).get("call_state_events") or (CallState.ENDED,)
+        return events
 
     def described_device(self) -> dict[str, Any]:
         """Return the device that was called, or the phone that called, in RELAY's form."""

@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import math
 from collections import OrderedDict
+from collections.abc import Mapping
 from ipaddress import IPv6Address, ip_address
 from typing import Any, Final
 
@@ -52,6 +53,8 @@ class Credentials:
     """The project that must be named."""
     token: str | None = field(default=None, repr=False)
     """The token, or the JWT, that must be given."""
+    accounts: Mapping[str, str] = field(factory=dict, repr=False)
+    """Further projects, each with its token. With accounts alone, a client must name one of them."""
 
     def refusal(self, authentication: object) -> str:
         """Say why these credentials are refused, "" when they are not."""
@@ -61,11 +64,21 @@ class Credentials:
         secret = jwt or token
         if not isinstance(secret, str) or not secret:
             return "authentication lacks a token or a jwt_token"
-        good_token = self.token is None or _same(secret, self.token)
-        # A JWT that was compared with ours needs no project beside it; an empty one, or one that nobody checks, does.
-        may_leave_out = bool(jwt) and self.token is not None and "project" not in authentication
-        good_project = self.project is None or may_leave_out or _same(authentication.get("project"), self.project)
-        return "" if good_token and good_project else UNKNOWN
+        pairs: list[tuple[str | None, str | None]] = list(self.accounts.items())
+        if not pairs or self.project is not None or self.token is not None:
+            pairs.append((self.project, self.token))
+        fitting = [
+            _fits(authentication, secret, *pair) for pair in pairs
+        ]  # all of them, so that the time tells nothing
+        return "" if any(fitting) else UNKNOWN
+
+
+def _fits(authentication: dict[str, Any], secret: str, project: str | None, token: str | None) -> bool:
+    good_token = token is None or _same(secret, token)
+    # A JWT that was compared with ours needs no project beside it; an empty one, or one that nobody checks, does.
+    may_leave_out = bool(authentication.get("jwt_token")) and token is not None and "project" not in authentication
+    good_project = project is None or may_leave_out or _same(authentication.get("project"), project)
+    return good_token and good_project
 
 
 @define

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 __all__ = ["ExchangeDial", "ExchangeDials"]
 
+STATE_AFTER_DIAL: Final = 0.05
+"""Seconds between ``calling.call.dial`` and the leg's ``calling.call.state`` where the former comes first."""
+
 DIALS_LIMIT: Final = 100
 """How many dials of one client may be under way."""
 
@@ -24,10 +27,17 @@ DIALS_LIMIT: Final = 100
 class ExchangeDials:
     """Every dial that is under way. The command names no call: the exchange hands it to `check` and `begin`."""
 
-    def __init__(self, host: ExchangeHost, hunting: Hunting) -> None:
-        """Dial nobody yet; `hunting` calls the devices."""
+    def __init__(self, host: ExchangeHost, hunting: Hunting, *, dial_event_first: bool = False) -> None:
+        """Dial nobody yet.
+
+        Args:
+            host: The exchange.
+            hunting: Calls the devices.
+            dial_event_first: Whether ``calling.call.dial`` with ``answered`` comes before the leg's ``calling.call.state``.
+        """
         self.host = host
         self.hunting = hunting
+        self.dial_event_first = dial_event_first
         self._by_tag: dict[tuple[RelaySession, str], ExchangeDial] = {}
 
     def check(self, command: Dial, session: RelaySession) -> None:
@@ -90,7 +100,8 @@ class ExchangeDial:
         self.tag = command.tag
         self._dials = dials
         self._max_duration = command.max_duration
-        self._hunt = Hunt(dials.hunting, command.devices, session, command.tag, self)
+        late = STATE_AFTER_DIAL if dials.dial_event_first else 0.0
+        self._hunt = Hunt(dials.hunting, command.devices, session, command.tag, self, answer_told_after=late)
 
     def begin(self, now: float) -> None:
         """Call the first devices."""

@@ -8,19 +8,23 @@ do to calls is in `call_control.py`.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from attrs import frozen
 
+from anyrelay.local.exchange.acted import ACTED_METHODS
 from anyrelay.local.exchange.call_control import CallControl
 from anyrelay.local.exchange.calls import Call, Calls
 from anyrelay.local.exchange.connections import ClientConnection
 from anyrelay.local.exchange.credentials import Credentials, GuessLimiter
 from anyrelay.local.exchange.dial import ExchangeDials
 from anyrelay.local.exchange.feature import CommandRefused
+from anyrelay.local.exchange.messages import Messages
 from anyrelay.local.exchange.recordings import Recording, Recordings
+from anyrelay.local.exchange.scripts import Scripts
 from anyrelay.local.exchange.sessions import RelaySession, Sessions, too_many_contexts
+from anyrelay.local.exchange.strict import why_refused
 from anyrelay.local.logs import logger_of
 from anyrelay.protocol.core.timers import Timers
 from anyrelay.protocol.rpc.jsonrpc import METHOD_NOT_FOUND
@@ -30,7 +34,7 @@ from anyrelay.protocol.server import INVALID_PARAMS
 if TYPE_CHECKING:
     import ssl
 
-    from anyrelay.local.exchange.ports import Dialer, Leg, PhoneReport
+    from anyrelay.local.exchange.ports import Dialer, Leg, PhoneReport, TextPhones
     from anyrelay.protocol.server import CommandReceived
     from anyrelay.protocol.transport.websocket import UpgradeCheck
 
@@ -111,6 +115,10 @@ class Exchange:
         credentials: Credentials | None = None,
         on_text: Callable[[ClientConnection, str, str], None] | None = None,
         on_event: Callable[[dict[str, Any]], None] | None = None,
+        acts: bool = True,
+        numbers: Mapping[str, str] | None = None,
+        dial_event_first: bool = False,
+        strict: bool = False,
     ) -> None:
         """Open an exchange that nobody is connected to.
 
@@ -120,6 +128,11 @@ class Exchange:
             credentials: Who may sign in; anybody when None.
             on_text: Called with each message on each connection, after ``rx`` or ``tx``: secrets and all, so scrub it.
             on_event: Called with the envelope of each event, whether or not there is a client to hear it.
+            acts: Whether the commands that need SignalWire's cloud are acted by scripts; if not, they are refused with 501.
+            numbers: The context that each number belongs to, for text messages.
+            dial_event_first: Whether a dial is told to be answered before its leg is, as programs expect that wait for the
+                leg's answer after the dial.
+            strict: Whether a command is refused that RELAY's own schema does not allow; see `strict.why_refused`.
         """
         self.now = 0.0
         self.timers = Timers()
@@ -136,11 +149,15 @@ class Exchange:
         self._outputs: deque[ExchangeOutput] = deque()
         self._to_flush: set[ClientConnection] = set()
         self._connections_opened = 0
-        self.call_control = CallControl(self)
-        self._dials = ExchangeDials(self, self.call_control.hunting)
         self.recordings = Recordings()
         self.recordings_url = "http://127.0.0.1/recordings"  # the server sets where it listens
+        self.scripts = Scripts([SendMessage.method, *(ACTED_METHODS if acts else ())])
+        self.messages = Messages(self, numbers)
+        self.call_control = CallControl(self, acts=acts)
+        self._strict = strict
+        self._dials = ExchangeDials(self, self.call_control.hunting, dial_event_first=dial_event_first)
         self.dialer: Dialer | None = None  # set by phones that can be called, once they are started
+        self.text_phones: TextPhones | None = None  # set by phones that take text messages, likewise
 
     # --- driving it -------------------------------------------------------------------------------------------------
 
@@ -252,6 +269,9 @@ class Exchange:
     def command_received(self, now: float, connection: ClientConnection, received: CommandReceived) -> None:
         """A client sent a command."""
         self.now = now
+        if self._strict and received.command is not None and (reason := why_refused(received.command, received.params)):
+            connection.refuse(received.id, INVALID_PARAMS, f"{received.method}: {reason}")
+            return
         match received.command:
             case Connect() as connect:
                 self._sign_in_asked(connection, received.id, connect, now)
@@ -278,9 +298,8 @@ class Exchange:
                 self._dial(connection, received.id, command, now)
             case CallCommand() as command:
                 connection.reply(received.id, self.call_control.carry_out(command, connection.session, now))
-            case SendMessage():
-                message = f"{received.method} is not served by this local RELAY server"
-                connection.reply(received.id, CommandRefused(501, message).result())
+            case SendMessage() as command:
+                connection.reply(received.id, self.messages.send(command, connection.session, now))
             case _:
                 connection.refuse(received.id, METHOD_NOT_FOUND, f"unknown method {received.method[:100]}")
 

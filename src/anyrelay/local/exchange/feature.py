@@ -9,8 +9,9 @@ from attrs import frozen
 
 if TYPE_CHECKING:
     from anyrelay.local.exchange.calls import Call, Calls
-    from anyrelay.local.exchange.ports import Dialer, PhoneReport
+    from anyrelay.local.exchange.ports import Dialer, PhoneReport, TextPhones
     from anyrelay.local.exchange.recordings import Recording
+    from anyrelay.local.exchange.scripts import Scripts
     from anyrelay.local.exchange.sessions import RelaySession, Sessions
     from anyrelay.protocol.core.timers import Timers
     from anyrelay.protocol.schema import CallCommand
@@ -51,6 +52,10 @@ class ExchangeHost(Protocol):
     """The phones that can be called; None when no phones can."""
     recordings_url: str
     """The URL under which the server hands out recordings, without a slash at its end."""
+    text_phones: TextPhones | None
+    """The phones that take text messages; None when no phones do."""
+    scripts: Scripts
+    """The scripts of the acted commands."""
 
     def keep_recording(self, recording: Recording) -> None:
         """Keep a recording that is over, for its URL."""

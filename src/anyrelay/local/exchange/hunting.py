@@ -77,6 +77,7 @@ class Hunting(Feature):
             device=device,
             controller=hunt.session,
             taken=True,
+            answer_told_after=hunt.answer_told_after,
         )
         host.calls.add(call)
         self._by_call[call] = hunt
@@ -110,6 +111,8 @@ class Hunt:
         session: RelaySession,
         tag: str | None,
         owner: HuntOwner,
+        *,
+        answer_told_after: float = 0.0,
     ) -> None:
         """Take in whom to call; `call_next` begins.
 
@@ -119,9 +122,11 @@ class Hunt:
             session: The client that controls the calls.
             tag: The tag of the calls, None for none.
             owner: Told about the answer, or that there is none.
+            answer_told_after: How many seconds after the answer the client is told of it by ``calling.call.state``.
         """
         self.session = session
         self.tag = tag
+        self.answer_told_after = answer_told_after
         self.unknown: list[str] = []
         """Why those devices cannot be called that are not known, in words."""
         self._hunting = hunting

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from anyrelay.local.exchange.calls import CallState
 from anyrelay.local.exchange.feature import CommandRefused, ExchangeHost, Feature, ServedCommand
@@ -57,7 +57,12 @@ class Lifecycle(Feature):
     def set_state(self, call: Call, state: CallState, now: float) -> None:
         """Change a call's state, and tell its controller."""
         call.state = state
-        self.host.tell(call.controller, "calling.call.state", call.state_params(), now)
+        self._tell_state(call, call.state_params(), now)
+
+    def _tell_state(self, call: Call, params: dict[str, Any], now: float) -> None:
+        """Send ``calling.call.state``, and POST it to the ``call_state_url`` of the device that was called."""
+        url = call.state_url() if str(call.state) in call.state_url_events() else None
+        self.host.tell(call.controller, "calling.call.state", params, now, status_url=url)
 
     def end_call(self, call: Call, reason: str, now: float) -> None:
         """Order a call to end, unless it is over or was ordered to."""
@@ -91,14 +96,21 @@ class Lifecycle(Feature):
     def _answered(self, _: CallAnswered, call: Call, now: float) -> None:
         if call.state in (CallState.CREATED, CallState.RINGING):
             call.answer_ordered = True
+            if call.answer_told_after:
+                call.state = CallState.ANSWERED
+                self.host.timers.at(now + call.answer_told_after, lambda at: self._tell_answered(call, at))
+            else:
+                self.set_state(call, CallState.ANSWERED, now)
+
+    def _tell_answered(self, call: Call, now: float) -> None:
+        if call.state is CallState.ANSWERED:
             self.set_state(call, CallState.ANSWERED, now)
 
     def _ended(self, report: CallEnded, call: Call, now: float) -> None:
         """Tell the end at once, whatever is still to be told of a transfer."""
         if call.state is not CallState.ENDED:
             call.state = CallState.ENDED
-            params = call.state_params(call.end_reason or report.reason)
-            self.host.tell(call.controller, "calling.call.state", params, now)
+            self._tell_state(call, call.state_params(call.end_reason or report.reason), now)
             self.host.calls.end(call)
 
     def _failed(self, report: CallFailed, call: Call, now: float) -> None:

@@ -12,12 +12,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
+from attrs import field, frozen
+
 from anyrelay.local.exchange.reports import PhoneReport, RecordSettings
 
 if TYPE_CHECKING:
     from anyrelay.protocol.schema import Media
 
-__all__ = ["Dialer", "Leg", "PhoneEvents", "PhoneReport", "RecordSettings"]
+__all__ = ["Dialer", "Leg", "PhoneEvents", "PhoneReport", "RecordSettings", "TextMessage", "TextPhones"]
 
 
 class Leg(ABC):
@@ -223,6 +225,30 @@ class Dialer(Protocol):
             from_uri: Who calls, "" for nobody in particular.
             on_ringing: Called with the time when the phone rings.
         """
+        ...
+
+
+@frozen(kw_only=True)
+class TextMessage:
+    """A text message between two numbers."""
+
+    from_number: str
+    """The number from which the message comes."""
+    to_number: str
+    """The number to which the message goes."""
+    body: str = field(default="", repr=False)
+    """The text."""
+    media: tuple[str, ...] = field(default=(), repr=False)
+    """The URLs of pictures and files."""
+    tags: tuple[str, ...] = ()
+    """Tags to find the message by."""
+
+
+class TextPhones(Protocol):
+    """Phones that take text messages."""
+
+    def take_text(self, message: TextMessage) -> bool:
+        """Give a message to the phone of its number; return False when no phone has the number."""
         ...
 
 

@@ -1,11 +1,12 @@
-"""How the exchange serves each command with a kind of phone: done or refused. The table of the reference comes from here."""
+"""How the exchange serves each command with a kind of phone: done, acted or refused. The reference has the table."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from anyrelay.local.exchange.acted import ACTED_METHODS
 from anyrelay.local.exchange.exchange import Exchange
-from anyrelay.protocol.schema import COMMANDS, Begin, CallCommand, Dial
+from anyrelay.protocol.schema import COMMANDS, Begin, CallCommand, Command, Dial, SendMessage
 
 if TYPE_CHECKING:
     from anyrelay.local.exchange.ports import Leg
@@ -21,19 +22,22 @@ def how_served(leg: type[Leg], *, dials: bool) -> dict[str, str]:
         dials: Whether such phones can be called.
 
     Returns:
-        ``done`` or ``refused`` by the command's method, in the order of the schema. Done means: the command happens.
-        Refused means: code 501.
+        ``done``, ``acted`` or ``refused`` by the command's method, in the order of the schema. Done means: the command
+        happens. Acted means: a script gives the reply and the events. Refused means: code 501.
     """
     exchange = Exchange(new_id=lambda: "")
     found: dict[str, str] = {}
     for method in COMMANDS:
         if method.startswith("signalwire."):
             continue
-        kind = COMMANDS[method]
-        done = (
-            dials
-            if kind in (Dial, Begin)
-            else issubclass(kind, CallCommand) and exchange.call_control.serves(kind, leg)
-        )
-        found[method] = "done" if done else "refused"
+        found[method] = _how(COMMANDS[method], exchange, leg, dials=dials)
     return found
+
+
+def _how(kind: type[Command], exchange: Exchange, leg: type[Leg], *, dials: bool) -> str:
+    if kind.method in ACTED_METHODS:
+        return "acted"
+    if kind is SendMessage or (dials and kind in (Dial, Begin)):
+        return "done"
+    served = issubclass(kind, CallCommand) and exchange.call_control.serves(kind, leg)
+    return "done" if served else "refused"

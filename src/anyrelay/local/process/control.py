@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, Final
 
 import anyio
+from attrs import asdict
 
 if TYPE_CHECKING:
     from anyrelay.local.server.relay import LocalRelay
@@ -42,6 +43,9 @@ class Control:
             "drop_connections": self._drop_connections,
             "forget_sessions": self._forget_sessions,
             "say_goodbye": self._send_disconnect,
+            "script": self._script,
+            "text": self._text,
+            "texts": self._texts,
         }
 
     async def run(self) -> None:
@@ -107,3 +111,12 @@ class Control:
 
     async def _send_disconnect(self, restart: bool = False) -> None:
         self._relay.say_goodbye(restart=restart)
+
+    async def _script(self, **described: Any) -> None:
+        self._relay.script(**described)
+
+    async def _text(self, **described: Any) -> None:
+        await self._relay.text(**described)
+
+    async def _texts(self) -> list[dict[str, Any]]:
+        return [asdict(message) for message in self._relay.phones.texts]

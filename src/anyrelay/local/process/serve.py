@@ -29,18 +29,18 @@ import socket
 import stat
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Final
 
 import anyio
-from attrs import evolve, frozen
+from attrs import evolve, field, frozen
 
 from anyrelay.local.logs import printable, without_url_secrets
 from anyrelay.local.process.server_process import TOKEN_VARIABLE
 from anyrelay.local.reach import Reach
 from anyrelay.local.server.addresses import parse_address
-from anyrelay.local.server.relay import Frame, LocalRelay
+from anyrelay.local.server.relay import DIAL_EVENTS, Frame, LocalRelay
 from anyrelay.local.simulated.phones import SimulatedPhones
 
 if TYPE_CHECKING:
@@ -92,6 +92,15 @@ class _Options:
     no_token: bool = False
     media_dir: str | None = None
     allowed_hosts: tuple[str, ...] = ()
+    accounts: tuple[str, ...] = ()
+    numbers: tuple[str, ...] = ()
+    act: bool = False
+    dial_event: str = "last"
+    strict: bool = False
+    tokens: Mapping[str, str] = field(factory=dict, repr=False)
+    """The token of each project in `accounts`."""
+    contexts: Mapping[str, str] = field(factory=dict)
+    """The context of each number in `numbers`."""
 
 
 def serve(
@@ -112,6 +121,11 @@ def serve(
     control: bool = False,
     pace: float = 1.0,
     max_calls: int = 200,
+    accounts: Sequence[str] = (),
+    numbers: Sequence[str] = (),
+    act: bool = False,
+    dial_event: str = "last",
+    strict: bool = False,
 ) -> int:
     """Serve until SIGINT or SIGTERM, or under `control` until the end of standard input, and report on standard output.
 
@@ -133,6 +147,11 @@ def serve(
         control: Whether orders are taken on standard input.
         pace: How many times as fast as scripted simulated phones are.
         max_calls: How many calls of real phones there may be at once, 1 to 250.
+        accounts: Further projects, each ``PROJECT:TOKEN-FILE``: the file has the project's token.
+        numbers: The context that each number belongs to, each ``NUMBER=CONTEXT``.
+        act: Whether the commands that need SignalWire's cloud are acted with real phones too.
+        dial_event: Where ``calling.call.dial`` comes: ``last``, or ``first``, before the leg's ``calling.call.state``.
+        strict: Whether commands are refused that RELAY's own schema does not allow.
 
     Returns:
         The exit status: 0, or 2 when the server could not be started; standard error says why.
@@ -154,6 +173,11 @@ def serve(
         control=control,
         pace=pace,
         max_calls=max_calls,
+        accounts=tuple(accounts),
+        numbers=tuple(numbers),
+        act=act,
+        dial_event=dial_event,
+        strict=strict,
     )
     try:
         anyio.run(_serve, _checked(options), _print_json if as_json else _print_words)
@@ -195,7 +219,7 @@ def _checked(options: _Options) -> _Options:
         raise ValueError(f"--media-dir {options.media_dir} is not a directory")
     for allowed in options.allowed_hosts:
         _check_allowed_host(allowed)
-    options = evolve(options, token=_token(options))
+    options = evolve(options, token=_token(options), tokens=_tokens(options), contexts=_contexts(options))
     host, _ = _listening("--listen", options.listen)
     if not ip_address(host).is_loopback:
         anybody = ", and anybody may sign in: leave --no-token out" if options.no_token else ""
@@ -224,19 +248,58 @@ def _token(options: _Options) -> str | None:
         raise ValueError("--token and --token-file both name a token: leave one out")
     if options.no_token or options.token_file is None:
         return options.token
+    return _token_of_file("--token-file", options.token_file)
+
+
+def _token_of_file(option: str, name: str) -> str:
+    """Return the token that a file has.
+
+    Raises:
+        ValueError: The file cannot be read, or has none; the message names the option.
+    """
     try:
-        with open(options.token_file, encoding="utf-8") as file:
+        with open(name, encoding="utf-8") as file:
             shared = stat.S_IMODE(os.fstat(file.fileno()).st_mode) & (stat.S_IRGRP | stat.S_IROTH)
             token = file.read(_LONGEST_TOKEN + 1).strip()
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(
-            f"--token-file {options.token_file} cannot be read: {getattr(error, 'strerror', None) or 'it is no text'}"
+            f"{option} {name} cannot be read: {getattr(error, 'strerror', None) or 'it is no text'}"
         ) from None
     if not token or len(token) > _LONGEST_TOKEN or not token.isprintable():
-        raise ValueError(f"--token-file {options.token_file} must hold one line, the token")
+        raise ValueError(f"{option} {name} must hold one line, the token")
     if shared:
-        _complain(f"warning: other users can read --token-file {options.token_file}: chmod 600")
+        _complain(f"warning: other users can read {option} {name}: chmod 600")
     return token
+
+
+def _tokens(options: _Options) -> dict[str, str]:
+    """Return the further projects, each with its token.
+
+    Raises:
+        ValueError: An option has another form, or the file of a token cannot be read.
+    """
+    accounts = {}
+    for account in options.accounts:
+        project, _, name = account.partition(":")
+        if not project or not name:
+            raise ValueError(f"--account must be PROJECT:TOKEN-FILE, not {account!r}")
+        accounts[project] = _token_of_file(f"--account {project}:", name)
+    if accounts and options.no_token:
+        raise ValueError("--no-token and --account contradict each other: leave one out")
+    return accounts
+
+
+def _contexts(options: _Options) -> dict[str, str]:
+    """Return the context that each number belongs to.
+
+    Raises:
+        ValueError: An option has another form.
+    """
+    numbers = dict(number.partition("=")[::2] for number in options.numbers)
+    for number, context in numbers.items():
+        if not number or not context:
+            raise ValueError(f"--number must be NUMBER=CONTEXT, such as +15550000001=support, not {number!r}")
+    return numbers
 
 
 def _check_allowed_host(host: str) -> None:
@@ -307,6 +370,11 @@ async def _serve(options: _Options, report: Report) -> None:
         token=options.token,
         require_token=not options.no_token,
         allowed_hosts=options.allowed_hosts,
+        accounts=options.tokens,
+        numbers=options.contexts,
+        act=options.act,
+        dial_event=options.dial_event,
+        strict=options.strict,
         on_frame=(lambda frame: report(_relay_message(frame))) if options.show_frames else None,
         on_event=None if options.quiet else lambda envelope: report(_happening(envelope)),
     )
@@ -437,6 +505,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
         dest="allowed_hosts",
         help="a host that commands may reach besides loopback, and by which clients may reach this one",
     )
+    parser.add_argument(
+        "--account",
+        metavar="PROJECT:TOKEN-FILE",
+        action="append",
+        default=[],
+        dest="accounts",
+        help="a further project, and the file that has its token",
+    )
+    parser.add_argument(
+        "--number",
+        metavar="NUMBER=CONTEXT",
+        action="append",
+        default=[],
+        dest="numbers",
+        help="the context that a number belongs to, for text messages",
+    )
+    parser.add_argument("--act", action="store_true", help="act commands that need the cloud with real phones, too")
+    parser.add_argument(
+        "--dial-event", choices=DIAL_EVENTS, default="last", help="before or after the state of the answered leg"
+    )
+    parser.add_argument("--strict", action="store_true", help="refuse what RELAY's own schema does not allow")
     parser.add_argument("--json", action="store_true", dest="as_json", help="one JSON object per line")
     parser.add_argument("--frames", action="store_true", dest="show_frames", help="report every message, too")
     parser.add_argument("--quiet", action="store_true", help="report nothing but being ready, and replies to orders")

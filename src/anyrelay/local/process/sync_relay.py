@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
+from anyrelay.local.exchange.ports import TextMessage
 from anyrelay.local.process.server_process import TOKEN_VARIABLE, ServerProcess
 from anyrelay.local.simulated.scripts import Behaviour, describe_behaviour
 from anyrelay.protocol.schema import Media, read_media
@@ -42,6 +43,7 @@ class SyncLocalRelay:
         project: str | None = None,
         token: str | None = None,
         pace: float = 1.0,
+        numbers: Mapping[str, str] | None = None,
     ) -> None:
         """Describe a server; nothing happens before ``with``.
 
@@ -52,6 +54,7 @@ class SyncLocalRelay:
             token: The token that clients must give. When None any will do on the loopback interface; beyond it one is
                 made, which the attribute `token` names.
             pace: How many times as fast as scripted the phones are.
+            numbers: The context that each number belongs to, for text messages.
         """
         self._command = [sys.executable, "-m", "anyrelay.local", "--phones", "simulated", "--json", "--quiet"]
         self._command += ["--listen", listen, "--pace", str(pace)]
@@ -59,6 +62,8 @@ class SyncLocalRelay:
         for option, value in options.items():
             if value is not None:
                 self._command += [option, os.fspath(value)]
+        for number, context in (numbers or {}).items():
+            self._command += ["--number", f"{number}={context}"]
         self.phones = SyncPhones(self)
         self.ca_file = None
         self.token = token
@@ -102,6 +107,39 @@ class SyncLocalRelay:
         """Tell every client that its connection is about to be closed, and close it a second later."""
         self.order("say_goodbye", restart=restart)
 
+    def script(
+        self,
+        method: str,
+        *,
+        code: int = 200,
+        message: str | None = None,
+        reply: Mapping[str, Any] | None = None,
+        events: Iterable[Mapping[str, Any]] | None = None,
+    ) -> None:
+        """Set the reply to an acted command and the events that follow, as `LocalRelay.script` does."""
+        listed = None if events is None else list(events)
+        self.order("script", method=method, code=code, message=message, reply=reply, events=listed)
+
+    def text(
+        self,
+        *,
+        to: str,
+        body: str = "",
+        from_number: str = "+15550000000",
+        media: Iterable[str] = (),
+        wait_for_subscriber: float = 5.0,
+    ) -> None:
+        """Let a text message arrive, as `LocalRelay.text` does."""
+        self.order(
+            "text",
+            order_timeout=wait_for_subscriber,
+            to=to,
+            body=body,
+            from_number=from_number,
+            media=list(media),
+            wait_for_subscriber=wait_for_subscriber,
+        )
+
     def order(self, do: str, *, order_timeout: float = 0.0, **arguments: Any) -> Any:
         """Send an order and return its result; used by the methods of this class and of its phones.
 
@@ -131,6 +169,12 @@ class SyncPhones:
     def add(self, uri: str, answers: str = "answer", *, ring_time: float = 0.2, code: int | None = None) -> None:
         """Describe a target, as `SimulatedPhones.add` does."""
         self._relay.order("add", uri=uri, answers=answers, ring_time=ring_time, code=code)
+
+    @property
+    def texts(self) -> list[TextMessage]:
+        """Every text message that the phones were sent, oldest first."""
+        sent = self._relay.order("texts")
+        return [TextMessage(**{**each, "media": tuple(each["media"]), "tags": tuple(each["tags"])}) for each in sent]
 
     def dial(
         self,

@@ -12,7 +12,7 @@ import secrets
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -24,6 +24,7 @@ from attrs import frozen
 
 from anyrelay.local.exchange.credentials import Credentials
 from anyrelay.local.exchange.exchange import DeleteFile, Exchange, Flush, PostStatus
+from anyrelay.local.exchange.ports import TextMessage
 from anyrelay.local.logs import logger_of, scrub_frame
 from anyrelay.local.reach import Reach
 from anyrelay.local.server.addresses import addresses_of, is_on_loopback, listened_port, parse_address
@@ -57,6 +58,9 @@ STRANGERS: Final = 200
 
 CERTIFICATE_CHECK: Final = 3_600.0
 """Seconds between two looks at the certificates, which are renewed in time."""
+
+DIAL_EVENTS: Final = ("first", "last")
+"""Where ``calling.call.dial`` comes once a leg is answered."""
 
 TOKEN_BYTES: Final = 24
 """How many random bytes are in a token that the server makes."""
@@ -99,6 +103,11 @@ class LocalRelay:
         on_frame: Callable[[Frame], None] | None = None,
         on_event: Callable[[dict[str, Any]], None] | None = None,
         max_connections: int = 1_000,
+        numbers: Mapping[str, str] | None = None,
+        act: bool = False,
+        accounts: Mapping[str, str] | None = None,
+        dial_event: str = "last",
+        strict: bool = False,
     ) -> None:
         """Describe a server; nothing happens before ``async with``.
 
@@ -115,21 +124,35 @@ class LocalRelay:
             on_frame: Called with each RELAY message, on the event loop.
             on_event: Called with the envelope of each RELAY event, whether or not there is a client to hear it.
             max_connections: How many clients are served at once; further ones are turned away.
+            numbers: The context that each number belongs to, for text messages. A number that is not here belongs to the
+                context of the same name.
+            act: Whether the commands that need SignalWire's cloud are acted by scripts with SIP phones too.
+            accounts: Further projects, each with its token. With accounts alone, clients must name one of them.
+            dial_event: Where ``calling.call.dial`` with ``answered`` comes: ``last``, after the leg's ``calling.call.state``,
+                as RELAY documents it; or ``first``, 50 ms before.
+            strict: Whether commands are refused (-32602) that RELAY's own schema does not allow: parameters that RELAY does
+                not have, numbers where RELAY has strings, media whose parameters are not under ``params``.
 
         Raises:
-            ValueError: `listen` is not host:port.
+            ValueError: `listen` is not host:port, or `dial_event` is another word.
         """
+        if dial_event not in DIAL_EVENTS:
+            raise ValueError(f"dial_event must be one of {', '.join(DIAL_EVENTS)}, not {dial_event!r}")
         self._phones = SimulatedPhones() if phones is None else phones
         self._host, self._port = parse_address(listen)
         self._tls_dir = tls_dir
-        self._project = project
+        self._credentials = partial(Credentials, project, accounts=dict(accounts or {}))
         self.token = token
-        self._require_token = require_token
+        self._require_token = require_token and not accounts
         self._upgrades = UpgradePolicy(self._host, allowed_hosts)
         self._reach = Reach(allowed_hosts=allowed_hosts)
         self._on_frame = on_frame
         self._on_event = on_event
         self._max_connections = max_connections
+        self._numbers = numbers
+        self._dial_event = dial_event
+        self._strict = strict
+        self._acts = act or isinstance(self._phones, SimulatedPhones)
         self._tls: ssl.SSLContext | None = None
         self._wakeups: dict[ClientConnection, ClientWakeup] = {}
         self._clock_bell = ClientWakeup()
@@ -191,9 +214,13 @@ class LocalRelay:
         self.exchange = Exchange(
             new_id=lambda: str(uuid.uuid4()),
             epoch=time.time() - anyio.current_time(),
-            credentials=Credentials(self._project, self.token),
+            credentials=self._credentials(token=self.token),
             on_text=None if self._on_frame is None else self._show_frame,
             on_event=None if self._on_event is None else self._show_event,
+            acts=self._acts,
+            numbers=self._numbers,
+            dial_event_first=self._dial_event == "first",
+            strict=self._strict,
         )
         self._poster = StatusPoster(self._announce_step, self._reach)
         self._recording_server = RecordingServer(self.exchange.recordings, self._upgrades)
@@ -244,6 +271,67 @@ class LocalRelay:
             return await self._tasks.__aexit__(kind, error, trace)
         finally:
             self._closed.set()
+
+    def script(
+        self,
+        method: str,
+        *,
+        code: int = 200,
+        message: str | None = None,
+        reply: Mapping[str, Any] | None = None,
+        events: Iterable[Mapping[str, Any]] | None = None,
+    ) -> None:
+        """Set the reply to an acted command, such as ``calling.ai``, and the events that follow.
+
+        Without any argument but `method`, the default script holds again.
+
+        Args:
+            method: The RELAY method: that of an acted command, or ``messaging.send``.
+            code: The code of the reply: 200, or a refusal from 400 to 599.
+            message: The message of the reply; None for the message that RELAY documents.
+            reply: Further fields of the reply.
+            events: The events after the reply; None for the default events. Each is a dict: ``params``, and where they are
+                needed ``after`` (seconds since the reply or the event before) and ``event_type``.
+
+        Raises:
+            ValueError: The server does not act this command, or a value is not allowed.
+            TypeError: A value has a wrong type.
+        """
+        self.exchange.scripts.set(method, code=code, message=message, reply=reply, events=events)
+
+    async def text(
+        self,
+        *,
+        to: str,
+        body: str = "",
+        from_number: str = "+15550000000",
+        media: Iterable[str] = (),
+        wait_for_subscriber: float = 5.0,
+    ) -> None:
+        """Let a text message arrive (``messaging.receive``), once a client receives in the context of its number.
+
+        Args:
+            to: The number to which the message goes.
+            body: The text.
+            from_number: The number from which the message comes.
+            media: The URLs of pictures and files.
+            wait_for_subscriber: How long to wait for a client, in seconds.
+
+        Raises:
+            TimeoutError: No client has received in that context in time.
+        """
+        message = TextMessage(from_number=from_number, to_number=to, body=body, media=tuple(media))
+        context = self.exchange.messages.context_of(to)
+        try:
+            await self.until(
+                lambda: self.exchange.sessions.next_subscriber(context, peek=True) is not None, wait_for_subscriber
+            )
+        except TimeoutError:
+            raise TimeoutError(
+                f"no client received in the context {context!r} within {wait_for_subscriber:g} s"
+            ) from None
+        self.exchange.messages.deliver(message, anyio.current_time())
+        self.follow_outputs()
 
     async def wait_closed(self) -> None:
         """Wait until the server has stopped."""

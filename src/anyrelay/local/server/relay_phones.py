@@ -10,6 +10,7 @@ import anyio
 
 if TYPE_CHECKING:
     from anyrelay.local.exchange.exchange import Exchange
+    from anyrelay.local.exchange.ports import TextMessage
     from anyrelay.local.simulated.phones import SimulatedCaller, SimulatedPhones
     from anyrelay.local.simulated.scripts import Behaviour
     from anyrelay.protocol.schema import Media
@@ -115,6 +116,11 @@ class RelayPhones:
     def callers(self) -> list[SimulatedCaller]:
         """Everybody who has called so far."""
         return self._phones.callers
+
+    @property
+    def texts(self) -> list[TextMessage]:
+        """Every text message that the phones were sent, oldest first."""
+        return self._phones.texts
 
     def add(self, uri: str, answers: str = "answer", *, ring_time: float = 0.2, code: int | None = None) -> None:
         """Describe a target, as `SimulatedPhones.add` does."""

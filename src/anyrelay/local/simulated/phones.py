@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Protocol
 
-from anyrelay.local.exchange.ports import Dialer, Leg, PhoneEvents
+from anyrelay.local.exchange.ports import Dialer, Leg, PhoneEvents, TextMessage, TextPhones
 from anyrelay.local.exchange.reports import CallAnswered, CallEnded, PlayChanged, ReferAnswered, ReferNotified
 from anyrelay.local.logs import logger_of
 from anyrelay.local.simulated.media import SimulatedPlayer
@@ -51,6 +51,8 @@ class TheExchange(PhoneEvents, Protocol):
     """The time it was told last, in seconds."""
     dialer: Dialer | None
     """Who calls phones for it."""
+    text_phones: TextPhones | None
+    """Who takes text messages from it."""
 
 
 class SimulatedCaller:
@@ -232,6 +234,8 @@ class SimulatedPhones:
         self.pace = pace
         self._on_step = on_step
         self.callers: list[SimulatedCaller] = []
+        self.texts: list[TextMessage] = []
+        """Every text message that the phones were sent, oldest first."""
         self._targets: list[Target] = []
         self._exchange: TheExchange | None = None
 
@@ -239,6 +243,7 @@ class SimulatedPhones:
         """Join the phones to an exchange; they run on its clock."""
         self._exchange = exchange
         exchange.dialer = self
+        exchange.text_phones = self
 
     @property
     def exchange(self) -> TheExchange:
@@ -292,6 +297,13 @@ class SimulatedPhones:
         """Return the description of a target; one that has none cannot be found (404)."""
         unknown = Target(uri=uri, answers="busy", ring_time=0.0, code=NOT_FOUND)
         return next((one for one in self._targets if same_sip_uri(one.uri, uri)), unknown)
+
+    def take_text(self, message: TextMessage) -> bool:
+        """Keep a text message in `texts`; return False when nobody has described a phone of its number."""
+        if self.why_not(f"tel:{message.to_number}"):
+            return False
+        self.texts.append(message)
+        return True
 
     def why_not(self, to_uri: str) -> str:
         """Return why a phone cannot be called: nobody has described it; "" when it can."""

@@ -1,0 +1,342 @@
+"""Acted commands: the reply and the events of a script, for commands that need SignalWire's cloud.
+
+These are the commands of AI agents, payments, faxes, transcription, translation, rooms and noise reduction. The exchange
+keeps the state that RELAY has of them (which operation is under way, whether a call is in a room), so that an application
+gets the refusals that RELAY gives. The events of a script are told as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, Final
+
+from attrs import define, field, frozen
+
+from anyrelay.local.exchange.feature import CommandRefused, ExchangeHost, Feature, Operations, ServedCommand
+from anyrelay.local.exchange.scripts import Performance, ScriptedEvent
+from anyrelay.protocol.schema import (
+    Ai,
+    AiHold,
+    AiMessage,
+    AiStop,
+    AiUnhold,
+    AmazonBedrock,
+    CallCommand,
+    Denoise,
+    DenoiseStop,
+    JoinRoom,
+    LeaveRoom,
+    LiveTranscribe,
+    LiveTranslate,
+    OperationCommand,
+    Pay,
+    PayStop,
+    ReceiveFax,
+    ReceiveFaxStop,
+    SendFax,
+    SendFaxStop,
+    Transcribe,
+    TranscribeStop,
+)
+
+if TYPE_CHECKING:
+    from anyrelay.local.exchange.calls import Call
+
+__all__ = ["ACTED_METHODS", "ActedFeature"]
+
+OPERATIONS_LIMIT: Final = 10
+"""How many operations of one kind one call may have, such as payments."""
+
+PAGE_TIME: Final = 0.5
+"""Seconds that a page of a fax takes, and that a payment takes."""
+
+FINAL_STATES: Final = ("finished", "error")
+"""The states that end an operation."""
+
+
+# --- the default events, as SignalWire's clients document them (RELAY facts, section 3) --------------------------------
+
+
+def _no_events(command: Any) -> list[ScriptedEvent]:
+    return []
+
+
+def _finished(command: Any) -> list[ScriptedEvent]:
+    return [ScriptedEvent(params={"state": "finished"})]
+
+
+def _payment(command: Any) -> list[ScriptedEvent]:
+    return [ScriptedEvent(params={"state": "finished"}, after=PAGE_TIME)]
+
+
+def _fax(command: Any) -> list[ScriptedEvent]:
+    """Return one page, and the end. SignalWire's client for Python looks for the end beside the fax, others inside."""
+    direction = "send" if isinstance(command, SendFax) else "receive"
+    page = {"type": "page", "params": {"direction": direction, "number": "1"}}
+    end = {
+        "direction": direction,
+        "identity": getattr(command, "identity", None) or "",
+        "remote_identity": "",
+        "document": getattr(command, "document", "https://fax.example.com/received.pdf"),
+        "success": True,
+        "result": "0",
+        "result_text": "OK",
+        "pages": "1",
+    }
+    return [
+        ScriptedEvent(params={"fax": page}, after=PAGE_TIME),
+        ScriptedEvent(params={"state": "finished", "fax": {"type": "finished", "params": end}}),
+    ]
+
+
+def _stopped_fax(command: Any) -> list[ScriptedEvent]:
+    direction = "send" if isinstance(command, SendFaxStop) else "receive"
+    end = {"direction": direction, "success": False, "result_text": "stopped", "pages": "0"}
+    return [ScriptedEvent(params={"state": "finished", "fax": {"type": "finished", "params": end}})]
+
+
+def _transcribing(command: Any) -> list[ScriptedEvent]:
+    return [ScriptedEvent(params={"state": "transcribing"})]
+
+
+def _transcribed(command: Any) -> list[ScriptedEvent]:
+    params = {
+        "state": "finished",
+        "url": "https://transcription.example.com/call.txt",
+        "recording_id": "00000000-0000-4000-8000-000000000000",
+        "duration": 1.0,
+        "size": 16_000,
+    }
+    return [ScriptedEvent(params=params)]
+
+
+def _denoised(command: Any) -> list[ScriptedEvent]:
+    return [ScriptedEvent(params={"denoised": isinstance(command, Denoise)})]
+
+
+# --- the commands ------------------------------------------------------------------------------------------------------
+
+AGENT: Final = "AI agent"
+ROOM: Final = "room"
+TRANSCRIPTION: Final = "live transcription"
+TRANSLATION: Final = "live translation"
+
+
+@frozen(kw_only=True)
+class _Acted:
+    """How one command is acted."""
+
+    event_type: str = ""
+    """The event type of its events."""
+    events: Callable[[Any], list[ScriptedEvent]] = _no_events
+    """Returns its default events."""
+    operation: str = ""
+    """The kind of operation that it begins, "" for none."""
+    stops: str = ""
+    """The kind of operation that it stops, "" for none."""
+    sets: str = ""
+    """What the call has afterwards, "" for nothing."""
+    needs: str = ""
+    """What the call must have, "" for nothing."""
+    clears: str = ""
+    """What the call has no more afterwards, "" for nothing."""
+    once: bool = False
+    """Whether a call has at most one such operation."""
+
+
+_FAX: Final = "calling.call.fax"
+_TRANSCRIBE: Final = "calling.call.transcribe"
+_DENOISE: Final = "calling.call.denoise"
+
+_ACTED: Final[dict[type[CallCommand], _Acted]] = {
+    Ai: _Acted(event_type="calling.call.ai", operation=AGENT),
+    AiStop: _Acted(event_type="calling.call.ai", events=_finished, stops=AGENT),
+    AmazonBedrock: _Acted(event_type="calling.call.ai", sets=AGENT),
+    AiMessage: _Acted(event_type="calling.call.ai", needs=AGENT),
+    AiHold: _Acted(event_type="calling.call.ai", needs=AGENT),
+    AiUnhold: _Acted(event_type="calling.call.ai", needs=AGENT),
+    Pay: _Acted(event_type="calling.call.pay", events=_payment, operation="payment"),
+    PayStop: _Acted(event_type="calling.call.pay", events=_finished, stops="payment"),
+    SendFax: _Acted(event_type=_FAX, events=_fax, operation="sent fax"),
+    SendFaxStop: _Acted(event_type=_FAX, events=_stopped_fax, stops="sent fax"),
+    ReceiveFax: _Acted(event_type=_FAX, events=_fax, operation="received fax"),
+    ReceiveFaxStop: _Acted(event_type=_FAX, events=_stopped_fax, stops="received fax"),
+    Transcribe: _Acted(event_type=_TRANSCRIBE, events=_transcribing, operation="transcription", once=True),
+    TranscribeStop: _Acted(event_type=_TRANSCRIBE, events=_transcribed, stops="transcription"),
+    LiveTranscribe: _Acted(event_type="calling.call.live_transcribe"),
+    LiveTranslate: _Acted(event_type="calling.call.live_translate"),
+    JoinRoom: _Acted(event_type="calling.call.room", sets=ROOM),
+    LeaveRoom: _Acted(event_type="calling.call.room", needs=ROOM, clears=ROOM),
+    Denoise: _Acted(event_type=_DENOISE, events=_denoised),
+    DenoiseStop: _Acted(event_type=_DENOISE, events=_denoised),
+}
+
+ACTED_METHODS: Final = tuple(kind.method for kind in _ACTED)
+"""The RELAY methods that are acted."""
+
+_LIVE: Final[dict[type[CallCommand], tuple[str, tuple[str, ...]]]] = {
+    LiveTranscribe: (TRANSCRIPTION, ("start", "stop", "summarize")),
+    LiveTranslate: (TRANSLATION, ("start", "stop", "summarize", "inject")),
+}
+"""What these commands start and stop, and the names of their actions."""
+
+
+@define(eq=False)
+class _Operation:
+    """An acted operation, such as a payment."""
+
+    performance: Performance
+    status_url: str | None
+
+
+@define
+class _CallState:
+    """What a call has of acted things."""
+
+    things: set[str] = field(factory=set)
+    """The AI agent, the room, the live transcription and the live translation."""
+    performances: list[Performance] = field(factory=list)
+    """The scripts of commands that begin no operation."""
+
+
+class ActedFeature(Feature):
+    """Acts commands by the scripts of the exchange."""
+
+    def __init__(self, host: ExchangeHost) -> None:
+        """Act nothing yet."""
+        super().__init__(host)
+        kinds = {acted.operation for acted in _ACTED.values() if acted.operation}
+        self._operations = {kind: Operations[_Operation](kind, OPERATIONS_LIMIT) for kind in kinds}
+        self._states: dict[Call, _CallState] = {}
+        self.commands = {kind: ServedCommand(self._act) for kind in _ACTED}
+
+    def _act(self, command: CallCommand, call: Call, now: float) -> dict[str, Any]:
+        acted = _ACTED[type(command)]
+        script = self.host.scripts.get(command.method)
+        if not call.is_up:
+            raise CommandRefused(409, "The call is not answered")
+        self._check(acted, command, call)
+        script.check_accepts(command.method)
+        events = acted.events(command) if script.events is None else script.events
+        message = self._keep_state(acted, command, call)
+        if isinstance(command, OperationCommand):
+            self._act_operation(acted, command, call, events, now)
+        else:
+            state = self._state_of(call)
+            performance = self._perform(acted, command, call, events, now)
+            state.performances = [each for each in (*state.performances, performance) if not each.is_over]
+        return {**message, **script.fields()}
+
+    # --- what a call has
+
+    def _check(self, acted: _Acted, command: CallCommand, call: Call) -> None:
+        """Check that a command fits to what the call has.
+
+        Raises:
+            CommandRefused: It does not.
+        """
+        if isinstance(command, OperationCommand) and acted.operation:
+            operations = self._operations[acted.operation]
+            operations.check_new(call, command.control_id)
+            if acted.once and operations.of(call):
+                raise CommandRefused(409, f"A {acted.operation} of this call is under way")
+        if isinstance(command, OperationCommand) and acted.stops:
+            self._operations[acted.stops].find(call, command.control_id)
+        if acted.needs and not self._has(call, acted.needs):
+            raise CommandRefused(409, f"The call has no {acted.needs}")
+        if isinstance(command, LiveTranscribe | LiveTranslate):
+            self._check_live(command, call)
+
+    def _check_live(self, command: LiveTranscribe | LiveTranslate, call: Call) -> None:
+        thing, names = _LIVE[type(command)]
+        if len(command.action) != 1 or not command.action.keys() <= set(names):
+            raise CommandRefused(400, f"action must have one of the keys {', '.join(names)}")
+        if "start" in command.action and self._has(call, thing):
+            raise CommandRefused(409, f"A {thing} of this call is under way")
+        if "start" not in command.action and not self._has(call, thing):
+            raise CommandRefused(409, f"The call has no {thing}")
+
+    def _has(self, call: Call, thing: str) -> bool:
+        if thing == AGENT and self._operations[AGENT].of(call):
+            return True
+        return call in self._states and thing in self._states[call].things
+
+    def _keep_state(self, acted: _Acted, command: CallCommand, call: Call) -> dict[str, str]:
+        """Keep what the call has from now on; return the message of the reply where it is not the command's own."""
+        things = self._state_of(call).things
+        if acted.sets:
+            things.add(acted.sets)
+        things.discard(acted.clears)
+        if not isinstance(command, LiveTranscribe | LiveTranslate):
+            return {}
+        thing, _ = _LIVE[type(command)]
+        if "start" in command.action:
+            things.add(thing)
+            return {}
+        if "stop" in command.action:
+            things.discard(thing)
+            return {"message": f"{thing.capitalize()} stopped"}
+        return {"message": "OK"}
+
+    def _state_of(self, call: Call) -> _CallState:
+        return self._states.setdefault(call, _CallState())
+
+    # --- events
+
+    def _act_operation(
+        self, acted: _Acted, command: OperationCommand, call: Call, events: Iterable[ScriptedEvent], now: float
+    ) -> None:
+        performance = self._perform(acted, command, call, events, now)
+        if acted.operation:
+            operation = _Operation(performance, getattr(command, "status_url", None))
+            self._operations[acted.operation].add(call, command.control_id, operation)
+        else:
+            operation = self._operations[acted.stops].find(call, command.control_id)
+            operation.performance.stop()
+            operation.performance = performance
+            if performance.is_over:
+                self._operations[acted.stops].end(call, command.control_id)
+
+    def _perform(
+        self, acted: _Acted, command: CallCommand, call: Call, events: Iterable[ScriptedEvent], now: float
+    ) -> Performance:
+        control_id = command.control_id if isinstance(command, OperationCommand) else ""
+        kind = acted.operation or acted.stops
+
+        def tell(event: ScriptedEvent, at: float) -> None:
+            status_url = getattr(command, "status_url", None)
+            operation = self._operations[kind].get(call, control_id) if kind else None
+            if operation is not None:
+                status_url = operation.status_url
+                if _is_final(event.params):
+                    operation.performance.stop()
+                    self._operations[kind].end(call, control_id)
+            names = {"control_id": control_id} if control_id else {}
+            self.tell(call, event.event_type or acted.event_type, {**names, **event.params}, at, status_url)
+
+        performance = Performance(self.host.timers, events, tell)
+        performance.begin(now)
+        return performance
+
+    # --- the end
+
+    def call_ended(self, call: Call, now: float) -> None:
+        """Stop the call's scripts; the end of the call ends its operations."""
+        self._forget(call)
+
+    def call_handed_on(self, call: Call) -> None:
+        """Stop the scripts of the client that controlled the call."""
+        self._forget(call)
+
+    def _forget(self, call: Call) -> None:
+        for performance in self._states.pop(call, _CallState()).performances:
+            performance.stop()
+        for operations in self._operations.values():
+            for _, operation in operations.of(call):
+                operation.performance.stop()
+            operations.forget(call)
+
+
+def _is_final(params: dict[str, Any]) -> bool:
+    fax = params.get("fax")
+    return params.get("state") in FINAL_STATES or (isinstance(fax, dict) and fax.get("type") in FINAL_STATES)
