@@ -101,7 +101,7 @@ def test_the_order_of_messages_is_the_same_in_each_run() -> None:
                 for number in range(3):
                     relay.phones.dial(f"sip:caller-{number}@example.com")
                 relay.sleep(5.0)
-            return relay.frames
+            return relay.frames()
 
     first = lines(blocking)
     assert lines(blocking) == first
@@ -195,7 +195,7 @@ def test_events_and_tokens_of_a_blocking_client_run_in_turn() -> None:
             relay.sleep(10.0)
         assert seen[:2] == ["calling.call.receive", "calling.call.state"]
         assert client.statistics()["handler_errors"] == len(seen)
-        assert [frame.params["authentication"] for frame in relay.frames if frame.method == "signalwire.connect"] == [
+        assert [frame.params["authentication"] for frame in relay.frames() if frame.method == "signalwire.connect"] == [
             {"jwt_token": "***"}
         ]
 

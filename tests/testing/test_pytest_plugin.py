@@ -55,7 +55,7 @@ def plugin():
 
 def test_the_fixtures(pytester):
     pytester.makepyfile(TESTS)
-    result = pytester.runpytest_subprocess(*plugin(), "-W", "error", "-q")
+    result = pytester.runpytest_subprocess(*plugin(), "-p", "no:asyncio", "-W", "error", "-q")
     result.assert_outcomes(passed=3)  # the first on asyncio and on trio
 
 
@@ -72,7 +72,19 @@ PAGE = (DOCS / "reference" / "testing.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
-    "name", ["local_relay", "phones", "relay_client", "sync_local_relay", "sync_phones", "sync_relay_client"]
+    "name",
+    [
+        "local_relay",
+        "phones",
+        "relay_client",
+        "memory_relay",
+        "sync_local_relay",
+        "sync_phones",
+        "sync_relay_client",
+        "sync_memory_relay",
+        "session_relay",
+        "official_env",
+    ],
 )
 def test_every_fixture_says_what_it_is(name):
     from anyrelay.testing import plugin

@@ -93,6 +93,7 @@ def demo(phones: str, front: str, target: str) -> int:
     metavar="HOST",
     help="A host, besides loopback, that commands may reach and that clients may name the server by; may be repeated.",
 )
+@click.option("--trace", metavar="FILE", help="Record every RELAY message in this file, for anyrelay trace.")
 @click.option(
     "--account",
     "accounts",
@@ -142,6 +143,7 @@ def serve(
     act: bool,
     dial_event: str,
     strict: bool,
+    trace: str | None,
     as_json: bool,
 ) -> int:
     """Run a RELAY server on this machine, for any RELAY client, until Ctrl-C.
@@ -154,10 +156,13 @@ def serve(
     anyrelay serve --phones simulated
     anyrelay serve --tls-dir certificates --listen 127.0.0.1:8443
     """  # noqa: D301 - click reads the backspace: it does not wrap the paragraph
+    from anyrelay.cli.recording import recording
     from anyrelay.local.process.serve import serve as run_server
     from anyrelay.local.process.serve import token_of_environment
 
-    return run_server(
+    return recording(
+        trace,
+        run_server,
         listen=listen,
         sip=sip,
         phones=phones,
@@ -176,6 +181,38 @@ def serve(
         strict=strict,
         as_json=as_json,
     )
+
+
+@anyrelay.command("trace")
+@click.argument("file", metavar="FILE")
+@click.option(
+    "--call", metavar="ID", help="Draw the messages of this call only; the beginning of its call_id is enough."
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(("text", "svg", "mermaid", "html")),
+    default="text",
+    show_default=True,
+    help="The format of the drawing.",
+)
+@click.option("--output", "-o", metavar="FILE", help="The file to write; without this option, standard output.")
+@ends
+def trace_command(file: str, call: str | None, form: str, output: str | None) -> int:
+    """Draw the ladder of a recorded trace.
+
+    Record a trace with: anyrelay serve --trace FILE. Tokens and passwords are struck out of a trace, and telephone numbers
+    are replaced, the same number alike everywhere.
+
+    The exit status is 0, or 2 when the file is no trace, has no such call, or cannot be read or written.
+
+    \b
+    anyrelay trace calls.relay.jsonl --call 7f0c
+    anyrelay trace calls.relay.jsonl --format svg -o calls.svg
+    """  # noqa: D301 - click reads the backspace: it does not wrap the paragraph
+    from anyrelay.cli.trace import run_trace
+
+    return run_trace(file, call=call, form=form, output=output)
 
 
 @anyrelay.command()

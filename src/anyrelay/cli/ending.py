@@ -13,6 +13,8 @@ from typing import Any, Final, NoReturn, ParamSpec
 
 import click
 
+from anyrelay.local.logs import printable
+
 __all__ = [
     "DONE",
     "FAILED",
@@ -23,7 +25,6 @@ __all__ = [
     "complain",
     "ends",
     "mute",
-    "printable",
     "say",
     "terminable",
 ]
@@ -58,20 +59,6 @@ def say(line: str, **style: Any) -> bool:
         mute()
         return False
     return True
-
-
-def printable(text: str) -> str:
-    """Escape every character that is not printable: a server's text must not move the cursor or recolour the terminal."""
-    if text.isprintable():
-        return text
-    return "".join(
-        each
-        if each.isprintable()
-        else each.encode("ascii", "backslashreplace").decode()
-        if each > "\x7e"
-        else repr(each)[1:-1]
-        for each in text
-    )
 
 
 def mute() -> None:

@@ -14,6 +14,8 @@ from rich.console import Console
 from rich.text import Text
 
 from anyrelay.cli.ending import mute
+from anyrelay.local.logs import printable
+from anyrelay.testing.ladder import Labels, arrow
 
 __all__ = ["Ladder"]
 
@@ -31,8 +33,6 @@ _MARGIN: Final = 9
 _DELAY: Final = 0.15
 """The time that a line waits for earlier lines, in seconds."""
 
-_QUIET: Final = frozenset({"signalwire.ping"})
-
 
 class Ladder:
     """Draws messages between lanes, in the order of their times; safe to use from several threads.
@@ -44,7 +44,7 @@ class Ladder:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._start = time.time()
-        self._methods: dict[str, str] = {}
+        self._labels = Labels()
         self._lines: queue.SimpleQueue[tuple[float, int, Text] | None] = queue.SimpleQueue()
         self._count = itertools.count()
         self._printer = threading.Thread(target=self._print_in_order, daemon=True)
@@ -107,36 +107,14 @@ class Ladder:
             label, style = first.split(" ")[0], "cyan"
         if status := _sipfrag(rest):
             label += f" “{status}”"
-        self._draw(when, source, target, label, style)
+        self._draw(when, source, target, printable(label), style)
 
     def relay(self, when: float, message: dict[str, Any], *, from_client: bool) -> None:
         """Draw a RELAY message; leave out acknowledgements of events, which would outnumber the rest."""
-        label = self._relay_label(message)
+        label, _ = self._labels.of(message, from_client=from_client)
         if label:
             ends = (APPLICATION, SERVER) if from_client else (SERVER, APPLICATION)
             self._draw(when, *ends, label, "magenta" if from_client else "blue")
-
-    def _relay_label(self, frame: dict[str, Any]) -> str:
-        method = frame.get("method")
-        if method in _QUIET:
-            return ""
-        if method == "signalwire.event":
-            params = frame.get("params", {})
-            inner = params.get("params", {})
-            name = str(params.get("event_type", "")).removeprefix("calling.").removeprefix("signalwire.")
-            word = inner.get("call_state") if name in ("call.state", "call.receive") else inner.get("state")
-            code = inner.get("sip_notify_response_code") or inner.get("sip_refer_response_code")
-            return " ".join(str(part) for part in (name, word, code) if part)
-        if method is not None:
-            self._methods[str(frame.get("id"))] = method
-            return str(method)
-        method = self._methods.pop(str(frame.get("id")), "")
-        if not method:
-            return ""
-        if "error" in frame:
-            return f"{frame['error'].get('code')} {frame['error'].get('message')}"
-        result = frame.get("result", {})
-        return f"{result.get('code', '200')} {result.get('message', method)}"
 
     def phone(self, when: float, words: str) -> None:
         """Draw a remark on a simulated phone."""
@@ -149,7 +127,7 @@ class Ladder:
         left, right = sorted((source, target))
         line.append(self._rungs(left), style="dim")
         span = (right - left) * self._width - 1
-        line.append(_arrow(label, span, to_right=target > source), style=style)
+        line.append(arrow(label, span, to_right=target > source), style=style)
         line.append("│" + self._lanes_after(right), style="dim")
         self._put(when, line)
 
@@ -159,14 +137,6 @@ class Ladder:
 
     def _lanes_after(self, lane: int) -> str:
         return (" " * (self._width - 1) + "│") * (len(LANES) - 1 - lane)
-
-
-def _arrow(label: str, span: int, *, to_right: bool) -> str:
-    """Return an arrow of `span` characters with its label on it."""
-    longest = span - 4
-    label = label if len(label) <= longest else label[: longest - 1] + "…"
-    shaft = f" {label} ".center(span - 1, "─")
-    return shaft + "▶" if to_right else "◀" + shaft
 
 
 def _method_of(headers: str) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from anyrelay._lazy import handing_on
 
 if TYPE_CHECKING:
+    from anyrelay.testing.checks import assert_referred
     from anyrelay.testing.memory.blocking_relay import SyncMemoryRelay
     from anyrelay.testing.memory.relay import MemoryRelay
     from anyrelay.testing.scripted_server import IncomingCommand, SignIn, accept
@@ -30,6 +31,7 @@ __all__ = [
     "VirtualLoop",
     "Wire",
     "accept",
+    "assert_referred",
     "commands",
     "events",
     "refer_histories",
@@ -39,6 +41,7 @@ __all__ = [
 ]
 
 _MODULES = {
+    "checks": ("assert_referred",),
     "memory.blocking_relay": ("SyncMemoryRelay",),
     "memory.relay": ("MemoryRelay",),
     "scripted_server": ("IncomingCommand", "SignIn", "accept"),

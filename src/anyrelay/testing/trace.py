@@ -19,9 +19,9 @@ from anyrelay.local.logs import scrub_frame
 from anyrelay.protocol.schema.json_text import read_json
 from anyrelay.protocol.schema.secrets import shown
 
-__all__ = ["Pseudonyms", "TraceError", "TraceFrame", "TraceWriter", "read_trace"]
+__all__ = ["Pseudonyms", "TraceError", "TraceFrame", "TraceWriter", "frame_of", "of_call", "read_trace"]
 
-_NUMBER: Final = re.compile(r"(?<![\w.+-])\+?[0-9][0-9().-]{5,18}[0-9](?![\w.-])")
+_NUMBER: Final = re.compile(r"(?<![\w.+-])\+?[0-9](?:[ ()-]{0,2}[0-9]){6,14}(?![\w.-])")
 _IDENTIFIER: Final = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-")
 _PERSONAL: Final = frozenset(
     {"from", "to", "from_number", "to_number", "sip_refer_to", "uri", "to_uri", "digits", "body", "text", "name"}

@@ -101,6 +101,7 @@ class _Options:
     """The token of each project in `accounts`."""
     contexts: Mapping[str, str] = field(factory=dict)
     """The context of each number in `numbers`."""
+    on_frame: Callable[[Frame], None] | None = None
 
 
 def serve(
@@ -126,6 +127,7 @@ def serve(
     act: bool = False,
     dial_event: str = "last",
     strict: bool = False,
+    on_frame: Callable[[Frame], None] | None = None,
 ) -> int:
     """Serve until SIGINT or SIGTERM, or under `control` until the end of standard input, and report on standard output.
 
@@ -152,6 +154,7 @@ def serve(
         act: Whether the commands that need SignalWire's cloud are acted with real phones too.
         dial_event: Where ``calling.call.dial`` comes: ``last``, or ``first``, before the leg's ``calling.call.state``.
         strict: Whether commands are refused that RELAY's own schema does not allow.
+        on_frame: Called with each RELAY message, its secrets struck out.
 
     Returns:
         The exit status: 0, or 2 when the server could not be started; standard error says why.
@@ -178,6 +181,7 @@ def serve(
         act=act,
         dial_event=dial_event,
         strict=strict,
+        on_frame=on_frame,
     )
     try:
         anyio.run(_serve, _checked(options), _print_json if as_json else _print_words)
@@ -375,7 +379,7 @@ async def _serve(options: _Options, report: Report) -> None:
         act=options.act,
         dial_event=options.dial_event,
         strict=options.strict,
-        on_frame=(lambda frame: report(_relay_message(frame))) if options.show_frames else None,
+        on_frame=(lambda frame: report(_relay_message(frame))) if options.show_frames else options.on_frame,
         on_event=None if options.quiet else lambda envelope: report(_happening(envelope)),
     )
     async with relay, anyio.create_task_group() as tasks:

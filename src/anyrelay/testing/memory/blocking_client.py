@@ -57,6 +57,7 @@ class BlockingMemoryDriver:
     ) -> None:
         self.session = session
         self.next_deadline = session.next_deadline
+        self.io = self  # what notes signals: with a socket, the I/O thread
         self._server = server
         self._turns = turns
         self._addressed = addressed

@@ -11,8 +11,10 @@ from anyrelay.local.process.sync_relay import SyncPhones
 from anyrelay.testing.memory.blocking_client import BlockingMemoryClient
 from anyrelay.testing.memory.server import CREDENTIALS, HOST, MemoryServer
 from anyrelay.testing.memory.turns import Turns
+from anyrelay.testing.watched_relay import describe_caller
 
 if TYPE_CHECKING:
+    from anyrelay.local.exchange.exchange import Exchange
     from anyrelay.local.process.sync_relay import SyncLocalRelay
     from anyrelay.local.simulated.phones import SimulatedCaller
     from anyrelay.sync import RelayClient
@@ -91,10 +93,13 @@ class SyncMemoryRelay:
         # SyncPhones needs `order` alone of a server.
         return SyncPhones(cast("SyncLocalRelay", self))
 
-    @property
-    def frames(self) -> list[TraceFrame]:
-        """Every RELAY message so far, secrets struck out."""
-        return self._server.frames
+    def frames(self, call_id: str | None = None) -> list[TraceFrame]:
+        """Return the RELAY messages so far, secrets struck out.
+
+        Args:
+            call_id: Return the messages of this call only; of all calls when None.
+        """
+        return self._server.frames(call_id)
 
     @property
     def posts(self) -> list[tuple[str, dict[str, Any]]]:
@@ -108,6 +113,10 @@ class SyncMemoryRelay:
             method: The RELAY method, such as ``calling.refer``.
         """
         return self._server.sent(method)
+
+    def look_into(self) -> tuple[Exchange, list[SimulatedCaller], list[TraceFrame]]:
+        """Return the server's calls, its phones' callers and its messages, for the checks of the pytest plugin."""
+        return self._server.exchange, self._server.phones.callers, self.frames()
 
     def drop_connections(self) -> None:
         """Close every connection without a message, as a broken network does; sessions can be resumed."""
@@ -163,7 +172,7 @@ class SyncMemoryRelay:
             return self._dial(**arguments)
         caller = self._callers[arguments.pop("caller") - 1]
         if do == "look":
-            return _look(caller)
+            return describe_caller(caller)
         if do == "wait":
             return self._wait(caller, **arguments)
         getattr(caller, do)(**arguments)
@@ -195,13 +204,3 @@ class _ServerParty:
         """Do everything that is due now."""
         self._server.settle(now)
         return False  # a client that has something to read says so itself
-
-
-def _look(caller: SimulatedCaller) -> dict[str, Any]:
-    return {
-        "state": caller.state,
-        "end_reason": caller.end_reason,
-        "heard": [medium.to_wire() for medium in caller.heard],
-        "referred_to": caller.referred_to,
-        "transferred_to": caller.transferred_to,
-    }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import anyio
 
@@ -17,7 +17,7 @@ from anyrelay.testing.virtual_time import WAITS_FOR_EVER, VirtualTimeError, chec
 if TYPE_CHECKING:
     from anyrelay import RelayClient
     from anyrelay.local.exchange.exchange import Exchange
-    from anyrelay.local.server.relay import LocalRelay
+    from anyrelay.local.simulated.phones import SimulatedCaller
     from anyrelay.testing.trace import TraceFrame
 
 __all__ = ["MemoryRelay"]
@@ -50,6 +50,7 @@ class MemoryRelay:
         self._limit = limit
         self._failure: VirtualTimeError | None = None
         self._server = MemoryServer(self._settled)
+        self.exchange: Exchange = self._server.exchange
         self._step_done = anyio.Event()
         self._deadline_moved = anyio.Event()
         self._sleeps_until = math.inf
@@ -97,13 +98,15 @@ class MemoryRelay:
     @property
     def phones(self) -> RelayPhones:
         """The simulated phones: describe targets, let callers call."""
-        # RelayPhones needs the exchange, `follow_outputs` and `until` of a server, and this class has all three.
-        return RelayPhones(cast("LocalRelay", self), self._server.phones)
+        return RelayPhones(self, self._server.phones)
 
-    @property
-    def frames(self) -> list[TraceFrame]:
-        """Every RELAY message so far, secrets struck out."""
-        return self._server.frames
+    def frames(self, call_id: str | None = None) -> list[TraceFrame]:
+        """Return the RELAY messages so far, secrets struck out.
+
+        Args:
+            call_id: Return the messages of this call only; of all calls when None.
+        """
+        return self._server.frames(call_id)
 
     @property
     def posts(self) -> list[tuple[str, dict[str, Any]]]:
@@ -117,6 +120,10 @@ class MemoryRelay:
             method: The RELAY method, such as ``calling.refer``.
         """
         return self._server.sent(method)
+
+    def look_into(self) -> tuple[Exchange, list[SimulatedCaller], list[TraceFrame]]:
+        """Return the server's calls, its phones' callers and its messages, for the checks of the pytest plugin."""
+        return self.exchange, self._server.phones.callers, self.frames()
 
     def drop_connections(self) -> None:
         """Close every connection without a message, as a broken network does; sessions can be resumed."""
@@ -136,11 +143,6 @@ class MemoryRelay:
         """
         self.exchange.say_goodbye(anyio.current_time(), restart=restart)
         self.follow_outputs()
-
-    @property
-    def exchange(self) -> Exchange:
-        """The server without its connections."""
-        return self._server.exchange
 
     def follow_outputs(self) -> None:
         """Do everything that is due; call this after each use of the exchange."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from anyrelay.local.exchange.exchange import Exchange, Flush, PostStatus
 from anyrelay.local.simulated.phones import SimulatedPhones
-from anyrelay.testing.trace import TraceFrame, frame_of
+from anyrelay.testing.trace import TraceFrame, frame_of, of_call
 
 if TYPE_CHECKING:
     from anyrelay.local.exchange.connections import ClientConnection
@@ -82,10 +82,10 @@ class MemoryServer:
                     self.posts.append((url, envelope))
         self._on_settled()
 
-    @property
-    def frames(self) -> list[TraceFrame]:
-        """Every RELAY message so far, secrets struck out."""
-        return self._frames_with("")
+    def frames(self, call_id: str | None = None) -> list[TraceFrame]:
+        """Return the RELAY messages so far, secrets struck out; of one call unless `call_id` is None."""
+        frames = self._frames_with("")
+        return frames if call_id is None else of_call(frames, call_id)
 
     def sent(self, method: str) -> list[dict[str, Any]]:
         """Return the parameters of each command of a method that clients sent, oldest first.

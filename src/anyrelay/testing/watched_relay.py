@@ -1,0 +1,193 @@
+"""The servers of the pytest fixtures: a `LocalRelay` that keeps its messages, on the test's loop or in a thread of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import AbstractContextManager, ExitStack
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, cast
+
+import anyio.from_thread
+
+from anyrelay.local.process.sync_relay import SyncPhones
+from anyrelay.local.server.relay import Frame, LocalRelay
+from anyrelay.local.simulated.phones import SimulatedPhones
+from anyrelay.testing.trace import TraceFrame, frame_of, of_call
+
+if TYPE_CHECKING:
+    from anyrelay.local.exchange.exchange import Exchange
+    from anyrelay.local.process.sync_relay import SyncLocalRelay
+    from anyrelay.local.server.relay_phones import RelayCaller
+    from anyrelay.local.simulated.phones import SimulatedCaller
+
+__all__ = ["ThreadedRelay", "WatchedRelay"]
+
+
+class WatchedRelay(LocalRelay):
+    """A `LocalRelay` with simulated phones that keeps every RELAY message."""
+
+    def __init__(self, *, pace: float = 1.0, **settings: Any) -> None:
+        """Describe a server; ``async with`` starts it.
+
+        Args:
+            pace: The speed of the phones, as a multiple of the scripted speed.
+            settings: Further arguments of `LocalRelay`.
+        """
+        self._kept: list[Frame] = []
+        self.simulated = SimulatedPhones(pace=pace)
+        super().__init__(self.simulated, on_frame=self._kept.append, **settings)
+
+    def frames(self, call_id: str | None = None) -> list[TraceFrame]:
+        """Return the RELAY messages so far, secrets struck out.
+
+        Args:
+            call_id: Return the messages of this call only; of all calls when None.
+        """
+        return select_frames(self._kept, call_id)
+
+    def sent(self, method: str) -> list[dict[str, Any]]:
+        """Return the parameters of each command of a method that clients sent, oldest first.
+
+        Args:
+            method: The RELAY method, such as ``calling.refer``.
+        """
+        return [frame.params for frame in self.frames() if frame.from_client and frame.method == method]
+
+    def look_into(self) -> tuple[Exchange, list[SimulatedCaller], list[TraceFrame]]:
+        """Return the server's calls, its phones' callers and its messages, for the checks of the pytest plugin."""
+        return self.exchange, self.simulated.callers, self.frames()
+
+
+def select_frames(kept: Iterable[Frame], call_id: str | None) -> list[TraceFrame]:
+    """Return the frames of a trace for messages of a server, those of one call unless `call_id` is None."""
+    read = [frame_of(each.time, each.client, from_client=each.direction == "rx", text=each.text) for each in list(kept)]
+    frames = [frame for frame in read if frame is not None]
+    return frames if call_id is None else of_call(frames, call_id)
+
+
+class ThreadedRelay:
+    """A `WatchedRelay` in a thread of its own, for blocking tests and for a whole test session.
+
+    Its methods may be called from any thread.
+    """
+
+    url: str
+    """The URL for clients."""
+    ca_file: str | None
+    """The certificate authority to trust, with TLS."""
+    token: str | None
+    """The token that clients must give; None for any."""
+
+    def __init__(self, **settings: Any) -> None:
+        """Describe a server; ``with`` starts it.
+
+        Args:
+            settings: The arguments of `WatchedRelay`.
+        """
+        self._settings = settings
+        self._stack = ExitStack()
+        self._callers: list[RelayCaller] = []
+
+    def __enter__(self) -> ThreadedRelay:
+        """Start the server.
+
+        Raises:
+            OSError: The address cannot be listened on.
+        """
+        with ExitStack() as stack:
+            self._portal = stack.enter_context(anyio.from_thread.start_blocking_portal("asyncio"))
+            server: AbstractContextManager[LocalRelay] = self._portal.wrap_async_context_manager(
+                self._portal.call(lambda: _made(self._settings))
+            )
+            self.watched = cast("WatchedRelay", stack.enter_context(server))
+            self._stack = stack.pop_all()
+        self.url, self.ca_file, self.token = self.watched.url, self.watched.ca_file, self.watched.token
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop the server and end the thread."""
+        self._stack.close()
+
+    @property
+    def phones(self) -> SyncPhones:
+        """The simulated phones: describe targets, let callers call."""
+        return SyncPhones(cast("SyncLocalRelay", self))  # which needs `order` alone
+
+    def frames(self, call_id: str | None = None) -> list[TraceFrame]:
+        """Return the RELAY messages so far, secrets struck out; of one call unless `call_id` is None."""
+        return self.watched.frames(call_id)
+
+    def sent(self, method: str) -> list[dict[str, Any]]:
+        """Return the parameters of each command of a method, such as ``calling.refer``, that clients sent."""
+        return self.watched.sent(method)
+
+    def look_into(self) -> tuple[Exchange, list[SimulatedCaller], list[TraceFrame]]:
+        """Return the server's calls, its phones' callers and its messages, for the checks of the pytest plugin."""
+        return self.watched.look_into()
+
+    def drop_connections(self) -> None:
+        """Close every connection without a message, as a broken network does; sessions can be resumed."""
+        self._portal.call(self.watched.drop_connections)
+
+    def forget_sessions(self) -> None:
+        """Drop every connection, and forget every session with its calls, as a server does after a crash."""
+        self._portal.call(self.watched.forget_sessions)
+
+    def say_goodbye(self, *, restart: bool = False) -> None:
+        """Send ``signalwire.disconnect`` to every client, and close the connections a second later.
+
+        Args:
+            restart: Whether the sessions end too, rather than to be resumed.
+        """
+        self._portal.call(lambda: self.watched.say_goodbye(restart=restart))
+
+    def order(self, do: str, *, order_timeout: float = 0.0, **arguments: Any) -> Any:
+        """Follow an order of the phones of `phones`, as the process of `SyncLocalRelay` does.
+
+        Args:
+            do: The order: ``add``, ``dial``, ``look``, ``wait``, or a method of a caller, such as ``hang_up``.
+            order_timeout: Not used: each order names its own time.
+            arguments: The order's arguments.
+
+        Raises:
+            TimeoutError: What was waited for did not happen.
+            ValueError: An argument is not allowed.
+            TypeError: An argument is of a wrong type.
+        """
+        return self._portal.call(self._follow, do, arguments)
+
+    async def _follow(self, do: str, arguments: dict[str, Any]) -> Any:
+        if do == "add":
+            return self.watched.phones.add(**arguments)
+        if do == "dial":
+            self._callers.append(await self.watched.phones.dial(**arguments))
+            return len(self._callers)
+        caller = self._callers[arguments.pop("caller") - 1]
+        if do == "look":
+            return describe_caller(caller)
+        if do == "wait":
+            wait = caller.answered if arguments["state"] == "answered" else caller.ended
+            try:
+                return await wait(arguments["timeout"])
+            except TimeoutError:
+                raise TimeoutError(
+                    f"{caller.uri} was not {arguments['state']} within {arguments['timeout']:g} s: it is {caller.state}"
+                ) from None
+        return getattr(caller, do)(**arguments)
+
+
+async def _made(settings: dict[str, Any]) -> WatchedRelay:
+    return WatchedRelay(**settings)  # on the event loop, whose events it has
+
+
+def describe_caller(caller: Any) -> dict[str, Any]:
+    """Return the state of a caller as `SyncCaller` reads it."""
+    return {
+        "state": caller.state,
+        "end_reason": caller.end_reason,
+        "heard": [medium.to_wire() for medium in caller.heard],
+        "referred_to": caller.referred_to,
+        "transferred_to": caller.transferred_to,
+    }
