@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from typing import Final
+from typing import Any, Final
 
 from anyrelay.errors import AuthenticationError, ConnectFailed, LocalError, RelayError
 from anyrelay.protocol.session.settings import parse_host
@@ -24,11 +24,12 @@ _VARIABLES: Final = {
 """The variable or option for each argument of `RelayClient`; the client's errors begin with the argument."""
 
 
-def make_client(contexts: tuple[str, ...] = ()) -> RelayClient:
+def make_client(contexts: tuple[str, ...] = (), **settings: Any) -> RelayClient:
     """Make a client from environment variables, and log to standard error.
 
     Args:
         contexts: The contexts to receive.
+        settings: Further arguments of `RelayClient`.
 
     Raises:
         ValueError: A variable is missing or wrong; the message names the variable.
@@ -49,7 +50,7 @@ def make_client(contexts: tuple[str, ...] = ()) -> RelayClient:
             ) from None
     logging.basicConfig(format="anyrelay: %(message)s")
     try:
-        return RelayClient(contexts=contexts)
+        return RelayClient(contexts=contexts, **settings)
     except ValueError as error:
         name, _, rest = str(error).partition(" ")
         raise ValueError(f"{_VARIABLES.get(name.partition('[')[0], name)} {rest}") from error

@@ -183,6 +183,37 @@ def serve(
     )
 
 
+@anyrelay.command()
+@click.option(
+    "--context", "contexts", multiple=True, metavar="CONTEXT", help="A context to subscribe to; may be repeated."
+)
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0.1),
+    default=10.0,
+    show_default=True,
+    help="The longest time for each step, in seconds.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object per check.")
+@ends
+def doctor(contexts: tuple[str, ...], timeout: float, as_json: bool) -> int:
+    """Find out why a client does not connect.
+
+    Checks, in this order: the environment variables, the name look-up, TCP, the proxy, the TLS certificate chain, the clock,
+    the sign-in, a ping, the contexts, the installed extras, and the port of anyrelay serve. Each line begins with ✓ (right),
+    ! (odd), ✗ (wrong) or - (not tried). The line below begins with → and says what to do. The token is never printed.
+
+    The exit status is 0 when no check failed, 1 when one did, and 2 when a variable is missing or wrong.
+
+    \b
+    anyrelay doctor
+    anyrelay doctor --context default --json
+    """  # noqa: D301 - click reads the backspace: it does not wrap the paragraph
+    from anyrelay.cli.doctor.report import run_doctor
+
+    return run_doctor(contexts, timeout=timeout, as_json=as_json)
+
+
 @anyrelay.command("trace")
 @click.argument("file", metavar="FILE")
 @click.option(

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from anyrelay.testing.memory.relay import MemoryRelay
     from anyrelay.testing.scripted_server import IncomingCommand, SignIn, accept
     from anyrelay.testing.strategies import commands, events, refer_histories, sip_uris
+    from anyrelay.testing.trace import TraceError, TraceFrame, TraceWriter, read_trace
     from anyrelay.testing.virtual_time import VirtualLoop, run_virtual, virtual_backend
     from anyrelay.testing.wire import Wire
     from anyrelay.testing.wire_connection import Direction, Fate, Logged
@@ -28,12 +29,16 @@ __all__ = [
     "MemoryRelay",
     "SignIn",
     "SyncMemoryRelay",
+    "TraceError",
+    "TraceFrame",
+    "TraceWriter",
     "VirtualLoop",
     "Wire",
     "accept",
     "assert_referred",
     "commands",
     "events",
+    "read_trace",
     "refer_histories",
     "run_virtual",
     "sip_uris",
@@ -46,6 +51,7 @@ _MODULES = {
     "memory.relay": ("MemoryRelay",),
     "scripted_server": ("IncomingCommand", "SignIn", "accept"),
     "strategies": ("commands", "events", "refer_histories", "sip_uris"),
+    "trace": ("TraceError", "TraceFrame", "TraceWriter", "read_trace"),
     "virtual_time": ("VirtualLoop", "run_virtual", "virtual_backend"),
     "wire": ("Wire",),
     "wire_connection": ("Direction", "Fate", "Logged"),

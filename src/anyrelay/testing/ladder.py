@@ -23,7 +23,6 @@ FORMATS: Final = ("text", "svg", "mermaid", "html")
 LANES: Final = ("RELAY server", "your application")
 """The parties of a trace, from left to right."""
 
-_LEFT_OUT: Final = frozenset({"signalwire.ping"})
 _WIDTH: Final = 46
 _COLOURS: Final = {"command": "#8250df", "event": "#0969da", "reply": "#1a7f37", "error": "#cf222e"}
 
@@ -57,7 +56,7 @@ class Labels:
         """
         method = message.get("method")
         key = (str(message.get("id")), from_client)
-        if method in _LEFT_OUT:
+        if method == "signalwire.ping":
             return "", ""
         if method == "signalwire.event":
             return _event_label(message.get("params")), "event"
@@ -74,7 +73,7 @@ def _event_label(params: Any) -> str:
     params = params if isinstance(params, dict) else {}
     inner = params.get("params")
     inner = inner if isinstance(inner, dict) else {}
-    name = str(params.get("event_type", "")).removeprefix("calling.").removeprefix("signalwire.")
+    name = str(params.get("event_type") or "").removeprefix("calling.").removeprefix("signalwire.")
     word = inner.get("call_state") if name in ("call.state", "call.receive") else inner.get("state")
     code = inner.get("sip_notify_response_code") or inner.get("sip_refer_response_code")
     return printable(" ".join(str(part) for part in (name, word, code) if part))

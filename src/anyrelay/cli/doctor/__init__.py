@@ -1,0 +1,1 @@
+"""``anyrelay doctor``: what keeps a client from connecting, and how to mend it."""

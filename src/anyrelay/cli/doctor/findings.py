@@ -1,0 +1,61 @@
+"""Findings of ``anyrelay doctor``: one for each check, with a line that mends what is wrong."""
+
+from __future__ import annotations
+
+from enum import StrEnum, auto
+from typing import Any
+
+from attrs import asdict, frozen
+
+__all__ = ["Finding", "Verdict", "failed", "passed", "warned"]
+
+
+class Verdict(StrEnum):
+    """The result of a check."""
+
+    PASSED = auto()
+    """Everything is right."""
+    WARNED = auto()
+    """A client connects, but something is odd."""
+    FAILED = auto()
+    """A client cannot connect."""
+    SKIPPED = auto()
+    """An earlier check failed, or there is nothing to check."""
+
+    @property
+    def sign(self) -> str:
+        """The sign for terminals."""
+        return {"passed": "✓", "warned": "!", "failed": "✗", "skipped": "-"}[self]
+
+
+@frozen
+class Finding:
+    """What a check found."""
+
+    check: str
+    """The name of the check."""
+    verdict: Verdict
+    """The result."""
+    words: str
+    """What was found, in one line."""
+    remedy: str = ""
+    """What to do about it, in one line; "" when nothing is to be done."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the finding as a JSON object."""
+        return asdict(self)
+
+
+def passed(check: str, words: str) -> Finding:
+    """Return the finding of a check that passed."""
+    return Finding(check, Verdict.PASSED, words)
+
+
+def warned(check: str, words: str, remedy: str) -> Finding:
+    """Return the finding of a check that found something odd."""
+    return Finding(check, Verdict.WARNED, words, remedy)
+
+
+def failed(check: str, words: str, remedy: str) -> Finding:
+    """Return the finding of a check that failed."""
+    return Finding(check, Verdict.FAILED, words, remedy)
