@@ -285,7 +285,7 @@ def test_every_option_is_documented():
         section = re.search(rf"^## anyrelay {name}$(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
         assert section, name
         table = " ".join(line.split("|")[1] for line in section[1].splitlines() if line.startswith("|"))
-        options = {option for parameter in described.params for option in parameter.opts if option.startswith("-")}
+        options = {option for parameter in described.params for option in parameter.opts if option.startswith("--")}
         assert set(re.findall(r"--[a-z][a-z-]*", table)) == options, name
 
 

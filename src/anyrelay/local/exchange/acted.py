@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from attrs import define, field, frozen
 
-from anyrelay.local.exchange.feature import CommandRefused, ExchangeHost, Feature, Operations, ServedCommand
+from anyrelay.local.exchange.feature import ExchangeHost, Feature, Operations, ServedCommand
+from anyrelay.local.exchange.refusal import CommandRefused
 from anyrelay.local.exchange.scripts import Performance, ScriptedEvent
 from anyrelay.protocol.schema import (
     Ai,

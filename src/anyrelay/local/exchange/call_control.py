@@ -16,7 +16,7 @@ from anyrelay.local.exchange.connect import ConnectFeature
 from anyrelay.local.exchange.copies import CopyFeature
 from anyrelay.local.exchange.detect import DetectFeature
 from anyrelay.local.exchange.digits import DigitsFeature
-from anyrelay.local.exchange.feature import CommandRefused, ExchangeHost, Feature, ReportHandler, ServedCommand
+from anyrelay.local.exchange.feature import ExchangeHost, Feature, ReportHandler, ServedCommand
 from anyrelay.local.exchange.hunting import Hunting
 from anyrelay.local.exchange.lifecycle import Lifecycle
 from anyrelay.local.exchange.offers import Offers
@@ -24,6 +24,7 @@ from anyrelay.local.exchange.play import PlayFeature
 from anyrelay.local.exchange.queue import QueueFeature
 from anyrelay.local.exchange.record import RecordFeature
 from anyrelay.local.exchange.refer import ReferFeature
+from anyrelay.local.exchange.refusal import CommandRefused
 from anyrelay.local.exchange.sound import SoundFeature
 from anyrelay.local.exchange.user_event import UserEventFeature
 from anyrelay.local.logs import logger_of

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 from attrs import define
 
 from anyrelay.local.exchange.collector import Collector, CollectResult
-from anyrelay.local.exchange.feature import CommandRefused, ExchangeHost, Feature, Operations, ServedCommand
+from anyrelay.local.exchange.feature import ExchangeHost, Feature, Operations, ServedCommand
 from anyrelay.local.exchange.play import check_media, play_params
+from anyrelay.local.exchange.refusal import CommandRefused
 from anyrelay.local.exchange.reports import DigitHeard, PlayChanged, SpeechHeard
 from anyrelay.protocol.schema import (
     Collect,

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from attrs import define, field
 
-from anyrelay.local.exchange.feature import CommandRefused, ExchangeHost, Feature, ServedCommand
+from anyrelay.local.exchange.feature import ExchangeHost, Feature, ServedCommand
 from anyrelay.local.exchange.hunting import Device, Hunt, Hunting
 from anyrelay.local.exchange.play import check_media
+from anyrelay.local.exchange.refusal import CommandRefused
 from anyrelay.protocol.schema import ConnectCall, DisconnectCall
 
 if TYPE_CHECKING:

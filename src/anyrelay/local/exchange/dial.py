@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 from attrs import frozen
 
 from anyrelay.local.exchange.calls import Call
-from anyrelay.local.exchange.feature import CommandRefused, ExchangeHost
+from anyrelay.local.exchange.feature import ExchangeHost
 from anyrelay.local.exchange.hunting import Hunt, Hunting
+from anyrelay.local.exchange.refusal import CommandRefused
 
 if TYPE_CHECKING:
     from anyrelay.local.exchange.sessions import RelaySession

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from attrs import define
 
-from anyrelay.local.exchange.feature import CommandRefused, ExchangeHost, Feature, Operations, ServedCommand
+from anyrelay.local.exchange.feature import ExchangeHost, Feature, Operations, ServedCommand
+from anyrelay.local.exchange.refusal import CommandRefused
 from anyrelay.local.exchange.reports import DigitHeard, DigitsSent
 from anyrelay.protocol.schema import COMMANDS, BindDigit, ClearDigitBindings, SendDigits
 

@@ -19,9 +19,9 @@ from anyrelay.local.exchange.calls import Call, Calls
 from anyrelay.local.exchange.connections import ClientConnection
 from anyrelay.local.exchange.credentials import Credentials, GuessLimiter
 from anyrelay.local.exchange.dial import ExchangeDials
-from anyrelay.local.exchange.feature import CommandRefused
 from anyrelay.local.exchange.messages import Messages
 from anyrelay.local.exchange.recordings import Recording, Recordings
+from anyrelay.local.exchange.refusal import CommandRefused
 from anyrelay.local.exchange.scripts import Scripts
 from anyrelay.local.exchange.sessions import RelaySession, Sessions, too_many_contexts
 from anyrelay.local.exchange.strict import why_refused

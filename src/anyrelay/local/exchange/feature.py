@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeAlias, TypeVar
 
 from attrs import frozen
 
+from anyrelay.local.exchange.refusal import CommandRefused
+
 if TYPE_CHECKING:
     from anyrelay.local.exchange.calls import Call, Calls
     from anyrelay.local.exchange.ports import Dialer, PhoneReport, TextPhones
@@ -16,23 +18,9 @@ if TYPE_CHECKING:
     from anyrelay.protocol.core.timers import Timers
     from anyrelay.protocol.schema import CallCommand
 
-__all__ = ["CommandRefused", "ExchangeHost", "Feature", "Operations", "ReportHandler", "ServedCommand"]
+__all__ = ["ExchangeHost", "Feature", "Operations", "ReportHandler", "ServedCommand"]
 
 T = TypeVar("T")
-
-
-class CommandRefused(Exception):
-    """A command is answered with this code instead of 200."""
-
-    def __init__(self, code: int, message: str) -> None:
-        """Refuse with a code of RELAY facts, section 1, and the reason in words."""
-        super().__init__(message)
-        self.code = code
-        self.message = message
-
-    def result(self) -> dict[str, Any]:
-        """Return the result that the client gets."""
-        return {"code": str(self.code), "message": self.message}
 
 
 class ExchangeHost(Protocol):

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from anyrelay.local.exchange.calls import Call, CallState
-from anyrelay.local.exchange.feature import CommandRefused, ExchangeHost, Feature
+from anyrelay.local.exchange.feature import ExchangeHost, Feature
+from anyrelay.local.exchange.refusal import CommandRefused
 from anyrelay.local.exchange.reports import CallAnswered
 
 if TYPE_CHECKING:

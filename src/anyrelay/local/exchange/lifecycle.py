@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from anyrelay.local.exchange.calls import CallState
-from anyrelay.local.exchange.feature import CommandRefused, ExchangeHost, Feature, ServedCommand
+from anyrelay.local.exchange.feature import ExchangeHost, Feature, ServedCommand
+from anyrelay.local.exchange.refusal import CommandRefused
 from anyrelay.local.exchange.reports import CallAnswered, CallEnded, CallFailed
 from anyrelay.protocol.schema import Answer, End
 

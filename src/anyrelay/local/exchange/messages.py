@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from attrs import evolve
 
-from anyrelay.local.exchange.feature import CommandRefused, ExchangeHost
+from anyrelay.local.exchange.feature import ExchangeHost
 from anyrelay.local.exchange.ports import TextMessage
+from anyrelay.local.exchange.refusal import CommandRefused
 from anyrelay.local.exchange.scripts import Performance, ScriptedEvent
 
 if TYPE_CHECKING:

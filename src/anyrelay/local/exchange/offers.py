@@ -10,7 +10,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from anyrelay.local.exchange.calls import CallState
-from anyrelay.local.exchange.feature import CommandRefused, ExchangeHost, Feature, ServedCommand
+from anyrelay.local.exchange.feature import ExchangeHost, Feature, ServedCommand
+from anyrelay.local.exchange.refusal import CommandRefused
 from anyrelay.protocol.schema import Pass, Transfer
 
 if TYPE_CHECKING:

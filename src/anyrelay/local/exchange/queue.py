@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 from attrs import define, field
 
-from anyrelay.local.exchange.feature import CommandRefused, ExchangeHost, Feature, ServedCommand
+from anyrelay.local.exchange.feature import ExchangeHost, Feature, ServedCommand
+from anyrelay.local.exchange.refusal import CommandRefused
 from anyrelay.protocol.schema import QueueEnter, QueueLeave
 
 if TYPE_CHECKING:

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from attrs import define, field
 
-from anyrelay.local.exchange.feature import CommandRefused, ExchangeHost, Feature, Operations, ServedCommand
+from anyrelay.local.exchange.feature import ExchangeHost, Feature, Operations, ServedCommand
 from anyrelay.local.exchange.recordings import Recording
+from anyrelay.local.exchange.refusal import CommandRefused
 from anyrelay.local.exchange.reports import CallFailed, DigitHeard, RecordChanged, RecordSettings
 from anyrelay.protocol.schema import Record, RecordPause, RecordResume, RecordStop
 

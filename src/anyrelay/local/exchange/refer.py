@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from anyrelay.local.exchange.calls import CallState
-from anyrelay.local.exchange.feature import CommandRefused, ExchangeHost, Feature, ServedCommand
+from anyrelay.local.exchange.feature import ExchangeHost, Feature, ServedCommand
 from anyrelay.local.exchange.refer_monitor import ReferMonitor, Report
+from anyrelay.local.exchange.refusal import CommandRefused
 from anyrelay.local.exchange.reports import CallFailed, ReferAnswered, ReferChallenged, ReferNotified
 from anyrelay.protocol.schema import Refer
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from attrs import field, frozen
 
-from anyrelay.local.exchange.feature import CommandRefused
+from anyrelay.local.exchange.refusal import CommandRefused
 from anyrelay.protocol.schema.fields import is_integer, is_number, is_object, is_text, optional
 
 if TYPE_CHECKING:

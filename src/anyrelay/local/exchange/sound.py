@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from attrs import define
 
-from anyrelay.local.exchange.feature import CommandRefused, ExchangeHost, Feature, ServedCommand
+from anyrelay.local.exchange.feature import ExchangeHost, Feature, ServedCommand
+from anyrelay.local.exchange.refusal import CommandRefused
 from anyrelay.local.exchange.reports import HoldChanged
 from anyrelay.protocol.schema import Echo, Hold, Unhold
 

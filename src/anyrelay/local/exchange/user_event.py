@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from anyrelay.local.exchange.feature import CommandRefused, ExchangeHost, Feature, ServedCommand
+from anyrelay.local.exchange.feature import ExchangeHost, Feature, ServedCommand
+from anyrelay.local.exchange.refusal import CommandRefused
 from anyrelay.protocol.schema import UserEvent
 
 if TYPE_CHECKING:
