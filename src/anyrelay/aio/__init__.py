@@ -1,1 +1,1 @@
-"""The async front end, on anyio: asyncio and trio. Its names are handed on by `anyrelay` itself."""
+"""The async front end, on anyio: asyncio and trio. `anyrelay` itself has its names."""

@@ -49,7 +49,7 @@ __all__ = [
 
 @public("anyrelay")
 class Action(OperationView[O, E], Generic[O, E]):
-    """An operation of a call that goes on; each of the classes below is such an action."""
+    """An operation that a call's method has started, such as a playback: wait for its end, or stop the operation."""
 
     wait = awaiting(OperationMachine[E].wait)
 
@@ -142,7 +142,7 @@ class ReferAction(ReferView):
 
 @public("anyrelay")
 class EventStream(StreamView):
-    """The events of a call, from the moment it was made; ends after the call and its last open transfer."""
+    """The events of a call, for ``async for``, from `events` on; it ends after the call and the call's last open transfer."""
 
     def __init__(self, driver: Driver, machine: Subscription[RelayEvent]) -> None:
         super().__init__(driver, machine)
@@ -159,17 +159,17 @@ class EventStream(StreamView):
         return event
 
     async def aclose(self) -> None:
-        """Listen no more."""
+        """Close the iterator: it gets no more events."""
         self._machine.close()
 
 
 @public("anyrelay")
 class Call(CallView):
-    """A call."""
+    """A call: inbound, as a handler of `on_call` gets it, or outbound, as `RelayClient.dial` returns it."""
 
     @property
     def refers(self) -> list[ReferAction]:
-        """Every transfer of this call, oldest first."""
+        """The transfers of this call by SIP REFER, the oldest first."""
         return [ReferAction(self._driver, refer) for refer in self._machine.refers]
 
     events = bound_plain(CallMachine.events, EventStream)

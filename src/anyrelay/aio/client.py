@@ -28,7 +28,7 @@ H = TypeVar("H", bound=CallHandler)
 G = TypeVar("G", bound=MessageHandler)
 
 CLOSE_TIMEOUT: Final = 3.0
-"""How long leaving an ``async with`` block waits for the close, in seconds: longer than handlers of events may take."""
+"""How long an ``async with`` block waits for the close at its end, in seconds: longer than handlers of events may take."""
 
 
 @public("anyrelay")
@@ -51,32 +51,32 @@ class RelayClient(ClientBase):
         return self._call_map(Call)
 
     def on_call(self, handler: H) -> H:
-        """Call a coroutine function with each call that is offered; a decorator. A later one replaces an earlier one.
+        """Call a coroutine function with each offered call (``calling.call.receive``); a decorator. The last handler counts.
 
         Args:
-            handler: The coroutine function; it is cancelled when the client is closed.
+            handler: The coroutine function, called with the `Call`; it is cancelled when the client is closed.
 
         Returns:
             The handler.
 
         Raises:
-            TypeError: It is no function.
+            TypeError: `handler` cannot be called.
         """
         if not callable(handler):
             raise TypeError(f"on_call: a handler must be a coroutine function, not {type(handler).__name__}")
         return self._takes_calls(handler)
 
     def on_message(self, handler: G) -> G:
-        """Call a coroutine function with each text message that comes; a decorator. A later one replaces an earlier one.
+        """Call a coroutine function with each text message (``messaging.receive``); a decorator. The last handler counts.
 
         Args:
-            handler: The coroutine function, told the `Message`.
+            handler: The coroutine function, called with the `Message`.
 
         Returns:
             The handler.
 
         Raises:
-            TypeError: It is no function.
+            TypeError: `handler` cannot be called.
         """
         if not callable(handler):
             raise TypeError(f"on_message: a handler must be a coroutine function, not {type(handler).__name__}")
@@ -103,33 +103,33 @@ class RelayClient(ClientBase):
         await self._connect()
 
     async def disconnect(self) -> None:
-        """Close the client, from any task; calls go on at the server. Every waiter is told, handlers are cancelled."""
+        """Close the client, from any task. Calls go on at the server; waits raise `ClientClosed`; handlers are cancelled."""
         await self._driver.close(self._machine.disconnect)
 
     async def drain(self, timeout: float | None = None) -> None:
-        """Take no more calls, wait for handlers, operations and transfers, then close; from any task.
+        """Take no more calls, wait for open handlers, operations and transfers, then close the client; from any task.
 
         Args:
-            timeout: How long to wait for them, in seconds; `drain_timeout` when None.
+            timeout: How long to wait for the open work, in seconds; `drain_timeout` when None.
         """
         self._exclude_caller()
         await self._driver.close(self._machine.drain, timeout)
 
     async def serve_forever(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
-        """Stay connected, trying as long as it takes; return once the client is closed.
+        """Connect, try again as long as it takes, stay connected, and return when the client is closed.
 
-        When this is cancelled, because another task of its task group failed for example, it closes the client first: handlers
-        are cancelled, and waited for up to 3 seconds.
+        A task that is cancelled in here, because another task of its task group failed for example, closes the client first:
+        handlers are cancelled, and have up to 3 seconds to end.
 
         Args:
-            task_status: Told as soon as the client is signed in for the first time, so that
-                ``await nursery.start(client.serve_forever)`` returns with a client that is ready. anyio's and trio's task
-                groups pass it.
+            task_status: Told when the client has signed in for the first time, so that
+                ``await nursery.start(client.serve_forever)`` returns with a client that is ready. Task groups of anyio and
+                trio pass it.
 
         Raises:
             ConnectFailed: The server's certificate is not to be trusted.
-            AuthenticationError: The credentials were refused three times, and before any success.
-            ClientClosed: The client was closed before it was ready, and somebody waits for that with ``start``.
+            AuthenticationError: The server refused the credentials three times, before any success.
+            ClientClosed: The client was closed before it was ready, and was started with ``start``.
         """
         self._driver.start()
         try:
@@ -149,7 +149,7 @@ class RelayClient(ClientBase):
         try:
             await self.connect()
         except anyio.get_cancelled_exc_class():
-            # It may be connected by now, and a block that is not entered is not left either.
+            # The client may be connected by now, and Python does not leave a block that was not entered.
             await self._close_in_any_case()
             raise
         return self
@@ -160,7 +160,7 @@ class RelayClient(ClientBase):
         await self._close_in_any_case()
 
     async def _close_in_any_case(self) -> None:
-        """Close the client, in a task that is cancelled too, but do not wait for long."""
+        """Close the client, also in a task that is cancelled, and wait for `CLOSE_TIMEOUT` at most."""
         with anyio.move_on_after(CLOSE_TIMEOUT, shield=True):
             await self.disconnect()
 
@@ -173,8 +173,8 @@ class RelayClient(ClientBase):
 
         Raises:
             ConnectFailed: The server's certificate is not to be trusted.
-            AuthenticationError: The credentials were refused three times, and before any success.
-            RuntimeError: An event loop runs in this thread already, as in a notebook; `run` starts one of its own.
+            AuthenticationError: The server refused the credentials three times, before any success.
+            RuntimeError: An event loop runs in this thread already, as in a notebook; `run` starts an event loop of its own.
         """
         from anyrelay.aio.backends.running import check_no_loop_runs  # here, as it imports asyncio
 

@@ -1,4 +1,4 @@
-"""Opening a TCP connection without a task that could hang on it."""
+"""Open TCP connections of the async front end, in threads, so that no task hangs on a name look-up."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ __all__ = ["Dialer"]
 class Dialer:
     """Opens the connections of one client, one after another.
 
-    A name look-up may hang for long, and nothing puts an end to it. The next attempt waits for the same one, so that there is
-    one thread at most that hangs.
+    A name look-up may hang for long, and cannot be interrupted. The next attempt waits for the same look-up, so that one thread
+    at most hangs.
     """
 
     def __init__(self) -> None:
@@ -24,10 +24,10 @@ class Dialer:
         self._look_up: ThreadCall[list[Address]] | None = None
 
     async def dial(self, order: OpenTransport, timeout: float) -> socket.socket:
-        """Connect, in threads that nobody waits for once the caller is cancelled.
+        """Connect, in threads that go on by themselves when the caller is cancelled.
 
         Args:
-            order: Whom to connect to.
+            order: The host and the port to connect to.
             timeout: How long all addresses of a name together may take, in seconds.
 
         Returns:
@@ -43,7 +43,7 @@ class Dialer:
         try:
             return await ThreadCall(attempt.make).result()
         except BaseException:
-            attempt.give_up()
+            attempt.abandon()
             raise
 
     async def _addresses_of(self, host: str, port: int) -> list[Address]:
@@ -53,7 +53,7 @@ class Dialer:
 
 
 class _Attempt:
-    """One attempt; whichever comes last, its success or its being given up, closes the socket."""
+    """One attempt to connect in a thread; a connection that comes after `abandon` is closed."""
 
     def __init__(self, addresses: list[Address], timeout: float) -> None:
         self._addresses = addresses
@@ -69,9 +69,9 @@ class _Attempt:
             if self._wanted:
                 return sock
         sock.close()
-        raise ConnectionAbortedError("nobody waits for this connection any more")
+        raise ConnectionAbortedError("the attempt to connect was cancelled")
 
-    def give_up(self) -> None:
+    def abandon(self) -> None:
         with self._lock:
             self._wanted = False
             if self._socket is not None:

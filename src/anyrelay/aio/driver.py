@@ -1,7 +1,7 @@
-"""What drives one session on an event loop: it moves bytes, keeps time, runs handlers, and wakes whoever waits.
+"""The driver of one session on an event loop: it moves bytes, keeps time, runs handlers, and wakes the tasks that wait.
 
-It decides nothing about RELAY. One owner task holds everything that a client runs; callers only fill the session and wake
-the owner, so that a caller's cancellation never tears what another one sends.
+The driver decides nothing about RELAY. One owner task holds all tasks of a client. A caller only gives the session a command
+and wakes the owner, so that the cancellation of one caller never breaks off a message of another.
 """
 
 from __future__ import annotations
@@ -46,27 +46,27 @@ T = TypeVar("T")
 E = TypeVar("E", bound=RelayEvent)
 
 CALLBACK_TIMEOUT: Final = 2.0
-"""How long closing waits for handlers of events and outcomes, in seconds; those of calls are cancelled at once."""
+"""How long closing waits for handlers of events and outcomes, in seconds; handlers of calls are cancelled at once."""
 
 TURNS_TO_BEGIN: Final = 2
-"""After how many turns of the loop each task that was ready to run has run: trio draws the order in each."""
+"""The turns of the loop after which each task that was ready has run: trio runs the tasks of a turn in random order."""
 
 _AWAKE: Final = -math.inf
-"""In place of the deadline for which the timekeeper sleeps, when it does not."""
+"""The value of `Driver._armed` while the owner does not sleep."""
 
 _own_scope: ContextVar[Scope | None] = ContextVar("anyrelay_own_scope", default=None)
-"""The cancel scope that a client runs this task in."""
+"""The scope that a client runs this task in."""
 
 
 class Driver:
     """The owner of one client."""
 
     def __init__(self, session: Session, addressed: Callable[[CallMachine | MessageMachine], tuple[Any, Any]]) -> None:
-        """Make one that does not run yet.
+        """Make a driver whose owner task does not run yet.
 
         Args:
-            session: What it drives.
-            addressed: Returns the user's handler for a call or a message, and what it is given.
+            session: The session to drive.
+            addressed: Returns the user's handler for a call or a message, and the handler's argument.
         """
         self.session = session
         self._addressed = addressed
@@ -110,20 +110,20 @@ class Driver:
         return event
 
     def locked(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        """Call something of the core's that needs no time; on an event loop nobody can come between."""
+        """Call a function of the core that needs no time; an event loop runs nothing else meanwhile."""
         return function(*args, **kwargs)
 
     def sleep(self, promise: Promise[Any]) -> Awaitable[object]:
-        """Return what this task awaits at once, to sleep until a promise is done; one that is cancelled gives it up."""
+        """Return an object that this task awaits at once, to sleep until a promise is done."""
         return self._running.sleep(promise)
 
     def abandon(self, promise: Promise[Any]) -> None:
-        """Say that whoever slept until a promise is done was cancelled."""
+        """Tell a promise that the task which slept was cancelled."""
         promise.abandon()
         self.pump()
 
     async def result_of(self, promise: Promise[T]) -> T:
-        """Sleep until a promise is done, and return its result; one that is cancelled gives it up."""
+        """Sleep until a promise is done, and return its result; abandon the promise when the task is cancelled."""
         if not promise.done:
             try:
                 await self.sleep(promise)
@@ -133,21 +133,26 @@ class Driver:
         return promise.result()
 
     async def next_of(self, subscription: Subscription[E]) -> E | None:
-        """Sleep until there is an event to take; None when there will be none."""
+        """Sleep until there is an event to take; return None when there will be none."""
         while not subscription.ready:
             await self._running.sleep(subscription)
         return subscription.take()
 
     @property
     def _running(self) -> EventLoop:
-        """The loop that the client runs in; before it is connected, and after, the one of whoever asks."""
+        """The loop that the client runs in; while the client is not connected, the loop of the caller."""
         return self._loop or running_loop()
 
     def _now(self) -> float:
         return self._running.time()
 
     def _check_caller(self) -> None:
-        """Raise where nothing would come of it: in a forked process, and in a thread other than the event loop's."""
+        """Check that the caller is in the process and in the thread of the client's event loop.
+
+        Raises:
+            ClientClosed: This is a forked process.
+            RuntimeError: This is another thread.
+        """
         check_process(self._made_in)
         if self._thread not in (None, threading.get_ident()):
             raise RuntimeError(
@@ -164,22 +169,22 @@ class Driver:
             self._thread = threading.get_ident()
             self._loop = running_loop()
             self._context = copy_context()
-            self.dialer = Dialer()  # what hangs in another loop's stead is nothing to this one
+            self.dialer = Dialer()  # a look-up that another loop started may hang; this loop does not wait for it
             self._finished = anyio.Event()  # first: the owner may run at once (`asyncio.eager_task_factory`), and end
             self._loop.spawn_owner(self._own)
-            if self._signals:  # noted before there was a loop; obeyed once whoever starts this has said what is wanted
+            if self._signals:  # noted before there was a loop; obeyed after the caller has asked the session to connect
                 self._loop.call_soon(self.obey_signals)
         elif self.session.state is ClientState.CLOSED:
-            # The owner is at the end of the last connection and goes on with the next; who closed that one is not kept.
+            # The owner is at the end of the last connection and goes on with the next; the task that closed the last returns.
             finished, self._finished = self._finished, anyio.Event()
             finished.set()
 
     def forget_signals(self) -> None:
-        """Begin with no signal noted."""
+        """Forget the signals that the session was not told of."""
         self._signals.clear()
 
     def note_signal(self) -> None:
-        """LogEntry a signal, and have the loop obey it; safe in a signal handler, which may have interrupted anything."""
+        """Note a signal, and have the loop obey it; safe in a signal handler, which may have interrupted anything."""
         self._signals.append(None)
         loop = self._loop
         if loop is not None:
@@ -205,12 +210,12 @@ class Driver:
             if self.session.state in (ClientState.IDLE, ClientState.CLOSED):
                 for _ in range(TURNS_TO_BEGIN):
                     await cancel_shielded_checkpoint()
-        finally:  # whoever is cancelled meanwhile has asked for it
+        finally:  # a caller that is cancelled meanwhile has asked for the close
             closing = self.call(method, *args, **kwargs)
         await self.wait_closed(self.result_of(closing))
 
     async def wait_closed(self, closing: Awaitable[None]) -> None:
-        """Await what closes the session, then the end of what its client runs; a handler does not wait for itself."""
+        """Await `closing`, then the end of the client's tasks; a handler does not wait for its own end."""
         finished, scope = self._finished, _own_scope.get()
         within = scope is not None and scope in self._children
         if scope is not None and within:
@@ -245,7 +250,7 @@ class Driver:
                 finished.set()
 
     async def _keep_time(self) -> None:
-        """Serve until the session is closed and nothing runs any more."""
+        """Handle deadlines until the session is closed and all tasks of the client have ended."""
         while not self._is_closed or self._children or self._dispatcher.waiting:
             if self._is_closed:
                 now = self._now()
@@ -260,10 +265,10 @@ class Driver:
             self.pump()
 
     async def _time_of_judgement(self) -> float:
-        """Return a time up to which everything that has arrived is read, if a deadline is over: only then it may be judged.
+        """Return the time for `handle_timeout`: when a deadline has passed, everything that arrived until then was read.
 
-        The process may have been stopped, or its loop held up, with bytes waiting. That the loop found nothing to read is
-        no proof: a signal may have interrupted its look.
+        The process may have been stopped, or its loop blocked, with bytes waiting. A loop that found nothing to read is no
+        proof: a signal may have interrupted its look.
         """
         now = self._now()
         self.session.handle_soon(now)
@@ -285,7 +290,7 @@ class Driver:
         return self._transport is None and self.session.state is ClientState.CLOSED
 
     def pump(self) -> None:
-        """Do what the session asks for, and wake whoever has to do more."""
+        """Do what the session asks for, and wake the tasks that have to do more."""
         if self._tasks is None:
             return
         outputs = self.session.outputs
@@ -294,7 +299,7 @@ class Driver:
         if not self._turn_due:
             self._turn_due = True
             self._turn.wake()
-        # A deadline that was taken back may wake the timekeeper in vain: that is cheaper than looking for such ones here.
+        # A deadline that was cancelled may wake the owner in vain: that is cheaper than a look for such deadlines here.
         if self._armed > _AWAKE and (self.session.timers.soonest() < self._armed or self._is_closed):
             self._armed = _AWAKE
             self._rearm.wake()
@@ -327,7 +332,7 @@ class Driver:
         assert self._tasks is not None
         scope = self._running.scope()
         self._children[scope] = grace
-        # A copy, as a task that runs at once may have another one started before this call is over.
+        # A copy, because a task that runs at once may start another task before this call returns.
         self._context.copy().run(self._tasks.start_soon, function, scope, *args, name=name)
 
     async def _run_child(self, scope: Scope, function: Callable[..., Awaitable[None]], *args: Any) -> None:
@@ -380,13 +385,13 @@ class Driver:
             self.pump()
 
     def data_to_send(self, transport: Transport) -> bytes:
-        """Return what waits for the connection."""
+        """Return the bytes that wait for the connection."""
         return self.session.data_to_send() if transport is self._transport else b""
 
     # --- user code --------------------------------------------------------------------------------------------------
 
     async def _run_handler(self, scope: Scope, subject: CallMachine | MessageMachine) -> None:
-        # A coroutine around this one, as all others have, would take its memory for as long as the call lasts.
+        # `_run_child` around this coroutine would take its memory for as long as the call lasts.
         _own_scope.set(scope)
         failure: BaseException | None = None
         try:
@@ -403,9 +408,9 @@ class Driver:
             self._child_ended(scope)
 
     async def _take_turns(self, scope: Scope) -> None:
-        """Turn by turn, tell handlers what there is to tell, then let go what there is to send.
+        """In each turn, make the callbacks that wait, then send the bytes that wait.
 
-        Whoever the last bytes woke has gone first by then, so that all answer in one write.
+        The tasks that the last bytes woke have run by then, so that one write carries the commands of all.
         """
         with scope:
             while True:
@@ -418,7 +423,7 @@ class Driver:
 
     async def _fetch_token(self, source: Callable[[], Any]) -> None:
         try:
-            # A plain function may block on the network, so it gets a thread; what a coroutine function returns is awaited here.
+            # A plain function may block on the network, so it gets a thread; the coroutine of a coroutine function runs here.
             token = await ThreadCall(source).result()
             if inspect.isawaitable(token):
                 token = await token

@@ -1,4 +1,4 @@
-"""Calling handlers on an event loop, where a plain function may be one: what it forgets to await is found out at once."""
+"""Call handlers on an event loop, plain functions too, and raise when a plain function made a coroutine and lost it."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from anyrelay.frontend.handlers import name_of, refuse_unawaited
 __all__ = ["call_handler", "check_result"]
 
 NEVER_AWAITED: Final = "was never awaited"
-"""How Python's own warning of a forgotten coroutine ends."""
+"""The end of Python's own warning about a coroutine that was made and not awaited."""
 
 _suspects: WeakKeyDictionary[FunctionType, bool] = WeakKeyDictionary()
-"""For each function that was looked at, whether it may make coroutines."""
+"""Whether a function may make coroutines, for each function that was examined."""
 
 
 def call_handler(handler: Callable[[Any], Any], subject: object) -> Any:
-    """Call a handler, and return what it returned, which is to be awaited if that can be done.
+    """Call a handler, and return its answer; the caller awaits an answer that can be awaited.
 
     Raises:
         TypeError: The handler is a plain function, and made a coroutine that it neither awaited nor returned.
-        BaseException: What the handler raised.
+        BaseException: The error of the handler.
     """
     if not _is_suspect(handler):
         return handler(subject)
     remedy = f"make {name_of(handler)} an `async def` and write `await` before each such call"
-    # Python tells of a forgotten coroutine by a warning alone. Looking for it takes 30 µs, and so only suspects are watched.
+    # Python reports a forgotten coroutine by a warning alone. Catching warnings takes 30 µs; so only suspects are watched.
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
@@ -53,10 +53,10 @@ def call_handler(handler: Callable[[Any], Any], subject: object) -> Any:
 
 
 def check_result(handler: Callable[[Any], Any], result: object) -> None:
-    """Raise when a handler that was awaited returned one more coroutine.
+    """Check that a handler that was awaited did not return one more coroutine.
 
     Raises:
-        TypeError: It did.
+        TypeError: `result` is a coroutine, which would never run.
     """
     if result is not None:
         refuse_unawaited(handler, result, "write `await` before the call that made it")
@@ -67,7 +67,7 @@ def _first_line(warning: warnings.WarningMessage) -> str:
 
 
 def _is_suspect(handler: Callable[..., Any]) -> bool:
-    """Whether a handler is a plain function and may make coroutines: it, or one that it calls, mentions something that does."""
+    """Whether a handler is a plain function that may make coroutines: its code, or that of a function it calls, names one."""
     function: object = handler if isinstance(handler, FunctionType) else _function_of(handler)
     if not isinstance(function, FunctionType):
         return False
@@ -108,7 +108,7 @@ def _mentions_coroutines(function: FunctionType, owner: object, seen: set[Functi
 
 
 def _codes(code: CodeType) -> Iterator[CodeType]:
-    """Return a function's code, and that of the functions in it."""
+    """Return the code of a function, and of the functions that are defined in the function."""
     yield code
     for constant in code.co_consts:
         if isinstance(constant, CodeType):

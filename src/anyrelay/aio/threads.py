@@ -1,4 +1,4 @@
-"""A thread for what may hang, such as a name look-up: nobody waits for its end, not even the interpreter."""
+"""Call a function that may hang, such as a name look-up, in a daemon thread, for which the interpreter does not wait."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ T = TypeVar("T")
 
 
 class ThreadCall(Generic[T]):
-    """A call of a function in a daemon thread of its own, in a copy of this context; it begins at once.
+    """A call of a function in a daemon thread of its own, in a copy of this context; the call begins at once.
 
-    anyio's threads are few, shared by the whole program, and joined when the interpreter ends.
+    anyio's threads do not fit: they are few, shared by the whole program, and joined when the interpreter ends.
     """
 
     def __init__(self, function: Callable[[], T]) -> None:
-        """Begin.
+        """Start the thread.
 
         Args:
-            function: What to call.
+            function: The function to call.
 
         Raises:
             RuntimeError: No thread can be started.
@@ -39,14 +39,14 @@ class ThreadCall(Generic[T]):
 
     @property
     def is_over(self) -> bool:
-        """Whether there is a result, or the loop that was to be told of it has ended."""
+        """Whether the function has returned or raised."""
         return self._returned.done
 
     async def result(self) -> T:
-        """Wait for the function, which goes on when the caller is cancelled; the last one to ask is the one who waits.
+        """Wait for the function's result. The function goes on when the caller is cancelled; the last caller alone is woken.
 
         Raises:
-            BaseException: What the function raised.
+            BaseException: The error of the function.
         """
         if not self._told.done:
             await self._loop.sleep(self._told)
@@ -60,5 +60,7 @@ class ThreadCall(Generic[T]):
         with contextlib.suppress(RuntimeError):  # the loop has ended
             self._loop.call_soon(self._tell)
 
-    def _tell(self) -> None:  # asyncio's debug mode writes into the log what it calls: nothing of what was returned
+    def _tell(
+        self,
+    ) -> None:  # takes no argument: asyncio's debug mode logs the arguments of what it calls, a token included
         self._told.resolve(None)

@@ -48,7 +48,7 @@ __all__ = [
 
 @public("anyrelay.sync")
 class Action(OperationView[O, E], Generic[O, E]):
-    """An operation of a call that goes on; each of the classes below is such an action."""
+    """An operation that a call's method has started, such as a playback: wait for its end, or stop the operation."""
 
     wait = blocking(OperationMachine[E].wait)
 
@@ -141,7 +141,7 @@ class ReferAction(ReferView):
 
 @public("anyrelay.sync")
 class EventStream(StreamView):
-    """The events of a call, from the moment it was made; ends after the call and its last open transfer."""
+    """The events of a call, for ``for``, from `events` on; it ends after the call and the call's last open transfer."""
 
     def __init__(self, driver: Driver, machine: Subscription[RelayEvent]) -> None:
         super().__init__(driver, machine)
@@ -158,17 +158,17 @@ class EventStream(StreamView):
         return event
 
     def close(self) -> None:
-        """Listen no more."""
+        """Close the iterator: it gets no more events."""
         self._driver.locked(self._machine.close)
 
 
 @public("anyrelay.sync")
 class Call(CallView):
-    """A call."""
+    """A call: inbound, as a handler of `on_call` gets it, or outbound, as `RelayClient.dial` returns it."""
 
     @property
     def refers(self) -> list[ReferAction]:
-        """Every transfer of this call, oldest first."""
+        """The transfers of this call by SIP REFER, the oldest first."""
         refers = self._driver.locked(lambda: list(self._machine.refers))
         return [ReferAction(self._driver, refer) for refer in refers]
 

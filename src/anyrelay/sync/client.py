@@ -45,31 +45,31 @@ class RelayClient(ClientBase):
         return self._call_map(Call)
 
     def on_message(self, handler: G) -> G:
-        """Call a function with each text message that comes; a decorator. A later one replaces an earlier one.
+        """Call a function with each text message (``messaging.receive``); a decorator. The last handler counts.
 
         Args:
-            handler: The function, told the `Message`.
+            handler: The function, called with the `Message`.
 
         Returns:
             The handler.
 
         Raises:
-            TypeError: It is no function, or a coroutine function.
+            TypeError: `handler` cannot be called, or is a coroutine function.
         """
         _check_function(handler, "on_message")
         return self._takes_messages(handler)
 
     def on_call(self, handler: H) -> H:
-        """Call a function with each call that is offered; a decorator. A later one replaces an earlier one.
+        """Call a function with each offered call (``calling.call.receive``); a decorator. The last handler counts.
 
         Args:
-            handler: The function; it runs in a thread of its own. When the client is closed, whatever it waits for ends.
+            handler: The function, called with the `Call` in a thread of its own. Its waits raise when the client is closed.
 
         Returns:
             The handler.
 
         Raises:
-            TypeError: It is no function, or a coroutine function.
+            TypeError: `handler` cannot be called, or is a coroutine function.
         """
         _check_function(handler, "on_call")
         return self._takes_calls(handler)
@@ -93,23 +93,23 @@ class RelayClient(ClientBase):
         self._driver.connect(self._machine.connect)
 
     def serve_forever(self) -> None:
-        """Stay connected, trying as long as it takes; return once the client is closed.
+        """Connect, try again as long as it takes, stay connected, and return when the client is closed.
 
         Raises:
             ConnectFailed: The server's certificate is not to be trusted.
-            AuthenticationError: The credentials were refused three times, and before any success.
+            AuthenticationError: The server refused the credentials three times, before any success.
         """
         self._driver.wait_finished(self._driver.connect(self._machine.serve))
 
     def disconnect(self) -> None:
-        """Close the client, from any thread; calls go on at the server. Every waiter is told."""
+        """Close the client, from any thread. Calls go on at the server; waits raise `ClientClosed`."""
         self._driver.close(self._machine.disconnect)
 
     def drain(self, timeout: float | None = None) -> None:
-        """Finish open work, then close: no more calls are taken, and handlers, operations and transfers are waited for.
+        """Take no more calls, wait for open handlers, operations and transfers, then close the client; from any thread.
 
         Args:
-            timeout: How long to wait for them, in seconds; `drain_timeout` when None.
+            timeout: How long to wait for the open work, in seconds; `drain_timeout` when None.
         """
         self._exclude_caller()
         self._driver.close(self._machine.drain, timeout)
@@ -118,7 +118,7 @@ class RelayClient(ClientBase):
         try:
             self.connect()
         except KeyboardInterrupt:
-            # It may be connected by now, and a block that is not entered is not left either.
+            # The client may be connected by now, and Python does not leave a block that was not entered.
             self.disconnect()
             raise
         return self
@@ -133,7 +133,7 @@ class RelayClient(ClientBase):
 
         Raises:
             ConnectFailed: The server's certificate is not to be trusted.
-            AuthenticationError: The credentials were refused three times, and before any success.
+            AuthenticationError: The server refused the credentials three times, before any success.
         """
         self._driver.forget_signals()
         with obeying_signals(self._driver.note_signal):
@@ -141,7 +141,11 @@ class RelayClient(ClientBase):
 
 
 def _check_function(handler: object, where: str) -> None:
-    """Raise what tells that a handler would never run: nobody awaits a coroutine here."""
+    """Check that a handler can be called, and is no coroutine function, whose code would never run.
+
+    Raises:
+        TypeError: `handler` cannot be called, or is a coroutine function.
+    """
     if not callable(handler):
         raise TypeError(f"{where}: a handler must be a function, not {type(handler).__name__}")
     if inspect.iscoroutinefunction(handler):

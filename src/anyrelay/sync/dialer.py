@@ -1,4 +1,4 @@
-"""Opening the TCP connections of a client with threads, in a worker thread that may hang on a name look-up."""
+"""Open the TCP connections of the blocking front end, in a worker thread that may hang on a name look-up."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["Dialer"]
 class Dialer:
     """Opens the connections of one client, one after another.
 
-    A name look-up may hang for long, and nothing puts an end to it. The thread that looks up opens the connection for the
+    A name look-up may hang for long, and cannot be interrupted. The thread that looks up opens the connection for the
     attempt that is the last one by then, and not for the attempt that it was started for. Therefore one thread at most hangs.
     """
 
@@ -32,8 +32,8 @@ class Dialer:
         Args:
             core: The core's lock.
             workers: The threads to dial in.
-            sort_outputs: Takes what the session asks for, with the core's lock held.
-            ended: Told the connected socket of the last attempt, or why there is none, with the core's lock held.
+            sort_outputs: Takes the outputs of the session; called with the core's lock held.
+            ended: Called at the end of the last attempt, with the connected socket or with the error; the core's lock is held.
             wake: Wakes the I/O thread.
         """
         self._core = core
@@ -51,7 +51,7 @@ class Dialer:
         self._not_begun = self._attempt
 
     def cancel(self) -> None:
-        """Cancel the last attempt: its socket is closed when there is one. With the core's lock held."""
+        """Cancel the last attempt: when it connects, its socket is closed. With the core's lock held."""
         self._attempt += 1
         self._not_begun = None
 

@@ -1,4 +1,4 @@
-"""What drives one session with threads: callers post their commands to the I/O thread, and sleep until there is a result.
+"""The driver of one session with threads: callers post commands to the I/O thread, and sleep until there is a result.
 
 The driver decides nothing about RELAY.
 """
@@ -37,7 +37,7 @@ class Driver:
         addressed: Callable[[CallMachine | MessageMachine], tuple[Any, Any]],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Make one that does not run yet.
+        """Make a driver whose I/O thread does not run yet.
 
         Args:
             session: The session to drive.
@@ -49,17 +49,17 @@ class Driver:
     # --- what bound methods use -------------------------------------------------------------------------------------
 
     def locked(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        """Call something of the core's that needs no time."""
+        """Call a function of the core that needs no time, with the core's lock held."""
         self._check_caller()
         with self.io.core:
             return function(*args, **kwargs)
 
     def _check_caller(self) -> None:
-        """Raise what tells that a call could never return.
+        """Check that a call can return.
 
         Raises:
-            ClientClosed: This is a forked process, where the lock may be held by a thread that is not there.
-            RuntimeError: This is the I/O thread, which would wait for itself: user code gets into it as a logging handler or
+            ClientClosed: This is a forked process, where the lock may be held by a thread that does not exist.
+            RuntimeError: This is the I/O thread, which would wait for itself: user code runs there as a logging handler or as
                 a finalizer.
         """
         check_process(self.io.made_in)
@@ -84,7 +84,7 @@ class Driver:
         return request.result()
 
     def _abandon(self, request: ThreadRequest[Any]) -> None:
-        """Have an request given up, and wait until it is: the client may be closed by it."""
+        """Have the I/O thread abandon a request, and wait until it has: the request may close the client."""
         waiter = new_waiter()
 
         def abandon(now: float) -> None:
@@ -113,13 +113,13 @@ class Driver:
             (search,) = begun
             while not accepts(search, event := self.next_of(search.subscription)):
                 pass
-        finally:  # also when Ctrl-C comes between its beginning and here
+        finally:  # also when Ctrl-C comes between the beginning of the search and here
             self.io.post(end)
         assert event is not None
         return event
 
     def next_of(self, subscription: Subscription[E]) -> E | None:
-        """Sleep until there is an event to take; None when there will be none."""
+        """Sleep until there is an event to take; return None when there will be none."""
         self._check_caller()
         while True:
             with self.io.core:
@@ -132,7 +132,11 @@ class Driver:
     # --- starting and closing ---------------------------------------------------------------------------------------
 
     def connect(self, method: Callable[[float], Promise[None]]) -> ConnectionPeriod:
-        """Ask the session to connect, wait for what it promises, and return the time that began with it."""
+        """Call a method that connects the session, wait for the promised result, and return the period that began.
+
+        Args:
+            method: `ClientMethods.connect` or `ClientMethods.serve` of the session.
+        """
         self._check_caller()
         request = ThreadRequest(method)
         try:
@@ -145,7 +149,7 @@ class Driver:
         return period
 
     def forget_signals(self) -> None:
-        """Begin with no signal noted."""
+        """Forget the signals that the session was not told of."""
         self.io.signals.clear()
 
     def note_signal(self) -> None:
@@ -158,15 +162,15 @@ class Driver:
         self.io.wake_up()
 
     def close(self, method: Callable[Concatenate[float, P], Promise[None]], *args: P.args, **kwargs: P.kwargs) -> None:
-        """Ask the session to close, and wait until it has."""
-        period = self.io.period  # before anything is asked: somebody may connect again at any time
+        """Call a method that closes the session, and wait until the session is closed."""
+        period = self.io.period  # read first: another thread may connect again at any time
         self.call_and_wait(method, *args, **kwargs)
         self.wait_finished(period)
 
     def wait_finished(self, period: ConnectionPeriod) -> None:
-        """Wait for the end of a time whose session is closed: for the I/O thread, and a while for the handlers."""
+        """Wait for the end of a period whose session is closed: for the I/O thread, and a while for the handlers."""
         period.ended.wait()
         if period.thread is not None and period.thread is not self.io.thread:
             period.thread.join()
-        if self.io.thread is None:  # else somebody has connected again
+        if self.io.thread is None:  # else another thread has connected again
             self.io.workers.join(JOIN_TIMEOUT)

@@ -1,4 +1,4 @@
-"""The I/O thread of a client: it reads and writes the socket, keeps the time, and gives the session what other threads post.
+"""The I/O thread of a client: it reads and writes the socket, keeps the time, and runs the jobs that other threads post.
 
 One lock, the core's, is held around every use of the session, and never around I/O.
 """
@@ -79,7 +79,7 @@ class IoThread:
         addressed: Callable[[CallMachine | MessageMachine], tuple[Any, Any]],
         clock: Callable[[], float],
     ) -> None:
-        """Make one that does not run yet.
+        """Make an I/O thread that does not run yet.
 
         Args:
             session: The session to drive.
@@ -115,9 +115,11 @@ class IoThread:
     # --- what other threads use -------------------------------------------------------------------------------------
 
     def post(self, job: Callable[[float], object]) -> None:
-        """Have the I/O thread do something under the core's lock, told the time."""
+        """Have the I/O thread call a job with the time, and with the core's lock held."""
         self._posted.append(job)
-        if self.thread is None:  # a thread that leaves looks for more once it has said so: one of the two finds it
+        if (
+            self.thread is None
+        ):  # a thread that ends sets this first, and looks for jobs then: one of the two threads finds the job
             with self.core:
                 self._do_posted()
             self._follow_outputs()
@@ -134,17 +136,17 @@ class IoThread:
         self.post(lambda _: None)
 
     def begin(self, job: Callable[[float], object]) -> ConnectionPeriod:
-        """Have the I/O thread do something; it is started unless it runs."""
+        """Have the I/O thread call a job; start the thread unless it runs. Return the client's period from now on."""
         with self.core:
             begins = self.thread is None or self.session.state is ClientState.CLOSED
             if self.thread is None:
                 self._start_thread()
             if begins:
-                # A thread that is at the end of the last connection goes on with the next; who closed that one is not kept.
+                # A thread that is at the end of the last period goes on with the next; the caller that closed the last returns.
                 self.period.ended.set()
                 self.period = ConnectionPeriod(self.thread)
             period = self.period
-            self._posted.append(job)  # last: when Ctrl-C strikes before, the thread has nothing to do, and leaves
+            self._posted.append(job)  # last: when Ctrl-C comes before, the thread has nothing to do, and ends
         self.wake_up()
         return period
 
@@ -155,8 +157,8 @@ class IoThread:
         _running.add(self)
         self._wakeup, self.thread = wakeup, thread
         try:
-            thread.start()  # its first step waits for the lock, and finds whether it is still wanted
-        except BaseException:  # no more threads are to be had, or Ctrl-C
+            thread.start()  # its first step waits for the lock, and checks whether it is still `self.thread`
+        except BaseException:  # no more threads can be started, or Ctrl-C
             self._wakeup = self.thread = None
             wakeup.close()
             _running.discard(self)
@@ -168,7 +170,7 @@ class IoThread:
         self.workers.join(max(MOMENT, deadline - time.monotonic()))
 
     def _wake(self) -> None:
-        """Wake the I/O thread, unless it is awake: it says that it sleeps before it looks around for the last time."""
+        """Wake the I/O thread, unless it is awake: the thread sets `_asleep` before it looks for jobs for the last time."""
         if self._asleep:
             self.wake_up()
 
@@ -188,12 +190,12 @@ class IoThread:
         try:
             while (period := self._stop_if_over()) is None:
                 self._turn(poller)
-        except Exception as error:  # a bug of ours, or a logging filter's, must not leave anybody waiting
+        except Exception as error:  # a bug of ours, or of a logging filter, must not leave a caller waiting
             period = self._stop_because(error)
             with contextlib.suppress(Exception):
                 log.write(LogEntry(LogEntry.ERROR, "the client's thread failed", error=error))
         try:
-            self._follow_outputs()  # of what was posted at the last moment
+            self._follow_outputs()  # those of jobs that were posted at the last moment
         finally:
             self._transport.close_released(poller)
             poller.close()
@@ -201,7 +203,7 @@ class IoThread:
             period.ended.set()
 
     def _stop_if_over(self) -> ConnectionPeriod | None:
-        """Return what ends when the session is closed; from then on, this thread is not the client's any more."""
+        """Return the period that ends, if the session is closed; from then on, this thread is not the client's any more."""
         with self.core:
             return self._stop() if self._is_over and not self._has_work else None
 
@@ -233,7 +235,7 @@ class IoThread:
         return self.period
 
     def _turn(self, poller: Poller) -> None:
-        """Wait for whatever comes first, and deal with it."""
+        """Sleep until bytes, a job, a signal or a deadline comes, and handle all that have come."""
         transport = self._transport
         self._asleep = True
         with self.core:
@@ -250,17 +252,17 @@ class IoThread:
             while self.signals:
                 self.signals.popleft()
                 self.session.signal_received(self._clock())
-            self._dispatcher.take_back()  # what was handed back since, and has more to tell by now
+            self._dispatcher.take_back()  # queues that were handed back meanwhile, and have new callbacks
         self.workers.start_waiting()
         self._follow_outputs()
         transport.close_released(poller)
-        # Acknowledgements ride with the next command: whoever was woken just now may be about to give one.
+        # Acknowledgements are sent with the next command: a thread that was woken just now may be about to post one.
         self._lingers = reads and not self._lingers and not transport.has_unwritten
         if not self._lingers:
             transport.write()
 
     def _time_to_wait(self) -> float:
-        """Return how long there is nothing to do, in seconds."""
+        """Return how long the I/O thread may sleep, in seconds."""
         if self._has_work or self._transport.has_unwritten or self._is_over:
             return 0.0
         deadline = self.session.next_deadline()
@@ -272,7 +274,7 @@ class IoThread:
         return min(timeout, LINGER) if self._lingers else timeout
 
     def _run_due(self, *, all_read: bool) -> None:
-        """Do what is due, unless more may have arrived: that counts before it, and is read in the next turn."""
+        """Handle deadlines that have passed, unless more bytes may have arrived, which the next turn reads first."""
         now = self._clock()
         self.session.handle_soon(now)
         if not self.session.is_overdue(now):
@@ -281,9 +283,9 @@ class IoThread:
             self.session.handle_timeout(now)
 
     def _sort_outputs(self) -> None:
-        """Take what the session asks for. What concerns the transport holds at once.
+        """Take the outputs of the session; those that open or close a connection take effect at once.
 
-        Otherwise a socket that was opened for the last attempt could be reported to a session that waits for the next one.
+        Otherwise a socket that was opened for the last attempt could be reported to a session that waits for the next attempt.
         """
         outputs = self.session.outputs
         while outputs:

@@ -1,4 +1,4 @@
-"""Asking the user's function for a JWT, in a worker thread that may hang."""
+"""Call the user's ``jwt_token`` function, in a worker thread that may hang."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["TokenFetcher"]
 
 
 class TokenFetcher:
-    """Asks for a token, in one thread at most: the session takes the token whichever attempt asked for it."""
+    """Asks for a JWT in one thread at most: the session takes the token, no matter which attempt asked for it."""
 
     def __init__(
         self,
@@ -26,10 +26,10 @@ class TokenFetcher:
         """Make a fetcher that asks for nothing yet.
 
         Args:
-            session: The session that is told the token.
+            session: The session that gets the token.
             core: The core's lock.
             workers: The threads to ask in.
-            post: Has the I/O thread call a function, which is told the time, with the core's lock held.
+            post: Has the I/O thread call a function with the time, and with the core's lock held.
         """
         self._session = session
         self._core = core

@@ -1,4 +1,4 @@
-"""The TCP connections of a client with threads: the I/O thread reads, writes and closes, never with the core's lock held."""
+"""The TCP connections of a client with threads; the I/O thread reads, writes and closes, never with the core's lock held."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ class Transport:
         """Make a transport without a connection.
 
         Args:
-            session: The session that is told what comes, and whose bytes are sent.
+            session: The session that gets the bytes that come, and whose bytes are sent.
             core: The core's lock, held around each use of the session.
             clock: Returns the time, in seconds.
-            sort_outputs: Takes what the session asks for, with the core's lock held.
+            sort_outputs: Takes the outputs of the session; called with the core's lock held.
         """
         self._session = session
         self._core = core
@@ -44,7 +44,7 @@ class Transport:
         self.left_over: bytes | memoryview = b""
         """The bytes that the socket did not take yet."""
         self.has_unwritten = False
-        """Whether the session may have bytes to send that nobody has asked for yet."""
+        """Whether the session may have bytes to send that `write` has not taken."""
         self.released: list[tuple[socket.socket, bytes]] = []
         """The sockets to be closed, each with the bytes to send before."""
         self.arrivals = Arrivals()
@@ -78,7 +78,7 @@ class Transport:
                     sock.send(final_bytes)
 
     def read(self, sock: socket.socket) -> bool:
-        """Read once; return whether there was something, and so may be more."""
+        """Read once; return whether bytes came, so that more may wait."""
         try:
             data = sock.recv(READ_SIZE)
         except (BlockingIOError, InterruptedError):
@@ -94,19 +94,19 @@ class Transport:
         return True
 
     def _tell(self, sock: socket.socket, method: Callable[..., None], *args: Any) -> None:
-        """Tell the session of something that happened to a socket, unless the socket was released."""
+        """Call a method of the session about a socket, unless the socket was released."""
         with self._core:
             self._sort_outputs()
             if sock is self.socket:
                 method(self._session, *args, self._clock())
 
     def write(self) -> None:
-        """Write what waits, as far as the socket takes it."""
+        """Write the bytes that wait, as far as the socket takes them."""
         while self._write_once():
             pass
 
     def _write_once(self) -> bool:
-        """Write once; return whether there may be more that the socket takes."""
+        """Write once; return whether more bytes may wait that the socket takes."""
         self.has_unwritten = False
         with self._core:
             sock = self.socket

@@ -1,4 +1,4 @@
-"""Tells handlers what is in the handler queues, each in order, in as few threads as do not keep each other waiting."""
+"""Call the handlers of events and outcomes in worker threads, each queue of callbacks in order."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["HandlerDispatcher"]
 
 
 class HandlerDispatcher:
-    """Threads that attend to handler queues, without the core's lock: it would be held just when there is much to tell.
+    """Makes the callbacks of handler queues, without the core's lock, which would be held just when there are many callbacks.
 
     One thread at a time empties a handler queue, to which only the core's side adds. The thread hands an empty queue back, and
     the core's side, which alone knows that nothing was added in between, says that no thread serves the queue any more.
@@ -26,11 +26,11 @@ class HandlerDispatcher:
         failed: Callable[[HandlerQueue, BaseException], None],
         hurry: Callable[[], None],
     ) -> None:
-        """Make one that has no handler queue yet.
+        """Make a dispatcher that has no handler queue yet.
 
         Args:
-            workers: Where the threads come from.
-            failed: Told in such a thread of a handler that raised.
+            workers: The threads to call handlers in.
+            failed: Called in such a thread with the queue and the error of a handler that raised.
             hurry: Called in such a thread when handler queues have to be taken back soon.
         """
         self._workers = workers
@@ -41,11 +41,11 @@ class HandlerDispatcher:
         self._on_the_way = False
 
     def add(self, handler_queue: HandlerQueue) -> None:
-        """Note that there is something in a handler queue; `call` somebody for it."""
+        """Add a handler queue that has callbacks; `call` finds a thread for it."""
         self._waiting.append(handler_queue)
 
     def call(self) -> None:
-        """Call a thread for the handler queues that nobody attends to; never one while another is on its way."""
+        """Have a thread make the callbacks of the queues that wait; one thread at a time is started for that."""
         if self._waiting and not self._on_the_way:
             self._on_the_way = True
             self._workers.submit(self._run_callbacks)
@@ -56,28 +56,28 @@ class HandlerDispatcher:
             self._emptied.popleft().release()
 
     def abandon(self) -> None:
-        """Empty the handler queues that nobody attends to, under the core's lock."""
+        """Empty the handler queues that wait, under the core's lock."""
         while self._waiting:
             empty(self._waiting.popleft())
 
     def _run_callbacks(self) -> None:
-        """Attend to one handler queue after another.
+        """Make the callbacks of one handler queue after another.
 
-        Whoever is at one has called somebody for the next: no call's handlers wait for another's, and yet fewer threads are
-        needed while handlers are quick.
+        Before it begins with a queue, a thread has another thread started for the next. So no call's handlers wait for those of
+        another call, and fewer threads are needed while handlers are quick.
         """
         self._on_the_way = False
         while (handler_queue := self._next()) is not None:
             self.call()
             self._empty(handler_queue)
             self._emptied.append(handler_queue)
-            if handler_queue.has_callbacks:  # it came in the meantime
+            if handler_queue.has_callbacks:  # a callback came meanwhile
                 self._hurry()
 
     def _next(self) -> HandlerQueue | None:
         try:
             return self._waiting.popleft()
-        except IndexError:  # somebody else was faster
+        except IndexError:  # another thread took it
             return None
 
     def _empty(self, handler_queue: HandlerQueue) -> None:

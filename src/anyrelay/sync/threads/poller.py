@@ -1,4 +1,4 @@
-"""What the I/O thread sleeps on: one socket, and a wakeup that other threads ring."""
+"""The selector of the I/O thread: it waits for one socket, and for a wakeup by other threads."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["PipeWakeup", "Poller"]
 
 
 class PipeWakeup:
-    """A pipe that wakes a selector; may be rung from any thread and from a signal handler."""
+    """A pipe that wakes a selector; `wake` may be called in any thread and in a signal handler."""
 
     def __init__(self) -> None:
         self._reader, self._writer = os.pipe()
@@ -23,25 +23,25 @@ class PipeWakeup:
         os.set_blocking(self._writer, False)
 
     def fileno(self) -> int:
-        """Return the descriptor to poller."""
+        """Return the descriptor for the selector to watch."""
         return self._reader
 
     def wake(self) -> None:
-        """Wake whoever watches; a wakeup that rings already, or is closed, is left alone."""
-        # The number of a closed descriptor may be another file's by now, so a wakeup is not rung while it is being closed. The
-        # lock lets its own thread in again: a signal handler may ring while its thread does.
+        """Wake the selector; nothing happens when it was woken already, or when the wakeup is closed."""
+        # The number of a closed descriptor may be another file's by now; so the lock keeps `close` away. The lock lets its own
+        # thread in again: a signal handler may call `wake` while its thread does.
         with self._closing:
             if self._writer >= 0:
                 with contextlib.suppress(BlockingIOError):
                     os.write(self._writer, b"\0")
 
     def clear(self) -> None:
-        """Take in the rings so far."""
+        """Forget the wakeups so far."""
         with contextlib.suppress(BlockingIOError):
             os.read(self._reader, 4_096)
 
     def close(self) -> None:
-        """Ring no more."""
+        """Close the pipe; `wake` does nothing from now on."""
         with self._closing:
             os.close(self._reader)
             os.close(self._writer)
@@ -59,8 +59,17 @@ class Poller:
         self._events = 0
 
     def wait(self, sock: socket.socket | None, for_writing: bool, timeout: float | None) -> int:
-        """Sleep until something happens, for up to `timeout` seconds or a day; return what the socket is ready for."""
-        self._attend(sock, selectors.EVENT_READ | (selectors.EVENT_WRITE if for_writing else 0))
+        """Sleep until the socket is ready or a thread calls `wake`.
+
+        Args:
+            sock: The socket to read from, None for none.
+            for_writing: Whether to wait until the socket takes bytes, too.
+            timeout: How long to sleep at most, in seconds; None, and more than a day, is a day.
+
+        Returns:
+            The events of `selectors` that the socket is ready for, 0 for none.
+        """
+        self._watch(sock, selectors.EVENT_READ | (selectors.EVENT_WRITE if for_writing else 0))
         ready = 0
         for key, events in self._selector.select(None if timeout is None else min(timeout, LONGEST_SLEEP)):
             if key.fileobj is self._wakeup:
@@ -69,7 +78,7 @@ class Poller:
                 ready = events
         return ready
 
-    def _attend(self, sock: socket.socket | None, events: int) -> None:
+    def _watch(self, sock: socket.socket | None, events: int) -> None:
         if sock is not self._socket:
             if self._socket is not None:
                 self.forget(self._socket)
@@ -81,11 +90,11 @@ class Poller:
             self._events = events
 
     def forget(self, sock: socket.socket) -> None:
-        """Poller a socket no more; it is about to be closed."""
+        """Watch a socket no more; it is about to be closed."""
         if sock is self._socket:
             self._selector.unregister(sock)
             self._socket = None
 
     def close(self) -> None:
-        """Poller nothing more."""
+        """Close the selector."""
         self._selector.close()

@@ -1,4 +1,4 @@
-"""What threads have the I/O thread do for them: it alone gives commands to the core, whoever gave one sleeps meanwhile."""
+"""Requests of threads to the I/O thread, which alone calls methods of the core; the caller sleeps meanwhile."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ T = TypeVar("T")
 
 
 class ThreadRequest(Generic[T]):
-    """A method of a machine to be called, and what comes of it.
+    """A method of a machine that the I/O thread calls for another thread, and the result.
 
-    Calling it where everything else is done, and not in the thread that wants it, spares the threads a lock to wait for each
-    other at (docs: architecture).
+    The I/O thread calls the method, and not the thread that wants the result: otherwise the threads would wait for each other
+    at the core's lock (docs/explanation/architecture.md).
     """
 
     __slots__ = ("_abandoned", "_call", "_context", "_error", "_promise", "_waiter")
@@ -47,7 +47,7 @@ class ThreadRequest(Generic[T]):
             self._promise.on_ready(self._waiter.release)
 
     def abandon(self, _now: float) -> None:
-        """Say that its caller waits no more, in the I/O thread."""
+        """Abandon the request in the I/O thread: its caller waits no more."""
         self._abandoned = True
         if self._promise is not None:
             self._promise.abandon()
@@ -60,7 +60,7 @@ class ThreadRequest(Generic[T]):
         """Return the result.
 
         Raises:
-            Exception: What the method raised, or what its promise was broken with.
+            Exception: The error of the method, or of the method's promise.
         """
         if self._promise is not None:
             return self._promise.result()

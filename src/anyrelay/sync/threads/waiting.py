@@ -1,6 +1,6 @@
-"""What threads sleep at. Ctrl-C, which strikes the main thread anywhere, ends a sleep and breaks nothing.
+"""Locks that threads sleep at; Ctrl-C, which may interrupt the main thread anywhere, ends a sleep and breaks nothing.
 
-`threading.Event` and `Condition` are left out for that reason: struck between taking their lock and saying so, they keep it.
+`threading.Event` and `Condition` are not used for that reason: Ctrl-C between two of their steps leaves their lock taken.
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ from typing import Final
 __all__ = ["OnceEvent", "new_waiter", "wait_for_release"]
 
 LOOK_UP: Final = 0.5
-"""How long the main thread sleeps without looking for signals, in seconds."""
+"""The longest time that the main thread sleeps without a look for signals, in seconds."""
 
 
 def new_waiter() -> threading.Lock:
-    """Make what one thread waits at until another releases it: a bare lock, several times cheaper than an Event."""
+    """Make a waiter: one thread sleeps at it until another releases it. A bare lock is several times cheaper than an Event."""
     waiter = threading.Lock()
     waiter.acquire()
     return waiter
 
 
 def wait_for_release(waiter: threading.Lock, timeout: float = math.inf) -> None:
-    """Sleep until a waiter is opened by somebody else, and close it again; or until `timeout`, in seconds, is over.
+    """Sleep until another thread releases a waiter, or until `timeout` seconds have passed.
 
-    The main thread, which alone handles signals, looks up now and then: Ctrl-C in the very moment in which a thread falls
-    asleep does not wake it, and would wait as long as it does.
+    The main thread, which alone handles signals, wakes up now and then: a Ctrl-C that comes in the moment in which the thread
+    falls asleep does not wake it, and would not be handled until the thread is woken.
     """
     if threading.current_thread() is not threading.main_thread():
         waiter.acquire(timeout=-1 if timeout == math.inf else timeout)
@@ -40,7 +40,7 @@ def wait_for_release(waiter: threading.Lock, timeout: float = math.inf) -> None:
 
 
 class OnceEvent:
-    """Something that happens once, and that any number of threads wait for."""
+    """An event that happens once, for any number of waiting threads."""
 
     __slots__ = ("_is_set", "_waiters")
 
@@ -49,7 +49,7 @@ class OnceEvent:
         self._is_set = False
 
     def set(self) -> None:
-        """Say that it has happened; again changes nothing."""
+        """Note that the event has happened, and wake the threads; a second call changes nothing."""
         self._is_set = True
         while True:
             try:
@@ -59,8 +59,8 @@ class OnceEvent:
             waiter.release()
 
     def wait(self, timeout: float = math.inf) -> None:
-        """Sleep until it has happened, or until `timeout`, in seconds, is over."""
+        """Sleep until the event has happened, or until `timeout` seconds have passed."""
         waiter = new_waiter()
         self._waiters.append(waiter)
-        if not self._is_set:  # it is said first, then the waiters are opened
+        if not self._is_set:  # `set` notes the event first, and releases the waiters then
             wait_for_release(waiter, timeout)

@@ -1,4 +1,4 @@
-"""Threads for user code: as many as are busy, kept for a while when they are not."""
+"""Worker threads for user code: one for each job that runs; an idle thread is kept for a while."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from anyrelay.protocol.session.outputs import Layer, LogEntry
 __all__ = ["Workers", "may_hang"]
 
 IDLE_TIME: Final = 2.0
-"""How long a thread waits for more work before it ends, in seconds."""
+"""How long a thread waits for another job before it ends, in seconds."""
 
 MOMENT: Final = 0.05
-"""How long a thread that may hang is waited for, in seconds: nearly always it does not."""
+"""How long `Workers.join` waits for a thread that may hang, in seconds: nearly always the thread does not hang."""
 
 NO_THREADS: Final = (
     "no thread can be started: calls, messages and connection attempts wait until a thread is free or can be started;"
@@ -31,7 +31,7 @@ _out_of_reach: Final[set[threading.Thread]] = set()
 
 @contextlib.contextmanager
 def may_hang() -> Iterator[None]:
-    """Within it, a job does what nobody can put an end to, such as looking up a name: `Workers.join` hardly waits for it."""
+    """Mark a job that cannot be interrupted, such as a name look-up: `Workers.join` hardly waits for the job then."""
     thread = threading.current_thread()
     _out_of_reach.add(thread)
     try:
@@ -41,7 +41,7 @@ def may_hang() -> Iterator[None]:
 
 
 class Workers:
-    """Runs each job in a thread of its own while it lasts; a thread that is free takes the next one."""
+    """Runs each job in a thread that has no other job meanwhile; an idle thread takes the next job."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -53,7 +53,7 @@ class Workers:
         self._threads: set[threading.Thread] = set()
 
     def submit(self, job: Callable[[], None]) -> None:
-        """Run a job, which must not raise; one for which no thread can be started waits for the next that is free."""
+        """Run a job, which must not raise; a job for which no thread can be started waits for the next idle thread."""
         with self._lock:
             lacked_threads = self._lacks_threads
             if self._idle > 0 or not self._start_thread(job):
@@ -62,17 +62,19 @@ class Workers:
 
     @property
     def wait_for_threads(self) -> bool:
-        """Whether jobs wait because no thread could be started."""
+        """Whether jobs wait because no thread could be started; `start_waiting` tries again."""
         return self._idle < 0
 
     def start_waiting(self) -> None:
-        """Start threads for the jobs that wait for them, as far as that is possible by now."""
+        """Start threads for the jobs that wait, as far as threads can be started by now."""
         if not self.wait_for_threads:
             return
         with self._lock:
             lacked_threads = self._lacks_threads
             while self._idle < 0:
-                job = self._jobs.get_nowait()  # there is one for each: whoever is about to take one has counted itself
+                job = (
+                    self._jobs.get_nowait()
+                )  # there is a job for each: a thread that is about to take a job has counted itself
                 self._idle += 1
                 if job is not None and not self._start_thread(job):
                     self._hand_over(job)
@@ -80,7 +82,7 @@ class Workers:
         self._log_change(lacked_threads)
 
     def _start_thread(self, job: Callable[[], None]) -> bool:
-        """Start a thread for a job; return whether that is possible."""
+        """Start a thread for a job; return whether a thread could be started."""
         thread = threading.Thread(target=self._work, args=(job,), name=self._name, daemon=True)
         try:
             thread.start()
@@ -92,7 +94,7 @@ class Workers:
         return True
 
     def _log_change(self, lacked_threads: bool) -> None:
-        """Log that no thread can be started, or that they can be again; once, and outside the lock."""
+        """Log once that no thread can be started, or that threads can be started again; outside the lock."""
         if self._lacks_threads == lacked_threads:
             return
         if lacked_threads:
@@ -106,7 +108,9 @@ class Workers:
 
     def _work(self, job: Callable[[], None] | None) -> None:
         while job is not None:
-            contextvars.Context().run(job)  # what one handler sets is nothing to the next one in this thread
+            contextvars.Context().run(
+                job
+            )  # the next handler in this thread does not see the context variables of this one
             job = self._next_job()
         with self._lock:
             self._threads.discard(threading.current_thread())
@@ -124,10 +128,10 @@ class Workers:
             if self._idle > 0:
                 self._idle -= 1
                 return None
-        return self._jobs.get()  # one was promised to this thread between the two
+        return self._jobs.get()  # between the two blocks, a job was handed to this thread
 
     def recall(self) -> None:
-        """Keep threads again, for the jobs to come."""
+        """Keep idle threads again, after `dismiss`."""
         with self._lock:
             self._dismissed = False
 
@@ -139,10 +143,10 @@ class Workers:
                 self._hand_over(None)
 
     def join(self, timeout: float) -> None:
-        """Wait for the threads, for up to `timeout` seconds; one of them that calls waits for none, as others may call too."""
+        """Wait for the threads to end, for up to `timeout` seconds; a call from one of them waits for none of the others."""
         deadline = time.monotonic() + timeout
         waited_for: set[threading.Thread] = set()
-        while threads := self._others() - waited_for:  # more than once, since a job may have called for another
+        while threads := self._others() - waited_for:  # more than once, since a job may have submitted another
             for thread in threads:
                 timeout = max(0.0, deadline - time.monotonic())
                 thread.join(min(timeout, MOMENT) if thread in _out_of_reach else timeout)
