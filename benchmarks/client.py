@@ -14,7 +14,14 @@ from typing import Any
 
 from metering import turns
 
-PROGRAMS = {"sdk": "client_sdk", "asyncio": "client_aio", "trio": "client_aio", "sync": "client_sync"}
+PROGRAMS = {
+    "bare-asyncio": "client_bare",
+    "bare-blocking": "client_bare",
+    "sdk": "client_sdk",
+    "asyncio": "client_aio",
+    "trio": "client_aio",
+    "sync": "client_sync",
+}
 """The module of each front end; only the one that runs is imported."""
 
 

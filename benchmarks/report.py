@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import os
 import platform
 import statistics
@@ -11,7 +12,7 @@ from importlib import metadata
 from typing import Any
 
 from running import Run
-from works import BASE, FRONT_TITLES, GROWTH, GROWTH_TARGET, Figure, Work
+from works import BASE, FLOORS, FRONT_TITLES, GROWTH, GROWTH_TARGET, Figure, Work
 
 Results = dict[str, dict[str, list[Run]]]
 
@@ -29,6 +30,8 @@ class Comparison:
     """The median of our figure, in seconds or bytes."""
     theirs: float
     """The median of theirs."""
+    to_floor: float | None
+    """The median of the ratios to the bare asyncio client, run by run; None where it did not take part."""
 
     @property
     def ratio(self) -> float:
@@ -66,12 +69,13 @@ def comparisons(works: Sequence[Work], results: Results) -> list[Comparison]:
         by_front = results.get(work.key, {})
         for figure in work.figures:
             theirs = [run[figure.key] for run in by_front.get(BASE, [])]
+            least = [run[figure.key] for run in by_front.get(FLOORS[0], [])]
             for front in (front for front in by_front if front != BASE):
                 ours = [run[figure.key] for run in by_front[front]]
                 ratios = tuple(our / their for our, their in zip(ours, theirs, strict=True))
-                found.append(
-                    Comparison(work, figure, front, ratios, statistics.median(ours), statistics.median(theirs))
-                )
+                to_floor = statistics.median(map(operator.truediv, ours, least)) if least else None
+                medians = statistics.median(ours), statistics.median(theirs)
+                found.append(Comparison(work, figure, front, ratios, *medians, to_floor))
     return found
 
 
@@ -117,12 +121,14 @@ def table(found: Sequence[Comparison], *, absolute: bool) -> str:
         found: What was compared.
         absolute: Whether to show both clients' own figures, which mean something on this machine only.
     """
-    header = ["work", "figure", "front end", "ours / theirs", "lowest to highest", "aim", ""]
+    header = ["work", "figure", "front end", "ours / theirs", "lowest to highest", "ours / bare asyncio", "aim", ""]
     rows = []
     for each in found:
         row = [each.work.text, each.figure.title, FRONT_TITLES[each.front], f"{each.ratio:.2f}"]
-        row += [f"{min(each.ratios):.2f} to {max(each.ratios):.2f}", f"{each.figure.target:.2f}"]
-        row.append("met" if each.met else "missed")
+        row += [f"{min(each.ratios):.2f} to {max(each.ratios):.2f}"]
+        row.append("" if each.to_floor is None else f"{each.to_floor:.2f}")
+        is_floor = each.front in FLOORS
+        row += ["", ""] if is_floor else [f"{each.figure.target:.2f}", "met" if each.met else "missed"]
         if absolute:
             row += [f"{value * each.figure.scale:.1f} {each.figure.unit}" for value in (each.ours, each.theirs)]
         rows.append(row)
@@ -158,6 +164,7 @@ def as_json(works: Sequence[Work], results: Results) -> dict[str, Any]:
                 "front": each.front,
                 "ratio": each.ratio,
                 "runs": each.ratios,
+                "to_floor": each.to_floor,
                 "target": each.figure.target,
                 "met": each.met,
             }

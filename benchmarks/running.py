@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from works import BASE, GROWTH, GROWTH_SIZES, Work
+from works import BASE, FLOORS, GROWTH, GROWTH_SIZES, Work
 
 HERE = Path(__file__).parent
 
@@ -279,9 +279,10 @@ def run_all(
     with LoadServer(limit=runs * len(works) * 5 * CLIENT_LIMIT) as server:
         for run in range(runs):
             for work in works:
-                taking_part = [BASE, *(front for front in work.fronts if front in fronts)]
-                if len(taking_part) == 1:
+                taking_part = [front for front in work.fronts if front in fronts]
+                if not taking_part:
                     continue
+                taking_part = [BASE, *work.floors, *taking_part]
                 done = run_work(server, work, turned(taking_part, run))
                 for front in taking_part:
                     results.setdefault(work.key, {}).setdefault(front, []).append(done[front])
@@ -310,8 +311,8 @@ def smoke(works: Sequence[Work], fronts: Sequence[str], tell: Callable[[str], No
     """
     with LoadServer(limit=CLIENT_LIMIT) as server, ThreadPoolExecutor(2) as pool:
         doing = []
-        for front in (BASE, *fronts):
-            own = [work for work in works if front in work.fronts or front == BASE]
+        for front in (BASE, *FLOORS, *fronts):
+            own = [work for work in works if front in work.fronts or front in work.floors or front == BASE]
             loads = [(work.name, work.smoke) for work in own if work.name != "start"]
             if any(work.name == "start" for work in own):
                 doing.append((front, ["start"], pool.submit(start_times, [front], 1)))

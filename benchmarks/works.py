@@ -14,7 +14,17 @@ FRONTS = ("asyncio", "trio", "sync")
 COROUTINES, THREADS = FRONTS[:2], FRONTS[2:]
 """The same, by what a waiting handler is."""
 
-FRONT_TITLES = {"sdk": "SDK", "asyncio": "asyncio", "trio": "trio", "sync": "threads"}
+FLOORS = ("bare-asyncio", "bare-blocking")
+"""Clients that do what a client in Python cannot do without, and nothing else; see `client_bare`."""
+
+FRONT_TITLES = {
+    "sdk": "SDK",
+    "bare-asyncio": "bare asyncio",
+    "bare-blocking": "bare blocking",
+    "asyncio": "asyncio",
+    "trio": "trio",
+    "sync": "threads",
+}
 
 LONG_ENOUGH = 3.0
 """How long calls are held before their memory is measured, in seconds; a thread that has nothing to do is gone by then."""
@@ -48,6 +58,8 @@ class Work:
     smoke: dict[str, Any]
     """The same, just enough to see that everything is right."""
     figures: tuple[Figure, ...] = field(default=())
+    floors: tuple[str, ...] = ()
+    """Which of `FLOORS` do it too."""
     turns: int = 1
     """In how many turns each client does it, of which `sizes` is one; with one turn each has its process to itself.
 
@@ -59,7 +71,8 @@ def _refer(key: str, text: str, fronts: tuple[str, ...], *, beside_main: bool = 
     """Return the work of referring again and again, in the main thread or in one beside it."""
     figures = (Figure("cpu", "CPU per refer", 0.55), Figure("trip", "round trip, median", 0.60))
     sizes = {"count": 300, "beside_main": beside_main}
-    return Work(key, "refer", text, fronts, sizes, {**sizes, "count": 20}, figures, turns=10)
+    floors = () if beside_main else FLOORS
+    return Work(key, "refer", text, fronts, sizes, {**sizes, "count": 20}, figures, floors, turns=10)
 
 
 def _hold(key: str, text: str, count: int, fronts: tuple[str, ...], target: float, *, waiting: bool = False) -> Work:
@@ -77,7 +90,8 @@ WORKS = (
         FRONTS,
         {"count": 3_000},
         {"count": 300},
-        (Figure("cpu", "CPU per event", 0.30),),
+        (Figure("cpu", "CPU per event", 0.22),),
+        FLOORS,
         turns=10,
     ),
     _refer("refer", "3,000 refers of one call, one after another", FRONTS),
