@@ -43,7 +43,6 @@ class HandlerDispatcher:
             if (pending := self._call_until_pending(handler_queue)) is not None:
                 self._spawn(self._await_handlers, handler_queue, pending)
             self.waiting.popleft()
-        self._pump()
 
     def abandon(self) -> None:
         """Empty the queues that wait: the event loop has ended."""

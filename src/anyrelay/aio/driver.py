@@ -27,7 +27,7 @@ from anyrelay.aio.dispatcher import HandlerDispatcher
 from anyrelay.aio.handlers import call_handler, check_result
 from anyrelay.aio.threads import ThreadCall
 from anyrelay.frontend import log
-from anyrelay.frontend.arrivals import Arrivals
+from anyrelay.frontend.arrivals import BACKLOG_READ, Arrivals
 from anyrelay.frontend.binding import accepts
 from anyrelay.frontend.ending import abandon
 from anyrelay.frontend.process import check_process
@@ -72,7 +72,7 @@ class Driver:
         self._addressed = addressed
         self._made_in = os.getpid()
         self._thread: int | None = None
-        self._loop: EventLoop | None = None
+        self._use_loop(None)
         self._context: Context = copy_context()
         self._tasks: Tasks | None = None
         self._children: dict[Scope, float] = {}
@@ -92,7 +92,8 @@ class Driver:
 
     def call(self, method: Callable[Concatenate[float, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Call a machine's method with the time, and do what the session asks for then."""
-        self._check_caller()
+        if os.getpid() != self._made_in or self._thread not in (None, threading.get_ident()):
+            self._check_caller()
         answer = method(self._now(), *args, **kwargs)
         self.pump()
         return answer
@@ -112,10 +113,6 @@ class Driver:
     def locked(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Call a function of the core that needs no time; an event loop runs nothing else meanwhile."""
         return function(*args, **kwargs)
-
-    def sleep(self, promise: Promise[Any]) -> Awaitable[object]:
-        """Return an object that this task awaits at once, to sleep until a promise is done."""
-        return self._running.sleep(promise)
 
     def abandon(self, promise: Promise[Any]) -> None:
         """Tell a promise that the task which slept was cancelled."""
@@ -143,8 +140,14 @@ class Driver:
         """The loop that the client runs in; while the client is not connected, the loop of the caller."""
         return self._loop or running_loop()
 
-    def _now(self) -> float:
-        return self._running.time()
+    def _use_loop(self, loop: EventLoop | None) -> None:
+        """Run in a loop, or in none; what each message asks of the loop is then asked without a look at the loop."""
+        self._loop: EventLoop | None = loop
+        self._now: Callable[[], float] = (lambda: running_loop().time()) if loop is None else loop.time
+        self.sleep: Callable[[Promise[Any]], Awaitable[object]] = (
+            (lambda promise: running_loop().sleep(promise)) if loop is None else loop.sleep
+        )
+        """Returns what a task awaits at once, to sleep until a promise is done."""
 
     def _check_caller(self) -> None:
         """Check that the caller is in the process and in the thread of the client's event loop.
@@ -167,13 +170,14 @@ class Driver:
         self._check_caller()
         if self._finished is None:
             self._thread = threading.get_ident()
-            self._loop = running_loop()
+            loop = running_loop()
+            self._use_loop(loop)
             self._context = copy_context()
             self.dialer = Dialer()  # a look-up that another loop started may hang; this loop does not wait for it
             self._finished = anyio.Event()  # first: the owner may run at once (`asyncio.eager_task_factory`), and end
-            self._loop.spawn_owner(self._own)
+            loop.spawn_owner(self._own)
             if self._signals:  # noted before there was a loop; obeyed after the caller has asked the session to connect
-                self._loop.call_soon(self.obey_signals)
+                loop.call_soon(self.obey_signals)
         elif self.session.state is ClientState.CLOSED:
             # The owner is at the end of the last connection and goes on with the next; the task that closed the last returns.
             finished, self._finished = self._finished, anyio.Event()
@@ -243,7 +247,8 @@ class Driver:
             with contextlib.suppress(Exception):  # the clock too may be gone
                 abandon(self.session, ConnectionError("the event loop has ended"), self._now())
             self._dispatcher.abandon()
-            self._tasks = self._transport = self._thread = self._loop = None
+            self._tasks = self._transport = self._thread = None
+            self._use_loop(None)
             self._children.clear()
             finished, self._finished = self._finished, None
             if finished is not None:
@@ -290,24 +295,22 @@ class Driver:
         return self._transport is None and self.session.state is ClientState.CLOSED
 
     def pump(self) -> None:
-        """Do what the session asks for, and wake the tasks that have to do more."""
+        """Do what the session asks for; messages, callbacks and deadlines have to wait for the next turn."""
         if self._tasks is None:
             return
         outputs = self.session.outputs
         while outputs:
-            self._follow(outputs.popleft())
+            output = outputs.popleft()
+            if isinstance(output, HandlerQueue):
+                self._dispatcher.waiting.append(output)
+            else:
+                self._follow(output)
         if not self._turn_due:
             self._turn_due = True
             self._turn.wake()
-        # A deadline that was cancelled may wake the owner in vain: that is cheaper than a look for such deadlines here.
-        if self._armed > _AWAKE and (self.session.timers.soonest() < self._armed or self._is_closed):
-            self._armed = _AWAKE
-            self._rearm.wake()
 
     def _follow(self, output: Output) -> None:
         match output:
-            case HandlerQueue():
-                self._dispatcher.waiting.append(output)
             case RunHandler(subject):
                 self._spawn("anyrelay handler", self._run_handler, subject)
             case LogEntry() as entry:
@@ -374,7 +377,8 @@ class Driver:
         """Bytes came."""
         if transport is self._transport:
             now = self._now()
-            self._arrivals.read(len(data), now)
+            if len(data) >= BACKLOG_READ:
+                self._arrivals.read(len(data), now)
             self.session.receive_data(data, now)
             self.pump()
 
@@ -408,9 +412,9 @@ class Driver:
             self._child_ended(scope)
 
     async def _take_turns(self, scope: Scope) -> None:
-        """In each turn, make the callbacks that wait, then send the bytes that wait.
+        """Turn by turn, call the handlers that have something to hear, send what waits, and look at the deadlines.
 
-        The tasks that the last bytes woke have run by then, so that one write carries the commands of all.
+        The tasks that the last bytes woke have run by then, so that the answers of all leave in one write.
         """
         with scope:
             while True:
@@ -420,6 +424,10 @@ class Driver:
                 self._turn_due = False
                 if self._transport is not None:
                     self._transport.flush()
+                # A deadline that was taken back may wake the timekeeper in vain: to look for such ones here would cost more.
+                if self._armed > _AWAKE and (self.session.timers.soonest() < self._armed or self._is_closed):
+                    self._armed = _AWAKE
+                    self._rearm.wake()
 
     async def _fetch_token(self, source: Callable[[], Any]) -> None:
         try:

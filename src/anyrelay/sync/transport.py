@@ -84,13 +84,13 @@ class Transport:
         except (BlockingIOError, InterruptedError):
             return False
         except OSError as error:
-            self._tell(sock, Session.transport_failed, error)
+            self._tell(sock, self._session.transport_failed, error)
             return False
         if not data:
-            self._tell(sock, Session.receive_eof)
+            self._tell(sock, self._session.receive_eof)
             return False
         self.arrivals.read(len(data), self._clock())
-        self._tell(sock, Session.receive_data, data)
+        self._tell(sock, self._session.receive_data, data)
         return True
 
     def _tell(self, sock: socket.socket, method: Callable[..., None], *args: Any) -> None:
@@ -98,7 +98,7 @@ class Transport:
         with self._core:
             self._sort_outputs()
             if sock is self.socket:
-                method(self._session, *args, self._clock())
+                method(*args, self._clock())
 
     def write(self) -> None:
         """Write the bytes that wait, as far as the socket takes them."""
@@ -121,7 +121,7 @@ class Transport:
         except (BlockingIOError, InterruptedError):
             sent = 0
         except OSError as error:
-            self._tell(sock, Session.transport_failed, error)
+            self._tell(sock, self._session.transport_failed, error)
             return False
         with self._core:
             if sock is self.socket:

@@ -108,6 +108,10 @@ class Session(ClientMethods):
             random=random,
         )
         self.link_timers = self._link.link_timers
+        self.receive_data = self._link.receive_data
+        """Takes bytes from the transport, and the time; however late they come, no deadline is looked at."""
+        self.data_to_send = self._link.data_to_send
+        """Returns everything that waits for the transport as one piece, and forgets it."""
         self._requests = PendingCommands(
             self.timers, new_id, self._link.send, self._link.without_credentials, self._call_is_gone
         )
@@ -139,10 +143,6 @@ class Session(ClientMethods):
         """The transport that `OpenTransport` asked for could not be opened, or broke."""
         self._link.transport_failed(error, now)
 
-    def receive_data(self, data: bytes, now: float) -> None:
-        """Take bytes from the transport, however late; no deadline is looked at before all of them are digested, nor then."""
-        self._link.receive_data(data, now)
-
     def receive_eof(self, now: float) -> None:
         """The transport brings no more bytes."""
         self._link.receive_eof(now)
@@ -154,10 +154,6 @@ class Session(ClientMethods):
     def token_failed(self, error: Exception, now: float) -> None:
         """The JWT that `FetchToken` asked for could not be had."""
         self._link.token_failed(error, now)
-
-    def data_to_send(self) -> bytes:
-        """Return everything that waits for the transport as one piece, and forget it."""
-        return self._link.data_to_send()
 
     def is_overdue(self, now: float) -> bool:
         """Whether something is due; whoever drives the session reads what has arrived before `handle_timeout` does it."""
