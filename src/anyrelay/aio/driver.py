@@ -61,6 +61,9 @@ _own_scope: ContextVar[Scope | None] = ContextVar("anyrelay_own_scope", default=
 class Driver:
     """The owner of one client."""
 
+    _schedule_turn: Callable[[], object]
+    """Has `_take_turn` called; set while the owner task runs."""
+
     def __init__(self, session: Session, addressed: Callable[[CallMachine | MessageMachine], tuple[Any, Any]]) -> None:
         """Make a driver whose owner task does not run yet.
 
@@ -82,7 +85,7 @@ class Driver:
         self._dispatcher = HandlerDispatcher(session, callbacks, self.pump)
         self._arrivals = Arrivals()
         self._turn_due = False
-        self._turn = Wakeup()
+        self._failure: Exception | None = None
         self._armed = _AWAKE
         self._rearm = Wakeup()
         self._finished: anyio.Event | None = None
@@ -233,13 +236,12 @@ class Driver:
             over = False
             while not over:
                 async with self._running.tasks() as tasks:
-                    self._tasks, turning = tasks, self._running.scope()
-                    self._turn, self._turn_due = Wakeup(), False
-                    tasks.start_soon(self._take_turns, turning, name="anyrelay turns")
+                    turns = self._running.turns(tasks, self._take_turn, self._context)
+                    self._tasks, self._turn_due, self._schedule_turn = tasks, False, turns.schedule
                     self.pump()
                     await self._keep_time()
                     self._tasks = None
-                    turning.deadline = -math.inf
+                    turns.stop()
                 over = self.session.state is ClientState.CLOSED
         except* Exception as errors:  # a bug of ours must not take the event loop down with it
             log.write(LogEntry(LogEntry.ERROR, "the client's owner task failed", error=errors))
@@ -247,6 +249,7 @@ class Driver:
             with contextlib.suppress(Exception):  # the clock too may be gone
                 abandon(self.session, ConnectionError("the event loop has ended"), self._now())
             self._dispatcher.abandon()
+            self._failure = None
             self._tasks = self._transport = self._thread = None
             self._use_loop(None)
             self._children.clear()
@@ -266,6 +269,8 @@ class Driver:
             with anyio.CancelScope(deadline=self._armed):
                 await self._running.sleep(self._rearm)
             self._armed = _AWAKE
+            if self._failure is not None:
+                raise self._failure
             self.session.handle_timeout(await self._time_of_judgement())
             self.pump()
 
@@ -307,7 +312,7 @@ class Driver:
                 self._follow(output)
         if not self._turn_due:
             self._turn_due = True
-            self._turn.wake()
+            self._schedule_turn()
 
     def _follow(self, output: Output) -> None:
         match output:
@@ -411,23 +416,32 @@ class Driver:
             self.session.handler_finished(subject, failure, self._now())
             self._child_ended(scope)
 
-    async def _take_turns(self, scope: Scope) -> None:
-        """Turn by turn, call the handlers that have something to hear, send what waits, and look at the deadlines.
+    def _take_turn(self) -> None:
+        """Call the handlers that have something to hear, send what waits, and look at the deadlines.
 
         The tasks that the last bytes woke have run by then, so that the answers of all leave in one write.
         """
-        with scope:
-            while True:
-                await self._running.turn(self._turn)
-                if self._dispatcher.waiting:
-                    self._dispatcher.call_all()
-                self._turn_due = False
-                if self._transport is not None:
-                    self._transport.flush()
-                # A deadline that was taken back may wake the timekeeper in vain: to look for such ones here would cost more.
-                if self._armed > _AWAKE and (self.session.timers.soonest() < self._armed or self._is_closed):
-                    self._armed = _AWAKE
-                    self._rearm.wake()
+        if self._tasks is None:
+            return
+        try:
+            if self._dispatcher.waiting:
+                self._dispatcher.call_all()
+            self._turn_due = False
+            transport = self._transport
+            if transport is not None:
+                transport.flush()
+            # A deadline that was taken back may wake the timekeeper in vain: to look for such ones here would cost more.
+            is_early = self._armed > _AWAKE and self.session.timers.soonest() < self._armed
+            if is_early or (transport is None and self._is_closed):
+                self._rearm_timer()
+        except Exception as error:  # the owner task fails with it
+            self._failure = error
+            self._rearm_timer()
+
+    def _rearm_timer(self) -> None:
+        """Wake the timekeeper, which sleeps until a deadline that is not the next one any more."""
+        self._armed = _AWAKE
+        self._rearm.wake()
 
     async def _fetch_token(self, source: Callable[[], Any]) -> None:
         try:

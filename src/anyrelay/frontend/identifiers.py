@@ -27,12 +27,10 @@ def new_id() -> str:
         return _drawn.pop()
     except IndexError:
         octets = os.urandom(16 * AT_ONCE).hex()
-        first, *others = (_uuid(octets[place : place + 32]) for place in range(0, len(octets), 32))
+        # Two places of a UUID tell its version and its variant; the other digits are random.
+        first, *others = [
+            f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{'89ab'[int(digits[16], 16) & 3]}{digits[17:20]}-{digits[20:]}"
+            for digits in [octets[place : place + 32] for place in range(0, len(octets), 32)]
+        ]
         _drawn.extend(others)
         return first
-
-
-def _uuid(digits: str) -> str:
-    """Return 32 random hexadecimal digits as a UUID: two places of it tell its version and variant."""
-    variant = "89ab"[int(digits[16], 16) & 3]
-    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"

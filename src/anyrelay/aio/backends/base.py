@@ -10,12 +10,13 @@ from __future__ import annotations
 import socket
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
+from contextvars import Context
 from types import TracebackType
 from typing import Any, Protocol
 
 from anyrelay.protocol.session.outputs import OpenTransport
 
-__all__ = ["EventLoop", "Scope", "Source", "Tasks", "Transport", "TransportOwner", "Wakeup", "has_unread"]
+__all__ = ["EventLoop", "Scope", "Source", "Tasks", "Transport", "TransportOwner", "Turns", "Wakeup", "has_unread"]
 
 
 class Source(Protocol):
@@ -108,6 +109,18 @@ class Tasks(Protocol):
         """Start a task, in a copy of the caller's context."""
 
 
+class Turns(Protocol):
+    """Has the loop call one function, again and again."""
+
+    @property
+    def schedule(self) -> Callable[[], object]:
+        """Has the function called once the tasks that were woken before have run."""
+        ...
+
+    def stop(self) -> None:
+        """Call the function no more, or in vain."""
+
+
 class EventLoop(Protocol):
     """One of the two event loops, as far as they differ."""
 
@@ -144,8 +157,14 @@ class EventLoop(Protocol):
         """
         ...
 
-    def turn(self, source: Source) -> Awaitable[object]:
-        """Return what `sleep` returns; the task wakes after the tasks that were woken before it."""
+    def turns(self, tasks: Tasks, turn: Callable[[], None], context: Context) -> Turns:
+        """Return an object that has `turn` called.
+
+        Args:
+            tasks: Where a task may be started for it.
+            turn: The function; it must not raise.
+            context: The context to call it in.
+        """
         ...
 
     def transport(self, owner: TransportOwner) -> Transport:

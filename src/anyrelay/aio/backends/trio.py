@@ -6,11 +6,12 @@ import contextlib
 import signal
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextvars import Context
 from typing import Any, Final
 
 import trio
 
-from anyrelay.aio.backends.base import Source, TransportOwner, Wakeup, has_unread
+from anyrelay.aio.backends.base import Source, Tasks, TransportOwner, Wakeup, has_unread
 from anyrelay.protocol.session.outputs import OpenTransport
 
 __all__ = ["TrioLoop"]
@@ -23,7 +24,7 @@ class TrioLoop:
     """The event loop of trio that runs here."""
 
     def __init__(self) -> None:
-        self.time = trio.current_time
+        self.time = trio.lowlevel.current_clock().current_time  # as `trio.current_time`, with two Python calls less
         self._token = trio.lowlevel.current_trio_token()
 
     def spawn_owner(self, main: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -51,12 +52,14 @@ class TrioLoop:
         """
         sleeper = _Sleeper(trio.lowlevel.current_task())
         source.on_ready(sleeper)
-        return sleeper.sleep()
+        if sleeper.is_woken:
+            return _go_on()
+        sleeper.is_asleep = True
+        return trio.lowlevel.wait_task_rescheduled(sleeper.give_up)
 
-    async def turn(self, source: Source) -> None:
-        """Sleep until `source` is ready and the tasks that were woken before have run."""
-        await self.sleep(source)
-        await trio.lowlevel.cancel_shielded_checkpoint()
+    def turns(self, tasks: Tasks, turn: Callable[[], None], context: Context) -> TrioTurns:
+        """Return an object that has `turn` called, in a task of its own."""
+        return TrioTurns(tasks, turn)
 
     def transport(self, owner: TransportOwner) -> TrioTransport:
         """Return a connection that is not open yet."""
@@ -80,30 +83,62 @@ class TrioTasks:
         self._nursery.start_soon(function, *args, name=name)
 
 
+class TrioTurns:
+    """A task that calls one function, again and again, after the tasks that were woken before it."""
+
+    def __init__(self, tasks: Tasks, turn: Callable[[], None]) -> None:
+        self._turn = turn
+        self._scope = trio.CancelScope()
+        self._is_scheduled = False
+        self._sleeping: trio.lowlevel.Task | None = None
+        tasks.start_soon(self._run, name="anyrelay turns")
+
+    def schedule(self) -> None:
+        """Have the function called soon."""
+        self._is_scheduled = True
+        task, self._sleeping = self._sleeping, None
+        if task is not None:
+            trio.lowlevel.reschedule(task)
+
+    def stop(self) -> None:
+        """End the task."""
+        self._scope.cancel()
+
+    def _give_up(self, _: object) -> trio.lowlevel.Abort:
+        self._sleeping = None
+        return trio.lowlevel.Abort.SUCCEEDED
+
+    async def _run(self) -> None:
+        task = trio.lowlevel.current_task()
+        with self._scope:
+            while True:
+                if not self._is_scheduled:
+                    self._sleeping = task
+                    await trio.lowlevel.wait_task_rescheduled(self._give_up)
+                self._is_scheduled = False
+                # trio runs the tasks that are ready in any order, so that one that was woken before may come after this one.
+                await trio.lowlevel.cancel_shielded_checkpoint()
+                self._turn()
+
+
 class _Sleeper:
     """A task that is about to sleep; calling the object wakes the task."""
 
-    __slots__ = ("_asleep", "_task", "_woken")
+    __slots__ = ("_task", "is_asleep", "is_woken")
 
     def __init__(self, task: trio.lowlevel.Task) -> None:
         self._task = task
-        self._asleep = self._woken = False
-
-    def sleep(self) -> Awaitable[object]:
-        """Return an object that the task awaits at once."""
-        if self._woken:
-            return _go_on()
-        self._asleep = True
-        return trio.lowlevel.wait_task_rescheduled(self._give_up)
+        self.is_asleep = self.is_woken = False
 
     def __call__(self) -> None:
-        self._woken = True
-        if self._asleep:
-            self._asleep = False
+        self.is_woken = True
+        if self.is_asleep:
+            self.is_asleep = False
             trio.lowlevel.reschedule(self._task)
 
-    def _give_up(self, _: object) -> trio.lowlevel.Abort:
-        self._asleep = False
+    def give_up(self, _: object) -> trio.lowlevel.Abort:
+        """Sleep no more: the task was cancelled."""
+        self.is_asleep = False
         return trio.lowlevel.Abort.SUCCEEDED
 
 
@@ -157,9 +192,11 @@ class TrioTransport:
         """Send the bytes that the socket takes; the rest is not copied, as it may be many megabytes in many small steps."""
         self._left_over = data
         if data:
-            with contextlib.suppress(BlockingIOError):
+            try:
                 sent = sock.send(data)
-                self._left_over = memoryview(data)[sent:] if sent < len(data) else b""
+            except BlockingIOError:
+                return
+            self._left_over = memoryview(data)[sent:] if sent < len(data) else b""
 
     def close(self, final_bytes: bytes) -> None:
         """Stop opening the connection, or send `final_bytes` and close."""
@@ -189,13 +226,12 @@ class TrioTransport:
         self._owner.transport_opened(self)
         async with trio.open_nursery() as tasks:
             tasks.start_soon(self._write, sock)
-            self._reads = True
-            await self._read(sock)
-            self._reads = False
+            tasks.start_soon(self._read, sock)  # a task of its own: each read wakes it, and no coroutine above
             # The core decides what comes next, and closes this transport.
             await trio.sleep_forever()
 
     async def _read(self, sock: socket.socket) -> None:
+        self._reads = True
         while True:
             await trio.lowlevel.wait_readable(sock)
             try:
@@ -203,9 +239,11 @@ class TrioTransport:
             except BlockingIOError:
                 continue
             except OSError as error:
+                self._reads = False
                 self._owner.transport_failed(self, error)
                 return
             if not data:
+                self._reads = False
                 self._owner.received_eof(self)
                 return
             self._owner.received(self, data)

@@ -159,6 +159,8 @@ class ReferOwner(Protocol):
 
     call_is_over: bool
     """Whether the call has ended."""
+    under_way: list[ReferMachine]
+    """The transfers that may not be settled."""
 
     def supersede(self, newer: ReferMachine, now: float) -> None:
         """The server took a newer command."""
@@ -245,7 +247,7 @@ class ReferMachine(CommandObserver):
         self.waits_for_reply = False
         self.ack = reply
         self._move(ReferInput.ACCEPTED, now)
-        if self.refers is not None:
+        if self.refers is not None and len(self.refers.under_way) > 1:
             self.refers.supersede(self, now)
 
     def rejected(self, error: RelayError) -> None:

@@ -39,7 +39,7 @@ class Refers:
         self._on_over: Callable[[ReferMachine, ReferOutcome | None], None] | None = on_over
         self._armed = 0
         self._all: dict[ReferMachine, None] = {}
-        self._under_way: list[ReferMachine] = []  # and those that ended since the last one was armed
+        self.under_way: list[ReferMachine] = []  # and those that ended since the last one was armed
 
     def __iter__(self) -> Iterator[ReferMachine]:
         """Iterate over those whose command has left."""
@@ -48,17 +48,17 @@ class Refers:
     @property
     def any_open(self) -> bool:
         """Whether the outcome of one is still to come."""
-        return any(refer.is_open for refer in self._under_way)
+        return any(refer.is_open for refer in self.under_way)
 
     @property
     def any_queued(self) -> bool:
         """Whether the command of one still waits for the line."""
-        return any(refer.state is ReferState.QUEUED for refer in self._under_way)
+        return any(refer.state is ReferState.QUEUED for refer in self.under_way)
 
     @property
     def number_open(self) -> int:
         """How many have no outcome yet, those included whose command waits for the line."""
-        return sum(refer.is_open or refer.state is ReferState.QUEUED for refer in self._under_way)
+        return sum(refer.is_open or refer.state is ReferState.QUEUED for refer in self.under_way)
 
     @property
     def all_settled(self) -> bool:
@@ -68,7 +68,7 @@ class Refers:
     @property
     def awaited(self) -> bool:
         """Whether somebody waits for one, for its reply (not `refer`) or its outcome: another one would be a mix-up."""
-        return bool(self._under_way) and any(refer.is_awaited for refer in self._under_way)
+        return bool(self.under_way) and any(refer.is_awaited for refer in self.under_way)
 
     def arm(self, refer_to: str, now: float, *, waits_for_reply: bool) -> ReferMachine:
         """Make a transfer before its command is sent.
@@ -84,20 +84,20 @@ class Refers:
         refer.refers = self
         refer.on_over = self._on_over
         self._all[refer] = None
-        self._under_way = [
-            other for other in self._under_way if other.state not in OVER or other.waiters or other.waits_for_reply
+        self.under_way = [
+            other for other in self.under_way if other.state not in OVER or other.waiters or other.waits_for_reply
         ]
-        self._under_way.append(refer)
+        self.under_way.append(refer)
         return refer
 
     def discard(self, refer: ReferMachine) -> None:
         """Forget a transfer that never was one: its command was not sent, or refused."""
         del self._all[refer]
-        self._under_way = [other for other in self._under_way if other is not refer]
+        self.under_way = [other for other in self.under_way if other is not refer]
 
     def supersede(self, newer: ReferMachine, now: float) -> None:
         """The server took a newer command: of the older ones nothing more will be heard."""
-        for refer in self._under_way:
+        for refer in self.under_way:
             if refer.number < newer.number:
                 refer.superseded(now)
 
@@ -113,7 +113,7 @@ class Refers:
         Until the newer command's reply comes, events belong to the older open transfer; once it is there the older one is
         superseded, so that the oldest open one is the right one at any time.
         """
-        for refer in self._under_way:
+        for refer in self.under_way:
             if refer.state in OPEN:
                 expected: ReferMachine | None = refer
                 break
@@ -133,7 +133,7 @@ class Refers:
     def call_ended(self, now: float) -> None:
         """The call has ended: the grace time of the open ones begins."""
         self.call_is_over = True
-        for refer in self._under_way:
+        for refer in self.under_way:
             refer.call_ended(now)
 
     def let_go(self) -> None:
@@ -147,7 +147,7 @@ class Refers:
 
     def grace_over(self, now: float) -> None:
         """The call's grace time is over, and that of transfers which began in it too."""
-        for refer in list(self._under_way):
+        for refer in list(self.under_way):
             refer.grace_over(now)
 
     def session_lost(self, now: float) -> None:

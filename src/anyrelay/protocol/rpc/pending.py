@@ -146,16 +146,14 @@ class _Command(Promise[Any]):
     result_if_accepted: object
     """What its caller gets once the server took it; None for the reply."""
 
-    def __init__(
-        self, book: PendingCommands, id_: str, method: str, text: str, timeout: float, options: CommandOptions
-    ) -> None:
+    def __init__(self, book: PendingCommands, id_: str, method: str, timeout: float, options: CommandOptions) -> None:
         # All that a promise has is set here: a command is made of every message, and a call of `super()` is one more.
         self.done = False
         self._value = self._error = self._waker = self._on_abandon = None
         self._book: PendingCommands | None = book
         self.id = id_
         self.method = method
-        self.text = text
+        self.text = ""
         self.timeout = timeout
         self.options = options
         self.is_queued = True
@@ -249,7 +247,7 @@ class PendingCommands:
         text = encode_request(id_, method, params)
         if options.timeout is not None:
             timeout = options.timeout
-        command = _Command(self, id_, method, text, timeout, options)
+        command = _Command(self, id_, method, timeout, options)
         command.machine = command_observer
         if self.observe_command is not None:
             command_observer = self.observe_command(method, call_id or "", command_observer)
@@ -258,10 +256,14 @@ class PendingCommands:
         command.call_id = call_id
         command.renew = renew
         command.result_if_accepted = result_if_accepted
-        if not line_up:
-            self._queued[id_] = command
+        if line_up:
+            self._sent[id_] = command
+            command.is_queued = False
+            self._send(text)
+            command_observer.sent(now)
         else:
-            self._let_go(command, now)
+            command.text = text
+            self._queued[id_] = command
         command.deadline = now + timeout
         if options.timeout is None and not options.timeout_until_sent:
             timeouts = self._timeouts.entries
@@ -281,14 +283,11 @@ class PendingCommands:
                 self._stop_timer(command)
             if command.renew is not None:
                 command.text = encode_request(command.id, command.method, command.renew())
-            self._let_go(command, now)
-
-    def _let_go(self, command: _Command, now: float) -> None:
-        self._sent[command.id] = command
-        command.is_queued = False
-        self._send(command.text)
-        command.text = ""
-        command.observer.sent(now)
+            self._sent[command.id] = command
+            command.is_queued = False
+            self._send(command.text)
+            command.text = ""
+            command.observer.sent(now)
 
     def answer(self, answer: Response | Failure, now: float) -> bool:
         """Match an answer with its command; False when there is none."""

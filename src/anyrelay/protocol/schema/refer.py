@@ -149,20 +149,18 @@ class ReferEvent(RelayEvent):
     @property
     def refer_response_code(self) -> int | None:
         """The response to the REFER as a SIP status code, 100 to 699; None when the event has no readable code."""
-        return _sip_code(self.sip_refer_response_code)
+        text = self.sip_refer_response_code
+        return _read_code(text) if len(text) <= _LONGEST_KEPT else None
 
     @property
     def notify_response_code(self) -> int | None:
         """The target's response as a SIP status code, 100 to 699; None when the event has no readable code."""
-        return _sip_code(self.sip_notify_response_code)
-
-
-def _sip_code(text: str) -> int | None:
-    return _read_code(text) if len(text) <= _LONGEST_KEPT else _read_code.__wrapped__(text)
+        text = self.sip_notify_response_code
+        return _read_code(text) if len(text) <= _LONGEST_KEPT else None
 
 
 _LONGEST_KEPT: Final = 16
-"""Longer texts are read anew each time, in characters: they are no codes, and would fill the memory."""
+"""A longer text is no code, in characters."""
 
 
 @lru_cache(maxsize=1_024)  # more than there are codes

@@ -6,6 +6,8 @@ from collections import OrderedDict, deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+import orjson
+
 from anyrelay.protocol.call.states import CallState
 from anyrelay.protocol.core.handler_queue import HandlerQueue
 from anyrelay.protocol.rpc.jsonrpc import fingerprint
@@ -135,7 +137,10 @@ class EventRouter:
         host = self._host
         if id_ is not None:
             # Only a number of each is kept: an identifier may be as long as a message.
-            key = fingerprint({"id": id_, "params": params})
+            try:
+                key = hash(orjson.dumps((id_, params), option=orjson.OPT_SORT_KEYS))
+            except TypeError:  # half of a surrogate pair, which `fingerprint` takes
+                key = fingerprint((id_, params))
             if key in self._seen:
                 host.statistics.duplicate_events += 1
                 return

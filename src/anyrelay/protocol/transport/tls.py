@@ -65,21 +65,14 @@ class TlsLayer:
         if self.error is not None or self.ended or self._closed:
             return b""
         self._incoming.write(ciphertext)
-        if not self.established:
-            self._shake_hands()
-            if not self.established:
-                return b""
-        return self._decrypt()
+        return self._take_in()
 
     def receive_eof(self) -> None:
         """Note the end of the transport: `error` becomes an `ssl.SSLEOFError`, unless the peer had said goodbye."""
         if self.error is not None or self.ended or self._closed:
             return
         self._incoming.write_eof()
-        if self.established:
-            self._decrypt()
-        else:
-            self._shake_hands()
+        self._take_in()
 
     def send(self, plaintext: bytes) -> None:
         """Encrypt; before the handshake is done, hold. After an `error` or a `close` there is nobody to send to."""
@@ -121,7 +114,12 @@ class TlsLayer:
         held, self._held = b"".join(self._held), []
         self.send(held)
 
-    def _decrypt(self) -> bytes:
+    def _take_in(self) -> bytes:
+        """Shake hands if that is not done yet, and return all the plaintext that is there then."""
+        if not self.established:
+            self._shake_hands()
+            if not self.established:
+                return b""
         read, undecrypted = self._tls.read, self._incoming
         parts: list[bytes] = []
         try:
