@@ -279,7 +279,7 @@ class CallMachine(
     def device(self) -> dict[str, Any]:
         """The call's device as it was told of last, made anew for each look."""
         packed = self._device  # which another thread may be about to set
-        return unpack_device(packed) if packed else self._told_device()
+        return unpack_device(packed) if packed else self._latest_device()
 
     @property
     def handler_queue(self) -> HandlerQueue:

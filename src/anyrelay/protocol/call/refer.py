@@ -99,7 +99,8 @@ class ReferMethods(CallMethods):
             RelayError: The server answered with an error. As for `refer`, the transfer may still happen after some codes;
                 `on_completed` is then called too.
             RequestTimeout: The reply did not come within `request_timeout`; the transfer may still happen.
-            ConnectionLost: The connection dropped while the command was under way; it is never sent again.
+            ConnectionLost: The connection dropped while the command was under way; the command is never
+                sent again.
         """
         _, started = self._refer(
             now, device, status_url, extra, alone=True, on_completed=on_completed, returns_transfer=True

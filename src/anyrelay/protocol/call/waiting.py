@@ -124,7 +124,7 @@ class WaitingMethods(CallMethods):
         for waiter in reached:
             self._answer_state_waiter(waiter)
 
-    def _told_device(self) -> dict[str, Any]:
+    def _latest_device(self) -> dict[str, Any]:
         """Return the device of the latest state event that has one, else an empty dict."""
         return next((event.device for event in unpack_events(self._state_events) if event.device), {})
 

@@ -245,27 +245,27 @@ class CollectEvent(RelayEvent):
     @property
     def digits(self) -> str:
         """The digits that the caller pressed; "" for none."""
-        return _text(self._heard("digits"))
+        return _text(self._input("digits"))
 
     @property
     def terminator(self) -> str:
         """The digit that ended the input; "" for none."""
-        return _text(self._heard("terminator"))
+        return _text(self._input("terminator"))
 
     @property
     def text(self) -> str:
         """The words that the caller spoke; "" for none."""
-        return _text(self._heard("text"))
+        return _text(self._input("text"))
 
     @property
     def confidence(self) -> float:
         """The server's confidence in `text`, as the server gives it; 0.0 when it gives none."""
-        heard = self._heard("confidence")
+        heard = self._input("confidence")
         if isinstance(heard, int | float) and not isinstance(heard, bool) and math.isfinite(heard):
             return heard
         return 0.0
 
-    def _heard(self, name: str) -> object:
+    def _input(self, name: str) -> object:
         """Return the parameters of the input, which some servers write under ``params`` and others beside the type."""
         params = self.result.get("params")
         return params[name] if isinstance(params, dict) and name in params else self.result.get(name)

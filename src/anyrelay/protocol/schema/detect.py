@@ -65,7 +65,7 @@ class DetectDigit(Typed):
 
 
 DetectLike: TypeAlias = DetectMachine | DetectFax | DetectDigit | Mapping[str, Any]
-"""What to detect, or a dict of the form ``{"type", "params"}``."""
+"""A `DetectMachine`, `DetectFax` or `DetectDigit`, or a dict of the form ``{"type", "params"}``."""
 
 
 _DETECT: Final[dict[str, type[Typed]]] = {kind.type: kind for kind in (DetectMachine, DetectFax, DetectDigit)}
