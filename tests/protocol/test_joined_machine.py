@@ -287,8 +287,8 @@ class JoinedMachine(RuleBasedStateMachine):
     @rule(pick=numbers, history=refer_histories(targets=spellings, min_size=1, max_size=2))
     def any_refer_events(self, pick: int, history: list[dict[str, Any]]) -> None:
         for params in history:
-            told = {name: value for name, value in params.items() if name not in ("call_id", "node_id")}
-            self.send(self.pick_call_id(pick), "refer", **told)
+            extra = {name: value for name, value in params.items() if name not in ("call_id", "node_id")}
+            self.send(self.pick_call_id(pick), "refer", **extra)
 
     @precondition(has_transfers)
     @rule(
@@ -703,7 +703,7 @@ def test_a_call_over_the_limit_is_passed_back_once(script: Scripted) -> None:
 def test_a_call_unknown_to_the_server_ends_without_an_event(script: Scripted) -> None:
     call = busy(script)
     transfer = next(each.promise for each in script.model.commands.values() if each.kind == "refer_and_wait")
-    with reaching(script, "the end of a call was told by a refusal alone"):
+    with reaching(script, "the end of a call came by an error reply alone"):
         script.deny_call(1, 3.5)
     assert still_waiting(script) == [False, True, False]
     assert transfer.result().unknown_because == "call_ended"

@@ -162,12 +162,12 @@ class Joined:
     def deliveries(self) -> list[Any]:
         """Call the handlers of queued events; return the events."""
         self.settle()
-        told = []
+        subjects = []
         for handler_queue in self.asked(HandlerQueue):
             while (delivery := handler_queue.take()) is not None:
                 delivery.handler(delivery.subject)
-                told.append(delivery.subject)
-        return told
+                subjects.append(delivery.subject)
+        return subjects
 
     # --- events of the server -----------------------------------------------------------------------------------------
 
@@ -211,9 +211,9 @@ def joined_call(**settings: Any) -> tuple[Joined, CallMachine]:
     return pair, call
 
 
-def note_in(told: list[Any]) -> Callable[[RelayEvent], None]:
+def note_in(events: list[Any]) -> Callable[[RelayEvent], None]:
     """Return a handler that adds each event to a list."""
-    return told.append
+    return events.append
 
 
 __all__ = ["STEADY", "TOKEN", "FetchToken", "Joined", "OpenTransport", "always_heard", "joined_call", "note_in"]

@@ -61,7 +61,7 @@ SITUATIONS = (
     "a reader was too slow",
     "a call was passed back",
     "a call that was passed back came again at once",
-    "the end of a call was told by a refusal alone",
+    "the end of a call came by an error reply alone",
     "a drain waited for work",
     "a drain waited in vain",
     "an event came twice",
@@ -233,11 +233,11 @@ class CommandModel:
     @property
     def told_by_events(self) -> str:
         """The state that an event gave to the command's transfer or operation after its end."""
-        told = self.operation is not None and self.operation.is_told
+        has_end = self.operation is not None and self.operation.is_told
         if self.transfer is not None and self.kind != "refer_and_wait":
             stored = self.transfer.fate().stored
-            told = stored is not None and (stored.status != "unknown" or stored.because == "not_reported")
-        return "told" if told else ""
+            has_end = stored is not None and (stored.status != "unknown" or stored.because == "not_reported")
+        return "by events" if has_end else ""
 
 
 @dataclass(eq=False)
@@ -487,8 +487,8 @@ class Model:
         self.requests: dict[str, Any] = {}
         self.seen: set[tuple[Any, str]] = set()
         self.handled: list[int] = []
-        joined.session.on_event(lambda event: self.told.append(event.params["n"]))
-        self.told: list[int] = []
+        joined.session.on_event(lambda event: self.received.append(event.params["n"]))
+        self.received: list[int] = []
 
     def reach(self, situation: str) -> None:
         """Count a situation."""
@@ -658,7 +658,7 @@ class Model:
             if call.said_gone_at is None or call.ended_at is not None:
                 continue
             if (over := self.clock.heard_for(GRACE, call.said_gone_at)) is not NEVER:
-                self.reach("the end of a call was told by a refusal alone")
+                self.reach("the end of a call came by an error reply alone")
                 call.lose(over.at, CallGone, "gone")
         for call_id in [call_id for call_id, call in self.calls.items() if not call.is_known()]:
             del self.calls[call_id]
@@ -1016,7 +1016,7 @@ class Model:
         """Check everything that can be seen of the client against the model."""
         self.pair_calls()
         now = self.wire.now
-        assert self.told == self.handled, "each event is handled once, in order, and none is lost"
+        assert self.received == self.handled, "each event is handled once, in order, and none is lost"
         assert set(self.wire.session.calls) == set(self.calls), "the calls that are kept"
         open_ones = {key: count for key, count in self.acknowledgements.items() if count}
         assert not open_ones, "each event is acknowledged once, on its own connection"
@@ -1070,7 +1070,7 @@ class Model:
             return
         if isinstance(command.result, CallModel):
             assert command.promise.result() is command.result.machine
-        elif command.result == "told":
+        elif command.result == "by events":
             compare_told(command)
         elif isinstance(command.result, dict):
             value = command.promise.result()
@@ -1097,11 +1097,11 @@ class Model:
         for transfer, machine in zip(listed, machines, strict=True):
             fate = transfer.fate()
             compare_outcome(machine.outcome, fate.stored, transfer)
-            told = transfer.completed
+            completed = transfer.completed
             if transfer.command.kind == "start_refer":
-                assert len(told) == (fate.settled is not None), (told, fate)
-                if told:
-                    compare_outcome(told[0], fate.settled, transfer)
+                assert len(completed) == (fate.settled is not None), (completed, fate)
+                if completed:
+                    compare_outcome(completed[0], fate.settled, transfer)
         for transfer in call.refers:
             if transfer.fate().refused:
                 assert transfer.completed == []

@@ -175,13 +175,15 @@ def expect(history: Sequence[Step], grace_over: Over, horizon: Moment) -> Fate:
         return Fate()
 
     def outcome(then: Moment, status: str, because: str | None) -> Expected:
-        told = [step for index, step in enumerate(history) if step.kind == "event" and step.happens(index) <= then]
+        reports = [step for index, step in enumerate(history) if step.kind == "event" and step.happens(index) <= then]
 
         def last(name: str) -> int | None:
-            return next((code for step in reversed(told) if (code := code_in(step.params.get(name))) is not None), None)
+            return next(
+                (code for step in reversed(reports) if (code := code_in(step.params.get(name))) is not None), None
+            )
 
         codes = last("sip_refer_response_code"), last("sip_notify_response_code")
-        return Expected(status, because, *codes, len(told), then.at)
+        return Expected(status, because, *codes, len(reports), then.at)
 
     settled = outcome(moment, status, because)
     if status != "unknown":

@@ -155,20 +155,20 @@ def test_the_end_of_a_playback_does_not_end_the_collection() -> None:
 
 
 def test_the_first_result_of_a_detection_is_its_result() -> None:
-    told: list[Any] = []
-    pair, _, detection = started("detect", on_completed=note_in(told))
+    received: list[Any] = []
+    pair, _, detection = started("detect", on_completed=note_in(received))
     tell(pair, "detect", detect={"type": "machine", "params": {"event": "MACHINE"}})
     tell(pair, "detect", detect={"type": "machine", "params": {"event": "READY"}})
     tell(pair, "detect", detect={"type": "machine", "params": {"event": "finished"}})
     pair.deliveries()
-    assert [each.detect["params"]["event"] for each in told] == ["MACHINE"]
-    assert detection.result is told[0]
+    assert [each.detect["params"]["event"] for each in received] == ["MACHINE"]
+    assert detection.result is received[0]
 
 
 @pytest.mark.parametrize("kind", STARTS)
 def test_the_end_of_the_call_ends_an_operation_and_calls_on_completed_once(kind: str) -> None:
-    told: list[Any] = []
-    pair, _, operation = started(kind, on_completed=note_in(told))
+    received: list[Any] = []
+    pair, _, operation = started(kind, on_completed=note_in(received))
     waiting = operation.wait(0.0)
     pair.call_state("ended", end_reason="hangup")
     tell(pair, kind, state="finished")
@@ -180,14 +180,14 @@ def test_the_end_of_the_call_ends_an_operation_and_calls_on_completed_once(kind:
     assert (last.call_id, last.params["control_id"]) == ("call-1", operation.control_id)
     assert last.params["state"] == getattr(last, "state", "call_ended") == "call_ended"
     assert last.params["end_reason"] == "hangup"
-    assert told == [last] == [operation.result]
+    assert received == [last] == [operation.result]
     assert operation.completed
 
 
 @pytest.mark.parametrize("kind", STARTS)
 def test_the_loss_of_the_session_ends_an_operation_and_calls_on_completed(kind: str) -> None:
-    told: list[Any] = []
-    pair, _, operation = started(kind, on_completed=note_in(told))
+    received: list[Any] = []
+    pair, _, operation = started(kind, on_completed=note_in(received))
     waiting = operation.wait(0.0)
     pair.sign_in = {"protocol": "protocol-2"}
     pair.reconnect()
@@ -195,7 +195,7 @@ def test_the_loss_of_the_session_ends_an_operation_and_calls_on_completed(kind: 
     last = waiting.result()
     assert type(last) is EVENT_CLASSES.get(operation.EVENT, RelayEvent)
     assert last.params["state"] == getattr(last, "state", "session_lost") == "session_lost"
-    assert told == [last] == [operation.result]
+    assert received == [last] == [operation.result]
     assert operation.is_done
     assert not operation.completed
 
@@ -236,10 +236,10 @@ def test_the_event_of_a_collect_has_its_input() -> None:
 
 def test_two_operations_at_a_time() -> None:
     pair, call = joined_call()
-    told: list[Any] = []
-    first = call.play(0.0, SILENCE, control_id="a", on_completed=note_in(told))
-    second = call.play(0.0, SILENCE, control_id="b", on_completed=note_in(told))
-    recording = call.record(0.0, control_id="c", on_completed=note_in(told))
+    received: list[Any] = []
+    first = call.play(0.0, SILENCE, control_id="a", on_completed=note_in(received))
+    second = call.play(0.0, SILENCE, control_id="b", on_completed=note_in(received))
+    recording = call.record(0.0, control_id="c", on_completed=note_in(received))
     pair.settle()
     with pytest.raises(ValueError, match="control_id 'b' is in use by another operation of this call"):
         call.record(0.0, control_id="b")
@@ -248,7 +248,7 @@ def test_two_operations_at_a_time() -> None:
     tell(pair, "record", control_id="c", state="no_input")
     tell(pair, "play", control_id="a", state="error")
     pair.deliveries()
-    assert [each.params["control_id"] for each in told] == ["b", "c", "a"]
+    assert [each.params["control_id"] for each in received] == ["b", "c", "a"]
     assert not call.has_open_work
 
 

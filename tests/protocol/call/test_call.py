@@ -332,10 +332,10 @@ def test_a_control_id_is_used_once_at_a_time() -> None:
 
 def test_handlers_get_their_events_in_order_until_removed() -> None:
     pair, call = joined_call()
-    told: list[tuple[str, str]] = []
+    received: list[tuple[str, str]] = []
 
     def note(who: str) -> Any:
-        return lambda event: told.append((who, event.event_type))
+        return lambda event: received.append((who, event.event_type))
 
     call.on(RelayEvent, note("all"))
     remove = call.on(PlayEvent, note("class"))
@@ -346,7 +346,7 @@ def test_handlers_get_their_events_in_order_until_removed() -> None:
     remove()
     pair.play_event("finished", "p")
     pair.deliveries()
-    assert told == [
+    assert received == [
         ("all", "calling.call.play"),
         ("class", "calling.call.play"),
         ("all", "calling.call.state"),
@@ -375,9 +375,9 @@ def test_an_iterator_gets_events_from_its_creation_to_the_end_of_the_call() -> N
 def test_events_end_after_the_last_open_transfer_and_the_final_event_is_among_them() -> None:
     pair, call = joined_call()
     events, search = call.events(), call.wait_for(0.0, ReferEvent)
-    told: list[RelayEvent] = []
-    call.on(ReferEvent, told.append)
-    referred = call.start_refer(0.0, TARGET, on_completed=note_in(told))
+    received: list[RelayEvent] = []
+    call.on(ReferEvent, received.append)
+    referred = call.start_refer(0.0, TARGET, on_completed=note_in(received))
     pair.settle()
     pair.call_state("ended")
     assert not events.closed
@@ -390,7 +390,7 @@ def test_events_end_after_the_last_open_transfer_and_the_final_event_is_among_th
     outcome = referred.result().outcome
     assert outcome is not None
     pair.deliveries()
-    assert told == [found, outcome]
+    assert received == [found, outcome]
 
 
 def test_only_a_slow_reader_gets_queue_overflow() -> None:
@@ -482,9 +482,9 @@ def test_the_state_of_the_offer_counts_as_reached() -> None:
     pair.connect()
     call = pair.offer(call_state="answered", device={"type": "sip"})
     assert call is not None
-    told = wait_for(call, "answered").result()
-    assert told == CallStateEvent(call_id="call-1", call_state="answered", device={"type": "sip"})
-    assert wait_for(call, "ringing").result() == told
+    received = wait_for(call, "answered").result()
+    assert received == CallStateEvent(call_id="call-1", call_state="answered", device={"type": "sip"})
+    assert wait_for(call, "ringing").result() == received
     assert not wait_for(call, "ended").done
 
 
@@ -663,13 +663,13 @@ def test_a_queued_transfer_is_sent_after_the_sign_in() -> None:
 
 def test_closing_the_client_settles_transfers_as_unknown() -> None:
     pair, call = joined_call()
-    told: list[Any] = []
-    started = call.start_refer(0.0, TARGET, on_completed=told.append)
+    received: list[Any] = []
+    started = call.start_refer(0.0, TARGET, on_completed=received.append)
     pair.settle()
     pair.session.disconnect(0.0)
     pair.deliveries()
-    assert [each.unknown_because for each in told] == ["connection_lost"]
-    assert started.result().outcome == told[0]
+    assert [each.unknown_because for each in received] == ["connection_lost"]
+    assert started.result().outcome == received[0]
 
 
 def test_readers_of_an_ended_call_fail_when_the_report_of_its_transfer_is_lost() -> None:

@@ -91,8 +91,8 @@ def test_the_inputs_of_the_states_of_a_playback(word: Any, state: OperationState
 
 
 def test_the_final_event_ends_an_operation() -> None:
-    told: list[Any] = []
-    pair, call, playback = playing(note_in(told))
+    received: list[Any] = []
+    pair, call, playback = playing(note_in(received))
     waiting, timed = playback.wait(0.0), playback.wait(0.0, 5.0)
     assert pair.session.next_deadline() == 5.0
     pair.play_event("playing", "other")
@@ -103,25 +103,25 @@ def test_the_final_event_ends_an_operation() -> None:
     assert playback.wait(0.0, 1.0).result() is final
     assert pair.session.next_deadline() == 30.0
     pair.deliveries()
-    assert told == [final]
+    assert received == [final]
     assert not call.has_open_work
 
 
 def test_the_end_of_the_call_ends_an_operation() -> None:
-    told: list[Any] = []
-    pair, _, playback = playing(note_in(told))
+    received: list[Any] = []
+    pair, _, playback = playing(note_in(received))
     waiting = playback.wait(0.0)
     pair.call_state("ended", end_reason="hangup")
     ended = waiting.result()
     assert isinstance(ended, PlayEvent)
     assert (ended.state, ended.params["end_reason"]) == ("call_ended", "hangup")
     pair.deliveries()
-    assert told == [ended]
+    assert received == [ended]
 
 
 def test_the_loss_of_the_session_ends_an_operation() -> None:
-    told: list[Any] = []
-    pair, _, playback = playing(note_in(told))
+    received: list[Any] = []
+    pair, _, playback = playing(note_in(received))
     waiting = playback.wait(0.0)
     pair.sign_in = {"protocol": "protocol-2"}
     pair.reconnect()
@@ -130,7 +130,7 @@ def test_the_loss_of_the_session_ends_an_operation() -> None:
     assert (lost.state, lost.call_id) == ("session_lost", "call-1")
     assert playback.wait(0.0).result() is playback.result is lost
     pair.deliveries()
-    assert told == [lost]
+    assert received == [lost]
 
 
 def test_closing_the_client_ends_an_operation() -> None:
@@ -152,14 +152,14 @@ def test_an_operation_goes_on_in_a_resumed_session() -> None:
 
 def test_a_refused_operation_is_not_kept() -> None:
     pair, call = joined_call()
-    told: list[Any] = []
+    received: list[Any] = []
     pair.answers["calling.play"] = {"code": "400", "message": "no"}
-    started = call.play(0.0, SILENCE, on_completed=note_in(told))
+    started = call.play(0.0, SILENCE, on_completed=note_in(received))
     pair.settle()
     with pytest.raises(RelayError, match="RELAY error 400: no"):
         started.result()
     assert not call.has_open_work
-    assert pair.deliveries() == told == []
+    assert pair.deliveries() == received == []
 
 
 OPEN_ANSWERS = [(-32603, "?"), (500, "?"), (429, "?"), {"code": "503"}, {"code": "?"}]
@@ -179,15 +179,15 @@ def answered_late(pair: Joined, answer: Any) -> None:
 @pytest.mark.parametrize("answer", OPEN_ANSWERS)
 def test_an_operation_after_an_open_error_reply(answer: Any) -> None:
     pair, call = joined_call()
-    told: list[Any] = []
+    received: list[Any] = []
     pair.answers["calling.play"] = answer
-    started = call.play(0.0, SILENCE, control_id="p", on_completed=note_in(told))
+    started = call.play(0.0, SILENCE, control_id="p", on_completed=note_in(received))
     pair.settle()
     assert isinstance(started.error, RelayError)
     pair.play_event("playing", "p")
     pair.play_event("finished", "p")
     pair.deliveries()
-    assert [event.params["state"] for event in told] == ["finished"]
+    assert [event.params["state"] for event in received] == ["finished"]
     assert not call.has_open_work
 
 
@@ -196,15 +196,15 @@ def test_an_operation_after_an_open_error_reply(answer: Any) -> None:
 def test_no_error_reply_ends_an_operation_after_an_event(answer: Any, word: str) -> None:
     pair, call = joined_call()
     pair.silent.add("calling.play")
-    told: list[Any] = []
-    started = call.play(0.0, SILENCE, control_id="p", on_completed=note_in(told))
+    received: list[Any] = []
+    started = call.play(0.0, SILENCE, control_id="p", on_completed=note_in(received))
     pair.settle()
     pair.play_event(word, "p")
     answered_late(pair, answer)
     assert isinstance(started.error, RelayError)
     pair.play_event("finished", "p")
     pair.deliveries()
-    assert len(told) == 1
+    assert len(received) == 1
 
 
 @pytest.mark.parametrize("answer", [*OPEN_ANSWERS, *REFUSALS])
@@ -255,15 +255,15 @@ def test_an_operation_whose_command_was_never_sent_is_rejected() -> None:
 def test_an_operation_whose_reply_is_lost_still_ends() -> None:
     pair, call = joined_call()
     pair.silent.add("calling.play")
-    told: list[Any] = []
-    started = call.play(0.0, SILENCE, control_id="p", on_completed=note_in(told))
+    received: list[Any] = []
+    started = call.play(0.0, SILENCE, control_id="p", on_completed=note_in(received))
     pair.settle()
     pair.reconnect()
     assert isinstance(started.error, ConnectionLost)
     assert call.has_open_work
     pair.play_event("finished", "p")
     pair.deliveries()
-    assert len(told) == 1
+    assert len(received) == 1
     assert len(pair.sent("calling.play")) == 1
 
 

@@ -39,9 +39,9 @@ class Bench:
     def __init__(self, *, grace: float = GRACE, sent: bool = True) -> None:
         self.now = 0.0
         self.timers = Timers()
-        self.told: list[ReferOutcome | None] = []
+        self.outcomes: list[ReferOutcome | None] = []
         self.transfer = ReferMachine(TARGET, now=0.0, timers=always_heard(self.timers), grace=grace)
-        self.transfer.on_over = lambda _, outcome: self.told.append(outcome)
+        self.transfer.on_over = lambda _, outcome: self.outcomes.append(outcome)
         if sent:
             self.transfer.sent(0.0)
 
@@ -188,7 +188,7 @@ def test_a_transfer_from_its_command_to_its_end() -> None:
     assert outcome.elapsed == 3.25
     assert outcome.succeeded
     assert outcome.raise_for_status() is None
-    assert bench.told == [outcome]
+    assert bench.outcomes == [outcome]
     assert transfer.ack == OK
     assert not transfer.has_waiters
     assert transfer.wait(9.0).result() is outcome
@@ -213,7 +213,7 @@ def test_a_notify_may_overtake_the_reply() -> None:
     bench.accepted()
     assert bench.status == "busy"
     assert bench.transfer.ack == OK
-    assert len(bench.told) == 1
+    assert len(bench.outcomes) == 1
 
 
 def test_a_settled_transfer_never_changes() -> None:
@@ -230,7 +230,7 @@ def test_a_settled_transfer_never_changes() -> None:
         assert bench.transfer.outcome is outcome
         assert bench.transfer.state is ReferState.SETTLED
     assert bench.transfer.wait(bench.now).result() is outcome
-    assert len(bench.told) == 1
+    assert len(bench.outcomes) == 1
 
 
 @pytest.mark.parametrize("overtaken_by", [ANSWERED, {"state": "unknown"}])
@@ -240,7 +240,7 @@ def test_a_refusal_after_the_outcome_takes_nothing_back(overtaken_by: dict[str, 
     outcome = bench.transfer.outcome
     bench.transfer.rejected(RelayError(500, "after all"))
     assert bench.transfer.wait(0.0).result() is outcome
-    assert bench.told == [outcome]
+    assert bench.outcomes == [outcome]
 
 
 @pytest.mark.parametrize(
@@ -259,12 +259,12 @@ def test_a_refused_command_has_no_outcome(before: list[Step], state: ReferState)
     bench.transfer.rejected(error)
     assert promise.error is error
     assert bench.transfer.wait(0.0).error is error
-    assert bench.told == [None]
+    assert bench.outcomes == [None]
     assert bench.transfer.outcome is None
     assert not bench.transfer.is_open
     assert bench.timers.next_deadline() is None
     bench.advance(60)
-    assert bench.told == [None]
+    assert bench.outcomes == [None]
 
 
 @pytest.mark.parametrize(
@@ -284,10 +284,10 @@ def test_an_error_reply_after_an_event_is_no_refusal(before: list[Step], state: 
     promise = bench.transfer.wait(0.0, 30.0)
     bench.transfer.rejected(CallGone(410, "gone"))
     assert bench.transfer.state is state
-    assert (promise.done, bench.told) == (False, [])
+    assert (promise.done, bench.outcomes) == (False, [])
     bench.event(**BUSY)
     assert promise.result().status == "busy"
-    assert bench.told == [promise.result()]
+    assert bench.outcomes == [promise.result()]
 
 
 def test_withdrawn_in_the_queue() -> None:
@@ -333,7 +333,7 @@ def test_a_final_event_within_the_grace_time_settles() -> None:
     assert bench.status == "succeeded"
     assert bench.timers.next_deadline() is None
     bench.advance(5)
-    assert len(bench.told) == 1
+    assert len(bench.outcomes) == 1
 
 
 @pytest.mark.parametrize("ended", [None, "before", "after"])
@@ -354,7 +354,7 @@ def test_the_word_cancel_counts_after_the_grace_time(ended: str | None) -> None:
     bench.advance(came + GRACE - bench.now)
     assert bench.status == "canceled"
     assert bench.because is None
-    assert len(bench.told) == 1
+    assert len(bench.outcomes) == 1
 
 
 def test_a_code_wins_over_the_word_cancel() -> None:
@@ -398,7 +398,7 @@ def test_unknown_and_why(step: Step, because: str, ended: bool) -> None:
     bench.do(step)
     assert (bench.status, bench.because) == ("unknown", because)
     assert [promise.result() for promise in promises] == [bench.transfer.outcome] * 2
-    assert bench.told == [bench.transfer.outcome]
+    assert bench.outcomes == [bench.transfer.outcome]
     assert bench.timers.next_deadline() is None
 
 
@@ -424,7 +424,7 @@ def test_unknown_is_upgraded_once(kind: str) -> None:
     assert upgraded.elapsed == 4.0
     bench.event(state="success", **ANSWERED)
     assert bench.transfer.outcome is upgraded
-    assert bench.told == [first]
+    assert bench.outcomes == [first]
     assert bench.transfer.wait(bench.now).result() is upgraded
 
 
@@ -461,7 +461,7 @@ def test_a_late_cancel_upgrades_after_the_grace_time() -> None:
     assert not bench.transfer.is_open
     bench.advance(GRACE)
     assert bench.status == "canceled"
-    assert bench.told == [first]
+    assert bench.outcomes == [first]
 
 
 @pytest.mark.parametrize(
@@ -475,7 +475,7 @@ def test_the_ends_of_the_grace_time_of_a_late_cancel(step: Step, status: str) ->
     assert bench.status == status
     bench.advance(GRACE)
     assert bench.status == ("canceled" if status == "unknown" else status)
-    assert len(bench.told) == 1
+    assert len(bench.outcomes) == 1
 
 
 # --- challenges ---------------------------------------------------------------------------------------------------------------
@@ -526,7 +526,7 @@ def test_a_waiters_deadline_is_its_own(heard: str | None) -> None:
     assert outcome.refer_response_code == (202 if heard == "event" else None)
     assert bench.transfer.outcome is None
     assert bench.transfer.is_open
-    assert bench.told == []
+    assert bench.outcomes == []
     assert not unlimited.done
     bench.event(**ANSWERED)
     assert unlimited.result().succeeded
@@ -646,9 +646,9 @@ def test_the_machine_does_what_the_oracle_says(history: list[tuple[float, tuple[
         fate = expect(done, grace_over, horizon)
         assert agrees(bench.transfer.outcome, fate.stored), (bench.transfer.outcome, fate)
         assert bench.transfer.is_open is fate.is_open
-        assert len(bench.told) == (not fate.is_open)
+        assert len(bench.outcomes) == (not fate.is_open)
         if fate.settled is not None:
-            assert agrees(bench.told[0], fate.settled)
+            assert agrees(bench.outcomes[0], fate.settled)
         if settled_before is not None and settled_before.status != "unknown":
             assert bench.transfer.outcome is settled_before
         settled_before = bench.transfer.outcome

@@ -910,9 +910,9 @@ def test_draining_ends_with_the_refusal_of_the_last_transfer(bench: Bench) -> No
 
 
 def test_a_call_that_ends_while_the_refer_is_queued() -> None:
-    told: list[tuple[ReferMachine, ReferOutcome | None]] = []
+    received: list[tuple[ReferMachine, ReferOutcome | None]] = []
     timers = Timers()
-    transfers = Refers(always_heard(timers), 3.0, lambda transfer, outcome: told.append((transfer, outcome)))
+    transfers = Refers(always_heard(timers), 3.0, lambda transfer, outcome: received.append((transfer, outcome)))
     transfer = transfers.arm(SUPPORT, 0.0, waits_for_reply=True)
     transfers.call_ended(1.0)
     assert list(transfers) == []
@@ -922,7 +922,7 @@ def test_a_call_that_ends_while_the_refer_is_queued() -> None:
     timers.run_due(5.0)
     assert transfer.outcome is not None
     assert transfer.outcome.unknown_because == "call_ended"
-    assert told == [(transfer, transfer.outcome)]
+    assert received == [(transfer, transfer.outcome)]
 
 
 def test_on_completed_is_called_in_order_with_the_events(bench: Bench) -> None:

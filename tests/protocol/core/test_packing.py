@@ -47,11 +47,11 @@ def test_an_event_of_the_server_is_unpacked_unchanged(params: dict[str, Any]) ->
 
 
 def test_events_are_unpacked_last_first() -> None:
-    told = [
+    events = [
         CallStateEvent(call_state=word, params={"call_state": word, "text": "a\r\nb\x85\u2028"})
         for word in ("created", "ended")
     ]
-    assert list(unpack_events(b"".join(map(pack_event, told)))) == told[::-1]
+    assert list(unpack_events(b"".join(map(pack_event, events)))) == events[::-1]
     assert list(unpack_events(b"")) == []
 
 

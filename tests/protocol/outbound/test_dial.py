@@ -48,13 +48,13 @@ def leg(pair: Joined, state: str, call_id: str = "leg-1", **params: Any) -> None
     pair.event("calling.call.state", {**base, "direction": "outbound", "device": PHONE, **params})
 
 
-def told(pair: Joined, state: Any, call: Any = None, **params: Any) -> None:
+def dial_event(pair: Joined, state: Any, call: Any = None, **params: Any) -> None:
     pair.event("calling.call.dial", {"tag": "t", "node_id": "node", "dial_state": state, "call": call, **params})
 
 
 def won(pair: Joined, call_id: str = "leg-1", **params: Any) -> None:
     inner = {"call_id": call_id, "node_id": f"node-of-{call_id}", "tag": "t", "device": PHONE, "dial_winner": True}
-    told(pair, "answered", {**inner, **params})
+    dial_event(pair, "answered", {**inner, **params})
 
 
 def hung_up(pair: Joined) -> list[str]:
@@ -126,7 +126,7 @@ def test_a_tag_is_for_one_dial_at_a_time() -> None:
     dial(pair)
     with pytest.raises(ValueError, match="tag 't' is in use by another dial"):
         dial(pair)
-    told(pair, "failed")
+    dial_event(pair, "failed")
     dial(pair)
     assert len(pair.sent("calling.dial")) == 2
 
@@ -145,7 +145,7 @@ def test_a_client_that_is_not_connected_does_not_dial() -> None:
 def test_the_leg_that_answers_is_the_call() -> None:
     pair = connected()
     promise = dial(pair)
-    told(pair, "dialing")
+    dial_event(pair, "dialing")
     leg(pair, "created")
     leg(pair, "ringing")
     leg(pair, "created", "leg-2")
@@ -283,7 +283,7 @@ def test_two_dials_at_a_time() -> None:
     first, second = dial(pair), dial(pair, tag="t2")
     leg(pair, "ringing", "leg-2", tag="t2")
     leg(pair, "ringing", "leg-1")
-    told(pair, "failed", tag="t2")
+    dial_event(pair, "failed", tag="t2")
     assert isinstance(second.error, DialFailed)
     assert not first.done
     won(pair)
@@ -300,7 +300,7 @@ def test_an_unanswered_dial() -> None:
     leg(pair, "ringing", "leg-2")
     leg(pair, "ended", "leg-2", end_reason="noAnswer")
     leg(pair, "ringing", "leg-3")
-    told(pair, "failed")
+    dial_event(pair, "failed")
     with pytest.raises(DialFailed, match=r"nobody answered the dial; its legs: busy, noAnswer$") as raised:
         promise.result()
     assert not isinstance(raised.value, TimeoutError)
@@ -321,7 +321,7 @@ def test_a_dial_that_fails_before_it_is_sent_is_never_sent(how: str) -> None:
     if how == "answered":
         won(pair)
     else:
-        told(pair, how)
+        dial_event(pair, how)
     assert promise.done
     pair.reconnect()
     assert pair.sent("calling.dial") == []
@@ -330,7 +330,7 @@ def test_a_dial_that_fails_before_it_is_sent_is_never_sent(how: str) -> None:
 def test_a_dial_without_legs_has_no_reasons() -> None:
     pair = connected()
     promise = dial(pair)
-    told(pair, "failed")
+    dial_event(pair, "failed")
     with pytest.raises(DialFailed, match=r"nobody answered the dial$"):
         promise.result()
 
@@ -366,17 +366,17 @@ def test_legs_after_an_open_error_reply_are_hung_up(answer: Any) -> None:
     assert pair.session.outbound._dials == {}
 
 
-@pytest.mark.parametrize("told_before", ["leg", "dialing"])
+@pytest.mark.parametrize("event_before", ["leg", "dialing"])
 @pytest.mark.parametrize("answer", [(-32602, "no"), (404, "no"), (-32603, "?")])
-def test_a_dial_whose_events_came_before_the_error(answer: Any, told_before: str) -> None:
+def test_a_dial_whose_events_came_before_the_error(answer: Any, event_before: str) -> None:
     pair = connected(ping_interval=1_000.0)
     pair.silent.add("calling.dial")
     promise = dial(pair)
     pair.settle()
-    if told_before == "leg":
+    if event_before == "leg":
         leg(pair, "ringing")
     else:
-        told(pair, "dialing")
+        dial_event(pair, "dialing")
     [command] = [each for each in pair.commands if each.method == "calling.dial"]
     assert pair.server is not None
     pair.server.refuse(command.id, *answer)
@@ -466,7 +466,7 @@ def test_a_dial_that_takes_too_long_and_fails_later() -> None:
     promise = dial(pair, dial_timeout=20.0)
     pair.at(20.0)
     assert str(promise.error) == "RELAY error -1: nobody answered the dial within 20 s"
-    told(pair, "failed")
+    dial_event(pair, "failed")
     assert pair.session.outbound._dials == {}
     assert pair.session.next_deadline() == 1_000.0
 
@@ -490,11 +490,11 @@ def test_a_dial_cancelled_just_after_its_failure() -> None:
     pair = connected()
     promise = dial(pair)
     promise.abandon()
-    told(pair, "failed")
+    dial_event(pair, "failed")
     pair.at(0.0)
     assert pair.session.outbound._dials == {}
     failed = dial(pair)
-    told(pair, "failed")
+    dial_event(pair, "failed")
     failed.abandon()
     pair.at(0.0)
     assert hung_up(pair) == []

@@ -117,13 +117,13 @@ def test_a_wrong_argument_raises_before_anything_is_sent(
 
 def test_an_open_error_reply_has_no_message() -> None:
     pair = connected()
-    told: list[RelayEvent] = []
+    received: list[RelayEvent] = []
     pair.answers["messaging.send"] = (-32603, "?")
-    promise = send(pair, on_completed=told.append)
+    promise = send(pair, on_completed=received.append)
     pair.settle()
     assert isinstance(promise.error, RelayError)
     assert not pair.session.outbound._unanswered
-    assert pair.deliveries() == told == []
+    assert pair.deliveries() == received == []
 
 
 def test_a_message_that_the_server_refuses() -> None:
@@ -175,13 +175,13 @@ def test_nothing_follows_a_final_state() -> None:
 @pytest.mark.parametrize("word", ["lost in space", 5, None])
 def test_an_unknown_state_is_passed_on_and_changes_nothing(word: Any) -> None:
     pair = connected()
-    told: list[Any] = []
+    received: list[Any] = []
     message = sent(pair)
-    message.on(note_in(told))
+    message.on(note_in(received))
     tell(pair, word, segments="x")
     pair.deliveries()
     assert message.state == "queued"
-    assert [each.params["message_state"] for each in told] == [word]
+    assert [each.params["message_state"] for each in received] == [word]
 
 
 def test_events_update_the_message() -> None:
@@ -198,8 +198,8 @@ def test_events_update_the_message() -> None:
 def test_an_event_may_overtake_the_reply() -> None:
     pair = connected()
     pair.silent.add("messaging.send")
-    told: list[Any] = []
-    promise = send(pair, on_completed=note_in(told))
+    received: list[Any] = []
+    promise = send(pair, on_completed=note_in(received))
     pair.settle()
     tell(pair, "sent")
     tell(pair, "sent", message_id="m-2")
@@ -209,7 +209,7 @@ def test_an_event_may_overtake_the_reply() -> None:
     message = promise.result()
     assert message.state == "delivered"
     pair.deliveries()
-    assert told == [message.result]
+    assert received == [message.result]
 
 
 def test_early_events_are_kept_for_each_unanswered_message() -> None:
@@ -265,16 +265,16 @@ def test_the_number_of_early_events_is_bounded() -> None:
 
 def test_ten_thousand_messages_are_followed_and_then_the_oldest_fails() -> None:
     pair = connected()
-    told: list[Any] = []
+    received: list[Any] = []
     oldest = None
     for number in range(MESSAGES_FOLLOWED + 1):
         pair.answers["messaging.send"] = {"code": "200", "message_id": f"m-{number}"}
-        message = sent(pair, on_completed=note_in(told))
+        message = sent(pair, on_completed=note_in(received))
         oldest = oldest or message
     assert oldest is not None
     with pytest.raises(RelayError, match="10000 later messages were sent"):
         oldest.wait(pair.now).result()
-    assert len(pair.deliveries()) == len(told) == 1
+    assert len(pair.deliveries()) == len(received) == 1
     tell(pair, "delivered", "m-1")
     assert len(pair.deliveries()) == 1
 
@@ -293,8 +293,8 @@ def test_no_early_events_are_kept_for_an_abandoned_message() -> None:
 def test_a_late_reply_still_leads_to_on_completed(early: bool) -> None:
     pair = connected(request_timeout=5.0)
     pair.silent.add("messaging.send")
-    told: list[Any] = []
-    promise = send(pair, on_completed=note_in(told))
+    received: list[Any] = []
+    promise = send(pair, on_completed=note_in(received))
     pair.settle()
     pair.at(5.0)
     assert isinstance(promise.error, RequestTimeout)
@@ -305,7 +305,7 @@ def test_a_late_reply_still_leads_to_on_completed(early: bool) -> None:
         reply(pair)
         tell(pair, "delivered")
     pair.deliveries()
-    assert [each.message_state for each in told] == ["delivered"]
+    assert [each.message_state for each in received] == ["delivered"]
     assert pair.session.outbound._messages == {}
     assert not pair.session.outbound.receive_message_state(RelayEvent(params={"message_id": "m-1"}))
 
@@ -338,8 +338,8 @@ def test_a_message_whose_connection_drops_before_the_reply() -> None:
 @pytest.mark.parametrize("word", ["delivered", "undelivered", "failed"])
 def test_waiting_for_the_final_state(word: str) -> None:
     pair = connected()
-    told: list[Any] = []
-    message = sent(pair, on_completed=note_in(told))
+    received: list[Any] = []
+    message = sent(pair, on_completed=note_in(received))
     waiting, timed = message.wait(0.0), message.wait(0.0, 60.0)
     tell(pair, "sent")
     assert not waiting.done
@@ -350,7 +350,7 @@ def test_waiting_for_the_final_state(word: str) -> None:
     assert final.params["message_state"] == word
     assert timed.result() is final is message.result is message.wait(0.0, 1.0).result()
     pair.deliveries()
-    assert told == [final]
+    assert received == [final]
     assert pair.session.next_deadline() == 30.0
 
 
@@ -394,9 +394,9 @@ def test_messages_do_not_wait_for_each_others_handlers() -> None:
     one = sent(pair)
     pair.answers["messaging.send"] = {"code": "200", "message_id": "m-2"}
     two = sent(pair)
-    told: list[Any] = []
+    received: list[Any] = []
     for message in (one, two):
-        message.on(note_in(told))
+        message.on(note_in(received))
     tell(pair, "sent", "m-1")
     tell(pair, "sent", "m-2")
     tell(pair, "delivered", "m-1")
@@ -404,7 +404,7 @@ def test_messages_do_not_wait_for_each_others_handlers() -> None:
     assert one.handler_queue.scheduled
     assert two.handler_queue.scheduled
     pair.deliveries()
-    assert [(each.message_id, each.message_state) for each in told] == [
+    assert [(each.message_id, each.message_state) for each in received] == [
         ("m-1", "sent"),
         ("m-1", "delivered"),
         ("m-2", "sent"),
@@ -424,8 +424,8 @@ def test_a_message_goes_on_in_a_resumed_session() -> None:
 
 def test_the_loss_of_the_session_ends_a_message() -> None:
     pair = connected()
-    told: list[Any] = []
-    message = sent(pair, on_completed=note_in(told))
+    received: list[Any] = []
+    message = sent(pair, on_completed=note_in(received))
     waiting = message.wait(0.0, 500.0)
     pair.sign_in = {"protocol": "protocol-2"}
     pair.reconnect()
@@ -436,7 +436,7 @@ def test_the_loss_of_the_session_ends_a_message() -> None:
             each.result()
     tell(pair, "delivered")
     pair.deliveries()
-    assert [(each.event_type, each.params) for each in told] == [("", {"message_id": message.message_id})]
+    assert [(each.event_type, each.params) for each in received] == [("", {"message_id": message.message_id})]
 
 
 def test_closing_the_client_ends_a_message() -> None:

@@ -19,23 +19,23 @@ class Noting(CommandObserver):
     """Keeps what it observes."""
 
     def __init__(self) -> None:
-        self.told: list[str] = []
+        self.observed: list[str] = []
 
     def sent(self, now: float) -> None:
         super().sent(now)
-        self.told.append(f"sent {now}")
+        self.observed.append(f"sent {now}")
 
     def accepted(self, reply: dict[str, Any], now: float) -> None:
         super().accepted(reply, now)
-        self.told.append(f"taken {reply} {now}")
+        self.observed.append(f"accepted {reply} {now}")
 
     def rejected(self, error: RelayError) -> None:
         super().rejected(error)
-        self.told.append(f"refused {type(error).__name__}")
+        self.observed.append(f"rejected {type(error).__name__}")
 
     def abandoned(self, error: RelayError | None) -> None:
         super().abandoned(error)
-        self.told.append("given up")
+        self.observed.append("abandoned")
 
 
 class Bench:
@@ -70,7 +70,7 @@ def test_a_command_is_sent_at_once_with_a_connection() -> None:
     assert bench.book.answer(Response("r1", {"code": "200"}), 1.0)
     assert promise.result() == {"code": "200"}
     assert bench.timers.next_deadline() is None
-    assert command_observer.told == ["sent 0.0", "taken {'code': '200'} 1.0"]
+    assert command_observer.observed == ["sent 0.0", "accepted {'code': '200'} 1.0"]
     assert not bench.book.answer(Response("r1", {}), 1.0)  # once is enough
 
 
@@ -95,7 +95,7 @@ def test_a_queued_command_is_withdrawn_at_its_timeout() -> None:
         promise.result()
     bench.book.flush(11.0)
     assert bench.sent == []
-    assert command_observer.told == ["refused RequestTimeout"]
+    assert command_observer.observed == ["rejected RequestTimeout"]
 
 
 def test_a_queued_command_is_withdrawn_when_abandoned() -> None:
@@ -104,7 +104,7 @@ def test_a_queued_command_is_withdrawn_when_abandoned() -> None:
     promise.abandon()
     bench.book.flush(1.0)
     assert bench.sent == []
-    assert command_observer.told == ["refused RelayError"]
+    assert command_observer.observed == ["rejected RelayError"]
     assert bench.timers.next_deadline() is None
     promise.abandon()
 
@@ -116,14 +116,14 @@ def test_a_late_reply_counts_after_the_timeout() -> None:
     with pytest.raises(RequestTimeout, match="m was not answered within 10 s"):
         promise.result()
     assert bench.book.answer(Response("r1", {"code": "200"}), 12.0)
-    assert command_observer.told == ["sent 0.0", "given up", "taken {'code': '200'} 12.0"]
+    assert command_observer.observed == ["sent 0.0", "abandoned", "accepted {'code': '200'} 12.0"]
 
 
 def test_a_late_reply_counts_after_the_command_was_abandoned() -> None:
     bench, command_observer = Bench(), Noting()
     bench.submit(command_observer, line_up=True).abandon()
     assert bench.book.answer(Failure("r1", 400, "no"), 1.0)
-    assert command_observer.told == ["sent 0.0", "given up", "refused RelayError"]
+    assert command_observer.observed == ["sent 0.0", "abandoned", "rejected RelayError"]
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_an_open_error_reply_is_no_rejection(answer: Failure | Response) -> None
     promise = bench.submit(command_observer, line_up=True)
     assert bench.book.answer(answer, 1.0)
     assert isinstance(promise.error, RelayError)
-    assert command_observer.told == ["sent 0.0", "given up"]
+    assert command_observer.observed == ["sent 0.0", "abandoned"]
     assert bench.timers.next_deadline() is None
 
 
@@ -146,7 +146,7 @@ def test_an_error_reply_after_an_event_is_no_rejection() -> None:
     promise = bench.submit(command_observer, line_up=True)
     bench.book.answer(Failure("r1", 404, "no"), 1.0)
     assert isinstance(promise.error, RelayError)
-    assert command_observer.told == ["sent 0.0", "given up"]
+    assert command_observer.observed == ["sent 0.0", "abandoned"]
 
 
 def test_a_sent_command_is_lost_with_its_connection() -> None:
@@ -158,7 +158,7 @@ def test_a_sent_command_is_lost_with_its_connection() -> None:
         promise.result()
     bench.book.flush(1.0)
     assert len(bench.sent) == 2
-    assert command_observer.told == ["sent 0.0", "given up"]
+    assert command_observer.observed == ["sent 0.0", "abandoned"]
     assert bench.timers.next_deadline() is None
     assert not bench.book.answer(Response("r1", {}), 1.0)
 
@@ -168,7 +168,7 @@ def test_closing_ends_all_of_them() -> None:
     promises = [bench.submit(sent, line_up=True), bench.submit(queued)]
     bench.book.close(ClientClosed("closed"))
     assert all(isinstance(promise.error, ClientClosed) for promise in promises)
-    assert (sent.told, queued.told) == (["sent 0.0", "given up"], ["refused ClientClosed"])
+    assert (sent.observed, queued.observed) == (["sent 0.0", "abandoned"], ["rejected ClientClosed"])
     assert bench.timers.next_deadline() is None
 
 

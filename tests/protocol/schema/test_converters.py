@@ -67,7 +67,7 @@ def test_an_extra_parameter_may_not_take_the_place_of_a_field() -> None:
 
 
 @frozen(kw_only=True)
-class Told:
+class EventFields:
     """Fields of an event."""
 
     text: str = ""
@@ -111,8 +111,8 @@ class Told:
     ],
 )
 def test_a_field_of_a_wrong_type_has_its_default(name: str, value: Any, read: Any) -> None:
-    assert getattr(tolerant.structure({name: value}, Told), name) == read
-    assert type(getattr(tolerant.structure({name: value}, Told), name)) is type(read)
+    assert getattr(tolerant.structure({name: value}, EventFields), name) == read
+    assert type(getattr(tolerant.structure({name: value}, EventFields), name)) is type(read)
 
 
 JSON = st.recursive(
@@ -126,7 +126,7 @@ JSON = st.recursive(
     st.dictionaries(st.sampled_from(["text", "number", "count", "flag", "maybe", "thing", "names"]), JSON),
 )
 def test_no_event_is_lost_to_a_field(values: dict[str, Any]) -> None:
-    told = tolerant.structure(values, Told)
-    assert isinstance(told.text, str)
-    assert math.isfinite(told.number)
-    assert isinstance(told.count, int)
+    event = tolerant.structure(values, EventFields)
+    assert isinstance(event.text, str)
+    assert math.isfinite(event.number)
+    assert isinstance(event.count, int)

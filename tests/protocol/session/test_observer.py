@@ -24,24 +24,24 @@ MEDIA = [{"type": "silence", "duration": 1}]
 class Relaying(CommandObserver):
     """Observes one command, in place of its own observer."""
 
-    def __init__(self, told: list[Any], command_observer: CommandObserver) -> None:
-        self.told = told
+    def __init__(self, observed: list[Any], command_observer: CommandObserver) -> None:
+        self.observed = observed
         self.command_observer = command_observer
 
     def sent(self, now: float) -> None:
-        self.told.append("sent")
+        self.observed.append("sent")
         self.command_observer.sent(now)
 
     def accepted(self, reply: Reply, now: float) -> None:
-        self.told.append("taken")
+        self.observed.append("accepted")
         self.command_observer.accepted(reply, now)
 
     def rejected(self, error: RelayError) -> None:
-        self.told.append(("refused", type(error), error.code))
+        self.observed.append(("rejected", type(error), error.code))
         self.command_observer.rejected(error)
 
     def abandoned(self, error: RelayError | None) -> None:
-        self.told.append(("given up", error and type(error)))
+        self.observed.append(("abandoned", error and type(error)))
         self.command_observer.abandoned(error)
 
 
@@ -49,43 +49,43 @@ class Recorder(Observer):
     """Keeps what it observes."""
 
     def __init__(self) -> None:
-        self.told: list[Any] = []
+        self.observed: list[Any] = []
         self.observers: list[CommandObserver] = []
 
     def command_given(self, method: str, call_id: str, command_observer: CommandObserver) -> CommandObserver:
-        self.told.append((method, call_id))
+        self.observed.append((method, call_id))
         self.observers.append(command_observer)
-        return Relaying(self.told, super().command_given(method, call_id, command_observer))
+        return Relaying(self.observed, super().command_given(method, call_id, command_observer))
 
     def event_received(self, event: RelayEvent, call: CallMachine | None) -> None:
-        self.told.append((event.event_type, call and call.subject_of(event)))
+        self.observed.append((event.event_type, call and call.subject_of(event)))
 
     def operation_over(self, operation: OperationMachine) -> None:
-        self.told.append(("operation over", operation.state))
+        self.observed.append(("operation over", operation.state))
 
     def refer_over(self, transfer: ReferMachine, outcome: ReferOutcome | None) -> None:
-        self.told.append(("transfer over", outcome and outcome.status))
+        self.observed.append(("transfer over", outcome and outcome.status))
 
     def call_began(self, call: CallMachine) -> None:
-        self.told.append(("call began", call.call_id))
+        self.observed.append(("call began", call.call_id))
 
     def call_over(self, call: CallMachine) -> None:
-        self.told.append(("call over", call.call_id))
+        self.observed.append(("call over", call.call_id))
 
     def call_passed_back(self, call_id: str) -> None:
-        self.told.append(("call passed back", call_id))
+        self.observed.append(("call passed back", call_id))
 
     def handler_failed(self, call_id: str) -> None:
-        self.told.append(("handler failed", call_id))
+        self.observed.append(("handler failed", call_id))
 
     def signed_in(self, *, resumed: bool) -> None:
-        self.told.append("resumed" if resumed else "signed in")
+        self.observed.append("resumed" if resumed else "signed in")
 
     def connection_lost(self) -> None:
-        self.told.append("connection lost")
+        self.observed.append("connection lost")
 
     def closed(self) -> None:
-        self.told.append("closed")
+        self.observed.append("closed")
 
 
 def watched(**settings: Any) -> tuple[Joined, CallMachine, list[Any]]:
@@ -95,29 +95,29 @@ def watched(**settings: Any) -> tuple[Joined, CallMachine, list[Any]]:
     pair.connect()
     call = pair.offer()
     assert call is not None
-    assert recorder.told == ["signed in", ("calling.call.receive", None), ("call began", "call-1")]
-    recorder.told.clear()
-    return pair, call, recorder.told
+    assert recorder.observed == ["signed in", ("calling.call.receive", None), ("call began", "call-1")]
+    recorder.observed.clear()
+    return pair, call, recorder.observed
 
 
 def test_a_command_from_its_start_to_its_reply() -> None:
-    pair, call, told = watched()
+    pair, call, observed = watched()
     call.answer(pair.now)
-    assert told == [("calling.answer", "call-1"), "sent"]
+    assert observed == [("calling.answer", "call-1"), "sent"]
     pair.settle()
-    assert told[2:] == ["taken"]
+    assert observed[2:] == ["accepted"]
     pair.answers["test.echo"] = (400, "no")
     pair.session.execute(pair.now, "test.echo")
     pair.settle()
-    assert told[3:] == [("test.echo", ""), "sent", ("refused", RelayError, 400)]
+    assert observed[3:] == [("test.echo", ""), "sent", ("rejected", RelayError, 400)]
     pair.answers["test.echo"] = (500, "perhaps")
     pair.session.execute(pair.now, "test.echo")
     pair.settle()
-    assert told[6:] == [("test.echo", ""), "sent", ("given up", RelayError)]
+    assert observed[6:] == [("test.echo", ""), "sent", ("abandoned", RelayError)]
 
 
 def test_an_abandoned_command() -> None:
-    pair, call, told = watched(request_timeout=2.0)
+    pair, call, observed = watched(request_timeout=2.0)
     pair.silent = {"calling.answer"}
     call.answer(pair.now)
     pair.settle()
@@ -127,32 +127,32 @@ def test_an_abandoned_command() -> None:
     call.answer(pair.now)
     pair.settle()
     pair.drop()
-    ways = [each for each in told if each[0] == "given up"]
-    assert ways == [("given up", RequestTimeout), ("given up", None), *[("given up", ConnectionLost)] * 3]
+    ways = [each for each in observed if each[0] == "abandoned"]
+    assert ways == [("abandoned", RequestTimeout), ("abandoned", None), *[("abandoned", ConnectionLost)] * 3]
 
 
 def test_a_command_that_cannot_be_sent_is_not_observed() -> None:
-    pair, _, told = watched()
+    pair, _, observed = watched()
     with pytest.raises(ValueError, match=r"test\.echo"):
         pair.session._submit(pair.now, "test.echo", {"x": object()})
-    assert told == []
+    assert observed == []
 
 
 def test_an_operation_and_its_events() -> None:
-    pair, call, told = watched()
+    pair, call, observed = watched()
     promise = call.play(pair.now, MEDIA)
     pair.settle()
     playback = promise.result()
-    told.clear()
+    observed.clear()
     pair.play_event("playing", playback.control_id)
     pair.play_event("finished", playback.control_id)
     pair.play_event("finished", "of somebody else's")
     event = "calling.call.play"
-    assert told == [(event, playback), (event, playback), ("operation over", "done"), (event, None)]
+    assert observed == [(event, playback), (event, playback), ("operation over", "done"), (event, None)]
 
 
 def test_a_transfer_and_its_events() -> None:
-    pair, call, told = watched()
+    pair, call, observed = watched()
     recorder = pair.session.observer
     assert isinstance(recorder, Recorder)
     promise = call.refer_and_wait(pair.now, TARGET)
@@ -162,61 +162,61 @@ def test_a_transfer_and_its_events() -> None:
     pair.refer_event("inProgress", sip_refer_response_code="202")
     pair.refer_event("busy", sip_refer_response_code="202", sip_notify_response_code="486")
     event = "calling.call.refer"
-    assert told == [
+    assert observed == [
         ("calling.refer", "call-1"),
-        *("sent", "taken"),
+        *("sent", "accepted"),
         *((event, transfer), (event, transfer), ("transfer over", "busy")),
     ]
     assert promise.result().status == "busy"
 
 
 def test_a_refused_transfer_is_not_observed() -> None:
-    pair, call, told = watched()
+    pair, call, observed = watched()
     pair.answers["calling.refer"] = (400, "no")
     call.refer(pair.now, TARGET)
     pair.settle()
-    assert told[2:] == [("refused", RelayError, 400), ("transfer over", None)]
+    assert observed[2:] == [("rejected", RelayError, 400), ("transfer over", None)]
 
 
 def test_a_call_is_over_once() -> None:
-    pair, call, told = watched()
+    pair, call, observed = watched()
     pair.call_state("ended")
     pair.session.disconnect(pair.now)
     pair.settle()
     call.session_lost(ConnectionLost("again"), pair.now)
-    assert told.count(("call over", "call-1")) == 1
+    assert observed.count(("call over", "call-1")) == 1
 
 
 @pytest.mark.parametrize("end", ["passed", "disconnected"])
 def test_a_call_that_does_not_end_here_is_over_too(end: str) -> None:
-    pair, call, told = watched()
+    pair, call, observed = watched()
     if end == "passed":
         call.pass_(pair.now)
     else:
         pair.session.disconnect(pair.now)
     pair.settle()
-    assert told.count(("call over", "call-1")) == 1
+    assert observed.count(("call over", "call-1")) == 1
 
 
 def test_an_offer_that_is_passed_back() -> None:
-    pair, _, told = watched(max_active_calls=1)
+    pair, _, observed = watched(max_active_calls=1)
     assert pair.offer("call-2") is None
-    assert ("call passed back", "call-2") in told
+    assert ("call passed back", "call-2") in observed
 
 
 def test_handlers_that_raise() -> None:
-    pair, call, told = watched()
+    pair, call, observed = watched()
     pair.session.handler_finished(call, LookupError("a bug"), pair.now)
     pair.session.callback_failed(pair.session.new_handler_queue(""), LookupError("a bug"))
-    assert told == [("handler failed", "call-1"), ("handler failed", "")]
+    assert observed == [("handler failed", "call-1"), ("handler failed", "")]
 
 
 def test_connections_come_and_go() -> None:
-    pair, _, told = watched()
+    pair, _, observed = watched()
     pair.reconnect()
     pair.session.disconnect(pair.now)
     pair.settle()
-    words = [each for each in told if isinstance(each, str)]
+    words = [each for each in observed if isinstance(each, str)]
     assert words == ["connection lost", "resumed", "closed"]
 
 

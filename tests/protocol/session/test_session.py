@@ -168,19 +168,19 @@ def test_events_are_acknowledged_before_handling_and_in_one_write() -> None:
 
 def test_an_event_that_comes_again_is_acknowledged_but_not_handled_again() -> None:
     pair, call = joined_call()
-    told: list[RelayEvent] = []
-    call.on("x", told.append)
+    received: list[RelayEvent] = []
+    call.on("x", received.append)
     id_ = pair.event("x", {"call_id": "call-1", "a": 1, "b": 2})
     pair.event("x", {"b": 2, "a": 1, "call_id": "call-1"}, id_=id_)
     pair.deliveries()
-    assert len(told) == 1
+    assert len(received) == 1
     assert pair.session.statistics.duplicate_events == 1
     assert pair.server is not None
     assert pair.server.unacknowledged == {}
     pair.event("x", {"call_id": "call-1", "a": 1, "b": 3}, id_=id_)
     pair.event("x", {"call_id": "call-1", "a": 1, "b": 2})
     pair.deliveries()
-    assert len(told) == 3
+    assert len(received) == 3
 
 
 def test_a_duplicate_is_found_after_a_resumption_and_forgotten_with_the_session() -> None:
@@ -882,8 +882,8 @@ def test_a_dial_that_names_its_winner_on_top_too() -> None:
     dialled = pair.session.dial(0.0, [[device]], tag="t", dial_timeout=20.0)
     pair.settle()
     pair.call_state("answered", "leg", tag="t", node_id="n")
-    told = {"call_id": "leg", "tag": "t", "dial_state": "answered", "call": {"call_id": "leg", "node_id": "n"}}
-    pair.event("calling.call.dial", told)
+    params = {"call_id": "leg", "tag": "t", "dial_state": "answered", "call": {"call_id": "leg", "node_id": "n"}}
+    pair.event("calling.call.dial", params)
     assert dialled.result().call_id == "leg"
 
 

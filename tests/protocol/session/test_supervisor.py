@@ -714,12 +714,12 @@ def test_events_while_closing_count() -> None:
     server = pair.server
     assert server is not None
     pair.session.disconnect(0.0)
-    told = {
+    reports = {
         "state": {"call_state": "answered"},
         "play": {"control_id": "p", "state": "finished"},
         "refer": {"state": "busy", "sip_notify_response_code": "486"},
     }
-    for kind, params in told.items():
+    for kind, params in reports.items():
         server.send_event({"event_type": f"calling.call.{kind}", "params": {"call_id": "call-1", **params}})
     pair.session.receive_data(server.data_to_send(), 0.0)
     assert waiting.result().status == "busy"
@@ -818,9 +818,9 @@ def test_a_flood_of_broken_messages_fills_no_log() -> None:
     assert len(pair.notes()) == BROKEN_LOGGED
     for _ in range(2 * BROKEN_LOGGED):
         pair.text("{")
-    told = pair.notes()
-    assert [note.rpartition("(number ")[2].split(";")[0] for note in told] == ["200", "300"]
-    assert "one in 100 is logged" in told[0]
+    entries = pair.notes()
+    assert [note.rpartition("(number ")[2].split(";")[0] for note in entries] == ["200", "300"]
+    assert "one in 100 is logged" in entries[0]
     assert pair.session.statistics.broken_messages == 3 * BROKEN_LOGGED
 
 
@@ -881,10 +881,10 @@ def say_without_reading(pair: Joined, mebibytes: int) -> None:
 def test_a_server_that_does_not_read_is_left_and_connected_to_again() -> None:
     pair, call = joined_call()
     pair.silent.add("calling.new")
-    told = pair.session.execute(0.0, "calling.new", {})
+    command = pair.session.execute(0.0, "calling.new", {})
     say_without_reading(pair, 18)
     assert pair.session.state is ClientState.WAITING
-    assert isinstance(told.error, ConnectionLost)
+    assert isinstance(command.error, ConnectionLost)
     assert any("the server does not read: more than 16 MiB wait to be sent" in note for note in pair.notes())
     assert pair.session.statistics.connections_lost == 1
     pair.retry()
@@ -911,10 +911,10 @@ def test_a_command_over_the_outbox_limit_fails_like_the_others() -> None:
     pair, _ = joined_call()
     say_without_reading(pair, 16)
     assert pair.session.next_deadline() == 30.0
-    told = pair.session.execute(0.0, "calling.new", {})
+    command = pair.session.execute(0.0, "calling.new", {})
     assert pair.session.next_deadline() == -math.inf  # the front end has to call again at once
     pair.session.handle_timeout(0.0)
-    assert isinstance(told.error, ConnectionLost)
+    assert isinstance(command.error, ConnectionLost)
     assert pair.session.state is ClientState.WAITING
 
 
@@ -978,10 +978,10 @@ def test_the_close_reason_of_the_server_is_shown_without_secrets(secret: str) ->
     assert pair.server is not None
     pair.server.close(1008, f"bad token {secret}")
     pair.settle()
-    told = [note for note in pair.notes() if "1008" in note]
-    assert len(told) == 1
-    assert "bad token ***" in told[0]
-    assert secret not in told[0]
+    entries = [note for note in pair.notes() if "1008" in note]
+    assert len(entries) == 1
+    assert "bad token ***" in entries[0]
+    assert secret not in entries[0]
 
 
 def test_the_error_for_a_refused_jwt_does_not_show_the_jwt() -> None:

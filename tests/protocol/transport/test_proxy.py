@@ -134,10 +134,10 @@ def test_a_proxy_that_echoes_the_credentials_does_not_get_them_into_the_error(wa
     answer = b"HTTP/1.1 407 No\r\nX-Echo: Basic " + TOKEN.encode() + b"\r\nContent-Length: %d\r\n\r\n" % len(body)
     error = feed(new_tunnel((USER, PASSWORD)), answer + body, way).error
     assert isinstance(error, ProxyRefused)
-    told = repr([str(error), error.body, error.headers, pickle.loads(pickle.dumps(error)).__dict__])
-    assert "You sent ***" in told
-    assert TOKEN[:6] not in told
-    assert PASSWORD[:4] not in told
+    shown = repr([str(error), error.body, error.headers, pickle.loads(pickle.dumps(error)).__dict__])
+    assert "You sent ***" in shown
+    assert TOKEN[:6] not in shown
+    assert PASSWORD[:4] not in shown
 
 
 @ways

@@ -110,7 +110,7 @@ def events_of(layer: WebSocketLayer) -> list[ConnectionEvent]:
     return events
 
 
-def told(events: list[ConnectionEvent]) -> list[Any]:
+def comparable(events: list[ConnectionEvent]) -> list[Any]:
     """Make events comparable: errors by class and words."""
     return [
         (event.code, event.reason, type(event.error), str(event.error), event.retry_after, event.clean)
@@ -772,5 +772,5 @@ def test_cutting_the_stream_anywhere_changes_nothing(data: st.DataObject, role: 
         for start, stop in zip([0, *cuts], [*cuts, len(received)], strict=True):
             layer.receive_data(received[start:stop])
         layer.receive_eof()
-        heard.append(told(events_of(layer)))
+        heard.append(comparable(events_of(layer)))
     assert heard[0] == heard[1]
