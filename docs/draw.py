@@ -34,7 +34,7 @@ MACHINES = {
 """The pages of machines: the module with the table, the enum of its states, and that of its inputs if it has one."""
 
 LAYERS = {
-    "": ("cli", "testing", "telemetry", "local", "aio", "sync", "frontend", "protocol", "errors"),
+    "": ("cli", "testing", "telemetry", "webhooks", "local", "aio", "sync", "frontend", "protocol", "errors"),
     "protocol": ("server", "session", "outbound", "call", "schema", "rpc", "transport", "core"),
     "local": ("process", "server", "sip", "simulated", "exchange"),
 }

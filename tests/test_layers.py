@@ -35,6 +35,7 @@ ALLOWED: Final = {
     "aio": {"errors", "protocol", "frontend", "aio"},
     "sync": {"errors", "_lazy", "protocol", "frontend", "sync"},
     "telemetry": {"errors", "protocol", "frontend"},
+    "webhooks": {"errors", "protocol"},
     "local.exchange": {"errors", "protocol", "local.exchange", "local.logs"},
     "local.simulated": {"errors", "protocol", *_PORTS, "local.logs", "local.simulated"},
     "local.sip": {"errors", "protocol", *_LOCAL, *_PORTS, "local.sip"},
