@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import textwrap
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import pytest
 
@@ -23,34 +26,35 @@ ALICE, SUPPORT = "sip:alice@example.com", "sip:support@example.com"
 FRONTS = {
     "anyio": """
 @pytest.mark.anyio
-async def test_it(relay_client, phones, local_relay{more}):
+async def test_anyio(relay_client, phones, local_relay):
     client, relay = relay_client, local_relay
 {body}
 """,
     "asyncio": """
 @pytest.mark.asyncio
-async def test_it(relay_client, phones, local_relay{more}):
+async def test_asyncio(relay_client, phones, local_relay):
     client, relay = relay_client, local_relay
 {body}
 """,
     "memory": """
-@pytest.fixture(params=["asyncio", "trio"])
-def anyio_backend(request):
-    return virtual_backend(request.param)
+class TestMemory:
+    @pytest.fixture(params=["asyncio", "trio"])
+    def anyio_backend(self, request):
+        return virtual_backend(request.param)
 
-@pytest.mark.anyio
-async def test_it(memory_relay{more}):
-    relay, phones = memory_relay, memory_relay.phones
-    async with relay.client() as client:
-{deeper}
+    @pytest.mark.anyio
+    async def test_memory(self, memory_relay):
+        relay, phones = memory_relay, memory_relay.phones
+        async with relay.client() as client:
+{deepest}
 """,
     "threads": """
-def test_it(sync_relay_client, sync_phones, sync_local_relay{more}):
+def test_threads(sync_relay_client, sync_phones, sync_local_relay):
     client, phones, relay = sync_relay_client, sync_phones, sync_local_relay
 {plain}
 """,
     "threads in memory": """
-def test_it(sync_memory_relay{more}):
+def test_threads_in_memory(sync_memory_relay):
     relay, phones = sync_memory_relay, sync_memory_relay.phones
     with relay.client() as client:
 {plainer}
@@ -60,27 +64,29 @@ def test_it(sync_memory_relay{more}):
 TESTS = {"anyio": 2, "asyncio": 1, "memory": 2, "threads": 1, "threads in memory": 1}
 """The number of tests that each source becomes."""
 
-fronts = pytest.mark.parametrize("front", FRONTS)
-some_fronts = pytest.mark.parametrize("front", ["anyio", "threads in memory"])
+ALL = sum(TESTS.values())
 
 
-def run(pytester: pytest.Pytester, front: str, body: str, *options: str, mark: str = "") -> pytest.RunResult:
-    """Run the body of a test on a front end, with the options of pytest."""
+def run(pytester: pytest.Pytester, body: str, *options: str, fronts: Iterable[str] = FRONTS, mark: str = "") -> Any:
+    """Run the body of a test on front ends, one test for each, with options of pytest."""
     need_pytest_asyncio()
-    lines = ["    " + line for line in body.strip().splitlines()]
-    plain = [line.replace("await ", "").replace("async def", "def") for line in lines]
-    source = FRONTS[front].format(
-        more="",
-        body="\n".join(lines),
-        deeper="\n".join("    " + line for line in lines),
-        plain="\n".join(plain),
-        plainer="\n".join("    " + line for line in plain),
-    )
-    if mark:
-        source = source.replace("@pytest.mark.a", f"{mark}\n@pytest.mark.a", 1) if "async" in source else mark + source
-        source = source.replace("\n\ndef test", "\ndef test")
-    pytester.makepyfile(HEAD + source)
+    pytester.makepyfile(HEAD + "".join(mark + source_of(front, body) for front in fronts))
     return pytester.runpytest_subprocess(*plugin(), "-o", "asyncio_default_fixture_loop_scope=function", *options)
+
+
+def source_of(front: str, body: str) -> str:
+    lines = body.strip().splitlines()
+    plain = [line.replace("await ", "").replace("async def", "def") for line in lines]
+    return (
+        FRONTS[front]
+        .format(
+            body=textwrap.indent("\n".join(lines), " " * 4),
+            deepest=textwrap.indent("\n".join(lines), " " * 12),
+            plain=textwrap.indent("\n".join(plain), " " * 4),
+            plainer=textwrap.indent("\n".join(plain), " " * 8),
+        )
+        .lstrip("\n")
+    )
 
 
 def need_pytest_asyncio() -> None:
@@ -105,9 +111,8 @@ assert len(relay.frames()) > 8
 """
 
 
-@fronts
-def test_a_test_without_problems_passes(pytester, front):
-    run(pytester, front, HANDLED).assert_outcomes(passed=TESTS[front])
+def test_a_test_without_problems_passes(pytester):
+    run(pytester, HANDLED).assert_outcomes(passed=ALL)
 
 
 RAISES = """
@@ -121,10 +126,9 @@ await caller.ended(0.3)
 """
 
 
-@fronts
-def test_the_exception_of_a_handler_is_shown(pytester, front):
-    result = run(pytester, front, RAISES)
-    result.assert_outcomes(failed=TESTS[front])
+def test_the_exception_of_a_handler_is_shown(pytester):
+    result = run(pytester, RAISES)
+    result.assert_outcomes(failed=ALL)
     result.stdout.fnmatch_lines(
         ["*raise LookupError*no such menu*", "E*LookupError: no such menu", "E*raised in a handler of call*"]
     )
@@ -142,10 +146,9 @@ await caller.answered()
 """
 
 
-@some_fronts
-def test_a_call_that_is_still_up_fails_the_test(pytester, front):
-    result = run(pytester, front, STILL_UP)
-    result.assert_outcomes(failed=TESTS[front])
+def test_a_call_that_is_still_up_fails_the_test(pytester):
+    result = run(pytester, STILL_UP)
+    result.assert_outcomes(failed=ALL)
     result.stdout.fnmatch_lines(
         [
             "the test passed, but the RELAY server found:",
@@ -165,10 +168,9 @@ assert caught == 2
 """
 
 
-@some_fronts
-def test_a_refused_command_fails_the_test(pytester, front):
-    result = run(pytester, front, REFUSED)
-    result.assert_outcomes(failed=TESTS[front])
+def test_a_refused_command_fails_the_test(pytester):
+    result = run(pytester, REFUSED)
+    result.assert_outcomes(failed=ALL)
     result.stdout.fnmatch_lines(
         ["  - calling.made_up is not served here: -32601 *", "  - calling.play is malformed: -32602 *"]
     )
@@ -179,38 +181,59 @@ await phones.dial(ALICE, context="nobody-there", wait_for_subscriber=0.05)
 """
 
 
-@some_fronts
-def test_a_caller_that_no_client_took_fails_the_test(pytester, front):
-    result = run(pytester, front, UNTAKEN)
-    result.assert_outcomes(failed=TESTS[front])
+def test_a_caller_that_no_client_took_fails_the_test(pytester):
+    result = run(pytester, UNTAKEN)
+    result.assert_outcomes(failed=ALL)
     result.stdout.fnmatch_lines(
         ["  - sip:alice@example.com called and no client took the call: it is ended noAnswer; *"]
     )
 
 
-@pytest.mark.parametrize(
-    ("body", "check"),
-    [(STILL_UP, "open_calls"), (REFUSED, "refused_commands"), (UNTAKEN, "untaken_callers")],
-)
-def test_each_check_can_be_turned_off(pytester, body, check):
-    others = sorted({"handler_errors", "open_calls", "refused_commands", "untaken_callers"} - {check})
-    run(pytester, "threads", body, mark=f"@pytest.mark.relay(strict={others})").assert_outcomes(passed=1)
-    run(pytester, "threads", body, "-o", f"relay_strict={' '.join(others)}").assert_outcomes(passed=1)
-    run(pytester, "threads", body, mark="@pytest.mark.relay(strict=False)").assert_outcomes(passed=1)
-    run(pytester, "threads", body, "-o", "relay_strict=", mark="@pytest.mark.relay(strict=True)").assert_outcomes(
-        failed=1
+BROKEN = {"open_calls": STILL_UP, "refused_commands": REFUSED, "untaken_callers": UNTAKEN, "handler_errors": RAISES}
+"""A test for each check, which fails by this check and by no other."""
+
+
+def run_broken(pytester: pytest.Pytester, *options: str, mark_of: Callable[[str], str]) -> Any:
+    """Run the test of each check but `handler_errors`, with a mark that depends on the check."""
+    checks = [check for check in BROKEN if check != "handler_errors"]
+    sources = [mark_of(check) + source_of("threads", BROKEN[check]) for check in checks]
+    named = [
+        source.replace("def test_threads", f"def test_{check}") for source, check in zip(sources, checks, strict=True)
+    ]
+    pytester.makepyfile(HEAD + "".join(named))
+    return pytester.runpytest_subprocess(*plugin(), "-p", "no:asyncio", *options)
+
+
+def all_but(check: str) -> list[str]:
+    return sorted(set(BROKEN) - {check})
+
+
+def test_each_check_can_be_turned_off(pytester):
+    run_broken(pytester, mark_of=lambda check: f"@pytest.mark.relay(strict={all_but(check)})\n").assert_outcomes(
+        passed=3
     )
+
+
+def test_all_checks_can_be_turned_off_for_a_test(pytester):
+    run_broken(pytester, mark_of=lambda check: "@pytest.mark.relay(strict=False)\n").assert_outcomes(passed=3)
+
+
+def test_each_check_can_be_chosen_in_the_settings(pytester):
+    chosen = run_broken(pytester, "-o", "relay_strict=open_calls", mark_of=lambda check: "")
+    chosen.assert_outcomes(passed=2, failed=1)
+    strict = run_broken(pytester, "-o", "relay_strict=", mark_of=lambda check: "@pytest.mark.relay(strict=True)\n")
+    strict.assert_outcomes(failed=3)
 
 
 def test_the_exception_of_a_handler_can_be_left_out(pytester):
     body = RAISES.replace("await caller.ended(0.3)", "await caller.answered()")
     mark = '@pytest.mark.relay(strict=["untaken_callers"])'
-    run(pytester, "threads", body, mark=mark).assert_outcomes(passed=1)
+    run(pytester, body, mark=mark + "\n", fronts=["threads"]).assert_outcomes(passed=1)
 
 
 def test_several_exceptions_are_named(pytester):
     body = RAISES.replace("await caller.ended(0.3)", "await phones.dial(ALICE)\nawait caller.ended(0.3)")
-    result = run(pytester, "threads", body)
+    result = run(pytester, body, fronts=["threads"])
     result.stdout.fnmatch_lines(["E*and another handler raised LookupError: no such menu"])
 
 
@@ -229,11 +252,11 @@ def test_several_exceptions_are_named(pytester):
     ],
 )
 def test_a_wrong_marker_is_named(pytester, mark, words):
-    assert words in run(pytester, "threads", HANDLED, mark=mark).stdout.str()
+    assert words in run(pytester, HANDLED, mark=mark + "\n", fronts=["threads"]).stdout.str()
 
 
 def test_a_wrong_setting_is_named(pytester):
-    result = run(pytester, "threads", HANDLED, "-o", "relay_strict=calls")
+    result = run(pytester, HANDLED, "-o", "relay_strict=calls", fronts=["threads"])
     assert "the setting relay_strict names 'calls', which is no check" in result.stderr.str()
 
 
@@ -244,7 +267,7 @@ assert relay.url.startswith("wss://localhost:")
 assert relay.watched.simulated.pace == 5
 """
     mark = "@pytest.mark.relay(contexts=['sales', 'support'], pace=5, tls=True)"
-    run(pytester, "threads", body, mark=mark).assert_outcomes(passed=1)
+    run(pytester, body, mark=mark + "\n", fronts=["threads"]).assert_outcomes(passed=1)
 
 
 def test_a_plain_test_cannot_use_an_asynchronous_fixture(pytester):
@@ -319,7 +342,7 @@ def test_one_server_for_a_session_under_xdist(pytester):
 
 
 def test_the_ladder_of_a_test_that_fails_by_itself(pytester):
-    result = run(pytester, "threads", HANDLED + "assert 1 == 2")
+    result = run(pytester, HANDLED + "assert 1 == 2", fronts=["threads"])
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
         [
