@@ -10,8 +10,7 @@ and judges the outcome of a transfer by the table that the client uses::
     async def transferred(event):
         print(event.call_id, webhooks.outcome(event.call_id).status)
 
-    app = FastAPI()
-    app.mount("/relay", webhooks)         # ASGI; `webhooks.wsgi` is the WSGI application
+    app = Starlette(routes=[Mount("/relay", webhooks)])  # ASGI; `webhooks.wsgi` is the WSGI application
 """
 
 from __future__ import annotations

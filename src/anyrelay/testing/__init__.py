@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from anyrelay._lazy import handing_on
 
 if TYPE_CHECKING:
+    from anyrelay.testing.call_strategies import WholeCall, callers, server_faults, targets, whole_calls
     from anyrelay.testing.checks import assert_referred
     from anyrelay.testing.memory.blocking_relay import SyncMemoryRelay
     from anyrelay.testing.memory.relay import MemoryRelay
@@ -33,19 +34,25 @@ __all__ = [
     "TraceFrame",
     "TraceWriter",
     "VirtualLoop",
+    "WholeCall",
     "Wire",
     "accept",
     "assert_referred",
+    "callers",
     "commands",
     "events",
     "read_trace",
     "refer_histories",
     "run_virtual",
+    "server_faults",
     "sip_uris",
+    "targets",
     "virtual_backend",
+    "whole_calls",
 ]
 
 _MODULES = {
+    "call_strategies": ("WholeCall", "callers", "server_faults", "targets", "whole_calls"),
     "checks": ("assert_referred",),
     "memory.blocking_relay": ("SyncMemoryRelay",),
     "memory.relay": ("MemoryRelay",),

@@ -78,8 +78,8 @@ _raw_words: Final[SearchStrategy[Any]] = st.one_of(
 
 
 @st.composite
-def _refer_reports(draw: st.DrawFn, targets: SearchStrategy[str]) -> dict[str, Any]:
-    report: dict[str, Any] = {"call_id": "call", "node_id": "node"}
+def _refer_reports(draw: st.DrawFn, targets: SearchStrategy[str], call_id: str) -> dict[str, Any]:
+    report: dict[str, Any] = {"call_id": call_id, "node_id": "node"}
     for name, raw in (
         ("state", _raw_words),
         ("sip_refer_to", targets | st.sampled_from(["", None, 7, "not a URI"])),
@@ -92,19 +92,20 @@ def _refer_reports(draw: st.DrawFn, targets: SearchStrategy[str]) -> dict[str, A
 
 
 def refer_histories(
-    *, targets: SearchStrategy[str] | None = None, min_size: int = 0, max_size: int = 6
+    *, call_id: str = "call", targets: SearchStrategy[str] | None = None, min_size: int = 0, max_size: int = 6
 ) -> SearchStrategy[list[dict[str, Any]]]:
     """Draw a server's reports on the transfers of one call, in order: the inner ``params`` of ``calling.call.refer``.
 
     Words come in many spellings, known and unknown; codes as strings, numbers, ``""``, None and garbage.
 
     Args:
+        call_id: The call.
         targets: The strategy for ``sip_refer_to``; a single target when None.
         min_size: The fewest reports.
         max_size: The most reports.
     """
     targets = st.just("sip:support@example.com") if targets is None else targets
-    return st.lists(_refer_reports(targets), min_size=min_size, max_size=max_size)
+    return st.lists(_refer_reports(targets, call_id), min_size=min_size, max_size=max_size)
 
 
 # --- events ---------------------------------------------------------------------------------------------------------------

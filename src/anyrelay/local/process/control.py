@@ -39,6 +39,8 @@ class Control:
             "dial": self._dial,
             "look": self._look,
             "hang_up": self._hang_up,
+            "press": self._press,
+            "say": self._say,
             "wait": self._wait,
             "drop_connections": self._drop_connections,
             "forget_sessions": self._forget_sessions,
@@ -93,6 +95,12 @@ class Control:
 
     async def _hang_up(self, caller: int) -> None:
         self._callers[caller].hang_up()
+
+    async def _press(self, caller: int, digits: str) -> None:
+        self._callers[caller].press(digits)
+
+    async def _say(self, caller: int, text: str) -> None:
+        self._callers[caller].say(text)
 
     async def _wait(self, caller: int, state: str, timeout: float) -> None:
         if state not in STATES:

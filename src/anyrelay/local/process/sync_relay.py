@@ -243,6 +243,14 @@ class SyncCaller:
         """Hang up."""
         self._relay.order("hang_up", caller=self._number)
 
+    def press(self, digits: str) -> None:
+        """Press keys, as `SimulatedCaller.press` does."""
+        self._relay.order("press", caller=self._number, digits=digits)
+
+    def say(self, text: str) -> None:
+        """Speak, as `SimulatedCaller.say` does."""
+        self._relay.order("say", caller=self._number, text=text)
+
     def answered(self, timeout: float = 5.0) -> None:
         """Wait until the call is answered, or over already.
 

@@ -75,6 +75,18 @@ class RelayCaller:
         self._caller.hang_up()
         self._relay.follow_outputs()
 
+    def press(self, digits: str) -> None:
+        """Press keys, as `SimulatedCaller.press` does."""
+        self._relay.exchange.handle_timeout(anyio.current_time())
+        self._caller.press(digits)
+        self._relay.follow_outputs()
+
+    def say(self, text: str) -> None:
+        """Speak, as `SimulatedCaller.say` does."""
+        self._relay.exchange.handle_timeout(anyio.current_time())
+        self._caller.say(text)
+        self._relay.follow_outputs()
+
     async def answered(self, timeout: float = 5.0) -> None:
         """Wait until the call is answered, or over already.
 

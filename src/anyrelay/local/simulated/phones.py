@@ -11,7 +11,16 @@ from functools import partial
 from typing import Any, Protocol
 
 from anyrelay.local.exchange.ports import Dialer, Leg, PhoneEvents, TextMessage, TextPhones
-from anyrelay.local.exchange.reports import CallAnswered, CallEnded, PlayChanged, ReferAnswered, ReferNotified
+from anyrelay.local.exchange.reports import (
+    CallAnswered,
+    CallEnded,
+    DigitHeard,
+    PhoneReport,
+    PlayChanged,
+    ReferAnswered,
+    ReferNotified,
+    SpeechHeard,
+)
 from anyrelay.local.logs import logger_of
 from anyrelay.local.simulated.media import SimulatedPlayer
 from anyrelay.local.simulated.scripts import (
@@ -37,6 +46,12 @@ logger = logger_of(__name__)
 
 RINGING = 180
 """The SIP status of a phone that rings."""
+
+KEYS = frozenset("0123456789*#ABCD")
+"""The keys of a phone."""
+
+KEY_TIME = 0.25
+"""Seconds from one key to the next."""
 
 REASONS = {486: "busy", 600: "busy", 480: "noAnswer", 408: "noAnswer", 487: "cancel", 603: "decline", 607: "decline"}
 """RELAY's end reasons for the SIP statuses that a call is refused with; any other is an error."""
@@ -87,6 +102,29 @@ class SimulatedCaller:
         """Hang up: BYE, or CANCEL while it still rings."""
         reason = "hangup" if self.state == "answered" else "cancel"
         self._phones.later(0.0, lambda now: self._leg.end(now, reason))
+
+    def press(self, digits: str) -> None:
+        """Press keys, one each `KEY_TIME` seconds (DTMF, RFC 4733).
+
+        Args:
+            digits: 0-9, #, *, A-D.
+
+        Raises:
+            ValueError: There is no such key.
+        """
+        if not digits or not set(digits.upper()) <= KEYS:
+            raise ValueError(f"digits must be 0-9, #, *, A-D, not {digits!r}")
+        self._phones.note(self.uri, f"presses {digits}")
+        for number, digit in enumerate(digits.upper()):
+            self._report(number * KEY_TIME, DigitHeard(digit))
+
+    def say(self, text: str) -> None:
+        """Speak; the words are recognised at once."""
+        self._phones.note(self.uri, f"says {text}")
+        self._report(0.0, SpeechHeard(text))
+
+    def _report(self, delay: float, report: PhoneReport) -> None:
+        self._phones.later(delay, lambda now: self._phones.exchange.report(now, self._leg, report))
 
     @property
     def leg(self) -> SimulatedLeg:
@@ -161,6 +199,9 @@ class SimulatedLeg(Leg):
         steps = self._caller.behaviour(described).steps(described.progress())
         for step in sorted(steps, key=lambda step: step.after):
             self._phones.later(step.after, self._doing(step, number, target))
+
+    def listen(self) -> None:
+        """Start nothing: `SimulatedCaller.press` and `SimulatedCaller.say` report in any case."""
 
     def take_final(self, now: float, *, code: int) -> None:
         """Answer or refuse a call that was placed to the phone, with this final SIP status."""

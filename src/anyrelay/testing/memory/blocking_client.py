@@ -36,13 +36,12 @@ JOIN_TIMEOUT = 2.0
 class BlockingMemoryClient(RelayClient):
     """A `RelayClient` of `anyrelay.sync` whose connections lead to a `SyncMemoryRelay`."""
 
-    def __init__(self, server: MemoryServer, turns: Turns, **settings: Any) -> None:
-        self._server = server
-        self._turns = turns
+    def __init__(self, server: MemoryServer, turns: Turns, latency: float, **settings: Any) -> None:
+        self._memory = (server, turns, latency)
         super().__init__(**settings)
 
     def _new_driver(self, *args: Any) -> BlockingMemoryDriver:  # type: ignore[override]  # needs the server
-        return BlockingMemoryDriver(self._server, self._turns, *args)
+        return BlockingMemoryDriver(*self._memory, *args)
 
 
 class BlockingMemoryDriver:
@@ -52,16 +51,19 @@ class BlockingMemoryDriver:
         self,
         server: MemoryServer,
         turns: Turns,
+        latency: float,
         session: Session,
         addressed: Callable[[CallMachine | MessageMachine], tuple[Any, Any]],
     ) -> None:
         self.session = session
-        self.next_deadline = session.next_deadline
         self.io = self  # what notes signals: with a socket, the I/O thread
         self._server = server
         self._turns = turns
+        self._latency = latency
         self._addressed = addressed
         self._connection: ClientConnection | None = None
+        self._to_server: deque[tuple[float, bytes]] = deque()
+        self._to_client: deque[tuple[float, bytes]] = deque()
         self._handlers = 0
         self._signals: deque[None] = deque()
         turns.parties.append(self)
@@ -143,18 +145,30 @@ class BlockingMemoryDriver:
             worked = True
         return worked
 
+    def next_deadline(self) -> float | None:
+        """Return the time of the next deadline or arrival, in seconds; None for never."""
+        arrivals = [queue[0][0] for queue in (self._to_server, self._to_client) if queue]
+        deadline = self.session.next_deadline()
+        return min([*arrivals, *([] if deadline is None else [deadline])], default=None)
+
     def _exchange_bytes(self, connection: ClientConnection, now: float) -> bool:
-        if to_server := self.session.data_to_send():
-            connection.receive_data(to_server, now)
+        """Send what there is to send, and deliver what arrives now; return whether there was anything."""
+        if data := self.session.data_to_send():
+            self._to_server.append((now + self._latency, data))
+        if data := connection.data_to_send():
+            self._to_client.append((now + self._latency, data))
+        if self._to_server and self._to_server[0][0] <= now:
+            connection.receive_data(self._to_server.popleft()[1], now)
             self._server.settle(now)
-        if to_client := connection.data_to_send():
-            self.session.receive_data(to_client, now)
-        elif connection.wants_eof:
-            self._connection = None
-            self._server.lose(connection, now)
+            return True
+        if self._to_client and self._to_client[0][0] <= now:
+            self.session.receive_data(self._to_client.popleft()[1], now)
+            return True
+        if connection.wants_eof and not self._to_client:
+            self._end_connection(connection, now)
             self.session.receive_eof(now)
             return True
-        return bool(to_server or to_client)
+        return False
 
     def _follow(self, output: Output, now: float) -> None:
         match output:
@@ -175,8 +189,16 @@ class BlockingMemoryDriver:
     def _close_connection(self, final_bytes: bytes, now: float) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
+            for _, data in self._to_server:
+                connection.receive_data(data, now)
             connection.receive_data(final_bytes, now)
-            self._server.lose(connection, now)
+            self._end_connection(connection, now)
+
+    def _end_connection(self, connection: ClientConnection, now: float) -> None:
+        self._connection = None
+        self._to_server.clear()
+        self._to_client.clear()
+        self._server.lose(connection, now)
 
     # --- user code --------------------------------------------------------------------------------------------------
 

@@ -38,12 +38,15 @@ class SyncMemoryRelay:
                 assert caller.ended() == "hangup"
     """
 
-    def __init__(self, *, limit: float = 86_400.0) -> None:
+    def __init__(self, *, latency: float = 0.0, limit: float = 86_400.0) -> None:
         """Describe a server; ``with`` starts it.
 
         Args:
+            latency: How long a message takes in each direction, in seconds. Without latency, no command is under way
+                when a connection is lost.
             limit: The virtual time at which the test fails, in seconds: a test that waits for ever ends at this time.
         """
+        self._latency = latency
         self._limit = limit
         self._server = MemoryServer()
         self._callers: list[SimulatedCaller] = []
@@ -85,7 +88,7 @@ class SyncMemoryRelay:
             TypeError: A setting has a wrong type, or there is no such setting.
         """
         chosen = {**CREDENTIALS, "host": HOST, "contexts": contexts, **settings}
-        return BlockingMemoryClient(self._server, self._turns, **chosen)
+        return BlockingMemoryClient(self._server, self._turns, self._latency, **chosen)
 
     @property
     def phones(self) -> SyncPhones:
