@@ -419,12 +419,12 @@ def test_parameters_that_are_not_allowed_are_named(bench, method, params, field)
     assert field in answer.message
 
 
-def test_a_command_that_no_feature_serves(bench):
+def test_a_command_that_these_phones_do_not_serve(bench):
     _, client, call_id = bench.call()
     code, message = client.command(call_id, "record", control_id="r", record={"audio": {}})
     assert (code, message) == (
         501,
-        "calling.record is not served by this local RELAY server",
+        "calling.record is not served by these phones",
     )
     assert client.command(call_id, "end", reason="hangup")[0] == 200
 

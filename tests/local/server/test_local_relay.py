@@ -141,7 +141,7 @@ async def test_sessions_are_forgotten_at_once():
 
 
 async def test_goodbye_is_said_at_once(monkeypatch):
-    monkeypatch.setattr("anyrelay.local.exchange.exchange.CLOSE_TIME", 3_600)
+    monkeypatch.setattr("anyrelay.local.exchange.connection_timers.CLOSE_TIME", 3_600)
     frames = []
     async with LocalRelay(fast(), on_frame=frames.append) as relay, make_client(relay) as client:
         await until_quiet(client)
@@ -167,7 +167,7 @@ async def test_whoever_waits_for_the_end_of_the_server_waits():
 
 @pytest.mark.parametrize("restart", [False, True])
 async def test_goodbye(restart, monkeypatch):
-    monkeypatch.setattr("anyrelay.local.exchange.exchange.CLOSE_TIME", 0.05)
+    monkeypatch.setattr("anyrelay.local.exchange.connection_timers.CLOSE_TIME", 0.05)
     async with LocalRelay(fast()) as relay, make_client(relay) as client:
         before = client.relay_protocol
         relay.say_goodbye(restart=restart)
@@ -290,7 +290,7 @@ async def test_each_frame_says_which_client_it_is_about():
 
 
 async def test_a_client_that_never_shakes_hands_is_sent_away(monkeypatch):
-    monkeypatch.setattr("anyrelay.local.exchange.exchange.SIGN_IN_TIME", 0.05)
+    monkeypatch.setattr("anyrelay.local.exchange.connection_timers.SIGN_IN_TIME", 0.05)
     async with LocalRelay(fast()) as relay:
         stream = await anyio.connect_tcp("127.0.0.1", int(relay.url.rpartition(":")[2]))
         with anyio.fail_after(5), pytest.raises(anyio.EndOfStream):

@@ -57,7 +57,7 @@ class Call:
     tag: str | None = None
     """The tag of the command that made it; None for a call that came from a phone."""
     device: dict[str, Any] | None = None
-    """The device that was called; None for a call that came from a phone."""
+    """The device that was called; None for a SIP phone that called."""
     state: CallState = CallState.CREATED
     """Where it is."""
     controller: RelaySession | None = None

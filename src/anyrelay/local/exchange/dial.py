@@ -26,7 +26,7 @@ DIALS_LIMIT: Final = 100
 
 
 class ExchangeDials:
-    """Every dial that is under way. The command names no call: the exchange hands it to `check` and `begin`."""
+    """Every dial that is under way. The command names no call: the exchange hands it to `begin`."""
 
     def __init__(self, host: ExchangeHost, hunting: Hunting, *, dial_event_first: bool = False) -> None:
         """Dial nobody yet.
@@ -41,8 +41,8 @@ class ExchangeDials:
         self.dial_event_first = dial_event_first
         self._by_tag: dict[tuple[RelaySession, str], ExchangeDial] = {}
 
-    def check(self, command: Dial, session: RelaySession) -> None:
-        """Check that a dial can be begun.
+    def begin(self, command: Dial, session: RelaySession, now: float) -> dict[str, Any]:
+        """Begin a dial, and return the result for the client; events tell what becomes of the dial.
 
         Raises:
             CommandRefused: The devices cannot be called, the tag is in use (409), or there are too many dials (429).
@@ -52,11 +52,9 @@ class ExchangeDials:
             raise CommandRefused(409, "This tag is in use")
         if sum(1 for owner, _ in self._by_tag if owner is session) >= DIALS_LIMIT:
             raise CommandRefused(429, f"{DIALS_LIMIT} dials of this client are under way already")
-
-    def begin(self, command: Dial, session: RelaySession, now: float) -> None:
-        """Call the first devices, and say so; events tell what becomes of the dial."""
         dial = self._by_tag[session, command.tag] = ExchangeDial(self, command, session)
-        dial.begin(now)
+        self.host.timers.at(now, dial.begin)  # the client has the result before the first event
+        return {"code": "200", "message": command.reply}
 
     def begin_call(self, command: Begin, session: RelaySession, now: float) -> dict[str, Any]:
         """Call one device for ``calling.begin``, and return the result for the client, which names the call.

@@ -16,14 +16,17 @@ from attrs import frozen
 from anyrelay.local.exchange.acted import ACTED_METHODS
 from anyrelay.local.exchange.call_control import CallControl
 from anyrelay.local.exchange.calls import Call, Calls
+from anyrelay.local.exchange.connection_timers import ConnectionTimers
 from anyrelay.local.exchange.connections import ClientConnection
-from anyrelay.local.exchange.credentials import Credentials, GuessLimiter
+from anyrelay.local.exchange.credentials import Credentials
 from anyrelay.local.exchange.dial import ExchangeDials
+from anyrelay.local.exchange.dial_plan import DialPlan
 from anyrelay.local.exchange.messages import Messages
 from anyrelay.local.exchange.recordings import Recording, Recordings
 from anyrelay.local.exchange.refusal import CommandRefused
 from anyrelay.local.exchange.scripts import Scripts
 from anyrelay.local.exchange.sessions import RelaySession, Sessions, too_many_contexts
+from anyrelay.local.exchange.sign_in import UNAUTHORIZED, SignIn
 from anyrelay.local.exchange.strict import why_refused
 from anyrelay.local.logs import logger_of
 from anyrelay.protocol.core.timers import Timers
@@ -42,35 +45,11 @@ __all__ = ["DeleteFile", "Exchange", "ExchangeOutput", "Flush", "PostStatus"]
 
 logger = logger_of(__name__)
 
-SIGN_IN_TIME: Final = 10.0
-"""Seconds in which a new connection is to shake hands and sign in."""
-
-PING_INTERVAL: Final = 10.0
-"""Seconds between two pings: SignalWire's client in JavaScript gives up after 15 s without one."""
-
-PONG_TIME: Final = 30.0
-"""Seconds for which a client may leave pings unanswered before it is gone."""
-
-CLOSE_TIME: Final = 1.0
-"""Seconds between the goodbye and the close, and again for the client to close too."""
-
 RESUME_TIME: Final = 300.0
 """Seconds for which a session may be resumed once its connection is lost."""
 
-UNAUTHORIZED: Final = 401
-"""The code of an answer to a command before sign-in, and to a second sign-in."""
-
-AUTHENTICATION_FAILED: Final = -32002
-"""The code of an answer to credentials that are not known: the one at which SignalWire's client in JavaScript stops."""
-
-TOO_MANY_GUESSES: Final = 429
-"""The code of an answer to a sign-in that was not looked at, since too many were refused and others wait."""
-
 PENDING_WORTH_A_LOOK: Final = 65_536
 """How many bytes of events wait for an absent client before each further one has the budget of all looked at."""
-
-REFUSALS_PER_CONNECTION: Final = 5
-"""How many refused sign-ins end a connection."""
 
 
 @frozen
@@ -142,8 +121,6 @@ class Exchange:
         self.new_id = new_id
         self.node_id = f"local-{new_id()}"
         self._epoch = epoch
-        self._credentials = credentials or Credentials()
-        self._guesses = GuessLimiter()
         self._on_text = on_text
         self._on_event = on_event
         self._outputs: deque[ExchangeOutput] = deque()
@@ -156,6 +133,10 @@ class Exchange:
         self.call_control = CallControl(self, acts=acts)
         self._strict = strict
         self._dials = ExchangeDials(self, self.call_control.hunting, dial_event_first=dial_event_first)
+        self._connection_timers = ConnectionTimers(self.timers)
+        arrived = self.call_control.offers.subscriber_arrived
+        self._sign_in = SignIn(self, credentials or Credentials(), self._connection_timers, arrived)
+        self.dial_plan = DialPlan(self.messages.contexts)
         self.dialer: Dialer | None = None  # set by phones that can be called, once they are started
         self.text_phones: TextPhones | None = None  # set by phones that take text messages, likewise
 
@@ -188,7 +169,7 @@ class Exchange:
             tls=tls,
             on_text=self._on_text,
         )
-        connection.timer = self.timers.at(now + SIGN_IN_TIME, lambda at: self._no_sign_in(connection, at))
+        self._connection_timers.expect_sign_in(connection, now)
         self.connections.append(connection)
         return connection
 
@@ -238,7 +219,7 @@ class Exchange:
             connection.say_goodbye(restart=restart)
             if restart:  # what it has is its own until the connection is closed, but nothing new is offered to it
                 session.resumable, session.has_left = False, True
-            self._at(connection, now + CLOSE_TIME, self._close)
+            self._connection_timers.close_soon(connection, now)
 
     # --- what clients say ---------------------------------------------------------------------------------------------
 
@@ -274,120 +255,72 @@ class Exchange:
             return
         match received.command:
             case Connect() as connect:
-                self._sign_in_asked(connection, received.id, connect, now)
+                self._sign_in.connect(connection, received.id, connect, now)
             case _ if connection.session is None:
                 connection.refuse(received.id, UNAUTHORIZED, "sign in first, with signalwire.connect")
-            case Receive(contexts=contexts) as receive:
-                too_many = too_many_contexts([*connection.session.contexts, *contexts])
-                if too_many:
-                    connection.reply(received.id, {"code": "400", "message": too_many})
-                    return
-                connection.session.hear(contexts)
-                connection.reply(received.id, {"code": "200", "message": receive.reply})
-                self.call_control.offers.subscriber_arrived(connection.session, now)
-            case Unreceive(contexts=contexts) as unreceive:
-                connection.session.hear_no_more(contexts)
-                connection.reply(received.id, {"code": "200", "message": unreceive.reply})
+            case Receive() | Unreceive() as command:
+                self._subscribe(connection, connection.session, received.id, command, now)
             case Reauthenticate(authentication=authentication):
-                refusal = self._credentials.refusal(authentication)
-                if refusal:
-                    self._refuse_sign_in(connection, received.id, refusal, now)
-                else:
-                    connection.reply(received.id, {})
-            case Dial() | Begin() as command:
-                self._dial(connection, received.id, command, now)
-            case CallCommand() as command:
-                connection.reply(received.id, self.call_control.carry_out(command, connection.session, now))
-            case SendMessage() as command:
-                connection.reply(received.id, self.messages.send(command, connection.session, now))
+                self._sign_in.reauthenticate(connection, received.id, authentication, now)
+            case CallCommand() | Dial() | Begin() | SendMessage() as command:
+                connection.reply(received.id, self._carry_out(command, connection.session, now))
             case _:
                 connection.refuse(received.id, METHOD_NOT_FOUND, f"unknown method {received.method[:100]}")
 
-    def _dial(self, connection: ClientConnection, id_: str | int, command: Dial | Begin, now: float) -> None:
-        assert connection.session is not None
-        try:
-            if isinstance(command, Begin):
-                connection.reply(id_, self._dials.begin_call(command, connection.session, now))
-                return
-            self._dials.check(command, connection.session)
-        except CommandRefused as refused:
-            connection.reply(id_, refused.result())
+    def _subscribe(
+        self,
+        connection: ClientConnection,
+        session: RelaySession,
+        id_: str | int,
+        command: Receive | Unreceive,
+        now: float,
+    ) -> None:
+        if isinstance(command, Unreceive):
+            session.hear_no_more(command.contexts)
+            connection.reply(id_, {"code": "200", "message": command.reply})
             return
+        too_many = too_many_contexts([*session.contexts, *command.contexts])
+        if too_many:
+            connection.reply(id_, {"code": "400", "message": too_many})
+            return
+        session.hear(command.contexts)
         connection.reply(id_, {"code": "200", "message": command.reply})
-        self._dials.begin(command, connection.session, now)
-
-    # --- signing in -------------------------------------------------------------------------------------------------
-
-    def _sign_in_asked(self, connection: ClientConnection, id_: str | int, command: Connect, now: float) -> None:
-        """A client wants to sign in: at once, or once it is its turn when its address has guessed before."""
-        if connection.session is not None or connection.awaits_verdict:
-            connection.refuse(id_, UNAUTHORIZED, "this connection is signed in already, or about to be")
-            return
-        wait = self._guesses.wait(connection.peer, now)
-        if wait is None:
-            connection.refuse(
-                id_, TOO_MANY_GUESSES, "too many sign-ins from this address were refused: try again in a minute"
-            )
-            self._close(connection, now, "too many refused sign-ins")
-        elif wait:
-            connection.awaits_verdict = True
-            self._at(connection, now + wait, lambda connection, at: self._judge_sign_in(connection, id_, command, at))
-        else:
-            self._judge_sign_in(connection, id_, command, now)
-
-    def _judge_sign_in(self, connection: ClientConnection, id_: str | int, command: Connect, now: float) -> None:
-        self.now = now
-        connection.awaits_verdict = False
-        refusal = self._credentials.refusal(command.authentication)
-        too_many = too_many_contexts(command.contexts or ())
-        if refusal:
-            self._refuse_sign_in(connection, id_, refusal, now)
-        elif too_many:
-            connection.refuse(id_, INVALID_PARAMS, too_many)
-        else:
-            self._sign_in(connection, id_, command, now)
-
-    def _refuse_sign_in(self, connection: ClientConnection, id_: str | int, refusal: str, now: float) -> None:
-        connection.refuse(id_, AUTHENTICATION_FAILED, refusal)
-        connection.refusals += 1
-        failures = self._guesses.failed(connection.peer, now)
-        logger.warning(
-            "sign-in refused: %s (client %d at %s, its refusal %d)",
-            refusal,
-            connection.number,
-            connection.peer,
-            failures,
-        )
-        if connection.refusals >= REFUSALS_PER_CONNECTION:
-            self._close(connection, now, "too many refused sign-ins")
-        elif connection.session is None:
-            self._at(connection, now + SIGN_IN_TIME, self._no_sign_in)
-
-    def _sign_in(self, connection: ClientConnection, id_: str | int, command: Connect, now: float) -> None:
-        session, resumed = self.sessions.sign_in(command, connection, now)
-        self._at(connection, now + PING_INTERVAL, self._ping)
-        result = {
-            "protocol": session.protocol,
-            "identity": f"{session.channel}@{self.node_id}",
-            "authorization": {"project": session.project_id, "signature": session.signature},
-            "sessionid": session.channel,
-            "ice_servers": [],
-        }
-        connection.reply(id_, {**result, "session_restored": resumed} if command.protocol else result)
-        session.renew_state(self.new_id(), self.new_id())
-        session.send_pending()
-        state = {"authorization_state": session.authorization_state}
-        connection.send_event(session.state_event, self.envelope("signalwire.authorization.state", state, session, now))
         self.call_control.offers.subscriber_arrived(session, now)
+
+    def _carry_out(
+        self, command: CallCommand | Dial | Begin | SendMessage, session: RelaySession, now: float
+    ) -> dict[str, Any]:
+        """Carry a command out and return the result for its client; events follow later."""
+        try:
+            match command:
+                case Dial():
+                    return self._dials.begin(command, session, now)
+                case Begin():
+                    return self._dials.begin_call(command, session, now)
+                case SendMessage():
+                    return self.messages.send(command, session, now)
+                case _:
+                    return self.call_control.carry_out(command, session, now)
+        except CommandRefused as refused:
+            return refused.result()
 
     # --- reports of phones (PhoneEvents) ----------------------------------------------------------------------------
 
-    def call_arrived(self, now: float, leg: Leg, *, context: str, from_uri: str, to_uri: str) -> bool:
-        """Take in that a phone calls a context; return False when no client has subscribed to it."""
+    def call_arrived(
+        self,
+        now: float,
+        leg: Leg,
+        *,
+        context: str,
+        from_uri: str,
+        to_uri: str,
+        device: dict[str, Any] | None = None,
+    ) -> bool:
+        """Take in that a phone, or a client with a device, calls a context; return False when no client receives it."""
         self.now = now
         if self.sessions.next_subscriber(context, peek=True) is None:
             return False
-        call = Call(self.new_id(), self.node_id, self.new_id(), leg, from_uri, to_uri, context)
+        call = Call(self.new_id(), self.node_id, self.new_id(), leg, from_uri, to_uri, context, device=device)
         self.calls.add(call)
         self.call_control.offers.offer(call, now)
         return True
@@ -438,32 +371,7 @@ class Exchange:
             if forgotten.path:
                 self._outputs.append(DeleteFile(forgotten.path))
 
-    # --- deadlines --------------------------------------------------------------------------------------------------
-
-    def _at(self, connection: ClientConnection, when: float, action: Callable[[ClientConnection, float], None]) -> None:
-        if connection.timer is not None:
-            connection.timer.cancel()
-        connection.timer = self.timers.at(when, lambda at: action(connection, at))
-
-    def _no_sign_in(self, connection: ClientConnection, now: float) -> None:
-        self._close(connection, now, "no sign-in in time")
-
-    def _ping(self, connection: ClientConnection, now: float) -> None:
-        if connection.endpoint.pongs >= connection.pongs_expected:
-            connection.silent_since = None
-        elif connection.silent_since is not None and now - connection.silent_since >= PONG_TIME:
-            logger.info("client %d has answered no ping for %g s: dropped", connection.number, PONG_TIME)
-            connection.drop(now)
-            return
-        if connection.silent_since is None:
-            connection.silent_since = now
-        connection.ping()
-        self._at(connection, now + PING_INTERVAL, self._ping)
-
-    def _close(self, connection: ClientConnection, now: float, reason: str = "going away") -> None:
-        connection.close(now, 1001, reason)
-        if connection in self.connections:
-            self._at(connection, now + CLOSE_TIME, lambda connection, at: connection.drop(at))
+    # --- absent clients ----------------------------------------------------------------------------------------------
 
     def _shed_absent(self, now: float) -> None:
         """Give sessions of absent clients up that are too many."""

@@ -11,7 +11,8 @@ from anyrelay.local.exchange.refusal import CommandRefused
 
 if TYPE_CHECKING:
     from anyrelay.local.exchange.calls import Call, Calls
-    from anyrelay.local.exchange.ports import Dialer, PhoneReport, TextPhones
+    from anyrelay.local.exchange.dial_plan import DialPlan
+    from anyrelay.local.exchange.ports import Dialer, Leg, PhoneReport, TextPhones
     from anyrelay.local.exchange.recordings import Recording
     from anyrelay.local.exchange.scripts import Scripts
     from anyrelay.local.exchange.sessions import RelaySession, Sessions
@@ -44,6 +45,25 @@ class ExchangeHost(Protocol):
     """The phones that take text messages; None when no phones do."""
     scripts: Scripts
     """The scripts of the acted commands."""
+
+    dial_plan: DialPlan
+    """Which numbers and SIP URIs lead to clients."""
+
+    def call_arrived(
+        self,
+        now: float,
+        leg: Leg,
+        *,
+        context: str,
+        from_uri: str,
+        to_uri: str,
+        device: dict[str, Any] | None = None,
+    ) -> bool:
+        """Offer a new call to a client that receives a context; return False when there is none."""
+        ...
+
+    def report(self, now: float, leg: Leg, report: PhoneReport) -> None:
+        """Take in something that happened on a call."""
 
     def keep_recording(self, recording: Recording) -> None:
         """Keep a recording that is over, for its URL."""

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from anyrelay.local.exchange.calls import Call, CallState
+from anyrelay.local.exchange.client_leg import pair_of_legs
 from anyrelay.local.exchange.feature import ExchangeHost, Feature
 from anyrelay.local.exchange.refusal import CommandRefused
 from anyrelay.local.exchange.reports import CallAnswered
 
 if TYPE_CHECKING:
     from anyrelay.local.exchange.lifecycle import Lifecycle
+    from anyrelay.local.exchange.ports import Leg
     from anyrelay.local.exchange.sessions import RelaySession
 
 __all__ = ["Device", "Hunt", "HuntOwner", "Hunting"]
@@ -51,7 +53,7 @@ class Hunting(Feature):
         Raises:
             CommandRefused: No phones can be called, or not devices of such a type (501); or there are too many (400).
         """
-        if self.host.dialer is None:
+        if self.host.dialer is None and not all(self._context_of(device) for group in devices for device in group):
             raise CommandRefused(501, f"{method} reaches simulated phones only: serve with --phones simulated")
         kinds = {device["type"] for group in devices for device in group} - {"sip", "phone"}
         if kinds:
@@ -62,15 +64,20 @@ class Hunting(Feature):
     def call(self, hunt: Hunt, device: Device, now: float) -> Call:
         """Call one device of a hunt."""
         host = self.host
-        assert host.dialer is not None
         to_uri, from_uri = _uris_of(device)
-        if why_not := host.dialer.why_not(to_uri):
-            hunt.unknown.append(why_not)
+        context = self._context_of(device)
+        if context:
+            leg = self._call_client(context, device, lambda at: self.lifecycle.rings(call, at))
+        else:
+            assert host.dialer is not None
+            if why_not := host.dialer.why_not(to_uri):
+                hunt.unknown.append(why_not)
+            leg = host.dialer.call(to_uri, from_uri, on_ringing=lambda at: self.lifecycle.rings(call, at))
         call = Call(
             host.new_id(),
             host.node_id,
             host.new_id(),
-            host.dialer.call(to_uri, from_uri, on_ringing=lambda at: self.lifecycle.rings(call, at)),
+            leg,
             from_uri,
             to_uri,
             direction="outbound",
@@ -86,6 +93,29 @@ class Hunting(Feature):
         ring_time = device["params"].get("timeout") or RING_TIME
         host.timers.at(now + ring_time, lambda at: self._rang_for_long(call, at))
         return call
+
+    def _context_of(self, device: Device) -> str:
+        """Return the context of this server that a device names and that a client receives; "" for none."""
+        if device["type"] not in ("sip", "phone"):
+            return ""
+        context = self.host.dial_plan.context_of(_uris_of(device)[0])
+        return context if context and self.host.sessions.next_subscriber(context, peek=True) else ""
+
+    def _call_client(self, context: str, device: Device, on_ringing: Callable[[float], None]) -> Leg:
+        """Call a context of this server; the client that receives it is offered the other side of the call."""
+        calling, called = pair_of_legs(self.host.timers, self.host.report)
+        to_uri, from_uri = _uris_of(device)
+        uris = {"from_uri": from_uri, "to_uri": to_uri}
+        shown = _phone_device(device) if device["type"] == "phone" else None
+
+        def offer(now: float) -> None:
+            if self.host.call_arrived(now, called, context=context, device=shown, **uris):
+                on_ringing(now)
+            else:
+                called.refuse(480)
+
+        self.host.timers.soon(offer)
+        return calling
 
     def _rang_for_long(self, call: Call, now: float) -> None:
         if call.state in (CallState.CREATED, CallState.RINGING):
@@ -170,6 +200,12 @@ class Hunt:
             self._groups.clear()
         if not self.ringing and not self._is_over:
             self.call_next(now)
+
+
+def _phone_device(device: Device) -> Device:
+    """Return a telephone that was called, as the client that is called sees it."""
+    params = {name: device["params"].get(name) or "" for name in ("from_number", "to_number")}
+    return {"type": "phone", "params": params}
 
 
 def _uris_of(device: Device) -> tuple[str, str]:

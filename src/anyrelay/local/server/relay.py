@@ -233,6 +233,7 @@ class LocalRelay:
                 self._phones.start(self.exchange)
             else:
                 await self._phones.start(FollowedPhoneEvents(self.exchange, self.follow_outputs))
+                self.exchange.dial_plan.own_hosts = [self._phones.uri.removeprefix("sip:")]
         except BaseException:
             await listener.aclose()
             self._tasks.cancel_scope.cancel()
