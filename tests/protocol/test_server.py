@@ -78,6 +78,23 @@ def test_a_command_that_is_not_allowed_is_refused(params: dict[str, Any], words:
     assert words in answer["error"]["message"]
 
 
+@pytest.mark.parametrize(
+    ("method", "params", "name", "default"),
+    [
+        ("calling.end", {"node_id": "n", "call_id": "c"}, "reason", "hangup"),
+        ("messaging.send", {"to_number": "+1", "from_number": "+2", "body": "x"}, "context", "default"),
+        ("signalwire.connect", {"version": {}, "agent": "x", "authentication": {}}, "event_acks", False),
+    ],
+)
+def test_a_parameter_that_other_clients_leave_out(method: str, params: dict[str, Any], name: str, default: Any) -> None:
+    pair = Dialled()
+    pair.say(id="1", method=method, params=params)
+    event = pair.server.next_event()
+    assert isinstance(event, CommandReceived)
+    assert getattr(event.command, name) == default
+    assert event.params == params
+
+
 def test_a_method_that_is_not_known() -> None:
     strict, open_ = Dialled(), Dialled(knows_all=False)
     for pair in (strict, open_):

@@ -34,6 +34,13 @@ __all__ = ["CommandReceived", "Gone", "ServerConnection", "ServerEvent"]
 INVALID_PARAMS: Final = -32602
 """The code of an answer to a command that is not allowed as it is (JSON-RPC 2.0 section 5.1)."""
 
+DEFAULTS: Final[dict[str, dict[str, Any]]] = {
+    "calling.end": {"reason": "hangup"},
+    "messaging.send": {"context": "default"},
+    "signalwire.connect": {"event_acks": False},
+}
+"""Parameters that the commands of this package always have and that other clients may leave out, with RELAY's defaults."""
+
 UNACKNOWLEDGED_LIMIT: Final = 10_000
 """How many events may be without an acknowledgement; the oldest are forgotten first."""
 
@@ -250,7 +257,8 @@ class ServerConnection:
             self.refuse(request.id, INVALID_PARAMS, f"{request.method[:100]}: more than {self._max_values} values")
             return
         try:
-            command = decode_command(request.method, request.params) if request.method in COMMANDS else None
+            params = {**DEFAULTS.get(request.method, {}), **request.params}
+            command = decode_command(request.method, params) if request.method in COMMANDS else None
         except (ValueError, TypeError) as error:
             self.refuse(request.id, INVALID_PARAMS, f"{request.method}: {error}")
             return
