@@ -13,7 +13,7 @@ import numpy
 import soxr
 from numpy.typing import NDArray
 
-__all__ = ["RINGTONES", "Clip", "Samples", "ringtone", "silence", "wav"]
+__all__ = ["RINGTONES", "Clip", "Samples", "ringtone", "silence", "tone", "wav"]
 
 Samples: TypeAlias = NDArray[numpy.int16]
 """Mono PCM, 16 bits."""
@@ -65,6 +65,12 @@ class Clip:
 def silence(seconds: float, rate: int) -> Clip:
     """Make silence of so many seconds at `rate` samples a second."""
     return Clip(numpy.zeros(1, numpy.int16), round(seconds * rate))
+
+
+def tone(frequency: float, seconds: float, rate: int) -> Samples:
+    """Make a tone of one frequency in Hz."""
+    time = numpy.arange(round(seconds * rate)) / rate
+    return (numpy.sin(2 * numpy.pi * frequency * time) * _TONE_AMPLITUDE).astype(numpy.int16)
 
 
 def resample(samples: Samples, from_rate: int, to_rate: int) -> Samples:
