@@ -46,6 +46,7 @@ class RecordingPhoneEvents:
         self.reactions: dict[tuple[Any, ...], Callable[[SipLeg], None]] = {}
         """The reactions to reports, by the beginning of the report."""
         self._news = asyncio.Event()
+        self._marks = 0
 
     def saw(self, message: SipMessageSeen) -> None:
         self.messages.append(message)
@@ -83,6 +84,17 @@ class RecordingPhoneEvents:
                 f"no {what} among {self.reports}, {[one.start_line for one in self.messages]}"
             ) from None
         return result
+
+    async def next_report(self) -> None:
+        """Wait for a report or a message that has not come yet."""
+        self._news.clear()
+        await self._news.wait()
+
+    async def followed(self, leg: SipLeg) -> None:
+        """Wait until the stack's process has followed the orders to a leg: it follows them in turn."""
+        self._marks += 1
+        leg.send_digits(f"mark {self._marks}", "")
+        await self.until("DigitsSent", f"mark {self._marks}")
 
     def refer_reports(self) -> list[tuple[Any, ...]]:
         return [report for report in self.reports if report[0].startswith("refer") or report[0] == "ended"]

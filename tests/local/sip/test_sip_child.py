@@ -98,7 +98,7 @@ class Stack:
 def calls_of(broken: list[str]) -> SipCalls:
     nothing: Callable[..., Any] = lambda *_: None  # noqa: E731
     calls = SipCalls(
-        "127.0.0.1:0", max_calls=9, phone_events=RecordingPhoneEvents(), on_forgotten=nothing, on_broken=broken.append
+        "127.0.0.1:0", max_calls=9, reports=child.Reports(nothing), on_forgotten=nothing, on_broken=broken.append
     )
     calls._stack = Stack()  # type: ignore[assignment]
     return calls
@@ -157,7 +157,7 @@ async def test_orders_that_cannot_be_followed_harm_nothing(caplog: pytest.LogCap
             phones._supervisor.process.tell({"order": "play", "leg": 1, "wrong": True})
             await call.hang_up()
             await board.until("ended")
-    assert caplog.text.count("could not be followed") == 2
+    assert caplog.text.count("could not be followed") == 3
 
 
 async def test_it_ends_with_its_parent() -> None:

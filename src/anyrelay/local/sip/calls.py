@@ -11,14 +11,14 @@ import asyncio
 import contextlib
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from anyrelay.local.exchange.ports import PhoneEvents
 from anyrelay.local.logs import logger_of
-from anyrelay.local.sip.leg import StackLeg
+from anyrelay.local.sip.leg import LegReports, StackLeg
 from anyrelay.local.sip.message import address_of, user_of
 from anyrelay.local.sip.native import NativeCall, NativeEvent
 from anyrelay.local.sip.probe import Probe
+from anyrelay.local.sip.shared_audio import SharedAudio
 from anyrelay.local.sip.stack import SipStack, split_address
 from anyrelay.local.sip.trace import (
     DialogOver,
@@ -33,9 +33,6 @@ from anyrelay.local.sip.trace import (
     ReferRepeated,
     SipMessageSeen,
 )
-
-if TYPE_CHECKING:
-    from anyrelay.local.sip.audio.media import Renderer
 
 __all__ = ["SipCalls"]
 
@@ -76,25 +73,25 @@ class SipCalls:
         listen: str,
         *,
         max_calls: int,
-        phone_events: PhoneEvents,
+        reports: LegReports,
         on_forgotten: Callable[[StackLeg], None],
         on_broken: Callable[[str], None],
         on_message: Callable[[SipMessageSeen], None] | None = None,
-        renderer: Callable[[], Renderer] | None = None,
+        shared_audio: SharedAudio | None = None,
     ) -> None:
         """Describe them; nothing happens before `start`.
 
         Args:
             listen: Where to take calls, host:port, over UDP and TCP; port 0 picks a free one.
             max_calls: How many calls there may be at once.
-            phone_events: Given every report.
+            reports: Given every report.
             on_forgotten: Called when nothing more will be reported of a call.
             on_broken: Called with the reason when the stack is of no use any more.
             on_message: Given every SIP message as it happens, on the event loop.
-            renderer: Makes or returns what renders the media of all calls.
+            shared_audio: What the audio of all calls has in common; one that records nothing when None.
         """
         self._on_message = on_message
-        self._renderer = renderer
+        self._shared_audio = shared_audio or SharedAudio()
         self._on_forgotten = on_forgotten
         self._on_broken = on_broken
         self._max_calls = max_calls
@@ -106,7 +103,7 @@ class SipCalls:
             on_message=self._on_trace,
             on_death=lambda: on_broken("its thread died"),
         )
-        self._phone_events = phone_events
+        self._reports = reports
         self._reader = ReferReader()
         self._legs: dict[int, StackLeg] = {}
         """Calls that are up, by the stack's handle."""
@@ -175,7 +172,7 @@ class SipCalls:
         on_ringing: Callable[[float], None],
         on_leg: Callable[[StackLeg], None],
     ) -> StackLeg:
-        """Call a phone; answered and ended are reported to the `PhoneEvents`.
+        """Call a phone; answered and ended are reported.
 
         Args:
             to_uri: The SIP URI to call.
@@ -232,7 +229,7 @@ class SipCalls:
         leg.from_uri = invite.from_uri or leg.from_uri
         leg.to_uri = invite.to_uri or invite.uri
         told = {"context": user_of(invite.uri), "from_uri": leg.from_uri, "to_uri": leg.to_uri}
-        if not self._phone_events.call_arrived(self._now(), leg, **told):
+        if not self._reports.call_arrived(self._now(), leg, **told):
             leg.turn_away()
 
     def _on_event(self, event: NativeEvent) -> None:
@@ -251,6 +248,10 @@ class SipCalls:
                     ringing(self._now())
             case "CALL_ESTABLISHED":
                 leg.established(self._now())
+            case "CALL_DTMF_START":
+                leg.digit_began(self._now(), event.text or "")
+            case "CALL_REMOTE_SDP" if event.text == "answer":
+                leg.offer_answered(accepted=True)
             case "CALL_CLOSED":
                 self._closed(event.call, leg, event.text or "")
             case _:
@@ -290,8 +291,10 @@ class SipCalls:
         match fact:
             case InviteReceived():
                 self._invited(fact)
-            case InviteRefused() if leg is None or not leg.answered:  # a refused re-INVITE ends nothing (section 14.1)
+            case InviteRefused() if leg is None or not leg.answered:
                 self._refused(fact, leg)
+            case InviteRefused(by_us=False) if leg is not None:  # a re-INVITE, which ends nothing (section 14.1)
+                leg.offer_answered(accepted=False)
             case DialogOver(call_id) if leg is not None:
                 self._dialog_over(call_id, leg)
             case ReferAnswered(_, code) if leg is not None:
@@ -373,13 +376,13 @@ class SipCalls:
     def _adopt(self, call: NativeCall, *, from_uri: str, to_uri: str, outbound: bool) -> StackLeg:
         leg = StackLeg(
             call,
-            self._phone_events,
+            self._reports,
             from_uri=from_uri,
             to_uri=to_uri,
             outbound=outbound,
             spawn=self._spawn,
+            shared_audio=self._shared_audio,
             listener=self._stack.listener,
-            renderer=self._renderer,
         )
         self._legs[call.handle] = leg
         if leg.call_id:

@@ -47,31 +47,27 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, Final
+from pathlib import Path
+from typing import Any, Final
 
 import attrs
 import orjson
 
-from anyrelay.local.exchange.ports import Leg, PhoneEvents, PhoneReport
+from anyrelay.local.exchange.reports import PhoneReport, RecordSettings
 from anyrelay.local.json_process import CHUNK, LineWriter, Message
 from anyrelay.local.logs import logger_of
 from anyrelay.local.reach import Reach
 from anyrelay.local.sip.calls import SipCalls
 from anyrelay.local.sip.leg import StackLeg
+from anyrelay.local.sip.leg_sound import LegSound
+from anyrelay.local.sip.shared_audio import SharedAudio
 from anyrelay.local.sip.stack import SipStackError, stack_error
 from anyrelay.local.sip.trace import SipMessageSeen
 from anyrelay.protocol.schema import read_media
 
-if TYPE_CHECKING:
-    from anyrelay.local.sip.audio.media import Renderer
-
-__all__ = ["LEG_ORDERS", "main"]
+__all__ = ["main"]
 
 logger = logger_of(__name__)
-
-LEG_ORDERS: Final = frozenset(Leg.__abstractmethods__) | {"turn_away"}
-"""The orders to a leg."""
 
 PULSE_TIME: Final = 1.0
 """Seconds between two signs of life."""
@@ -92,7 +88,7 @@ LAST_LINES_TIME: Final = 2.0
 """Seconds in which the last lines are to be read."""
 
 
-class Reports(PhoneEvents):
+class Reports:
     """Writes what phones report as JSON lines, and knows the legs by their numbers."""
 
     def __init__(self, write: Callable[[Message], None]) -> None:
@@ -111,9 +107,8 @@ class Reports(PhoneEvents):
         if self.legs.pop(leg.number, None) is not None:
             self._write({"event": "forgotten", "leg": leg.number})
 
-    def call_arrived(self, now: float, leg: Leg, *, context: str, from_uri: str, to_uri: str) -> bool:
+    def call_arrived(self, now: float, leg: StackLeg, *, context: str, from_uri: str, to_uri: str) -> bool:
         """A phone calls a context; whether anybody wants the call is told by an order."""
-        assert isinstance(leg, StackLeg)
         self._arrived += 1
         self.know(leg, self._arrived)
         self._write(
@@ -128,9 +123,8 @@ class Reports(PhoneEvents):
         )
         return True
 
-    def report(self, now: float, leg: Leg, report: PhoneReport) -> None:
+    def report(self, now: float, leg: StackLeg, report: PhoneReport) -> None:
         """Write a report: the name of its class, and its fields."""
-        assert isinstance(leg, StackLeg)
         fields = attrs.asdict(report, filter=lambda attribute, value: value != attribute.default)
         self._write({"report": type(report).__name__, "now": now, "leg": leg.number, "fields": fields})
 
@@ -190,16 +184,6 @@ class SipChild:
     def _show(self, seen: SipMessageSeen) -> None:
         self._writer.put({"event": "sip", **attrs.asdict(seen)})
 
-    @cached_property
-    def _media_renderer(self) -> Renderer:
-        from anyrelay.local.sip.audio.media import Renderer
-
-        return Renderer(Reach(self._options.media_dir, self._options.allow_host))
-
-    def _renderer(self) -> Renderer:
-        """Return what renders the media of all calls: it takes long to import, so only once something is played."""
-        return self._media_renderer
-
     # --- orders
 
     def _read_orders(self) -> None:
@@ -226,20 +210,37 @@ class SipChild:
             )
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-        elif order in LEG_ORDERS and leg in self._reports.legs:
-            if "media" in arguments:
-                arguments["media"] = read_media(arguments["media"])
-            getattr(self._reports.legs[leg], order)(**arguments)
+        else:
+            self._follow_on_leg(order, leg, **arguments)
+
+    def _follow_on_leg(self, order: str, number: int, **arguments: Any) -> None:
+        """Follow an order to a leg: a method of `StackLeg`, or one of `LegSound`. One to a leg that is over is passed over.
+
+        Raises:
+            AttributeError: There is no such order.
+            TypeError: The arguments are not its arguments.
+        """
+        is_of_call = hasattr(StackLeg, order)
+        method = getattr(StackLeg if is_of_call else LegSound, order)
+        leg = self._reports.legs.get(number)
+        if leg is None:
+            return
+        if "media" in arguments:
+            arguments["media"] = read_media(arguments["media"])
+        if "settings" in arguments:
+            arguments["settings"] = RecordSettings(**arguments["settings"])
+        method(leg if is_of_call else leg.sound, **arguments)
 
     async def _start(self, listen: str) -> None:
+        options = self._options
         calls = SipCalls(
             listen,
-            max_calls=_affordable(self._options.max_calls),
-            phone_events=self._reports,
+            max_calls=_affordable(options.max_calls),
+            reports=self._reports,
             on_forgotten=self._reports.forget,
             on_broken=self._broken,
-            on_message=self._show if self._options.messages else None,
-            renderer=self._renderer,
+            on_message=self._show if options.messages else None,
+            shared_audio=SharedAudio(Reach(options.media_dir, options.allow_host), options.recordings),
         )
         try:
             await calls.start()
@@ -249,7 +250,7 @@ class SipChild:
             return
         self._calls = calls
         self._writer.put({"event": "ready", "listen": calls.address})
-        threading.Thread(target=importlib.import_module, args=("anyrelay.local.sip.audio.media",), daemon=True).start()
+        threading.Thread(target=_import_audio, daemon=True).start()
 
     async def _dial(self, number: int, to_uri: str, from_uri: str) -> None:
         def ringing(now: float) -> None:
@@ -265,6 +266,12 @@ class SipChild:
             self._writer.put({"event": "not_dialed", "leg": number, **told})
         else:
             self._writer.put({"event": "dialed", "leg": number, "call_id": leg.call_id})
+
+
+def _import_audio() -> None:
+    """Import what makes and takes in audio, so that the first order that needs it finds it there."""
+    for module in ("media", "recorder", "mixes", "detectors", "player", "call_audio"):
+        importlib.import_module(f"anyrelay.local.sip.audio.{module}")
 
 
 class _ParentLog(logging.Handler):
@@ -312,6 +319,7 @@ def main() -> None:
     parser.add_argument("--directory", required=True)
     parser.add_argument("--max-calls", type=int, required=True)
     parser.add_argument("--log-level", type=int, default=logging.WARNING)
+    parser.add_argument("--recordings", type=Path)
     parser.add_argument("--media-dir")
     parser.add_argument("--allow-host", action="append", default=[])
     parser.add_argument("--messages", action="store_true")

@@ -1,36 +1,44 @@
-"""One call with a real SIP phone, as the exchange drives it."""
+"""One call with a real SIP phone, in the process of the SIP stack: its signalling. Its audio is `LegSound`."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import importlib
-from collections.abc import Callable, Coroutine, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from anyrelay.local.exchange.ports import Leg, PhoneEvents
 from anyrelay.local.exchange.reports import (
     CallAnswered,
     CallEnded,
-    PlayChanged,
+    DigitHeard,
+    DigitsSent,
+    HoldChanged,
+    PhoneReport,
     ReferAnswered,
     ReferChallenged,
     ReferNotified,
 )
 from anyrelay.local.logs import logger_of
-from anyrelay.local.sip.audio.player import Player
+from anyrelay.local.sip.digits import DIGITS, send_digits
+from anyrelay.local.sip.leg_sound import LegSound
+from anyrelay.local.sip.stack import stack_error
 from anyrelay.protocol.schema.sip_uri import check_sip_uri
 
 if TYPE_CHECKING:
-    from anyrelay.local.sip.audio.clips import Samples
-    from anyrelay.local.sip.audio.media import Renderer
     from anyrelay.local.sip.listener import StackListener
-    from anyrelay.local.sip.native import NativeAudio, NativeAudioInfo, NativeCall
-    from anyrelay.protocol.schema import Media
+    from anyrelay.local.sip.native import NativeCall
+    from anyrelay.local.sip.shared_audio import SharedAudio
 
-__all__ = ["CallAudio", "StackLeg"]
+__all__ = ["LegReports", "StackLeg"]
 
 logger = logger_of(__name__)
+
+HOLD_TIME: Final = 5.0
+"""Seconds in which a re-INVITE that holds or resumes is to be sent and answered."""
+
+HOLD_PAUSE: Final = 0.05
+"""Seconds between two attempts to send one: the stack sends none while another is under way (RFC 3261 section 14.1)."""
 
 _NOT_SENT = 503
 """What a REFER that could not be sent amounts to: RFC 3261 section 8.1.3.1."""
@@ -50,8 +58,20 @@ _REFUSAL_REASONS = {
 """End reasons of RELAY for the status codes of a refused INVITE; any other is an error."""
 
 
-class StackLeg(Leg):
-    """One call of the SIP stack. Made by `SipCalls`."""
+class LegReports(Protocol):
+    """The side of the stack's process that legs report to."""
+
+    def call_arrived(self, now: float, leg: StackLeg, *, context: str, from_uri: str, to_uri: str) -> bool:
+        """Take in that a phone calls a context; False when the call is to be refused (480)."""
+        ...
+
+    def report(self, now: float, leg: StackLeg, report: PhoneReport) -> None:
+        """Take in something that happened on a call, `now` in seconds of the event loop's clock."""
+        ...
+
+
+class StackLeg:
+    """One call of the SIP stack. Made by `SipCalls`; its methods are the orders of `Leg` that concern signalling."""
 
     call_id: str
     """The SIP Call-ID, by which the trace names the call."""
@@ -63,30 +83,35 @@ class StackLeg(Leg):
     """Whether this side called."""
     number: int
     """Its number among the legs of this process, 0 until it has one."""
+    sound: LegSound
+    """What it sends and hears."""
 
     def __init__(
         self,
         call: NativeCall,
-        phone_events: PhoneEvents,
+        reports: LegReports,
         *,
         from_uri: str,
         to_uri: str,
         outbound: bool,
         spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
+        shared_audio: SharedAudio,
         listener: StackListener | None = None,
-        renderer: Callable[[], Renderer] | None = None,
     ) -> None:
         """Wrap a call of the stack; `spawn` runs a coroutine until it ends or the phones stop."""
-        self._renderer = renderer
         self._listener = listener
         self.number = 0
         self._call = call
         self.call_id = call.call_id or ""
         self.from_uri, self.to_uri, self.outbound = from_uri, to_uri, outbound
-        self._phone_events = phone_events
+        self._reports = reports
         self._spawn = spawn
         self._loop = asyncio.get_running_loop()
-        self._player: Player | None = None
+        self.sound = LegSound(call.audio, shared_audio, self._report)
+        self._listening = False
+        self._digits = asyncio.Lock()
+        self._holding = asyncio.Lock()
+        self._offer: asyncio.Future[bool] | None = None
         self._answered = asyncio.Event()
         self._ended = False
         self._end_ordered = ""
@@ -123,35 +148,6 @@ class StackLeg(Leg):
         self._end_ordered = "cancel" if self.outbound and not self.answered else "hangup"
         self._order(self._call.hangup(), "hang up")
 
-    def play(self, control_id: str, media: Sequence[Media], *, volume: float, loop: int) -> None:
-        """Play the media once the call's media flow; a playback that comes while another plays waits for its turn."""
-        if self._ended:
-            return
-        if self._player is None:
-            renderer = self._renderer() if self._renderer is not None else None
-            self._player = Player(CallAudio(self._call.audio), self._play_changed, renderer)
-        self._player.play(control_id, media, volume=volume, loop=loop)
-
-    def stop_play(self, control_id: str) -> None:
-        """Stop a playback."""
-        if self._player is not None:
-            self._player.stop(control_id)
-
-    def pause_play(self, control_id: str) -> None:
-        """Pause a playback."""
-        if self._player is not None:
-            self._player.pause(control_id)
-
-    def resume_play(self, control_id: str) -> None:
-        """Go on with a paused playback."""
-        if self._player is not None:
-            self._player.resume(control_id)
-
-    def set_volume(self, control_id: str, volume: float) -> None:
-        """Set a playback's volume in dB."""
-        if self._player is not None:
-            self._player.set_volume(control_id, volume)
-
     def refer(self, target: str, *, username: str | None = None, password: str | None = None) -> None:
         """Send a REFER once the call is up. A second one takes the place of the first, whose subscription ends."""
         if not self._ended:
@@ -161,25 +157,55 @@ class StackLeg(Leg):
                     self._listener.set_credentials(self.call_id, username or "", password or "")
             self._refer_task = self._spawn(self._refer(target, self._refer_task))
 
+    def listen(self) -> None:
+        """Report digits from now on."""
+        self._listening = True
+
+    def send_digits(self, control_id: str, digits: str) -> None:
+        """Send digits once the call is up; orders that come meanwhile wait for their turn."""
+        self._spawn(self._send_digits(control_id, digits))
+
+    def hold(self) -> None:
+        """Put the phone on hold."""
+        self._spawn(self._hold(held=True))
+
+    def unhold(self) -> None:
+        """Take the phone off hold."""
+        self._spawn(self._hold(held=False))
+
     # --- reports of the stack and of the trace
 
     def established(self, now: float) -> None:
         """Report that the call is up; the stack says so again after each renegotiation, which is passed over."""
         if not self._ended and not self.answered:
             self._answered.set()
-            self._phone_events.report(now, self, CallAnswered())
+            self._reports.report(now, self, CallAnswered())
+
+    def digit_began(self, now: float, digit: str) -> None:
+        """Report a digit of the phone's at its beginning.
+
+        The stack tells the end of a digit too. But by SIP INFO, where the length of a digit is a word of the message, the
+        next digit takes the place of an end that is not due yet: of three digits sent at once it tells three beginnings and
+        one end. So beginnings count.
+        """
+        if self._listening and not self._ended and digit in DIGITS:
+            self._reports.report(now, self, DigitHeard(digit))
+
+    def offer_answered(self, *, accepted: bool) -> None:
+        """Take in that the phone has accepted or refused the offer of a re-INVITE (RFC 3261 section 14.1)."""
+        if self._offer is not None and not self._offer.done():
+            self._offer.set_result(accepted)
 
     def closed(self, now: float, reason: str) -> None:
         """Report that the call is over."""
         if not self._ended:
             self.disown()
-            self._phone_events.report(now, self, CallEnded(reason))
+            self._reports.report(now, self, CallEnded(reason))
 
     def disown(self) -> None:
         """Let go of the call without a report: its end, or a call that was never offered to anybody."""
         self._ended = True
-        if self._player is not None:
-            self._player.close()
+        self.sound.close()
         if self._listener is not None:
             self._listener.forget_credentials(self.call_id)
         if self._refer_task is not None:
@@ -187,15 +213,15 @@ class StackLeg(Leg):
 
     def refer_answered(self, now: float, code: int) -> None:
         """Report the phone's answer to the newest REFER."""
-        self._phone_events.report(now, self, ReferAnswered(code))
+        self._reports.report(now, self, ReferAnswered(code))
 
     def refer_challenged(self, now: float, code: int) -> None:
         """Report that the newest REFER was challenged and sent again."""
-        self._phone_events.report(now, self, ReferChallenged(code))
+        self._reports.report(now, self, ReferChallenged(code))
 
     def refer_notified(self, now: float, code: int | None, *, terminated: bool, expires: float | None) -> None:
         """Report a NOTIFY of the newest REFER."""
-        self._phone_events.report(now, self, ReferNotified(code=code, terminated=terminated, expires=expires))
+        self._reports.report(now, self, ReferNotified(code=code, terminated=terminated, expires=expires))
 
     def end_reason(self, text: str) -> str:
         """Work out RELAY's reason for the end from the orders so far and the text that the stack closed it with."""
@@ -216,7 +242,7 @@ class StackLeg(Leg):
         """Carry out an order; a call that is gone by now is reported as ended, which is all there is to say."""
         try:
             await order
-        except _native_errors() as error:
+        except stack_error() as error:
             logger.info("could not %s call %s: %s", what, self.call_id, error)
 
     async def _refer(self, target: str, earlier: asyncio.Task[None] | None) -> None:
@@ -239,53 +265,46 @@ class StackLeg(Leg):
             logger.warning("a REFER to %s could not be sent on call %s: %s", target, self.call_id, error)
             self.refer_answered(self._loop.time(), _NOT_SENT)
 
-    def _play_changed(self, control_id: str, state: str, error: str) -> None:
-        self._phone_events.report(self._loop.time(), self, PlayChanged(control_id, state, error))
+    async def _send_digits(self, control_id: str, digits: str) -> None:
+        await self._answered.wait()
+        async with self._digits:
+            try:
+                await send_digits(self._call, digits)
+            except stack_error() as error:
+                logger.warning("digits could not be sent on call %s: %s", self.call_id, error)
+        if not self._ended:
+            self._report(DigitsSent(control_id))
 
+    async def _hold(self, *, held: bool) -> None:
+        """Send a re-INVITE with another direction, and report it once the phone has agreed."""
+        await self._answered.wait()
+        async with self._holding:
+            if self._call.is_on_hold == held or await self._renegotiate(held=held):
+                agreed = True
+            else:
+                logger.info("call %s: the phone did not agree to be %s", self.call_id, "held" if held else "resumed")
+                agreed = False
+                # The stack goes by its offer all the same: what was agreed before is offered again.
+                await self._renegotiate(held=not held)
+        if agreed and not self._ended:
+            self._report(HoldChanged(held))
 
-class CallAudio:
-    """The sending side of a call's audio, forgiving: media come and go while a call is negotiated."""
-
-    def __init__(self, audio: NativeAudio) -> None:
-        """Wrap the audio of one call of the stack."""
-        self._audio = audio
-
-    def _info(self) -> NativeAudioInfo | None:
+    async def _renegotiate(self, *, held: bool) -> bool:
+        """Send a re-INVITE, again and again while another is under way, and return whether the phone has accepted it."""
+        self._offer = self._loop.create_future()
         try:
-            info = self._audio.info()
-        except _native_errors():
-            return None
-        return info if info.tx_ready else None
+            async with asyncio.timeout(HOLD_TIME):
+                while not self._ended:
+                    try:
+                        await (self._call.hold() if held else self._call.resume())
+                    except stack_error() as error:
+                        logger.debug("call %s: %s", self.call_id, error)
+                        await asyncio.sleep(HOLD_PAUSE)
+                    else:
+                        return await self._offer
+        except TimeoutError:
+            pass
+        return False
 
-    def rate(self) -> int:
-        """Samples a second, 0 while no media flows."""
-        info = self._info()
-        return info.tx_sample_rate if info else 0
-
-    def buffered(self) -> int:
-        """How many samples are queued and not yet sent."""
-        info = self._info()
-        return info.tx_buffered // (2 * info.tx_channels) if info else 0
-
-    def write(self, samples: Samples) -> int:
-        """Queue samples, on every channel alike; how many of them were taken."""
-        import numpy
-
-        info = self._info()
-        if info is None:
-            return 0
-        try:
-            taken = self._audio.write(numpy.repeat(samples, info.tx_channels).tobytes())
-        except _native_errors():  # renegotiated since the look above
-            return 0
-        return taken // (2 * info.tx_channels)
-
-    def flush(self) -> None:
-        """Drop what is queued and not yet sent."""
-        with contextlib.suppress(*_native_errors()):
-            self._audio.flush_tx()
-
-
-def _native_errors() -> tuple[type[BaseException], ...]:
-    """What the stack raises."""
-    return (importlib.import_module("baresip").BaresipError,)
+    def _report(self, report: PhoneReport) -> None:
+        self._reports.report(self._loop.time(), self, report)

@@ -53,6 +53,7 @@ class NativeCall(Protocol):
     peer: str | None
     headers: Mapping[str, str]
     audio: NativeAudio
+    is_on_hold: bool
     transfer_request: NativeTransfer | None
 
     async def answer(self) -> None:
@@ -63,6 +64,15 @@ class NativeCall(Protocol):
 
     async def hangup(self) -> None:
         """Send BYE, CANCEL, or 486 to a ringing call."""
+
+    async def hold(self) -> None:
+        """Send a re-INVITE with sendonly; refused while another is under way."""
+
+    async def resume(self) -> None:
+        """Send a re-INVITE with sendrecv; refused while another is under way."""
+
+    async def send_dtmf(self, digits: str, interdigit_ms: int) -> None:
+        """Send digits by RFC 4733 or SIP INFO; returns when the last one is over."""
 
     async def transfer(self, uri: str, *, timeout: float) -> None:
         """Send REFER."""

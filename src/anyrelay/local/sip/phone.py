@@ -34,8 +34,8 @@ from typing import Any
 
 import numpy
 
+from anyrelay.local.sip.audio.call_audio import CallAudio
 from anyrelay.local.sip.audio.player import Player
-from anyrelay.local.sip.leg import CallAudio
 from anyrelay.local.sip.native import NativeCall, NativeEvent
 from anyrelay.local.sip.stack import SipStack, SipStackError, check_dialable
 from anyrelay.local.sip.trace import SipMessageSeen

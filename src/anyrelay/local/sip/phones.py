@@ -8,27 +8,26 @@ with an error, and another one is started on the same address; nothing else is l
 from __future__ import annotations
 
 import logging
+import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import anyio
 import anyio.from_thread
 import anyio.lowlevel
 import anyio.to_thread
 
-from anyrelay.local.exchange.ports import Leg, PhoneEvents
+from anyrelay.local.exchange.ports import PhoneEvents
 from anyrelay.local.exchange.reports import CallEnded, CallFailed, read_report
 from anyrelay.local.json_process import Message
 from anyrelay.local.logs import logger_of
 from anyrelay.local.reach import Reach
+from anyrelay.local.sip.parent_leg import SipLeg
 from anyrelay.local.sip.stack import SipStackError, is_installed
 from anyrelay.local.sip.supervisor import SipSupervisor
 from anyrelay.local.sip.trace import SipMessageSeen
-
-if TYPE_CHECKING:
-    from anyrelay.protocol.schema import Media
 
 for _module in ("baresip", "numpy", "soxr"):  # what the stack's process cannot do without
     if not is_installed(_module):
@@ -46,69 +45,6 @@ MOST_CALLS: Final = 250
 
 TURNED_AWAY_LOGGED: Final = 100
 """Calls that nobody wanted which are logged each; then one in so many."""
-
-
-class SipLeg(Leg):
-    """One call with a SIP phone. Made by `SipPhones`."""
-
-    call_id: str
-    """The SIP Call-ID."""
-    from_uri: str
-    """The SIP URI of the side that called."""
-    to_uri: str
-    """The SIP URI that was called."""
-    outbound: bool
-    """Whether this side called."""
-    ended: bool
-    """Whether its end was reported."""
-
-    def __init__(self, order: Callable[..., None], *, call_id: str, from_uri: str, to_uri: str, outbound: bool) -> None:
-        """Hold a call of the stack's process; `order` sends it an order."""
-        self._order = order
-        self.ended = False
-        self.call_id = call_id
-        self.from_uri, self.to_uri, self.outbound = from_uri, to_uri, outbound
-
-    def answer(self) -> None:
-        """Answer the ringing call with 200."""
-        self._order("answer")
-
-    def refuse(self, code: int) -> None:
-        """Refuse the ringing call: with 486 whatever the code, for that is all that the stack can send."""
-        self._order("refuse", code=code)
-
-    def turn_away(self) -> None:
-        """Refuse a call that nobody wants; nothing more is reported of it."""
-        self._order("turn_away")
-
-    def hang_up(self) -> None:
-        """End the call: BYE, CANCEL if this side called and nobody answered yet, 486 if the phone did."""
-        self._order("hang_up")
-
-    def play(self, control_id: str, media: Sequence[Media], *, volume: float, loop: int) -> None:
-        """Play the media once the call's media flow; a playback that comes while another plays waits for its turn."""
-        items = [medium.to_wire() for medium in media]
-        self._order("play", control_id=control_id, media=items, volume=volume, loop=loop)
-
-    def stop_play(self, control_id: str) -> None:
-        """Stop a playback."""
-        self._order("stop_play", control_id=control_id)
-
-    def pause_play(self, control_id: str) -> None:
-        """Pause a playback."""
-        self._order("pause_play", control_id=control_id)
-
-    def resume_play(self, control_id: str) -> None:
-        """Go on with a paused playback."""
-        self._order("resume_play", control_id=control_id)
-
-    def set_volume(self, control_id: str, volume: float) -> None:
-        """Set a playback's volume in dB."""
-        self._order("set_volume", control_id=control_id, volume=volume)
-
-    def refer(self, target: str, *, username: str | None = None, password: str | None = None) -> None:
-        """Send a REFER once the call is up. A second one takes the place of the first, whose subscription ends."""
-        self._order("refer", target=target, username=username, password=password)
 
 
 class SipPhones:
@@ -153,6 +89,8 @@ class SipPhones:
         self._turned_away = 0
         self._dials: dict[int, _Dial] = {}
         self._supervisor = SipSupervisor(listen, on_lines=self._took, on_broke=self._broke)
+        self._recordings: tempfile.TemporaryDirectory[str] | None = None
+        """Where the stack's process records; it outlives that process."""
         self._clock = 0.0
         """What is to be added to the monotonic clock for the event loop's."""
 
@@ -175,7 +113,8 @@ class SipPhones:
         self._phone_events = phone_events
         self._token = anyio.lowlevel.current_token()
         self._clock = anyio.current_time() - time.monotonic()
-        options = [f"--max-calls={self._max_calls}"]
+        self._recordings = tempfile.TemporaryDirectory(prefix="anyrelay-recordings-")
+        options = [f"--max-calls={self._max_calls}", f"--recordings={self._recordings.name}"]
         options.append(f"--log-level={logging.getLogger('anyrelay.local').getEffectiveLevel()}")
         if self._on_message is not None:
             options.append("--messages")
@@ -191,9 +130,11 @@ class SipPhones:
             raise
 
     async def stop(self) -> None:
-        """Hang up every call that is still up, report its end, and stop listening."""
+        """Hang up every call that is still up, report its end, stop listening, and remove the recordings."""
         await anyio.to_thread.run_sync(self._supervisor.stop)
         self._fail_all("the SIP phones are stopped")
+        if self._recordings is not None:
+            await anyio.to_thread.run_sync(self._recordings.cleanup)
 
     async def dial(self, to_uri: str, from_uri: str, *, on_ringing: Callable[[float], None] | None = None) -> SipLeg:
         """Call a phone; answered and ended are reported to the `PhoneEvents`.
@@ -326,7 +267,7 @@ class SipPhones:
     # --- book-keeping
 
     def _adopt(self, number: int, *, call_id: str, from_uri: str, to_uri: str, outbound: bool) -> SipLeg:
-        def order(name: str, **arguments: Any) -> None:
+        def order(name: str, /, **arguments: Any) -> None:
             if self._legs.get(number) is leg:  # the process that runs now may have given the number to another call
                 self._supervisor.tell({"order": name, "leg": number, **arguments})
 

@@ -250,6 +250,7 @@ class SipStack:
             password="",
             reg_interval=0,
             transport=transport,
+            dtmf_mode="auto",  # by RFC 4733, or by SIP INFO to a phone whose SDP has no telephone-event
             # With the video codecs that it has by default, the stack sends a re-INVITE after every answer, to announce
             # a video stream that is not there, and the call's audio starts anew. With an unknown one it sends none.
             extra_params=("video_codecs=none", "catchall=yes" if catchall else "catchall=no"),

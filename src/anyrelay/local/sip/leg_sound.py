@@ -1,0 +1,167 @@
+"""The audio orders of one call with a SIP phone: playbacks, recordings, mixes, echo, detections."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from anyrelay.local.exchange.reports import Detected, PlayChanged, RecordChanged
+
+if TYPE_CHECKING:
+    from anyrelay.local.exchange.reports import PhoneReport, RecordSettings
+    from anyrelay.local.sip.audio.detectors import Detector
+    from anyrelay.local.sip.audio.line import AudioLine
+    from anyrelay.local.sip.audio.player import Player
+    from anyrelay.local.sip.audio.recorder import Recorder
+    from anyrelay.local.sip.native import NativeAudio
+    from anyrelay.local.sip.shared_audio import SharedAudio
+    from anyrelay.protocol.schema import Media
+
+__all__ = ["LegSound"]
+
+
+class LegSound:
+    """What a call sends and hears. Its methods are the orders of `Leg` that concern audio."""
+
+    def __init__(self, audio: NativeAudio, shared: SharedAudio, report: Callable[[PhoneReport], None]) -> None:
+        """Hold the audio of a call; nothing is read from it or made of it before an order asks for that."""
+        self._audio = audio
+        self._shared = shared
+        self._report = report
+        self._recorders: dict[str, Recorder] = {}
+        self._detectors: dict[str, Detector] = {}
+        self._closed = False
+
+    @cached_property
+    def _line(self) -> AudioLine:
+        from anyrelay.local.sip.audio.call_audio import CallAudio
+        from anyrelay.local.sip.audio.line import AudioLine
+
+        return AudioLine(CallAudio(self._audio), self._shared.clock)
+
+    @cached_property
+    def _player(self) -> Player:
+        from anyrelay.local.sip.audio.player import Player
+
+        return Player(self._line, self._play_changed, self._shared.renderer)
+
+    def close(self) -> None:
+        """End everything: the call is over. Recordings are reported; the end of the call says all the rest."""
+        self._closed = True
+        if "_player" in self.__dict__:
+            self._player.close()
+        for recorder in list(self._recorders.values()):
+            recorder.stop()
+        for control_id in list(self._detectors):
+            self.stop_detect(control_id)
+        if "_line" in self.__dict__:
+            self._shared.mixes.leave(self._line)
+            self._line.close()
+
+    # --- playing
+
+    def play(self, control_id: str, media: Sequence[Media], *, volume: float, loop: int) -> None:
+        """Play the media once the call's media flow; a playback that comes while another plays waits for its turn."""
+        if not self._closed:
+            self._player.play(control_id, media, volume=volume, loop=loop)
+
+    def stop_play(self, control_id: str) -> None:
+        """Stop a playback."""
+        if not self._closed:
+            self._player.stop(control_id)
+
+    def pause_play(self, control_id: str) -> None:
+        """Pause a playback."""
+        if not self._closed:
+            self._player.pause(control_id)
+
+    def resume_play(self, control_id: str) -> None:
+        """Go on with a paused playback."""
+        if not self._closed:
+            self._player.resume(control_id)
+
+    def set_volume(self, control_id: str, volume: float) -> None:
+        """Set a playback's volume in dB."""
+        if not self._closed:
+            self._player.set_volume(control_id, volume)
+
+    def _play_changed(self, control_id: str, state: str, error: str) -> None:
+        self._report(PlayChanged(control_id, state, error))
+
+    # --- recording
+
+    def record(self, control_id: str, settings: RecordSettings) -> None:
+        """Record into a WAV file of 8,000 samples a second; the beep, if there is one, comes first and is not in it."""
+        from anyrelay.local.sip.audio.recorder import Recorder
+
+        if self._closed or control_id in self._recorders:
+            return
+
+        def changed(report: RecordChanged) -> None:
+            if report.state in ("finished", "no_input", "error"):
+                ended = self._recorders.pop(control_id, None)
+                if ended is not None:
+                    self._line.remove(ended)
+            self._report(report)
+
+        recorder = Recorder(control_id, settings, self._shared.recordings, changed)
+        if recorder.start():
+            self._recorders[control_id] = recorder
+            self._line.add(recorder)
+            if settings.beep:
+                self._line.beep()
+
+    def pause_record(self, control_id: str, *, keep_silence: bool) -> None:
+        """Pause a recording."""
+        if control_id in self._recorders:
+            self._recorders[control_id].pause(keep_silence=keep_silence)
+
+    def resume_record(self, control_id: str) -> None:
+        """Go on with a paused recording."""
+        if control_id in self._recorders:
+            self._recorders[control_id].resume()
+
+    def stop_record(self, control_id: str) -> None:
+        """Stop a recording."""
+        if control_id in self._recorders:
+            self._recorders[control_id].stop()
+
+    # --- hearing other calls, and oneself
+
+    def join_mix(self, name: str, *, muted: bool = False) -> None:
+        """Hear the other calls of a mix, and be heard by them unless `muted`."""
+        if not self._closed:
+            self._shared.mixes.join(name, self._line, muted=muted)
+
+    def leave_mix(self) -> None:
+        """Leave the mix, if the call is in one."""
+        if not self._closed:
+            self._shared.mixes.leave(self._line)
+
+    def start_echo(self) -> None:
+        """Send the phone's own sound back."""
+        if not self._closed:
+            self._line.echoes = True
+
+    def stop_echo(self) -> None:
+        """Stop the echo."""
+        if not self._closed:
+            self._line.echoes = False
+
+    # --- looking into the sound
+
+    def detect(self, control_id: str, kind: str, params: Mapping[str, Any]) -> None:
+        """Look for a machine or a fax."""
+        from anyrelay.local.sip.audio.detectors import make_detector
+
+        if not self._closed and control_id not in self._detectors:
+            detector = make_detector(kind, params, lambda event: self._report(Detected(control_id, event)))
+            self._detectors[control_id] = detector
+            self._line.add(detector)
+
+    def stop_detect(self, control_id: str) -> None:
+        """Stop a detection."""
+        detector = self._detectors.pop(control_id, None)
+        if detector is not None:
+            self._line.remove(detector)

@@ -1,0 +1,52 @@
+"""What the audio of all calls has in common: one clock, the mixes, the rendered media, the directory of recordings."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from anyrelay.local.reach import Reach
+
+# numpy takes longer to import than all the rest of the stack's process: it is imported when audio is first needed.
+if TYPE_CHECKING:
+    from anyrelay.local.sip.audio.clock import AudioClock
+    from anyrelay.local.sip.audio.media import Renderer
+    from anyrelay.local.sip.audio.mixes import Mixes
+
+__all__ = ["SharedAudio"]
+
+
+class SharedAudio:
+    """The audio of all calls of this process; each part is made when it is first asked for."""
+
+    def __init__(self, reach: Reach | None = None, recordings: Path | None = None) -> None:
+        """Take in the bounds.
+
+        Args:
+            reach: What may be played and where audio may be sent: files of nowhere and loopback alone when None.
+            recordings: The directory for recordings; None when there are to be none.
+        """
+        self.reach = reach or Reach()
+        self.recordings = recordings
+
+    @cached_property
+    def clock(self) -> AudioClock:
+        """The clock of all audio that is heard or mixed here."""
+        from anyrelay.local.sip.audio.clock import AudioClock
+
+        return AudioClock()
+
+    @cached_property
+    def mixes(self) -> Mixes:
+        """The groups of calls that hear each other."""
+        from anyrelay.local.sip.audio.mixes import Mixes
+
+        return Mixes(self.clock)
+
+    @cached_property
+    def renderer(self) -> Renderer:
+        """What renders the media of all calls."""
+        from anyrelay.local.sip.audio.media import Renderer
+
+        return Renderer(self.reach)
