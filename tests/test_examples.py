@@ -268,7 +268,9 @@ def test_the_real_account_needs_a_target():
     assert (ran.stderr, ran.returncode) == ("usage: python real_account.py sip:support@example.com\n", 1)
 
 
-@pytest.mark.parametrize(("name", "passed"), [("test_support.py", 5), ("test_support_with_fixtures.py", 7), ("test_ivr_machine.py", 1)])
+@pytest.mark.parametrize(
+    ("name", "passed"), [("test_support.py", 5), ("test_support_with_fixtures.py", 7), ("test_ivr_machine.py", 1)]
+)
 def test_the_tests_of_the_example_application_pass(name, passed):
     plugin = () if entry_points(group="pytest11", name="anyrelay") else ("-p", "anyrelay.testing.plugin")
     command = [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider", *plugin, name]
