@@ -24,11 +24,12 @@ LONGEST_HOLD: Final = 5.0
 class Arrivals:
     """The reads of one connection, as far as deadlines depend on them."""
 
-    __slots__ = ("_due_since", "_quiet_at")
+    __slots__ = ("_quiet_at", "due_since")
 
     def __init__(self) -> None:
         self._quiet_at = -math.inf
-        self._due_since: float | None = None
+        self.due_since: float | None = None
+        """When a deadline was found that may not be judged yet, in seconds; None when there is no such deadline."""
 
     def read(self, size: int, now: float) -> None:
         """Note that a read brought `size` bytes."""
@@ -37,7 +38,7 @@ class Arrivals:
 
     def nothing_is_due(self) -> None:
         """Note that no deadline has passed."""
-        self._due_since = None
+        self.due_since = None
 
     def are_complete(self, now: float, *, all_read: bool) -> bool:
         """Return whether the deadlines that have passed may be handled now.
@@ -47,15 +48,15 @@ class Arrivals:
             all_read: Whether the socket was just found empty. A selector that reports nothing is no proof: when a signal
                 interrupts the selector after its timeout, it returns without a look.
         """
-        if self._due_since is None:
-            self._due_since = now
-        if (all_read and now >= self._quiet_at) or now >= self._due_since + LONGEST_HOLD:
-            self._due_since = None
+        if self.due_since is None:
+            self.due_since = now
+        if (all_read and now >= self._quiet_at) or now >= self.due_since + LONGEST_HOLD:
+            self.due_since = None
             return True
         return False
 
     def next_look(self, deadline: float) -> float:
         """Return when to ask again whether a deadline may be handled, in seconds of the clock of `read`."""
-        if self._due_since is None:
+        if self.due_since is None:
             return deadline
-        return max(deadline, min(self._quiet_at, self._due_since + LONGEST_HOLD))
+        return max(deadline, min(self._quiet_at, self.due_since + LONGEST_HOLD))

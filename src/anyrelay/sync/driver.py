@@ -5,6 +5,7 @@ The driver decides nothing about RELAY.
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -73,11 +74,13 @@ class Driver:
         self, method: Callable[Concatenate[float, P], Promise[T]], /, *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """Have the I/O thread call a machine's method, and wait for the promised result; Ctrl-C abandons the request."""
-        self._check_caller()
+        io = self.io
+        if os.getpid() != io.made_in or (io.thread is not None and io.thread.ident == threading.get_ident()):
+            self._check_caller()
         request = ThreadRequest(method, *args, **kwargs)
         try:
-            self.io.post(request.run)
-            request.wait()
+            io.post(request.run)
+            wait_for_release(request.waiter)
         except BaseException:
             self._abandon(request)
             raise

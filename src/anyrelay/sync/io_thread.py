@@ -117,20 +117,20 @@ class IoThread:
     def post(self, job: Callable[[float], object]) -> None:
         """Have the I/O thread call a job with the time, and with the core's lock held."""
         self._posted.append(job)
-        if (
-            self.thread is None
-        ):  # a thread that ends sets this first, and looks for jobs then: one of the two threads finds the job
+        # A thread that ends sets `thread` first, and looks for jobs then: one of the two threads finds the job.
+        if self.thread is None:
             with self.core:
                 self._do_posted()
             self._follow_outputs()
-        else:
-            self._wake()
+        elif self._asleep:
+            self.wake_up()
 
     def _do_posted(self) -> None:
         self._transport.has_unwritten = self._transport.has_unwritten or bool(self._posted)
         while self._posted:
             self._posted.popleft()(self._clock())
-        self._dispatcher.take_back()
+        if self._dispatcher.emptied:
+            self._dispatcher.take_back()
 
     def _look_around(self) -> None:
         self.post(lambda _: None)
@@ -188,7 +188,7 @@ class IoThread:
                 return
         poller = Poller(wakeup)
         try:
-            while (period := self._stop_if_over()) is None:
+            while self._transport.socket is not None or (period := self._stop_if_over()) is None:
                 self._turn(poller)
         except Exception as error:  # a bug of ours, or of a logging filter, must not leave a caller waiting
             period = self._stop_because(error)
@@ -236,26 +236,34 @@ class IoThread:
 
     def _turn(self, poller: Poller) -> None:
         """Sleep until bytes, a job, a signal or a deadline comes, and handle all that have come."""
-        transport = self._transport
+        transport, session = self._transport, self.session
         self._asleep = True
         with self.core:
             sock, blocked = transport.socket, bool(transport.left_over)
-            deadline = self.session.next_deadline()
+            deadline = session.timers.soonest()
             timeout = self._time_to_wait()
         ready = poller.wait(sock, blocked, None if timeout == math.inf else timeout)
         self._asleep = False
-        looks = bool(ready & selectors.EVENT_READ) or (deadline is not None and deadline <= self._clock())
+        looks = bool(ready & selectors.EVENT_READ) or deadline <= self._clock()
         reads = sock is not None and looks and transport.read(sock)
         with self.core:
-            self._do_posted()
-            self._run_due(all_read=looks and not reads)
+            if self._posted:
+                self._do_posted()
+            if session.timers.soonest() <= self._clock():
+                self._run_due(all_read=looks and not reads)
+            elif transport.arrivals.due_since is not None:
+                transport.arrivals.nothing_is_due()
             while self.signals:
                 self.signals.popleft()
-                self.session.signal_received(self._clock())
-            self._dispatcher.take_back()  # queues that were handed back meanwhile, and have new callbacks
-        self.workers.start_waiting()
-        self._follow_outputs()
-        transport.close_released(poller)
+                session.signal_received(self._clock())
+            if self._dispatcher.emptied:  # meanwhile, and have new callbacks
+                self._dispatcher.take_back()
+        if self.workers.idle < 0:
+            self.workers.start_waiting()
+        if session.outputs or self._todo:
+            self._follow_outputs()
+        if transport.released:
+            transport.close_released(poller)
         # Acknowledgements are sent with the next command: a thread that was woken just now may be about to post one.
         self._lingers = reads and not self._lingers and not transport.has_unwritten
         if not self._lingers:
@@ -263,13 +271,17 @@ class IoThread:
 
     def _time_to_wait(self) -> float:
         """Return how long the I/O thread may sleep, in seconds."""
-        if self._has_work or self._transport.has_unwritten or self._is_over:
+        transport = self._transport
+        if self._posted or self._todo or self.session.outputs or transport.released or transport.has_unwritten:
             return 0.0
-        deadline = self.session.next_deadline()
-        timeout = math.inf
-        if deadline is not None:
-            timeout = max(0.0, self._transport.arrivals.next_look(deadline) - self._clock())
-        if self.workers.wait_for_threads:
+        if transport.socket is None and self._is_over:
+            return 0.0
+        # A deadline that was cancelled may end the sleep in vain: that is cheaper than a look for such deadlines here.
+        deadline = self.session.timers.soonest()
+        if transport.arrivals.due_since is not None:
+            deadline = transport.arrivals.next_look(deadline)
+        timeout = max(0.0, deadline - self._clock())
+        if self.workers.idle < 0:
             timeout = min(timeout, THREADS_AGAIN)
         return min(timeout, LINGER) if self._lingers else timeout
 
@@ -302,9 +314,11 @@ class IoThread:
     def _follow_outputs(self) -> None:
         while True:
             with self.core:
-                self._sort_outputs()
+                if self.session.outputs:
+                    self._sort_outputs()
                 output = self._todo.popleft() if self._todo else None
-            self._dispatcher.call()
+            if self._dispatcher.waiting:
+                self._dispatcher.call()
             if output is None:
                 return
             self._follow(output)

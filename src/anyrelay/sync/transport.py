@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, Final
 
-from anyrelay.frontend.arrivals import Arrivals
+from anyrelay.frontend.arrivals import BACKLOG_READ, Arrivals
 from anyrelay.protocol.session.session import Session
 from anyrelay.sync.threads.poller import Poller
 
@@ -89,42 +89,41 @@ class Transport:
         if not data:
             self._tell(sock, self._session.receive_eof)
             return False
-        self.arrivals.read(len(data), self._clock())
+        if len(data) >= BACKLOG_READ:
+            self.arrivals.read(len(data), self._clock())
         self._tell(sock, self._session.receive_data, data)
         return True
 
     def _tell(self, sock: socket.socket, method: Callable[..., None], *args: Any) -> None:
         """Call a method of the session about a socket, unless the socket was released."""
         with self._core:
-            self._sort_outputs()
+            if self._session.outputs:
+                self._sort_outputs()
             if sock is self.socket:
                 method(*args, self._clock())
 
     def write(self) -> None:
-        """Write the bytes that wait, as far as the socket takes them."""
-        while self._write_once():
-            pass
-
-    def _write_once(self) -> bool:
-        """Write once; return whether more bytes may wait that the socket takes."""
-        self.has_unwritten = False
-        with self._core:
-            sock = self.socket
-            if sock is None:
-                return False
-            held_back = bool(self.left_over)
-            self.left_over = data = self.left_over or self._session.data_to_send()
-        if not data:
-            return False
-        try:
-            sent = sock.send(data)
-        except (BlockingIOError, InterruptedError):
-            sent = 0
-        except OSError as error:
-            self._tell(sock, self._session.transport_failed, error)
-            return False
-        with self._core:
-            if sock is self.socket:
-                # No copy of the rest is made: it may be many megabytes in many small steps.
-                self.left_over = memoryview(data)[sent:] if sent < len(data) else b""
-        return held_back and sent == len(data)
+        """Write what waits, as far as the socket takes it."""
+        may_take_more = True
+        while may_take_more:
+            self.has_unwritten = False
+            with self._core:
+                sock = self.socket
+                if sock is None:
+                    return
+                held_back = bool(self.left_over)
+                self.left_over = data = self.left_over or self._session.data_to_send()
+            if not data:
+                return
+            try:
+                sent = sock.send(data)
+            except (BlockingIOError, InterruptedError):
+                sent = 0
+            except OSError as error:
+                self._tell(sock, self._session.transport_failed, error)
+                return
+            with self._core:
+                if sock is self.socket:
+                    # No copy of the rest is made: it may be many megabytes in many small steps.
+                    self.left_over = memoryview(data)[sent:] if sent < len(data) else b""
+            may_take_more = held_back and sent == len(data)

@@ -36,29 +36,31 @@ class HandlerDispatcher:
         self._workers = workers
         self._failed = failed
         self._hurry = hurry
-        self._waiting: deque[HandlerQueue] = deque()
-        self._emptied: deque[HandlerQueue] = deque()
+        self.waiting: deque[HandlerQueue] = deque()
+        """The queues with callbacks that no thread makes."""
+        self.emptied: deque[HandlerQueue] = deque()
+        """The queues that a thread found empty."""
         self._on_the_way = False
 
     def add(self, handler_queue: HandlerQueue) -> None:
         """Add a handler queue that has callbacks; `call` finds a thread for it."""
-        self._waiting.append(handler_queue)
+        self.waiting.append(handler_queue)
 
     def call(self) -> None:
         """Have a thread make the callbacks of the queues that wait; one thread at a time is started for that."""
-        if self._waiting and not self._on_the_way:
+        if self.waiting and not self._on_the_way:
             self._on_the_way = True
             self._workers.submit(self._run_callbacks)
 
     def take_back(self) -> None:
         """Take back the queues that were found empty, under the core's lock; those with new callbacks are scheduled again."""
-        while self._emptied:
-            self._emptied.popleft().release()
+        while self.emptied:
+            self.emptied.popleft().release()
 
     def abandon(self) -> None:
         """Empty the handler queues that wait, under the core's lock."""
-        while self._waiting:
-            empty(self._waiting.popleft())
+        while self.waiting:
+            empty(self.waiting.popleft())
 
     def _run_callbacks(self) -> None:
         """Make the callbacks of one handler queue after another.
@@ -68,15 +70,16 @@ class HandlerDispatcher:
         """
         self._on_the_way = False
         while (handler_queue := self._next()) is not None:
-            self.call()
+            if self.waiting:
+                self.call()
             self._empty(handler_queue)
-            self._emptied.append(handler_queue)
+            self.emptied.append(handler_queue)
             if handler_queue.has_callbacks:  # a callback came meanwhile
                 self._hurry()
 
     def _next(self) -> HandlerQueue | None:
         try:
-            return self._waiting.popleft()
+            return self.waiting.popleft()
         except IndexError:  # another thread took it
             return None
 

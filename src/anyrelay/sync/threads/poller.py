@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import selectors
 import socket
@@ -32,13 +31,17 @@ class PipeWakeup:
         # thread in again: a signal handler may call `wake` while its thread does.
         with self._closing:
             if self._writer >= 0:
-                with contextlib.suppress(BlockingIOError):
+                try:
                     os.write(self._writer, b"\0")
+                except BlockingIOError:  # it is full: the selector was woken already
+                    return
 
     def clear(self) -> None:
         """Forget the wakeups so far."""
-        with contextlib.suppress(BlockingIOError):
+        try:
             os.read(self._reader, 4_096)
+        except BlockingIOError:  # there were none
+            return
 
     def close(self) -> None:
         """Close the pipe; `wake` does nothing from now on."""
@@ -69,7 +72,9 @@ class Poller:
         Returns:
             The events of `selectors` that the socket is ready for, 0 for none.
         """
-        self._watch(sock, selectors.EVENT_READ | (selectors.EVENT_WRITE if for_writing else 0))
+        events = selectors.EVENT_READ | (selectors.EVENT_WRITE if for_writing else 0)
+        if sock is not self._socket or events != self._events:
+            self._watch(sock, events)
         ready = 0
         for key, events in self._selector.select(None if timeout is None else min(timeout, LONGEST_SLEEP)):
             if key.fileobj is self._wakeup:

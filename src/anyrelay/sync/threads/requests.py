@@ -22,7 +22,7 @@ class ThreadRequest(Generic[T]):
     at the core's lock (docs/explanation/architecture.md).
     """
 
-    __slots__ = ("_abandoned", "_call", "_context", "_error", "_promise", "_waiter")
+    __slots__ = ("_abandoned", "_call", "_context", "_error", "_promise", "waiter")
 
     def __init__(
         self, method: Callable[Concatenate[float, P], Promise[T]], /, *args: P.args, **kwargs: P.kwargs
@@ -32,7 +32,8 @@ class ThreadRequest(Generic[T]):
         self._promise: Promise[T] | None = None
         self._error: Exception | None = None
         self._abandoned = False
-        self._waiter = new_waiter()
+        self.waiter = new_waiter()
+        """Released once there is a result."""
 
     def run(self, now: float) -> None:
         """Call the method, in the I/O thread."""
@@ -42,9 +43,9 @@ class ThreadRequest(Generic[T]):
             self._promise = self._context.run(self._call, now)
         except Exception as error:
             self._error = error
-            self._waiter.release()
+            self.waiter.release()
         else:
-            self._promise.on_ready(self._waiter.release)
+            self._promise.on_ready(self.waiter.release)
 
     def abandon(self, _now: float) -> None:
         """Abandon the request in the I/O thread: its caller waits no more."""
@@ -54,7 +55,7 @@ class ThreadRequest(Generic[T]):
 
     def wait(self) -> None:
         """Sleep until there is a result, in the calling thread."""
-        wait_for_release(self._waiter)
+        wait_for_release(self.waiter)
 
     def result(self) -> T:
         """Return the result.

@@ -30,6 +30,10 @@ def wait_for_release(waiter: threading.Lock, timeout: float = math.inf) -> None:
     The main thread, which alone handles signals, wakes up now and then: a Ctrl-C that comes in the moment in which the thread
     falls asleep does not wake it, and would not be handled until the thread is woken.
     """
+    if timeout >= LOOK_UP:
+        if waiter.acquire(timeout=LOOK_UP):  # nearly always, and then the kind of thread does not matter
+            return
+        timeout -= LOOK_UP
     if threading.current_thread() is not threading.main_thread():
         waiter.acquire(timeout=-1 if timeout == math.inf else timeout)
         return

@@ -47,7 +47,8 @@ class Workers:
         self._name = name
         self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._lock = threading.Lock()
-        self._idle = 0  # below zero, so many jobs wait for threads
+        self.idle = 0
+        """The number of idle threads; below zero, the number of jobs that wait for threads."""
         self._dismissed = False
         self._lacks_threads = False
         self._threads: set[threading.Thread] = set()
@@ -56,14 +57,15 @@ class Workers:
         """Run a job, which must not raise; a job for which no thread can be started waits for the next idle thread."""
         with self._lock:
             lacked_threads = self._lacks_threads
-            if self._idle > 0 or not self._start_thread(job):
+            if self.idle > 0 or not self._start_thread(job):
                 self._hand_over(job)
-        self._log_change(lacked_threads)
+        if self._lacks_threads != lacked_threads:
+            self._log_change(lacked_threads)
 
     @property
     def wait_for_threads(self) -> bool:
         """Whether jobs wait because no thread could be started; `start_waiting` tries again."""
-        return self._idle < 0
+        return self.idle < 0
 
     def start_waiting(self) -> None:
         """Start threads for the jobs that wait, as far as threads can be started by now."""
@@ -71,15 +73,16 @@ class Workers:
             return
         with self._lock:
             lacked_threads = self._lacks_threads
-            while self._idle < 0:
+            while self.idle < 0:
                 job = (
                     self._jobs.get_nowait()
                 )  # there is a job for each: a thread that is about to take a job has counted itself
-                self._idle += 1
+                self.idle += 1
                 if job is not None and not self._start_thread(job):
                     self._hand_over(job)
                     break
-        self._log_change(lacked_threads)
+        if self._lacks_threads != lacked_threads:
+            self._log_change(lacked_threads)
 
     def _start_thread(self, job: Callable[[], None]) -> bool:
         """Start a thread for a job; return whether a thread could be started."""
@@ -95,15 +98,13 @@ class Workers:
 
     def _log_change(self, lacked_threads: bool) -> None:
         """Log once that no thread can be started, or that threads can be started again; outside the lock."""
-        if self._lacks_threads == lacked_threads:
-            return
         if lacked_threads:
             log.write(LogEntry(LogEntry.WARNING, "threads can be started again", layer=Layer.HANDLER))
         else:
             log.write(LogEntry(LogEntry.ERROR, NO_THREADS, layer=Layer.HANDLER))
 
     def _hand_over(self, job: Callable[[], None] | None) -> None:
-        self._idle -= 1
+        self.idle -= 1
         self._jobs.put(job)
 
     def _work(self, job: Callable[[], None] | None) -> None:
@@ -117,16 +118,16 @@ class Workers:
 
     def _next_job(self) -> Callable[[], None] | None:
         with self._lock:
-            if self._dismissed and self._idle >= 0:
+            if self._dismissed and self.idle >= 0:
                 return None
-            self._idle += 1
+            self.idle += 1
         try:
             return self._jobs.get(timeout=IDLE_TIME)
         except Empty:
             pass
         with self._lock:
-            if self._idle > 0:
-                self._idle -= 1
+            if self.idle > 0:
+                self.idle -= 1
                 return None
         return self._jobs.get()  # between the two blocks, a job was handed to this thread
 
@@ -139,7 +140,7 @@ class Workers:
         """Let the idle threads end now, and busy ones when their jobs do."""
         with self._lock:
             self._dismissed = True
-            while self._idle > 0:
+            while self.idle > 0:
                 self._hand_over(None)
 
     def join(self, timeout: float) -> None:
