@@ -7,11 +7,11 @@ from typing import Any
 
 import orjson
 import pytest
-from attrs import field, frozen
+from attrs import converters, field, frozen
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anyrelay.protocol.schema import Command, Media, SipReferDevice
+from anyrelay.protocol.schema import Command, Media, SipReferDevice, read_media, read_refer_device
 from anyrelay.protocol.schema.command import command
 from anyrelay.protocol.schema.converters import from_wire, to_wire, tolerant
 from anyrelay.protocol.schema.fields import is_number, is_text, optional
@@ -28,11 +28,11 @@ class Everything(Command):
     """With another name on the wire."""
     level: float | None = field(default=None, validator=optional(is_number(0, 10)))
     """Optional."""
-    play: tuple[Media, ...] | None = None
+    play: tuple[Media, ...] | None = field(default=None, converter=converters.optional(read_media))
     """Media, or None."""
-    media: tuple[Media, ...] = ()
+    media: tuple[Media, ...] = field(default=(), converter=lambda media: read_media(media) if media else ())
     """Media."""
-    device: SipReferDevice | None = None
+    device: SipReferDevice | None = field(default=None, converter=converters.optional(read_refer_device))
     """A device."""
 
 

@@ -107,24 +107,6 @@ class Promise(Generic[T]):
         self.on_ready(pass_on)
         return changed
 
-    def recover(self, instead: Callable[[], T | None]) -> Promise[T]:
-        """Return a promise of this one's result; when this one fails, of what `instead` returns then, unless that is None.
-
-        It takes this one's only waiter.
-        """
-        recovered: Promise[T] = Promise(self.abandon)
-
-        def pass_on() -> None:
-            if self._error is None:
-                recovered.resolve(self._value)  # type: ignore[arg-type]
-            elif (value := instead()) is not None:
-                recovered.resolve(value)
-            else:
-                recovered.fail(self._error)
-
-        self.on_ready(pass_on)
-        return recovered
-
     def on_ready(self, waker: Callable[[], None]) -> None:
         """Call `waker` once when the result is there; at once when it is there already."""
         if self.done:

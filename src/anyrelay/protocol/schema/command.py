@@ -82,44 +82,48 @@ def make_command(kind: type[K], extra: dict[str, Any], **params: Any) -> K:
 def _take_fields(kind: type[Command], params: dict[str, Any], extra: dict[str, Any]) -> dict[str, Any]:
     """Move the fields of a command from `extra` to `params`, and return the rest of `extra`."""
     rest = dict(extra)
-    for name, field_name in {each: each for each in _layout_of(kind).fields}.items() | _layout_of(kind).renamed.items():
-        if name in rest:
-            if params.get(field_name) is not None:
-                raise TypeError(f"{name} is given twice")
-            params[field_name] = rest.pop(name)
+    for name, column in columns_of(kind).items():
+        for given_as in {name, column.wire} & rest.keys():
+            if params.get(name) is not None:
+                raise TypeError(f"{given_as} is given twice")
+            params[name] = rest.pop(given_as)
     return rest
 
 
-class _Layout(NamedTuple):
-    """How a command of one class is written."""
+class _Column(NamedTuple):
+    """How one field of a command is checked and written."""
 
-    fields: dict[str, tuple[str, Any, Callable[[Any], Any] | None, Callable[..., Any] | None, Attribute[Any]]]
-    """By its name, each field's name on the wire, its default, its converter and its validator."""
-    renamed: dict[str, str]
-    """By its name on the wire, the name of each field that has another one there."""
-    fewest: int
-    """How many fields have no default."""
-
-
-_layouts: dict[type[Command], _Layout] = {}
-
-
-def _layout_of(kind: type[Command]) -> _Layout:
-    layout = _layouts.get(kind)
-    if layout is None:
-        named = [(each.metadata.get("wire", each.name), each) for each in fields(kind) if each.name != "extra"]
-        layout = _layouts[kind] = _Layout(
-            {each.name: (wire, each.default, each.converter, _check_of(each), each) for wire, each in named},
-            {wire: each.name for wire, each in named if wire != each.name},
-            sum(each.default is NOTHING for _, each in named),
-        )
-    return layout
+    wire: str
+    """Its name on the wire."""
+    default: Any
+    """Its default, `attrs.NOTHING` when it has to be given."""
+    convert: Callable[[Any], Any] | None
+    """Its converter."""
+    check: Callable[..., Any] | None
+    """Its validator, for a value that is not None."""
+    attribute: Attribute[Any]
+    """The field, which the validator names in its errors."""
 
 
-def _check_of(attribute: Attribute[Any]) -> Callable[..., Any] | None:
-    """Return the validator of a field for a value that is not None."""
-    check = attribute.validator
-    return check.check if isinstance(check, optional) else check
+_columns: dict[type[Command], dict[str, _Column]] = {}
+
+
+def columns_of(kind: type[Command]) -> dict[str, _Column]:
+    """Return the fields of a command but `extra`, by their names."""
+    columns = _columns.get(kind)
+    if columns is None:
+        columns = _columns[kind] = {
+            each.name: _Column(
+                each.metadata.get("wire", each.name),
+                each.default,
+                each.converter,
+                each.validator.check if isinstance(each.validator, optional) else each.validator,
+                each,
+            )
+            for each in fields(kind)
+            if each.name != "extra"
+        }
+    return columns
 
 
 def write_params(
@@ -137,7 +141,7 @@ def write_params(
 
     Raises:
         ValueError: A field is not allowed, or an extra parameter holds NaN or an infinite number.
-        TypeError: A field is missing, has a wrong type or is given twice, or JSON cannot carry an extra parameter.
+        TypeError: A field has a wrong type or is given twice, or JSON cannot carry an extra parameter.
     """
     written = checked.copy()
     if extra:
@@ -146,11 +150,9 @@ def write_params(
         check_json(rest, kind.method)
         written |= rest
         params = {name: value for name, value in given.items() if name not in checked}
-    layout = _layouts.get(kind) or _layout_of(kind)
-    if len(params) + len(checked) < layout.fewest:
-        kind(**params, **checked)  # raises what names the missing ones
+    columns = _columns.get(kind) or columns_of(kind)
     for name, value in params.items():
-        wire, default, convert, check, attribute = layout.fields[name]
+        wire, default, convert, check, attribute = columns[name]
         if value is None and default is None:
             continue
         if convert is not None:
@@ -158,15 +160,15 @@ def write_params(
         if check is not None:
             check(None, attribute, value)
         if default is NOTHING or value != default:
-            written[wire] = value if type(value) in _PLAIN else _plain(value)
+            written[wire] = value if type(value) in _PLAIN else plain(value)
     return written
 
 
 _PLAIN: Final = frozenset({str, int, float, bool, dict, list})
 
 
-def _plain(value: Any) -> Any:
-    """Return what JSON can carry of a value that has a class of its own, or of several."""
+def plain(value: Any) -> Any:
+    """Return what JSON can carry of a value that has a class of its own, or of several such values."""
     if isinstance(value, tuple):
-        return [_plain(each) for each in value]
+        return [plain(each) for each in value]
     return value.to_wire() if hasattr(value, "to_wire") else value
