@@ -131,7 +131,7 @@ def test_what_one_job_sets_is_nothing_to_the_next_one_in_its_thread(workers: Wor
 
     workers.submit(look_and_set)
     first, before = seen.get(timeout=PATIENCE)
-    while workers._idle == 0:
+    while workers.idle == 0:
         time.sleep(0.001)
     workers.submit(look_and_set)
     assert seen.get(timeout=PATIENCE) == (first, "nobody")
