@@ -107,11 +107,11 @@ from anyio import (
     Event,
 )
 
-class Gate:
-    """A gate."""
+class Queue:
+    """A queue."""
 
     async def enter(self, who):
-        # Those who wait are let in in order.
+        # Those who wait enter in order.
         self.waiting.append(who)
         while self.waiting[0] is not who:
             await self.turn.wait()
@@ -122,8 +122,8 @@ class Gate:
 BLOCKING: Final = '''
 from threading import Event
 
-class Gate:
-    """A gate."""
+class Queue:
+    """A queue."""
     def enter(self, who):
         self.waiting.append( who )
 
@@ -157,8 +157,8 @@ def test_a_twin_in_other_company_is_found() -> None:
 @pytest.mark.parametrize(
     "column",
     [
-        "\n".join(f"    verb{number} = BINDER(Machine.verb{number})" for number in range(9)),
-        "\n".join(f"    verb{number} = starting(Machine.verb{number}, PlayAction)" for number in range(9)),
+        "\n".join(f"    method{number} = BINDER(Machine.method{number})" for number in range(9)),
+        "\n".join(f"    method{number} = starting(Machine.method{number}, PlayAction)" for number in range(9)),
         "    __all__ = [\n" + "\n".join(f'        "Name{number}",' for number in range(9)) + "\n    ]",
         "    from machine import (\n" + "\n".join(f"        Name{number}," for number in range(9)) + "\n    )",
         "\n".join(f"    # {number}" for number in range(9)) + "\n    pass",
@@ -171,5 +171,5 @@ def test_what_does_not_count_makes_no_twin(column: str) -> None:
 
 
 def test_a_binding_that_does_more_counts() -> None:
-    source = "\n".join(f"verb{number} = awaiting(lambda machine, now: machine.verb(now))" for number in range(9))
+    source = "\n".join(f"method{number} = awaiting(lambda machine, now: machine.method(now))" for number in range(9))
     assert found_in(source, source) == [(1, 1, 9)]

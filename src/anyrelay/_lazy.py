@@ -1,4 +1,4 @@
-"""How a package hands names on: each is imported when it is first asked for (PEP 562), so that few cost little."""
+"""Import the public names of a package when a program first uses each (PEP 562), so that few names cost little."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ __all__ = ["handing_on"]
 def handing_on(
     package: dict[str, Any], homes: Mapping[str, str]
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
-    """Make a package's ``__getattr__`` and ``__dir__``.
+    """Make the functions ``__getattr__`` and ``__dir__`` of a package.
 
     Args:
-        package: Its ``globals()``; a name that was asked for once stays there.
+        package: The package's ``globals()``, which keep each name once it was used.
         homes: The full name of the module that defines each name.
 
     Returns:
-        The two functions, in that order.
+        ``__getattr__`` and ``__dir__``, in that order.
     """
 
     def get(name: str) -> Any:

@@ -1,7 +1,7 @@
 """OpenTelemetry for a client: a span for each command, and metrics. Needs the extra ``otel``.
 
-Nothing here runs unless `instrument` is called, and nothing below this module knows of OpenTelemetry: it is told by an
-`Observer` of the session.
+The functions of this module run for a client only after `instrument(client)`. No other module knows of OpenTelemetry: an
+`Observer` of the session makes the spans and the metrics.
 """
 
 from __future__ import annotations
@@ -35,21 +35,21 @@ if TYPE_CHECKING:
 __all__ = ["instrument"]
 
 LONGEST_WORD: Final = 64
-"""How many characters of a word of the server's are taken; RELAY's own are shorter."""
+"""How many characters of a server's word are recorded; RELAY's own words are shorter."""
 
 _TOLD: Final = ("state", "sip_refer_response_code", "sip_notify_response_code")
-"""What is told of an event, where it has it."""
+"""The parameters of an event that its span records."""
 
 
 def instrument(
     client: ClientBase, *, tracer_provider: TracerProvider | None = None, meter_provider: MeterProvider | None = None
 ) -> None:
-    """Make a client's spans and metrics from now on.
+    """Record spans and metrics of a client from now on.
 
     Args:
         client: A `RelayClient`, of `anyrelay` or of `anyrelay.sync`.
-        tracer_provider: Where spans go; the global provider when None.
-        meter_provider: Where metrics go; the global provider when None.
+        tracer_provider: The provider of the spans; the global provider when None.
+        meter_provider: The provider of the metrics; the global provider when None.
 
     Raises:
         RuntimeError: The client is connected, or was instrumented before.
@@ -60,15 +60,15 @@ def instrument(
 
 
 class _Instruments:
-    """What is counted and measured."""
+    """The metrics of a client."""
 
     def __init__(self, meter: Meter) -> None:
         counter, up_down = meter.create_counter, meter.create_up_down_counter
         self.durations = meter.create_histogram("anyrelay.command.duration", "s", "From a command to its reply")
         self.calls = counter("anyrelay.calls", "{call}", "Calls that were taken, or dialled")
         self.active = up_down("anyrelay.calls.active", "{call}", "Calls that have not ended")
-        self.passed_back = counter("anyrelay.calls.passed_back", "{call}", "Offers given back to routing unseen")
-        self.refers = counter("anyrelay.transfers", "{transfer}", "Refers, by what became of them")
+        self.passed_back = counter("anyrelay.calls.passed_back", "{call}", "Offers that were passed back to routing")
+        self.refers = counter("anyrelay.transfers", "{transfer}", "Transfers by SIP REFER, by outcome")
         self.reconnects = counter("anyrelay.reconnects", "{connection}", "Sign-ins after a connection was lost")
         self.handler_errors = counter("anyrelay.handler.errors", "{error}", "Handlers that raised")
 
@@ -83,7 +83,7 @@ class _Command(CommandObserver):
         self._waited_for = True
         self._began = time.perf_counter()
         where = {"relay.call_id": call_id} if call_id else {}
-        # Whoever gave the command is still at it, so that the span becomes a child of the current one.
+        # The code that gave the command still runs, so that the span becomes a child of the current span.
         self.span = telemetry.tracer.start_span(
             method, kind=trace.SpanKind.CLIENT, attributes={"relay.method": method, **where}
         )
@@ -114,7 +114,7 @@ class _Command(CommandObserver):
 
     def in_doubt(self, error: RelayError, now: float) -> None:
         self._replied("error", error.code)
-        if self.subject is None:  # else it may have been taken: what it starts is waited for
+        if self.subject is None:  # else the server may have accepted it: the span waits for the operation or transfer
             self._end(error)
         self._waited_for = False
         self._command_observer.in_doubt(error, now)
@@ -122,30 +122,30 @@ class _Command(CommandObserver):
     def abandoned(self, error: RelayError | None) -> None:
         if self.subject is None:
             self._end(error or RelayError(-1, "abandoned"))
-        elif self._waited_for and self.span.is_recording():  # it may have been taken: what it starts is waited for
+        elif self._waited_for and self.span.is_recording():  # the span waits for the operation or transfer, as above
             self.span.add_event("no reply", {} if error is None else {"error.type": type(error).__name__})
-        self._waited_for = False  # those that were given up are so again when the connection goes
+        self._waited_for = False  # an abandoned command is abandoned again when the connection is lost
         self._command_observer.abandoned(error)
 
     def _replied(self, what: str, code: int | None) -> None:
         duration = time.perf_counter() - self._began
         labels = self._labels if code is None else {**self._labels, "relay.code": code}
         self._telemetry.instruments.durations.record(duration, labels)
-        if self.span.is_recording():  # it has ended when the reply comes too late
+        if self.span.is_recording():  # a span has ended when the reply comes too late
             self.span.add_event(what, labels)
             self.span.set_attributes({**labels, "relay.duration": duration})
 
     def _end(self, error: RelayError | None = None) -> None:
         if not self.span.is_recording():
             return
-        if error is not None:  # only its name: what the server says may repeat a number
+        if error is not None:  # its class alone: the text of the server may repeat a phone number
             self.span.set_attribute("error.type", type(error).__name__)
             self.span.set_status(trace.StatusCode.ERROR, type(error).__name__)
         self.span.end()
 
 
 class _Telemetry(Observer):
-    """What one client is watched by."""
+    """The observer of one client's session, which makes the spans and the metrics."""
 
     def __init__(self, tracer: trace.Tracer, instruments: _Instruments) -> None:
         self.tracer = tracer
@@ -162,7 +162,7 @@ class _Telemetry(Observer):
         return command
 
     def let_go(self, command: _Command) -> None:
-        """What a command was to start will not be."""
+        """Forget a command whose operation or transfer the server refused."""
         self._under_way.pop(command.subject, None)
 
     def event_received(self, event: RelayEvent, call: CallMachine | None) -> None:
@@ -215,7 +215,7 @@ class _Telemetry(Observer):
         self.instruments.handler_errors.add(1)
 
     def signed_in(self, *, resumed: bool) -> None:
-        if self._has_signed_in:  # and has not been closed: the connection was lost in between
+        if self._has_signed_in:  # and the client was not closed: the connection was lost meanwhile
             self.instruments.reconnects.add(1, {"relay.session": "resumed" if resumed else "new"})
         self._has_signed_in = True
 

@@ -14,7 +14,7 @@ from tests.support.world_fixtures import FRONTS, pytest_pyfunc_call, time_limit,
 
 __all__ = ["front", "pytest_pyfunc_call", "time_limit", "workers", "world"]
 
-PATIENCE = 10.0
+TIMEOUT = 10.0
 """How long the workers' threads may take to end, in seconds."""
 
 
@@ -29,4 +29,4 @@ def workers() -> Iterator[Workers]:
     workers = Workers("test worker")
     yield workers
     workers.dismiss()
-    workers.join(PATIENCE)
+    workers.join(TIMEOUT)

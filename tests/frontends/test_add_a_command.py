@@ -1,4 +1,4 @@
-"""The guide "Add a RELAY command", followed to the letter on a copy of the source: its command then works on each front end."""
+"""The guide "Add a RELAY command" is followed on a copy of the source: its command works on each front end."""
 
 from __future__ import annotations
 

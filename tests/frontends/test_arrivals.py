@@ -1,4 +1,4 @@
-"""When deadlines may be judged: once everything that has arrived was read."""
+"""When deadlines that have passed may be handled: after everything that has arrived was read."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_a_peer_that_sends_without_end_holds_deadlines_no_longer_than_a_bound() 
     assert not arrivals.are_complete(now, all_read=False)  # the next deadline is held anew
 
 
-def test_a_deadline_that_is_taken_back_holds_nothing() -> None:
+def test_a_deadline_that_is_cancelled_holds_no_other() -> None:
     arrivals = Arrivals()
     assert not arrivals.are_complete(10.0, all_read=False)
     arrivals.nothing_is_due()
@@ -52,8 +52,8 @@ def test_a_deadline_that_is_taken_back_holds_nothing() -> None:
 
 
 @pytest.mark.parametrize("front", ["threads"])
-async def test_a_selector_that_tells_of_nothing_is_not_enough(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As select and epoll do when a signal interrupts them after their timeout."""
+async def test_a_selector_that_reports_nothing_is_not_enough(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """select and epoll report nothing when a signal interrupts them after their timeout."""
     blind, wait = threading.Event(), Poller.wait
 
     def see_nothing_once(watch: Poller, *args: Any) -> int:

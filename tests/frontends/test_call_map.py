@@ -1,4 +1,4 @@
-"""The calls of a client can be gone through while they end, as calls do."""
+"""A program iterates over `RelayClient.calls` while calls end."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from anyrelay.frontend.views import CallMap
 
 
 @pytest.mark.parametrize("look", ["values", "items"])
-def test_calls_that_end_while_they_are_gone_through(look: str) -> None:
+def test_calls_may_end_during_an_iteration(look: str) -> None:
     machines = {"one": 1, "two": 2}
     calls = CallMap(lambda: machines, lambda machine: f"call {machine}")  # type: ignore[arg-type,return-value]
     seen = []

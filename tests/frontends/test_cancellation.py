@@ -1,8 +1,8 @@
-"""Every await of the async front end is cut short in turn, on both loops and over TLS: nobody else may notice.
+"""Each `await` of the async front end is cancelled in turn, on both loops and over TLS: other tasks do not notice.
 
 An operation is run again and again; the first time it is cancelled when it sleeps for the first time, then when it sleeps
-for the second time, until it comes through. Three ways to cancel: by a cancel scope, and on asyncio by ``Task.cancel()``,
-either as the task falls asleep, or in the very moment in which what it waits for is there.
+for the second time, until it is not cancelled. There are three ways to cancel: a cancel scope, and on asyncio
+``Task.cancel()``, either when the task falls asleep, or in the moment in which the task is woken.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def world(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Worl
 
 
 class Attempt:
-    """One run of an operation: it counts how often it sleeps, and is cancelled when it does so for the `at`-th time."""
+    """One run of an operation: it counts its sleeps, and is cancelled at the `at`-th sleep."""
 
     def __init__(self, world: World, way: str, at: int) -> None:
         self.world = world
@@ -83,7 +83,7 @@ class Attempt:
         await _Steps(operation, self._sleeps_on)
 
     def _sleeps_on(self, trap: Any) -> None:
-        """The operation is about to sleep until `trap`, which is the event loop's own matter, wakes it."""
+        """Note that the operation is about to sleep until the event loop's object `trap` wakes it."""
         self._sleeps += 1
         self.meanwhile.get(self._sleeps, lambda: None)()
         if self._sleeps != self.number:
@@ -94,7 +94,7 @@ class Attempt:
             self._cancel()
 
     def report(self, event: tuple[str, dict[str, Any]], after: str) -> Callable[[], None]:
-        """Return what reports an event about the operation that the last command `after` began."""
+        """Return a function that reports an event of the operation that the last command `after` started."""
         event_type, params = event
 
         def tell() -> None:
@@ -104,12 +104,12 @@ class Attempt:
         return tell
 
     def state(self, state: str) -> Callable[[], None]:
-        """Return what brings the call into a state."""
+        """Return a function that brings the call into a state."""
         return lambda: self.world.relay.event(state_event(state), self.call.call_id)
 
 
 class _Steps:
-    """Awaits something, and tells of each step at which it sleeps."""
+    """An awaitable that awaits another, and reports each sleep."""
 
     def __init__(self, inner: Awaitable[Any], sleeps: Callable[[Any], None]) -> None:
         self._inner = inner
@@ -238,7 +238,7 @@ SLEEPS |= {"start_refer and wait": 2, "send_message and wait": 2, "events": 3}
 
 @each_way
 @pytest.mark.parametrize("name", CONNECTED)
-async def test_a_caller_that_is_cancelled_is_not_missed(world: World, way: str, name: str) -> None:
+async def test_a_cancelled_caller_disturbs_no_other(world: World, way: str, name: str) -> None:
     async with world.client() as client:
         await world.taken_call(client, call_id="warm-up")
         before = tasks()
@@ -252,7 +252,7 @@ async def test_a_caller_that_is_cancelled_is_not_missed(world: World, way: str, 
             await world.until(lambda: tasks() == before)
             if not was_cut_short:
                 break
-            if name == "dial":  # whom nobody waits for is hung up
+            if name == "dial":  # a leg without a waiter is hung up
                 await world.seen("calling.end", number)
         assert number >= SLEEPS.get(name, 1) + 1
         statistics = client.statistics()
@@ -279,7 +279,7 @@ async def test_an_event_is_not_lost_with_its_reader(world: World, way: str) -> N
 
 
 @pytest.mark.parametrize("front", ["asyncio", "trio"])
-async def test_no_record_is_torn_by_those_who_give_up_half_way(world: World) -> None:
+async def test_a_cancelled_caller_breaks_off_no_tls_record(world: World) -> None:
     async with world.client() as client:
         (peer,) = world.relay._peers
         with peer.lock:  # the server reads no more, so that what is written stays half-way

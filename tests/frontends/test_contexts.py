@@ -1,4 +1,4 @@
-"""Which context variables a handler of the async front end sees: those of whoever connected, and of no other handler."""
+"""Which context variables a handler of the async front end sees: those of the code that connected, and of no other handler."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from tests.support.frontend_world import World
 from tests.support.scripted_relay import envelope
 
-whose: ContextVar[str] = ContextVar("whose", default="nobody's")
+whose: ContextVar[str] = ContextVar("whose", default="none")
 
 
 def say(world: World, number: int) -> None:
@@ -21,9 +21,7 @@ def say(world: World, number: int) -> None:
 
 
 @pytest.mark.parametrize("front", ["asyncio", "trio"])
-async def test_a_handler_that_waited_for_another_one_sees_nothing_of_it(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_handler_sees_no_context_variable_of_another(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("anyrelay.protocol.session.routing.MESSAGES_AT_ONCE", 1)
     client = world.client()
     seen: list[str] = []

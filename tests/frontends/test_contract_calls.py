@@ -1,4 +1,4 @@
-"""What a call does, on asyncio, trio and threads alike."""
+"""Methods and properties of a call, the same on asyncio, trio and threads."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from tests.support.scripted_relay import (
 # --- the example of the published page -------------------------------------------------------------------------------
 
 
-async def test_the_example_of_the_page(world: World) -> None:
+async def test_the_example_of_the_documentation(world: World) -> None:
     world.relay.script("calling.play", then(play_event("playing"), play_event("finished")))
     world.relay.script("calling.refer", reply(message="Starting SIP REFER"))
     client = world.client()
@@ -66,7 +66,7 @@ async def test_the_example_of_the_page(world: World) -> None:
     assert refer["device"]["params"]["uri"] == "sip:support@example.com"
 
 
-async def test_what_can_be_read_of_a_call(world: World) -> None:
+async def test_the_properties_of_a_call(world: World) -> None:
     async with world.client() as client:
         call = await world.taken_call(client, segment_id="seg", project_id="proj", tag="t")
         assert (call.call_id, call.node_id, call.context, call.direction) == ("call-1", "node-1", "default", "inbound")
@@ -182,7 +182,7 @@ async def test_a_transfer_survives_the_connection(world: World) -> None:
         assert len(world.relay.sent("calling.refer")) == 1
 
 
-async def test_a_started_transfer_is_waited_for_and_told(world: World) -> None:
+async def test_start_refer_has_an_outcome_and_a_callback(world: World) -> None:
     async with world.client() as client:
         call = await world.taken_call(client)
         told: list[Any] = []
@@ -254,7 +254,7 @@ async def test_bad_arguments_are_refused_before_anything_is_sent(world: World) -
 # --- hanging up, and commands in general -----------------------------------------------------------------------------
 
 
-async def test_hanging_up_is_content_with_a_call_that_is_gone(world: World) -> None:
+async def test_hangup_of_a_call_that_is_gone_raises_nothing(world: World) -> None:
     world.relay.script("calling.end", refuse(404, "no such call"))
     async with world.client() as client:
         call = await world.taken_call(client)
@@ -286,7 +286,7 @@ async def test_any_command_can_be_executed(world: World) -> None:
             await client.execute("test.novelty", {"x": float("nan")})
 
 
-async def test_contexts_come_and_go_and_are_asked_for_again(world: World) -> None:
+async def test_each_sign_in_asks_for_the_contexts_of_receive(world: World) -> None:
     async with world.client() as client:
         await client.receive(["sales", "support"])
         await client.unreceive(["default"])

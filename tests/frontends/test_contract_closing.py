@@ -1,4 +1,4 @@
-"""How a client is closed, on asyncio, trio and threads alike."""
+"""How a client is closed, the same on asyncio, trio and threads."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from tests.support.scripted_relay import (
 )
 
 
-async def test_a_client_is_closed_by_somebody_else(world: World) -> None:
+async def test_a_client_is_closed_by_another_task(world: World) -> None:
     client = world.client()
     await client.connect()
     await world.spawn(client.disconnect).result()
     assert client.state is ClientState.CLOSED
 
 
-async def test_a_client_is_connected_by_somebody_else(world: World) -> None:
+async def test_a_client_is_connected_by_another_task(world: World) -> None:
     client = world.client()
     await world.spawn(client.connect).result()
     await client.execute("test.echo")
@@ -124,7 +124,7 @@ async def test_closing_and_connecting_race(world: World) -> None:
     assert client.state is ClientState.CLOSED
 
 
-async def test_connecting_closing_and_calling_race_on_a_bad_line(world: World) -> None:
+async def test_connecting_closing_and_calling_race_on_connections_that_drop(world: World) -> None:
     client = world.client()
     offers = 0
 
@@ -220,7 +220,7 @@ async def test_draining_waits_for_handlers_but_not_for_ever(world: World) -> Non
         await client.drain(timeout=-1)
 
 
-async def test_outcomes_are_told_when_the_client_is_closed(world: World) -> None:
+async def test_on_completed_is_called_when_the_client_is_closed(world: World) -> None:
     client = world.client()
     await client.connect()
     call = await world.taken_call(client)

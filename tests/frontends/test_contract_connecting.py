@@ -1,4 +1,4 @@
-"""How a client connects and signs in, on asyncio, trio and threads alike."""
+"""How a client connects and signs in, the same on asyncio, trio and threads."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.support.scripted_relay import (
 
 
 @pytest.fixture
-def nobody() -> Iterator[int]:
+def closed_port() -> Iterator[int]:
     """A port that refuses connections."""
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
@@ -128,14 +128,14 @@ async def test_a_handler_of_the_last_connection_takes_no_event_of_the_next(
     assert told == ["calling.call.first", "calling.call.last"]
 
 
-async def test_connect_tells_why_it_failed(world: World, nobody: int) -> None:
-    client = world.client(host=f"ws://127.0.0.1:{nobody}", connect_timeout=0.3)
+async def test_connect_tells_why_it_failed(world: World, closed_port: int) -> None:
+    client = world.client(host=f"ws://127.0.0.1:{closed_port}", connect_timeout=0.3)
     began = time.monotonic()
     with pytest.raises(ConnectFailed) as caught:
         await client.connect()
     assert time.monotonic() - began < 2
     assert isinstance(caught.value.__cause__, ConnectionRefusedError)
-    assert str(nobody) in str(caught.value)
+    assert str(closed_port) in str(caught.value)
     assert client.state is ClientState.CLOSED
 
 
@@ -146,14 +146,14 @@ async def test_connect_to_a_name_that_does_not_exist(world: World) -> None:
     assert isinstance(caught.value.__cause__, OSError)
 
 
-async def test_connect_gives_up_on_a_server_that_says_nothing(world: World) -> None:
+async def test_connect_to_a_server_that_sends_nothing_times_out(world: World) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         client = world.client(host=f"ws://127.0.0.1:{listener.getsockname()[1]}", connect_timeout=0.5)
         with pytest.raises(ConnectFailed, match="shake hands"):
             await client.connect()
 
 
-async def test_connect_gives_up_on_a_sign_in_that_is_never_answered(world: World) -> None:
+async def test_connect_without_a_reply_to_the_sign_in_times_out(world: World) -> None:
     world.relay.script("signalwire.connect", never)
     client = world.client(connect_timeout=0.5)
     with pytest.raises(ConnectFailed, match="sign in"):
@@ -161,7 +161,7 @@ async def test_connect_gives_up_on_a_sign_in_that_is_never_answered(world: World
     await world.aside(world.relay.wait_until_quiet)
 
 
-async def test_connect_outlives_a_server_that_comes_late(world: World) -> None:
+async def test_connect_succeeds_when_the_server_starts_late(world: World) -> None:
     await world.aside(world.relay.go_down)
     client = world.client()
     connecting = world.spawn(client.connect)
@@ -171,7 +171,7 @@ async def test_connect_outlives_a_server_that_comes_late(world: World) -> None:
     assert client.state is ClientState.READY
 
 
-async def test_connect_can_be_given_up_by_disconnect(world: World) -> None:
+async def test_disconnect_ends_connect(world: World) -> None:
     world.relay.script("signalwire.connect", never)
     client = world.client()
     connecting = world.spawn(client.connect)
@@ -194,7 +194,7 @@ async def test_three_refused_sign_ins_are_final(world: World, code: int) -> None
         await client.serve_forever()
 
 
-async def test_refused_sign_ins_end_what_waits_for_the_line(world: World) -> None:
+async def test_refused_sign_ins_fail_queued_commands(world: World) -> None:
     arrived, let_go = threading.Event(), threading.Event()
 
     def hesitate(*about: Any) -> None:
@@ -291,7 +291,7 @@ async def test_a_jwt_is_renewed(world: World) -> None:
 
 
 @pytest.mark.parametrize("wrong", [lambda: 1 / 0, lambda: 7, lambda: ""])
-async def test_a_jwt_that_cannot_be_had(world: World, wrong: Any) -> None:
+async def test_a_jwt_function_that_raises(world: World, wrong: Any) -> None:
     client = world.client(project=None, token=None, jwt_token=wrong, connect_timeout=0.5)
     with pytest.raises(ConnectFailed) as caught:
         await client.connect()

@@ -1,4 +1,4 @@
-"""How events come to handlers, waiters and iterators, on asyncio, trio and threads alike."""
+"""How events come to handlers, waiters and iterators, the same on asyncio, trio and threads."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from tests.support.scripted_relay import (
 # --- events ----------------------------------------------------------------------------------------------------------
 
 
-async def test_handlers_are_told_in_order_and_can_be_taken_off(world: World) -> None:
+async def test_handlers_are_called_in_order_and_can_be_removed(world: World) -> None:
     async with world.client() as client:
         call = await world.taken_call(client)
         by_class: list[str] = []
@@ -154,7 +154,7 @@ async def test_an_iterator_that_is_closed_by_another_ends(world: World) -> None:
         assert len(await reading.result()) == 1
 
 
-async def test_an_iterator_that_is_dropped_listens_no_more(world: World) -> None:
+async def test_an_iterator_that_is_dropped_is_closed(world: World) -> None:
     async with world.client() as client:
         call = await world.taken_call(client)
         stream = call.events()
@@ -185,7 +185,7 @@ async def test_several_readers_share_one_iterator(world: World) -> None:
         assert sorted(read) == sorted(words)
 
 
-async def test_a_reader_that_is_too_slow_is_told(world: World) -> None:
+async def test_a_reader_that_is_too_slow_gets_an_error(world: World) -> None:
     async with world.client() as client:
         call = await world.taken_call(client)
         stream = call.events()
@@ -198,7 +198,7 @@ async def test_a_reader_that_is_too_slow_is_told(world: World) -> None:
             await stream.__anext__()
 
 
-async def test_the_client_is_closed_under_everybody_who_waits(world: World) -> None:
+async def test_all_waits_raise_when_the_client_is_closed(world: World) -> None:
     client = world.client()
     await client.connect()
     call = await world.taken_call(client)
@@ -248,7 +248,7 @@ async def test_a_handler_that_raises_is_logged(world: World, choice: str, caplog
     assert client.statistics()["handler_errors"] == 1
 
 
-async def test_a_handler_that_exits_takes_nobody_with_it(world: World, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_handler_that_raises_system_exit_ends_no_other(world: World, caplog: pytest.LogCaptureFixture) -> None:
     client = world.client()
 
     @client.on_call

@@ -1,4 +1,4 @@
-"""What clients leave behind, what they never show, and who gives up, on asyncio, trio and threads."""
+"""What a client leaves behind, which secrets it hides, and how its callers are cancelled, on asyncio, trio and threads."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ async def test_tokens_are_never_shown(world: World, caplog: pytest.LogCaptureFix
 
 
 @pytest.mark.parametrize("front", ["asyncio", "trio"])
-async def test_callers_that_are_cancelled_harm_nobody(world: World) -> None:
+async def test_cancelled_callers_disturb_no_other(world: World) -> None:
     async with world.client() as client:
         call = await world.taken_call(client)
         world.relay.script("calling.answer", never)
@@ -148,7 +148,7 @@ async def test_connecting_is_cancelled(world: World) -> None:
 
 
 @pytest.mark.parametrize("front", ["asyncio", "trio"])
-async def test_a_cancelled_send_tears_nothing(world: World) -> None:
+async def test_a_cancelled_command_breaks_off_no_message(world: World) -> None:
     # The server reads nothing for a while, so that the bytes of a cancelled caller stay half-way.
     async with world.client() as client:
         (peer,) = world.relay._peers
@@ -250,7 +250,7 @@ async def test_many_threads_call_at_once(world: World) -> None:
 
 
 @pytest.mark.parametrize("front", ["threads"])
-async def test_a_peer_that_does_not_read_holds_nobody_up(world: World) -> None:
+async def test_a_peer_that_does_not_read_blocks_no_caller(world: World) -> None:
     async with world.client(request_timeout=0.3) as client:
         (peer,) = world.relay._peers
         with peer.lock:  # its thread takes one piece more, and then no more
@@ -264,7 +264,7 @@ async def test_a_peer_that_does_not_read_holds_nobody_up(world: World) -> None:
 
 
 @pytest.mark.parametrize("front", ["threads"])
-async def test_a_logging_filter_that_raises_leaves_nobody_waiting(world: World) -> None:
+async def test_a_logging_filter_that_raises_leaves_no_caller_waiting(world: World) -> None:
     def refuse_all(record: logging.LogRecord) -> bool:
         raise LookupError("a bug in a filter")
 
@@ -290,7 +290,7 @@ async def test_a_logging_filter_that_raises_leaves_nobody_waiting(world: World) 
 
 
 @pytest.mark.parametrize("register", ["on_call", "on_message", "on_event"])
-async def test_what_is_no_function_handles_nothing(world: World, register: str) -> None:
+async def test_a_handler_must_be_a_function(world: World, register: str) -> None:
     client = undisguised(world.client())
     with pytest.raises(TypeError, match=f"{register}: a handler must be a"):
         getattr(client, register)(5)
@@ -307,9 +307,9 @@ async def test_a_plain_function_may_handle_calls(world: World) -> None:
 
 @pytest.mark.parametrize("front", ["threads"])
 @pytest.mark.parametrize("register", ["on_call", "on_message"])
-async def test_threads_await_no_handler(world: World, register: str) -> None:
+async def test_with_threads_a_handler_is_no_coroutine_function(world: World, register: str) -> None:
     async def handle(_: Any) -> None:
-        raise AssertionError("nobody runs it")
+        raise AssertionError("this coroutine is never run")
 
     with pytest.raises(TypeError, match="leave out its `async`"):
         getattr(undisguised(world.client()), register)(handle)

@@ -1,4 +1,4 @@
-"""Operations, plain commands, dials and messages: from the call to what the server hears, and back to who waits."""
+"""Operations, plain commands, dials and messages: the command that the server gets, and the event that the waiter gets."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from anyrelay import CallState, DialFailed, DialTimeout, RelayError, parse_event
 from tests.support.frontend_world import World
-from tests.support.scripted_relay import PATIENCE, refuse, reply, state_event
+from tests.support.scripted_relay import TIMEOUT, refuse, reply, state_event
 
 PHONE = {"type": "phone", "params": {"to_number": "+15551230001", "from_number": "+15551230002"}}
 SILENCE = {"type": "silence", "params": {"duration": 1}}
@@ -17,7 +17,7 @@ URL = "https://example.com/"
 
 
 class Case(NamedTuple):
-    """An operation: how it is started, what it can be told, and the event that ends it."""
+    """An operation: the method that starts it, its commands, and the event that ends it."""
 
     method: str
     arguments: dict[str, Any]
@@ -80,7 +80,7 @@ async def test_an_operation_from_its_start_to_its_end(world: World, case: Case) 
             # Timers are a collect's, whatever plays before it.
             wire = "calling.collect" if order == "start_input_timers" else case.command
             assert (await world.seen(f"{wire}.{order}"))["control_id"] == "c-1"
-        waiting = world.spawn(action.wait, PATIENCE)
+        waiting = world.spawn(action.wait, TIMEOUT)
         world.relay.event((case.event_type, {"control_id": "c-1", **case.final}))
         event = await waiting.result()
         assert (event.event_type, event.call_id) == (case.event_type, "call-1")
@@ -98,7 +98,7 @@ async def test_an_operation_that_is_refused_and_one_whose_call_ends(world: World
         with pytest.raises(RelayError, match="not today"):
             await getattr(call, case.method)(**case.arguments)
         action = await getattr(call, case.method)(**case.arguments)
-        waiting = world.spawn(action.wait, PATIENCE)
+        waiting = world.spawn(action.wait, TIMEOUT)
         await world.ended(client, call)
         last = await waiting.result()
         assert (last.params["state"], last.params["call_state"]) == ("call_ended", "ended")
@@ -106,7 +106,7 @@ async def test_an_operation_that_is_refused_and_one_whose_call_ends(world: World
         assert last.params["control_id"] == action.control_id
 
 
-async def test_half_an_emoji_in_an_offer_is_answered_and_said(world: World) -> None:
+async def test_half_a_surrogate_pair_in_an_offer_is_read_and_sent(world: World) -> None:
     client = world.client()
     async with client:
         call = await world.taken_call(client, device={"type": "sip", "params": {"from_name": "Ann \ud83d"}})
@@ -130,7 +130,7 @@ async def test_half_an_emoji_in_an_offer_is_answered_and_said(world: World) -> N
         ("leave_conference", {"conference_id": None}, "conference_id is missing: the reply to join_conference"),
     ],
 )
-async def test_a_mistake_is_told_in_the_users_words(
+async def test_a_wrong_argument_is_named_as_the_user_wrote_it(
     world: World, method: str, arguments: dict[str, Any], words: str
 ) -> None:
     client = world.client()
@@ -157,7 +157,7 @@ COMMANDS = [
     ("leave_conference", {"conference_id": "c"}, "leave_conference"),
     ("queue_enter", {"queue_name": "sales"}, "queue.enter"),
     ("queue_leave", {"queue_name": "sales"}, "queue.leave"),
-    ("join_room", {"name": "room"}, "join_room"),
+    ("join_room", {"name": "lobby"}, "join_room"),
     ("leave_room", {}, "leave_room"),
     ("live_transcribe", {"action": {"stop": {}}}, "live_transcribe"),
     ("live_translate", {"action": {"stop": {}}}, "live_translate"),
@@ -234,7 +234,7 @@ async def test_a_dial_and_the_call_it_brings(world: World) -> None:
         assert (await world.seen("calling.end"))["node_id"] == "node-2"
 
 
-async def test_a_dial_that_nobody_answers(world: World) -> None:
+async def test_a_dial_without_an_answer(world: World) -> None:
     client = world.client()
     async with client:
         dialling = world.spawn(lambda: client.dial([[PHONE]], tag="t"))
@@ -245,20 +245,20 @@ async def test_a_dial_that_nobody_answers(world: World) -> None:
             await dialling.result()
 
 
-@pytest.mark.parametrize("patience", [0.3, None])
-async def test_what_rings_is_hung_up_when_the_dial_is_over(world: World, patience: float | None) -> None:
-    """Its time runs out, or the client is closed before that."""
+@pytest.mark.parametrize("dial_timeout", [0.3, None])
+async def test_legs_that_ring_are_hung_up_when_the_dial_is_over(world: World, dial_timeout: float | None) -> None:
+    """The dial times out, or the client is closed before."""
     client = world.client()
     async with client:
-        dialling = world.spawn(lambda: client.dial([[PHONE]], tag="t", dial_timeout=patience))
+        dialling = world.spawn(lambda: client.dial([[PHONE]], tag="t", dial_timeout=dial_timeout))
         await world.seen("calling.dial")
         world.relay.event(leg("ringing", "t"), "leg-1")
         await world.until(lambda: "leg-1" in client.calls)
-        if patience is None:
+        if dial_timeout is None:
             await client.disconnect()
         with pytest.raises(RelayError) as caught:
             await dialling.result()
-        assert isinstance(caught.value, DialTimeout) is (patience is not None)
+        assert isinstance(caught.value, DialTimeout) is (dial_timeout is not None)
         hung_up = await world.seen("calling.end")
         assert (hung_up["call_id"], hung_up["reason"]) == ("leg-1", "cancel")
 
@@ -291,7 +291,7 @@ async def test_a_message_that_is_sent(world: World) -> None:
             states.append(event.message_state)
 
         message.on(note)
-        waiting = world.spawn(message.wait, PATIENCE)
+        waiting = world.spawn(message.wait, TIMEOUT)
         for state in ("sent", "delivered"):
             world.relay.event(message_event("state", state))
         event = await waiting.result()
@@ -311,7 +311,7 @@ async def test_a_message_that_is_refused(world: World) -> None:
             await client.send_message(to_number="+1", from_number="+2")
 
 
-async def test_a_message_that_comes(world: World) -> None:
+async def test_a_received_message(world: World) -> None:
     client = world.client()
     got: list[Any] = []
     there = world.flag()
@@ -329,7 +329,7 @@ async def test_a_message_that_comes(world: World) -> None:
         assert (await message.wait()).event_type == "messaging.receive"
 
 
-async def test_who_waits_for_a_message_is_told_that_its_session_is_lost(world: World) -> None:
+async def test_waiting_for_a_message_raises_when_its_session_is_lost(world: World) -> None:
     world.relay.script("messaging.send", reply(message_id="m-1"))
     client = world.client()
     told: list[Any] = []
@@ -343,7 +343,7 @@ async def test_who_waits_for_a_message_is_told_that_its_session_is_lost(world: W
         message = await client.send_message(
             to_number="+15551230001", from_number="+15551230002", body="Hello", on_completed=completed
         )
-        waiting = world.spawn(message.wait, PATIENCE)
+        waiting = world.spawn(message.wait, TIMEOUT)
         world.relay.resumes = False
         world.relay.drop()
         with pytest.raises(RelayError, match="session"):

@@ -1,4 +1,4 @@
-"""How a client stays connected, on asyncio, trio and threads alike."""
+"""How a client stays connected, the same on asyncio, trio and threads."""
 
 from __future__ import annotations
 
@@ -63,13 +63,13 @@ async def test_a_server_that_restarts(world: World) -> None:
         assert "protocol" not in await world.seen("signalwire.connect", 2)
 
 
-async def test_a_server_that_falls_silent_is_left(world: World) -> None:
+async def test_a_silent_server_is_disconnected(world: World) -> None:
     async with world.client(ping_interval=0.05, ping_timeout=0.05):
         world.relay.fall_silent()
         await world.seen("signalwire.connect", 2)
 
 
-async def test_a_command_under_way_when_the_line_drops(world: World) -> None:
+async def test_a_command_under_way_when_the_connection_drops(world: World) -> None:
     world.relay.script("calling.answer", hang_up_the_line)
     async with world.client() as client:
         call = await world.taken_call(client)
@@ -79,7 +79,7 @@ async def test_a_command_under_way_when_the_line_drops(world: World) -> None:
         assert len(world.relay.sent("calling.answer")) == 1
 
 
-async def test_commands_wait_while_the_line_is_down(world: World) -> None:
+async def test_commands_are_queued_while_the_link_is_down(world: World) -> None:
     async with world.client() as client:
         call = await world.taken_call(client)
         await world.aside(world.relay.go_down)
@@ -90,7 +90,7 @@ async def test_commands_wait_while_the_line_is_down(world: World) -> None:
         assert [(await running.result())["code"] for running in waiting] == ["200", "200"]
 
 
-async def test_commands_that_wait_for_too_long_are_withdrawn(world: World) -> None:
+async def test_queued_commands_that_time_out_are_withdrawn(world: World) -> None:
     async with world.client(request_timeout=0.05, reconnect=NEVER_AGAIN) as client:
         call = await world.taken_call(client)
         world.relay.drop()
@@ -101,7 +101,7 @@ async def test_commands_that_wait_for_too_long_are_withdrawn(world: World) -> No
             await client.execute("test.echo")
 
 
-async def test_disconnecting_while_waiting_for_the_next_try(world: World) -> None:
+async def test_disconnect_between_two_attempts_to_connect(world: World) -> None:
     client = world.client(reconnect=NEVER_AGAIN)
     await client.connect()
     world.relay.drop()

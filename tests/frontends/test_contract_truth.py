@@ -1,4 +1,4 @@
-"""An error reply is not always a refusal, and a line that is down is not a silent server: on every front end."""
+"""An error reply is not always a refusal, and a lost connection is not a silent server, on each front end."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ async def test_a_playback_that_the_server_makes_all_the_same(world: World, answe
         assert told[0].state == "finished"
 
 
-async def test_a_refusal_is_one(world: World) -> None:
+async def test_a_refusal_with_a_code_from_400_to_499_is_final(world: World) -> None:
     world.relay.script("calling.refer", refuse(404))
     async with world.client() as client:
         call = await world.taken_call(client)
@@ -94,7 +94,7 @@ async def test_a_refusal_is_one(world: World) -> None:
         assert call.refers == []
 
 
-async def test_the_grace_time_stands_still_while_the_line_is_down(world: World) -> None:
+async def test_the_grace_time_stands_still_while_the_link_is_down(world: World) -> None:
     grace = 0.4
     async with world.client(refer_grace=grace) as client:
         call = await world.taken_call(client)
@@ -111,7 +111,7 @@ async def test_the_grace_time_stands_still_while_the_line_is_down(world: World) 
 
 
 @pytest.mark.parametrize("tells", [True, False])
-async def test_a_line_that_has_gone_dead_is_no_silence_of_the_server(world: World, tells: bool) -> None:
+async def test_a_dead_connection_is_no_silence_of_the_server(world: World, tells: bool) -> None:
     grace = 0.3
     async with world.client(refer_grace=grace, ping_interval=60.0, ping_timeout=0.6, request_timeout=5.0) as client:
         call = await world.taken_call(client)

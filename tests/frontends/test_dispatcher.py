@@ -1,4 +1,4 @@
-"""The threads that tell handlers: everything is told once and in order, whatever comes while they hand a handler queue back."""
+"""The threads that call handlers: each callback is made once and in order, also one that comes while a queue is handed back."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from anyrelay.sync import RelayClient
 from anyrelay.sync.threads.dispatcher import HandlerDispatcher
 from anyrelay.sync.threads.workers import Workers
 
-PATIENCE = 30.0
+TIMEOUT = 30.0
 
 
 def refuse_to_fail(_handler_queue: HandlerQueue, error: BaseException) -> None:
@@ -22,14 +22,14 @@ def refuse_to_fail(_handler_queue: HandlerQueue, error: BaseException) -> None:
 
 
 def until(come_true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + TIMEOUT
     while not come_true():
         assert time.monotonic() < deadline, "it takes too long"
         time.sleep(0.001)
 
 
 def post_once_found_empty(monkeypatch: pytest.MonkeyPatch, post: Callable[[], None]) -> None:
-    """Have something posted just after a handler queue was found empty for the first time."""
+    """Have a callback posted just after a handler queue was found empty for the first time."""
     take_some, posted = HandlerQueue.take_some, threading.Lock()
 
     def take_some_and_be_overtaken(handler_queue: HandlerQueue) -> list[Callback]:
@@ -41,21 +41,23 @@ def post_once_found_empty(monkeypatch: pytest.MonkeyPatch, post: Callable[[], No
     monkeypatch.setattr(HandlerQueue, "take_some", take_some_and_be_overtaken)
 
 
-def test_what_comes_while_a_mailbox_is_handed_back_is_told(workers: Workers, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_callback_that_comes_while_a_queue_is_handed_back_is_made(
+    workers: Workers, monkeypatch: pytest.MonkeyPatch
+) -> None:
     hurried, told = threading.Event(), list[int]()
-    postmen = HandlerDispatcher(workers, refuse_to_fail, hurried.set)
-    handler_queue = HandlerQueue("call-1", postmen.add, lambda _: None)
+    dispatcher = HandlerDispatcher(workers, refuse_to_fail, hurried.set)
+    handler_queue = HandlerQueue("call-1", dispatcher.add, lambda _: None)
     post_once_found_empty(monkeypatch, lambda: handler_queue.post(told.append, 2))
     handler_queue.post(told.append, 1)
-    postmen.call()
-    assert hurried.wait(PATIENCE)
+    dispatcher.call()
+    assert hurried.wait(TIMEOUT)
     assert told == [1]
-    postmen.take_back()
-    postmen.call()
+    dispatcher.take_back()
+    dispatcher.call()
     until(lambda: told == [1, 2])
 
 
-def test_it_is_told_even_when_the_clients_thread_has_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_callbacks_are_made_when_the_io_thread_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     driver = RelayClient(project="p", token="t", host="localhost")._driver
     io = driver.io
     told: list[int] = []
@@ -66,13 +68,13 @@ def test_it_is_told_even_when_the_clients_thread_has_gone(monkeypatch: pytest.Mo
     until(lambda: told == [1, 2])
     until(lambda: not handler_queue.has_callbacks)
     io.workers.dismiss()
-    io.workers.join(PATIENCE)
+    io.workers.join(TIMEOUT)
 
 
-def test_everything_is_told_in_order_whoever_is_faster(workers: Workers) -> None:
+def test_callbacks_are_made_in_order_whichever_thread_is_faster(workers: Workers) -> None:
     rounds = 3_000
-    postmen = HandlerDispatcher(workers, refuse_to_fail, lambda: None)
-    handler_queues = [HandlerQueue(f"call-{number}", postmen.add, lambda _: None) for number in range(3)]
+    dispatcher = HandlerDispatcher(workers, refuse_to_fail, lambda: None)
+    handler_queues = [HandlerQueue(f"call-{number}", dispatcher.add, lambda _: None) for number in range(3)]
     told: list[list[int]] = [[] for _ in handler_queues]
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-5)
@@ -80,12 +82,12 @@ def test_everything_is_told_in_order_whoever_is_faster(workers: Workers) -> None
         for number in range(rounds):
             for handler_queue, heard in zip(handler_queues, told, strict=True):
                 handler_queue.post(heard.append, number)
-            postmen.take_back()
-            postmen.call()
+            dispatcher.take_back()
+            dispatcher.call()
 
         def everything_is_told() -> bool:
-            postmen.take_back()
-            postmen.call()
+            dispatcher.take_back()
+            dispatcher.call()
             return all(len(heard) == rounds for heard in told)
 
         until(everything_is_told)

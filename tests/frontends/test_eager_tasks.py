@@ -1,4 +1,4 @@
-"""Tasks that run as soon as they are made (`asyncio.eager_task_factory`): what the contract suite's loops are for."""
+"""Tasks that run as soon as they are made (`asyncio.eager_task_factory`)."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_tasks_of_an_eager_world_run_as_soon_as_they_are_made() -> None:
 
 
 async def test_calls_that_are_offered_together_are_all_handled(world: World) -> None:
-    """An eager handler begins while the client still reads the other offers, and asks for something itself."""
+    """An eager handler begins while the client still reads the other offers, and sends a command itself."""
     client = world.client()
     handled: list[str] = []
 
@@ -86,7 +86,7 @@ async def test_a_handler_may_do_all_its_work_at_once(world: World, caplog: pytes
     assert (await client.execute("test.echo"))["code"] == "200"
 
 
-async def test_handlers_of_events_that_end_at_once_are_told_in_order(world: World) -> None:
+async def test_event_handlers_that_end_at_once_are_called_in_order(world: World) -> None:
     client = world.client()
     of_client: list[int] = []
     of_call: list[int] = []
@@ -108,7 +108,7 @@ async def test_handlers_of_events_that_end_at_once_are_told_in_order(world: Worl
 
 
 @pytest.mark.parametrize("front", [front for front in FRONTS if front != "threads"])
-async def test_a_token_that_is_there_at_once(world: World) -> None:
+async def test_a_token_function_that_returns_at_once(world: World) -> None:
     async def token() -> str:
         return "jwt"
 

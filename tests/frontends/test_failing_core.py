@@ -1,4 +1,4 @@
-"""A bug of ours must leave nobody waiting, nothing open, and a client that can be connected again; on all front ends."""
+"""After a bug in the core no caller waits, nothing is open, and the client can be connected again, on each front end."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def fall_over(_session: Session, _now: float) -> None:
     raise ZeroDivisionError("a bug of ours")
 
 
-async def test_a_bug_of_ours_leaves_nobody_waiting(
+async def test_a_bug_in_the_core_leaves_no_caller_waiting(
     world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     world.relay.script("test.echo", never, reply())

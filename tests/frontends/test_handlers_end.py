@@ -1,4 +1,4 @@
-"""How the handlers of the async front end end with their client: cancelled, and not left alone until they have ended."""
+"""How the handlers of the async front end end with their client: cancelled, and awaited until they have ended."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ async def test_a_handler_that_goes_on_is_cancelled_again(world: World, monkeypat
 
 
 @pytest.mark.parametrize("front", ["asyncio"])
-async def test_a_handler_may_clean_up_as_asyncio_has_it(world: World) -> None:
+async def test_a_handler_may_clean_up_as_in_asyncio(world: World) -> None:
     client, arrived, log = world.client(), world.flag(), list[str]()
 
     @client.on_call

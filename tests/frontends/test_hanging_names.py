@@ -1,4 +1,4 @@
-"""A name look-up that hangs takes one thread, however many attempts there are; on the event loops."""
+"""A name look-up that hangs takes one thread for all attempts to connect, on the event loops."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A client that has nothing to do sleeps, and so does whoever waits for it; it goes on by itself; on all front ends."""
+"""A client without work takes no CPU, nor do its waiters; it goes on when work comes, on each front end."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ AWAKE = 0.1
 
 
 async def cpu_time(world: World) -> float:
-    """Return the least CPU time that the process used in some moments, in seconds: others may be at work in one of them."""
+    """Return the least CPU time that the process used in one of several moments, in seconds."""
     used = []
     for _ in range(3):
         before = time.process_time()
@@ -49,7 +49,7 @@ async def test_a_client_sleeps_while_nothing_happens(world: World) -> None:
             await running.result()
 
 
-async def test_a_client_sleeps_until_it_tries_again(world: World) -> None:
+async def test_a_client_sleeps_until_its_next_attempt(world: World) -> None:
     never_again = ReconnectPolicy(initial=3_600, maximum=3_600, jitter=False)
     async with world.client(reconnect=never_again) as client:
         world.relay.drop()
@@ -73,7 +73,7 @@ async def test_a_client_sleeps_while_its_peer_does_not_read(world: World) -> Non
         assert (await big.result())["code"] == "200"
 
 
-async def test_what_waits_behind_a_peer_that_did_not_read_leaves_once_it_reads(world: World) -> None:
+async def test_waiting_bytes_are_sent_once_the_peer_reads(world: World) -> None:
     world.relay.script("test.big", never)
     async with world.client() as client:
         (peer,) = world.relay._peers

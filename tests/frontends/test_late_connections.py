@@ -1,6 +1,6 @@
-"""A connection that opens once nobody wants it any more is closed, and disturbs no other; on both event loops.
+"""A connection that opens after its attempt was cancelled is closed, and disturbs no other, on both event loops.
 
-On threads one look-up serves every attempt, so that a late connection comes about otherwise: `test_threads_dialling.py`.
+With threads one look-up serves every attempt, so that a late connection has another cause there: `test_threads_dialling.py`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.parametrize("front", ["asyncio", "trio"])
 
 
 class SlowConnecting:
-    """Connects, the first time as late as a test likes."""
+    """A `connect_to_any` whose first call returns when the test says so."""
 
     def __init__(self) -> None:
         self.asked, self.let_go = threading.Event(), threading.Event()

@@ -1,4 +1,4 @@
-"""Deadlines so late that a selector cannot count the time to them: they are waited for in smaller pieces."""
+"""A deadline that is so late that a selector cannot count the time to it: the driver sleeps several times."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Clients by the hundred, over TLS: what they leave behind, and in which order they may be closed."""
+"""Hundreds of clients, over TLS: what they leave behind, and in which order they may be closed."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def world(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Worl
 
 
 def left(world: World) -> dict[str, int]:
-    """Count everything that a client could leave behind, but not the server's threads, nor asyncio's own for names."""
+    """Count the objects that a client could leave behind, without the threads of the server and of asyncio's look-ups."""
     names = [thread.name.partition(" ")[0] for thread in threading.enumerate()]
     counts = Counter(name for name in names if name != "scripted" and not name.startswith("asyncio_"))
     if world.front != "threads":
@@ -69,9 +69,7 @@ async def test_nothing_is_left_of_two_hundred_connects(world: World) -> None:
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations(range(3))), ids=str)
-async def test_clients_are_closed_in_any_order_by_others_than_those_who_opened_them(
-    world: World, order: tuple[int, ...]
-) -> None:
+async def test_clients_are_closed_in_any_order_by_other_tasks(world: World, order: tuple[int, ...]) -> None:
     clients = [world.client() for _ in order]
     for opening in [world.spawn(client.connect) for client in clients]:
         await opening.result()
@@ -145,7 +143,7 @@ async def test_two_handlers_close_each_others_clients(world: World) -> None:
 
 
 async def test_several_clients_are_used_by_many_at_once(world: World) -> None:
-    """Each answer goes to who asked, and each call to the client that it was offered to."""
+    """Each reply goes to the caller that sent the command, and each call to the client that it was offered to."""
     world.relay.script("test.echo", lambda relay, peer, command: reply(**command.params)(relay, peer, command))
     clients = [world.client() for _ in range(4)]
     taken: list[list[str]] = [[] for _ in clients]

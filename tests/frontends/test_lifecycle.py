@@ -57,7 +57,7 @@ NAMES = [f"{first.__name__} then {second.__name__}" for first, second in PAIRS]
 
 @loops
 @pytest.mark.parametrize(("first", "second"), PAIRS, ids=NAMES)
-async def test_two_at_once_end(world: World, first: Step, second: Step) -> None:
+async def test_two_steps_at_once_end(world: World, first: Step, second: Step) -> None:
     client = world.client()
     async with anyio.create_task_group() as group:
         group.start_soon(first, client)
@@ -187,7 +187,7 @@ async def with_asyncio(*functions: Callable[[], Any]) -> None:
 
 
 @loops
-async def test_a_handler_that_will_not_end_does_not_hold_up_whoever_is_cancelled(
+async def test_a_handler_that_does_not_end_delays_no_cancelled_task(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("anyrelay.aio.client.CLOSE_TIMEOUT", 0.1)

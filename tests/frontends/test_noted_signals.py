@@ -13,7 +13,7 @@ import anyrelay
 import anyrelay.sync
 from anyrelay import ClientState
 from tests.support.frontend_world import World, undisguised
-from tests.support.scripted_relay import PATIENCE, ScriptedRelay
+from tests.support.scripted_relay import TIMEOUT, ScriptedRelay
 
 
 async def test_a_signal_that_comes_too_late_does_not_drain_the_next_connection(world: World) -> None:
@@ -47,7 +47,7 @@ def test_a_signal_that_comes_before_the_client_has_begun_to_connect_ends_run(
 
     monkeypatch.setattr(client, "serve_forever", strike_first)
     main = threading.get_ident()
-    second_signal = threading.Timer(PATIENCE, lambda: signal.pthread_kill(main, signal.SIGTERM))
+    second_signal = threading.Timer(TIMEOUT, lambda: signal.pthread_kill(main, signal.SIGTERM))
     second_signal.start()
     client.run(*backend)
     the_first_was_obeyed = second_signal.is_alive()

@@ -1,4 +1,4 @@
-"""What a client is told when it is made: a mistake is named at once, with what would be right."""
+"""The arguments of `RelayClient`: a mistake raises an error that names it, and says what would be right."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from anyrelay import RelayClient
         ("reconnect", 1, TypeError, "reconnect must be of the class ReconnectPolicy, not int"),
     ],
 )
-def test_a_mistake_is_named(argument: str, value: Any, error: type[Exception], words: str) -> None:
+def test_a_wrong_argument_is_named(argument: str, value: Any, error: type[Exception], words: str) -> None:
     with pytest.raises(error, match=words):
         RelayClient(**{"project": "p", "token": "t", "host": "space.example", argument: value})
 

@@ -1,7 +1,7 @@
-"""What takes a process of its own to try: signals, the end of the interpreter, fork, and what gets imported.
+"""Tests that need a process of their own: signals, the end of the interpreter, fork, and the imported modules.
 
-Each program is written once, for coroutines; for threads its `async` and `await` are struck out, which is all that moving
-from one front end to the other takes.
+Each program is written once, for coroutines; for threads `async` and `await` are taken out, which is all that a program needs
+to move from one front end to the other.
 """
 
 from __future__ import annotations
@@ -71,13 +71,13 @@ def program(world: World) -> Iterator[Program]:
 
 
 def outcome_of(process: subprocess.Popen[str], limit: float = LIMIT) -> tuple[int, list[str], str]:
-    """Wait for the end of a program; return its status, the lines it wrote, and what it complained of."""
+    """Wait for the end of a program; return its exit status, its lines of output, and its standard error."""
     output, errors = process.communicate(timeout=limit)
     return process.returncode, output.splitlines(), errors
 
 
 def next_line(process: subprocess.Popen[str]) -> str:
-    """Return a line, and read not a byte more: what is in a reader's buffer, `communicate` does not see."""
+    """Return a line, and read not a byte more: `communicate` does not see the buffer of a reader."""
     assert process.stdout is not None
     line = b""
     while not line.endswith(b"\n") and (byte := os.read(process.stdout.fileno(), 1)):
@@ -126,7 +126,7 @@ def test_the_second_signal_closes(world: World, program: Program) -> None:
     assert (status, lines) == (0, ["run has returned closed"])
 
 
-def test_a_signal_while_there_is_no_connection_yet(world: World, program: Program) -> None:
+def test_a_signal_before_the_first_connection(world: World, program: Program) -> None:
     world.relay.script("signalwire.connect", never)
     process = program(RUN)
     world.relay.wait_for("signalwire.connect")
@@ -238,7 +238,7 @@ STRUCK = {
 
 @pytest.mark.parametrize("front", ["threads"])
 @pytest.mark.parametrize("what", STRUCK)
-def test_ctrl_c_may_strike_anywhere(world: World, program: Program, what: str) -> None:
+def test_ctrl_c_may_come_anywhere(world: World, program: Program, what: str) -> None:
     process = program(f"""
 import contextlib, random
 
@@ -344,8 +344,8 @@ except KeyboardInterrupt:
 
 
 @pytest.mark.parametrize("front", ["trio"])
-def test_ctrl_c_does_not_strike_in_the_midst_of_a_handler(world: World, program: Program) -> None:
-    """It would leave trio's own state torn, if it struck where a task group is entered, and then it would be lost."""
+def test_ctrl_c_interrupts_no_handler(world: World, program: Program) -> None:
+    """A KeyboardInterrupt where a task group is entered would leave trio's own state half changed, and would be lost."""
     process = program("""
 import anyio
 
@@ -473,7 +473,7 @@ if while_it == "reconnects":
 
 
 @pytest.mark.parametrize("front", ["threads"])
-def test_a_name_that_hangs_keeps_neither_ctrl_c_nor_the_end_waiting(world: World, program: Program) -> None:
+def test_a_look_up_that_hangs_delays_neither_ctrl_c_nor_the_end(world: World, program: Program) -> None:
     process = program("""
 import socket
 
@@ -526,7 +526,7 @@ anyio.run(main, backend=sys.argv[2])
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
-def test_whatever_a_forked_client_is_asked_it_says_so(world: World, program: Program) -> None:
+def test_each_method_of_a_forked_client_raises(world: World, program: Program) -> None:
     process = program("""
 import anyio
 import warnings

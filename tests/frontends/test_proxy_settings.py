@@ -1,4 +1,4 @@
-"""Which proxy a client takes: from its argument, or from the environment as curl and Go read it."""
+"""Which proxy a client uses: that of its argument, or that of the environment, which is read as curl and Go read it."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def proxy_of(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], **setti
         ({"HTTPS_PROXY": "socks5://other:1", "NO_PROXY": "*"}, None),
     ],
 )
-def test_what_the_environment_says(
+def test_the_proxy_of_the_environment(
     monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], proxy: ProxyAddress | None
 ) -> None:
     assert proxy_of(monkeypatch, variables) == proxy
@@ -68,7 +68,7 @@ def test_a_server_may_be_an_address_or_have_a_port(monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.parametrize("none", [False, ""])
 @pytest.mark.parametrize("value", ["proxy.corp:3128", "socks5://proxy.corp:1"])
-def test_an_argument_says_that_there_is_none(monkeypatch: pytest.MonkeyPatch, none: Any, value: str) -> None:
+def test_an_argument_turns_the_proxy_off(monkeypatch: pytest.MonkeyPatch, none: Any, value: str) -> None:
     assert proxy_of(monkeypatch, {"HTTPS_PROXY": value}, proxy=none) is None
 
 

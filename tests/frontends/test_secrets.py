@@ -1,8 +1,8 @@
-"""What signs a client in is shown nowhere: searched for in logs, reprs, tracebacks and pickles, on every front end.
+"""The credentials are shown nowhere: they are searched for in logs, reprs, tracebacks and pickles, on each front end.
 
 Tracebacks are searched with the local variables of anyrelay's own frames, as error reporters show them. Two places are left
-out, for nothing can be done about them: the frames that an argument passes through on its way in (the user's own call shows
-it there, too), and the user's frames.
+out, because a client cannot hide the credentials there: the frames that an argument passes through on its way in (the user's
+own call shows the argument there, too), and the user's frames.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def world(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Worl
 
 
 class Shown(logging.Handler):
-    """Everything that anybody could come to see."""
+    """Everything that a reader of logs, errors and pickles sees."""
 
     def __init__(self) -> None:
         super().__init__(level=0)
@@ -106,7 +106,7 @@ def reachable(start: Any) -> Iterator[Any]:
 
 @pytest.fixture
 def shown(front: str) -> Iterator[Shown]:
-    """Record what is logged anywhere, down to the last detail."""
+    """Record all log records, at every level."""
     shown = Shown()
     root = logging.getLogger()
     before = root.level
@@ -120,14 +120,14 @@ def shown(front: str) -> Iterator[Shown]:
 
 
 def talkative(world: World) -> None:
-    """Let asyncio tell everything that it does."""
+    """Turn asyncio's debug mode on."""
     if world.front == "asyncio":
         asyncio.get_running_loop().set_debug(True)
         asyncio.get_running_loop().slow_callback_duration = 0.0  # each callback is slow, and described in the log
 
 
 @pytest.mark.parametrize("credentials", CREDENTIALS)
-async def test_in_everyday_use(world: World, shown: Shown, credentials: str) -> None:
+async def test_in_normal_use(world: World, shown: Shown, credentials: str) -> None:
     talkative(world)
     client = world.client(**CREDENTIALS[credentials])
     events: list[Any] = []

@@ -1,4 +1,4 @@
-"""Whom a client trusts, by which way it goes, and what it says to a server that is none, on every front end."""
+"""Which servers a client trusts, which way it connects, and which errors an HTTP server causes, on each front end."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def world(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Worl
 # --- TLS ----------------------------------------------------------------------------------------------------------------
 
 
-async def test_by_default_everything_is_checked(world: World) -> None:
+async def test_by_default_certificate_and_host_name_are_verified(world: World) -> None:
     context = undisguised(world.client())._machine.settings.tls
     assert context.verify_mode is ssl.CERT_REQUIRED
     assert context.check_hostname
@@ -53,7 +53,7 @@ async def test_old_tls_is_refused(world: World) -> None:
             pass  # so it was the version
 
 
-async def test_tls_1_2_is_taken(world: World) -> None:
+async def test_tls_1_2_is_accepted(world: World) -> None:
     context = server_context()
     context.maximum_version = ssl.TLSVersion.TLSv1_2
     async with serving(world, ScriptedRelay(context)) as url, world.client(host=url) as client:
@@ -91,7 +91,7 @@ async def test_the_systems_authorities_are_trusted_and_no_others(
         pass
 
 
-async def test_a_context_of_ones_own(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_ssl_context_of_the_user(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SIGNALWIRE_RELAY_CA_FILE")
     context = ssl.create_default_context()
     authority().configure_trust(context)
@@ -111,7 +111,7 @@ async def serving(world: World, relay: ScriptedRelay) -> Any:
 
 
 class Proxy:
-    """An HTTP proxy that wants credentials, and notes what it was asked for."""
+    """An HTTP proxy that wants credentials, and notes the targets of its requests."""
 
     def __init__(self) -> None:
         self.requests: list[tuple[str, str]] = []
@@ -199,7 +199,7 @@ async def test_a_proxy_that_refuses_is_quoted(world: World, proxy: Proxy) -> Non
 
 @contextlib.contextmanager
 def http_server(answer: bytes) -> Iterator[tuple[str, list[bytes]]]:
-    """Give everybody the same answer; yields the server's URL, and what it is asked."""
+    """Run an HTTP server that gives each request the same answer; yields its URL, and the list of its requests."""
     asked: list[bytes] = []
 
     def serve() -> None:
@@ -231,7 +231,7 @@ def http_server(answer: bytes) -> Iterator[tuple[str, list[bytes]]]:
     ],
     ids=["a redirect", "a web page", "404", "no HTTP"],
 )
-async def test_what_a_server_says_that_is_none_is_quoted(world: World, answer: bytes, words: str) -> None:
+async def test_the_answer_of_an_http_server_is_quoted(world: World, answer: bytes, words: str) -> None:
     with http_server(answer) as (url, _):
         await refused(world.client(host=url, connect_timeout=0.8), words)
 
@@ -245,7 +245,7 @@ async def refused(client: Any, words: str) -> None:
 
 
 @pytest.mark.parametrize("status", ["429 Too Many Requests", "503 Service Unavailable"])
-async def test_a_server_that_asks_for_time_is_given_it(world: World, status: str) -> None:
+async def test_retry_after_of_a_server_is_obeyed(world: World, status: str) -> None:
     for asks, tries_again in (("", True), ("Retry-After: 100\r\n", False)):
         refusal = f"HTTP/1.1 {status}\r\n{asks}Content-Length: 4\r\n\r\nbusy"
         with http_server(refusal.encode()) as (url, asked):

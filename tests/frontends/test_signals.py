@@ -1,4 +1,4 @@
-"""What Ctrl-C on `run()` says and restores."""
+"""What a client logs at the first Ctrl-C in `run`, and which signal handlers are installed after."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ client.run(backend=sys.argv[2])
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_says_at_once_what_is_waited_for(world: World, program: Program, number: signal.Signals) -> None:
+def test_a_signal_logs_the_open_work_at_once(world: World, program: Program, number: signal.Signals) -> None:
     process = program(AT_WORK)
     world.relay.wait_for("signalwire.connect")
     world.relay.offer()
@@ -38,7 +38,7 @@ def test_a_signal_says_at_once_what_is_waited_for(world: World, program: Program
     assert outcome_of(process)[0] == 0
 
 
-def test_a_signal_says_nothing_where_there_is_nothing_to_wait_for(world: World, program: Program) -> None:
+def test_a_signal_logs_nothing_without_open_work(world: World, program: Program) -> None:
     process = program("client.run(backend=sys.argv[2])")
     world.relay.wait_for("signalwire.connect")
     process.send_signal(signal.SIGINT)
@@ -49,7 +49,7 @@ loops = pytest.mark.parametrize("front", ["asyncio", "trio"])
 
 
 @loops
-def test_ctrl_c_never_leaves_run_in_a_group_whenever_it_strikes(world: World, program: Program) -> None:
+def test_ctrl_c_leaves_run_in_no_exception_group(world: World, program: Program) -> None:
     process = program("""
 import random
 

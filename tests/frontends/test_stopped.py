@@ -1,6 +1,6 @@
-"""What has arrived counts before what is due: a process that was stopped, a loop that was held up; on the event loops.
+"""What has arrived counts before deadlines that have passed: after a stopped process, and a blocked loop, on the event loops.
 
-The server's words lie in the socket while every deadline passes. None of them may be judged before those are read.
+The server's messages wait in the socket while every deadline passes. No deadline may be handled before the messages are read.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ __all__ = ["program"]
 CALLS = 20
 PERIOD = 0.2
 """How often the client pings, in seconds."""
-PATIENCE = 1.0
+TIMEOUT = 1.0
 """Every deadline of the client, in seconds."""
 STOPPED = 1.5
 """For how long it is stopped, in seconds: longer than every deadline."""
@@ -36,9 +36,9 @@ AMOUNTS = {"little": (0, False), "600 KiB": (600, False), "600 KiB over TLS": (6
 
 SETTINGS = {
     "ping_interval": PERIOD,
-    "ping_timeout": PATIENCE,
-    "request_timeout": PATIENCE,
-    "refer_grace": PATIENCE,
+    "ping_timeout": TIMEOUT,
+    "request_timeout": TIMEOUT,
+    "refer_grace": TIMEOUT,
 }
 
 amounts = pytest.mark.parametrize("amount", AMOUNTS)
@@ -51,7 +51,7 @@ def world(world: World, amount: str, tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 class Server:
-    """The server's side of the one connection, which says nothing for a while, and then everything at once."""
+    """The server's side of the one connection, which sends nothing for a while, and then everything at once."""
 
     def __init__(self, world: World, kib: int) -> None:
         (self._peer,) = world.relay._peers
@@ -69,7 +69,7 @@ class Server:
         self._thread.join()
 
     def speak(self) -> None:
-        """Say so many KiB of events, then what became of each transfer, then the pongs."""
+        """Send the KiB of events, then the outcome of each transfer, then the pongs."""
         self._may_speak.set()
 
     def _run(self) -> None:
@@ -94,7 +94,7 @@ outcomes = []
 
 @client.on_call
 async def handle(call):
-    outcome = await call.refer_and_wait({SUPPORT!r}, timeout={PATIENCE})
+    outcome = await call.refer_and_wait({SUPPORT!r}, timeout={TIMEOUT})
     outcomes.append(str(outcome.status))
     if len(outcomes) == {CALLS}:
         say(sorted(set(outcomes)), client.statistics()["connections_lost"])
@@ -116,13 +116,13 @@ client.run(backend=sys.argv[2])
 
 @loops
 @amounts
-async def test_a_loop_that_was_held_up_loses_nothing(world: World, amount: str) -> None:
+async def test_a_loop_that_was_blocked_loses_nothing(world: World, amount: str) -> None:
     client = world.client(**SETTINGS)
     outcomes: list[str] = []
 
     @client.on_call
     async def handle(call: Any) -> None:
-        outcome = await call.refer_and_wait(SUPPORT, timeout=PATIENCE)
+        outcome = await call.refer_and_wait(SUPPORT, timeout=TIMEOUT)
         outcomes.append(str(outcome.status))
 
     await client.connect()
@@ -141,11 +141,11 @@ async def test_a_loop_that_was_held_up_loses_nothing(world: World, amount: str) 
 @loops
 @pytest.mark.parametrize("amount", ["little"])
 @pytest.mark.parametrize("then", ["disconnect", "drain", "nothing"])
-async def test_a_handler_that_holds_up_the_loop_and_then_closes_judges_nothing(world: World, then: str) -> None:
+async def test_a_handler_that_blocks_the_loop_and_closes_handles_no_deadline(world: World, then: str) -> None:
     client = world.client(**SETTINGS)
     await client.connect()
     call = await world.taken_call(client, call_id="call-0")
-    transfer = world.spawn(partial(call.refer_and_wait, SUPPORT, timeout=PATIENCE))
+    transfer = world.spawn(partial(call.refer_and_wait, SUPPORT, timeout=TIMEOUT))
     await world.seen("calling.refer")
     with Server(world, 0) as server:
         await world.sleep(2 * PERIOD)
@@ -161,7 +161,7 @@ async def test_a_handler_that_holds_up_the_loop_and_then_closes_judges_nothing(w
 
 @loops
 @pytest.mark.parametrize("amount", ["little"])
-async def test_a_server_that_says_nothing_is_given_up_all_the_same(world: World) -> None:
+async def test_a_server_that_sends_nothing_is_disconnected_all_the_same(world: World) -> None:
     client = world.client(ping_interval=0.1, ping_timeout=0.1)
     await client.connect()
     world.relay.fall_silent()
@@ -171,7 +171,9 @@ async def test_a_server_that_says_nothing_is_given_up_all_the_same(world: World)
 
 @loops
 @pytest.mark.parametrize("amount", ["little"])
-async def test_a_server_that_talks_without_end_is_not_waited_for(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_server_that_sends_without_end_delays_deadlines_for_a_bound(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("anyrelay.frontend.arrivals.LONGEST_HOLD", 0.3)
     client = world.client(request_timeout=0.2)
     await client.connect()

@@ -1,4 +1,4 @@
-"""Spans and metrics of a client that is instrumented, on asyncio, trio and threads alike; nothing of one that is not."""
+"""Spans and metrics of an instrumented client, the same on asyncio, trio and threads; none of a client that is not."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ SILENCE = [{"type": "silence", "duration": 1}]
 
 
 class Scope:
-    """Looks at what was exported."""
+    """The exported spans and metrics."""
 
     def __init__(self) -> None:
         self._exporter = InMemorySpanExporter()
@@ -60,12 +60,12 @@ class Scope:
         return [span for span in self._exporter.get_finished_spans() if span.name == name]
 
     def span(self, name: str) -> ReadableSpan:
-        """Return the only one."""
+        """Return the only span of that name that has ended."""
         (span,) = self.spans(name)
         return span
 
     def metric(self, name: str) -> dict[tuple[Any, ...], Any]:
-        """Return what a metric counts, or how often it was measured, by its attributes' values."""
+        """Return the count of a metric, or the number of its measurements, by the values of its attributes."""
         data = self._reader.get_metrics_data()
         found = data.resource_metrics[0].scope_metrics[0].metrics if data is not None else []
         points = [point for metric in found if metric.name == name for point in metric.data.data_points]
@@ -172,7 +172,7 @@ async def test_a_command_whose_caller_is_cancelled_has_failed(world: World, scop
     assert (span.attributes["error.type"], span.status.status_code.name) == ("RelayError", "ERROR")
 
 
-async def test_a_transfer_whose_command_was_given_up_stands_in_no_other_ones_way(world: World, scope: Scope) -> None:
+async def test_a_transfer_whose_command_was_abandoned_blocks_no_other(world: World, scope: Scope) -> None:
     world.relay.script("calling.refer", never, then(refer_event("200")))
     async with scope.client(world, request_timeout=0.8) as client:
         call = await world.taken_call(client)
@@ -267,7 +267,7 @@ async def test_every_outcome_of_a_transfer(world: World, scope: Scope, status: s
     assert scope.metric("anyrelay.transfers") == {(status, *because): 1}
 
 
-async def test_every_reason_not_to_know(world: World, scope: Scope) -> None:
+async def test_every_reason_for_unknown(world: World, scope: Scope) -> None:
     async with scope.client(world, refer_grace=0.05) as client:
         call = await world.taken_call(client)
         for _ in range(2):
@@ -289,14 +289,14 @@ async def test_every_reason_not_to_know(world: World, scope: Scope) -> None:
     assert reasons == ["superseded", "superseded", "call_ended", "connection_lost"]
 
 
-async def test_a_transfer_that_is_refused_is_none(world: World, scope: Scope) -> None:
+async def test_a_refused_transfer_is_not_counted(world: World, scope: Scope) -> None:
     world.relay.script("calling.refer", refuse(400))
     async with scope.client(world) as client:
         call = await world.taken_call(client)
         with pytest.raises(RelayError):
             await call.refer_and_wait(SUPPORT)
         assert under_way(client) == 0
-        await client.execute("test.echo")  # which did not fall over it
+        await client.execute("test.echo")  # the client works on
     assert events_of(scope.span("calling.refer")) == ["sent", "refused"]
     assert scope.metric("anyrelay.transfers") == {}
 
@@ -420,6 +420,6 @@ def test_without_opentelemetry_the_extra_is_named() -> None:
     )
 
 
-def test_nothing_of_it_is_imported_unless_asked_for() -> None:
+def test_opentelemetry_is_imported_only_when_asked_for() -> None:
     program = "import sys, anyrelay.sync; anyrelay.sync.RelayClient; assert 'opentelemetry' not in sys.modules"
     subprocess.run([sys.executable, "-c", program], check=True, timeout=60)

@@ -1,4 +1,4 @@
-"""What threads have the blocking client's I/O thread do: none of it is lost, and nothing of it is left."""
+"""Requests of threads to the I/O thread: each is run or abandoned, and none is kept."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from anyrelay.sync.threads.requests import ThreadRequest
 
 
 class Machine:
-    """Something with a method for requests."""
+    """A machine with methods for requests."""
 
     def __init__(self) -> None:
         self.promises: list[Promise[str]] = []
@@ -47,7 +47,7 @@ def test_it_calls_the_method_with_the_time() -> None:
     assert request.result() == "done at 3"
 
 
-def test_what_the_method_raises_is_raised_where_the_errand_comes_from_and_kept_by_nobody() -> None:
+def test_the_error_of_the_method_is_raised_in_the_caller_and_not_kept() -> None:
     machine = Machine()
     request = ThreadRequest(machine.refuse)
     request.run(0.0)
@@ -63,7 +63,7 @@ def test_what_the_method_raises_is_raised_where_the_errand_comes_from_and_kept_b
         gc.enable()
 
 
-def test_one_that_is_given_up_before_its_turn_is_not_run() -> None:
+def test_a_request_that_is_abandoned_before_its_turn_is_not_run() -> None:
     machine = Machine()
     request = ThreadRequest(machine.start)
     request.abandon(0.0)
@@ -73,7 +73,7 @@ def test_one_that_is_given_up_before_its_turn_is_not_run() -> None:
         request.result()
 
 
-def test_one_that_is_given_up_while_it_waits_is_abandoned() -> None:
+def test_abandoning_a_request_abandons_its_promise() -> None:
     machine = Machine()
     request = ThreadRequest(machine.start)
     request.run(0.0)
@@ -81,7 +81,7 @@ def test_one_that_is_given_up_while_it_waits_is_abandoned() -> None:
     assert machine.abandoned == 1
 
 
-def test_one_that_comes_in_the_moment_when_the_thread_leaves_is_run(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_request_that_comes_when_the_thread_ends_is_run(monkeypatch: pytest.MonkeyPatch) -> None:
     look_around = IoThread._has_work.fget  # type: ignore[attr-defined]
     late: list[ThreadRequest[dict[str, object]]] = []
 
@@ -93,10 +93,10 @@ def test_one_that_comes_in_the_moment_when_the_thread_leaves_is_run(monkeypatch:
         return found
 
     monkeypatch.setattr(IoThread, "_has_work", property(look_around_and_be_overtaken))
-    with socket.socket() as nobody:
-        nobody.bind(("127.0.0.1", 0))
+    with socket.socket() as not_listening:
+        not_listening.bind(("127.0.0.1", 0))
         client = RelayClient(
-            project="p", token="t", host=f"ws://127.0.0.1:{nobody.getsockname()[1]}", connect_timeout=0.1
+            project="p", token="t", host=f"ws://127.0.0.1:{not_listening.getsockname()[1]}", connect_timeout=0.1
         )
         with pytest.raises(ConnectFailed):
             client.connect()
@@ -112,7 +112,7 @@ def test_without_a_thread_the_caller_runs_it_itself() -> None:
         RelayClient(project="p", token="t", host="localhost").execute("test.echo")
 
 
-def test_a_bug_in_the_clients_thread_leaves_nobody_waiting() -> None:
+def test_a_bug_in_the_io_thread_leaves_no_caller_waiting() -> None:
     def fail(_now: float) -> None:
         raise LookupError("a bug of ours")
 
@@ -133,7 +133,7 @@ def test_a_bug_in_the_clients_thread_leaves_nobody_waiting() -> None:
 
 
 class Meddler(logging.Handler):
-    """A logging handler that uses the client whose records it is told."""
+    """A logging handler that uses the client whose records it gets."""
 
     def __init__(self, client: RelayClient, meddle: Callable[[RelayClient], object]) -> None:
         super().__init__()
@@ -157,7 +157,7 @@ class Meddler(logging.Handler):
         lambda client: list(client.calls),
     ],
 )
-def test_the_clients_own_thread_is_told_that_it_would_wait_for_itself(meddle: Callable[[RelayClient], object]) -> None:
+def test_a_call_in_the_io_thread_raises(meddle: Callable[[RelayClient], object]) -> None:
     with SyncLocalRelay() as relay:
         client = RelayClient(project="p", token="t", host=relay.url)
         meddler = Meddler(client, meddle)

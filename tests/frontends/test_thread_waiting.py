@@ -1,4 +1,4 @@
-"""What threads sleep at: who is woken and when, and Ctrl-C in every step of falling asleep."""
+"""How threads sleep and are woken, and Ctrl-C in each step of falling asleep."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 from anyrelay.sync.threads.waiting import OnceEvent, new_waiter, wait_for_release
 
 
-def test_whoever_waits_goes_on_once_it_is_reached() -> None:
+def test_waiting_threads_go_on_once_the_event_is_set() -> None:
     once_event, passed = OnceEvent(), threading.Semaphore(0)
 
     def wait() -> None:
@@ -24,24 +24,24 @@ def test_whoever_waits_goes_on_once_it_is_reached() -> None:
     threads = [threading.Thread(target=wait) for _ in range(3)]
     for thread in threads:
         thread.start()
-    time.sleep(0.05)  # in which nobody may go on
+    time.sleep(0.05)  # no thread may go on in this time
     assert not passed.acquire(blocking=False)
     once_event.set()
     once_event.set()
     for thread in threads:
         thread.join(10)
     assert [passed.acquire(blocking=False) for _ in range(4)] == [True, True, True, False]
-    once_event.wait()  # whoever comes later does not wait at all
+    once_event.wait()  # a thread that comes later does not wait at all
 
 
 @pytest.mark.parametrize("in_main_thread", [True, False])
-@pytest.mark.parametrize("patience", [0.0, 0.05])
-def test_patience_ends(in_main_thread: bool, patience: float) -> None:
+@pytest.mark.parametrize("timeout", [0.0, 0.05])
+def test_waiting_times_out(in_main_thread: bool, timeout: float) -> None:
     took = []
 
     def wait() -> None:
         began = time.monotonic()
-        OnceEvent().wait(patience)
+        OnceEvent().wait(timeout)
         took.append(time.monotonic() - began)
 
     if in_main_thread:
@@ -51,11 +51,11 @@ def test_patience_ends(in_main_thread: bool, patience: float) -> None:
         thread.start()
         thread.join(10)
     assert len(took) == 1
-    assert took[0] >= patience
+    assert took[0] >= timeout
 
 
-def test_ctrl_c_in_any_step_leaves_the_milestone_in_order() -> None:
-    """It is struck before each byte code in turn, in whatever module that is."""
+def test_ctrl_c_in_any_step_leaves_the_event_usable() -> None:
+    """Ctrl-C comes before each byte code in turn, in any module."""
     struck = 0
     while _is_struck(once_event := OnceEvent(), struck):
         struck += 1
@@ -71,7 +71,7 @@ def test_ctrl_c_in_any_step_leaves_the_milestone_in_order() -> None:
 
 
 def _is_struck(once_event: OnceEvent, skipped: int) -> bool:
-    """Wait for a moment; be struck before a byte code, after so many others; return whether there were that many."""
+    """Wait, with Ctrl-C before the byte code after so many others; return whether there were that many."""
     left = skipped
 
     def trace(frame: FrameType, event: str, _: object) -> Any:
@@ -96,24 +96,24 @@ def _is_struck(once_event: OnceEvent, skipped: int) -> bool:
 
 
 def test_the_main_thread_looks_for_signals_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A signal that came just before it fell asleep is handled although nothing wakes it."""
+    """A signal that came just before the thread fell asleep is handled although nothing wakes the thread."""
     monkeypatch.setattr("anyrelay.sync.threads.waiting.LOOK_UP", 0.01)
     handled = threading.Event()
     before = signal.signal(signal.SIGUSR1, lambda *_: handled.set())
     in_time: list[bool] = []
-    gate = new_waiter()
+    waiter = new_waiter()
 
     def strike_and_open() -> None:
         time.sleep(0.2)  # until the main thread sleeps
         # Struck in this thread, it interrupts no system call of the main one's, as one that comes a moment too early.
         signal.pthread_kill(threading.get_ident(), signal.SIGUSR1)
         in_time.append(handled.wait(10))
-        gate.release()
+        waiter.release()
 
     striker = threading.Thread(target=strike_and_open)
     try:
         striker.start()
-        wait_for_release(gate)
+        wait_for_release(waiter)
         assert in_time == [True]
     finally:
         striker.join()

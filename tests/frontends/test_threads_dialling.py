@@ -1,4 +1,4 @@
-"""How the blocking client opens connections: what hangs takes one thread in all, and what comes too late is closed."""
+"""How a blocking client connects: look-ups that hang take one thread, and a connection that comes too late is closed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from anyrelay import ClientClosed, ClientState, ReconnectPolicy
 from anyrelay.sync import RelayClient, dialer
 from tests.support.frontend_world import ThreadWorld
 
-PATIENCE = 10.0
+TIMEOUT = 10.0
 NAME = "slow.example"
 AT_ONCE = ReconnectPolicy(initial=0.01, maximum=0.02, jitter=False)
 
@@ -26,7 +26,7 @@ def world() -> Iterator[ThreadWorld]:
 
 
 class Hanging:
-    """A function that returns only once it is let go; counts who asked."""
+    """A function that returns when the test lets it; counts its calls."""
 
     def __init__(self, answer: Callable[..., Any]) -> None:
         self.asked = 0
@@ -35,7 +35,7 @@ class Hanging:
 
     def __call__(self, *args: Any, **options: Any) -> Any:
         self.asked += 1
-        assert self.let_go.wait(PATIENCE)
+        assert self.let_go.wait(TIMEOUT)
         return self._answer(*args, **options)
 
 
@@ -70,7 +70,7 @@ class Serving:
 
     def __exit__(self, *_: object) -> None:
         self._client.disconnect()
-        self._thread.join(PATIENCE)
+        self._thread.join(TIMEOUT)
         assert not self._thread.is_alive()
 
 
@@ -128,7 +128,7 @@ async def test_a_token_function_that_ends_its_thread_is_asked_again(world: Threa
 
 
 async def test_no_connection_is_opened_once_the_client_is_closed(world: ThreadWorld, name: Hanging) -> None:
-    client = client_of(world, connect_timeout=PATIENCE)
+    client = client_of(world, connect_timeout=TIMEOUT)
     connecting = world.spawn(later(client.connect))
     await world.until(lambda: name.asked == 1)
     client.disconnect()
@@ -149,13 +149,13 @@ async def test_a_connection_that_opens_too_late_is_closed_and_disturbs_no_other(
         sock = connect(*args)
         if first.acquire(blocking=False):
             opened.set()
-            assert let_go.wait(PATIENCE)
+            assert let_go.wait(TIMEOUT)
         return sock
 
     monkeypatch.setattr(dialer, "connect_to_any", connect_slowly_at_first)
-    client = client_of(world, host=f"ws://127.0.0.1:{world.relay.port}", connect_timeout=PATIENCE)
+    client = client_of(world, host=f"ws://127.0.0.1:{world.relay.port}", connect_timeout=TIMEOUT)
     connecting = world.spawn(later(client.connect))
-    assert opened.wait(PATIENCE)
+    assert opened.wait(TIMEOUT)
     client.disconnect()
     with pytest.raises(ClientClosed):
         await connecting.result()

@@ -1,4 +1,4 @@
-"""When no thread can be started: it is logged, and whatever waits for a thread is done once there are threads again."""
+"""When no thread can be started, the client logs it, and does the waiting jobs when threads can be started again."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from anyrelay.sync.threads.workers import NO_THREADS, Workers
 from tests.support.frontend_world import AT_ONCE, ThreadWorld
 from tests.support.scripted_relay import state_event
 
-PATIENCE = 10.0
+TIMEOUT = 10.0
 
 
 class Limit:
@@ -71,7 +71,7 @@ async def test_calls_wait_for_threads_and_it_is_logged_once(
         assert caplog.text.count(NO_THREADS) == 1
         limit.is_reached = False
         for _ in range(3):
-            assert handled.acquire(timeout=PATIENCE)
+            assert handled.acquire(timeout=TIMEOUT)
         await world.until(lambda: caplog.text.count("threads can be started again") == 1)
 
 
@@ -84,13 +84,13 @@ async def test_events_wait_for_threads(world: ThreadWorld, limit: Limit) -> None
 
     with client_of(world, handle):
         world.relay.offer()
-        assert taken.wait(PATIENCE)
+        assert taken.wait(TIMEOUT)
         await no_workers(world)
         limit.is_reached = True
         world.relay.event(state_event("answered"))
         await world.until(lambda: limit.refused >= 2)
         limit.is_reached = False
-        assert told.wait(PATIENCE)
+        assert told.wait(TIMEOUT)
 
 
 async def test_a_connection_waits_for_threads(world: ThreadWorld, limit: Limit) -> None:
@@ -106,7 +106,7 @@ async def test_a_connection_waits_for_threads(world: ThreadWorld, limit: Limit) 
 
 
 def test_as_many_threads_as_there_can_be_are_started_for_what_waits(workers: Workers, limit: Limit) -> None:
-    meeting = threading.Barrier(4, timeout=PATIENCE)
+    meeting = threading.Barrier(4, timeout=TIMEOUT)
 
     def meet() -> None:
         meeting.wait()

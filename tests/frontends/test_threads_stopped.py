@@ -1,4 +1,4 @@
-"""A process that was stopped for longer than all its deadlines: what arrived meanwhile counts before what is due."""
+"""A process that was stopped for longer than all its deadlines: what arrived meanwhile counts before the deadlines."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def relay(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
 
 
 class Held:
-    """One connection of the server's, held in the middle of a read: nothing of what the client sends is answered."""
+    """One connection of the server, held in the middle of a read: the server answers nothing meanwhile."""
 
     def __init__(self, peer: Peer) -> None:
         self._peer = peer
@@ -64,7 +64,7 @@ class Held:
         assert self._holds.wait(10)
 
     def report_outcomes(self, backlog: int) -> None:
-        """Report so many bytes of other events, then each transfer's outcome; then answer what the client sent."""
+        """Report so many bytes of other events, then the outcome of each transfer; then answer the client's commands."""
         self._backlog = backlog
         self._go_on.set()
 

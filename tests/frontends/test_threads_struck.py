@@ -1,4 +1,4 @@
-"""Ctrl-C, or a lack of threads, in the moments that matter of a blocking client: nothing hangs, and nothing is left behind."""
+"""Ctrl-C, or a lack of threads, in the critical moments of a blocking client: nothing hangs, and nothing is left behind."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def client_threads() -> list[threading.Thread]:
 @pytest.mark.parametrize(
     ("start", "error"), [(fail_before, KeyboardInterrupt), (fail_after, KeyboardInterrupt), (have_none, RuntimeError)]
 )
-def test_a_thread_that_does_not_come_to_be(
+def test_a_thread_that_cannot_be_started(
     world: World, monkeypatch: pytest.MonkeyPatch, start: Callable[..., None], error: type[BaseException]
 ) -> None:
     client = client_of(world)
@@ -61,7 +61,7 @@ def test_a_thread_that_does_not_come_to_be(
     client.disconnect()
 
 
-def test_between_the_start_of_the_thread_and_what_it_is_for(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_between_the_start_of_the_thread_and_its_first_job(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     client = client_of(world)
 
     def strike(*_: object) -> None:
@@ -78,7 +78,7 @@ def test_between_the_start_of_the_thread_and_what_it_is_for(world: World, monkey
     client.disconnect()
 
 
-def test_a_block_that_is_struck_once_it_is_connected(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_with_block_whose_client_has_just_connected(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     client, result = client_of(world), ThreadRequest.result
 
     def be_struck(request: ThreadRequest[Any]) -> None:
@@ -100,7 +100,7 @@ def test_between_the_beginning_of_a_search_and_its_first_event(world: World, mon
         calls.append(call)
         arrived.set()
 
-    def strike(_errand: ThreadRequest[Any]) -> None:
+    def strike(_request: ThreadRequest[Any]) -> None:
         raise KeyboardInterrupt
 
     client = client_of(world)
@@ -117,7 +117,7 @@ def test_between_the_beginning_of_a_search_and_its_first_event(world: World, mon
         assert list(call._machine._subscriptions) == []
 
 
-def test_a_wait_that_is_given_up_is_over_when_ctrl_c_is_told_of(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_abandoned_wait_is_over_before_ctrl_c_is_raised(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     client = client_of(world)
     wait = ThreadRequest.wait
 

@@ -1,4 +1,4 @@
-"""Coroutines that nobody would await: a handler that makes one is told so at once, with its name and the remedy."""
+"""A handler that makes a coroutine which is never awaited: an error names the handler and the remedy."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MESSAGE = {"to_number": "+15551230001", "from_number": "+15551230002", "body": "
 
 
 class Told:
-    """What the log says of handlers."""
+    """The log records about handlers."""
 
     def __init__(self, caplog: pytest.LogCaptureFixture) -> None:
         self._caplog = caplog
@@ -62,7 +62,7 @@ def greet_by_another(call: Any) -> None:
 
 
 async def politely(call: Any) -> None:
-    raise AssertionError("nobody runs it")
+    raise AssertionError("this coroutine is never run")
 
 
 def keeps_it(call: Any) -> None:
@@ -92,7 +92,7 @@ PLAIN: dict[str, tuple[Callable[[Any], Any], str, str]] = {
 
 @loops
 @pytest.mark.parametrize("which", PLAIN)
-async def test_a_plain_function_that_forgets_to_await_is_told_so(world: World, told: Told, which: str) -> None:
+async def test_a_plain_function_that_forgets_to_await_is_named(world: World, told: Told, which: str) -> None:
     handler, name, called = PLAIN[which]
     async with world.client() as client:
         client.on_call(handler)
@@ -115,7 +115,9 @@ async def test_the_call_of_such_a_handler_is_hung_up_as_any_failing_ones(world: 
 
 
 @loops
-async def test_one_that_uses_what_it_did_not_await_is_told_why(world: World, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_plain_function_that_uses_a_coroutine_gets_a_note(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
     def handle(call: Any) -> None:
         outcome = call.refer_and_wait("sip:support@example.com")
         try:
@@ -132,7 +134,7 @@ async def test_one_that_uses_what_it_did_not_await_is_told_why(world: World, cap
 
 
 @loops
-async def test_plain_handlers_of_everything_else_are_told_so_too(world: World, told: Told) -> None:
+async def test_plain_handlers_of_events_and_messages_are_named_too(world: World, told: Told) -> None:
     world.relay.script("calling.play", then(play_event("finished")))
     world.relay.script("calling.refer", then(refer_event("200")))
     world.relay.script("messaging.send", reply(message_id="m-1"))
@@ -193,7 +195,7 @@ async def test_other_warnings_in_a_plain_handler_are_passed_on(world: World, tol
 
 
 @loops
-async def test_a_coroutine_function_that_returns_a_coroutine_is_told_so(world: World, told: Told) -> None:
+async def test_a_coroutine_function_that_returns_a_coroutine_is_named(world: World, told: Told) -> None:
     async def forgets(call: Any) -> Any:
         return politely(call)
 

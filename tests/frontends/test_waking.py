@@ -1,4 +1,4 @@
-"""Closing a client wakes everybody who waits, and waits for nobody who cannot be woken, on asyncio, trio and threads."""
+"""Closing a client wakes all waiters, and does not wait for threads that cannot be woken, on asyncio, trio and threads."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PHONES = [[{"type": "phone", "params": {"to_number": "+15551230001", "from_numbe
 MESSAGE = {"to_number": "+15551230001", "from_number": "+15551230002", "body": "Hi"}
 
 
-async def test_everybody_who_waits_is_woken(world: World) -> None:
+async def test_all_waiters_are_woken(world: World) -> None:
     for method in ("calling.answer", "test.echo", "calling.hold"):
         world.relay.script(method, never)
     world.relay.script("messaging.send", reply(message_id="message-1"))
@@ -61,7 +61,7 @@ async def test_everybody_who_waits_is_woken(world: World) -> None:
     assert time.monotonic() - began < 1.5
 
 
-async def test_who_waits_for_the_line_is_woken(world: World) -> None:
+async def test_waiters_of_queued_commands_are_woken(world: World) -> None:
     client = world.client()
     await client.connect()
     await world.aside(world.relay.go_down)

@@ -1,4 +1,4 @@
-"""The threads of the blocking front end's handlers."""
+"""The worker threads of the blocking front end."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ import pytest
 
 from anyrelay.sync.threads.workers import Workers
 
-PATIENCE = 10.0
+TIMEOUT = 10.0
 
 
-def test_a_thread_that_is_free_takes_the_next_job(workers: Workers) -> None:
+def test_an_idle_thread_takes_the_next_job(workers: Workers) -> None:
     at_work: list[threading.Thread] = []
     for number in range(3):
         workers.submit(lambda: at_work.append(threading.current_thread()))
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + TIMEOUT
         while len(at_work) <= number and time.monotonic() < deadline:
             time.sleep(0.01)
         time.sleep(0.05)  # it looks for another job
@@ -30,7 +30,7 @@ def test_a_thread_that_is_free_takes_the_next_job(workers: Workers) -> None:
 
 
 def test_jobs_run_beside_each_other(workers: Workers) -> None:
-    meeting = threading.Barrier(4, timeout=PATIENCE)
+    meeting = threading.Barrier(4, timeout=TIMEOUT)
 
     def meet() -> None:
         meeting.wait()
@@ -40,7 +40,7 @@ def test_jobs_run_beside_each_other(workers: Workers) -> None:
     meeting.wait()  # it breaks, and raises, when one of the four does not come
 
 
-def test_whoever_waits_for_the_threads_waits_for_those_that_jobs_called_for(workers: Workers) -> None:
+def test_join_waits_for_threads_that_jobs_started(workers: Workers) -> None:
     done: list[str] = []
 
     def second() -> None:
@@ -54,7 +54,7 @@ def test_whoever_waits_for_the_threads_waits_for_those_that_jobs_called_for(work
 
     workers.submit(first)
     workers.dismiss()
-    workers.join(PATIENCE)
+    workers.join(TIMEOUT)
     assert done == ["first", "second"]
 
 
@@ -66,34 +66,34 @@ def have_none(_thread: threading.Thread) -> None:
 
 
 @pytest.mark.parametrize("dismissed", [False, True])
-def test_a_job_for_which_no_thread_is_to_be_had_is_done_by_the_next_that_is_free(
+def test_a_job_without_a_thread_is_done_by_the_next_idle_thread(
     workers: Workers, monkeypatch: pytest.MonkeyPatch, dismissed: bool
 ) -> None:
     began, may_end, done = threading.Event(), threading.Event(), threading.Event()
 
     def hold() -> None:
         began.set()
-        may_end.wait(PATIENCE)
+        may_end.wait(TIMEOUT)
 
     workers.submit(hold)
-    assert began.wait(PATIENCE)
+    assert began.wait(TIMEOUT)
     with monkeypatch.context() as crowded:
         crowded.setattr(threading.Thread, "start", have_none)
         workers.submit(done.set)
     if dismissed:
         workers.dismiss()
     may_end.set()
-    assert done.wait(PATIENCE)
+    assert done.wait(TIMEOUT)
 
 
-def test_a_thread_that_nobody_needed_for_long_ends_and_is_forgotten(
+def test_a_thread_that_is_idle_for_long_ends_and_is_forgotten(
     workers: Workers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("anyrelay.sync.threads.workers.IDLE_TIME", 0.01)
     threads: list[weakref.ref[threading.Thread]] = []
     for number in range(1, 4):
         workers.submit(lambda: threads.append(weakref.ref(threading.current_thread())))
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + TIMEOUT
         while len(threads) < number or threads[-1]() is not None:
             assert time.monotonic() < deadline, "the job was not done, or its thread is still there"
             gc.collect()
@@ -101,7 +101,7 @@ def test_a_thread_that_nobody_needed_for_long_ends_and_is_forgotten(
 
 
 class Overtaken(SimpleQueue[Callable[[], None] | None]):
-    """A queue in which the first job comes just after somebody has waited for it in vain."""
+    """A queue whose first job comes just after a thread has waited for it in vain."""
 
     def __init__(self, workers: Workers, job: Callable[[], None]) -> None:
         self.overtake: Callable[[], None] | None = lambda: workers.submit(job)
@@ -114,14 +114,14 @@ class Overtaken(SimpleQueue[Callable[[], None] | None]):
         return super().get(block, timeout)
 
 
-def test_a_job_that_is_given_to_a_thread_which_is_about_to_end_is_done(workers: Workers) -> None:
+def test_a_job_that_is_handed_to_a_thread_about_to_end_is_done(workers: Workers) -> None:
     done = threading.Event()
     workers._jobs = Overtaken(workers, done.set)
     workers.submit(lambda: None)
-    assert done.wait(PATIENCE)
+    assert done.wait(TIMEOUT)
 
 
-def test_what_one_job_sets_is_nothing_to_the_next_one_in_its_thread(workers: Workers) -> None:
+def test_the_next_job_in_a_thread_sees_no_context_variable_of_the_last(workers: Workers) -> None:
     who: ContextVar[str] = ContextVar("who", default="nobody")
     seen: SimpleQueue[tuple[int, str]] = SimpleQueue()
 
@@ -130,9 +130,9 @@ def test_what_one_job_sets_is_nothing_to_the_next_one_in_its_thread(workers: Wor
         who.set("the first")
 
     workers.submit(look_and_set)
-    first, before = seen.get(timeout=PATIENCE)
+    first, before = seen.get(timeout=TIMEOUT)
     while workers.idle == 0:
         time.sleep(0.001)
     workers.submit(look_and_set)
-    assert seen.get(timeout=PATIENCE) == (first, "nobody")
+    assert seen.get(timeout=TIMEOUT) == (first, "nobody")
     assert before == "nobody"

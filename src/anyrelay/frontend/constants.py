@@ -22,7 +22,7 @@ CALL_STATES: Final[tuple[str, ...]] = (
 )
 """The states of a call, in order."""
 
-# --- End reasons of a call-------------------------------------------------------------------------------------------------
+# --- Reasons of a call's end --------------------------------------------------------------------------------------------
 END_REASON_HANGUP: Final[str] = "hangup"
 END_REASON_CANCEL: Final[str] = "cancel"
 END_REASON_BUSY: Final[str] = "busy"

@@ -1,1 +1,1 @@
-"""What the async front end asks of asyncio and of trio beyond anyio."""
+"""The adapters of the async front end to asyncio and to trio, for what happens with each message and each call."""

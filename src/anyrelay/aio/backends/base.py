@@ -2,7 +2,7 @@
 
 anyio serves everything that happens rarely. The adapters serve each message and each call, because anyio's streams, events and
 tasks cost more there than RELAY itself. Each adapter's docstring says what the adapter costs beside anyio's own, as the medians
-of ``python benchmarks/adapters.py`` on CPython 3.11. What saves less than a tenth is anyio's.
+of ``python benchmarks/adapters.py`` on CPython 3.11. Where an adapter would save less than a tenth, anyio's own is used.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Which event loop runs here: asyncio or trio."""
+"""Find the event loop that runs in this thread, asyncio or trio, and return its adapter."""
 
 from __future__ import annotations
 
