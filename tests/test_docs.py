@@ -207,6 +207,10 @@ def test_every_variable_that_is_read_is_documented():
     read = set()
     for path in (ROOT / "src").rglob("*.py"):
         text = path.read_text(encoding="utf-8")
+        if (
+            "os.environ" not in text and "envvar=" not in text
+        ):  # as in webhooks.py, whose environ is that of a WSGI request
+            continue
         read.update(re.findall(r'(?:environ\.get\(|environ\[|envvar=)"(\w+)"', text))
     read |= {name.upper() for name in (*PROXY_VARIABLES, *NO_PROXY_VARIABLES)}
     rows = table_under(page("reference/environment.md"), "variable")
