@@ -1,7 +1,7 @@
 """The example of the reference against ``anyrelay serve`` with real SIP phones: with anyrelay, and with the official SDK.
 
-The example's text is run as it is; only the host that it names, which nobody can connect to, is the local server's. The
-official client is one that nobody here wrote: what it makes of the server's messages is its own affair.
+The example runs unchanged, except that its host is the local server's. The official SDK is the independent reader of the
+server's messages.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ import anyio
 from anyrelay.local import LocalRelay, SimulatedPhones
 from tests.faults.phone_log import PhoneLog
 
-TARGETS = ("answer", "busy", "no-answer", "decline", "reject", "nobody")
+TARGETS = ("answer", "busy", "no-answer", "decline", "reject", "missing")
 """How targets answer; the application refers the callers to these targets in turn. No phone has the last name."""
 
 ON_REFER: tuple[dict[str, Any], ...] = (

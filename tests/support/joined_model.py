@@ -698,7 +698,7 @@ class Model:
             return mine[0] if mine else None
         if method == "calling.pass":
             waiting = [each for each in self.passes if each.queued and each.call_id == params["call_id"]]
-            assert waiting, "passed back although nobody asked for it, or twice"
+            assert waiting, "passed back without a reason, or twice"
             waiting[0].queued = False
             self.reach("a call was passed back")
             return None
@@ -936,7 +936,7 @@ class Model:
         """The client closes: on request, or after a drain."""
         if self.closing_asked:
             return
-        assert self.draining, "nobody wants it closed"
+        assert self.draining, "closed without a request"
         if at >= self.drain_ends:
             self.reach("a drain waited in vain")
         else:
@@ -1038,7 +1038,7 @@ class Model:
             self.compare_transfers(call)
         if self.waits_for_sign_of_life():
             assert self.wire.session._link._ping_id, (
-                "a grace time is over but for a sign of life, and nobody asks for one"
+                "a grace time waits for a pong, and no ping was sent"
             )
 
     def waits_for_sign_of_life(self) -> bool:

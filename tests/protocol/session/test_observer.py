@@ -146,7 +146,7 @@ def test_an_operation_and_its_events() -> None:
     observed.clear()
     pair.play_event("playing", playback.control_id)
     pair.play_event("finished", playback.control_id)
-    pair.play_event("finished", "of somebody else's")
+    pair.play_event("finished", "of another operation")
     event = "calling.call.play"
     assert observed == [(event, playback), (event, playback), ("operation over", "done"), (event, None)]
 
