@@ -70,10 +70,8 @@ NOT_YET: Final = (
     "src/anyrelay/protocol/core/",
     "src/anyrelay/protocol/session/",
     "src/anyrelay/protocol/transport/",
-    "tests/cli/",
     "tests/local/",
     "tests/support/",
-    "tests/testing/",
     "docs/generated/",
     "docs/reference/limits.md",
 )

@@ -1,4 +1,4 @@
-"""The ``anyrelay`` command as a process: what it says where, and how it ends. Nobody is called and no port is kept."""
+"""The ``anyrelay`` command as a process: its output and its exit status. No test calls a phone or keeps a port."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ SERVER = [sys.executable, "-m", "anyrelay.local", "--phones", "simulated", "--js
 SIMULATED = ("serve", "--phones", "simulated")
 NOWHERE = "ws://127.0.0.1:9"
 
-PATIENCE = 60.0
-"""Seconds after which a process is killed that should have said something, or ended."""
+LONGEST = 60.0
+"""Seconds after which a process is killed that has not ended."""
 
 
 @pytest.fixture(autouse=True)
@@ -66,7 +66,7 @@ def run(*arguments: str, missing: str | None = None) -> subprocess.CompletedProc
     command = (
         COMMAND if missing is None else [sys.executable, "-c", f"import sys; sys.modules[{missing!r}] = None; {MAIN}"]
     )
-    return subprocess.run([*command, *arguments], capture_output=True, text=True, check=False, timeout=PATIENCE)
+    return subprocess.run([*command, *arguments], capture_output=True, text=True, check=False, timeout=LONGEST)
 
 
 @contextlib.contextmanager
@@ -74,7 +74,7 @@ def running(*command: str) -> Iterator[subprocess.Popen[str]]:
     """Run a command meanwhile; it is killed when it takes for ever."""
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, bufsize=1) as process:
-        guard = threading.Timer(PATIENCE, process.kill)
+        guard = threading.Timer(LONGEST, process.kill)
         guard.start()
         try:
             yield process
@@ -106,7 +106,7 @@ def test_serve_serves_until_it_is_stopped(ends, account):
         ready = json.loads(server.stdout.readline())
         assert (ready["event"], ready["sip"], ready["ca_file"]) == ("ready", None, None)
         account(ready["relay"])
-        assert run(*CALLING).returncode == 1  # nobody has described Bob's phone
+        assert run(*CALLING).returncode == 1  # Bob's phone is not described
         assert json.loads(server.stdout.readline())["event_type"] == "calling.call.dial"
         server.send_signal(ends)
         assert (server.wait(), server.stderr.read()) == (0, "")
@@ -199,7 +199,7 @@ def test_serve_warns_of_addresses_that_others_can_reach(monkeypatch, capsys):
     assert "anybody" not in capsys.readouterr().err
 
 
-def test_real_phones_are_given_numbers_since_with_a_name_nobody_would_listen(monkeypatch):
+def test_real_phones_get_an_address_in_numbers_in_place_of_a_name(monkeypatch):
     monkeypatch.setattr(serve, "need_sip", lambda: None)
     assert serve._checked(options_of(phones="sip", sip="localhost:0")).sip == "127.0.0.1:0"
 
@@ -211,19 +211,19 @@ def test_real_phones_are_given_numbers_since_with_a_name_nobody_would_listen(mon
 def test_listen_prints_every_event_until_ctrl_c(as_json, account):
     with running(*SERVER) as server:
         account(json.loads(server.stdout.readline())["relay"])
-        with running(*COMMAND, "listen", "--context", "desk", *(["--json"] if as_json else [])) as listener:
-            order(server, do="dial", uri="sip:alice@example.com", context="desk", wait_for_subscriber=30)
+        with running(*COMMAND, "listen", "--context", "support", *(["--json"] if as_json else [])) as listener:
+            order(server, do="dial", uri="sip:alice@example.com", context="support", wait_for_subscriber=30)
             line = read_until(listener, "calling.call.receive")
             if as_json:
                 event = json.loads(line)
-                assert (event["params"]["context"], event["timestamp"] > 0) == ("desk", True)
+                assert (event["params"]["context"], event["timestamp"] > 0) == ("support", True)
             else:
                 assert len(line.split()) == 4
             listener.send_signal(signal.SIGINT)
             assert (listener.wait(), listener.stderr.read()) == (0, "anyrelay: signed in\n")
 
 
-def test_listen_ends_when_nobody_reads_any_more(account):
+def test_listen_ends_when_standard_output_is_closed(account):
     with running(*SERVER) as server:
         account(json.loads(server.stdout.readline())["relay"])
         with running(*COMMAND, "listen", "--json") as listener:
@@ -323,7 +323,7 @@ def test_dial_hangs_up_when_it_is_stopped(answers, until, ends, status, account)
         assert ended["params"]["end_reason"] in (("hangup", "cancel") if answers == "answer" else ("cancel",))
 
 
-def test_dial_goes_on_when_nobody_reads_any_more(relay, account):
+def test_dial_goes_on_when_standard_output_is_closed(relay, account):
     account(relay.url)
     relay.phones.add(BOB)
     with running(*COMMAND, *CALLING, "--say", "Your table is ready.") as dialing:

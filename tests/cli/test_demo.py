@@ -1,4 +1,4 @@
-"""``anyrelay demo`` as a newcomer runs it: what it prints, and its exit status."""
+"""``anyrelay demo``: its output and its exit status."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_ctrl_c_ends_it_and_its_processes(moment: str, front: str) -> None:
         assert "There is no outcome" not in rest
 
 
-def test_it_ends_in_order_when_nobody_reads_any_more() -> None:
+def test_it_ends_in_order_when_standard_output_is_closed() -> None:
     with running("asyncio") as run:
         assert run.stdout is not None
         assert run.stderr is not None

@@ -228,7 +228,7 @@ def test_a_call_takes_milliseconds(front: str) -> None:
             run_virtual(transfer, "busy", {}, backend=front)
         return time.process_time() - began
 
-    # Usually 3 to 6 ms: the bound leaves room for a machine that is busy with other things.
+    # Usually 3 to 6 ms; the bound allows for a busy machine.
     assert min(once() for _ in range(10)) < 0.02
 
 

@@ -1,4 +1,4 @@
-"""The test kit: strategies draw what they promise, the wire does what it is told, virtual time is virtual and says so."""
+"""The test kit: hypothesis strategies, the in-memory wire, virtual time for asyncio and trio."""
 
 from __future__ import annotations
 
@@ -317,7 +317,7 @@ def test_what_is_on_its_way_gets_lost_with_the_connection() -> None:
     assert wire.commands == []
 
 
-def test_a_connection_that_is_dead_without_anybody_noticing() -> None:
+def test_a_dead_connection_that_the_client_does_not_notice() -> None:
     wire = signed_in(ping_interval=30.0, ping_timeout=10.0)
     wire.cut(client_notices=False)
     wire.cut(client_notices=False)
@@ -392,7 +392,7 @@ def test_a_client_that_comes_back_before_the_server_noticed() -> None:
     assert wire.session.state is ClientState.READY
     assert wire.server is not first
     assert "c1" in wire.session.calls
-    wire.advance(10.0)  # the last words on the old connection arrive, and harm nobody
+    wire.advance(10.0)  # the final bytes of the old connection arrive, without effect
     assert wire.session.state is ClientState.READY
 
 
@@ -407,11 +407,11 @@ def test_sign_ins_are_refused_and_ignored() -> None:
     wire.advance(10.0)
     assert isinstance(ignored.error, ConnectFailed)
     assert wire.server is None
-    wire.say_goodbye()  # to nobody
+    wire.say_goodbye()  # without a connection
     assert wire.sent("signalwire.connect")
 
 
-def test_a_goodbye_and_a_close() -> None:
+def test_signalwire_disconnect_and_a_close() -> None:
     wire = signed_in()
     wire.offer_call("c1")
     wire.say_goodbye()
