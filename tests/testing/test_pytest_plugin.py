@@ -83,19 +83,20 @@ PAGE = (DOCS / "reference" / "testing.md").read_text(encoding="utf-8")
         "sync_relay_client",
         "sync_memory_relay",
         "session_relay",
+        "relay_cassette",
         "official_env",
     ],
 )
 def test_every_fixture_says_what_it_is(name):
-    from anyrelay.testing import plugin
+    from anyrelay.testing import fixtures, plugin
 
     assert name in plugin.__doc__
-    assert getattr(plugin, name).__doc__
+    assert getattr(fixtures, name).__doc__
     assert f"| `{name}` |" in PAGE
 
 
 def test_the_reference_names_no_fixture_that_is_not_there():
-    from anyrelay.testing import plugin
+    from anyrelay.testing import fixtures
 
     table = PAGE.partition("| fixture |")[2].partition("\n\n")[0]
-    assert all(hasattr(plugin, line.split("`")[1]) for line in table.splitlines() if line.startswith("| `"))
+    assert all(hasattr(fixtures, line.split("`")[1]) for line in table.splitlines() if line.startswith("| `"))

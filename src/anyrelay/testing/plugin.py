@@ -15,6 +15,7 @@ fixture                 value
 ``sync_relay_client``   an `anyrelay.sync.RelayClient`, connected to ``sync_local_relay``
 ``sync_memory_relay``   a running `anyrelay.testing.SyncMemoryRelay`: in memory, on virtual time, for blocking handlers
 ``session_relay``       a server as ``sync_local_relay`` that runs for the whole session, without the checks
+``relay_cassette``      a server that is recorded once, and replayed from then on (``--relay-record``)
 ``official_env``        a server as ``sync_local_relay`` with TLS, and environment variables for SignalWire's own SDK
 ======================  ================================================================================================
 
@@ -30,44 +31,46 @@ of its RELAY messages.
 from __future__ import annotations
 
 import inspect
-import sys
-from collections.abc import AsyncIterator, Callable, Generator, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable, Generator
+from typing import Any, Final
 
 import pytest
 
-if TYPE_CHECKING:
-    from anyrelay import RelayClient
-    from anyrelay.local import RelayPhones, SyncPhones
-    from anyrelay.sync import RelayClient as SyncRelayClient
-    from anyrelay.testing.memory.blocking_relay import SyncMemoryRelay
-    from anyrelay.testing.memory.relay import MemoryRelay
-    from anyrelay.testing.watched_relay import ThreadedRelay, WatchedRelay
+from anyrelay.testing.plugin_options import (
+    CHECKS,
+    ERRORS,
+    FAILED,
+    LOOP,
+    MARKED,
+    SERVERS,
+    RelayOptions,
+    check_names,
+    running_loop,
+)
 
-PACE = 20.0
-"""The speed of the phones, as a multiple of the scripted speed."""
+pytest_plugins = ["anyrelay.testing.fixtures"]
 
-CREDENTIALS: dict[str, Any] = {"project": "local-project", "token": "local-token"}
-"""The credentials of the clients; the server accepts any credentials."""
-
-_CHECKS: Final = ("handler_errors", "open_calls", "refused_commands", "untaken_callers")
+_FIXTURES: Final = "anyrelay.testing.fixtures"
 _ASYNC_FIXTURES: Final = frozenset({"local_relay", "relay_client", "memory_relay"})
-_OPTIONS: Final = ("contexts", "pace", "tls", "strict")
-
-_servers = pytest.StashKey[list[Any]]()
-_errors = pytest.StashKey[Any]()
-_loop = pytest.StashKey[Any]()
-_marked = pytest.StashKey[list[Any]]()
+_SERVER_FIXTURES: Final = frozenset(
+    {"local_relay", "memory_relay", "sync_local_relay", "sync_memory_relay", "session_relay", "official_env"}
+)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the setting ``relay_strict``."""
+    """Add the setting ``relay_strict`` and the option ``--relay-record``."""
     parser.addini(
         "relay_strict",
-        f"The checks after a test that used a RELAY server: some of {', '.join(_CHECKS)}; empty for none.",
+        f"The checks after a test that used a RELAY server: some of {', '.join(CHECKS)}; empty for none.",
         type="args",
-        default=list(_CHECKS),
+        default=list(CHECKS),
+    )
+
+    parser.getgroup("anyrelay").addoption(
+        "--relay-record",
+        choices=("none", "once", "rewrite"),
+        default="none",
+        help="Record the cassettes of relay_cassette: none (replay only), once (those that are missing), rewrite (all).",
     )
 
 
@@ -78,208 +81,7 @@ def pytest_configure(config: pytest.Config) -> None:
         "relay(contexts=, pace=, tls=, strict=): the contexts of the client, the speed of the phones, whether the server has"
         " TLS, and the checks after the test: True, False, or a list of their names.",
     )
-    _check_names(config.getini("relay_strict"), "the setting relay_strict")
-
-
-def _check_names(names: Any, where: str) -> None:
-    unknown = [name for name in names if name not in _CHECKS]
-    if unknown:
-        raise pytest.UsageError(f"{where} names {unknown[0]!r}, which is no check: choose from {', '.join(_CHECKS)}")
-
-
-class _Options:
-    """What the marker ``relay`` of a test says; the nearest marker counts for each option."""
-
-    def __init__(self, item: pytest.Item) -> None:
-        given: dict[str, Any] = {}
-        for marker in reversed(list(item.iter_markers("relay"))):
-            unknown = [name for name in marker.kwargs if name not in _OPTIONS]
-            if unknown or marker.args:
-                raise pytest.UsageError(
-                    f"the marker relay has no option {unknown[0] if unknown else marker.args[0]!r}: it takes"
-                    " contexts=, pace=, tls= and strict="
-                )
-            given |= marker.kwargs
-        self.contexts: list[str] = list(given.get("contexts", ["default"]))
-        self.pace = float(given.get("pace", PACE))
-        self.tls = bool(given.get("tls", False))
-        strict = given.get("strict", item.config.getini("relay_strict"))
-        self.strict: list[str] = list(_CHECKS) if strict is True else [] if strict is False else list(strict)
-        _check_names(self.strict, "the marker relay(strict=…)")
-
-
-def _options(request: pytest.FixtureRequest) -> _Options:
-    return _Options(request.node)
-
-
-def _tls_dir(request: pytest.FixtureRequest, wanted: bool) -> Any:
-    if not wanted:
-        return None
-    factory: pytest.TempPathFactory = request.getfixturevalue("tmp_path_factory")
-    return factory.mktemp("relay-certificates")
-
-
-def _watch(request: pytest.FixtureRequest, server: Any) -> None:
-    """Have the checks look at a server after the test."""
-    request.node.stash.setdefault(_servers, []).append(server)
-
-
-def _client_settings(server: Any, options: _Options) -> dict[str, Any]:
-    return {**CREDENTIALS, "host": server.url, "ca_file": server.ca_file, "contexts": options.contexts}
-
-
-# --- fixtures -----------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-async def local_relay(request: pytest.FixtureRequest) -> AsyncIterator[WatchedRelay]:
-    """Run a local RELAY server with simulated phones, on a free port of 127.0.0.1."""
-    from anyrelay.testing.watched_relay import WatchedRelay
-
-    options = _options(request)
-    _note_loop(request)
-    relay = WatchedRelay(pace=options.pace, tls_dir=_tls_dir(request, options.tls))
-    async with _in_one_task(relay):
-        _watch(request, relay)
-        yield relay
-
-
-@pytest.fixture
-def phones(local_relay: WatchedRelay) -> RelayPhones:
-    """Return the phones of the `local_relay`."""
-    return local_relay.phones
-
-
-@pytest.fixture
-async def relay_client(request: pytest.FixtureRequest, local_relay: WatchedRelay) -> AsyncIterator[RelayClient]:
-    """Connect a client to the `local_relay`; give it its handler with ``@relay_client.on_call``."""
-    from anyrelay import RelayClient
-
-    async with RelayClient(**_client_settings(local_relay, _options(request))) as client:
-        yield client
-
-
-@pytest.fixture
-async def memory_relay(request: pytest.FixtureRequest) -> AsyncIterator[MemoryRelay]:
-    """Run a RELAY server in memory, on virtual time; make clients with ``memory_relay.client()``."""
-    from anyrelay.testing.memory.relay import MemoryRelay
-
-    _note_loop(request)
-    relay = MemoryRelay()
-    async with _in_one_task(relay):
-        _watch(request, relay)
-        yield relay
-
-
-@pytest.fixture
-def sync_local_relay(request: pytest.FixtureRequest) -> Iterator[ThreadedRelay]:
-    """Run a local RELAY server with simulated phones, in a thread of its own."""
-    from anyrelay.testing.watched_relay import ThreadedRelay
-
-    options = _options(request)
-    with ThreadedRelay(pace=options.pace, tls_dir=_tls_dir(request, options.tls)) as relay:
-        _watch(request, relay)
-        yield relay
-
-
-@pytest.fixture
-def sync_phones(sync_local_relay: ThreadedRelay) -> SyncPhones:
-    """Return the phones of the `sync_local_relay`."""
-    return sync_local_relay.phones
-
-
-@pytest.fixture
-def sync_relay_client(request: pytest.FixtureRequest, sync_local_relay: ThreadedRelay) -> Iterator[SyncRelayClient]:
-    """Connect a blocking client to the `sync_local_relay`."""
-    from anyrelay.sync import RelayClient
-
-    with RelayClient(**_client_settings(sync_local_relay, _options(request))) as client:
-        yield client
-
-
-@pytest.fixture
-def sync_memory_relay(request: pytest.FixtureRequest) -> Iterator[SyncMemoryRelay]:
-    """Run a RELAY server in memory, on virtual time; make blocking clients with ``sync_memory_relay.client()``."""
-    from anyrelay.testing.memory.blocking_relay import SyncMemoryRelay
-
-    with SyncMemoryRelay() as relay:
-        _watch(request, relay)
-        yield relay
-
-
-@pytest.fixture(scope="session")
-def session_relay() -> Iterator[ThreadedRelay]:
-    """Run one local RELAY server for all tests of the session; let each test use contexts and phones of its own."""
-    from anyrelay.testing.watched_relay import ThreadedRelay
-
-    with ThreadedRelay(pace=PACE) as relay:
-        yield relay
-
-
-@pytest.fixture
-def official_env(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[ThreadedRelay]:
-    """Run a local RELAY server with TLS, and name it in the variables that SignalWire's SDK reads."""
-    from anyrelay.testing.watched_relay import ThreadedRelay
-
-    options = _options(request)
-    with ThreadedRelay(pace=options.pace, tls_dir=_tls_dir(request, wanted=True)) as relay:
-        _watch(request, relay)
-        variables = {
-            "SIGNALWIRE_PROJECT_ID": CREDENTIALS["project"],
-            "SIGNALWIRE_API_TOKEN": CREDENTIALS["token"],
-            "SIGNALWIRE_SPACE": relay.url.removeprefix("wss://"),
-            "SIGNALWIRE_RELAY_CA_FILE": relay.ca_file or "",
-            "SSL_CERT_FILE": relay.ca_file or "",
-        }
-        for name, value in variables.items():
-            monkeypatch.setenv(name, value)
-        yield relay
-
-
-# --- event loops --------------------------------------------------------------------------------------------------------
-
-
-def _running_loop() -> tuple[object, str]:
-    """Return what is of its own for each event loop, and the name of its library."""
-    trio = sys.modules.get("trio")
-    if trio is not None and trio.lowlevel.in_trio_run():
-        return trio.lowlevel.current_root_task(), "trio"
-    import asyncio
-
-    return asyncio.get_running_loop(), "asyncio"
-
-
-def _note_loop(request: pytest.FixtureRequest) -> None:
-    request.node.stash[_loop] = _running_loop()
-
-
-@asynccontextmanager
-async def _in_one_task(server: AbstractAsyncContextManager[Any, bool | None]) -> AsyncIterator[None]:
-    """Start and stop a server in one task: pytest-asyncio begins and ends a fixture in two, which a task group forbids."""
-    if _running_loop()[1] == "trio":  # whose fixtures are anyio's, in one task
-        async with server:
-            yield
-        return
-    import asyncio
-
-    started, stop = asyncio.Event(), asyncio.Event()
-
-    async def own() -> None:
-        try:
-            async with server:
-                started.set()
-                await stop.wait()
-        finally:
-            started.set()
-
-    owner = asyncio.create_task(own(), name="RELAY server of the fixtures")
-    await started.wait()
-    try:
-        if not owner.done():
-            yield
-    finally:
-        stop.set()
-        await owner
+    check_names(config.getini("relay_strict"), "the setting relay_strict")
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -288,7 +90,7 @@ def pytest_fixture_setup(
 ) -> Generator[None, object, object]:
     """Let pytest-asyncio run the asynchronous fixtures of its tests, which it else leaves to anyio."""
     function: Any = fixturedef.func
-    if fixturedef.argname not in _ASYNC_FIXTURES or function.__module__ != __name__:
+    if fixturedef.argname not in _ASYNC_FIXTURES or function.__module__ != _FIXTURES:
         return (yield)
     if "anyio_backend" in request.fixturenames:
         return (yield)
@@ -299,7 +101,7 @@ def pytest_fixture_setup(
             pytrace=False,
         )
     function._force_asyncio_fixture = True  # as `pytest_asyncio.fixture` marks its fixtures
-    request.node.stash.setdefault(_marked, []).append(function)
+    request.node.stash.setdefault(MARKED, []).append(function)
     return (yield)
 
 
@@ -307,7 +109,7 @@ def _on_same_loop(item: pytest.Function, test: Callable[..., Any]) -> Callable[.
     """Return a test that first checks that it runs on the event loop of its fixtures."""
 
     async def run(*args: Any, **kwargs: Any) -> Any:
-        fixtures, test_loop = item.stash[_loop], _running_loop()
+        fixtures, test_loop = item.stash[LOOP], running_loop()
         if fixtures[0] is not test_loop[0]:
             pytest.fail(
                 f"two event loops: the RELAY server of the fixtures runs on one {fixtures[1]} loop, and {item.name} on another"
@@ -331,23 +133,23 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
     from anyrelay.testing.checks import HandlerErrors
 
     try:
-        with HandlerErrors() as item.stash[_errors]:
+        with HandlerErrors() as item.stash[ERRORS]:
             return (yield)
     finally:
-        for function in item.stash.get(_marked, []):
+        for function in item.stash.get(MARKED, []):
             del function._force_asyncio_fixture
 
 
 def _uses_server(item: pytest.Item) -> bool:
-    return any(name in globals() for name in getattr(item, "fixturenames", ()) if name.endswith(("_relay", "_env")))
+    return not _SERVER_FIXTURES.isdisjoint(getattr(item, "fixturenames", ()))
 
 
 @pytest.hookimpl(wrapper=True, trylast=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     """Run a test, then its checks."""
-    if isinstance(item, pytest.Function) and _loop in item.stash and inspect.iscoroutinefunction(item.obj):
+    if isinstance(item, pytest.Function) and LOOP in item.stash and inspect.iscoroutinefunction(item.obj):
         item.obj = _on_same_loop(item, item.obj)
-    if _errors not in item.stash:
+    if ERRORS not in item.stash:
         return (yield)
     try:
         result = yield
@@ -365,24 +167,24 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
 def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, object, object]:
     """Report exceptions that handlers raised while the fixtures closed."""
     result = yield
-    if _errors in item.stash:
+    if ERRORS in item.stash:
         _raise_handler_error(item)
     return result
 
 
 def _raise_handler_error(item: pytest.Item) -> None:
     """Raise the exception of a handler: a test that fails with a TimeoutError shows this exception, too."""
-    error = item.stash[_errors].take()
-    if error is not None and "handler_errors" in _Options(item).strict:
+    error = item.stash[ERRORS].take()
+    if error is not None and "handler_errors" in RelayOptions(item).strict:
         raise error
 
 
 def _raise_problems(item: pytest.Item) -> None:
     from anyrelay.testing.checks import problems_of
 
-    names = _Options(item).strict
+    names = RelayOptions(item).strict
     problems = [
-        problem for server in item.stash.get(_servers, []) for problem in problems_of(names, *server.look_into())
+        problem for server in item.stash.get(SERVERS, []) for problem in problems_of(names, *server.look_into())
     ]
     if problems:
         listed = "\n".join(f"  - {problem}" for problem in problems)
@@ -400,7 +202,8 @@ def pytest_runtest_makereport(
     """Add the ladder of RELAY messages to the report of a failing test."""
     report = yield
     if report.failed and report.when == "call":
-        for server in item.stash.get(_servers, []):
+        item.stash[FAILED] = True
+        for server in item.stash.get(SERVERS, []):
             from anyrelay.testing.ladder import draw, rungs_of
 
             if rungs := rungs_of(server.frames()):

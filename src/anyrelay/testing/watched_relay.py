@@ -33,9 +33,9 @@ class WatchedRelay(LocalRelay):
             pace: The speed of the phones, as a multiple of the scripted speed.
             settings: Further arguments of `LocalRelay`.
         """
-        self._kept: list[Frame] = []
+        self.kept: list[Frame] = []
         self.simulated = SimulatedPhones(pace=pace)
-        super().__init__(self.simulated, on_frame=self._kept.append, **settings)
+        super().__init__(self.simulated, on_frame=self.kept.append, **settings)
 
     def frames(self, call_id: str | None = None) -> list[TraceFrame]:
         """Return the RELAY messages so far, secrets struck out.
@@ -43,7 +43,7 @@ class WatchedRelay(LocalRelay):
         Args:
             call_id: Return the messages of this call only; of all calls when None.
         """
-        return select_frames(self._kept, call_id)
+        return select_frames(self.kept, call_id)
 
     def sent(self, method: str) -> list[dict[str, Any]]:
         """Return the parameters of each command of a method that clients sent, oldest first.
