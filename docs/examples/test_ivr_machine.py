@@ -42,6 +42,7 @@ class PhoneMenu(RuleBasedStateMachine):
     def lose_the_connection(self, after):
         self.relay.sleep(after)
         self.relay.drop_connections()
+        self.relay.sleep(60.0)  # the client is back, and hangs up if need be
 
     def teardown(self):
         """Ten minutes later, each caller has hung up or was hung up on."""
@@ -55,4 +56,6 @@ class PhoneMenu(RuleBasedStateMachine):
 
 
 TestPhoneMenu = PhoneMenu.TestCase
-TestPhoneMenu.settings = settings(max_examples=30, deadline=None)
+TestPhoneMenu.settings = settings(
+    max_examples=20, deadline=None, derandomize=True
+)

@@ -17,8 +17,10 @@ from anyrelay.testing.call_strategies import FAULTS
 from tests.support.places import DOCS
 
 SALES = "sip:sales@example.com"
-quick = settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
-searching = settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
+quick = settings(max_examples=20, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+searching = settings(
+    max_examples=200, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck), phases=[Phase.generate]
+)
 
 
 @pytest.fixture

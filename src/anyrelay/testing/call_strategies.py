@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FAULTS", "WholeCall", "callers", "server_faults", "targets", "whole_calls"]
 
-FAULTS: Final = ("drop_connections", "send_disconnect", "restart", "forget_sessions")
+FAULTS: Final[tuple[str, ...]] = ("drop_connections", "send_disconnect", "restart", "forget_sessions")
 """What a server does wrong: a broken network, ``signalwire.disconnect``, the same with ``restart``, a crash."""
 
 _seconds: Final = st.sampled_from([0.0, 0.05, 0.5, 1.0, 5.0, 20.0, 60.0])
