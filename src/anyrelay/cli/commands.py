@@ -109,6 +109,12 @@ def demo(phones: str, front: str, target: str) -> int:
     help="The context that a number belongs to, for text messages; may be repeated.",
 )
 @click.option(
+    "--dial-plan",
+    multiple=True,
+    metavar="NUMBER=URI",
+    help="The SIP URI at which a number is called, or all that begin so: +1555*=sip:{number}@HOST; may be repeated.",
+)
+@click.option(
     "--act", is_flag=True, help="With SIP phones too, act the commands that need SignalWire's cloud by scripts."
 )
 @click.option(
@@ -140,6 +146,7 @@ def serve(
     allowed_hosts: tuple[str, ...],
     accounts: tuple[str, ...],
     numbers: tuple[str, ...],
+    dial_plan: tuple[str, ...],
     act: bool,
     dial_event: str,
     strict: bool,
@@ -176,6 +183,7 @@ def serve(
         allowed_hosts=allowed_hosts,
         accounts=accounts,
         numbers=numbers,
+        dial_plan=dial_plan,
         act=act,
         dial_event=dial_event,
         strict=strict,

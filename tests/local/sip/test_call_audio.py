@@ -9,6 +9,7 @@ import wave
 from pathlib import Path
 from typing import Any
 
+import attrs
 import numpy
 import pytest
 
@@ -42,9 +43,7 @@ def test_an_order_has_the_same_arguments_in_both_processes(order: str) -> None:
 def record_report(board: RecordingPhoneEvents, control_id: str, state: str) -> tuple[float, RecordChanged]:
     for time, report in zip(board.times, board.reports, strict=True):
         if report[:3] == ("RecordChanged", control_id, state):
-            return time, RecordChanged(
-                **dict(zip(("control_id", "state", "duration", "path", "content", "error"), report[1:], strict=True))
-            )
+            return time, RecordChanged(**dict(zip(attrs.fields_dict(RecordChanged), report[1:], strict=True)))
     raise AssertionError(f"no {state} of {control_id} in {board.reports}")
 
 
@@ -72,6 +71,7 @@ async def test_a_recorded_tone_is_found_at_its_frequency_and_as_long_as_the_time
             (mono,) = samples_of(report.path)
             assert abs(report.duration - (ended - began)) < 0.1
             assert len(mono) == round(report.duration * 8_000)
+            assert report.size == Path(report.path).stat().st_size == 44 + 2 * len(mono)
             assert abs(len(voiced(mono)) / 8_000 - 2.0) < 0.1
             assert abs(frequency_of(voiced(mono)) - 440) < 1
     assert not Path(report.path).exists()

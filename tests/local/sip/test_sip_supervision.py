@@ -22,7 +22,7 @@ from anyrelay.local import LocalRelay, SipPhones
 from anyrelay.local.exchange.ports import Leg, PhoneReport
 from anyrelay.local.exchange.reports import CallEnded, CallFailed
 from anyrelay.local.sip import supervisor
-from anyrelay.local.sip.phones import SipStackError
+from anyrelay.local.sip.supervisor import SipSupervisor
 from tests.local.sip.udp_phone import UdpCall, sip_socket
 from tests.support.recording_phone_events import RecordingPhoneEvents
 
@@ -268,9 +268,20 @@ def stack_processes() -> list[int]:
     return found
 
 
-async def test_dialling_while_the_stack_is_started() -> None:
-    with pytest.raises(SipStackError, match="is being started"):
-        await SipPhones("127.0.0.1:0").dial("sip:a@127.0.0.1:9", "sip:b@c")
+async def test_dialling_while_the_stack_is_started(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    board = RecordingPhoneEvents()
+    async with SipPhones("127.0.0.1:0") as phones:
+        await phones.start(board)
+        monkeypatch.setattr(SipSupervisor, "is_running", property(lambda _: False))
+        phones.call("sip:a@127.0.0.1:9", "sip:b@c", on_ringing=ignored)
+        await board.until("ended", "error")
+    assert "cannot call sip:a@127.0.0.1:9: the SIP stack is being started" in caplog.text
+
+
+def ignored(now: float) -> None:
+    """Take no notice of a phone that rings."""
 
 
 async def test_stopping_while_the_stack_is_started_again() -> None:
@@ -283,7 +294,7 @@ async def test_a_call_that_is_dialled_when_the_stack_breaks() -> None:
     board = RecordingPhoneEvents()
     async with SipPhones("127.0.0.1:0") as phones:
         await phones.start(board)
-        await phones.dial("sip:nobody@127.0.0.1:9", "sip:a@b")
+        phones.call("sip:nobody@127.0.0.1:9", "sip:a@b", on_ringing=ignored)
         await killed(phones)
         await board.until("failed")
 
@@ -298,7 +309,7 @@ async def test_on_both_event_loops(anyio_backend: str) -> None:
 
     async with SipPhones("127.0.0.1:0") as phones:
         await phones.start(Reports())  # type: ignore[arg-type]
-        await phones.dial("sip:nobody@127.0.0.1:9", "sip:a@b")
+        phones.call("sip:nobody@127.0.0.1:9", "sip:a@b", on_ringing=ignored)
     assert isinstance(reports[-1], CallEnded | CallFailed)
 
 

@@ -94,6 +94,7 @@ class _Options:
     allowed_hosts: tuple[str, ...] = ()
     accounts: tuple[str, ...] = ()
     numbers: tuple[str, ...] = ()
+    dial_plan: tuple[str, ...] = ()
     act: bool = False
     dial_event: str = "last"
     strict: bool = False
@@ -124,6 +125,7 @@ def serve(
     max_calls: int = 200,
     accounts: Sequence[str] = (),
     numbers: Sequence[str] = (),
+    dial_plan: Sequence[str] = (),
     act: bool = False,
     dial_event: str = "last",
     strict: bool = False,
@@ -151,6 +153,7 @@ def serve(
         max_calls: How many calls of real phones there may be at once, 1 to 250.
         accounts: Further projects, each ``PROJECT:TOKEN-FILE``: the file has the project's token.
         numbers: The context that each number belongs to, each ``NUMBER=CONTEXT``.
+        dial_plan: The SIP URI at which real phones of a number are called, each ``NUMBER=URI``; see `SipDialPlan`.
         act: Whether the commands that need SignalWire's cloud are acted with real phones too.
         dial_event: Where ``calling.call.dial`` comes: ``last``, or ``first``, before the leg's ``calling.call.state``.
         strict: Whether commands are refused that RELAY's own schema does not allow.
@@ -178,6 +181,7 @@ def serve(
         max_calls=max_calls,
         accounts=tuple(accounts),
         numbers=tuple(numbers),
+        dial_plan=tuple(dial_plan),
         act=act,
         dial_event=dial_event,
         strict=strict,
@@ -428,7 +432,8 @@ def _sip_phones(options: _Options, report: Report) -> SipPhones:
     assert options.sip is not None
     reach = Reach(options.media_dir, options.allowed_hosts)
     shown = on_message if options.show_frames else None
-    return SipPhones(options.sip, max_calls=options.max_calls, on_message=shown, reach=reach)
+    plan = dict(entry.partition("=")[::2] for entry in options.dial_plan)
+    return SipPhones(options.sip, max_calls=options.max_calls, on_message=shown, reach=reach, dial_plan=plan)
 
 
 def _relay_message(frame: Frame) -> dict[str, Any]:
@@ -524,6 +529,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         default=[],
         dest="numbers",
         help="the context that a number belongs to, for text messages",
+    )
+    parser.add_argument(
+        "--dial-plan",
+        metavar="NUMBER=URI",
+        action="append",
+        default=[],
+        help="the SIP URI at which a number is called, or all that begin so: +1555*=sip:{number}@HOST",
     )
     parser.add_argument("--act", action="store_true", help="act commands that need the cloud with real phones, too")
     parser.add_argument(

@@ -234,6 +234,7 @@ class LocalRelay:
             else:
                 await self._phones.start(FollowedPhoneEvents(self.exchange, self.follow_outputs))
                 self.exchange.dial_plan.own_hosts = [self._phones.uri.removeprefix("sip:")]
+                self.exchange.dialer = self._phones
         except BaseException:
             await listener.aclose()
             self._tasks.cancel_scope.cancel()

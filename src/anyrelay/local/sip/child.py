@@ -26,7 +26,7 @@ clock that all processes of a machine share) and ``leg``; and
 ``forgotten``   ``leg``: nothing more will be reported of it
 ``ringing``     ``leg``, ``now``: a phone that is called rings
 ``dialed``      ``leg``, ``call_id``: its INVITE is on the way
-``not_dialed``  ``leg``, ``error`` (the name of an exception), ``message``
+``not_dialed``  ``leg``, ``message``: why the call could not be made
 ``sip``         a SIP message, the fields of `SipMessageSeen`
 ``log``         ``logger``, ``level``, ``message``, ``call_id``
 ==============  ========================================================================================================
@@ -138,6 +138,8 @@ class SipChild:
         self._reports = Reports(self._writer.put)
         self._options = options
         self._calls: SipCalls | None = None
+        self._dialing: dict[int, list[Message]] = {}
+        """The orders to legs that the stack has no call for yet, by the numbers of the legs."""
         tempfile.tempdir = options.directory  # the stack makes a directory there, which this process is not to remove
         self._loop = asyncio.get_running_loop()
         self._loop.set_exception_handler(_loop_failed)
@@ -205,6 +207,8 @@ class SipChild:
         if order == "stop":
             self._over.set()
         elif order in ("start", "dial"):
+            if order == "dial":
+                self._dialing[leg] = []
             task = self._loop.create_task(
                 self._start(**arguments) if order == "start" else self._dial(leg, **arguments)
             )
@@ -222,6 +226,9 @@ class SipChild:
         """
         is_of_call = hasattr(StackLeg, order)
         method = getattr(StackLeg if is_of_call else LegSound, order)
+        if number in self._dialing:
+            self._dialing[number].append({"order": order, "leg": number, **arguments})
+            return
         leg = self._reports.legs.get(number)
         if leg is None:
             return
@@ -253,6 +260,8 @@ class SipChild:
         threading.Thread(target=_import_audio, daemon=True).start()
 
     async def _dial(self, number: int, to_uri: str, from_uri: str) -> None:
+        """Call a phone, and follow the orders to the leg that came before the stack had the call."""
+
         def ringing(now: float) -> None:
             self._writer.put({"event": "ringing", "leg": number, "now": now})
 
@@ -262,10 +271,12 @@ class SipChild:
                 to_uri, from_uri, on_ringing=ringing, on_leg=lambda leg: self._reports.know(leg, number)
             )
         except (SipStackError, ValueError) as error:
-            told = {"error": type(error).__name__, "message": str(error)}
-            self._writer.put({"event": "not_dialed", "leg": number, **told})
+            self._writer.put({"event": "not_dialed", "leg": number, "message": str(error)})
         else:
             self._writer.put({"event": "dialed", "leg": number, "call_id": leg.call_id})
+        finally:
+            orders = self._dialing.pop(number)
+        self._follow_all(orders)
 
 
 def _import_audio() -> None:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import logging
 import tempfile
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, Final
 
@@ -24,8 +25,9 @@ from anyrelay.local.exchange.reports import CallEnded, CallFailed, read_report
 from anyrelay.local.json_process import Message
 from anyrelay.local.logs import logger_of
 from anyrelay.local.reach import Reach
+from anyrelay.local.sip.dial_plan import SipDialPlan, is_tel, number_of
 from anyrelay.local.sip.parent_leg import SipLeg
-from anyrelay.local.sip.stack import SipStackError, is_installed
+from anyrelay.local.sip.stack import SipStackError, check_dialable, is_installed
 from anyrelay.local.sip.supervisor import SipSupervisor
 from anyrelay.local.sip.trace import SipMessageSeen
 
@@ -65,6 +67,7 @@ class SipPhones:
         max_calls: int = MAX_CALLS,
         on_message: Callable[[SipMessageSeen], None] | None = None,
         reach: Reach | None = None,
+        dial_plan: Mapping[str, str] | None = None,
     ) -> None:
         """Describe the phones; nothing happens before `start`.
 
@@ -73,21 +76,24 @@ class SipPhones:
             max_calls: How many calls there may be at once, 1 to 250; one more is refused with 486.
             on_message: Given every SIP message as it happens, on the event loop.
             reach: What may be played: audio of loopback alone when None.
+            dial_plan: The SIP URIs at which telephone numbers are called, by numbers and their beginnings; see `SipDialPlan`.
 
         Raises:
-            ValueError: `max_calls` is out of range.
+            ValueError: `max_calls` is out of range, or the dial plan cannot be read.
         """
         if not 1 <= max_calls <= MOST_CALLS:
             raise ValueError(f"max_calls must be 1 to {MOST_CALLS}, not {max_calls!r}")
         self._max_calls = max_calls
         self._reach = reach or Reach()
+        self._dial_plan = SipDialPlan(dial_plan or {})
         self._on_message = on_message
         self._phone_events: PhoneEvents | None = None
         self._legs: dict[int, SipLeg] = {}
         """By their numbers: those of calls that came count up from 1, those of calls that go out down from -1."""
         self._dialed = 0
         self._turned_away = 0
-        self._dials: dict[int, _Dial] = {}
+        self._ringing: dict[int, Callable[[float], None]] = {}
+        """What is to be called when the phones ring that are being called, by the numbers of the legs."""
         self._supervisor = SipSupervisor(listen, on_lines=self._took, on_broke=self._broke)
         self._recordings: tempfile.TemporaryDirectory[str] | None = None
         """Where the stack's process records; it outlives that process."""
@@ -136,37 +142,53 @@ class SipPhones:
         if self._recordings is not None:
             await anyio.to_thread.run_sync(self._recordings.cleanup)
 
-    async def dial(self, to_uri: str, from_uri: str, *, on_ringing: Callable[[float], None] | None = None) -> SipLeg:
-        """Call a phone; answered and ended are reported to the `PhoneEvents`.
+    def why_not(self, to_uri: str) -> str:
+        """Return why a phone cannot be called, in words; "" when only calling it can tell."""
+        try:
+            check_dialable(self._dialed_uri(to_uri))
+        except ValueError as error:
+            return str(error)
+        return ""
+
+    def call(self, to_uri: str, from_uri: str, *, on_ringing: Callable[[float], None]) -> SipLeg:
+        """Call a phone; the answer and the end of the call are reported to the `PhoneEvents`.
 
         Args:
-            to_uri: The SIP URI to call.
-            from_uri: The SIP URI to call from. Only its user part is taken: the host is where calls are taken here.
+            to_uri: The SIP URI to call, or a tel URI, for which the dial plan has one.
+            from_uri: The SIP or tel URI to call from; "" for nobody in particular. Only its user or its number is taken: the
+                host is where calls are taken here.
             on_ringing: Called with the time when the phone rings (SIP 180).
 
         Returns:
-            The leg, its INVITE on the way.
-
-        Raises:
-            ValueError: A URI cannot travel in a request.
-            SipStackError: The stack refused to dial, or is being started again.
+            The leg. A call that cannot be made ends with the reason error, which the log explains.
         """
-        if not self._supervisor.is_running:
-            raise SipStackError(f"cannot call {to_uri}: the SIP stack is being started")
         self._dialed -= 1
         number = self._dialed
         leg = self._adopt(number, call_id="", from_uri=from_uri, to_uri=to_uri, outbound=True)
-        dial = self._dials[number] = _Dial(on_ringing)
-        try:
-            self._supervisor.tell({"order": "dial", "leg": number, "to_uri": to_uri, "from_uri": from_uri})
-            await dial.done.wait()
-            if dial.error is not None:
-                self._legs.pop(number, None)
-                raise dial.error
-        finally:
-            if dial.error is not None or not dial.done.is_set():
-                self._dials.pop(number, None)
+        self._ringing[number] = on_ringing
+        why_not = self.why_not(to_uri)
+        if not (why_not or self._supervisor.is_running):
+            why_not = f"cannot call {to_uri}: the SIP stack is being started"
+        if why_not:  # an order reports nothing before it has returned: the report comes by way of a thread
+            threading.Thread(target=self._in_loop, args=(self._not_dialed, number, why_not), daemon=True).start()
+        else:
+            from_uri = f"sip:{number_of(from_uri)}@{self.address}" if is_tel(from_uri) else from_uri
+            told = {"to_uri": self._dialed_uri(to_uri), "from_uri": from_uri}
+            self._supervisor.tell({"order": "dial", "leg": number, **told})
         return leg
+
+    def _dialed_uri(self, to_uri: str) -> str:
+        """Return the SIP URI to call.
+
+        Raises:
+            ValueError: The dial plan has none for the number.
+        """
+        if not is_tel(to_uri):
+            return to_uri
+        uri = self._dial_plan.uri_of(to_uri)
+        if uri is None:
+            raise ValueError(f"cannot call {to_uri}: the dial plan has no SIP URI for this number (--dial-plan)")
+        return uri
 
     async def __aenter__(self) -> SipPhones:
         """Return itself; `start` is a call of its own, since it wants a `PhoneEvents`."""
@@ -213,7 +235,7 @@ class SipPhones:
         read = read_report(report, fields)
         if isinstance(read, CallEnded):
             known.ended = True
-            self._dials.pop(leg, None)
+            self._ringing.pop(leg, None)
         self._events().report(now + self._clock, known, read)
 
     def _arrived(self, arrived: int, now: float, *, call_id: str, context: str, from_uri: str, to_uri: str) -> None:
@@ -245,15 +267,12 @@ class SipPhones:
                 self._fail_all(f"the SIP stack broke: {told['reason']}")
             case "forgotten":
                 self._legs.pop(told["leg"], None)
-            case "ringing" if (dial := self._dials.get(told["leg"])) and dial.on_ringing is not None:
-                dial.on_ringing(told["now"] + self._clock)
-            case "dialed" if dial := self._dials.get(told["leg"]):
-                if leg := self._legs.get(told["leg"]):
-                    leg.call_id = leg.call_id or told["call_id"]
-                dial.done.set()
-            case "not_dialed" if dial := self._dials.get(told["leg"]):
-                kind = ValueError if told["error"] == "ValueError" else SipStackError
-                dial.fail(kind(told["message"]))
+            case "ringing" if on_ringing := self._ringing.pop(told["leg"], None):
+                on_ringing(told["now"] + self._clock)
+            case "dialed" if leg := self._legs.get(told["leg"]):
+                leg.call_id = leg.call_id or told["call_id"]
+            case "not_dialed":
+                self._not_dialed(told["leg"], told["message"])
             case _:
                 pass
 
@@ -275,12 +294,19 @@ class SipPhones:
         self._legs[number] = leg
         return leg
 
+    def _not_dialed(self, number: int, why: str) -> None:
+        """End a call that could not be made."""
+        leg = self._legs.pop(number, None)
+        self._ringing.pop(number, None)
+        if leg is not None:
+            logger.warning("a call could not be made: %s", why)
+            leg.ended = True
+            self._events().report(time.monotonic() + self._clock, leg, CallEnded("error"))
+
     def _fail_all(self, error: str) -> None:
         """End every call: what carried them is gone."""
         legs, self._legs = self._legs, {}
-        dials, self._dials = self._dials, {}
-        for dial in dials.values():
-            dial.fail(SipStackError(error))
+        self._ringing.clear()
         now = time.monotonic() + self._clock
         for leg in [leg for leg in legs.values() if not leg.ended]:
             leg.ended = True
@@ -293,20 +319,6 @@ class SipPhones:
         if self._phone_events is None:
             raise RuntimeError("the SIP phones are not started")
         return self._phone_events
-
-
-class _Dial:
-    """A call that is being dialled, or rings."""
-
-    def __init__(self, on_ringing: Callable[[float], None] | None) -> None:
-        self.on_ringing = on_ringing
-        self.done = anyio.Event()
-        self.error: Exception | None = None
-
-    def fail(self, error: Exception) -> None:
-        if not self.done.is_set():
-            self.error = error
-            self.done.set()
 
 
 def _log(logger: str, level: int, message: str, call_id: str) -> None:

@@ -141,6 +141,7 @@ class Recorder:
             self._file.seek(0)
             self._file.write(self._header())
             self._file.close()
+            size = self._path.stat().st_size
             if state == "no_input":
                 self._path.unlink()
         except OSError as error:
@@ -150,7 +151,7 @@ class Recorder:
         if state == "no_input":
             self._report(state)
         else:
-            self._report(state, duration=self._frames / RATE, path=str(self._path))
+            self._report(state, duration=self._frames / RATE, size=size, path=str(self._path))
 
     def _header(self) -> bytes:
         """Make the head of a WAV file that holds as many frames as were recorded by now."""
@@ -168,6 +169,5 @@ class Recorder:
         self._changed(RecordChanged(control_id=self._control_id, state="error", error=error))
         return False
 
-    def _report(self, state: str, *, duration: float = 0.0, path: str = "") -> None:
-        report = RecordChanged(control_id=self._control_id, state=state, duration=duration, path=path)
-        self._changed(report)
+    def _report(self, state: str, *, duration: float = 0.0, size: int = 0, path: str = "") -> None:
+        self._changed(RecordChanged(control_id=self._control_id, state=state, duration=duration, size=size, path=path))
