@@ -1,16 +1,22 @@
-"""Programs of SignalWire's clients for Python and JavaScript, over TLS: messages, a dialler.
+"""Programs of SignalWire's clients for Python and JavaScript, over TLS: messages, a dialler, a menu, a voicemail.
 
 The clients are SignalWire's own, unchanged. What they make of the replies and events of the local server is what an
-application sees.
+application sees. The server is strict, and so each command of these programs fits RELAY's own schema.
 """
 
 from __future__ import annotations
 
+import io
+import urllib.request
+import wave
 from pathlib import Path
 
+import anyio
+import anyio.to_thread
 import pytest
 
 from anyrelay.local import LocalRelay, SimulatedPhones
+from tests.interop.acting_phones import ActingPhones
 from tests.interop.vendor_client import LANGUAGES, TIMEOUT, need, vendor_client
 
 pytestmark = [pytest.mark.sdk, pytest.mark.anyio]
@@ -36,7 +42,7 @@ async def test_a_message_from_one_client_to_another(
     need(sender)
     need(receiver)
     async with LocalRelay(
-        SimulatedPhones(), tls_dir=tmp_path, token="right", numbers={ONE: "one", TWO: "two"}
+        SimulatedPhones(), tls_dir=tmp_path, token="right", strict=True, numbers={ONE: "one", TWO: "two"}
     ) as relay:
         monkeypatch.setenv("RELAY_CONTEXT", "two")
         async with vendor_client(receiver, "messages", relay, "right") as receiving:
@@ -57,7 +63,7 @@ async def test_a_message_from_one_client_to_another(
 @pytest.mark.parametrize("language", LANGUAGES)
 async def test_a_message_that_a_script_fails(language: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     need(language)
-    async with LocalRelay(SimulatedPhones(), tls_dir=tmp_path, token="right") as relay:
+    async with LocalRelay(SimulatedPhones(), tls_dir=tmp_path, token="right", strict=True) as relay:
         event = {"params": {"message_state": "failed", "reason": "blocked"}, "after": 0.2}
         relay.script("messaging.send", events=[event])
         for name, value in {"RELAY_CONTEXT": "one", "RELAY_TO": TWO, "RELAY_FROM": ONE}.items():
@@ -72,7 +78,7 @@ async def test_a_message_that_a_script_fails(language: str, tmp_path: Path, monk
 async def test_a_dialler(language: str, dial_event: str, tmp_path: Path) -> None:
     need(language)
     phones = SimulatedPhones(pace=10.0)
-    async with LocalRelay(phones, tls_dir=tmp_path, token="right", dial_event=dial_event) as relay:
+    async with LocalRelay(phones, tls_dir=tmp_path, token="right", dial_event=dial_event, strict=True) as relay:
         relay.phones.add("sip:busy@example.com", "busy")
         relay.phones.add("sip:bob@example.com")
         async with vendor_client(language, "dialler", relay, "right") as client:
@@ -83,3 +89,82 @@ async def test_a_dialler(language: str, dial_event: str, tmp_path: Path) -> None
     assert [report["event"] for report in client.reports] == ["not answered", "answered", "played", "ended"]
     assert (bob.uri, bob.state, bob.end_reason) == ("sip:bob@example.com", "ended", "hangup")
     assert [medium.to_wire()["params"]["text"] for medium in bob.heard] == ["Your table is ready."]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_a_menu_connects_the_caller_to_a_person(language: str, tmp_path: Path) -> None:
+    need(language)
+    async with (
+        LocalRelay(SimulatedPhones(), tls_dir=tmp_path, token="right", strict=True) as relay,
+        vendor_client(language, "ivr", relay, "right") as client,
+    ):
+        phones = ActingPhones(relay)
+        caller = await phones.dial("ivr", TIMEOUT)
+        await relay.until(lambda: any("play" in str(order) for order in caller.orders), TIMEOUT)
+        caller.press("1")
+        assert await client.until("collected") == {"event": "collected", "type": "digit", "digits": "1"}
+        await relay.until(lambda: caller.mixes != [], TIMEOUT)
+        [(number, person)] = phones.called
+        assert (number, person.mixes) == ("tel:+15550000009", caller.mixes)
+        assert (await client.until("connect", 2))["state"] == "connected"
+        person.end()
+        assert (await client.until("connect", 3))["state"] == "disconnected"
+        if language == "python":
+            caller.end()
+        await client.until("ended")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_a_menu_hangs_up_on_any_other_digit(language: str, tmp_path: Path) -> None:
+    need(language)
+    async with (
+        LocalRelay(SimulatedPhones(), tls_dir=tmp_path, token="right", strict=True) as relay,
+        vendor_client(language, "ivr", relay, "right") as client,
+    ):
+        caller = await ActingPhones(relay).dial("ivr", TIMEOUT)
+        await relay.until(lambda: any("play" in str(order) for order in caller.orders), TIMEOUT)
+        caller.press("2")
+        assert (await client.until("collected"))["digits"] == "2"
+        await relay.until(lambda: caller.end_reason == "hangup", TIMEOUT)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_a_voicemail_is_recorded_and_fetched(language: str, tmp_path: Path) -> None:
+    need(language)
+    async with (
+        LocalRelay(SimulatedPhones(), tls_dir=tmp_path, token="right", strict=True) as relay,
+        vendor_client(language, "voicemail", relay, "right") as client,
+    ):
+        caller = await ActingPhones(relay).dial("voicemail", TIMEOUT)
+        await client.until("recording")
+        await anyio.sleep(0.3)
+        caller.press("#")
+        recorded = await client.until("recorded")
+        answer = await anyio.to_thread.run_sync(lambda: urllib.request.urlopen(recorded["url"]).read())
+    assert recorded["state"] == "finished"
+    assert recorded["size"] == len(answer)
+    with wave.open(io.BytesIO(answer)) as file:
+        assert file.getnframes() / file.getframerate() == pytest.approx(recorded["duration"], abs=0.1)
+        assert recorded["duration"] >= 0.3
+
+
+async def test_the_commands_of_the_cloud_are_acted(tmp_path: Path) -> None:
+    need("python")
+    async with (
+        LocalRelay(SimulatedPhones(), tls_dir=tmp_path, token="right", strict=True) as relay,
+        vendor_client("python", "cloud", relay, "right") as client,
+    ):
+        relay.script("calling.pay", events=[{"params": {"state": "error"}, "after": 0.1}])
+        caller = await relay.phones.dial("sip:alice@example.com", context="cloud", wait_for_subscriber=TIMEOUT)
+        ended = await client.until("ended")
+        assert await caller.ended() == "hangup"
+    assert ended["denoised"] == [True, False]
+    reports = {report.pop("event"): report for report in client.reports if report["event"] != "ended"}
+    url = reports["transcription"]["url"]
+    assert url.startswith("https://")
+    assert reports == {
+        "agent": {"state": "finished"},
+        "payment": {"state": "error"},
+        "fax": {"type": "finished"},
+        "transcription": {"url": url},
+    }
