@@ -8,8 +8,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, cast
 
 import anyio.from_thread
+from attrs import asdict
 
 from anyrelay.local.process.sync_relay import SyncPhones
+from anyrelay.local.process.sync_scripting import SyncScriptedRelay
 from anyrelay.local.server.relay import Frame, LocalRelay
 from anyrelay.local.simulated.phones import SimulatedPhones
 from anyrelay.testing.trace import TraceFrame, frame_of, of_call
@@ -65,7 +67,7 @@ def select_frames(kept: Iterable[Frame], call_id: str | None) -> list[TraceFrame
     return frames if call_id is None else of_call(frames, call_id)
 
 
-class ThreadedRelay:
+class ThreadedRelay(SyncScriptedRelay):
     """A `WatchedRelay` in a thread of its own, for blocking tests and for a whole test session.
 
     Its methods may be called from any thread.
@@ -147,7 +149,8 @@ class ThreadedRelay:
         """Follow an order of the phones of `phones`, as the process of `SyncLocalRelay` does.
 
         Args:
-            do: The order: ``add``, ``dial``, ``look``, ``wait``, or a method of a caller, such as ``hang_up``.
+            do: The order: ``add``, ``dial``, ``look``, ``wait``, ``script``, ``text``, ``texts``, or a method of a caller,
+                such as ``hang_up``.
             order_timeout: Not used: each order names its own time.
             arguments: The order's arguments.
 
@@ -164,6 +167,12 @@ class ThreadedRelay:
         if do == "dial":
             self._callers.append(await self.watched.phones.dial(**arguments))
             return len(self._callers)
+        if do == "script":
+            return self.watched.script(**arguments)
+        if do == "text":
+            return await self.watched.text(**arguments)
+        if do == "texts":
+            return [asdict(message) for message in self.watched.phones.texts]
         caller = self._callers[arguments.pop("caller") - 1]
         if do == "look":
             return describe_caller(caller)

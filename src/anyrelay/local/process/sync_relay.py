@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
 from anyrelay.local.exchange.ports import TextMessage
 from anyrelay.local.process.server_process import TOKEN_VARIABLE, ServerProcess
+from anyrelay.local.process.sync_scripting import SyncScriptedRelay
 from anyrelay.local.simulated.scripts import Behaviour, describe_behaviour
 from anyrelay.protocol.schema import Media, read_media
 
 __all__ = ["SyncCaller", "SyncLocalRelay", "SyncPhones"]
 
 
-class SyncLocalRelay:
+class SyncLocalRelay(SyncScriptedRelay):
     """A RELAY server in a process of its own, with simulated phones behind it.
 
     It lives as long as the ``with`` block, and never longer than this process::
@@ -106,39 +107,6 @@ class SyncLocalRelay:
     def say_goodbye(self, *, restart: bool = False) -> None:
         """Tell every client that its connection is about to be closed, and close it a second later."""
         self.order("say_goodbye", restart=restart)
-
-    def script(
-        self,
-        method: str,
-        *,
-        code: int = 200,
-        message: str | None = None,
-        reply: Mapping[str, Any] | None = None,
-        events: Iterable[Mapping[str, Any]] | None = None,
-    ) -> None:
-        """Set the reply to an acted command and the events that follow, as `LocalRelay.script` does."""
-        listed = None if events is None else list(events)
-        self.order("script", method=method, code=code, message=message, reply=reply, events=listed)
-
-    def text(
-        self,
-        *,
-        to: str,
-        body: str = "",
-        from_number: str = "+15550000000",
-        media: Iterable[str] = (),
-        wait_for_subscriber: float = 5.0,
-    ) -> None:
-        """Let a text message arrive, as `LocalRelay.text` does."""
-        self.order(
-            "text",
-            order_timeout=wait_for_subscriber,
-            to=to,
-            body=body,
-            from_number=from_number,
-            media=list(media),
-            wait_for_subscriber=wait_for_subscriber,
-        )
 
     def order(self, do: str, *, order_timeout: float = 0.0, **arguments: Any) -> Any:
         """Send an order and return its result; used by the methods of this class and of its phones.

@@ -12,7 +12,7 @@ import secrets
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -24,7 +24,6 @@ from attrs import frozen
 
 from anyrelay.local.exchange.credentials import Credentials
 from anyrelay.local.exchange.exchange import DeleteFile, Exchange, Flush, PostStatus
-from anyrelay.local.exchange.ports import TextMessage
 from anyrelay.local.logs import logger_of, scrub_frame
 from anyrelay.local.reach import Reach
 from anyrelay.local.server.addresses import addresses_of, is_on_loopback, listened_port, parse_address
@@ -33,6 +32,7 @@ from anyrelay.local.server.clients import ClientWakeup, serve_client
 from anyrelay.local.server.phone_events import FollowedPhoneEvents
 from anyrelay.local.server.recordings import RecordingServer
 from anyrelay.local.server.relay_phones import RelayPhones
+from anyrelay.local.server.scripting import ScriptedRelay
 from anyrelay.local.server.upgrades import UpgradePolicy
 from anyrelay.local.simulated.phones import SimulatedPhones
 
@@ -80,7 +80,7 @@ class Frame:
     """The JSON text."""
 
 
-class LocalRelay:
+class LocalRelay(ScriptedRelay):
     """A RELAY server on this machine, with phones behind it.
 
     Enter it, and clients can connect to its `url`::
@@ -273,67 +273,6 @@ class LocalRelay:
             return await self._tasks.__aexit__(kind, error, trace)
         finally:
             self._closed.set()
-
-    def script(
-        self,
-        method: str,
-        *,
-        code: int = 200,
-        message: str | None = None,
-        reply: Mapping[str, Any] | None = None,
-        events: Iterable[Mapping[str, Any]] | None = None,
-    ) -> None:
-        """Set the reply to an acted command, such as ``calling.ai``, and the events that follow.
-
-        Without any argument but `method`, the default script holds again.
-
-        Args:
-            method: The RELAY method: that of an acted command, or ``messaging.send``.
-            code: The code of the reply: 200, or a refusal from 400 to 599.
-            message: The message of the reply; None for the message that RELAY documents.
-            reply: Further fields of the reply.
-            events: The events after the reply; None for the default events. Each is a dict: ``params``, and where they are
-                needed ``after`` (seconds since the reply or the event before) and ``event_type``.
-
-        Raises:
-            ValueError: The server does not act this command, or a value is not allowed.
-            TypeError: A value has a wrong type.
-        """
-        self.exchange.scripts.set(method, code=code, message=message, reply=reply, events=events)
-
-    async def text(
-        self,
-        *,
-        to: str,
-        body: str = "",
-        from_number: str = "+15550000000",
-        media: Iterable[str] = (),
-        wait_for_subscriber: float = 5.0,
-    ) -> None:
-        """Let a text message arrive (``messaging.receive``), once a client receives in the context of its number.
-
-        Args:
-            to: The number to which the message goes.
-            body: The text.
-            from_number: The number from which the message comes.
-            media: The URLs of pictures and files.
-            wait_for_subscriber: How long to wait for a client, in seconds.
-
-        Raises:
-            TimeoutError: No client has received in that context in time.
-        """
-        message = TextMessage(from_number=from_number, to_number=to, body=body, media=tuple(media))
-        context = self.exchange.messages.context_of(to)
-        try:
-            await self.until(
-                lambda: self.exchange.sessions.next_subscriber(context, peek=True) is not None, wait_for_subscriber
-            )
-        except TimeoutError:
-            raise TimeoutError(
-                f"no client received in the context {context!r} within {wait_for_subscriber:g} s"
-            ) from None
-        self.exchange.messages.deliver(message, anyio.current_time())
-        self.follow_outputs()
 
     async def wait_closed(self) -> None:
         """Wait until the server has stopped."""

@@ -7,7 +7,11 @@ from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, cast
 
+from attrs import asdict
+
+from anyrelay.local.exchange.ports import TextMessage
 from anyrelay.local.process.sync_relay import SyncPhones
+from anyrelay.local.process.sync_scripting import SyncScriptedRelay
 from anyrelay.testing.memory.blocking_client import BlockingMemoryClient
 from anyrelay.testing.memory.server import CREDENTIALS, HOST, MemoryServer
 from anyrelay.testing.memory.turns import Turns
@@ -23,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["SyncMemoryRelay"]
 
 
-class SyncMemoryRelay:
+class SyncMemoryRelay(SyncScriptedRelay):
     """A RELAY server and simulated phones in memory, for blocking handlers: no socket, no sleep, no event loop.
 
     Handlers run in threads, one thread at a time. Time is virtual: it moves when every thread waits for RELAY or for a
@@ -157,7 +161,8 @@ class SyncMemoryRelay:
         """Follow an order of the phones of `phones`, as the process of `SyncLocalRelay` does.
 
         Args:
-            do: The order: ``add``, ``dial``, ``look``, ``wait``, or a method of a caller, such as ``hang_up``.
+            do: The order: ``add``, ``dial``, ``look``, ``wait``, ``script``, ``text``, ``texts``, or a method of a caller,
+                such as ``hang_up``.
             order_timeout: Not used: each order names its own time.
             arguments: The order's arguments.
 
@@ -173,6 +178,12 @@ class SyncMemoryRelay:
             return None
         if do == "dial":
             return self._dial(**arguments)
+        if do == "script":
+            return self._server.exchange.scripts.set(**arguments)
+        if do == "text":
+            return self._text(**arguments)
+        if do == "texts":
+            return [asdict(message) for message in self._server.phones.texts]
         caller = self._callers[arguments.pop("caller") - 1]
         if do == "look":
             return describe_caller(caller)
@@ -190,6 +201,13 @@ class SyncMemoryRelay:
         self._callers.append(self._server.phones.dial(context=context, **described))
         self._turns.settle()
         return len(self._callers)
+
+    def _text(self, *, to: str, media: list[str], wait_for_subscriber: float, **described: Any) -> None:
+        exchange = self._server.exchange
+        context = exchange.messages.context_of(to)
+        self.until(lambda: exchange.sessions.next_subscriber(context, peek=True) is not None, wait_for_subscriber)
+        exchange.messages.deliver(TextMessage(to_number=to, media=tuple(media), **described), self.now)
+        self._turns.settle()
 
     def _wait(self, caller: SimulatedCaller, *, state: str, timeout: float) -> None:
         reached = ("answered", "ended") if state == "answered" else ("ended",)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from anyrelay.local.server.relay_phones import RelayPhones
+from anyrelay.local.server.scripting import ScriptedRelay
 from anyrelay.testing.memory.client import MemoryClient
 from anyrelay.testing.memory.server import CREDENTIALS, HOST, MemoryServer
 from anyrelay.testing.virtual_time import WAITS_FOR_EVER, VirtualTimeError, check_virtual_time
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["MemoryRelay"]
 
 
-class MemoryRelay:
+class MemoryRelay(ScriptedRelay):
     """A RELAY server and simulated phones in memory: no socket, no sleep, the same order of events in each run.
 
     The clients are real `RelayClient` objects, from the public methods down to WebSocket frames. Time is virtual: it moves

@@ -1,0 +1,92 @@
+"""What tests and applications script of a running server: the replies to acted commands, and messages that arrive."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import anyio
+
+from anyrelay.local.exchange.ports import TextMessage
+
+if TYPE_CHECKING:
+    from anyrelay.local.exchange.exchange import Exchange
+
+__all__ = ["ScriptedRelay"]
+
+
+class ScriptedRelay(ABC):
+    """A running server whose replies and messages are scripted."""
+
+    exchange: Exchange
+    """Its exchange."""
+
+    @abstractmethod
+    def follow_outputs(self) -> None:
+        """Do what is due and what the exchange wants, after something was done with it."""
+
+    @abstractmethod
+    async def until(self, condition: Callable[[], bool], timeout: float) -> None:
+        """Wait until a condition is true, `timeout` seconds at most, else raise TimeoutError."""
+
+    def script(
+        self,
+        method: str,
+        *,
+        code: int = 200,
+        message: str | None = None,
+        reply: Mapping[str, Any] | None = None,
+        events: Iterable[Mapping[str, Any]] | None = None,
+    ) -> None:
+        """Set the reply to an acted command, such as ``calling.ai``, and the events that follow.
+
+        Without any argument but `method`, the default script holds again.
+
+        Args:
+            method: The RELAY method: that of an acted command, or ``messaging.send``.
+            code: The code of the reply: 200, or a refusal from 400 to 599.
+            message: The message of the reply; None for the message that RELAY documents.
+            reply: Further fields of the reply.
+            events: The events after the reply; None for the default events. Each is a dict: ``params``, and where they are
+                needed ``after`` (seconds since the reply or the event before) and ``event_type``.
+
+        Raises:
+            ValueError: The server does not act this command, or a value is not allowed.
+            TypeError: A value has a wrong type.
+        """
+        self.exchange.scripts.set(method, code=code, message=message, reply=reply, events=events)
+
+    async def text(
+        self,
+        *,
+        to: str,
+        body: str = "",
+        from_number: str = "+15550000000",
+        media: Iterable[str] = (),
+        wait_for_subscriber: float = 5.0,
+    ) -> None:
+        """Let a text message arrive (``messaging.receive``), once a client receives in the context of its number.
+
+        Args:
+            to: The number to which the message goes.
+            body: The text.
+            from_number: The number from which the message comes.
+            media: The URLs of pictures and files.
+            wait_for_subscriber: How long to wait for a client, in seconds.
+
+        Raises:
+            TimeoutError: No client has received in that context in time.
+        """
+        message = TextMessage(from_number=from_number, to_number=to, body=body, media=tuple(media))
+        context = self.exchange.messages.context_of(to)
+        try:
+            await self.until(
+                lambda: self.exchange.sessions.next_subscriber(context, peek=True) is not None, wait_for_subscriber
+            )
+        except TimeoutError:
+            raise TimeoutError(
+                f"no client received in the context {context!r} within {wait_for_subscriber:g} s"
+            ) from None
+        self.exchange.messages.deliver(message, anyio.current_time())
+        self.follow_outputs()
