@@ -2,6 +2,7 @@
 
 import pytest
 
+from anyrelay.local.exchange import acted
 from anyrelay.local.exchange.acted import ACTED_METHODS
 from anyrelay.local.exchange.scripts import EVENTS_LIMIT, ScriptedEvent
 from anyrelay.protocol.schema import COMMANDS
@@ -254,16 +255,43 @@ def test_events_of_a_wrong_form(bench, event):
 
 
 def test_a_command_that_is_not_acted_has_no_script(bench):
-    with pytest.raises(ValueError, match=r"calling\.hold is not an acted command; these are: calling\.ai, "):
-        bench.exchange.scripts.set("calling.hold")
+    for script in ({"message": "Held"}, {"events": []}, {"reply": {"x": 1}}):
+        with pytest.raises(ValueError, match=r"calling\.hold can only be refused; acted commands are calling\.ai, "):
+            bench.exchange.scripts.set("calling.hold", **script)
+    for script in ({"code": 500}, {"message": "Hello"}):
+        with pytest.raises(ValueError, match=r"signalwire\.ping is not acted; acted commands are calling\.ai, "):
+            bench.exchange.scripts.set("signalwire.ping", **script)
+
+
+def test_every_command_of_calls_can_be_refused(bench, client, call_id):
+    bench.phones.add("sip:bob@example.com")
+    devices = [[{"type": "sip", "params": {"to": "sip:bob@example.com", "from": "sip:anyrelay@example.com"}}]]
+    silence = [{"type": "silence", "params": {"duration": 1}}]
+    for method in ("calling.dial", "calling.play", "calling.end"):
+        bench.exchange.scripts.set(method, code=402, message="No credit")
+    assert client.request("calling.dial", tag="t", devices=devices).result == {"code": "402", "message": "No credit"}
+    assert client.command(call_id, "play", control_id="p", play=silence) == (402, "No credit")
+    assert client.command("unknown", "play", control_id="p", play=silence) == (404, "No such call")
+    assert client.command(call_id, "end", reason="hangup") == (402, "No credit")
+    assert client.states(call_id)[-1] == "answered"
+    bench.exchange.scripts.set("calling.end")
+    assert client.command(call_id, "end", reason="hangup")[0] == 200
+
+
+def test_the_events_to_come_are_bounded(bench, client, call_id, monkeypatch):
+    monkeypatch.setattr(acted, "PERFORMANCES_LIMIT", 2)
+    bench.exchange.scripts.set("calling.denoise", events=[{"params": {"denoised": True}, "after": 5.0}])
+    assert [client.command(call_id, "denoise")[0] for _ in range(3)] == [200, 200, 429]
+    bench.advance(6.0)
+    assert client.command(call_id, "denoise")[0] == 200
 
 
 def test_without_acting_the_command_is_refused_by_name():
     bench = Bench(acts=False)
     _, client, call_id = bench.call()
     assert client.command(call_id, "ai", **AGENT) == (501, "calling.ai is not served by this local RELAY server")
-    with pytest.raises(ValueError, match=r"calling\.ai is not an acted command; these are: messaging\.send"):
-        bench.exchange.scripts.set("calling.ai")
+    with pytest.raises(ValueError, match=r"calling\.ai can only be refused; acted commands are messaging\.send"):
+        bench.exchange.scripts.set("calling.ai", events=[])
 
 
 def test_every_acted_method_is_one_of_relay():

@@ -73,8 +73,8 @@ def test_scripts_and_text_messages_of_a_server_in_another_process():
     with SyncLocalRelay(numbers={BERT: "support"}) as relay:
         relay.script("messaging.send", events=FAILED)
         relay.phones.add(f"tel:{ANNA}")
-        with pytest.raises(ValueError, match=r"calling\.hold is not an acted command"):
-            relay.script("calling.hold")
+        with pytest.raises(ValueError, match=r"calling\.hold can only be refused"):
+            relay.script("calling.hold", message="Held")
         client = BlockingClient(project="p", token="t", host=relay.url, contexts=["support"])
         received = []
         client.on_message(lambda message: received.append(message.body))

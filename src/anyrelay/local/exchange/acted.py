@@ -48,6 +48,9 @@ __all__ = ["ACTED_METHODS", "ActedFeature"]
 OPERATIONS_LIMIT: Final = 10
 """How many operations of one kind one call may have, such as payments."""
 
+PERFORMANCES_LIMIT: Final = 100
+"""How many commands of one call may have events that are still to come, besides those of operations."""
+
 PAGE_TIME: Final = 0.5
 """Seconds that a page of a fax takes, and that a payment takes."""
 
@@ -213,19 +216,16 @@ class ActedFeature(Feature):
 
     def _act(self, command: CallCommand, call: Call, now: float) -> dict[str, Any]:
         acted = _ACTED[type(command)]
-        script = self.host.scripts.get(command.method)
         if not call.is_up:
             raise CommandRefused(409, "The call is not answered")
         self._check(acted, command, call)
-        script.check_accepts(command.method)
+        script = self.host.scripts.get(command.method)
         events = acted.events(command) if script.events is None else script.events
         message = self._keep_state(acted, command, call)
         if isinstance(command, OperationCommand):
             self._act_operation(acted, command, call, events, now)
         else:
-            state = self._state_of(call)
-            performance = self._perform(acted, command, call, events, now)
-            state.performances = [each for each in (*state.performances, performance) if not each.is_over]
+            self._state_of(call).performances.append(self._perform(acted, command, call, events, now))
         return {**message, **script.fields()}
 
     # --- what a call has
@@ -247,6 +247,10 @@ class ActedFeature(Feature):
             raise CommandRefused(409, f"The call has no {acted.needs}")
         if isinstance(command, LiveTranscribe | LiveTranslate):
             self._check_live(command, call)
+        state = self._state_of(call)
+        state.performances = [each for each in state.performances if not each.is_over]
+        if len(state.performances) >= PERFORMANCES_LIMIT:
+            raise CommandRefused(429, f"The events of {PERFORMANCES_LIMIT} commands of this call are still to come")
 
     def _check_live(self, command: LiveTranscribe | LiveTranslate, call: Call) -> None:
         thing, names = _LIVE[type(command)]

@@ -89,6 +89,7 @@ class CallControl:
             served = self._served(command)
             call = self._call_of(command, session)
             _check_phones(command, served, call)
+            self._host.scripts.check_accepts(command.method)
             more = served.handler(command, call, now)
         except CommandRefused as refused:
             return refused.result()

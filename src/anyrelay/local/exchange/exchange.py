@@ -31,7 +31,17 @@ from anyrelay.local.exchange.strict import why_refused
 from anyrelay.local.logs import logger_of
 from anyrelay.protocol.core.timers import Timers
 from anyrelay.protocol.rpc.jsonrpc import METHOD_NOT_FOUND
-from anyrelay.protocol.schema import Begin, CallCommand, Connect, Dial, Reauthenticate, Receive, SendMessage, Unreceive
+from anyrelay.protocol.schema import (
+    COMMANDS,
+    Begin,
+    CallCommand,
+    Connect,
+    Dial,
+    Reauthenticate,
+    Receive,
+    SendMessage,
+    Unreceive,
+)
 from anyrelay.protocol.server import INVALID_PARAMS
 
 if TYPE_CHECKING:
@@ -128,7 +138,8 @@ class Exchange:
         self._connections_opened = 0
         self.recordings = Recordings()
         self.recordings_url = "http://127.0.0.1/recordings"  # the server sets where it listens
-        self.scripts = Scripts([SendMessage.method, *(ACTED_METHODS if acts else ())])
+        calling = [method for method in COMMANDS if method.startswith("calling.")]
+        self.scripts = Scripts([SendMessage.method, *(ACTED_METHODS if acts else ())], refusable=calling)
         self.messages = Messages(self, numbers)
         self.call_control = CallControl(self, acts=acts)
         self._strict = strict
@@ -292,6 +303,10 @@ class Exchange:
     ) -> dict[str, Any]:
         """Carry a command out and return the result for its client; events follow later."""
         try:
+            if not isinstance(
+                command, CallCommand
+            ):  # a command on a call is refused by its script once the call is found
+                self.scripts.check_accepts(command.method)
             match command:
                 case Dial():
                     return self._dials.begin(command, session, now)

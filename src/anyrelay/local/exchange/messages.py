@@ -60,13 +60,14 @@ class Messages:
         return self.contexts.get(number, number)
 
     def send(self, command: SendMessage, session: RelaySession, now: float) -> dict[str, Any]:
-        """Accept ``messaging.send`` and return the result for its client; the states follow later."""
+        """Accept ``messaging.send`` and return the result for its client; the states follow later.
+
+        Raises:
+            CommandRefused: There are too many messages (429).
+        """
         script = self._host.scripts.get(command.method)
-        try:
-            script.check_accepts(command.method)
-            self._check_count(session)
-        except CommandRefused as refused:
-            return refused.result()
+        if self._under_way[session] >= UNDER_WAY_LIMIT:
+            raise CommandRefused(429, f"{UNDER_WAY_LIMIT} messages of this client are under way already")
         message = TextMessage(
             from_number=command.from_number,
             to_number=command.to_number,
@@ -79,10 +80,6 @@ class Messages:
         self._under_way[session] += 1
         sent.begin(script.events, now)
         return {"code": "200", "message": "Message accepted", "message_id": message_id, **script.fields()}
-
-    def _check_count(self, session: RelaySession) -> None:
-        if self._under_way[session] >= UNDER_WAY_LIMIT:
-            raise CommandRefused(429, f"{UNDER_WAY_LIMIT} messages of this client are under way already")
 
     def deliver(self, message: TextMessage, now: float) -> bool:
         """Give a message to a client that receives in the context of its number, or else to a phone.

@@ -1,6 +1,7 @@
 """Scripts: the reply to a command that the exchange acts, and the events that follow the reply.
 
-The exchange has a default script for each command that it acts. A script that the user sets replaces the default script.
+The exchange has a default script for each command that it acts. A script that the user sets replaces the default script. The
+script of any other command can only refuse the command.
 """
 
 from __future__ import annotations
@@ -76,9 +77,15 @@ class Script:
 class Scripts:
     """The scripts of one exchange, by the RELAY method."""
 
-    def __init__(self, methods: Collection[str]) -> None:
-        """Have the default script for each of these methods."""
-        self._methods = sorted(methods)
+    def __init__(self, acted: Collection[str], refusable: Collection[str] = ()) -> None:
+        """Have no script of the user's own.
+
+        Args:
+            acted: The methods whose scripts give the reply and the events.
+            refusable: The methods whose scripts can only refuse the command.
+        """
+        self._acted = sorted(acted)
+        self._refusable = frozenset(refusable)
         self._set: dict[str, Script] = {}
 
     def set(
@@ -90,7 +97,7 @@ class Scripts:
         reply: Mapping[str, Any] | None = None,
         events: Iterable[ScriptedEvent | Mapping[str, Any]] | None = None,
     ) -> None:
-        """Set the script of a command; without any argument but `method`, set the default script again.
+        """Set the script of a command; without any argument but `method`, serve the command as usual again.
 
         Args:
             method: The RELAY method, such as ``calling.pay``.
@@ -100,21 +107,28 @@ class Scripts:
             events: The events after the reply, each a `ScriptedEvent` or a dict with its fields; None for the default events.
 
         Raises:
-            ValueError: The exchange does not act this command, or a value is not allowed.
+            ValueError: The exchange does not act this command and the script does not refuse it, or a value is not allowed.
             TypeError: A value has a wrong type.
         """
-        if method not in self._methods:
-            raise ValueError(f"{method} is not an acted command; these are: {', '.join(self._methods) or 'none'}")
-        self._set[method] = Script(
-            code=code,
-            message=message,
-            reply=dict(reply or {}),
-            events=None if events is None else read_events(events),
-        )
+        read = None if events is None else read_events(events)
+        script = Script(code=code, message=message, reply=dict(reply or {}), events=read)
+        if method not in self._acted and script != Script() and (code == SUCCESS or method not in self._refusable):
+            only = "can only be refused" if method in self._refusable else "is not acted"
+            raise ValueError(f"{method} {only}; acted commands are {', '.join(self._acted) or 'none'}")
+        self._set[method] = script
 
     def get(self, method: str) -> Script:
         """Return the script of a command; without events of its own when the default events are to follow."""
         return self._set.get(method) or Script()
+
+    def check_accepts(self, method: str) -> None:
+        """Check that no script refuses a command.
+
+        Raises:
+            CommandRefused: A script refuses the command.
+        """
+        if method in self._set:
+            self._set[method].check_accepts(method)
 
 
 def read_events(events: Iterable[ScriptedEvent | Mapping[str, Any]]) -> tuple[ScriptedEvent, ...]:

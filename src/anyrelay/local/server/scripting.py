@@ -39,12 +39,13 @@ class ScriptedRelay(ABC):
         reply: Mapping[str, Any] | None = None,
         events: Iterable[Mapping[str, Any]] | None = None,
     ) -> None:
-        """Set the reply to an acted command, such as ``calling.ai``, and the events that follow.
+        """Set the reply to an acted command, such as ``calling.ai``, and the events that follow; or refuse any command.
 
-        Without any argument but `method`, the default script holds again.
+        Without any argument but `method`, the server serves the command as usual again.
 
         Args:
-            method: The RELAY method: that of an acted command, or ``messaging.send``.
+            method: The RELAY method: that of an acted command, or ``messaging.send``. A script of any other command of
+                calls can only refuse: it has a `code` from 400 on.
             code: The code of the reply: 200, or a refusal from 400 to 599.
             message: The message of the reply; None for the message that RELAY documents.
             reply: Further fields of the reply.
@@ -52,7 +53,7 @@ class ScriptedRelay(ABC):
                 needed ``after`` (seconds since the reply or the event before) and ``event_type``.
 
         Raises:
-            ValueError: The server does not act this command, or a value is not allowed.
+            ValueError: The server does not act this command and the script does not refuse it, or a value is not allowed.
             TypeError: A value has a wrong type.
         """
         self.exchange.scripts.set(method, code=code, message=message, reply=reply, events=events)
