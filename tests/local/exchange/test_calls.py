@@ -2,7 +2,7 @@
 
 import pytest
 
-from anyrelay.local.exchange.offers import OFFER_AGAIN
+from anyrelay.local.exchange.offers import OFFER_AGAIN, OFFER_TIME
 from anyrelay.protocol.session.routing import PASS_AGAIN_AFTER
 from tests.support.exchange_bench import Bench
 
@@ -87,6 +87,37 @@ def test_an_offer_that_everybody_passed_comes_again_in_a_while(bench):
     assert (one.calls, other.calls) == ([call_id], [call_id])
     bench.advance(0.1)
     assert (one.calls, other.calls) == ([call_id] * 2, [call_id])
+
+
+def test_an_offer_that_is_not_answered_goes_to_another_client(bench):
+    one, other = bench.client(), bench.client()
+    bench.dial()
+    call_id = one.calls[0]
+    bench.advance(OFFER_TIME - 0.1)
+    assert other.calls == []
+    bench.advance(0.1)
+    assert other.calls == [call_id]
+    assert one.command(call_id, "answer") == (409, "The call is controlled by another client")
+    assert other.command(call_id, "answer")[0] == 200
+    bench.advance(2 * OFFER_TIME)
+    assert (one.calls, other.calls) == ([call_id], [call_id])
+
+
+def test_an_offer_stays_with_the_only_client_of_its_context(bench):
+    client = bench.client()
+    bench.client(["other"])
+    bench.dial()
+    bench.advance(3 * OFFER_TIME)
+    assert len(client.calls) == 1
+    assert client.command(client.calls[0], "answer")[0] == 200
+
+
+def test_an_offer_does_not_go_to_a_client_that_is_away(bench):
+    one, other = bench.client(), bench.client()
+    other.lose_connection()
+    bench.dial()
+    bench.advance(2 * OFFER_TIME)
+    assert one.command(one.calls[0], "answer")[0] == 200
 
 
 def test_an_offer_that_nobody_wants_ends_with_its_caller(bench):

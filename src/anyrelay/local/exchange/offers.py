@@ -28,6 +28,13 @@ Clients leave such an offer alone for a time, anyrelay's for 5 s; an offer that 
 """
 
 
+OFFER_TIME: Final = 60.0
+"""Seconds for which a client may leave an offer unanswered while another client has subscribed to the context.
+
+The call is then offered to the other client, as if the first one had passed it back.
+"""
+
+
 class Offers(Feature):
     """Chooses the session that controls a call."""
 
@@ -80,6 +87,16 @@ class Offers(Feature):
         self.host.tell(session, "calling.call.receive", call.offer_params(session.project_id), now)
         state = CallState.RINGING if call.state is CallState.CREATED else call.state
         self._lifecycle.set_state(call, state, now)
+        self.host.timers.at(now + OFFER_TIME, lambda at: self._not_taken(call, session, at))
+
+    def _not_taken(self, call: Call, session: RelaySession, now: float) -> None:
+        """Offer a call to another client that is here, if the one that it was offered to has not answered it."""
+        if call.controller is session and not call.taken:
+            passed_by = {*call.passed_by, session}
+            other = self.host.sessions.next_subscriber(call.context, passed_by, peek=True)
+            if other is not None and other.connection is not None and not call.is_ending:
+                call.passed_by = passed_by
+                self.offer(call, now)
 
     def _offer_again(self, call: Call, now: float) -> None:
         if call.controller is None and call.state in (CallState.RINGING, CallState.ANSWERED):
