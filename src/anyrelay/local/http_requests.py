@@ -20,7 +20,7 @@ from attrs import frozen
 
 from anyrelay.local.reach import NotToBeHad, Reach
 
-__all__ = ["HttpAnswer", "get", "post"]
+__all__ = ["HttpAnswer", "connected", "get", "post"]
 
 REDIRECTS: Final = 5
 """How many redirects of one GET are followed."""
@@ -92,7 +92,7 @@ async def _request(method: str, url: str, reach: Reach, *, limit: int, content: 
     addresses = await reach.addresses_of(url, host, port)
     http = h11.Connection(h11.CLIENT)
     message = _message(http, method, url, parts, content)
-    async with await _connected(addresses, port, host if parts.scheme == "https" else None) as stream:
+    async with await connected(addresses, port, host if parts.scheme == "https" else None) as stream:
         await stream.send(message)
         return await _answer(http, stream, url, limit)
 
@@ -129,7 +129,7 @@ def _message(http: h11.Connection, method: str, url: str, parts: SplitResult, co
     )
 
 
-async def _connected(addresses: list[str], port: int, tls_name: str | None) -> ByteStream:
+async def connected(addresses: list[str], port: int, tls_name: str | None) -> ByteStream:
     """Connect to the first of the addresses that answers."""
     failure: OSError | None = None
     for address in addresses:

@@ -281,7 +281,7 @@ class SipChild:
 
 def _import_audio() -> None:
     """Import what makes and takes in audio, so that the first order that needs it finds it there."""
-    for module in ("media", "recorder", "mixes", "detectors", "player", "call_audio"):
+    for module in ("media", "recorder", "mixes", "detectors", "player", "call_audio", "copies"):
         importlib.import_module(f"anyrelay.local.sip.audio.{module}")
 
 

@@ -107,7 +107,7 @@ class StackLeg:
         self._reports = reports
         self._spawn = spawn
         self._loop = asyncio.get_running_loop()
-        self.sound = LegSound(call.audio, shared_audio, self._report)
+        self.sound = LegSound(call.audio, shared_audio, self._report, lambda: self.call_id)
         self._listening = False
         self._digits = asyncio.Lock()
         self._holding = asyncio.Lock()

@@ -1,4 +1,4 @@
-"""The audio orders of one call with a SIP phone: playbacks, recordings, mixes, echo, detections."""
+"""The audio orders of one call with a SIP phone: playbacks, recordings, mixes, echo, detections, copies."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from anyrelay.local.exchange.reports import Detected, PlayChanged, RecordChanged
+from anyrelay.local.exchange.reports import CopyChanged, Detected, PlayChanged, RecordChanged
 
 if TYPE_CHECKING:
     from anyrelay.local.exchange.reports import PhoneReport, RecordSettings
+    from anyrelay.local.sip.audio.copies import Copy, CopyTarget
     from anyrelay.local.sip.audio.detectors import Detector
     from anyrelay.local.sip.audio.line import AudioLine
     from anyrelay.local.sip.audio.player import Player
@@ -24,13 +25,24 @@ __all__ = ["LegSound"]
 class LegSound:
     """What a call sends and hears. Its methods are the orders of `Leg` that concern audio."""
 
-    def __init__(self, audio: NativeAudio, shared: SharedAudio, report: Callable[[PhoneReport], None]) -> None:
-        """Hold the audio of a call; nothing is read from it or made of it before an order asks for that."""
+    def __init__(
+        self, audio: NativeAudio, shared: SharedAudio, report: Callable[[PhoneReport], None], call_id: Callable[[], str]
+    ) -> None:
+        """Hold the audio of a call; nothing is read from it or made of it before an order asks for that.
+
+        Args:
+            audio: The audio.
+            shared: What the audio of all calls has in common.
+            report: Given the reports.
+            call_id: Returns the SIP Call-ID, by which streams name the call.
+        """
+        self._call_id = call_id
         self._audio = audio
         self._shared = shared
         self._report = report
         self._recorders: dict[str, Recorder] = {}
         self._detectors: dict[str, Detector] = {}
+        self._copies: dict[str, Copy] = {}
         self._closed = False
 
     @cached_property
@@ -55,6 +67,8 @@ class LegSound:
             recorder.stop()
         for control_id in list(self._detectors):
             self.stop_detect(control_id)
+        for copy in self._copies.values():
+            copy.stop()
         if "_line" in self.__dict__:
             self._shared.mixes.leave(self._line)
             self._line.close()
@@ -165,3 +179,46 @@ class LegSound:
         detector = self._detectors.pop(control_id, None)
         if detector is not None:
             self._line.remove(detector)
+
+    # --- copies that are sent elsewhere
+
+    def tap(self, control_id: str, direction: str, device: Mapping[str, Any]) -> None:
+        """Send a copy to an RTP receiver or a WebSocket server."""
+        from anyrelay.local.sip.audio.copies import tap_target
+
+        self._copy(control_id, lambda: tap_target(direction, device, self._shared.reach))
+
+    def stop_tap(self, control_id: str) -> None:
+        """Stop a tap."""
+        if control_id in self._copies:
+            self._copies[control_id].stop()
+
+    def stream(self, control_id: str, url: str, params: Mapping[str, Any]) -> None:
+        """Send a copy as JSON messages to a WebSocket server."""
+        from anyrelay.local.sip.audio.copies import StreamTarget
+
+        self._copy(control_id, lambda: StreamTarget(control_id, self._call_id(), url, params, self._shared.reach))
+
+    def stop_stream(self, control_id: str) -> None:
+        """Stop a stream."""
+        self.stop_tap(control_id)
+
+    def _copy(self, control_id: str, target: Callable[[], CopyTarget]) -> None:
+        from anyrelay.local.sip.audio.copies import Copy
+
+        if self._closed or control_id in self._copies:
+            return
+        try:
+            copy = Copy(control_id, target(), self._report)
+        except (KeyError, ValueError) as error:
+            self._report(CopyChanged(control_id, "error", str(error)))
+            return
+        self._copies[control_id] = copy
+        self._shared.spawn(self._run_copy(control_id, copy))
+
+    async def _run_copy(self, control_id: str, copy: Copy) -> None:
+        try:
+            await copy.run(lambda: self._line.add(copy))
+        finally:
+            self._line.remove(copy)
+            del self._copies[control_id]

@@ -133,3 +133,19 @@ class SipLeg(Leg):
     def stop_detect(self, control_id: str) -> None:
         """Stop a detection."""
         self._order("stop_detect", control_id=control_id)
+
+    def tap(self, control_id: str, direction: str, device: Mapping[str, Any]) -> None:
+        """Send a copy to an RTP receiver or a WebSocket server."""
+        self._order("tap", control_id=control_id, direction=direction, device=dict(device))
+
+    def stop_tap(self, control_id: str) -> None:
+        """Stop a tap."""
+        self._order("stop_tap", control_id=control_id)
+
+    def stream(self, control_id: str, url: str, params: Mapping[str, Any]) -> None:
+        """Send a copy as JSON messages to a WebSocket server."""
+        self._order("stream", control_id=control_id, url=url, params=dict(params))
+
+    def stop_stream(self, control_id: str) -> None:
+        """Stop a stream."""
+        self._order("stop_stream", control_id=control_id)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Coroutine
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from anyrelay.local.logs import logger_of
 from anyrelay.local.reach import Reach
 
 # numpy takes longer to import than all the rest of the stack's process: it is imported when audio is first needed.
@@ -15,6 +18,8 @@ if TYPE_CHECKING:
     from anyrelay.local.sip.audio.mixes import Mixes
 
 __all__ = ["SharedAudio"]
+
+logger = logger_of(__name__)
 
 
 class SharedAudio:
@@ -29,6 +34,18 @@ class SharedAudio:
         """
         self.reach = reach or Reach()
         self.recordings = recordings
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run what may last longer than its call."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            logger.error("the audio of a call failed", exc_info=task.exception())
 
     @cached_property
     def clock(self) -> AudioClock:
