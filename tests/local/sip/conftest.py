@@ -6,6 +6,7 @@ import os
 
 import pytest
 
+from tests.support.baresip_phone import baresip_missing
 from tests.support.sipp import sipp_missing
 
 
@@ -19,7 +20,7 @@ def _sip_missing() -> str:
 
 @pytest.fixture(autouse=True)
 def _needs(request: pytest.FixtureRequest) -> None:
-    for marker, missing in (("sip", _sip_missing), ("sipp", sipp_missing)):
+    for marker, missing in (("sip", _sip_missing), ("sipp", sipp_missing), ("baresip", baresip_missing)):
         if request.node.get_closest_marker(marker) is not None and (reason := missing()):
             if os.environ.get("CI") == "true":
                 pytest.fail(reason)
