@@ -13,6 +13,7 @@ from attrs import asdict
 from anyrelay.local.process.sync_relay import SyncPhones
 from anyrelay.local.process.sync_scripting import SyncScriptedRelay
 from anyrelay.local.server.relay import Frame, LocalRelay
+from anyrelay.local.simulated.callers import describe_caller
 from anyrelay.local.simulated.phones import SimulatedPhones
 from anyrelay.testing.trace import TraceFrame, frame_of, of_call
 
@@ -189,14 +190,3 @@ class ThreadedRelay(SyncScriptedRelay):
 
 async def _made(settings: dict[str, Any]) -> WatchedRelay:
     return WatchedRelay(**settings)  # on the event loop, whose events it has
-
-
-def describe_caller(caller: Any) -> dict[str, Any]:
-    """Return the state of a caller as `SyncCaller` reads it."""
-    return {
-        "state": caller.state,
-        "end_reason": caller.end_reason,
-        "heard": [medium.to_wire() for medium in caller.heard],
-        "referred_to": caller.referred_to,
-        "transferred_to": caller.transferred_to,
-    }

@@ -4,7 +4,7 @@ import pytest
 
 from anyrelay.local.exchange.offers import OFFER_AGAIN, OFFER_TIME
 from anyrelay.protocol.session.routing import PASS_AGAIN_AFTER
-from tests.support.exchange_bench import Bench
+from tests.support.exchange_bench import Bench, RecordingLeg
 
 HELLO = [{"type": "tts", "params": {"text": "Hello."}}]
 SECOND = {"type": "silence", "params": {"duration": 1}}
@@ -451,12 +451,10 @@ def test_parameters_that_are_not_allowed_are_named(bench, method, params, field)
 
 
 def test_a_command_that_these_phones_do_not_serve(bench):
-    _, client, call_id = bench.call()
-    code, message = client.command(call_id, "record", control_id="r", record={"audio": {}})
-    assert (code, message) == (
-        501,
-        "calling.record is not served by these phones",
-    )
+    client = bench.client()
+    call_id = bench.answered(client, RecordingLeg())
+    refused = client.command(call_id, "record", control_id="r", record={"audio": {}})
+    assert refused == (501, "calling.record is not served by these phones")
     assert client.command(call_id, "end", reason="hangup")[0] == 200
 
 

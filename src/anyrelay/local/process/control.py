@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 import anyio
 from attrs import asdict
 
+from anyrelay.local.simulated.callers import describe_caller
+
 if TYPE_CHECKING:
     from anyrelay.local.server.relay import LocalRelay
     from anyrelay.local.server.relay_phones import RelayCaller
@@ -41,6 +43,7 @@ class Control:
             "hang_up": self._hang_up,
             "press": self._press,
             "say": self._say,
+            "send_tone": self._send_tone,
             "wait": self._wait,
             "drop_connections": self._drop_connections,
             "forget_sessions": self._forget_sessions,
@@ -84,23 +87,19 @@ class Control:
         return len(self._callers)
 
     async def _look(self, caller: int) -> dict[str, Any]:
-        found = self._callers[caller]
-        return {
-            "state": found.state,
-            "end_reason": found.end_reason,
-            "heard": [medium.to_wire() for medium in found.heard],
-            "referred_to": found.referred_to,
-            "transferred_to": found.transferred_to,
-        }
+        return describe_caller(self._callers[caller])
 
     async def _hang_up(self, caller: int) -> None:
         self._callers[caller].hang_up()
 
-    async def _press(self, caller: int, digits: str) -> None:
-        self._callers[caller].press(digits)
+    async def _press(self, caller: int, digits: str, after: float) -> None:
+        self._callers[caller].press(digits, after=after)
 
-    async def _say(self, caller: int, text: str) -> None:
-        self._callers[caller].say(text)
+    async def _say(self, caller: int, text: str, after: float) -> None:
+        self._callers[caller].say(text, after=after)
+
+    async def _send_tone(self, caller: int, tone: str, after: float) -> None:
+        self._callers[caller].send_tone(tone, after=after)
 
     async def _wait(self, caller: int, state: str, timeout: float) -> None:
         if state not in STATES:

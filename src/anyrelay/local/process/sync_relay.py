@@ -207,17 +207,55 @@ class SyncCaller:
         """The target that it talks to now, once a REFER has succeeded; "" until then."""
         return str(self._look()["transferred_to"])
 
+    @property
+    def digits(self) -> str:
+        """The digits that it was sent."""
+        return str(self._look()["digits"])
+
+    @property
+    def words(self) -> list[str]:
+        """What its user heard other users say: connected, in a conference, or as an echo."""
+        return list(self._look()["words"])
+
+    @property
+    def user_events(self) -> list[Any]:
+        """The events of the application that it was handed."""
+        return list(self._look()["user_events"])
+
+    @property
+    def on_hold(self) -> bool:
+        """Whether it is on hold."""
+        return bool(self._look()["on_hold"])
+
     def hang_up(self) -> None:
         """Hang up."""
         self._relay.order("hang_up", caller=self._number)
 
-    def press(self, digits: str) -> None:
-        """Press keys, as `SimulatedCaller.press` does."""
-        self._relay.order("press", caller=self._number, digits=digits)
+    def press(self, digits: str, *, after: float = 0.0) -> None:
+        """Press digits, as `SimulatedCaller.press` does.
 
-    def say(self, text: str) -> None:
-        """Speak, as `SimulatedCaller.say` does."""
-        self._relay.order("say", caller=self._number, text=text)
+        Raises:
+            ValueError: A digit is not 0-9, #, *, A-D, w or W.
+            TypeError: The digits are no string.
+        """
+        self._relay.order("press", caller=self._number, digits=digits, after=after)
+
+    def say(self, text: str, *, after: float = 0.0) -> None:
+        """Say something, as `SimulatedCaller.say` does.
+
+        Raises:
+            TypeError: The text is no string.
+        """
+        self._relay.order("say", caller=self._number, text=text, after=after)
+
+    def send_tone(self, tone: str, *, after: float = 0.0) -> None:
+        """Send the fax tone CED or CNG, as `SimulatedCaller.send_tone` does.
+
+        Raises:
+            ValueError: It is another tone.
+            TypeError: The tone is no string.
+        """
+        self._relay.order("send_tone", caller=self._number, tone=tone, after=after)
 
     def answered(self, timeout: float = 5.0) -> None:
         """Wait until the call is answered, or over already.

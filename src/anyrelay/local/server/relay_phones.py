@@ -69,22 +69,60 @@ class RelayCaller:
         """The target that it talks to now, once a REFER has succeeded; "" until then."""
         return self._caller.transferred_to
 
+    @property
+    def digits(self) -> str:
+        """The digits that it was sent."""
+        return self._caller.digits
+
+    @property
+    def words(self) -> list[str]:
+        """What its user heard other users say: connected, in a conference, or as an echo."""
+        return self._caller.words
+
+    @property
+    def user_events(self) -> list[Any]:
+        """The events of the application that it was handed."""
+        return self._caller.user_events
+
+    @property
+    def on_hold(self) -> bool:
+        """Whether it is on hold."""
+        return self._caller.on_hold
+
     def hang_up(self) -> None:
         """Hang up."""
-        self._relay.exchange.handle_timeout(anyio.current_time())
-        self._caller.hang_up()
-        self._relay.follow_outputs()
+        self._act(self._caller.hang_up)
 
-    def press(self, digits: str) -> None:
-        """Press keys, as `SimulatedCaller.press` does."""
-        self._relay.exchange.handle_timeout(anyio.current_time())
-        self._caller.press(digits)
-        self._relay.follow_outputs()
+    def press(self, digits: str, *, after: float = 0.0) -> None:
+        """Press digits, as `SimulatedCaller.press` does.
 
-    def say(self, text: str) -> None:
-        """Speak, as `SimulatedCaller.say` does."""
+        Raises:
+            ValueError: A digit is not 0-9, #, *, A-D, w or W.
+            TypeError: The digits are no string.
+        """
+        self._act(lambda: self._caller.press(digits, after=after))
+
+    def say(self, text: str, *, after: float = 0.0) -> None:
+        """Say something, as `SimulatedCaller.say` does.
+
+        Raises:
+            TypeError: The text is no string.
+        """
+        self._act(lambda: self._caller.say(text, after=after))
+
+    def send_tone(self, tone: str, *, after: float = 0.0) -> None:
+        """Send the fax tone CED or CNG, as `SimulatedCaller.send_tone` does.
+
+        Raises:
+            ValueError: It is another tone.
+            TypeError: The tone is no string.
+        """
+        self._act(lambda: self._caller.send_tone(tone, after=after))
+
+    def _act(self, action: Callable[[], None]) -> None:
+        """Let the phone do something, at the time that it is now."""
         self._relay.exchange.handle_timeout(anyio.current_time())
-        self._caller.say(text)
+        action()
         self._relay.follow_outputs()
 
     async def answered(self, timeout: float = 5.0) -> None:

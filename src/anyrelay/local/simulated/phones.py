@@ -6,38 +6,23 @@ They report facts of SIP as real phones do, so the exchange cannot tell them apa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from typing import Any, Protocol
 
 from anyrelay.local.exchange.ports import Dialer, Leg, PhoneEvents, TextMessage, TextPhones
-from anyrelay.local.exchange.reports import (
-    CallAnswered,
-    CallEnded,
-    DigitHeard,
-    PhoneReport,
-    PlayChanged,
-    ReferAnswered,
-    ReferNotified,
-    SpeechHeard,
-)
 from anyrelay.local.logs import logger_of
-from anyrelay.local.simulated.media import SimulatedPlayer
+from anyrelay.local.simulated.callers import SimulatedCaller, SimulatedLeg
+from anyrelay.local.simulated.mixes import Mixes
 from anyrelay.local.simulated.scripts import (
     NOT_FOUND,
     REJECTION,
-    AnswerRefer,
     Behaviour,
     Follow,
-    HangUp,
-    Notify,
-    Refuse,
-    Step,
     Target,
     read_behaviour,
 )
 from anyrelay.protocol.core.timers import Timer, Timers
-from anyrelay.protocol.schema import Media
 from anyrelay.protocol.schema.sip_uri import check_sip_uri, same_sip_uri, without_password
 
 __all__ = ["SimulatedCaller", "SimulatedPhones", "TheExchange"]
@@ -46,15 +31,6 @@ logger = logger_of(__name__)
 
 RINGING = 180
 """The SIP status of a phone that rings."""
-
-KEYS = frozenset("0123456789*#ABCD")
-"""The keys of a phone."""
-
-KEY_TIME = 0.25
-"""Seconds from one key to the next."""
-
-REASONS = {486: "busy", 600: "busy", 480: "noAnswer", 408: "noAnswer", 487: "cancel", 603: "decline", 607: "decline"}
-"""RELAY's end reasons for the SIP statuses that a call is refused with; any other is an error."""
 
 
 class TheExchange(PhoneEvents, Protocol):
@@ -68,189 +44,6 @@ class TheExchange(PhoneEvents, Protocol):
     """Who calls phones for it."""
     text_phones: TextPhones | None
     """Who takes text messages from it."""
-
-
-class SimulatedCaller:
-    """A phone that has called a context, or was called by a dial, for the test that holds it."""
-
-    uri: str
-    """Its SIP URI."""
-    state: str
-    """ringing, answered or ended."""
-    end_reason: str
-    """Why the call ended, in RELAY's words; "" until then."""
-    heard: list[Media]
-    """What was played to it, each medium as it began."""
-    referred_to: list[str]
-    """The targets of the REFERs that it was sent."""
-    transferred_to: str
-    """The target that it talks to now, once a REFER has succeeded; "" until then."""
-
-    def __init__(self, phones: SimulatedPhones, uri: str, on_refer: Behaviour, hang_up_after: float | None) -> None:
-        self.uri = uri
-        self.state = "ringing"
-        self.end_reason = ""
-        self.heard = []
-        self.referred_to = []
-        self.transferred_to = ""
-        self._on_refer = on_refer
-        self._hang_up_after = hang_up_after
-        self._phones = phones
-        self._leg = SimulatedLeg(phones, self)
-
-    def hang_up(self) -> None:
-        """Hang up: BYE, or CANCEL while it still rings."""
-        reason = "hangup" if self.state == "answered" else "cancel"
-        self._phones.later(0.0, lambda now: self._leg.end(now, reason))
-
-    def press(self, digits: str) -> None:
-        """Press keys, one each `KEY_TIME` seconds (DTMF, RFC 4733).
-
-        Args:
-            digits: 0-9, #, *, A-D.
-
-        Raises:
-            ValueError: There is no such key.
-        """
-        if not digits or not set(digits.upper()) <= KEYS:
-            raise ValueError(f"digits must be 0-9, #, *, A-D, not {digits!r}")
-        self._phones.note(self.uri, f"presses {digits}")
-        for number, digit in enumerate(digits.upper()):
-            self._report(number * KEY_TIME, DigitHeard(digit))
-
-    def say(self, text: str) -> None:
-        """Speak; the words are recognised at once."""
-        self._phones.note(self.uri, f"says {text}")
-        self._report(0.0, SpeechHeard(text))
-
-    def _report(self, delay: float, report: PhoneReport) -> None:
-        self._phones.later(delay, lambda now: self._phones.exchange.report(now, self._leg, report))
-
-    @property
-    def leg(self) -> SimulatedLeg:
-        """The call as the exchange sees it."""
-        return self._leg
-
-    def behaviour(self, target: Target) -> Behaviour:
-        """Return how it treats a REFER to this target."""
-        if target.answers == "reject":
-            return Refuse(target.code or REJECTION)
-        return self._on_refer
-
-    def changed(self, state: str, end_reason: str = "") -> None:
-        """LogEntry what became of the call."""
-        self.state, self.end_reason = state, end_reason
-        self._phones.note(self.uri, f"{state} {end_reason}".rstrip())
-        if state == "answered" and self._hang_up_after is not None:
-            self._phones.later(self._hang_up_after, lambda now: self._leg.end(now, "hangup"))
-
-    def __repr__(self) -> str:
-        return f"<SimulatedCaller {self.uri} {self.state}>"
-
-
-class SimulatedLeg(Leg):
-    """The exchange's side of a simulated call. Orders are carried out in the order given, a moment after they were."""
-
-    def __init__(self, phones: SimulatedPhones, caller: SimulatedCaller) -> None:
-        """Join the caller to its exchange."""
-        self._phones = phones
-        self._caller = caller
-        self._refers = 0
-        self._player = SimulatedPlayer(phones, self._play_changed, self._heard)
-
-    def answer(self) -> None:
-        """Answer the call."""
-        self._phones.later(0.0, self._answered)
-
-    def refuse(self, code: int) -> None:
-        """Refuse the call."""
-        self._phones.later(0.0, lambda now: self.end(now, REASONS.get(code, "error")))
-
-    def hang_up(self) -> None:
-        """End the call."""
-        self._phones.later(0.0, lambda now: self.end(now, "hangup"))
-
-    def play(self, control_id: str, media: Sequence[Media], *, volume: float, loop: int) -> None:
-        """Play the media; the caller hears them at any volume."""
-        self._player.play(control_id, media, loop)
-
-    def stop_play(self, control_id: str) -> None:
-        """Stop a playback."""
-        self._player.stop(control_id)
-
-    def pause_play(self, control_id: str) -> None:
-        """Pause a playback."""
-        self._player.pause(control_id)
-
-    def resume_play(self, control_id: str) -> None:
-        """Go on with a paused playback."""
-        self._player.resume(control_id)
-
-    def set_volume(self, control_id: str, volume: float) -> None:
-        """Change nothing: a simulated phone hears every volume alike."""
-
-    def refer(self, target: str, *, username: str | None = None, password: str | None = None) -> None:
-        """Send the caller a REFER; steps of an earlier one that are still to come are dropped."""
-        self._refers += 1
-        number = self._refers
-        self._caller.referred_to.append(target)
-        self._phones.note(self._caller.uri, f"is sent a REFER to {target}")
-        described = self._phones.target(target)
-        steps = self._caller.behaviour(described).steps(described.progress())
-        for step in sorted(steps, key=lambda step: step.after):
-            self._phones.later(step.after, self._doing(step, number, target))
-
-    def listen(self) -> None:
-        """Start nothing: `SimulatedCaller.press` and `SimulatedCaller.say` report in any case."""
-
-    def take_final(self, now: float, *, code: int) -> None:
-        """Answer or refuse a call that was placed to the phone, with this final SIP status."""
-        if 200 <= code < 300:
-            self._answered(now)
-        else:
-            self.end(now, REASONS.get(code, "error"))
-
-    def end(self, now: float, reason: str) -> None:
-        """The call ends."""
-        if self._caller.state != "ended":
-            self._player.close()
-            self._caller.changed("ended", reason)
-            self._phones.exchange.report(now, self, CallEnded(reason))
-
-    def _answered(self, now: float) -> None:
-        if self._caller.state == "ringing":
-            self._caller.changed("answered")
-            self._phones.exchange.report(now, self, CallAnswered())
-
-    def _heard(self, medium: Media) -> None:
-        self._caller.heard.append(medium)
-        self._phones.note(self._caller.uri, f"hears {medium.type} {medium.params.get('text', '')}".rstrip())
-
-    def _play_changed(self, now: float, control_id: str, state: str) -> None:
-        self._phones.exchange.report(now, self, PlayChanged(control_id, state))
-
-    def _doing(self, step: Step, number: int, target: str) -> Callable[[float], None]:
-        def do(now: float) -> None:
-            if number == self._refers:
-                self._do(step, target, now)
-
-        return do
-
-    def _do(self, step: Step, target: str, now: float) -> None:
-        match step:
-            case AnswerRefer(code=code):
-                if self._caller.state != "ended":
-                    self._phones.note(self._caller.uri, f"answers the REFER {code}")
-                    self._phones.exchange.report(now, self, ReferAnswered(code))
-            case HangUp():
-                self.end(now, "hangup")
-            case Notify(code=code, terminated=terminated, expires=expires):
-                if code is not None and 200 <= code < 300 and code != 202:
-                    self._caller.transferred_to = target
-                body = "without a status" if code is None else str(code)
-                self._phones.note(self._caller.uri, f"sends NOTIFY {body}{', terminated' if terminated else ''}")
-                notified = ReferNotified(code=code, terminated=terminated, expires=expires)
-                self._phones.exchange.report(now, self, notified)
 
 
 class SimulatedPhones:
@@ -277,6 +70,7 @@ class SimulatedPhones:
         self.callers: list[SimulatedCaller] = []
         self.texts: list[TextMessage] = []
         """Every text message that the phones were sent, oldest first."""
+        self.mixes = Mixes[SimulatedLeg]()
         self._targets: list[Target] = []
         self._exchange: TheExchange | None = None
 
@@ -300,6 +94,10 @@ class SimulatedPhones:
     def now(self) -> float:
         """Return the exchange's time, in seconds."""
         return self.exchange.now
+
+    def scripted_now(self) -> float:
+        """Return the time in scripted seconds, which the pace does not shorten."""
+        return self.now() * self.pace
 
     def later(self, delay: float, action: Callable[[float], None]) -> Timer:
         """Call `action` with the time, `delay` scripted seconds from now."""

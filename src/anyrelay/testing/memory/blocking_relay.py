@@ -12,10 +12,10 @@ from attrs import asdict
 from anyrelay.local.exchange.ports import TextMessage
 from anyrelay.local.process.sync_relay import SyncPhones
 from anyrelay.local.process.sync_scripting import SyncScriptedRelay
+from anyrelay.local.simulated.callers import describe_caller
 from anyrelay.testing.memory.blocking_client import BlockingMemoryClient
 from anyrelay.testing.memory.server import CREDENTIALS, HOST, MemoryServer
 from anyrelay.testing.memory.turns import Turns
-from anyrelay.testing.watched_relay import describe_caller
 
 if TYPE_CHECKING:
     from anyrelay.local.exchange.exchange import Exchange
