@@ -1037,9 +1037,7 @@ class Model:
         for call in self.all_calls:
             self.compare_transfers(call)
         if self.waits_for_sign_of_life():
-            assert self.wire.session._link._ping_id, (
-                "a grace time waits for a pong, and no ping was sent"
-            )
+            assert self.wire.session._link._ping_id, "a grace time waits for a pong, and no ping was sent"
 
     def waits_for_sign_of_life(self) -> bool:
         """Whether a grace time would have ended if a pong had arrived."""
