@@ -20,7 +20,7 @@ class Driver(binding.Driver, Protocol):
         """Call a machine's method with the time, and send what the machine wants to send."""
         ...
 
-    def sleep(self, promise: Promise[Any]) -> Awaitable[object]:
+    def sleep(self, promise: Promise[Any], /) -> Awaitable[object]:
         """Return an object that this task awaits at once, to sleep until a promise is done."""
         ...
 

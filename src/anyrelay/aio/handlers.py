@@ -29,7 +29,7 @@ def call_handler(handler: Callable[[Any], Any], subject: object) -> Any:
         TypeError: The handler is a plain function, and made a coroutine that it neither awaited nor returned.
         BaseException: The error of the handler.
     """
-    if not _is_suspect(handler):
+    if (type(handler) is FunctionType and _suspects.get(handler) is False) or not _is_suspect(handler):
         return handler(subject)
     remedy = f"make {name_of(handler)} an `async def` and write `await` before each such call"
     # Python reports a forgotten coroutine by a warning alone. Catching warnings takes 30 µs; so only suspects are watched.
