@@ -66,10 +66,6 @@ ALLOWED: Final = {
 
 NOT_YET: Final = (
     "src/anyrelay/local/",
-    "src/anyrelay/protocol/call/call.py",
-    "src/anyrelay/protocol/core/",
-    "src/anyrelay/protocol/session/",
-    "src/anyrelay/protocol/transport/",
     "tests/local/",
     "tests/support/",
     "docs/generated/",

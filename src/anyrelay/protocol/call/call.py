@@ -1,7 +1,7 @@
-"""One call: its state, its operations, its transfers, and how its events get to whoever listens.
+"""One call: its state, its operations, its transfers, and how its events get to handlers, readers and machines.
 
 Every public method of `Call`, in either front end, is a method of `CallMachine`: arguments, checks, docstring, and a
-promise of the result. The first parameter is always the time, which the front end fills in. Most are in `verbs/`.
+promise of the result. The first parameter is always the time, from the front end. Most are in the files of the features.
 """
 
 from __future__ import annotations
@@ -239,7 +239,7 @@ class CallMachine(
         self.refers.let_go()
 
     def session_lost(self, error: RelayError, now: float) -> None:
-        """The session is gone for good, and this call with it (or the call alone): whoever waits is told."""
+        """The session is gone for good, and this call with it (or the call alone): those who wait are told."""
         self._gone = error
         self._stop_grace()
         if self.host.observer is not None and self.state is not CallState.ENDED:
@@ -273,7 +273,7 @@ class CallMachine(
             self.host.forget_call(self)
             self.session_lost(CallGone(410, f"call {self.call_id} was transferred", self.call_id), now)
 
-    # --- what verbs and machines below use --------------------------------------------------------------------------
+    # --- what public methods and machines use -----------------------------------------------------------------------
 
     @property
     def device(self) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """What is to be told to user code: handlers and what they are told, in order, one queue per call.
 
-The core never calls a handler. It posts here, and whoever drives it takes from here, outside every lock.
+The core never calls a handler. The core posts callbacks here, and the driver makes them, outside every lock.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class HandlerQueue:
     call_id: str
     """The call they are about, "" for the session's own."""
     scheduled: bool
-    """Whether somebody is at it: set when `schedule` is called, cleared by `release`, and when `take` finds nothing more."""
+    """Whether the driver was asked to make the callbacks: cleared by `release`, and by a `take` that finds none."""
     dropped: int
     """How many events were dropped because the handlers were too slow."""
 
@@ -46,7 +46,7 @@ class HandlerQueue:
 
         Args:
             call_id: The call it is for, "" for the session's own.
-            schedule: Called whenever there is something to take and nobody is at it.
+            schedule: Called when there is a callback and the queue is not scheduled yet.
             overflowed: Called whenever an event was dropped.
         """
         self.call_id = call_id
@@ -69,14 +69,14 @@ class HandlerQueue:
             self._schedule(self)
 
     def take(self) -> Callback | None:
-        """Return the next callback; None when there is none, and then nobody is at it any more."""
+        """Return the next callback; None when there is none, and then the queue is not scheduled any more."""
         if self._callbacks:
             return self._callbacks.popleft()
         self.scheduled = False
         return None
 
     def take_some(self) -> list[Callback]:
-        """Return the next callbacks, up to `TAKEN_AT_ONCE`; whoever finds none has to `release`.
+        """Return the next callbacks, up to `TAKEN_AT_ONCE`; a caller that finds none has to `release`.
 
         Another thread may post meanwhile.
         """
@@ -84,7 +84,7 @@ class HandlerQueue:
         return [waiting.popleft() for _ in range(min(len(waiting), TAKEN_AT_ONCE))]
 
     def release(self) -> None:
-        """Say that nobody is at it any more; what came since it was found empty asks for attention again."""
+        """Say that no thread makes the callbacks any more; if there are new ones, the queue is scheduled again."""
         self.scheduled = bool(self._callbacks)
         if self.scheduled:
             self._schedule(self)

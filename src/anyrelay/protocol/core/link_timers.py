@@ -1,8 +1,8 @@
 """Deadlines on what the server says: they count only time in which it can be heard.
 
-"The call has ended, and nobody reported for three seconds" means something only if a report would have come through. So such
+"The call has ended, and no report came for three seconds" means something only if a report would have come through. So such
 a deadline stands still while the link is down, and begins anew when a session is resumed, since the server then sends what it
-could not send before. And a dead connection looks like a quiet server until somebody asks: at the deadline the server is
+could not send before. And a dead connection looks like a quiet server until it is asked: at the deadline the server is
 asked for a sign of life. Whatever it said before its answer has arrived before its answer, so that then the time is over; if
 it does not answer, the connection is lost, and the deadline stands still like any other.
 """
@@ -37,7 +37,7 @@ class LinkTimer:
         """Take the deadline back; harmless when it is over or was cancelled before."""
         self.stop(self._began)
         self._owner._forget(self)
-        self._action = None  # which may hold on to whoever holds on to this
+        self._action = None  # which may hold an object that holds this one
 
     def start(self, now: float) -> None:
         """The server can be heard: count from the beginning."""

@@ -1,6 +1,6 @@
 """Keep thousands of open calls in little memory: share equal texts, pack what a call keeps of its events.
 
-A call may be held open for hours beside thousands of others, and remembers each state that it was told of for whoever asks
+A call may be held open for hours beside thousands of others, and keeps each event of its state for those who ask
 later. As objects an event's params take some 1,500 bytes, as JSON text a quarter of that; few are ever asked for again.
 """
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 __all__ = ["SharedTexts", "pack_device", "pack_event", "unpack_device", "unpack_events"]
 
 TEXTS_SHARED: Final = 256
-"""How many different texts are known at once; after that all of them are forgotten, and those still in use stay with whoever
-uses them."""
+"""How many different texts are known at once; after that all of them are forgotten, and those still in use stay where they
+are used."""
 
 
 SHARED_LENGTH: Final = 128

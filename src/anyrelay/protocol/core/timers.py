@@ -48,7 +48,7 @@ X = TypeVar("X", bound=Expiring)
 class TimeoutQueue(Generic[X]):
     """Deadlines that are asked for in their own order, as those of equal length are: no heap, and nothing is taken back.
 
-    Whoever adds to `entries` takes away from its beginning what is done.
+    The owner adds to `entries`, and may replace them to drop what is done.
     """
 
     __slots__ = ("entries", "expire")
@@ -125,7 +125,7 @@ class Timers:
     def run_due(self, now: float) -> None:
         """Call the action of each deadline that is over, earliest first, those included that the actions add.
 
-        What has arrived counts before what is due: whoever calls this has handed over everything that there is to read.
+        What has arrived counts before what is due: the driver calls this once everything that arrived was read.
         """
         self._run(now, now)
 

@@ -1,6 +1,6 @@
 """The life of a command: queued while the line is down, sent once, answered, given up, or lost with its connection.
 
-| where it is | its caller times out or gives up | the connection drops |
+| where it is | its caller times out or is cancelled | the connection drops |
 | --- | --- | --- |
 | queued | withdrawn: never sent | stays queued, sent after sign-in |
 | sent | `RequestTimeout`, or nothing; the late reply still updates state | `ConnectionLost`; never sent again |
@@ -160,7 +160,7 @@ class _Command(Promise[Any]):
         self.timer: Timer | None = None
 
     def abandon(self) -> None:
-        """Say that nobody waits any more: unsent it is withdrawn, sent it is only forgotten."""
+        """Stop waiting: a command that was not sent is withdrawn, one that was sent goes on without its caller."""
         self._waker = None
         book, self._book = self._book, None
         if book is not None and not self.done:
@@ -184,7 +184,7 @@ class PendingCommands:
             timers: Where deadlines go.
             new_id: Makes an identifier that was never used before.
             send: Queues a message for the transport.
-            fit_for_a_log: Strikes secrets out of the server's words.
+            fit_for_a_log: Strikes secrets out of the server's messages.
             call_is_gone: Called with a call_id and the time when the server says that there is no such call.
         """
         self._timers = timers
@@ -368,7 +368,7 @@ class PendingCommands:
         self._fail(command, error)
 
     def abandon(self, command: _Command) -> None:
-        """The caller of a command waits no more."""
+        """The caller of a command has stopped waiting."""
         if command.is_queued:
             gone = RelayError(-1, f"{command.method} was withdrawn before it was sent: its caller gave up")
             self._withdraw(command, gone)

@@ -1,4 +1,4 @@
-"""What a session asks of whoever drives it. Bytes and deadlines have verbs of their own; everything else is one of these.
+"""What a session asks of its driver. Bytes and deadlines have methods of their own; everything else is one of these.
 
 A handler queue among them asks to be attended to: take from it and call, one after another, until it is empty.
 """
@@ -33,7 +33,7 @@ class OpenTransport:
 
 @frozen
 class CloseTransport:
-    """Close the transport, or give up the one that is being opened."""
+    """Close the transport, or stop opening one."""
 
     final_bytes: bytes = field(default=b"", repr=lambda data: f"<{len(data)} bytes>")
     """What is to be sent before, as far as the socket takes it without waiting: a close frame, an alert."""
@@ -61,7 +61,7 @@ class Layer(StrEnum):
     CONNECTION = auto()
     """Connections, sign-ins, keep-alive, and messages that cannot be read."""
     CALL = auto()
-    """Calls: which are passed back, which cannot be hung up, which ended while somebody was at it."""
+    """Calls: which are passed back, which cannot be hung up, which ended before their handler."""
     HANDLER = auto()
     """Your handlers: what they raise, and whether they keep up."""
 

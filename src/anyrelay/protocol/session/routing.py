@@ -36,7 +36,7 @@ EVENTS_REMEMBERED: Final = 4_096
 """Among how many of the last events a duplicate is found."""
 
 PASS_AGAIN_AFTER: Final = 5.0
-"""An offer that was passed back and comes again within this many seconds is left alone: nobody else takes it."""
+"""An offer that was passed back and comes again within this many seconds is left alone: no other client takes it."""
 
 MESSAGES_AT_ONCE: Final = 1_000
 """How many `on_message` handlers run at once: on threads, each has one of its own."""
@@ -59,7 +59,7 @@ class RoutingHost(Protocol):
     outputs: deque[Output]
     """What the driver of the session is asked for."""
     observer: Observer | None
-    """Who observes the session, if anybody does."""
+    """The observer of the session, None without one."""
 
     @property
     def is_closing(self) -> bool:

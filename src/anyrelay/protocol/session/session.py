@@ -3,7 +3,7 @@
 The session owns the link to the server (`link.py`), the commands under way (`requests.py`) and the calls (`call.py`). What
 users do with it is in `client.py`, what the server tells it finds its way in `incoming.py`; here is what both stand on. It
 is driven with `receive_data`, `receive_eof`, `transport_opened`, `transport_failed` and `handle_timeout`; after each call
-whoever drives it sends `data_to_send`, follows all `outputs`, and sleeps until `next_deadline`.
+the driver sends `data_to_send`, follows all `outputs`, and sleeps until `next_deadline`.
 
 What has arrived counts before what is due. A process that was stopped, or a loop that was blocked, wakes up with deadlines
 passed and bytes waiting: its driver hands over everything that there is to read, and calls `handle_timeout` only then. Nothing
@@ -48,7 +48,7 @@ class ClientState(StrEnum):
     """What a client is doing."""
 
     IDLE = auto()
-    """Not connected, and nobody asked for it."""
+    """Not connected, and not asked to connect."""
     CONNECTING = auto()
     """On the way to the server."""
     READY = auto()
@@ -96,7 +96,7 @@ class Session(ClientMethods):
         self.relay_protocol = ""
         self._has_session = False
         self.outputs: deque[Output] = deque()
-        """What there is to do, the oldest first; whoever drives the session takes it from here."""
+        """What there is to do, the oldest first; the driver takes the outputs from here."""
         self._contexts: dict[str, None] = dict.fromkeys(settings.contexts)
         self._link = Link(
             settings,
@@ -156,7 +156,7 @@ class Session(ClientMethods):
         self._link.token_failed(error, now)
 
     def is_overdue(self, now: float) -> bool:
-        """Whether something is due; whoever drives the session reads what has arrived before `handle_timeout` does it."""
+        """Whether a deadline has passed; the driver reads what has arrived before it calls `handle_timeout`."""
         deadline = self.next_deadline()
         return deadline is not None and deadline <= now
 
@@ -206,7 +206,7 @@ class Session(ClientMethods):
         if call.was_handed_over:
             call.handed_over(now)
         if isinstance(error, CallGone) and error.call_id == call.call_id:
-            # Callers hang up: the handler's next command finding that out is how most calls end.
+            # Most calls end so: the caller hangs up, and the next command of the handler raises.
             self.log(LogEntry.INFO, "the call ended while its handler was at it", call_id=call.call_id)
         elif error is not None:
             self._handler_failed("the on_call handler raised", call.call_id, error)
@@ -216,7 +216,7 @@ class Session(ClientMethods):
     def hang_up_quietly(
         self, call: CallMachine, now: float, reason: str, *, timeout: float | None = None
     ) -> Promise[Reply] | None:
-        """Hang up a call that nobody holds; when that is not possible, a note is enough.
+        """Hang up a call that no handler holds; when that is not possible, write a log record.
 
         Args:
             call: The call.
@@ -303,7 +303,7 @@ class Session(ClientMethods):
         """Whether a command may be sent now.
 
         Raises:
-            ClientClosed: It cannot be queued either: nobody wants to be connected.
+            ClientClosed: It cannot be queued either: the client is not connected, and not asked to connect.
         """
         state = self._link.state
         if state is LinkState.READY:
@@ -315,7 +315,7 @@ class Session(ClientMethods):
         return False
 
     def submit_quietly(self, now: float, command: Command) -> bool:
-        """Send a command of our own, whose reply nobody waits for; False, and a note, when it cannot be sent."""
+        """Send a command whose reply no caller waits for; return False, and log, when it cannot be sent."""
         try:
             self.submit(now, command)
         except RelayError as error:
@@ -430,7 +430,7 @@ class Session(ClientMethods):
         self._requests.connection_lost()
 
     def forget_session(self, why: str, now: float) -> None:
-        """The old session is over, and its calls with it; whoever waits for them is told."""
+        """The old session is over, and its calls with it; those who wait for the calls are told."""
         if self._has_session:
             self.statistics.sessions_lost += 1
         self._has_session = False

@@ -12,7 +12,7 @@ class LinkState(StrEnum):
     """Where the link is."""
 
     IDLE = auto()
-    """Nobody wants a connection yet."""
+    """No connection is wanted yet."""
     CONNECTING = auto()
     """A transport is being opened."""
     OPENING = auto()
@@ -28,30 +28,30 @@ class LinkState(StrEnum):
     CLOSING = auto()
     """Our close frame is out: events are still read until the server's, but nothing can be said any more."""
     CLOSED = auto()
-    """Over, until somebody connects again."""
+    """Over, until the client is connected again."""
 
 
 class LinkInput(StrEnum):
     """What happens to the link."""
 
     CONNECT = auto()
-    """Somebody wants a connection."""
+    """A connection is wanted."""
     TRANSPORT_UP = auto()
     """The transport is open."""
     WEBSOCKET_UP = auto()
     """The WebSocket is open."""
     SIGNED_IN = auto()
     """The server took the sign-in."""
-    GOODBYE = auto()
+    DISCONNECT = auto()
     """The server said that it is about to close."""
     LOST = auto()
     """The connection, or the attempt, is over."""
     RETRY = auto()
     """The wait is over."""
     CLOSE = auto()
-    """Nobody wants this connection any more: say so to the server."""
+    """This connection is not wanted any more: send a close frame."""
     ABORT = auto()
-    """Nobody wants a connection any more, and there is none to say it on; or trying is useless."""
+    """No connection is wanted any more, and none is open; or more attempts are useless."""
 
 
 _ON_LINE: Final = (LinkState.SIGNING_IN, LinkState.READY, LinkState.LEAVING)
@@ -62,7 +62,7 @@ TRANSITIONS: Final[dict[tuple[LinkState, LinkInput], LinkState]] = {
     (LinkState.CONNECTING, LinkInput.TRANSPORT_UP): LinkState.OPENING,
     (LinkState.OPENING, LinkInput.WEBSOCKET_UP): LinkState.SIGNING_IN,
     (LinkState.SIGNING_IN, LinkInput.SIGNED_IN): LinkState.READY,
-    (LinkState.READY, LinkInput.GOODBYE): LinkState.LEAVING,
+    (LinkState.READY, LinkInput.DISCONNECT): LinkState.LEAVING,
     (LinkState.WAITING, LinkInput.RETRY): LinkState.CONNECTING,
     (LinkState.CONNECTING, LinkInput.LOST): LinkState.WAITING,
     (LinkState.OPENING, LinkInput.LOST): LinkState.WAITING,

@@ -1,8 +1,7 @@
 """The link to the server: one connection after another, each signed in, kept alive, and followed by the next.
 
-Every decision about connecting is made here: when to try, when to give up, when a connection is dead, how long to wait.
-Whoever drives the session only opens and closes transports when it is told to. Where the link can be, and what leads
-where, is in `link_states.py`.
+Every decision about connecting is made here: when to try, when to stop, when a connection is dead, how long to wait. The
+driver only opens and closes transports when it is told to. The states of the link and its transitions are in `states.py`.
 """
 
 from __future__ import annotations
@@ -64,7 +63,7 @@ BROKEN_LOGGED: Final = 100
 """Of messages that cannot be read so many are logged, each; then one of so many, or a server could fill a disk."""
 
 SHORTEST_SECRET: Final = 8
-"""Credentials of fewer characters are not struck out of the server's words: they are none, and would tear words apart."""
+"""Credentials of fewer characters are no secrets, and are not struck out of messages: other words contain them."""
 
 _RESULT_KEYS: Final = frozenset({"jsonrpc", "id", "result"})
 _DOWN: Final = frozenset({LinkState.IDLE, LinkState.WAITING, LinkState.CLOSED})
@@ -88,7 +87,7 @@ class LinkOwner(Protocol):
         """The next sign-in must not resume."""
 
     def link_closed(self, error: RelayError, now: float) -> None:
-        """The link is closed for good; `error` is for whoever waits."""
+        """The link is closed for good; `error` is for those who wait."""
 
     def receive_event(self, id_: str | int | None, params: dict[str, Any], now: float) -> None:
         """The server tells of an event, which is acknowledged already."""
@@ -198,7 +197,7 @@ class Link:
             self._open_transport(now)
 
     def _give_up_connecting(self, promise: Promise[None], now: float) -> None:
-        """The only one who wanted a connection waits no more."""
+        """The caller of `connect` was cancelled."""
         self._connecting.pop(promise).cancel()
         self._abort_if_unwanted(ClientClosed("nobody waits for the connection any more"), now)
 
@@ -209,7 +208,7 @@ class Link:
         self._abort_if_unwanted(error, now)
 
     def _abort_if_unwanted(self, error: RelayError, now: float) -> None:
-        """Stop trying for a first connection that nobody waits for; one that was there once is wanted until `close`."""
+        """Stop trying for a first connection that no caller waits for; later ones are wanted until `close`."""
         if not self._connecting and not self._serving and not self._ever_signed_in:
             self._abort(error, now)
 
@@ -284,7 +283,7 @@ class Link:
             return
         if connection.send(text.encode()):
             self._statistics.frames_sent += 1
-        elif connection.closed:  # the server does not read; whoever sends now is told like everybody else
+        elif connection.closed:  # the server does not read: the caller is told with all others
             self._timers.soon(self._handle_events)
 
     def _handle_events(self, now: float) -> None:
@@ -370,7 +369,7 @@ class Link:
         self._put_out(CloseTransport(final_bytes))
 
     def _over(self, error: RelayError, now: float) -> None:
-        """Tell everybody that waits: those who wanted it closed, those who did not, and the session."""
+        """Tell all who wait, whether they wanted the link closed or not, and the session."""
         self._ever_signed_in = self._session_ends = False
         self._owner.link_closed(error, now)
         asked_for = isinstance(error, ClientClosed)
@@ -441,7 +440,7 @@ class Link:
             promise.resolve(None)
 
     def without_credentials(self, words: str) -> str:
-        """Return the server's words with what they repeat of a sign-in struck out: they go into logs and errors."""
+        """Return a message of the server without the credentials that it repeats, fit for logs and errors."""
         for secret in (*self._credentials, self.jwt_token or ""):
             if len(secret) >= SHORTEST_SECRET:
                 words = words.replace(secret, "***")
@@ -550,11 +549,12 @@ class Link:
         # Not yet: what the calls of the old session still report before the connection goes counts.
         self._session_ends = self._session_ends or restart
         if self.state is LinkState.READY:
-            self._move(LinkInput.GOODBYE)
+            self._move(LinkInput.DISCONNECT)
             self._stop_timers()
             self.link_timers.link_down(now)
             self._attempt_timer = self._timers.at(
-                now + HANG_UP_TIMEOUT, lambda at: self._lost(ConnectionError("the server said goodbye"), at)
+                now + HANG_UP_TIMEOUT,
+                lambda at: self._lost(ConnectionError("the server sent signalwire.disconnect"), at),
             )
 
     def _note_broken(self, reason: str) -> None:

@@ -245,8 +245,8 @@ class Connection:
     def close(self, code: int = 1000, reason: str = "") -> None:
         """Begin the end with a close frame; text may still come until the peer's. A second call does nothing.
 
-        Before it is open there is nobody to tell, and it is over at once. A peer that does not answer is for the
-        caller's deadline to notice; `receive_eof` ends it then.
+        Before `Opened` the connection ends at once. A peer that does not answer is for the caller's deadline to
+        notice; `receive_eof` ends the connection then.
 
         Args:
             code: The close code (RFC 6455 section 7.4).
@@ -256,7 +256,7 @@ class Connection:
             ValueError: The code may not be sent.
         """
         if self._tunnel is not None and self._tunnel.refused:
-            self.receive_eof()  # the end of waiting for the proxy's words, which are better news than ours
+            self.receive_eof()  # the proxy's refusal says more than our close
         self._websocket.close(code, reason)
 
     def data_to_send(self) -> bytes:

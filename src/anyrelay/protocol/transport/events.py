@@ -1,6 +1,6 @@
 """What a connection tells the session above it: its events, and the errors that may end it.
 
-The layers below (`proxy`, `tls`, `websocket`) and the `Connection` that joins them share these words, so they live in a
+The layers below (`proxy`, `tls`, `websocket`) and the `Connection` that joins them share these events, so the events have a
 file that imports none of them.
 """
 
@@ -92,7 +92,7 @@ class BrokenMessage:
 
 @attrs.frozen
 class PongReceived:
-    """The peer answered our latest ping (RFC 6455 section 5.5.3). Pongs that nobody asked for are passed over."""
+    """The peer answered our latest ping (RFC 6455 section 5.5.3). Other pongs are passed over."""
 
     payload: bytes
     """The payload of that ping."""

@@ -1,4 +1,4 @@
-"""The fast lane for WebSocket frames: a short text frame in one piece, which is nearly all that RELAY ever sends.
+"""Short text frames in one piece (RFC 6455), read and written without wsproto: nearly all that RELAY ever sends.
 
 Measured side by side: to read 700 bytes takes wsproto 21 µs and this 4; to write 90 masked ones, an acknowledgement, 11
 and 4. Everything else is left to wsproto, and so are the judgements about it: fragments, control frames, long masked

@@ -11,7 +11,7 @@ __all__ = ["bypasses_proxy"]
 def bypasses_proxy(no_proxy: str, host: str, port: int) -> bool:
     """Return whether a value of ``NO_PROXY`` says that a server is reached without the proxy.
 
-    Entries stand between commas or blanks; one that cannot be read names nobody.
+    Entries stand between commas or blanks; one that cannot be read names no host.
 
     - ``*``: every server.
     - ``192.0.2.1``, ``::1``, ``[::1]``: this address.
@@ -66,7 +66,7 @@ def _name_of(name: str) -> str:
     name = name.lower().removesuffix(".")
     try:
         return name.encode("idna").decode("ascii")
-    except UnicodeError:  # a label is empty or too long: it names nobody
+    except UnicodeError:  # a label is empty or too long: it names no host
         return name
 
 

@@ -150,7 +150,7 @@ class ProxyTunnel:
 
     @property
     def refused(self) -> bool:
-        """Whether the proxy said no, be its words complete or not."""
+        """Whether the proxy refused the tunnel, be its answer complete or not."""
         return self._refusal is not None
 
     def data_to_send(self) -> bytes:
@@ -176,11 +176,11 @@ class ProxyTunnel:
                 # h11's words quote the answer, and an answer may echo the credentials; ours do not.
                 words = fault if isinstance(fault, BadHead) else "h11 cannot read its head"
                 self.error = ProtocolViolation(f"the proxy's answer breaks HTTP: {words}")
-            else:  # only the words of the refusal are broken; that it was refused is what counts
+            else:  # only the text of the refusal is broken; the refusal counts
                 self._refuse(self._refusal)
 
     def receive_eof(self) -> None:
-        """LogEntry the end of the connection: a refusal is complete then, anything else is cut off."""
+        """Note the end of the connection: a refusal is complete then, anything else is cut off."""
         if self.opened or self.error is not None:
             return
         if self._refusal is not None:

@@ -49,7 +49,7 @@ class TlsLayer:
         self.established = False
         """Whether the handshake is done."""
         self.ended = False
-        """Whether the peer said goodbye (close_notify): the stream is whole, and nothing comes after it."""
+        """Whether the peer sent close_notify: the stream is whole, and nothing comes after it."""
         self.error: ssl.SSLError | None = None
         """What broke the connection: `ssl.SSLCertVerificationError` for a certificate, `ssl.SSLEOFError` for a cut."""
 
@@ -68,14 +68,14 @@ class TlsLayer:
         return self._take_in()
 
     def receive_eof(self) -> None:
-        """Note the end of the transport: `error` becomes an `ssl.SSLEOFError`, unless the peer had said goodbye."""
+        """Note the end of the transport: `error` becomes an `ssl.SSLEOFError`, unless the peer had sent close_notify."""
         if self.error is not None or self.ended or self._closed:
             return
         self._incoming.write_eof()
         self._take_in()
 
     def send(self, plaintext: bytes) -> None:
-        """Encrypt; before the handshake is done, hold. After an `error` or a `close` there is nobody to send to."""
+        """Encrypt; before the handshake is done, hold. After an `error` or a `close` nothing is sent."""
         if self.error is not None or self._closed:
             return
         if not self.established:
@@ -89,7 +89,7 @@ class TlsLayer:
             self.error = error
 
     def close(self) -> None:
-        """Say goodbye (close_notify) if there was a handshake. The peer's goodbye is not waited for."""
+        """Send close_notify if there was a handshake. That of the peer is not waited for."""
         if self._closed:
             return
         self._closed = True

@@ -41,7 +41,7 @@ Headers: TypeAlias = tuple[tuple[str, str], ...]
 """The headers of a request, names in lower case."""
 
 UpgradeCheck: TypeAlias = Callable[[Headers], tuple[int, str] | None]
-"""Given the headers of a client's upgrade, returns the HTTP status and the words to refuse it with; None to accept it."""
+"""Given the headers of a client's upgrade, returns the HTTP status and the text of a refusal; None accepts the upgrade."""
 
 DEFAULT_MAX_MESSAGE_SIZE = 10 * 1024 * 1024
 """The largest message that is taken, in bytes."""
@@ -49,8 +49,8 @@ DEFAULT_MAX_MESSAGE_SIZE = 10 * 1024 * 1024
 OUTBOX_LIMIT = 16 * 1024 * 1024
 """How many bytes may wait for a peer that does not read; a message that finds more of them ends the connection.
 
-Whoever reads never comes near it: it holds the acknowledgements of nearly 200,000 events, or all the commands that may be
-open at a time. What counts is what waits before a message, so that a large one of ours leaves whatever its size.
+A peer that reads never comes near the limit: 16 MiB hold the acknowledgements of nearly 200,000 events, or all commands that
+may be open at a time. What counts is what waits before a message, so that a large one of ours leaves whatever its size.
 """
 
 LONGEST_CONTROL_PAYLOAD = 125
@@ -72,7 +72,7 @@ class Phase(Enum):
     HANDSHAKE = auto()
     """The upgrade is under way."""
     REFUSED = auto()
-    """The upgrade was refused; the words of the refusal are still coming."""
+    """The upgrade was refused; the text of the refusal is still coming."""
     OPEN = auto()
     """Text flows both ways."""
     CLOSING = auto()
@@ -243,7 +243,7 @@ class WebSocketLayer:
 
         Args:
             code: The close code, one that may be sent (RFC 6455 section 7.4).
-            reason: Words for the peer; cut to 123 bytes.
+            reason: The reason for the peer; cut to 123 bytes.
 
         Raises:
             ValueError: The code may not be sent.
@@ -377,8 +377,8 @@ class WebSocketLayer:
         return hint.status_code if isinstance(hint, RejectConnection) else 400
 
     def _bad_handshake(self, fault: Exception, status: int) -> None:
-        """End a handshake that the peer broke: a server says so in HTTP, a client has nobody to tell."""
-        if self._refusal is not None:  # only its words are broken, or too many
+        """End a handshake that the peer broke: a server answers with an HTTP error, a client with nothing."""
+        if self._refusal is not None:  # only its text is broken, or too long
             self._report_refusal(self._refusal)
             return
         words = str(fault) if isinstance(fault, (BadHead, RemoteProtocolError)) else "a header cannot be read"
@@ -431,7 +431,7 @@ class WebSocketLayer:
     # The end (RFC 6455 section 7)
 
     def _violated(self, code: CloseReason, fault: Exception) -> None:
-        # Python's words tell a position that depends on how the bytes were cut.
+        # Python's message tells a position, which depends on how the bytes were cut.
         bad_text = code is CloseReason.INVALID_FRAME_PAYLOAD_DATA
         words = "text that is not UTF-8" if bad_text else str(fault)
         if self.phase is Phase.OPEN:
