@@ -329,3 +329,8 @@ def test_stop_sends_nothing_after_the_end() -> None:
     assert pair.sent("calling.play.stop") == []
     with pytest.raises(CallGone):
         playback.pause(0.0)
+
+
+def test_a_playback_is_what_its_command_starts() -> None:
+    _, _, playback = playing()
+    assert playback.subject is playback

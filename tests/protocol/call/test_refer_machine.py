@@ -682,3 +682,16 @@ def test_the_machine_does_what_the_oracle_says(history: list[tuple[float, tuple[
     fate = compare()
     assert fate.refused or fate.settled
     assert bench.timers.next_deadline() is None
+
+
+def test_it_is_what_its_command_starts() -> None:
+    bench = Bench()
+    assert bench.transfer.subject is bench.transfer
+
+
+def test_a_refusal_that_no_call_hears_of_is_one_all_the_same() -> None:
+    bench = Bench()
+    bench.transfer.on_over = None
+    bench.transfer.sent(0.0)
+    bench.transfer.rejected(RelayError(400, "no"))
+    assert (bench.transfer.state, bench.outcomes) == (ReferState.REJECTED, [])

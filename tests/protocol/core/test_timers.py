@@ -7,7 +7,7 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anyrelay.protocol.core.timers import Timers
+from anyrelay.protocol.core.timers import TimeoutQueue, Timers
 
 
 def test_deadlines_run_in_order_with_the_current_time() -> None:
@@ -106,3 +106,30 @@ def test_soon_actions_run_without_handling_a_deadline() -> None:
     timers.run_soon(5.0)
     timers.run_due(5.0)
     assert done == [("put off", 5.0), ("due", 5.0)]
+
+
+class Entry:
+    """Something with a deadline."""
+
+    def __init__(self, deadline: float) -> None:
+        self.deadline = deadline
+        self.done = False
+
+
+def test_deadlines_in_queues_are_met_between_the_others() -> None:
+    timers, told = Timers(), list[tuple[object, float]]()
+    queues = [TimeoutQueue[Entry](lambda entry, now: told.append((entry.deadline, now))) for _ in range(2)]
+    for queue, deadlines in zip(queues, [(1.0, 2.0, 4.0), (3.0, 9.0)], strict=True):
+        timers.add_queue(queue)
+        queue.entries.extend(Entry(each) for each in deadlines)
+    timers.at(2.0, lambda now: told.append(("timer", now)))
+    assert timers.next_deadline() == timers.soonest() == 1.0
+    queues[0].entries[0].done = True
+    assert timers.soonest() == 1.0  # cheap, not exact
+    assert timers.next_deadline() == timers.soonest() == 2.0
+    timers.run_due(5.0)
+    assert told == [("timer", 5.0), (2.0, 5.0), (3.0, 5.0), (4.0, 5.0)]
+    assert timers.next_deadline() == 9.0
+    queues[1].entries[0].done = True
+    assert timers.next_deadline() is None
+    assert timers.soonest() == math.inf

@@ -255,3 +255,40 @@ def test_an_accepted_error_code_is_an_empty_reply() -> None:
     promise = bench.submit(line_up=True, options=CommandOptions(ok_codes=(404,)))
     bench.book.answer(Response("r1", {"code": "404", "message": "no"}), 0.0)
     assert promise.result() == {}
+
+
+def test_a_caller_may_be_promised_something_else_than_the_reply() -> None:
+    bench = Bench()
+    started, stopped = bench.submit(line_up=True, result_if_accepted="it"), bench.submit(line_up=True)
+    assert bench.book.receive_result("r1", {"code": 200}, 0.0)
+    assert bench.book.receive_result("r2", {}, 0.0)
+    assert (started.result(), stopped.result()) == ("it", {})
+
+
+@pytest.mark.parametrize(("more", "result"), [({}, {}), ({"result_if_accepted": "it"}, "it")])
+def test_events_that_told_the_end_say_more_than_an_error(more: dict[str, Any], result: object) -> None:
+    class Told(Noting):
+        is_told = True
+
+    bench, lost, refused = Bench(), Told(), Told()
+    promises = [bench.submit(lost, line_up=True, **more), bench.submit(refused, line_up=True, **more)]
+    bench.book.answer(Failure("r2", 404, "no"), 1.0)
+    bench.book.connection_lost()
+    assert [promise.result() for promise in promises] == [result, result]
+    assert lost.observed == ["sent 0.0", "abandoned"]
+    assert refused.observed == ["sent 0.0", "rejected RelayError"]
+
+
+def test_deadlines_of_what_was_answered_do_not_pile_up_behind_one_that_was_not() -> None:
+    bench = Bench()
+    slow = bench.submit(line_up=True)
+    for number in range(2, 1_000):
+        bench.submit(line_up=True)
+        bench.book.receive_result(f"r{number}", {}, 0.0)
+    assert len(bench.book._timeouts.entries) < 140
+    assert bench.timers.next_deadline() == 10.0
+    assert not slow.done
+
+
+def test_what_follows_no_machine_has_no_subject() -> None:
+    assert CommandObserver().subject is None

@@ -216,3 +216,12 @@ def test_from_payload_reads_an_event_as_a_given_class() -> None:
     assert package.PlayEvent.from_payload({"event_type": 5, "params": []}) == package.PlayEvent()
     for kind in (RelayEvent, *EVENT_CLASSES.values()):
         assert type(kind.from_payload(payload)) is kind
+
+
+def test_an_event_is_read_as_a_class_that_no_type_names() -> None:
+    class Own(package.PlayEvent):
+        """A class of the application."""
+
+    event = Own.from_payload({"event_type": "x", "params": {"state": "playing", "call_id": 5}, "timestamp": 1e400})
+    assert type(event) is Own
+    assert (event.event_type, event.state, event.call_id, event.timestamp) == ("x", "playing", "5", 0.0)

@@ -902,3 +902,8 @@ def test_only_handle_timeout_runs_deadlines() -> None:
     assert pair.session.is_overdue(late)
     pair.session.handle_timeout(late)
     assert waiting.done
+
+
+def test_what_cannot_be_called_is_no_handler() -> None:
+    with pytest.raises(TypeError, match="on_event: a handler must be a function, not int"):
+        Joined().session.on_event(5)  # type: ignore[arg-type]

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from anyrelay.protocol.transport import fast_frames
 from anyrelay.protocol.transport.events import (
     BrokenMessage,
     ConnectionClosed,
@@ -24,7 +25,7 @@ from anyrelay.protocol.transport.events import (
     ProtocolViolation,
     TextReceived,
 )
-from anyrelay.protocol.transport.fast_frames import LONGEST_FAST_MASK
+from anyrelay.protocol.transport.fast_frames import LONGEST_FAST_MASK, forget_keys, text_frames
 from anyrelay.protocol.transport.http_head import MAX_HEAD_SIZE
 from anyrelay.protocol.transport.websocket import OUTBOX_LIMIT, Phase, WebSocketLayer
 
@@ -774,3 +775,12 @@ def test_cutting_the_stream_anywhere_changes_nothing(data: st.DataObject, role: 
         layer.receive_eof()
         heard.append(comparable(events_of(layer)))
     assert heard[0] == heard[1]
+
+
+def test_keys_that_were_drawn_can_be_forgotten() -> None:
+    [first] = text_frames([b"x"], mask=True, long_frame=bytes)
+    drawn = set(fast_frames._keys)
+    forget_keys()
+    [second] = text_frames([b"x"], mask=True, long_frame=bytes)
+    assert first[2:6] != second[2:6]
+    assert not drawn & set(fast_frames._keys)

@@ -58,12 +58,12 @@ class TimeoutQueue(Generic[X]):
         self.expire = expire
         """Called with an entry whose deadline is over, and the time."""
 
-    def first(self) -> X | None:
-        """Return the first entry that is not done."""
+    def next_deadline(self) -> float:
+        """Return the deadline of the first entry that is not done, in seconds; infinity when there is none."""
         entries = self.entries
         while entries and entries[0].done:
             entries.popleft()
-        return entries[0] if entries else None
+        return entries[0].deadline if entries else math.inf
 
 
 class Timers:
@@ -100,8 +100,7 @@ class Timers:
         """Return the earliest deadline that still stands, in seconds; None when there is none, or none but infinite ones."""
         earliest = self._first_timer()
         for queue in self._queues:
-            if (entry := queue.first()) is not None:
-                earliest = min(earliest, entry.deadline)
+            earliest = min(earliest, queue.next_deadline())
         return earliest if earliest < math.inf else None
 
     def _first_timer(self) -> float:
@@ -142,14 +141,8 @@ class Timers:
                 assert action is not None
                 action(now)
             else:
-                self._expire_entry(when, now)
-
-    def _expire_entry(self, when: float, now: float) -> None:
-        for queue in self._queues:
-            if (entry := queue.first()) is not None and entry.deadline <= when:
-                queue.entries.popleft()
-                queue.expire(entry, now)
-                return
+                queue = min(self._queues, key=TimeoutQueue.next_deadline)
+                queue.expire(queue.entries.popleft(), now)
 
     def _forget_one(self) -> None:
         # Almost every request is answered long before its deadline, so without this the heap would hold ten seconds' worth

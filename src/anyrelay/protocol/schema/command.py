@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar, Final, NamedTuple, TypeVar
 
-from attrs import NOTHING, Attribute, field, fields, frozen
+from attrs import Attribute, field, fields, frozen
 
 from anyrelay.protocol.schema.fields import check_json, is_opaque, is_text, optional
 
@@ -159,8 +159,7 @@ def write_params(
             value = convert(value)
         if check is not None:
             check(None, attribute, value)
-        if default is NOTHING or value != default:
-            written[wire] = value if type(value) in _PLAIN else plain(value)
+        written[wire] = value if type(value) in _PLAIN else plain(value)
     return written
 
 

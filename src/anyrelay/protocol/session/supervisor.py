@@ -277,13 +277,10 @@ class Link:
 
     def send(self, text: str) -> None:
         """Queue a message for the transport."""
-        # Not open: its end came in the same read as what is answered here, and is about to be told.
         connection = self._connection
-        if connection is None:
-            return
-        if connection.send(text.encode()):
+        if connection is not None and connection.send(text.encode()):
             self._statistics.frames_sent += 1
-        elif connection.closed:  # the server does not read: the caller is told with all others
+        else:  # its end came in the same read as what is answered here, or the server does not read: that is told then
             self._timers.soon(self._handle_events)
 
     def _handle_events(self, now: float) -> None:

@@ -299,5 +299,5 @@ class Connection:
     def _note_tls(self, tls: TlsLayer) -> None:
         if tls.error is not None:
             self._websocket.fail(tls.error)
-        elif tls.ended:
+        else:
             self._websocket.receive_eof()
