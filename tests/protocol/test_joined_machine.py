@@ -337,6 +337,14 @@ class JoinedMachine(RuleBasedStateMachine):
             case _:
                 command.refuse(ERRORS[pick % len(ERRORS)])
 
+    @precondition(lambda self: any(command.method == "calling.refer" for command in self.wire.commands))
+    @rule(pick=numbers)
+    def refuse_after_the_outcome(self, pick: int) -> None:
+        command = next(command for command in self.wire.commands if command.method == "calling.refer")
+        self.wire.commands.remove(command)
+        self.send(command.params["call_id"], "refer", state="busy", sip_notify_response_code="486")
+        command.refuse(ERRORS[pick % len(ERRORS)])
+
     @rule()
     def take_all(self) -> None:
         commands, self.wire.commands = self.wire.commands, []
