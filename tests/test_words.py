@@ -67,7 +67,6 @@ ALLOWED: Final = {
 NOT_YET: Final = (
     "src/anyrelay/local/",
     "tests/local/",
-    "tests/support/",
     "docs/generated/",
     "docs/reference/limits.md",
 )

@@ -14,7 +14,7 @@ from typing import Any
 
 from anyrelay.protocol.server import CommandReceived, Gone, ServerConnection
 
-PATIENCE = TIMEOUT = 30.0
+TIMEOUT = 30.0
 """How long the server waits for a step of the client before it fails the test, in seconds."""
 
 
