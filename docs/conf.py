@@ -111,11 +111,17 @@ def _quieter_signature(
     return (signature.replace("NOTHING", "...") if signature else signature), returns
 
 
-def _no_link_to_builtins(_app: Any, doctree: nodes.document) -> None:
-    """Link no builtin such as ``type`` to the field of a class that has the same name."""
+def _one_target_for_each_link(_app: Any, doctree: nodes.document) -> None:
+    """Link no builtin such as ``type`` to a field of the same name, and names that both front ends have to one of them."""
     for reference in list(doctree.findall(addnodes.pending_xref)):
-        if reference.get("refdomain") == "py" and hasattr(builtins, reference["reftarget"]):
+        if reference.get("refdomain") != "py":
+            continue
+        target, module = reference["reftarget"], reference.get("py:module") or ""
+        if hasattr(builtins, target):
             reference.replace_self(reference.children)
+        elif module.startswith("anyrelay.testing") and target == "RelayClient":
+            is_blocking = (reference.get("py:class") or "").startswith("Sync")
+            reference["reftarget"] = f"{'anyrelay.sync' if is_blocking else 'anyrelay'}.{target}"
 
 
 def setup(app: Any) -> None:
@@ -124,4 +130,4 @@ def setup(app: Any) -> None:
     app.connect("autodoc-process-docstring", _quieter_docstring)
     app.connect("autodoc-process-docstring", _whole_sentence, priority=600)  # after napoleon
     app.connect("autodoc-process-signature", _quieter_signature)
-    app.connect("doctree-read", _no_link_to_builtins)
+    app.connect("doctree-read", _one_target_for_each_link)

@@ -235,7 +235,7 @@ class SyncCaller:
         """Press digits, as `SimulatedCaller.press` does.
 
         Raises:
-            ValueError: A digit is not 0-9, #, *, A-D, w or W.
+            ValueError: A digit is not ``0-9 # * A-D w W``.
             TypeError: The digits are no string.
         """
         self._relay.order("press", caller=self._number, digits=digits, after=after)

@@ -97,7 +97,7 @@ class RelayCaller:
         """Press digits, as `SimulatedCaller.press` does.
 
         Raises:
-            ValueError: A digit is not 0-9, #, *, A-D, w or W.
+            ValueError: A digit is not ``0-9 # * A-D w W``.
             TypeError: The digits are no string.
         """
         self._act(lambda: self._caller.press(digits, after=after))

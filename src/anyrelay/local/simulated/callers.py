@@ -128,7 +128,7 @@ class SimulatedCaller:
         """Press digits, one every 0.1 s, once everything was pressed and said that was asked for before.
 
         Args:
-            digits: 0-9, #, *, A-D; w is a pause of 0.5 s, W a pause of 1 s.
+            digits: ``0-9 # * A-D``; w is a pause of 0.5 s, W a pause of 1 s.
             after: Scripted seconds to wait first.
 
         Raises:
