@@ -232,6 +232,42 @@ def test_a_call_takes_milliseconds(front: str) -> None:
     assert min(once() for _ in range(10)) < 0.02
 
 
+@pytest.mark.parametrize("front", ["asyncio", "trio", "threads"])
+def test_texts_and_acted_commands(front: str) -> None:
+    received: list[Any] = []
+
+    async def main() -> None:
+        async with MemoryRelay() as relay:
+            relay.script("calling.denoise", code=409, message="not now")
+            client = relay.client(contexts=["+15551230000", "default"])
+
+            @client.on_message
+            async def on_message(message: Any) -> None:
+                received.append((message.body, message.from_number))
+
+            async with client:
+                relay.text(to="+15551230000", body="Hello", from_number="+15559990000")
+                await relay.until(lambda: bool(received), 5.0)
+
+    def blocking() -> None:
+        with SyncMemoryRelay() as relay:
+            client = relay.client(contexts=["+15551230000", "default"])
+            client.on_message(lambda message: received.append((message.body, message.from_number)))
+            relay.script("messaging.send", code=402, message="no money")
+            with client:
+                relay.text(to="+15551230000", body="Hello", from_number="+15559990000")
+                relay.until(lambda: bool(received), 5.0)
+                with pytest.raises(RelayError, match="no money"):
+                    client.send_message(to_number="+15551110000", from_number="+15551230000", body="Hi")
+            assert relay.phones.texts == []
+
+    if front == "threads":
+        blocking()
+    else:
+        run_virtual(main, backend=front)
+    assert received == [("Hello", "+15559990000")]
+
+
 # --- what is refused ----------------------------------------------------------------------------------------------------
 
 

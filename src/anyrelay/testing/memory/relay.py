@@ -126,6 +126,30 @@ class MemoryRelay(ScriptedRelay):
         """Return the server's calls, its phones' callers and its messages, for the checks of the pytest plugin."""
         return self.exchange, self._server.phones.callers, self.frames()
 
+    def text(self, *, to: str, body: str = "", from_number: str = "+15550000000", media: Iterable[str] = ()) -> None:
+        """Let a text message arrive (``messaging.receive``) at a client that receives in the context of its number.
+
+        Args:
+            to: The number to which the message goes.
+            body: The text.
+            from_number: The number from which the message comes.
+            media: The URLs of pictures and files.
+        """
+        self._server.deliver_text(anyio.current_time(), to=to, body=body, from_number=from_number, media=media)
+
+    def script(self, method: str, **script: Any) -> None:
+        """Set the reply to an acted command, and the events that follow, as `LocalRelay.script` does.
+
+        Args:
+            method: The RELAY method of an acted command, such as ``calling.ai``, or ``messaging.send``.
+            script: ``code``, ``message``, ``reply`` and ``events``.
+
+        Raises:
+            ValueError: The server does not act this command, or a value is not allowed.
+            TypeError: A value has a wrong type.
+        """
+        self._server.exchange.scripts.set(method, **script)
+
     def drop_connections(self) -> None:
         """Close every connection without a message, as a broken network does; sessions can be resumed."""
         self.exchange.drop_connections(anyio.current_time())
