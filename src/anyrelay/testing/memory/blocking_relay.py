@@ -85,7 +85,7 @@ class SyncMemoryRelay(SyncScriptedRelay):
 
         Args:
             contexts: The contexts to receive.
-            settings: Further arguments of `RelayClient`, such as `request_timeout`.
+            settings: Further arguments of `anyrelay.sync.RelayClient`, such as `request_timeout`.
 
         Raises:
             ValueError: A setting is not allowed.

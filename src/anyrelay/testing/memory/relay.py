@@ -27,7 +27,7 @@ __all__ = ["MemoryRelay"]
 class MemoryRelay(ScriptedRelay):
     """A RELAY server and simulated phones in memory: no socket, no sleep, the same order of events in each run.
 
-    The clients are real `RelayClient` objects, from the public methods down to WebSocket frames. Time is virtual: it moves
+    The clients are real `anyrelay.RelayClient` objects, from the public methods down to WebSocket frames. Time is virtual: it moves
     when every task waits. Run the test with `run_virtual`, or give pytest a `virtual_backend`::
 
         async def scenario():
@@ -88,7 +88,7 @@ class MemoryRelay(ScriptedRelay):
 
         Args:
             contexts: The contexts to receive.
-            settings: Further arguments of `RelayClient`, such as `request_timeout`.
+            settings: Further arguments of `anyrelay.RelayClient`, such as `request_timeout`.
 
         Raises:
             ValueError: A setting is not allowed.
