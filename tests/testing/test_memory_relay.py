@@ -246,7 +246,7 @@ def test_texts_and_acted_commands(front: str) -> None:
                 received.append((message.body, message.from_number))
 
             async with client:
-                relay.text(to="+15551230000", body="Hello", from_number="+15559990000")
+                await relay.text(to="+15551230000", body="Hello", from_number="+15559990000")
                 await relay.until(lambda: bool(received), 5.0)
 
     def blocking() -> None:

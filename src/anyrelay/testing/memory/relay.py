@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
+from anyrelay.local.exchange.ports import TextMessage
 from anyrelay.local.server.relay_phones import RelayPhones
 from anyrelay.local.server.scripting import ScriptedRelay
 from anyrelay.testing.memory.client import MemoryClient
@@ -27,8 +28,8 @@ __all__ = ["MemoryRelay"]
 class MemoryRelay(ScriptedRelay):
     """A RELAY server and simulated phones in memory: no socket, no sleep, the same order of events in each run.
 
-    The clients are real `anyrelay.RelayClient` objects, from the public methods down to WebSocket frames. Time is virtual: it moves
-    when every task waits. Run the test with `run_virtual`, or give pytest a `virtual_backend`::
+    The clients are real `anyrelay.RelayClient` objects, from the public methods down to WebSocket frames. Time is virtual:
+    the clock moves when every task waits. Run the test with `run_virtual`, or give pytest a `virtual_backend`::
 
         async def scenario():
             async with MemoryRelay() as relay:
@@ -126,16 +127,33 @@ class MemoryRelay(ScriptedRelay):
         """Return the server's calls, its phones' callers and its messages, for the checks of the pytest plugin."""
         return self.exchange, self._server.phones.callers, self.frames()
 
-    def text(self, *, to: str, body: str = "", from_number: str = "+15550000000", media: Iterable[str] = ()) -> None:
-        """Let a text message arrive (``messaging.receive``) at a client that receives in the context of its number.
+    async def text(
+        self,
+        *,
+        to: str,
+        body: str = "",
+        from_number: str = "+15550000000",
+        media: Iterable[str] = (),
+        wait_for_subscriber: float = 5.0,
+    ) -> None:
+        """Let a text message arrive (``messaging.receive``), as `LocalRelay.text` does.
 
         Args:
             to: The number to which the message goes.
             body: The text.
             from_number: The number from which the message comes.
             media: The URLs of pictures and files.
+            wait_for_subscriber: The longest wait for a client, in seconds of virtual time.
+
+        Raises:
+            TimeoutError: No client has received in the context of the number in time.
         """
-        self._server.deliver_text(anyio.current_time(), to=to, body=body, from_number=from_number, media=media)
+        message = TextMessage(from_number=from_number, to_number=to, body=body, media=tuple(media))
+        context = self.exchange.messages.context_of(to)
+        sessions = self.exchange.sessions
+        await self.until(lambda: sessions.next_subscriber(context, peek=True) is not None, wait_for_subscriber)
+        self.exchange.messages.deliver(message, anyio.current_time())
+        self.follow_outputs()
 
     def script(self, method: str, **script: Any) -> None:
         """Set the reply to an acted command, and the events that follow, as `LocalRelay.script` does.

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
 from anyrelay.local.exchange.exchange import Exchange, Flush, PostStatus
-from anyrelay.local.exchange.ports import TextMessage
 from anyrelay.local.simulated.phones import SimulatedPhones
 from anyrelay.testing.trace import TraceFrame, frame_of, of_call
 
@@ -103,12 +102,6 @@ class MemoryServer:
             if word in text
         ]
         return [frame for frame in read if frame is not None]
-
-    def deliver_text(self, now: float, *, to: str, body: str, from_number: str, media: Iterable[str]) -> None:
-        """Deliver a text message to a client that receives in the context of its number (``messaging.receive``)."""
-        message = TextMessage(from_number=from_number, to_number=to, body=body, media=tuple(media))
-        self.exchange.messages.deliver(message, now)
-        self.settle(now)
 
     def describe_callers(self) -> str:
         """Return the state of each caller in words, for errors."""
