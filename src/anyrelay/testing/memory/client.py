@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from anyrelay import RelayClient
+from anyrelay.aio.backends.running import running_loop
 from anyrelay.aio.driver import Driver
 
 if TYPE_CHECKING:
@@ -47,13 +48,14 @@ class MemoryTransport:
     def __init__(self, owner: TransportOwner, server: MemoryServer) -> None:
         self._owner = owner
         self._server = server
+        self._now = running_loop().time  # anyio's clock needs a task, and `flush` may be called without one
         self._arrived = anyio.Event()
         self._connection: ClientConnection | None = None
         self._is_open = True
 
     async def run(self, order: OpenTransport) -> None:
         """Open the connection, and hand the server's bytes to the client until it is closed."""
-        self._connection = connection = self._server.connect(anyio.current_time(), self._wake)
+        self._connection = connection = self._server.connect(self._now(), self._wake)
         try:
             if self._is_open:
                 self._owner.transport_opened(self)
@@ -67,7 +69,7 @@ class MemoryTransport:
                     await self._arrived.wait()
                     self._arrived = anyio.Event()
         finally:
-            self._server.lose(connection, anyio.current_time())
+            self._server.lose(connection, self._now())
 
     def has_unread(self) -> bool:
         """Whether the server has bytes that the driver has not read."""
@@ -86,7 +88,7 @@ class MemoryTransport:
         self._wake()
 
     def _send(self, connection: ClientConnection, data: bytes) -> None:
-        now = anyio.current_time()
+        now = self._now()
         connection.receive_data(data, now)
         self._server.settle(now)
 
