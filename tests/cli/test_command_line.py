@@ -21,6 +21,7 @@ from anyrelay.cli.commands import anyrelay
 from anyrelay.cli.listen import run_listen
 from anyrelay.errors import AuthenticationError, ConnectFailed, RequestTimeout
 from anyrelay.local import SyncLocalRelay
+from anyrelay.local.process import options as process_options
 from anyrelay.local.process import serve
 from anyrelay.protocol.schema import parse_event
 from tests.support.places import DOCS
@@ -180,28 +181,28 @@ def options_of(**changed):
         "token": None,
     }
     rest = {"as_json": False, "show_frames": False, "quiet": False, "control": False, "pace": 1.0, "max_calls": 200}
-    return serve._Options(**{**chosen, **rest, **changed})
+    return process_options.ServeOptions(**{**chosen, **rest, **changed})
 
 
 def test_serve_warns_of_addresses_that_others_can_reach(monkeypatch, capsys):
     monkeypatch.setattr(serve, "need_sip", lambda: None)
-    serve._checked(options_of())
+    process_options.checked_options(options_of())
     assert capsys.readouterr().err == ""
-    serve._checked(options_of(listen="0.0.0.0:0"))
+    process_options.checked_options(options_of(listen="0.0.0.0:0"))
     assert (
         "other machines can reach --listen 0.0.0.0:0; tokens and calls travel in the clear" in capsys.readouterr().err
     )
-    serve._checked(options_of(listen="0.0.0.0:0", no_token=True))
+    process_options.checked_options(options_of(listen="0.0.0.0:0", no_token=True))
     assert "other machines can reach --listen 0.0.0.0:0, and anybody may sign in: leave --no-token out" in (
         capsys.readouterr().err
     )
-    serve._checked(options_of(listen="0.0.0.0:0", token="t"))
+    process_options.checked_options(options_of(listen="0.0.0.0:0", token="t"))
     assert "anybody" not in capsys.readouterr().err
 
 
 def test_real_phones_get_an_address_in_numbers_in_place_of_a_name(monkeypatch):
     monkeypatch.setattr(serve, "need_sip", lambda: None)
-    assert serve._checked(options_of(phones="sip", sip="localhost:0")).sip == "127.0.0.1:0"
+    assert process_options.checked_options(options_of(phones="sip", sip="localhost:0")).sip == "127.0.0.1:0"
 
 
 # --- listen -------------------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from anyrelay.cli.commands import anyrelay
 from anyrelay.cli.recording import recording
-from anyrelay.local.server.relay import Frame
+from anyrelay.local.server.observers import Frame
 from anyrelay.testing import SyncMemoryRelay, TraceError, TraceFrame, TraceWriter, read_trace
 from anyrelay.testing.ladder import FORMATS, Labels, draw, rungs_of
 from anyrelay.testing.trace import Pseudonyms, of_call

@@ -16,7 +16,7 @@ from anyrelay.cli.ending import DONE, FAILED, WRONG_USE, complain
 from anyrelay.cli.ladder import CALLER, SERVER, TARGET, Ladder
 from anyrelay.cli.outcomes import EXPECTED, SIP_TARGETS, is_expected, sentence
 from anyrelay.local.json_process import ChildError, JsonProcess, module_command, stopping
-from anyrelay.local.process.serve import need_sip
+from anyrelay.local.process.options import need_sip
 from anyrelay.protocol.call.refer_outcome import ReferStatus
 
 __all__ = ["run_demo"]

@@ -9,7 +9,7 @@ from anyrelay.cli.ending import WRONG_USE, complain
 from anyrelay.testing.trace import TraceWriter
 
 if TYPE_CHECKING:
-    from anyrelay.local.server.relay import Frame
+    from anyrelay.local.server.observers import Frame
 
 __all__ = ["recording"]
 

@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from anyrelay.local.exchange.ports import TextMessage
     from anyrelay.local.process.sync_relay import SyncCaller, SyncLocalRelay, SyncPhones
     from anyrelay.local.reach import Reach
-    from anyrelay.local.server.relay import Frame, LocalRelay
+    from anyrelay.local.server.observers import Frame
+    from anyrelay.local.server.relay import LocalRelay
     from anyrelay.local.server.relay_phones import RelayCaller, RelayPhones
     from anyrelay.local.simulated.phones import SimulatedCaller, SimulatedPhones
     from anyrelay.local.sip.phones import SipPhones
@@ -34,7 +35,8 @@ _MODULES = {
     "exchange.ports": ("TextMessage",),
     "reach": ("Reach",),
     "server.relay_phones": ("RelayCaller", "RelayPhones"),
-    "server.relay": ("Frame", "LocalRelay"),
+    "server.observers": ("Frame",),
+    "server.relay": ("LocalRelay",),
     "simulated.phones": ("SimulatedCaller", "SimulatedPhones"),
     "sip.phones": ("SipPhones",),
     "process.sync_relay": ("SyncCaller", "SyncLocalRelay", "SyncPhones"),

@@ -44,7 +44,7 @@ class ChildError(RuntimeError):
 
 
 class LineWriter:
-    """Writes JSON lines to a pipe, and never waits for whoever reads them: what the pipe does not take waits in a thread."""
+    """Writes JSON lines to a pipe, and never waits for their reader: what the pipe does not take waits in a thread."""
 
     def __init__(self, descriptor: int, *, on_broken: Callable[[str], None]) -> None:
         """Write to a file descriptor, which stays the caller's but does not block any more.
@@ -152,7 +152,7 @@ class JsonProcess:
         Args:
             command: The program and its arguments. It is to end when its standard input does, and so with this process.
             on_lines: Called with the messages that came, in order, in a thread of its own; the next ones wait for it.
-            on_end: Called in that thread after the last message, with the exit status and the last words on standard error.
+            on_end: Called in that thread after the last message, with the exit status and the last lines of standard error.
             keeps_quiet: Whether its standard error is kept for `on_end` and `ChildError`, rather than shown.
             silence: Seconds without a message after which it is killed; never when None.
             environment: Variables that it gets besides those of this process, or in their place.
@@ -179,7 +179,7 @@ class JsonProcess:
         self._stdout = self._process.stdout
         self._readers = [threading.Thread(target=self._read, daemon=True)]
         if self._process.stderr is not None:
-            self._readers.append(threading.Thread(target=self._read_last_words, daemon=True))
+            self._readers.append(threading.Thread(target=self._read_errors, daemon=True))
         for reader in reversed(self._readers):  # the first one joins the other, maybe at once
             reader.start()
 
@@ -274,7 +274,7 @@ class JsonProcess:
         if self._on_end is not None:
             self._on_end(status, self.final_bytes())
 
-    def _read_last_words(self) -> None:
+    def _read_errors(self) -> None:
         assert self._process.stderr is not None
         with self._process.stderr as stream:
             for line in iter(stream.readline, b""):

@@ -153,7 +153,7 @@ class Reach:
 
     @staticmethod
     def _open(root: Path, url: str) -> int:
-        """Open what a URL names, and nothing outside of the directory, whoever swaps links meanwhile.
+        """Open what a URL names, and nothing outside of the directory, even if links are swapped meanwhile.
 
         The path is resolved first, so that links within the directory work; then each part of it is opened inside the one
         before, links no more followed. A pipe without a writer does not block.
@@ -180,7 +180,7 @@ class Reach:
 
 
 def _parsed(address: str) -> _Address | None:
-    """Read an address in numbers, one of IPv4 that is dressed as IPv6 included; None for a name."""
+    """Read an address in numbers, an IPv4 address written as IPv6 included; None for a name."""
     try:
         parsed = ip_address(address)
     except ValueError:

@@ -12,7 +12,8 @@ from attrs import asdict
 
 from anyrelay.local.process.sync_relay import SyncPhones
 from anyrelay.local.process.sync_scripting import SyncScriptedRelay
-from anyrelay.local.server.relay import Frame, LocalRelay
+from anyrelay.local.server.observers import Frame
+from anyrelay.local.server.relay import LocalRelay
 from anyrelay.local.simulated.callers import describe_caller
 from anyrelay.local.simulated.phones import SimulatedPhones
 from anyrelay.testing.trace import TraceFrame, frame_of, of_call

@@ -11,6 +11,7 @@ import pytest
 
 from anyrelay.local import SyncLocalRelay
 from anyrelay.local.logs import logger_of, printable, scrub_frame, without_url_secrets
+from anyrelay.local.process import options as process_options
 from anyrelay.local.process import serve
 from anyrelay.sync import RelayClient
 
@@ -64,8 +65,8 @@ def test_the_token_of_the_file_is_what_counts(tmp_path, capsys):
     file = tmp_path / "token"
     file.write_text("  from-a-file \n")
     file.chmod(0o644)
-    options = serve._Options(**{**DEFAULTS, "token_file": str(file)})
-    assert serve._checked(options).token == "from-a-file"
+    given = process_options.ServeOptions(**{**DEFAULTS, "token_file": str(file)})
+    assert process_options.checked_options(given).token == "from-a-file"
     assert "other users can read --token-file" in capsys.readouterr().err
     assert serve.token_of_environment(str(file), no_token=False) is None
 
@@ -120,7 +121,7 @@ def test_options_that_cannot_be_followed(options, words, tmp_path, capsys):
 
 @pytest.mark.parametrize("host", ["example.com", "a-b.example.", "10.0.0.1", "::1", "[2001:db8::1]", "my_host"])
 def test_hosts_that_may_be_named(host):
-    serve._check_allowed_host(host)
+    process_options._check_allowed_host(host)
 
 
 def test_a_server_for_blocking_code_beyond_loopback():
@@ -229,8 +230,8 @@ def test_projects_and_numbers_of_the_options(tmp_path, capsys):
     file = tmp_path / "token"
     file.write_text("from-a-file\n")
     file.chmod(0o600)
-    options = serve._Options(**DEFAULTS, accounts=(f"one:{file}",), numbers=("+1555=support", "+1556=a=b"))
-    checked = serve._checked(options)
+    given = process_options.ServeOptions(**DEFAULTS, accounts=(f"one:{file}",), numbers=("+1555=support", "+1556=a=b"))
+    checked = process_options.checked_options(given)
     assert (checked.tokens, checked.token) == ({"one": "from-a-file"}, None)
     assert checked.contexts == {"+1555": "support", "+1556": "a=b"}
     assert "from-a-file" not in repr(checked)

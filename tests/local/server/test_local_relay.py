@@ -354,15 +354,16 @@ async def test_idle_sockets_make_room_even_when_the_server_is_full():
 
 
 async def test_one_address_takes_no_other_ones_room(monkeypatch):
-    monkeypatch.setattr("anyrelay.local.server.relay.STRANGERS", 4)
+    monkeypatch.setattr("anyrelay.local.server.admission.UNSIGNED_LIMIT", 4)
     async with LocalRelay(fast()) as relay:
         now = anyio.current_time()
         connections = [
             relay.exchange.open_connection(now, peer=peer)
             for peer in ("192.0.2.1", "192.0.2.2", "192.0.2.2", "192.0.2.3")
         ]
-        relay._strangers = list(connections)
-        assert relay._made_room("192.0.2.2")
+        relay._admission._unsigned = list(connections)
+        assert not relay._admission.has_place()
+        assert relay._drop_unsigned("192.0.2.2")
         assert [one.is_over for one in connections] == [False, True, False, False]
 
 

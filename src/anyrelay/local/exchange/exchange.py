@@ -369,7 +369,7 @@ class Exchange:
         *,
         status_url: str | None = None,
     ) -> None:
-        """Send an event to whoever controls the call, if anybody does, and to its `status_url`."""
+        """Send an event to a session, if there is one, and POST it to a `status_url`, if there is one."""
         envelope = self.envelope(event_type, params, session, now)
         if session is not None and not session.is_over:
             session.send_event(self.new_id(), envelope)

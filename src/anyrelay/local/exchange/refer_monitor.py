@@ -75,7 +75,7 @@ class MonitorInput(StrEnum):
     ABANDONED = auto()
     """What carried the call broke: nothing more will be heard."""
     CALL_ENDED = auto()
-    """The call is over, whoever ended it."""
+    """The call is over, whichever side ended it."""
     NOT_ANSWERED = auto()
     """The time for an answer to the REFER is over."""
     NOT_REPORTED = auto()
@@ -220,7 +220,7 @@ class ReferMonitor:
             return  # a copy of an answer that was seen already
         self._answered = True
         self.refer_code = code
-        # A 408 is no answer but the lack of one, whoever made it up (RFC 3261 section 8.1.3.1).
+        # A 408 is no answer but the lack of one, whichever side made it up (RFC 3261 section 8.1.3.1).
         self._meet(
             MonitorInput.ACCEPTED if code < 300 else MonitorInput.NOT_ANSWERED if code == 408 else MonitorInput.REFUSED,
             now,

@@ -19,90 +19,35 @@ What it reports is one JSON object per line on its standard output:
 from __future__ import annotations
 
 import argparse
-import errno
-import importlib.util
 import json
 import os
-import re
 import signal
-import socket
 import stat
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
-from ipaddress import ip_address
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import anyio
-from attrs import evolve, field, frozen
 
 from anyrelay.local.logs import printable, without_url_secrets
+from anyrelay.local.process.options import PHONES, USUAL_SIP, ServeOptions, checked_options, complain
 from anyrelay.local.process.server_process import TOKEN_VARIABLE
 from anyrelay.local.reach import Reach
-from anyrelay.local.server.addresses import parse_address
-from anyrelay.local.server.relay import DIAL_EVENTS, Frame, LocalRelay
+from anyrelay.local.server.observers import Frame
+from anyrelay.local.server.relay import DIAL_EVENTS, LocalRelay
 from anyrelay.local.simulated.phones import SimulatedPhones
 
 if TYPE_CHECKING:
     from anyrelay.local.sip.phones import SipMessageSeen, SipPhones
 
-__all__ = ["PHONES", "main", "need_sip", "serve", "token_of_environment"]
-
-PHONES = ("sip", "simulated")
-"""The kinds of phones."""
-
-USUAL_SIP: Final = "127.0.0.1:5060"
-"""Where real phones call when nobody says otherwise."""
+__all__ = ["main", "serve", "token_of_environment"]
 
 WRONG_USE = 2
 """The exit status when the server could not be started as asked for."""
 
-_SIP_MODULES: Final = ("baresip", "numpy", "soxr")
-"""What real phones cannot do without."""
-
-_EXAMPLES: Final = {"--listen": "127.0.0.1:8443", "--sip": USUAL_SIP}
-_KINDS: Final = {"--listen": (socket.SOCK_STREAM,), "--sip": (socket.SOCK_DGRAM, socket.SOCK_STREAM)}
-_FAMILIES: Final = {"--listen": socket.AF_UNSPEC, "--sip": socket.AF_INET}
-"""The stack takes IPv4 addresses alone."""
-
-_LONGEST_TOKEN: Final = 100_000
-_HOST: Final = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_.])?|\[?[0-9A-Fa-f]*:[0-9A-Fa-f:.]+\]?")
-
 Report = Callable[[dict[str, Any]], None]
 """Takes what the server reports, one event at a time, on its event loop."""
-
-
-@frozen(kw_only=True)
-class _Options:
-    """What a server process is to be; see `serve`."""
-
-    listen: str
-    sip: str | None
-    phones: str
-    tls_dir: str | None
-    project: str | None
-    token: str | None
-    as_json: bool
-    show_frames: bool
-    quiet: bool
-    control: bool
-    pace: float
-    max_calls: int = 200
-    token_file: str | None = None
-    no_token: bool = False
-    media_dir: str | None = None
-    allowed_hosts: tuple[str, ...] = ()
-    accounts: tuple[str, ...] = ()
-    numbers: tuple[str, ...] = ()
-    dial_plan: tuple[str, ...] = ()
-    act: bool = False
-    dial_event: str = "last"
-    strict: bool = False
-    tokens: Mapping[str, str] = field(factory=dict, repr=False)
-    """The token of each project in `accounts`."""
-    contexts: Mapping[str, str] = field(factory=dict)
-    """The context of each number in `numbers`."""
-    on_frame: Callable[[Frame], None] | None = None
 
 
 def serve(
@@ -162,7 +107,7 @@ def serve(
     Returns:
         The exit status: 0, or 2 when the server could not be started; standard error says why.
     """
-    options = _Options(
+    options = ServeOptions(
         listen=listen,
         sip=sip,
         phones=phones,
@@ -188,188 +133,14 @@ def serve(
         on_frame=on_frame,
     )
     try:
-        anyio.run(_serve, _checked(options), _print_json if as_json else _print_words)
+        anyio.run(_serve, checked_options(options), _print_json if as_json else _print_words)
     except (OSError, ValueError, RuntimeError) as error:  # those that say what to do about it
-        _complain(str(error))
+        complain(str(error))
         return WRONG_USE
     return 0
 
 
-def need_sip() -> None:
-    """Check that what real phones need is installed.
-
-    Raises:
-        ValueError: Something is not; the message says what to do.
-    """
-    for name in _SIP_MODULES:
-        if importlib.util.find_spec(name) is None:
-            raise ValueError(
-                f"real SIP phones need {name}, which is not installed: pip install 'anyrelay[sip]', "
-                "or take --phones simulated"
-            )
-
-
-def _checked(options: _Options) -> _Options:
-    """Return the options with addresses that can be listened on, and warn of those that other machines can reach.
-
-    Raises:
-        ValueError: An option cannot be followed; the message names it, and says what to do.
-    """
-    if options.phones not in PHONES:
-        raise ValueError(f"--phones must be one of {', '.join(PHONES)}, not {options.phones!r}")
-    if options.phones == "simulated" and options.sip is not None:
-        raise ValueError("--sip is for real phones, and nobody would listen there: leave it out, or take --phones sip")
-    if options.phones == "sip":
-        need_sip()
-    if options.tls_dir is not None:
-        _check_tls_dir(options.tls_dir)
-    if options.media_dir is not None and not os.path.isdir(options.media_dir):
-        raise ValueError(f"--media-dir {options.media_dir} is not a directory")
-    for allowed in options.allowed_hosts:
-        _check_allowed_host(allowed)
-    options = evolve(options, token=_token(options), tokens=_tokens(options), contexts=_contexts(options))
-    host, _ = _listening("--listen", options.listen)
-    if not ip_address(host).is_loopback:
-        anybody = ", and anybody may sign in: leave --no-token out" if options.no_token else ""
-        clear = "" if options.tls_dir or options.no_token else "; tokens and calls travel in the clear: give --tls-dir"
-        _complain(f"warning: other machines can reach --listen {options.listen}{anybody}{clear}")
-    if options.phones == "simulated":
-        return options
-    host, port = _listening("--sip", options.sip or USUAL_SIP)
-    if ip_address(host).is_unspecified:
-        raise ValueError(f"--sip must name one address of this machine, such as {_EXAMPLES['--sip']}, not {host}")
-    if not ip_address(host).is_loopback:
-        _complain(f"warning: other machines can call --sip {options.sip}, and phones need no password")
-    # With a name in place of numbers the stack would listen nowhere, and say nothing.
-    return evolve(options, sip=f"{host}:{port}")
-
-
-def _token(options: _Options) -> str | None:
-    """Return the token that clients must give, None for any or one that is to be made.
-
-    Raises:
-        ValueError: The options contradict each other, or the file has none.
-    """
-    if options.no_token and (options.token or options.token_file):
-        raise ValueError("--no-token and a token contradict each other: leave one out")
-    if options.token and options.token_file:
-        raise ValueError("--token and --token-file both name a token: leave one out")
-    if options.no_token or options.token_file is None:
-        return options.token
-    return _token_of_file("--token-file", options.token_file)
-
-
-def _token_of_file(option: str, name: str) -> str:
-    """Return the token that a file has.
-
-    Raises:
-        ValueError: The file cannot be read, or has none; the message names the option.
-    """
-    try:
-        with open(name, encoding="utf-8") as file:
-            shared = stat.S_IMODE(os.fstat(file.fileno()).st_mode) & (stat.S_IRGRP | stat.S_IROTH)
-            token = file.read(_LONGEST_TOKEN + 1).strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ValueError(
-            f"{option} {name} cannot be read: {getattr(error, 'strerror', None) or 'it is no text'}"
-        ) from None
-    if not token or len(token) > _LONGEST_TOKEN or not token.isprintable():
-        raise ValueError(f"{option} {name} must hold one line, the token")
-    if shared:
-        _complain(f"warning: other users can read {option} {name}: chmod 600")
-    return token
-
-
-def _tokens(options: _Options) -> dict[str, str]:
-    """Return the further projects, each with its token.
-
-    Raises:
-        ValueError: An option has another form, or the file of a token cannot be read.
-    """
-    accounts = {}
-    for account in options.accounts:
-        project, _, name = account.partition(":")
-        if not project or not name:
-            raise ValueError(f"--account must be PROJECT:TOKEN-FILE, not {account!r}")
-        accounts[project] = _token_of_file(f"--account {project}:", name)
-    if accounts and options.no_token:
-        raise ValueError("--no-token and --account contradict each other: leave one out")
-    return accounts
-
-
-def _contexts(options: _Options) -> dict[str, str]:
-    """Return the context that each number belongs to.
-
-    Raises:
-        ValueError: An option has another form.
-    """
-    numbers = dict(number.partition("=")[::2] for number in options.numbers)
-    for number, context in numbers.items():
-        if not number or not context:
-            raise ValueError(f"--number must be NUMBER=CONTEXT, such as +15550000001=support, not {number!r}")
-    return numbers
-
-
-def _check_allowed_host(host: str) -> None:
-    """Check that a host is a name or an address alone.
-
-    Raises:
-        ValueError: It is not.
-    """
-    if not _HOST.fullmatch(host):
-        raise ValueError(f"--allow-host must be a host name or an IP address, without scheme and port, not {host!r}")
-
-
-def _complain(words: str) -> None:
-    print(f"anyrelay: {printable(words)}", file=sys.stderr)  # noqa: T201 - a command's word to its user
-
-
-def _listening(option: str, address: str) -> tuple[str, int]:
-    """Return host, in numbers, and port of an address, once it has been listened on.
-
-    It is tried before anything is started, since the stack of the phones says in words alone why it could not start.
-
-    Raises:
-        ValueError: It is no address, or cannot be listened on.
-    """
-    try:
-        host, port = parse_address(address)
-    except ValueError:
-        raise ValueError(
-            f"{option} must be HOST:PORT, such as {option} {_EXAMPLES[option]}, not {address!r}; port 0 is a free one"
-        ) from None
-    try:
-        found = socket.getaddrinfo(host, port, _FAMILIES[option], socket.SOCK_STREAM)
-        for kind in _KINDS[option]:
-            with socket.socket(found[0][0], kind) as trial:
-                if kind is socket.SOCK_STREAM:  # as the server does: connections of the last one may still be closing
-                    trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                trial.bind(found[0][4])
-    except (OSError, UnicodeError) as error:
-        if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
-            raise ValueError(f"{option} {address} is in use; choose another port, or 0 for a free one") from None
-        reason = getattr(error, "strerror", None) or str(error)
-        family = "an IPv4 address" if _FAMILIES[option] is socket.AF_INET else "an address"
-        raise ValueError(
-            f"{option} {address} cannot be listened on ({reason}): name {family} of this machine, such as "
-            f"{_EXAMPLES[option]}"
-        ) from None
-    return str(found[0][4][0]), port
-
-
-def _check_tls_dir(directory: str) -> None:
-    """Find or make the certificates already here, where it is known which option is at fault."""
-    from anyrelay.local.server.certificates import CertificatesMissingError, find_or_make
-
-    try:
-        find_or_make(directory)
-    except CertificatesMissingError:
-        raise ValueError("--tls-dir needs cryptography, which is not installed: pip install 'anyrelay[cli]'") from None
-    except OSError as error:
-        raise ValueError(f"--tls-dir {directory} cannot be used: {error.strerror or error}") from None
-
-
-async def _serve(options: _Options, report: Report) -> None:
+async def _serve(options: ServeOptions, report: Report) -> None:
     relay = LocalRelay(
         _sip_phones(options, report) if options.phones == "sip" else _simulated_phones(options, report),
         listen=options.listen,
@@ -403,14 +174,14 @@ async def _stop_on_signal(scope: anyio.CancelScope) -> None:
             scope.cancel()
 
 
-def _simulated_phones(options: _Options, report: Report) -> SimulatedPhones:
+def _simulated_phones(options: ServeOptions, report: Report) -> SimulatedPhones:
     def on_step(uri: str, words: str) -> None:
         report({"event": "phone", "time": time.time(), "uri": uri, "words": words})
 
     return SimulatedPhones(pace=options.pace, on_step=on_step if options.show_frames else None)
 
 
-def _sip_phones(options: _Options, report: Report) -> SipPhones:
+def _sip_phones(options: ServeOptions, report: Report) -> SipPhones:
     from anyrelay.local.sip.phones import SipPhones
 
     # The stack's messages carry the time of the event loop's clock, which is this one.
@@ -492,7 +263,7 @@ def _print(line: str) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``python -m anyrelay.local``; return the exit status.
 
-    Under ``--control``, or where standard input is a pipe, whoever holds its other end is the parent: orders are taken
+    Under ``--control``, or where standard input is a pipe, the process at its other end is the parent: orders are taken
     from it, and its end is the server's end too.
     """
     parser = argparse.ArgumentParser(prog="python -m anyrelay.local", description="A RELAY server on your own machine.")

@@ -47,13 +47,13 @@ class ServerProcess:
         """
         return self._wait_for("ready", START_TIME)
 
-    def order(self, do: str, arguments: dict[str, Any], patience: float = 0.0) -> Any:
+    def order(self, do: str, arguments: dict[str, Any], timeout: float = 0.0) -> Any:
         """Send an order and return its result.
 
         Args:
             do: The order's name.
             arguments: Its arguments.
-            patience: Seconds that the order itself may wait for something.
+            timeout: Seconds that the order itself may wait for something.
 
         Raises:
             RuntimeError: The process ended, or the order broke.
@@ -65,7 +65,7 @@ class ServerProcess:
             self._orders += 1
             number = self._orders
         self._process.tell({"id": number, "do": do, **arguments})
-        reply = self._wait_for(number, REPLY_TIME + patience)
+        reply = self._wait_for(number, REPLY_TIME + timeout)
         if "error" in reply:
             raise _ERRORS.get(reply["error"], RuntimeError)(reply["message"])
         return reply["result"]

@@ -77,7 +77,7 @@ class SyncLocalRelay(SyncScriptedRelay):
             RuntimeError: It ended before it was; its standard error says why.
             TimeoutError: It was not ready in time.
         """
-        # In the environment, since whoever may list processes can read their options.
+        # In the environment: every user who may list processes can read their options.
         self._process = ServerProcess(self._command, {TOKEN_VARIABLE: self.token or ""})
         try:
             ready = self._process.ready()

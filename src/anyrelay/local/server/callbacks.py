@@ -48,7 +48,7 @@ POSTS_PER_CLIENT: Final = 4
 """How many POSTs of one client are under way at once."""
 
 POSTS_AT_ONCE: Final = 64
-"""How many POSTs are under way at once, whoever's they are."""
+"""How many POSTs of all clients are under way at once."""
 
 
 @frozen

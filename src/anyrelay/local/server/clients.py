@@ -73,7 +73,7 @@ async def _read(
 ) -> None:
     while True:
         if connection.is_over:
-            # Whoever floods us and does not read is not listened to, nor waited for as long as others.
+            # A client that floods the server and does not read is not read from, nor waited for as long as others.
             scope.deadline = anyio.current_time() + FLUSH_TIME
             await anyio.sleep_forever()
         try:

@@ -53,6 +53,7 @@ class RecordingServer:
         self.url = ""
         self._recordings = recordings
         self._hosts = hosts
+        self._listener: Listener[SocketStream] | None = None
         self._limiter = anyio.CapacityLimiter(FETCHES_AT_ONCE)
 
     async def listen(self, host: str, shown_host: str) -> None:
@@ -61,17 +62,18 @@ class RecordingServer:
         Raises:
             OSError: The host cannot be listened on.
         """
-        self._listener: Listener[SocketStream] = await anyio.create_tcp_listener(local_host=host or None, local_port=0)
+        self._listener = await anyio.create_tcp_listener(local_host=host or None, local_port=0)
         self.url = f"http://{shown_host}:{listened_port(self._listener)}{PATH.rstrip('/')}"
 
     async def run(self) -> None:
         """Serve until cancelled."""
-        async with self._listener:
-            await self._listener.serve(self._serve)
+        assert self._listener is not None
+        await self._listener.serve(self._serve)
 
     async def aclose(self) -> None:
-        """Stop listening."""
-        await self._listener.aclose()
+        """Stop listening, if it listens; `run` is to be cancelled first."""
+        if self._listener is not None:
+            await self._listener.aclose()
 
     async def _serve(self, stream: SocketStream) -> None:
         async with stream, self._limiter:

@@ -1,6 +1,6 @@
 """The local RELAY server: an exchange on a real socket, on a real clock, for asyncio and trio alike.
 
-Everything that RELAY is happens in `exchange.py`; here bytes are moved, time is kept, and whoever waits is woken.
+Everything that RELAY is happens in `exchange.py`; here bytes are moved, time is kept, and waiting tasks are woken.
 """
 
 from __future__ import annotations
@@ -11,24 +11,24 @@ import os
 import secrets
 import time
 import uuid
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
 import anyio
 import anyio.to_thread
 from anyio.abc import SocketListener, SocketStream
-from attrs import frozen
 
 from anyrelay.local.exchange.credentials import Credentials
 from anyrelay.local.exchange.exchange import DeleteFile, Exchange, Flush, PostStatus
-from anyrelay.local.logs import logger_of, scrub_frame
+from anyrelay.local.logs import logger_of
 from anyrelay.local.reach import Reach
 from anyrelay.local.server.addresses import addresses_of, is_on_loopback, listened_port, parse_address
+from anyrelay.local.server.admission import Admission
 from anyrelay.local.server.callbacks import StatusPoster
 from anyrelay.local.server.clients import ClientWakeup, serve_client
+from anyrelay.local.server.observers import Frame, Observers
 from anyrelay.local.server.phone_events import FollowedPhoneEvents
 from anyrelay.local.server.recordings import RecordingServer
 from anyrelay.local.server.relay_phones import RelayPhones
@@ -42,9 +42,8 @@ if TYPE_CHECKING:
     from anyrelay.local.exchange.connections import ClientConnection
     from anyrelay.local.sip.phones import SipPhones
 
-__all__ = ["Frame", "LocalRelay"]
+__all__ = ["LocalRelay"]
 
-_T = TypeVar("_T")
 
 logger = logger_of(__name__)
 
@@ -52,9 +51,6 @@ _LOOPBACK: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - these a
 
 FINAL_BYTES_TIME: Final = 0.5
 """Seconds in which the last bytes are to be sent to clients, and the last POSTs, when the server stops."""
-
-STRANGERS: Final = 200
-"""How many connections may be open whose clients have not signed in."""
 
 CERTIFICATE_CHECK: Final = 3_600.0
 """Seconds between two looks at the certificates, which are renewed in time."""
@@ -64,20 +60,6 @@ DIAL_EVENTS: Final = ("first", "last")
 
 TOKEN_BYTES: Final = 24
 """How many random bytes are in a token that the server makes."""
-
-
-@frozen
-class Frame:
-    """One RELAY message on the wire, its secrets struck out."""
-
-    time: float
-    """When, in seconds since 1970."""
-    direction: str
-    """``rx`` from the client, ``tx`` to it."""
-    client: int
-    """Which connection, counted from 1."""
-    text: str
-    """The JSON text."""
 
 
 class LocalRelay(ScriptedRelay):
@@ -146,19 +128,16 @@ class LocalRelay(ScriptedRelay):
         self._require_token = require_token and not accounts
         self._upgrades = UpgradePolicy(self._host, allowed_hosts)
         self._reach = Reach(allowed_hosts=allowed_hosts)
-        self._on_frame = on_frame
-        self._on_event = on_event
-        self._max_connections = max_connections
+        self._observers = Observers(on_frame, on_event)
         self._numbers = numbers
         self._dial_event = dial_event
         self._strict = strict
         self._acts = act or isinstance(self._phones, SimulatedPhones)
         self._tls: ssl.SSLContext | None = None
         self._wakeups: dict[ClientConnection, ClientWakeup] = {}
-        self._clock_bell = ClientWakeup()
+        self._clock_wakeup = ClientWakeup()
         self._sleeps_until = math.inf
-        self._connected = 0
-        self._strangers: list[ClientConnection] = []
+        self._admission = Admission(max_connections)
         self._following = False
         self._closed = anyio.Event()
         self._step_done = anyio.Event()
@@ -215,8 +194,8 @@ class LocalRelay(ScriptedRelay):
             new_id=lambda: str(uuid.uuid4()),
             epoch=time.time() - anyio.current_time(),
             credentials=self._credentials(token=self.token),
-            on_text=None if self._on_frame is None else self._show_frame,
-            on_event=None if self._on_event is None else self._show_event,
+            on_text=self._observers.text_observer,
+            on_event=self._observers.event_observer,
             acts=self._acts,
             numbers=self._numbers,
             dial_event_first=self._dial_event == "first",
@@ -237,6 +216,7 @@ class LocalRelay(ScriptedRelay):
                 self.exchange.dialer = self._phones
         except BaseException:
             await listener.aclose()
+            await self._recording_server.aclose()
             self._tasks.cancel_scope.cancel()
             await self._tasks.__aexit__(None, None, None)
             raise
@@ -272,6 +252,8 @@ class LocalRelay(ScriptedRelay):
                 return None
             return await self._tasks.__aexit__(kind, error, trace)
         finally:
+            with anyio.CancelScope(shield=True):
+                await self._recording_server.aclose()
             self._closed.set()
 
     async def wait_closed(self) -> None:
@@ -334,7 +316,7 @@ class LocalRelay(ScriptedRelay):
             self._following = False
         deadline = self.exchange.next_deadline()
         if deadline is not None and deadline < self._sleeps_until:
-            self._clock_bell.wake()
+            self._clock_wakeup.wake()
         self._announce_step()
 
     def _announce_step(self) -> None:
@@ -349,7 +331,7 @@ class LocalRelay(ScriptedRelay):
             deadline = self.exchange.next_deadline()
             self._sleeps_until = math.inf if deadline is None else deadline
             with anyio.CancelScope(deadline=self._sleeps_until):
-                await self._clock_bell.wait()
+                await self._clock_wakeup.wait()
             self.follow_outputs()
 
     async def _renew_certificates(self, tls_dir: str | os.PathLike[str]) -> None:
@@ -366,14 +348,6 @@ class LocalRelay(ScriptedRelay):
             except (OSError, ValueError, RuntimeError):
                 logger.exception("the server's certificates cannot be renewed")
 
-    def _show_frame(self, connection: ClientConnection, direction: str, text: str) -> None:
-        if self._on_frame is not None:
-            _show(self._on_frame, Frame(time.time(), direction, connection.number, scrub_frame(text)), "on_frame")
-
-    def _show_event(self, envelope: dict[str, Any]) -> None:
-        if self._on_event is not None:
-            _show(self._on_event, envelope, "on_event")
-
     # --- clients ----------------------------------------------------------------------------------------------------
 
     async def _accept(self, listener: SocketListener) -> None:
@@ -387,42 +361,24 @@ class LocalRelay(ScriptedRelay):
                 await anyio.sleep(0.1)
                 continue
             peer, local = addresses_of(stream)
-            if not self._made_room(peer):
-                logger.warning("a client was turned away: %d are connected", self._connected)
+            if not self._admission.has_place() and not self._drop_unsigned(peer):
+                logger.warning("a client was turned away: %d are connected", self._admission.open)
                 await stream.aclose()
                 continue
-            self._connected += 1
             connection = self.exchange.open_connection(
                 anyio.current_time(),
                 tls=self._tls,
                 peer=peer,
                 check_upgrade=partial(self._upgrades.refusal, local, peer),
             )
-            self._strangers.append(connection)
+            self._admission.opened(connection)
             self._tasks.start_soon(self._serve_client, connection, stream)
 
-    def _made_room(self, newcomer: str) -> bool:
-        """Whether there is room for one more client; sockets that never sign in take nobody else's for long.
-
-        Of those that have not signed in, the one that has waited longest goes, of the address that has most of them.
-        """
-        full = self._connected >= self._max_connections
-        if not full and len(self._strangers) < STRANGERS:
-            return True
-        self._strangers = [
-            connection for connection in self._strangers if connection.session is None and not connection.is_over
-        ]
-        if not full and len(self._strangers) < STRANGERS:
-            return True
-        if not self._strangers:
+    def _drop_unsigned(self, newcomer: str) -> bool:
+        """Drop a connection without a sign-in for a new one; return False when there is none."""
+        oldest = self._admission.take_oldest_unsigned(newcomer)
+        if oldest is None:
             return False
-        counts = Counter(connection.peer for connection in self._strangers)
-        counts[newcomer] += 1
-        most = max(counts.values())
-        oldest = next(
-            (connection for connection in self._strangers if counts[connection.peer] == most), self._strangers[0]
-        )
-        self._strangers.remove(oldest)
         oldest.drop(anyio.current_time())
         self.follow_outputs()
         return True
@@ -433,13 +389,6 @@ class LocalRelay(ScriptedRelay):
         try:
             await serve_client(connection, stream, wakeup, self.follow_outputs)
         finally:
-            self._connected -= 1
+            self._admission.closed()
             del self._wakeups[connection]
             self._announce_step()
-
-
-def _show(observer: Callable[[_T], None], seen: _T, name: str) -> None:
-    try:
-        observer(seen)
-    except Exception:
-        logger.exception("%s failed", name)
