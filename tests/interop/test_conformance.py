@@ -27,6 +27,9 @@ import trustme
 
 import anyrelay
 import anyrelay.sync
+from anyrelay.local.exchange.strict import why_refused
+from anyrelay.protocol.schema import COMMANDS, decode_command
+from anyrelay.protocol.server import DEFAULTS
 from tests.interop.conformance_player import FRONTS, PLAYED
 from tests.interop.conformance_table import ROWS, SIGN_INS, maker_of
 from tests.interop.recording_server import Frame, Recording, RecordingServer
@@ -382,3 +385,16 @@ def test_a_different_signature_is_found(ours: Callable[..., Any], alike: bool) -
     def theirs(self: Any, a: int, *, b: int | None = None) -> None: ...
 
     assert in_parity(theirs, ours) is alike
+
+
+def test_a_strict_server_accepts_what_the_official_sdk_sends(sent: Sent) -> None:
+    frames = [frame for recording in sent.by("sdk") for frame in recording.requests if frame["method"] in COMMANDS]
+    assert len(frames) > 100
+    for frame in frames:
+        method, params = frame["method"], frame["params"]
+        command = decode_command(method, DEFAULTS.get(method, {}) | params)
+        # The table gives names of its own, which go onto the wire as they are.
+        odd = {"custom"} if method != "calling.user_event" else params.keys() - {"node_id", "call_id", "event"}
+        own = {name: value for name, value in params.items() if name not in odd}
+        assert why_refused(command, own) == "", method
+        assert (why_refused(command, params) == "") is (own == params), method

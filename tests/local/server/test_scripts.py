@@ -93,3 +93,25 @@ def test_scripts_and_text_messages_of_a_server_in_another_process():
 async def test_the_word_for_the_dial_event_is_checked():
     with pytest.raises(ValueError, match="dial_event must be one of first, last, not 'never'"):
         LocalRelay(dial_event="never")
+
+
+class UnusedPhones:
+    """SIP phones that nobody calls."""
+
+    uri = "sip:127.0.0.1:5060"
+
+    async def start(self, events):
+        self.events = events
+
+    async def stop(self):
+        pass
+
+
+@pytest.mark.anyio
+async def test_with_sip_phones_the_cloud_is_acted_if_the_server_was_told_to():
+    async with LocalRelay(UnusedPhones()) as relay:
+        with pytest.raises(ValueError, match=r"calling\.ai can only be refused"):
+            relay.script("calling.ai", message="Hello")
+    async with LocalRelay(UnusedPhones(), act=True) as relay:
+        relay.script("calling.ai", message="Hello")
+        assert relay.exchange.scripts.get("calling.ai").message == "Hello"
