@@ -16,11 +16,11 @@ import anyio.to_thread
 import pytest
 
 from anyrelay.local import LocalRelay, SimulatedPhones
-from tests.interop.acting_phones import ActingPhones
 from tests.interop.vendor_client import LANGUAGES, TIMEOUT, need, vendor_client
 
 pytestmark = [pytest.mark.sdk, pytest.mark.anyio]
 
+ALICE = "sip:alice@example.com"
 ONE, TWO = "+15550000001", "+15550000002"
 STATES = ["queued", "initiated", "sent", "delivered"]
 
@@ -95,57 +95,72 @@ async def test_a_dialler(language: str, dial_event: str, tmp_path: Path) -> None
 async def test_a_menu_connects_the_caller_to_a_person(language: str, tmp_path: Path) -> None:
     need(language)
     async with (
-        LocalRelay(SimulatedPhones(), tls_dir=tmp_path, token="right", strict=True) as relay,
+        LocalRelay(SimulatedPhones(pace=5.0), tls_dir=tmp_path, token="right", strict=True) as relay,
         vendor_client(language, "ivr", relay, "right") as client,
     ):
-        phones = ActingPhones(relay)
-        caller = await phones.dial("ivr", TIMEOUT)
-        await relay.until(lambda: any("play" in str(order) for order in caller.orders), TIMEOUT)
+        relay.phones.add("tel:+15550000009", ring_time=5.0)
+        caller = await relay.phones.dial(ALICE, context="ivr", wait_for_subscriber=TIMEOUT)
+        await caller.until(lambda: caller.heard != [], TIMEOUT)
         caller.press("1")
         assert await client.until("collected") == {"event": "collected", "type": "digit", "digits": "1"}
-        await relay.until(lambda: caller.mixes != [], TIMEOUT)
-        [(number, person)] = phones.called
-        assert (number, person.mixes) == ("tel:+15550000009", caller.mixes)
         assert (await client.until("connect", 2))["state"] == "connected"
-        person.end()
+        person = relay.phones.callers[-1]
+        person.say("Sales, good morning.")
+        await caller.until(lambda: caller.words != [], TIMEOUT)
+        person.hang_up()
+        relay.follow_outputs()
         assert (await client.until("connect", 3))["state"] == "disconnected"
         if language == "python":
-            caller.end()
+            caller.hang_up()
         await client.until("ended")
+    assert [medium.type for medium in caller.heard] == ["tts", "tts", "ringtone"]
+    assert caller.words == ["Sales, good morning."]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 async def test_a_menu_hangs_up_on_any_other_digit(language: str, tmp_path: Path) -> None:
     need(language)
     async with (
-        LocalRelay(SimulatedPhones(), tls_dir=tmp_path, token="right", strict=True) as relay,
+        LocalRelay(SimulatedPhones(pace=5.0), tls_dir=tmp_path, token="right", strict=True) as relay,
         vendor_client(language, "ivr", relay, "right") as client,
     ):
-        caller = await ActingPhones(relay).dial("ivr", TIMEOUT)
-        await relay.until(lambda: any("play" in str(order) for order in caller.orders), TIMEOUT)
+        caller = await relay.phones.dial(ALICE, context="ivr", wait_for_subscriber=TIMEOUT)
+        await caller.until(lambda: caller.heard != [], TIMEOUT)
         caller.press("2")
         assert (await client.until("collected"))["digits"] == "2"
-        await relay.until(lambda: caller.end_reason == "hangup", TIMEOUT)
+        assert await caller.ended(TIMEOUT) == "hangup"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+async def test_a_menu_hangs_up_on_a_caller_who_presses_nothing(language: str, tmp_path: Path) -> None:
+    need(language)
+    async with (
+        LocalRelay(SimulatedPhones(pace=5.0), tls_dir=tmp_path, token="right", strict=True) as relay,
+        vendor_client(language, "ivr", relay, "right") as client,
+    ):
+        caller = await relay.phones.dial(ALICE, context="ivr", wait_for_subscriber=TIMEOUT)
+        assert await client.until("collected") == {"event": "collected", "type": "no_input", "digits": ""}
+        assert await caller.ended(TIMEOUT) == "hangup"
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 async def test_a_voicemail_is_recorded_and_fetched(language: str, tmp_path: Path) -> None:
     need(language)
     async with (
-        LocalRelay(SimulatedPhones(), tls_dir=tmp_path, token="right", strict=True) as relay,
+        LocalRelay(SimulatedPhones(pace=5.0), tls_dir=tmp_path, token="right", strict=True) as relay,
         vendor_client(language, "voicemail", relay, "right") as client,
     ):
-        caller = await ActingPhones(relay).dial("voicemail", TIMEOUT)
+        caller = await relay.phones.dial(ALICE, context="voicemail", wait_for_subscriber=TIMEOUT)
         await client.until("recording")
-        await anyio.sleep(0.3)
-        caller.press("#")
+        caller.say("Please call me back.")
+        caller.press("#", after=4.0)
         recorded = await client.until("recorded")
-        answer = await anyio.to_thread.run_sync(lambda: urllib.request.urlopen(recorded["url"]).read())
-    assert recorded["state"] == "finished"
-    assert recorded["size"] == len(answer)
-    with wave.open(io.BytesIO(answer)) as file:
+        content = await anyio.to_thread.run_sync(lambda: urllib.request.urlopen(recorded["url"]).read())
+        assert await caller.ended(TIMEOUT) == "hangup"
+    assert (recorded["state"], recorded["size"]) == ("finished", len(content))
+    with wave.open(io.BytesIO(content)) as file:
         assert file.getnframes() / file.getframerate() == pytest.approx(recorded["duration"], abs=0.1)
-        assert recorded["duration"] >= 0.3
+    assert recorded["duration"] >= 4.0
 
 
 async def test_the_commands_of_the_cloud_are_acted(tmp_path: Path) -> None:
@@ -155,7 +170,7 @@ async def test_the_commands_of_the_cloud_are_acted(tmp_path: Path) -> None:
         vendor_client("python", "cloud", relay, "right") as client,
     ):
         relay.script("calling.pay", events=[{"params": {"state": "error"}, "after": 0.1}])
-        caller = await relay.phones.dial("sip:alice@example.com", context="cloud", wait_for_subscriber=TIMEOUT)
+        caller = await relay.phones.dial(ALICE, context="cloud", wait_for_subscriber=TIMEOUT)
         ended = await client.until("ended")
         assert await caller.ended() == "hangup"
     assert ended["denoised"] == [True, False]

@@ -11,11 +11,8 @@ await client.voice.listen({
   topics: ['ivr'],
   onCallReceived: async (call) => {
     await call.answer()
-    const prompt = await call.promptTTS({
-      text: 'Press 1 for sales.',
-      digits: { max: 1, digitTimeout: 5 },
-      initialTimeout: 5,
-    })
+    const options = { text: 'Press 1 for sales.', digits: { max: 1, digitTimeout: 5 }, initialTimeout: 5 }
+    const prompt = await call.promptTTS(options).onStarted()
     const { type, digits = '' } = await prompt.ended()
     report('collected', { type, digits })
     if (digits !== '1') {
