@@ -91,6 +91,26 @@ async def test_a_dialler(language: str, dial_event: str, tmp_path: Path) -> None
     assert [medium.to_wire()["params"]["text"] for medium in bob.heard] == ["Your table is ready."]
 
 
+@pytest.mark.parametrize("callee", LANGUAGES)
+@pytest.mark.parametrize("caller", LANGUAGES)
+async def test_a_client_calls_another_client(caller: str, callee: str, tmp_path: Path) -> None:
+    need(caller)
+    need(callee)
+    async with (
+        LocalRelay(SimulatedPhones(), tls_dir=tmp_path, token="right", strict=True, numbers={TWO: "office"}) as relay,
+        vendor_client(callee, "callee", relay, "right") as called,
+    ):
+        await relay.until(lambda: has_subscriber(relay, "office"), TIMEOUT)
+        async with vendor_client(caller, "caller", relay, "right") as calling:
+            offered = await called.until("called")
+            await calling.until("collecting")
+            await called.go_on()
+            assert (await calling.until("collected"))["digits"] == "123"
+            await calling.until("ended")
+            await called.until("ended")
+    assert (offered["sender"], offered["number"]) == (ONE, TWO)
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 async def test_a_menu_connects_the_caller_to_a_person(language: str, tmp_path: Path) -> None:
     need(language)
