@@ -146,7 +146,7 @@ def test_serve_wants_a_limit_of_calls_that_the_stack_has(calls):
     [
         (":5060", "--sip must be HOST:PORT, such as --sip 127.0.0.1:5060"),
         ("0.0.0.0:0", "--sip must name one address"),
-        ("[::1]:0", "name an IPv4 address of this machine, such as 127.0.0.1:5060"),
+        ("[::2]:0", "name an address of this machine, such as 127.0.0.1:5060"),
     ],
 )
 def test_serve_says_what_is_wrong_with_the_address_of_real_phones(address, words, monkeypatch, capsys):

@@ -26,7 +26,8 @@ audio_source aufile,{directory}/says.wav
 snd_path {directory}
 audio_path /usr/share/baresip
 rtp_ports {rtp}-{rtp_end}
-module_path {modules}
+module_path {module_path}
+{modules}
 module account.so
 module g711.so
 module aufile.so
@@ -95,13 +96,15 @@ async def baresip_phone(
         says: The samples.
         user: The user part of its SIP URI.
         more: Further parameters of its account.
-        modules: Further lines of its configuration.
+        modules: Further lines of its configuration, before the accounts are read.
     """
     with tempfile.TemporaryDirectory(prefix="baresip-") as name:
         directory = Path(name)
         port, control, rtp = free_port(), free_port(), free_media_port()
-        filled = CONFIG.format(port=port, control=control, directory=name, rtp=rtp, rtp_end=rtp + 3, modules=MODULES)
-        (directory / "config").write_text(filled + modules)
+        filled = CONFIG.format(
+            port=port, control=control, directory=name, rtp=rtp, rtp_end=rtp + 3, module_path=MODULES, modules=modules
+        )
+        (directory / "config").write_text(filled)
         (directory / "accounts").write_text(ACCOUNT.format(user=user, port=port, more=more))
         (directory / "contacts").write_text("")
         with wave.open(f"{name}/says.wav", "wb") as file:

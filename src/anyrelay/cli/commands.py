@@ -115,6 +115,11 @@ def demo(phones: str, front: str, target: str) -> int:
     help="The SIP URI at which a number is called, or all that begin so: +1555*=sip:{number}@HOST; may be repeated.",
 )
 @click.option(
+    "--sip-certificate",
+    metavar="FILE",
+    help="A PEM file with a key and its certificates: SIP phones may call over TLS, at the port after that of --sip.",
+)
+@click.option(
     "--act", is_flag=True, help="With SIP phones too, act the commands that need SignalWire's cloud by scripts."
 )
 @click.option(
@@ -147,6 +152,7 @@ def serve(
     accounts: tuple[str, ...],
     numbers: tuple[str, ...],
     dial_plan: tuple[str, ...],
+    sip_certificate: str | None,
     act: bool,
     dial_event: str,
     strict: bool,
@@ -184,6 +190,7 @@ def serve(
         accounts=accounts,
         numbers=numbers,
         dial_plan=dial_plan,
+        sip_certificate=sip_certificate,
         act=act,
         dial_event=dial_event,
         strict=strict,

@@ -34,8 +34,6 @@ _SIP_MODULES: Final = ("baresip", "numpy", "soxr")
 
 _EXAMPLES: Final = {"--listen": "127.0.0.1:8443", "--sip": USUAL_SIP}
 _KINDS: Final = {"--listen": (socket.SOCK_STREAM,), "--sip": (socket.SOCK_DGRAM, socket.SOCK_STREAM)}
-_FAMILIES: Final = {"--listen": socket.AF_UNSPEC, "--sip": socket.AF_INET}
-"""The stack takes IPv4 addresses alone."""
 
 _LONGEST_TOKEN: Final = 100_000
 _HOST: Final = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_.])?|\[?[0-9A-Fa-f]*:[0-9A-Fa-f:.]+\]?")
@@ -64,6 +62,7 @@ class ServeOptions:
     accounts: tuple[str, ...] = ()
     numbers: tuple[str, ...] = ()
     dial_plan: tuple[str, ...] = ()
+    sip_certificate: str | None = None
     act: bool = False
     dial_event: str = "last"
     strict: bool = False
@@ -120,7 +119,7 @@ def checked_options(options: ServeOptions) -> ServeOptions:
     if not ip_address(host).is_loopback:
         complain(f"warning: other machines can call --sip {options.sip}, and phones need no password")
     # With a name in place of numbers the stack would listen nowhere, and say nothing.
-    return evolve(options, sip=f"{host}:{port}")
+    return evolve(options, sip=f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
 
 
 def _token(options: ServeOptions) -> str | None:
@@ -219,7 +218,9 @@ def _listening(option: str, address: str) -> tuple[str, int]:
             f"{option} must be HOST:PORT, such as {option} {_EXAMPLES[option]}, not {address!r}; port 0 is a free one"
         ) from None
     try:
-        found = socket.getaddrinfo(host, port, _FAMILIES[option], socket.SOCK_STREAM)
+        # The stack takes one address, and phones expect that of IPv4 behind a name.
+        family = socket.AF_INET if option == "--sip" and ":" not in host else socket.AF_UNSPEC
+        found = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM)
         for kind in _KINDS[option]:
             with socket.socket(found[0][0], kind) as trial:
                 if kind is socket.SOCK_STREAM:  # as the server does: connections of the last one may still be closing
@@ -229,9 +230,8 @@ def _listening(option: str, address: str) -> tuple[str, int]:
         if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
             raise ValueError(f"{option} {address} is in use; choose another port, or 0 for a free one") from None
         reason = getattr(error, "strerror", None) or str(error)
-        family = "an IPv4 address" if _FAMILIES[option] is socket.AF_INET else "an address"
         raise ValueError(
-            f"{option} {address} cannot be listened on ({reason}): name {family} of this machine, such as "
+            f"{option} {address} cannot be listened on ({reason}): name an address of this machine, such as "
             f"{_EXAMPLES[option]}"
         ) from None
     return str(found[0][4][0]), port

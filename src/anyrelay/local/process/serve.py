@@ -71,6 +71,7 @@ def serve(
     accounts: Sequence[str] = (),
     numbers: Sequence[str] = (),
     dial_plan: Sequence[str] = (),
+    sip_certificate: str | None = None,
     act: bool = False,
     dial_event: str = "last",
     strict: bool = False,
@@ -99,6 +100,7 @@ def serve(
         accounts: Further projects, each ``PROJECT:TOKEN-FILE``: the file has the project's token.
         numbers: The context that each number belongs to, each ``NUMBER=CONTEXT``.
         dial_plan: The SIP URI at which real phones of a number are called, each ``NUMBER=URI``; see `SipDialPlan`.
+        sip_certificate: A PEM file with a key and its certificates, for real phones that call over TLS.
         act: Whether the commands that need SignalWire's cloud are acted with real phones too.
         dial_event: Where ``calling.call.dial`` comes: ``last``, or ``first``, before the leg's ``calling.call.state``.
         strict: Whether commands are refused that RELAY's own schema does not allow.
@@ -127,6 +129,7 @@ def serve(
         accounts=tuple(accounts),
         numbers=tuple(numbers),
         dial_plan=tuple(dial_plan),
+        sip_certificate=sip_certificate,
         act=act,
         dial_event=dial_event,
         strict=strict,
@@ -204,7 +207,14 @@ def _sip_phones(options: ServeOptions, report: Report) -> SipPhones:
     reach = Reach(options.media_dir, options.allowed_hosts)
     shown = on_message if options.show_frames else None
     plan = dict(entry.partition("=")[::2] for entry in options.dial_plan)
-    return SipPhones(options.sip, max_calls=options.max_calls, on_message=shown, reach=reach, dial_plan=plan)
+    return SipPhones(
+        options.sip,
+        max_calls=options.max_calls,
+        on_message=shown,
+        reach=reach,
+        dial_plan=plan,
+        certificate=options.sip_certificate,
+    )
 
 
 def _relay_message(frame: Frame) -> dict[str, Any]:
@@ -307,6 +317,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         action="append",
         default=[],
         help="the SIP URI at which a number is called, or all that begin so: +1555*=sip:{number}@HOST",
+    )
+    parser.add_argument(
+        "--sip-certificate", metavar="FILE", help="a PEM file with key and certificates, for SIP over TLS"
     )
     parser.add_argument("--act", action="store_true", help="act commands that need the cloud with real phones, too")
     parser.add_argument(

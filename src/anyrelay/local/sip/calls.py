@@ -78,6 +78,7 @@ class SipCalls:
         on_broken: Callable[[str], None],
         on_message: Callable[[SipMessageSeen], None] | None = None,
         shared_audio: SharedAudio | None = None,
+        certificate: str | None = None,
     ) -> None:
         """Describe them; nothing happens before `start`.
 
@@ -89,6 +90,7 @@ class SipCalls:
             on_broken: Called with the reason when the stack is of no use any more.
             on_message: Given every SIP message as it happens, on the event loop.
             shared_audio: What the audio of all calls has in common; one that records nothing when None.
+            certificate: A PEM file for TLS; see `SipStack`.
         """
         self._on_message = on_message
         self._shared_audio = shared_audio or SharedAudio()
@@ -98,6 +100,7 @@ class SipCalls:
         self._stack = SipStack(
             listen,
             max_calls=max_calls,
+            certificate=certificate,
             on_event=self._on_event,
             on_incoming=self._on_incoming,
             on_message=self._on_trace,

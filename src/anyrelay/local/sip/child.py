@@ -247,6 +247,7 @@ class SipChild:
             on_forgotten=self._reports.forget,
             on_broken=self._broken,
             on_message=self._show if options.messages else None,
+            certificate=options.certificate,
             shared_audio=SharedAudio(Reach(options.media_dir, options.allow_host), options.recordings),
         )
         try:
@@ -331,6 +332,7 @@ def main() -> None:
     parser.add_argument("--max-calls", type=int, required=True)
     parser.add_argument("--log-level", type=int, default=logging.WARNING)
     parser.add_argument("--recordings", type=Path)
+    parser.add_argument("--certificate")
     parser.add_argument("--media-dir")
     parser.add_argument("--allow-host", action="append", default=[])
     parser.add_argument("--messages", action="store_true")

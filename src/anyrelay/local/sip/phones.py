@@ -8,10 +8,12 @@ with an error, and another one is started on the same address; nothing else is l
 from __future__ import annotations
 
 import logging
+import os
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
 
@@ -68,21 +70,27 @@ class SipPhones:
         on_message: Callable[[SipMessageSeen], None] | None = None,
         reach: Reach | None = None,
         dial_plan: Mapping[str, str] | None = None,
+        certificate: str | os.PathLike[str] | None = None,
     ) -> None:
         """Describe the phones; nothing happens before `start`.
 
         Args:
-            listen: Where to take calls, host:port, over UDP and TCP; port 0 picks a free one.
+            listen: Where to take calls, host:port, over UDP and TCP; port 0 picks a free one, and IPv6 is ``[::1]:5060``.
             max_calls: How many calls there may be at once, 1 to 250; one more is refused with 486.
             on_message: Given every SIP message as it happens, on the event loop.
             reach: What may be played: audio of loopback alone when None.
             dial_plan: The SIP URIs at which telephone numbers are called, by numbers and their beginnings; see `SipDialPlan`.
+            certificate: A PEM file with a key and its certificates. With it, phones may call over TLS, and with SRTP, at the
+                port after that of `listen`.
 
         Raises:
-            ValueError: `max_calls` is out of range, or the dial plan cannot be read.
+            ValueError: `max_calls` is out of range, the dial plan cannot be read, or there is no such certificate.
         """
         if not 1 <= max_calls <= MOST_CALLS:
             raise ValueError(f"max_calls must be 1 to {MOST_CALLS}, not {max_calls!r}")
+        self._certificate = None if certificate is None else str(Path(certificate).resolve())
+        if self._certificate is not None and not Path(self._certificate).is_file():
+            raise ValueError(f"there is no certificate for SIP over TLS at {self._certificate}")
         self._max_calls = max_calls
         self._reach = reach or Reach()
         self._dial_plan = SipDialPlan(dial_plan or {})
@@ -124,6 +132,8 @@ class SipPhones:
         options.append(f"--log-level={logging.getLogger('anyrelay.local').getEffectiveLevel()}")
         if self._on_message is not None:
             options.append("--messages")
+        if self._certificate is not None:
+            options.append(f"--certificate={self._certificate}")
         if self._reach.media_dir is not None:
             options.append(f"--media-dir={self._reach.media_dir}")
         options += [f"--allow-host={host}" for host in self._reach.allowed_hosts]

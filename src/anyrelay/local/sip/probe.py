@@ -7,6 +7,7 @@ import uuid
 from typing import Any, Final
 
 from anyrelay.local.sip.message import read_message
+from anyrelay.local.sip.stack import joined_address
 
 __all__ = ["Probe"]
 
@@ -14,7 +15,8 @@ ANSWER_TIME: Final = 2.0
 """Seconds in which the stack is to answer."""
 
 _OFFER: Final = (
-    "v=0\r\no=- 1 1 IN IP4 {host}\r\ns=-\r\nc=IN IP4 {host}\r\nt=0 0\r\nm=audio 9 RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n"
+    "v=0\r\no=- 1 1 IN {family} {host}\r\ns=-\r\nc=IN {family} {host}\r\nt=0 0\r\n"
+    "m=audio 9 RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n"
 )
 
 
@@ -29,9 +31,10 @@ class Probe(asyncio.DatagramProtocol):
     async def call(self, host: str, port: int) -> int:
         """Call; return the final status code, 0 when none came in time."""
         transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(lambda: self, remote_addr=(host, port))
-        own = "{}:{}".format(*transport.get_extra_info("sockname"))
+        own = joined_address(*transport.get_extra_info("sockname")[:2])
+        offer = _OFFER.format(host=host, family="IP6" if ":" in host else "IP4")
         try:
-            transport.sendto(self._request("INVITE", host, port, own, _OFFER.format(host=host)))
+            transport.sendto(self._request("INVITE", host, port, own, offer))
             async with asyncio.timeout(ANSWER_TIME):
                 code = await self._answer
             transport.sendto(self._request("ACK", host, port, own, ""))
@@ -53,10 +56,10 @@ class Probe(asyncio.DatagramProtocol):
 
     def _request(self, method: str, host: str, port: int, own: str, body: str) -> bytes:
         lines = [
-            f"{method} sip:probe@{host}:{port} SIP/2.0",
+            f"{method} sip:probe@{joined_address(host, port)} SIP/2.0",
             f"Via: SIP/2.0/UDP {own};branch=z9hG4bK{self.call_id[:36]};rport",
             f"From: <sip:probe@{own}>;tag={self.call_id[:8]}",
-            f"To: <sip:probe@{host}:{port}>",
+            f"To: <sip:probe@{joined_address(host, port)}>",
             f"Call-ID: {self.call_id}",
             f"CSeq: 1 {method}",
             "Max-Forwards: 70",

@@ -26,7 +26,15 @@ from anyrelay.local.sip.native import NativeCall, NativeEvent
 from anyrelay.local.sip.trace import SipMessageSeen
 from anyrelay.protocol.schema.sip_uri import check_sip_uri
 
-__all__ = ["SipStack", "SipStackError", "check_dialable", "is_installed", "split_address", "stack_error"]
+__all__ = [
+    "SipStack",
+    "SipStackError",
+    "check_dialable",
+    "is_installed",
+    "joined_address",
+    "split_address",
+    "stack_error",
+]
 
 logger = logger_of(__name__)
 
@@ -40,7 +48,7 @@ class SipStackError(RuntimeError):
 
 @attrs.define
 class SipStack:
-    """One running SIP stack with one or more user agents, listening on UDP and TCP at one address."""
+    """One running SIP stack with one or more user agents, listening on UDP, TCP and perhaps TLS at one host."""
 
     listen: str = "127.0.0.1:0"
     """Where to listen, host:port; port 0 picks a free one."""
@@ -52,6 +60,8 @@ class SipStack:
     """How many calls there may be at once; the stack itself refuses one more with 486. None for as many as it can."""
     ring_timeout: int = 120
     """Seconds after which a call that nobody answers is refused; 0 lets it ring for ever."""
+    certificate: str | None = None
+    """A PEM file with a key and its certificates: with it, TLS is taken at the port after that of `listen`."""
     transfer_policy: str = "reject"
     """What becomes of a REFER that a phone sends to us: ``reject`` (202, then NOTIFY 603), ``manual`` (see
     `NativeCall.on_transfer_request`)."""
@@ -93,13 +103,16 @@ class SipStack:
         """Check what would end up inside a quoted string of the stack's own syntax.
 
         Raises:
-            ValueError: The display name has a quote, a backslash or a line end in it; or `listen` is not host:port.
+            ValueError: The display name has a quote, a backslash or a line end in it; `listen` is not host:port; or the
+                certificate's path has a space in it.
         """
         if any(sign in '"\\' or not sign.isprintable() for sign in self.display):
             raise ValueError(
                 f"a display name cannot contain quotes, backslashes or control characters: {self.display!r}"
             )
         split_address(self.listen)
+        if self.certificate is not None and any(sign.isspace() for sign in self.certificate):
+            raise ValueError(f"the path of the SIP stack's certificate cannot contain spaces: {self.certificate!r}")
 
     async def start(self) -> None:
         """Start the stack and listen; `listen` then holds the real port.
@@ -111,11 +124,11 @@ class SipStack:
         baresip = _load()
         host, port = split_address(self.listen)
         for attempt in range(_BIND_ATTEMPTS):
-            address = f"{host}:{port or _free_port(host)}"
+            address = joined_address(host, port or _free_port(host, with_tls=self.certificate is not None))
             try:
                 await self._start_runtime(baresip, address)
                 # One agent takes calls over one transport only; over any other the stack answers 404.
-                for transport in ("udp", "tcp"):
+                for transport in self._transports:
                     await self._agent(self.user, catchall=True, transport=transport)
                 if self.listener is not None:
                     self.listener.takes_calls = True
@@ -192,10 +205,15 @@ class SipStack:
         if self.on_event is not None:
             self.on_event(event)
 
+    @property
+    def _transports(self) -> tuple[str, ...]:
+        return ("udp", "tcp") if self.certificate is None else ("udp", "tcp", "tls")
+
     async def _start_runtime(self, baresip: Any, address: str) -> None:
         host, _ = split_address(address)
         self.listen = address
         self._tap_trace()
+        tls = "" if self.certificate is None else f"sip_certificate {self.certificate}\n"
         runtime = baresip.Runtime()
         runtime.on_dead = self.on_death
         await runtime.start(
@@ -206,7 +224,7 @@ class SipStack:
                 expose_headers=("To",),
                 sip_trace=True,
                 extra_config_text=(
-                    f"sip_listen {address}\nsip_transports udp,tcp\n"
+                    f"sip_listen {address}\nsip_transports {','.join(self._transports)}\n{tls}"
                     f"call_hold_other_calls no\ncall_local_timeout {self.ring_timeout}\n"
                 ),
             )
@@ -253,7 +271,11 @@ class SipStack:
             dtmf_mode="auto",  # by RFC 4733, or by SIP INFO to a phone whose SDP has no telephone-event
             # With the video codecs that it has by default, the stack sends a re-INVITE after every answer, to announce
             # a video stream that is not there, and the call's audio starts anew. With an unknown one it sends none.
-            extra_params=("video_codecs=none", "catchall=yes" if catchall else "catchall=no"),
+            extra_params=(
+                "video_codecs=none",
+                "catchall=yes" if catchall else "catchall=no",
+                *(("mediaenc=srtp",) if transport == "tls" else ()),  # for phones that offer it (RFC 4568)
+            ),
         )
         named = f'"{self.display}" {account.aor()}' if self.display else account
         agent = await baresip.UserAgent.create(self._runtime, named, transfer_policy=self.transfer_policy)
@@ -314,6 +336,11 @@ def split_address(address: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
+def joined_address(host: str, port: int) -> str:
+    """Write a host and a port as ``host:port``, a host of IPv6 in brackets."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
 def check_dialable(uri: str) -> None:
     """Check that the stack can dial a URI.
 
@@ -358,13 +385,15 @@ def _load() -> Any:
         raise SipStackError(f"SIP phones need baresip-python: pip install 'anyrelay[sip]' ({error})") from error
 
 
-def _free_port(host: str) -> int:
-    """Find a port that is free on UDP and on TCP."""
+def _free_port(host: str, *, with_tls: bool) -> int:
+    """Find a port that is free on UDP and on TCP, and the next one too when TLS is to be taken there."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     while True:
         with socket.socket(family, socket.SOCK_DGRAM) as udp, socket.socket(family, socket.SOCK_STREAM) as tcp:
             udp.bind((host, 0))
             port: int = udp.getsockname()[1]
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError), socket.socket(family, socket.SOCK_STREAM) as tls:
                 tcp.bind((host, port))
+                if with_tls:
+                    tls.bind((host, port + 1))
                 return port
