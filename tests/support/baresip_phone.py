@@ -36,7 +36,7 @@ module_app menu.so
 module ctrl_tcp.so
 ctrl_tcp_listen 127.0.0.1:{control}
 """
-ACCOUNT = "<sip:{user}@127.0.0.1:{port}>;regint=0;answermode=auto{more}\n"
+ACCOUNT = "<sip:{user}@{domain}>;regint={interval};answermode=auto{more}\n"
 
 
 def baresip_missing() -> str:
@@ -88,7 +88,7 @@ class BaresipPhone:
 
 @contextlib.asynccontextmanager
 async def baresip_phone(
-    says: NDArray[numpy.int16], *, user: str = "debian", more: str = "", modules: str = ""
+    says: NDArray[numpy.int16], *, user: str = "debian", more: str = "", modules: str = "", registers_at: str = ""
 ) -> AsyncIterator[BaresipPhone]:
     """Start a phone that says these samples, 8,000 a second, in each call, and answers every call.
 
@@ -96,16 +96,20 @@ async def baresip_phone(
         says: The samples.
         user: The user part of its SIP URI.
         more: Further parameters of its account.
+        registers_at: Where it registers, host:port; "" for nowhere.
         modules: Further lines of its configuration, before the accounts are read.
     """
     with tempfile.TemporaryDirectory(prefix="baresip-") as name:
         directory = Path(name)
         port, control, rtp = free_port(), free_port(), free_media_port()
+        domain = registers_at or f"127.0.0.1:{port}"
         filled = CONFIG.format(
             port=port, control=control, directory=name, rtp=rtp, rtp_end=rtp + 3, module_path=MODULES, modules=modules
         )
         (directory / "config").write_text(filled)
-        (directory / "accounts").write_text(ACCOUNT.format(user=user, port=port, more=more))
+        (directory / "accounts").write_text(
+            ACCOUNT.format(user=user, domain=domain, interval=60 * bool(registers_at), more=more)
+        )
         (directory / "contacts").write_text("")
         with wave.open(f"{name}/says.wav", "wb") as file:
             file.setparams((1, 2, 8_000, 0, "NONE", ""))

@@ -10,9 +10,9 @@ import trustme
 
 from anyrelay.local.exchange.reports import RecordSettings
 from anyrelay.local.process.phone_process import phone_process
+from anyrelay.local.sip.addresses import split_address
 from anyrelay.local.sip.phones import SipPhones
 from anyrelay.local.sip.probe import Probe
-from anyrelay.local.sip.stack import split_address
 from anyrelay.protocol.schema import Media
 from tests.local.sip.fake_audio import frequency_of, sine, voiced
 from tests.local.sip.test_call_audio import samples_of

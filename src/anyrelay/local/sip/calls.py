@@ -12,14 +12,16 @@ import contextlib
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
+from urllib.parse import quote
 
 from anyrelay.local.logs import logger_of
+from anyrelay.local.sip.addresses import split_address
 from anyrelay.local.sip.leg import LegReports, StackLeg
 from anyrelay.local.sip.message import address_of, user_of
 from anyrelay.local.sip.native import NativeCall, NativeEvent
 from anyrelay.local.sip.probe import Probe
 from anyrelay.local.sip.shared_audio import SharedAudio
-from anyrelay.local.sip.stack import SipStack, split_address
+from anyrelay.local.sip.stack import SipStack
 from anyrelay.local.sip.trace import (
     DialogOver,
     Fact,
@@ -33,6 +35,7 @@ from anyrelay.local.sip.trace import (
     ReferRepeated,
     SipMessageSeen,
 )
+from anyrelay.protocol.schema.sip_uri import same_sip_uri
 
 __all__ = ["SipCalls"]
 
@@ -178,7 +181,7 @@ class SipCalls:
         """Call a phone; answered and ended are reported.
 
         Args:
-            to_uri: The SIP URI to call.
+            to_uri: The SIP URI to call; a user of this host is called at the phone that has registered.
             from_uri: The SIP URI to call from. Only its user part is taken: the host is where calls are taken here.
             on_ringing: Called with the time when the phone rings (SIP 180).
             on_leg: Given the leg before anything is reported of it.
@@ -192,7 +195,7 @@ class SipCalls:
         """
         self._dialing += 1
         try:
-            call = await self._stack.dial(to_uri, user=user_of(from_uri) or None)
+            call = await self._stack.dial(self._registered(to_uri), user=user_of(from_uri) or None)
             early = self._early.pop(call.handle, [])
         finally:
             self._dialing -= 1
@@ -204,6 +207,17 @@ class SipCalls:
         for event in early:
             self._on_event(event)
         return leg
+
+    def _registered(self, uri: str) -> str:
+        """Return where a user of this host is called: where the user's phone has registered, if one has."""
+        listener, user = self._stack.listener, user_of(uri)
+        if (
+            listener is None
+            or not user
+            or not same_sip_uri(uri.partition(";")[0], f"sip:{quote(user)}@{self._stack.listen}")
+        ):
+            return uri
+        return listener.registrar.contact_of(user) or uri
 
     # --- what the stack says
 

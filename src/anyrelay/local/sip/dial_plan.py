@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from anyrelay.local.sip.stack import check_dialable
+from anyrelay.local.sip.addresses import check_dialable
 
 __all__ = ["SipDialPlan", "is_tel", "number_of"]
 

@@ -1,4 +1,4 @@
-"""Stand in front of the SIP stack's own listeners: keep from it what would break it, and give it the credentials of a REFER.
+"""Stand in front of the SIP stack's own listeners: keep from it what would break it, take REGISTERs, give it credentials.
 
 libre hands every message to its listeners in turn, and any of them may answer a request. The ones that are put in front here
 need no second parser, copy no byte, and leave the address of the phone what it is:
@@ -8,6 +8,7 @@ need no second parser, copy no byte, and leave the address of the phone what it 
   every call is refused, and stopping the stack ends in SIGABRT or SIGSEGV (docs/explanation/sip-stack.md). So libre itself is
   asked first whether the dialog can be made, and the INVITE is answered 400 when it cannot. An INVITE that comes before the
   user agents are made is answered 503: the stack alone would answer 404, and the caller would not try again.
+- **REGISTER.** The stack answers 501. So a `Registrar` takes it: without a password, as the phone's INVITEs are taken.
 - **Challenges.** The stack answers a 401 or a 407 by itself, with the credentials of its account, which all calls share. So
   they are set to those of this very REFER, or to none, just before the stack sees the challenge.
 """
@@ -18,6 +19,7 @@ import ctypes
 from typing import Any, Final
 
 from anyrelay.local.logs import logger_of
+from anyrelay.local.sip.registrar import Registrar
 
 __all__ = ["StackListener"]
 
@@ -28,6 +30,8 @@ _UNAVAILABLE: Final = 503
 _TO: Final = 1449
 _CSEQ: Final = 746
 _CALL_ID: Final = 3095
+_CONTACT: Final = 229
+_EXPIRES: Final = 1983
 _CHALLENGES: Final = (2763, 116)
 """libre's numbers of these headers (``enum sip_hdrid``), the last ones of WWW-Authenticate and Proxy-Authenticate."""
 
@@ -41,6 +45,11 @@ _FUNCTIONS: Final[dict[str, tuple[Any, tuple[Any, ...]]]] = {
     "sip_msg_hdr": (ctypes.c_void_p, (ctypes.c_void_p, ctypes.c_int)),
     "sip_dialog_accept": (ctypes.c_int, (ctypes.c_void_p, ctypes.c_void_p)),
     "sip_treply": (ctypes.c_int, (ctypes.c_void_p,) * 3 + (ctypes.c_uint16, ctypes.c_char_p)),
+    # The last argument is a format, and those that it names would follow: there are none here, and a % is doubled.
+    "sip_treplyf": (
+        ctypes.c_int,
+        (ctypes.c_void_p,) * 4 + (ctypes.c_bool, ctypes.c_uint16, ctypes.c_char_p, ctypes.c_char_p),
+    ),
     "uag_call_find": (ctypes.c_void_p, (ctypes.c_char_p,)),
     "call_account": (ctypes.c_void_p, (ctypes.c_void_p,)),
     "account_set_auth_user": (ctypes.c_int, (ctypes.c_void_p, ctypes.c_char_p)),
@@ -75,6 +84,8 @@ class StackListener:
 
     refused: int
     """How many INVITEs were refused because no dialog can be made of them."""
+    registrar: Registrar
+    """The phones that have registered."""
     takes_calls: bool
     """Whether the user agents are made, so that they can be given INVITEs."""
 
@@ -96,6 +107,7 @@ class StackListener:
             self._call[name] = function
         self._handlers = {True: _Handler(self._on_request), False: _Handler(self._on_response)}
         self._credentials: dict[bytes, tuple[bytes, bytes]] = {}
+        self.registrar = Registrar()
         self.refused = 0
         self.takes_calls = False
 
@@ -128,9 +140,14 @@ class StackListener:
         self._credentials.pop(call_id.encode(), None)
 
     def _on_request(self, message: int, _: int) -> bool:
-        """Answer an INVITE that breaks the user agents; leave every other request to the listeners behind. SIP THREAD."""
+        """Answer a REGISTER, and an INVITE that breaks the user agents; leave all others to the stack. SIP THREAD."""
         try:
-            if not self._opens_dialog(message):
+            # libre has seen to it that CSeq names the method of the request.
+            method = self._value(message, _CSEQ).upper().split()[-1:]
+            if method == [b"REGISTER"]:
+                self._register(message)
+                return True
+            if method != [b"INVITE"] or not self._opens_dialog(message):
                 return False
             if not self.takes_calls:
                 self._answer(message, _UNAVAILABLE, b"Starting")
@@ -162,13 +179,20 @@ class StackListener:
             logger.exception("a challenge could not be prepared for")
         return False
 
+    def _register(self, message: int) -> None:
+        to, contact, expires = (self._value(message, header).decode("latin-1") for header in (_TO, _CONTACT, _EXPIRES))
+        answer = self.registrar.register(to, contact, expires)
+        line = f"Contact: {answer.contact}\r\n".replace("%", "%%") if answer.contact else ""
+        head = f"{line}Content-Length: 0\r\n\r\n".encode("latin-1")
+        sip, reason = self._call["uag_sip"](), answer.reason.encode()
+        self._call["sip_treplyf"](None, None, sip, message, False, answer.code, reason, head)
+
     def _answer(self, message: int, code: int, reason: bytes) -> None:
         self._call["sip_treply"](None, self._call["uag_sip"](), message, code, reason)
 
     def _opens_dialog(self, message: int) -> bool:
-        """Whether it is an INVITE outside of a dialog. libre has seen to it that CSeq names the method of the request."""
-        method = self._value(message, _CSEQ).upper().split()[-1:]
-        return method == [b"INVITE"] and b"tag=" not in self._value(message, _TO).lower().replace(b" ", b"")
+        """Whether an INVITE is outside of a dialog."""
+        return b"tag=" not in self._value(message, _TO).lower().replace(b" ", b"")
 
     def _value(self, message: int, header: int) -> bytes:
         found = self._call["sip_msg_hdr"](message, header)

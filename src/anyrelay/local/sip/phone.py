@@ -34,10 +34,11 @@ from typing import Any
 
 import numpy
 
+from anyrelay.local.sip.addresses import check_dialable
 from anyrelay.local.sip.audio.call_audio import CallAudio
 from anyrelay.local.sip.audio.player import Player
 from anyrelay.local.sip.native import NativeCall, NativeEvent
-from anyrelay.local.sip.stack import SipStack, SipStackError, check_dialable
+from anyrelay.local.sip.stack import SipStack, SipStackError
 from anyrelay.local.sip.trace import SipMessageSeen
 from anyrelay.protocol.schema import Media
 

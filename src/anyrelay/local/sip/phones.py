@@ -27,9 +27,10 @@ from anyrelay.local.exchange.reports import CallEnded, CallFailed, read_report
 from anyrelay.local.json_process import Message
 from anyrelay.local.logs import logger_of
 from anyrelay.local.reach import Reach
+from anyrelay.local.sip.addresses import check_dialable
 from anyrelay.local.sip.dial_plan import SipDialPlan, is_tel, number_of
 from anyrelay.local.sip.parent_leg import SipLeg
-from anyrelay.local.sip.stack import SipStackError, check_dialable, is_installed
+from anyrelay.local.sip.stack import SipStackError, is_installed
 from anyrelay.local.sip.supervisor import SipSupervisor
 from anyrelay.local.sip.trace import SipMessageSeen
 

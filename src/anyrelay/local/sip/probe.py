@@ -6,8 +6,8 @@ import asyncio
 import uuid
 from typing import Any, Final
 
+from anyrelay.local.sip.addresses import joined_address
 from anyrelay.local.sip.message import read_message
-from anyrelay.local.sip.stack import joined_address
 
 __all__ = ["Probe"]
 

@@ -12,8 +12,6 @@ import importlib
 import importlib.util
 import json
 import logging
-import re
-import socket
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -21,10 +19,10 @@ from typing import Any
 import attrs
 
 from anyrelay.local.logs import logger_of
+from anyrelay.local.sip.addresses import check_dialable, free_port, joined_address, split_address
 from anyrelay.local.sip.listener import StackListener
 from anyrelay.local.sip.native import NativeCall, NativeEvent
 from anyrelay.local.sip.trace import SipMessageSeen
-from anyrelay.protocol.schema.sip_uri import check_sip_uri
 
 __all__ = [
     "SipStack",
@@ -124,7 +122,7 @@ class SipStack:
         baresip = _load()
         host, port = split_address(self.listen)
         for attempt in range(_BIND_ATTEMPTS):
-            address = joined_address(host, port or _free_port(host, with_tls=self.certificate is not None))
+            address = joined_address(host, port or free_port(host, with_tls=self.certificate is not None))
             try:
                 await self._start_runtime(baresip, address)
                 # One agent takes calls over one transport only; over any other the stack answers 404.
@@ -324,41 +322,6 @@ class _TraceTap(logging.Handler):
             logger.exception("a SIP message could not be handled: %s", seen.start_line)
 
 
-def split_address(address: str) -> tuple[str, int]:
-    """Split ``host:port``, also ``[v6]:port``.
-
-    Raises:
-        ValueError: There is no port in it.
-    """
-    host, colon, port = address.rpartition(":")
-    if not colon or not host or not port.isdecimal() or int(port) > 65535:
-        raise ValueError(f"expected host:port, got {address!r}")
-    return host.strip("[]"), int(port)
-
-
-def joined_address(host: str, port: int) -> str:
-    """Write a host and a port as ``host:port``, a host of IPv6 in brackets."""
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-def check_dialable(uri: str) -> None:
-    """Check that the stack can dial a URI.
-
-    A dial that the stack itself refuses leaves its memory corrupted (0.5.2a3), which ends the process sooner or later. So
-    whatever it would refuse has to be found before: other schemes, other transports, a URI without a host.
-
-    Raises:
-        ValueError: It cannot; the text says why.
-    """
-    check_sip_uri(uri, "the SIP URI to call")
-    scheme, _, rest = uri.partition(":")
-    if scheme.lower() != "sip" or not rest.rpartition("@")[2].strip("@;?"):
-        raise ValueError(f"cannot call {uri}: only sip: URIs with a host are dialled")
-    transport = re.search(r";transport=([^;?]*)", rest, re.IGNORECASE)
-    if transport is not None and transport[1].lower() not in ("udp", "tcp"):
-        raise ValueError(f"cannot call {uri}: only udp and tcp are spoken here")
-
-
 def stack_error() -> type[BaseException]:
     """Return what the stack's own calls raise (``baresip.BaresipError``)."""
     raised: type[BaseException] = _load().BaresipError
@@ -383,17 +346,3 @@ def _load() -> Any:
         return importlib.import_module("baresip")
     except ImportError as error:
         raise SipStackError(f"SIP phones need baresip-python: pip install 'anyrelay[sip]' ({error})") from error
-
-
-def _free_port(host: str, *, with_tls: bool) -> int:
-    """Find a port that is free on UDP and on TCP, and the next one too when TLS is to be taken there."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    while True:
-        with socket.socket(family, socket.SOCK_DGRAM) as udp, socket.socket(family, socket.SOCK_STREAM) as tcp:
-            udp.bind((host, 0))
-            port: int = udp.getsockname()[1]
-            with contextlib.suppress(OSError), socket.socket(family, socket.SOCK_STREAM) as tls:
-                tcp.bind((host, port))
-                if with_tls:
-                    tls.bind((host, port + 1))
-                return port

@@ -1,0 +1,60 @@
+"""Addresses of the SIP stack: ``host:port``, ports that are free, and the URIs that the stack can call."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import socket
+
+from anyrelay.protocol.schema.sip_uri import check_sip_uri
+
+__all__ = ["check_dialable", "free_port", "joined_address", "split_address"]
+
+
+def split_address(address: str) -> tuple[str, int]:
+    """Split ``host:port``, also ``[v6]:port``.
+
+    Raises:
+        ValueError: There is no port in it.
+    """
+    host, colon, port = address.rpartition(":")
+    if not colon or not host or not port.isdecimal() or int(port) > 65535:
+        raise ValueError(f"expected host:port, got {address!r}")
+    return host.strip("[]"), int(port)
+
+
+def joined_address(host: str, port: int) -> str:
+    """Write a host and a port as ``host:port``, a host of IPv6 in brackets."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def check_dialable(uri: str) -> None:
+    """Check that the stack can dial a URI.
+
+    A dial that the stack itself refuses leaves its memory corrupted (0.5.2a3), which ends the process sooner or later. So
+    whatever it would refuse has to be found before: other schemes, other transports, a URI without a host.
+
+    Raises:
+        ValueError: It cannot; the text says why.
+    """
+    check_sip_uri(uri, "the SIP URI to call")
+    scheme, _, rest = uri.partition(":")
+    if scheme.lower() != "sip" or not rest.rpartition("@")[2].strip("@;?"):
+        raise ValueError(f"cannot call {uri}: only sip: URIs with a host are dialled")
+    transport = re.search(r";transport=([^;?]*)", rest, re.IGNORECASE)
+    if transport is not None and transport[1].lower() not in ("udp", "tcp"):
+        raise ValueError(f"cannot call {uri}: only udp and tcp are spoken here")
+
+
+def free_port(host: str, *, with_tls: bool) -> int:
+    """Find a port that is free on UDP and on TCP, and the next one too when TLS is to be taken there."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    while True:
+        with socket.socket(family, socket.SOCK_DGRAM) as udp, socket.socket(family, socket.SOCK_STREAM) as tcp:
+            udp.bind((host, 0))
+            port: int = udp.getsockname()[1]
+            with contextlib.suppress(OSError), socket.socket(family, socket.SOCK_STREAM) as tls:
+                tcp.bind((host, port))
+                if with_tls:
+                    tls.bind((host, port + 1))
+                return port
