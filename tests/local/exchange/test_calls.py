@@ -190,7 +190,7 @@ def test_only_so_many_calls_are_known_to_be_over(bench, monkeypatch):
 
 
 def test_a_call_is_handed_on(bench):
-    caller, one, call_id = bench.call(bench.client(["desk"]), context="desk")
+    caller, one, call_id = bench.call(bench.client(["office"]), context="office")
     other = bench.client(["night"])
     assert one.command(call_id, "transfer", dest="day")[0] == 404
     assert one.command(call_id, "transfer", dest="https://example.com/script")[0] == 501
@@ -208,8 +208,8 @@ def test_a_call_is_handed_on(bench):
 
 
 def test_a_call_that_is_handed_on_is_offered_to_those_too_who_passed_it_before(bench):
-    one, other = bench.client(["desk", "night"]), bench.client(["desk"])
-    bench.dial(context="desk")
+    one, other = bench.client(["office", "night"]), bench.client(["office"])
+    bench.dial(context="office")
     call_id = one.calls[0]
     one.command(call_id, "pass")
     other.command(call_id, "answer")
@@ -218,7 +218,7 @@ def test_a_call_that_is_handed_on_is_offered_to_those_too_who_passed_it_before(b
 
 
 def test_a_call_that_is_handed_on_takes_no_playback_along(bench):
-    _, one, call_id = bench.call(bench.client(["desk"]), context="desk")
+    _, one, call_id = bench.call(bench.client(["office"]), context="office")
     other = bench.client(["night"])
     one.command(call_id, "play", control_id="p", play=[SECOND])
     one.command(call_id, "transfer", dest="night")

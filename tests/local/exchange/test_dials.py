@@ -152,7 +152,7 @@ def test_the_next_ones_wait_for_the_last_of_those_that_ring_side_by_side(bench):
     assert legs(client)[DAVE] == ["created", "ringing", "answered"]
 
 
-def test_whoever_hangs_up_after_he_answered_makes_nobody_else_ring(bench):
+def test_a_phone_that_hangs_up_after_its_answer_makes_no_other_phone_ring(bench):
     bench.phones.add(BOB, ring_time=1.0)
     client = bench.client()
     dial(client, [sip()], [sip(CAROL)])

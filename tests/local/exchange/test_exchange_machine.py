@@ -47,9 +47,9 @@ class ExchangeMachine(RuleBasedStateMachine):
 
     # --- phones
 
-    @rule(context=st.sampled_from(["one", "two"]), patience=st.sampled_from([None, 2.0]))
-    def call(self, context, patience):
-        self.bench.dial(context=context, patience=patience)
+    @rule(context=st.sampled_from(["one", "two"]), gives_up_after=st.sampled_from([None, 2.0]))
+    def call(self, context, gives_up_after):
+        self.bench.dial(context=context, patience=gives_up_after)
 
     @rule(number=numbers, deed=st.sampled_from(["hang up", "press", "say", "tone"]))
     def act(self, number, deed):

@@ -290,7 +290,7 @@ def test_sessions_that_are_forgotten_cannot_be_resumed(bench):
 
 
 @pytest.mark.parametrize("restart", [False, True])
-def test_goodbye(bench, restart):
+def test_signalwire_disconnect(bench, restart):
     caller, client, call_id = bench.call()
     idle = RawClient(bench)
     bench.exchange.say_goodbye(bench.now, restart=restart)
@@ -327,7 +327,7 @@ def test_nobody_resumes_a_session_that_is_to_begin_anew(bench):
     assert answer.result["session_restored"] is False
 
 
-def test_a_client_that_does_not_close_after_goodbye_is_dropped(bench):
+def test_a_client_that_does_not_close_after_signalwire_disconnect_is_dropped(bench):
     client = bench.client()
     line = client.server_side
     bench.exchange.say_goodbye(bench.now)

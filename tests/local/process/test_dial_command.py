@@ -136,7 +136,7 @@ def test_everything_is_checked_before_anybody_is_called(dial, monkeypatch, argum
 
 
 def test_who_may_be_talking_is_not_hung_up_on(relay, dial, monkeypatch):
-    # The target answers after what is two of the caller's patience, so that first the outcome is not known.
+    # The target answers after twice the time that the caller waits, so that first the outcome is not known.
     monkeypatch.setattr("anyrelay.cli.dial.REFER_TIMEOUT", 0.2)
     relay.phones.add(BOB)
     relay.phones.add(SUPPORT, ring_time=10.0)

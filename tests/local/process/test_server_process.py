@@ -107,7 +107,7 @@ def test_threads_wait_at_once(relay):
     assert results == ["noAnswer"] * 4
 
 
-def test_connections_are_dropped_and_said_goodbye_to(relay):
+def test_connections_are_dropped_or_told_that_they_will_be_closed(relay):
     with make_client(relay) as client:
         relay.drop_connections()
         relay.phones.dial("sip:alice@example.com").hang_up()

@@ -131,7 +131,9 @@ def test_many_connections_at_once_guess_no_faster():
     assert len(at_once) == 3
     assert len(not_looked_at) > 40
     right = RawClient(bench)
-    assert right.sign_in(token="secret").code == 429  # or whoever gets no answer would know that it was wrong
+    assert (
+        right.sign_in(token="secret").code == 429
+    )  # or a client without an answer would know that its guess was wrong
     bench.advance(10)
     assert right.closed is not None
     later = RawClient(bench)

@@ -140,18 +140,18 @@ async def test_sessions_are_forgotten_at_once():
         assert len(ended) == 1
 
 
-async def test_goodbye_is_said_at_once(monkeypatch):
+async def test_signalwire_disconnect_is_sent_at_once(monkeypatch):
     monkeypatch.setattr("anyrelay.local.exchange.connection_timers.CLOSE_TIME", 3_600)
     frames = []
     async with LocalRelay(fast(), on_frame=frames.append) as relay, make_client(relay) as client:
         await until_quiet(client)
         relay.say_goodbye()
-        goodbye = next(frame for frame in frames if "signalwire.disconnect" in frame.text)
-        answer = f'"id":"{orjson.loads(goodbye.text)["id"]}"'
+        announcement = next(frame for frame in frames if "signalwire.disconnect" in frame.text)
+        answer = f'"id":"{orjson.loads(announcement.text)["id"]}"'
         await relay.until(lambda: any(frame.direction == "rx" and answer in frame.text for frame in frames), 5)
 
 
-async def test_whoever_waits_for_the_end_of_the_server_waits():
+async def test_a_task_waits_for_the_end_of_the_server():
     relay, ended = LocalRelay(fast()), []
 
     async def wait():
@@ -166,7 +166,7 @@ async def test_whoever_waits_for_the_end_of_the_server_waits():
 
 
 @pytest.mark.parametrize("restart", [False, True])
-async def test_goodbye(restart, monkeypatch):
+async def test_signalwire_disconnect(restart, monkeypatch):
     monkeypatch.setattr("anyrelay.local.exchange.connection_timers.CLOSE_TIME", 0.05)
     async with LocalRelay(fast()) as relay, make_client(relay) as client:
         before = client.relay_protocol
@@ -267,7 +267,7 @@ async def test_too_many_clients_are_turned_away():
                 await stream.receive()
 
 
-async def test_clients_that_have_left_make_room_for_others(caplog):
+async def test_clients_that_have_left_give_others_their_place(caplog):
     async with LocalRelay(fast(), max_connections=4) as relay:
         for _ in range(5):
             async with make_client(relay) as one, make_client(relay) as other:
@@ -341,7 +341,7 @@ async def test_idle_sockets_delay_nobody():
         assert first.statistics()["connections"] == 1
 
 
-async def test_idle_sockets_make_room_even_when_the_server_is_full():
+async def test_idle_sockets_give_their_place_even_when_the_server_is_full():
     async with (
         LocalRelay(fast(), max_connections=3) as relay,
         make_client(relay),

@@ -87,8 +87,8 @@ def test_a_call_that_was_answered_stays_with_its_client(bench):
 
 def test_a_call_that_was_handed_on_to_a_killed_client_goes_on(bench):
     caller, client, call_id = bench.call()
-    killed, other = bench.client(["desk"]), bench.client(["desk"])
-    assert client.command(call_id, "transfer", dest="desk")[0] == 200
+    killed, other = bench.client(["office"]), bench.client(["office"])
+    assert client.command(call_id, "transfer", dest="office")[0] == 200
     assert (killed.calls, other.calls) == ([call_id], [])
     killed.lose_connection()
     assert other.calls == [call_id]

@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.sip, pytest.mark.sipp]
 
 TARGET = "sip:support@127.0.0.1:9"
 RING_MS = int(os.environ.get("ANYRELAY_TEST_RING_MS", "200"))
-"""How long the ringing target rings; 40000 is what a patient person gives it."""
+"""How long the ringing target rings; 40000 is as long as people wait."""
 QUIET = 0.3
 """Seconds in which nothing is to come: that nothing comes cannot be awaited otherwise."""
 

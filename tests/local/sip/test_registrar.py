@@ -80,7 +80,7 @@ def test_what_cannot_be_registered(to: str, contact: str, answer: RegisterAnswer
     assert registrar.contact_of("alice") == ""
 
 
-def test_there_is_room_for_so_many_users(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_so_many_users_can_register(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registrar_module, "MOST", 2)
     clock = Clock()
     registrar = Registrar(clock)

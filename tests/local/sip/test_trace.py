@@ -356,7 +356,7 @@ def test_addresses(value: str, address: str, tag: str) -> None:
     ("uri", "user"),
     [
         ("sip:sales@h", "sales"),
-        ("SIP:sales%20desk;x=1:secret@h:5060;transport=tcp", "sales desk"),
+        ("SIP:sales%20office;x=1:secret@h:5060;transport=tcp", "sales office"),
         ("sips:a@b@h", "a@b"),
         ("sip:h", ""),
         ("tel:+1555", ""),

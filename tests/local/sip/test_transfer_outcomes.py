@@ -38,7 +38,7 @@ EXPECTED: dict[str, tuple[ReferStatus, UnknownReason | None, int | None, int | N
 """Status, why it is UNKNOWN, the phone's answer to the REFER, and the target's."""
 
 
-class Desk:
+class Office:
     """An application that refers every call, and remembers what became of it by the context that was called."""
 
     def __init__(self, client: RelayClient, timeout: float | None = None) -> None:
@@ -74,30 +74,30 @@ async def test_each_phone_gives_its_outcome() -> None:
         assert relay.sip_uri is not None
         address = relay.sip_uri.removeprefix("sip:")
         client = RelayClient("p", "t", host=relay.url, contexts=list(EXPECTED))
-        desk = Desk(client)
+        office = Office(client)
 
         async def call(scenario: str) -> None:
             pause = int(RINGS * 1000) if scenario == "rings-then-200" else 200
             async with sipp_caller(scenario, address, context=scenario, pause_ms=pause, bound=80) as caller:
-                await desk.settled(scenario)
+                await office.settled(scenario)
                 await caller.finished(timeout=20)
 
         with anyio.fail_after(90):
             async with client, anyio.create_task_group() as tasks:
                 for scenario in EXPECTED:
                     tasks.start_soon(call, scenario)
-        assert {scenario: facts(outcome) for scenario, outcome in desk.outcomes.items()} == EXPECTED
-        assert desk.outcomes["rings-then-200"].elapsed >= RINGS
-        assert desk.outcomes["never-answers"].elapsed >= 31
+        assert {scenario: facts(outcome) for scenario, outcome in office.outcomes.items()} == EXPECTED
+        assert office.outcomes["rings-then-200"].elapsed >= RINGS
+        assert office.outcomes["never-answers"].elapsed >= 31
 
 
 async def test_a_deadline_is_neither_success_nor_failure() -> None:
     async with LocalRelay(SipPhones("127.0.0.1:0")) as relay:
         assert relay.sip_uri is not None
         client = RelayClient("p", "t", host=relay.url, contexts=["sales"])
-        desk = Desk(client, timeout=0.5)
+        office = Office(client, timeout=0.5)
         with anyio.fail_after(30):
             async with client, sipp_caller("silent-after-202", relay.sip_uri.removeprefix("sip:"), "sales") as caller:
-                await desk.settled("sales")
+                await office.settled("sales")
                 await caller.finished()
-        assert facts(desk.outcomes["sales"]) == (S.UNKNOWN, U.TIMED_OUT, 202, None)
+        assert facts(office.outcomes["sales"]) == (S.UNKNOWN, U.TIMED_OUT, 202, None)

@@ -79,7 +79,7 @@ async def test_a_phone_calls_over_tls(srtp: bool, certificate: Path) -> None:
         assert abs(frequency_of(voiced(samples_of(path)[0])) - 440) < 2
     invite = next(seen for seen in board.messages if seen.start_line.startswith("INVITE"))
     assert invite.transport == "TLS"
-    assert ("a=crypto:" in invite.text) == srtp  # whoever cannot decrypt records noise
+    assert ("a=crypto:" in invite.text) == srtp  # a phone that cannot decrypt records noise
 
 
 async def test_a_certificate_that_is_not_there(tmp_path: Path) -> None:

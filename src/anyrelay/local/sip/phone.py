@@ -56,7 +56,7 @@ UNPLAYABLE = {
 _HEARING_PERIOD = 0.05
 _VOICED_RMS = 100.0
 """Louder than this, of 32767, counts as sound: G.711 carries its own faint noise in silence."""
-_GOODBYE = 1.0
+_BYE_TIME = 1.0
 _UNSUPPORTED_URI = 416
 """RFC 3261 section 21.4.14."""
 
@@ -157,7 +157,7 @@ class Phone:
             with contextlib.suppress(self._stack.error):
                 await call.hangup()
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_GOODBYE):
+            async with asyncio.timeout(_BYE_TIME):
                 while self._calls:
                     await asyncio.sleep(0.01)
 

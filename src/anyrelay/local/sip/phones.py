@@ -46,7 +46,7 @@ MAX_CALLS: Final = 200
 """How many calls there may be at once when nobody says otherwise."""
 
 MOST_CALLS: Final = 250
-"""The most that may be asked for: the SIP stack has room for 255, and says nothing when it is full."""
+"""The most that may be asked for: the SIP stack takes 255, and says nothing about a further one."""
 
 TURNED_AWAY_LOGGED: Final = 100
 """Calls that nobody wanted which are logged each; then one in so many."""

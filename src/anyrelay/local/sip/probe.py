@@ -21,7 +21,7 @@ _OFFER: Final = (
 
 
 class Probe(asyncio.DatagramProtocol):
-    """One call over UDP. Whoever takes calls is to refuse the one with this `call_id`."""
+    """One call over UDP. The side that takes calls is to refuse the one with this `call_id`."""
 
     def __init__(self) -> None:
         """Prepare a call with a Call-ID that nobody can guess."""

@@ -28,7 +28,7 @@ class ClockedLine(Protocol):
         """Take `count` samples of what the phone says."""
 
     def speak(self, count: int) -> None:
-        """Send `count` samples to the phone, and hand both sides to whoever listens."""
+        """Send `count` samples to the phone, and hand both sides to the listeners."""
 
 
 class ClockedMix(Protocol):
