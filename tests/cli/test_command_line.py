@@ -150,14 +150,14 @@ def test_serve_wants_a_limit_of_calls_that_the_stack_has(calls):
     ],
 )
 def test_serve_says_what_is_wrong_with_the_address_of_real_phones(address, words, monkeypatch, capsys):
-    monkeypatch.setattr(serve, "need_sip", lambda: None)
+    monkeypatch.setattr(process_options, "need_sip", lambda: None)
     assert serve.serve(sip=address) == 2
     assert words in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("kind", [socket.SOCK_STREAM, socket.SOCK_DGRAM])
 def test_serve_says_which_port_is_in_use(kind, monkeypatch, capsys):
-    monkeypatch.setattr(serve, "need_sip", lambda: None)
+    monkeypatch.setattr(process_options, "need_sip", lambda: None)
     with socket.socket(socket.AF_INET, kind) as other:
         other.bind(("127.0.0.1", 0))
         if kind is socket.SOCK_STREAM:
@@ -185,7 +185,7 @@ def options_of(**changed):
 
 
 def test_serve_warns_of_addresses_that_others_can_reach(monkeypatch, capsys):
-    monkeypatch.setattr(serve, "need_sip", lambda: None)
+    monkeypatch.setattr(process_options, "need_sip", lambda: None)
     process_options.checked_options(options_of())
     assert capsys.readouterr().err == ""
     process_options.checked_options(options_of(listen="0.0.0.0:0"))
@@ -201,7 +201,7 @@ def test_serve_warns_of_addresses_that_others_can_reach(monkeypatch, capsys):
 
 
 def test_real_phones_get_an_address_in_numbers_in_place_of_a_name(monkeypatch):
-    monkeypatch.setattr(serve, "need_sip", lambda: None)
+    monkeypatch.setattr(process_options, "need_sip", lambda: None)
     assert process_options.checked_options(options_of(phones="sip", sip="localhost:0")).sip == "127.0.0.1:0"
 
 

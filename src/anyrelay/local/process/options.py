@@ -181,7 +181,7 @@ def _contexts(options: ServeOptions) -> dict[str, str]:
     Raises:
         ValueError: An option has another form.
     """
-    numbers = dict(number.partition("=")[::2] for number in options.numbers)
+    numbers = {number: context for number, _, context in (each.partition("=") for each in options.numbers)}
     for number, context in numbers.items():
         if not number or not context:
             raise ValueError(f"--number must be NUMBER=CONTEXT, such as +15550000001=support, not {number!r}")

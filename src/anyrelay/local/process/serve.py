@@ -206,7 +206,7 @@ def _sip_phones(options: ServeOptions, report: Report) -> SipPhones:
     assert options.sip is not None
     reach = Reach(options.media_dir, options.allowed_hosts)
     shown = on_message if options.show_frames else None
-    plan = dict(entry.partition("=")[::2] for entry in options.dial_plan)
+    plan = {number: uri for number, _, uri in (entry.partition("=") for entry in options.dial_plan)}
     return SipPhones(
         options.sip,
         max_calls=options.max_calls,
