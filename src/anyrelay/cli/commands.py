@@ -106,7 +106,7 @@ def demo(phones: str, front: str, target: str) -> int:
     "numbers",
     multiple=True,
     metavar="NUMBER=CONTEXT",
-    help="The context that a number belongs to, for text messages; may be repeated.",
+    help="The context that a number belongs to, for calls and text messages; may be repeated.",
 )
 @click.option(
     "--dial-plan",

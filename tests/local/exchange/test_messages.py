@@ -5,6 +5,7 @@ import pytest
 from anyrelay.local.exchange import messages
 from anyrelay.local.exchange.messages import segments_of
 from anyrelay.local.exchange.ports import TextMessage
+from anyrelay.local.simulated import phones
 from tests.support.exchange_bench import Bench
 
 ANNA, BERT = "+15550000001", "+15550000002"
@@ -88,6 +89,15 @@ def test_a_message_to_a_simulated_phone(bench, client):
     assert states(client, message_id)[-1] == "delivered"
     media = ("https://example.com/a.png",)
     assert bench.phones.texts == [TextMessage(from_number=ANNA, to_number=BERT, body="Hello", media=media)]
+
+
+def test_the_phones_keep_the_last_messages(bench, client, monkeypatch):
+    monkeypatch.setattr(phones, "TEXTS_KEPT", 2)
+    bench.phones.add(f"tel:{BERT}")
+    for body in ("one", "two", "three"):
+        send(client, body=body)
+    bench.advance(1.0)
+    assert [text.body for text in bench.phones.texts] == ["two", "three"]
 
 
 def test_a_script_fails_a_message(bench, client):

@@ -118,7 +118,7 @@ class Exchange:
             on_text: Called with each message on each connection, after ``rx`` or ``tx``: secrets and all, so scrub it.
             on_event: Called with the envelope of each event, whether or not there is a client to hear it.
             acts: Whether the commands that need SignalWire's cloud are acted by scripts; if not, they are refused with 501.
-            numbers: The context that each number belongs to, for text messages.
+            numbers: The context that each number belongs to, for calls and text messages.
             dial_event_first: Whether a dial is told to be answered before its leg is, as programs expect that wait for the
                 leg's answer after the dial.
             strict: Whether a command is refused that RELAY's own schema does not allow; see `strict.why_refused`.

@@ -9,7 +9,7 @@ import re
 import socket
 import stat
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
 
@@ -21,7 +21,7 @@ from anyrelay.local.server.addresses import parse_address
 if TYPE_CHECKING:
     from anyrelay.local.server.observers import Frame
 
-__all__ = ["PHONES", "USUAL_SIP", "ServeOptions", "checked_options", "complain", "need_sip"]
+__all__ = ["PHONES", "USUAL_SIP", "ServeOptions", "checked_options", "complain", "need_sip", "pairs_of"]
 
 PHONES = ("sip", "simulated")
 """The kinds of phones."""
@@ -181,11 +181,17 @@ def _contexts(options: ServeOptions) -> dict[str, str]:
     Raises:
         ValueError: An option has another form.
     """
-    numbers = {number: context for number, _, context in (each.partition("=") for each in options.numbers)}
+    numbers = pairs_of(options.numbers)
     for number, context in numbers.items():
         if not number or not context:
             raise ValueError(f"--number must be NUMBER=CONTEXT, such as +15550000001=support, not {number!r}")
     return numbers
+
+
+def pairs_of(entries: Iterable[str]) -> dict[str, str]:
+    """Return the name and the value of each entry of an option, which has ``=`` between them."""
+    split = (entry.partition("=") for entry in entries)
+    return {name: value for name, _, value in split}
 
 
 def _check_allowed_host(host: str) -> None:

@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from anyrelay.local.logs import printable, without_url_secrets
-from anyrelay.local.process.options import PHONES, USUAL_SIP, ServeOptions, checked_options, complain
+from anyrelay.local.process.options import PHONES, USUAL_SIP, ServeOptions, checked_options, complain, pairs_of
 from anyrelay.local.process.server_process import TOKEN_VARIABLE
 from anyrelay.local.reach import Reach
 from anyrelay.local.server.observers import Frame
@@ -206,7 +206,7 @@ def _sip_phones(options: ServeOptions, report: Report) -> SipPhones:
     assert options.sip is not None
     reach = Reach(options.media_dir, options.allowed_hosts)
     shown = on_message if options.show_frames else None
-    plan = {number: uri for number, _, uri in (entry.partition("=") for entry in options.dial_plan)}
+    plan = pairs_of(options.dial_plan)
     return SipPhones(
         options.sip,
         max_calls=options.max_calls,
@@ -309,7 +309,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         action="append",
         default=[],
         dest="numbers",
-        help="the context that a number belongs to, for text messages",
+        help="the context that a number belongs to, for calls and text messages",
     )
     parser.add_argument(
         "--dial-plan",

@@ -55,7 +55,7 @@ class SyncLocalRelay(SyncScriptedRelay):
             token: The token that clients must give. When None any will do on the loopback interface; beyond it one is
                 made, which the attribute `token` names.
             pace: How many times as fast as scripted the phones are.
-            numbers: The context that each number belongs to, for text messages.
+            numbers: The context that each number belongs to, for calls and text messages.
         """
         self._command = [sys.executable, "-m", "anyrelay.local", "--phones", "simulated", "--json", "--quiet"]
         self._command += ["--listen", listen, "--pace", str(pace)]

@@ -106,8 +106,8 @@ class LocalRelay(ScriptedRelay):
             on_frame: Called with each RELAY message, on the event loop.
             on_event: Called with the envelope of each RELAY event, whether or not there is a client to hear it.
             max_connections: How many clients are served at once; further ones are turned away.
-            numbers: The context that each number belongs to, for text messages. A number that is not here belongs to the
-                context of the same name.
+            numbers: The context that each number belongs to, for calls and text messages. A number that is not here belongs
+                to the context of the same name.
             act: Whether the commands that need SignalWire's cloud are acted by scripts with SIP phones too.
             accounts: Further projects, each with its token. With accounts alone, clients must name one of them.
             dial_event: Where ``calling.call.dial`` with ``answered`` comes: ``last``, after the leg's ``calling.call.state``,

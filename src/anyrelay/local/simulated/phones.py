@@ -29,6 +29,9 @@ __all__ = ["SimulatedCaller", "SimulatedPhones", "TheExchange"]
 
 logger = logger_of(__name__)
 
+TEXTS_KEPT = 1_000
+"""How many text messages the phones keep; the oldest is forgotten first."""
+
 RINGING = 180
 """The SIP status of a phone that rings."""
 
@@ -69,7 +72,7 @@ class SimulatedPhones:
         self._on_step = on_step
         self.callers: list[SimulatedCaller] = []
         self.texts: list[TextMessage] = []
-        """Every text message that the phones were sent, oldest first."""
+        """The last 1,000 text messages that the phones were sent, oldest first."""
         self.mixes = Mixes[SimulatedLeg]()
         self._targets: list[Target] = []
         self._exchange: TheExchange | None = None
@@ -142,6 +145,7 @@ class SimulatedPhones:
         if self.why_not(f"tel:{message.to_number}"):
             return False
         self.texts.append(message)
+        del self.texts[:-TEXTS_KEPT]
         return True
 
     def why_not(self, to_uri: str) -> str:
