@@ -11,7 +11,7 @@ await client.voice.listen({
   topics: ['ivr'],
   onCallReceived: async (call) => {
     await call.answer()
-    const options = { text: 'Press 1 for sales.', digits: { max: 1, digitTimeout: 5 }, initialTimeout: 5 }
+    const options = { text: 'Press 1 for sales.', digits: { max: 1, digitTimeout: 5 }, initialTimeout: 2 }
     const prompt = await call.promptTTS(options).onStarted()
     const { type, digits = '' } = await prompt.ended()
     report('collected', { type, digits })

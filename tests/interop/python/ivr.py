@@ -20,7 +20,7 @@ def speech(text: str) -> dict:
 async def handle(call) -> None:
     await call.answer()
     action = await call.play_and_collect(
-        [speech("Press 1 for sales.")], {"digits": {"max": 1, "digit_timeout": 5.0}, "initial_timeout": 5.0}
+        [speech("Press 1 for sales.")], {"digits": {"max": 1, "digit_timeout": 5.0}, "initial_timeout": 2.0}
     )
     result = (await action.wait(20)).params["result"]
     report("collected", type=result["type"], digits=result.get("params", {}).get("digits", ""))
