@@ -240,7 +240,7 @@ async def test_a_server_that_does_not_read() -> None:
             pass
 
         async def send(self, heard: Samples, said: Samples) -> None:
-            await asyncio.sleep(0.05)
+            await asyncio.Event().wait()
 
         async def read(self) -> None:
             await asyncio.Event().wait()
@@ -250,6 +250,7 @@ async def test_a_server_that_does_not_read() -> None:
 
     reports = await copied(Deaf(), frames=300, until=lambda: False)
     assert reports == [("started", ""), ("error", "the other side does not read")]
+    assert await copied(Deaf(), frames=1) == [("started", ""), ("finished", "")]
 
 
 @pytest.mark.parametrize(

@@ -116,6 +116,7 @@ class StackLeg:
         self._ended = False
         self._end_ordered = ""
         self._refer_task: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
 
     @property
     def ended(self) -> bool:
@@ -155,7 +156,7 @@ class StackLeg:
                 self._listener.forget_credentials(self.call_id)
                 if username is not None or password is not None:
                     self._listener.set_credentials(self.call_id, username or "", password or "")
-            self._refer_task = self._spawn(self._refer(target, self._refer_task))
+            self._refer_task = self._begin(self._refer(target, self._refer_task))
 
     def listen(self) -> None:
         """Report digits from now on."""
@@ -163,15 +164,21 @@ class StackLeg:
 
     def send_digits(self, control_id: str, digits: str) -> None:
         """Send digits once the call is up; orders that come meanwhile wait for their turn."""
-        self._spawn(self._send_digits(control_id, digits))
+        if self._ended:
+            return
+        self._begin(self._send_digits(control_id, digits))
 
     def hold(self) -> None:
         """Put the phone on hold."""
-        self._spawn(self._hold(held=True))
+        if self._ended:
+            return
+        self._begin(self._hold(held=True))
 
     def unhold(self) -> None:
         """Take the phone off hold."""
-        self._spawn(self._hold(held=False))
+        if self._ended:
+            return
+        self._begin(self._hold(held=False))
 
     # --- reports of the stack and of the trace
 
@@ -208,8 +215,8 @@ class StackLeg:
         self.sound.close()
         if self._listener is not None:
             self._listener.forget_credentials(self.call_id)
-        if self._refer_task is not None:
-            self._refer_task.cancel()
+        for task in self._tasks:
+            task.cancel()
 
     def refer_answered(self, now: float, code: int) -> None:
         """Report the phone's answer to the newest REFER."""
@@ -234,6 +241,13 @@ class StackLeg:
             return "noAnswer" if text == "Local timeout" else "cancel"
         code, _, _ = text.partition(" ")
         return _REFUSAL_REASONS.get(int(code), "error") if code.isdecimal() else "error"
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run what ends with the call."""
+        task = self._spawn(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
 
     def _order(self, order: Coroutine[Any, Any, None], what: str) -> None:
         self._spawn(self._carried_out(order, what))

@@ -77,7 +77,7 @@ class Registrar:
             try:
                 check_dialable(uri)
             except ValueError as error:
-                logger.warning("the phone of %s was not registered: %s", user, error)
+                logger.info("the phone of %r was not registered: %s", user, error)
                 return RegisterAnswer(400, "Bad Contact")
             if user not in self._bindings and not self._has_room():
                 return RegisterAnswer(503, "Too Many Registrations")

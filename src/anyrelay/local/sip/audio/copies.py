@@ -8,7 +8,7 @@ import random
 import socket
 import struct
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from typing import Any, Final, Protocol
 
@@ -30,6 +30,9 @@ logger = logger_of(__name__)
 
 MOST_WAITING: Final = 5.0
 """Seconds of audio that may wait for a server that does not read."""
+
+FINISH_TIME: Final = 1.0
+"""Seconds after `Copy.stop` in which the other side is to take what still waits."""
 
 PACKET_TIMES: Final = (10, 60)
 """The shortest and the longest packet of RTP, in milliseconds."""
@@ -73,17 +76,21 @@ class Copy:
         self._waiting: deque[tuple[Samples, Samples]] = deque()
         self._seconds = 0.0
         self._news = anyio.Event()
-        self._stopped = False
+        self._too_slow = anyio.Event()
+        self._stopped = anyio.Event()
 
     def take(self, heard: Samples, said: Samples) -> None:
-        """Take in what is to be sent."""
+        """Take in what is to be sent; nothing more when the other side does not read."""
+        if self._seconds > MOST_WAITING:
+            self._too_slow.set()
+            return
         self._waiting.append((heard, said))
         self._seconds += len(heard) / RATE
         self._news.set()
 
     def stop(self) -> None:
         """End the copy; it is reported as finished."""
-        self._stopped = True
+        self._stopped.set()
         self._news.set()
 
     async def run(self, started: Callable[[], None]) -> None:
@@ -92,7 +99,7 @@ class Copy:
         try:
             async with AsyncExitStack() as stack:
                 await self._target.open(stack)
-                if not self._stopped:
+                if not self._stopped.is_set():
                     started()
                     self._report("started")
                     await self._send_all()
@@ -102,36 +109,45 @@ class Copy:
         self._report("error" if error else "finished", error)
 
     async def _send_all(self) -> None:
-        failures: list[ValueError] = []
+        """Send until `stop`.
 
-        async def read() -> None:
+        Raises:
+            OSError: The connection failed.
+            ValueError: The other side has ended the copy, or does not read.
+        """
+        failures: list[Exception] = []
+
+        async def guarded(work: Callable[[], Awaitable[None]]) -> None:
+            """The first work that is over ends the others."""
             try:
-                await self._target.read()
-            except ValueError as failure:
+                await work()
+            except (OSError, ValueError) as failure:
                 failures.append(failure)
-                tasks.cancel_scope.cancel()
+            tasks.cancel_scope.cancel()
 
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(read)
-            try:
-                await self._send_until_stopped()
-                await self._target.finish()
-            except (OSError, ValueError) as failure:
-                failures.append(ValueError(str(failure)))
-            tasks.cancel_scope.cancel()
+            for work in (self._target.read, self._overflow, self._send_until_stopped, self._finish_in_time):
+                tasks.start_soon(guarded, work)
         if failures:
             raise failures[0]
 
+    async def _overflow(self) -> None:
+        await self._too_slow.wait()
+        raise ValueError("the other side does not read")
+
     async def _send_until_stopped(self) -> None:
-        while not self._stopped:
+        while not self._stopped.is_set():
             await self._news.wait()
             self._news = anyio.Event()
             while self._waiting:
-                if self._seconds > MOST_WAITING:
-                    raise ValueError("the other side does not read")
                 heard, said = self._waiting.popleft()
-                self._seconds -= len(heard) / RATE
                 await self._target.send(heard, said)
+                self._seconds -= len(heard) / RATE
+        await self._target.finish()
+
+    async def _finish_in_time(self) -> None:
+        await self._stopped.wait()
+        await anyio.sleep(FINISH_TIME)
 
     def _report(self, state: str, error: str = "") -> None:
         self._changed(CopyChanged(self._control_id, state, error))
