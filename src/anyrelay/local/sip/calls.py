@@ -1,8 +1,7 @@
 """The calls of the SIP stack: calls to ``sip:<context>@host`` become legs, and what becomes of them is reported.
 
-One user agent for each transport takes the calls for every user at one address. What the stack says of a call drives the
-leg; what became of a REFER is read from the stack's message trace (`anyrelay.local.sip.trace`). All of this runs in the
-process of the stack (`anyrelay.local.sip.child`); the exchange's side of it is `anyrelay.local.sip.phones`.
+One user agent for each transport takes the calls for every user. What the stack says of a call drives the leg; what became of
+a REFER is read from the stack's message trace (`anyrelay.local.sip.trace`). All of this runs in the process of the stack.
 """
 
 from __future__ import annotations
@@ -12,7 +11,6 @@ import contextlib
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
-from urllib.parse import quote
 
 from anyrelay.local.logs import logger_of
 from anyrelay.local.sip.addresses import split_address
@@ -20,6 +18,7 @@ from anyrelay.local.sip.leg import LegReports, StackLeg
 from anyrelay.local.sip.message import address_of, user_of
 from anyrelay.local.sip.native import NativeCall, NativeEvent
 from anyrelay.local.sip.probe import Probe
+from anyrelay.local.sip.refusals import Refusals
 from anyrelay.local.sip.shared_audio import SharedAudio
 from anyrelay.local.sip.stack import SipStack
 from anyrelay.local.sip.trace import (
@@ -35,7 +34,6 @@ from anyrelay.local.sip.trace import (
     ReferRepeated,
     SipMessageSeen,
 )
-from anyrelay.protocol.schema.sip_uri import same_sip_uri
 
 __all__ = ["SipCalls"]
 
@@ -51,12 +49,6 @@ of a call is to be reported before it. Some ends have no BYE."""
 
 INVITES_KEPT: Final = 1_000
 """INVITEs whose calls the stack has not told of yet, or never will."""
-
-REFUSALS_LOGGED: Final = 100
-"""Calls that the stack has refused by itself which are logged each; then one in so many."""
-
-TOO_MANY: Final = 486
-"""What the stack answers by itself when there are as many calls as there may be."""
 
 PROBE_REFUSED: Final = 486
 """What the stack answers to a call of our own if all is well, since that is refused."""
@@ -99,7 +91,6 @@ class SipCalls:
         self._shared_audio = shared_audio or SharedAudio()
         self._on_forgotten = on_forgotten
         self._on_broken = on_broken
-        self._max_calls = max_calls
         self._stack = SipStack(
             listen,
             max_calls=max_calls,
@@ -134,7 +125,7 @@ class SipCalls:
         self._probe: Probe | None = None
         """The last call to the stack itself, by which it was seen whether it still takes calls."""
         self._is_probed = False
-        self._refusals = 0
+        self._refusals = Refusals(max_calls)
 
     @property
     def address(self) -> str:
@@ -195,7 +186,7 @@ class SipCalls:
         """
         self._dialing += 1
         try:
-            call = await self._stack.dial(self._registered(to_uri), user=user_of(from_uri) or None)
+            call = await self._stack.dial(to_uri, user=user_of(from_uri) or None)
             early = self._early.pop(call.handle, [])
         finally:
             self._dialing -= 1
@@ -207,17 +198,6 @@ class SipCalls:
         for event in early:
             self._on_event(event)
         return leg
-
-    def _registered(self, uri: str) -> str:
-        """Return where a user of this host is called: where the user's phone has registered, if one has."""
-        listener, user = self._stack.listener, user_of(uri)
-        if (
-            listener is None
-            or not user
-            or not same_sip_uri(uri.partition(";")[0], f"sip:{quote(user)}@{self._stack.listen}")
-        ):
-            return uri
-        return listener.registrar.contact_of(user) or uri
 
     # --- what the stack says
 
@@ -350,16 +330,8 @@ class SipCalls:
 
     def _refused_by_stack(self, refused: InviteRefused) -> None:
         """Say why the stack refused a call by itself, and look into it when that was an error of its own."""
-        code = refused.code
-        if code == TOO_MANY:
-            why = f"{self._max_calls} calls are up, which is the limit (--max-calls)"
-        else:
-            why = _REFUSALS.get(code, "the SIP stack would not have it")
-        self._refusals += 1
-        if self._refusals <= REFUSALS_LOGGED or self._refusals % REFUSALS_LOGGED == 0:
-            told = {"call_id": refused.call_id}
-            logger.warning("a call from %s was refused with %d: %s", refused.from_uri, code, why, extra=told)
-        if code == 500 and not self._is_probed:
+        self._refusals.log(refused)
+        if refused.code == 500 and not self._is_probed:
             self._is_probed = True
             self._probe = Probe()
             self._spawn(self._try_out(self._probe))
@@ -387,8 +359,6 @@ class SipCalls:
         self._challenged.pop(leg.call_id, None)
         self._reader.not_repeated(leg.call_id)
         leg.refer_answered(self._now(), code)
-
-    # --- book-keeping
 
     def _adopt(self, call: NativeCall, *, from_uri: str, to_uri: str, outbound: bool) -> StackLeg:
         leg = StackLeg(
@@ -427,13 +397,3 @@ class SipCalls:
     @staticmethod
     def _now() -> float:
         return asyncio.get_running_loop().time()
-
-
-_REFUSALS: Final = {
-    400: "its Contact or a Record-Route cannot be read",
-    404: "no user agent takes calls over its transport",
-    481: "its Replaces header names no call of ours",
-    488: "its offer has no audio codec in common with PCMU and PCMA, or another kind of address",
-    500: "its offer cannot be read, or the SIP stack failed",
-}
-"""Why the stack refuses a call by itself, by the status code."""

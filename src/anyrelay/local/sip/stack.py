@@ -15,14 +15,17 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
+from urllib.parse import quote
 
 import attrs
 
 from anyrelay.local.logs import logger_of
 from anyrelay.local.sip.addresses import check_dialable, free_port, joined_address, split_address
 from anyrelay.local.sip.listener import StackListener
+from anyrelay.local.sip.message import user_of
 from anyrelay.local.sip.native import NativeCall, NativeEvent
 from anyrelay.local.sip.trace import SipMessageSeen
+from anyrelay.protocol.schema.sip_uri import same_sip_uri
 
 __all__ = [
     "SipStack",
@@ -155,7 +158,7 @@ class SipStack:
         """Place a call.
 
         Args:
-            to_uri: The SIP URI to call.
+            to_uri: The SIP URI to call; a user of this host is called where the user's phone has registered.
             user: The user part that it comes from, its own by default.
 
         Returns:
@@ -165,12 +168,21 @@ class SipStack:
             ValueError: `check_dialable` says why.
             SipStackError: The stack refused to dial.
         """
+        to_uri = self._registered(to_uri)
         check_dialable(to_uri)
         agent = await self._agent(user or self.user, catchall=False)
         try:
             return await self._informed(agent.dial(to_uri))
         except _load().BaresipError as error:
             raise SipStackError(f"cannot call {to_uri}: {error}") from error
+
+    def _registered(self, uri: str) -> str:
+        """Return where a user of this host is called; any other URI as it is."""
+        user = user_of(uri)
+        own = f"sip:{quote(user)}@{self.listen}"
+        if self.listener is None or not user or not same_sip_uri(uri.partition(";")[0], own):
+            return uri
+        return self.listener.registrar.contact_of(user) or uri
 
     async def accept_transfer(self, call: NativeCall) -> NativeCall:
         """Call the target of the REFER that came on a call; the stack notifies the sender of what becomes of it."""

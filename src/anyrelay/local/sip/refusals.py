@@ -1,0 +1,51 @@
+"""Log the calls that the SIP stack has refused by itself, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from anyrelay.local.logs import logger_of
+from anyrelay.local.sip.trace import InviteRefused
+
+__all__ = ["Refusals"]
+
+logger = logger_of(__name__)
+
+REFUSALS_LOGGED: Final = 100
+"""Calls that the stack has refused by itself which are logged each; then one in so many."""
+
+TOO_MANY: Final = 486
+"""What the stack answers by itself when there are as many calls as there may be."""
+
+REASONS: Final[Mapping[int, str]] = MappingProxyType(
+    {
+        400: "its Contact or a Record-Route cannot be read",
+        404: "no user agent takes calls over its transport",
+        481: "its Replaces header names no call of ours",
+        488: "its offer has no audio codec in common with PCMU and PCMA, or another kind of address",
+        500: "its offer cannot be read, or the SIP stack failed",
+    }
+)
+"""Why the stack refuses a call by itself, by the status code."""
+
+
+class Refusals:
+    """Counts the refused calls, and logs them at WARNING."""
+
+    def __init__(self, max_calls: int) -> None:
+        """Take in how many calls there may be at once."""
+        self._max_calls = max_calls
+        self._count = 0
+
+    def log(self, refused: InviteRefused) -> None:
+        """Log a call that the stack has refused."""
+        if refused.code == TOO_MANY:
+            why = f"{self._max_calls} calls are up, which is the limit (--max-calls)"
+        else:
+            why = REASONS.get(refused.code, "the SIP stack would not have it")
+        self._count += 1
+        if self._count <= REFUSALS_LOGGED or self._count % REFUSALS_LOGGED == 0:
+            told = {"call_id": refused.call_id}
+            logger.warning("a call from %s was refused with %d: %s", refused.from_uri, refused.code, why, extra=told)
