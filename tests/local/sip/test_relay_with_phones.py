@@ -10,7 +10,7 @@ import wave
 import numpy
 import pytest
 
-from anyrelay import Call, DialFailed, RelayClient
+from anyrelay import Call, DialFailed, RecordEvent, RelayClient
 from anyrelay.local import LocalRelay, SipPhones
 from anyrelay.local.process.phone_process import phone_process
 from tests.local.sip.fake_audio import frequency_of, sine, voiced
@@ -91,8 +91,8 @@ async def test_voicemail() -> None:
         async def voicemail(call: Call) -> None:
             await call.answer()
             await call.wait_for_answered()
+            call.on(RecordEvent, lambda event: recording.set())  # its first event says that it has begun
             action = await call.record(audio={"format": "wav", "direction": "speak", "end_silence_timeout": 1.0})
-            recording.set()
             event = await action.wait()
             fetched.append(await asyncio.to_thread(content_of, event.url))
             assert event.size == len(fetched[0])
