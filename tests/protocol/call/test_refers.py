@@ -970,7 +970,9 @@ def test_a_transfer_costs_the_same_however_many_the_call_has_had() -> None:
         transfer.accepted({}, 0.0)
         for state, code in (("inProgress", "100"), ("success", "200")):
             event = ReferEvent(state=state, sip_refer_to=SUPPORT, sip_notify_response_code=code)
-            transfers.receive(event, 0.0)
+            owner = transfers.owner_of(event)
+            assert owner is not None
+            owner.receive(event, 0.0)
         assert not transfers.any_open
         assert not transfers.awaited
 

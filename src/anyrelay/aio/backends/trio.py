@@ -169,7 +169,7 @@ class TrioTransport:
         self._socket: socket.socket | None = None
         self._reads = False
         self._blocked = Wakeup()
-        self._left_over: bytes | memoryview = b""
+        self._left_over = memoryview(b"")
         self._final_bytes = b""
 
     def has_unread(self) -> bool:
@@ -178,25 +178,18 @@ class TrioTransport:
 
     def flush(self) -> None:
         """Send the bytes that wait; a task sends those that the socket does not take now."""
-        if self._socket is None or self._left_over:
+        if self._socket is None or self._left_over or not (data := self._owner.data_to_send(self)):
             return
         try:
-            self._send(self._socket, self._owner.data_to_send(self))
+            sent = self._socket.send(data)
+        except BlockingIOError:
+            sent = 0
         except OSError as error:
             self._owner.transport_failed(self, error)
-        else:
-            if self._left_over:
-                self._blocked.wake()
-
-    def _send(self, sock: socket.socket, data: bytes | memoryview) -> None:
-        """Send the bytes that the socket takes; the rest is not copied, as it may be many megabytes in many small steps."""
-        self._left_over = data
-        if data:
-            try:
-                sent = sock.send(data)
-            except BlockingIOError:
-                return
-            self._left_over = memoryview(data)[sent:] if sent < len(data) else b""
+            return
+        if sent < len(data):
+            self._left_over = memoryview(data)[sent:]
+            self._blocked.wake()
 
     def close(self, final_bytes: bytes) -> None:
         """Stop opening the connection, or send `final_bytes` and close."""
@@ -254,7 +247,9 @@ class TrioTransport:
             try:
                 while self._left_over:
                     await trio.lowlevel.wait_writable(sock)
-                    self._send(sock, self._left_over)
+                    with contextlib.suppress(BlockingIOError):
+                        # The rest is not copied: it may be many megabytes in many small steps.
+                        self._left_over = self._left_over[sock.send(self._left_over) :]
             except OSError as error:
                 self._owner.transport_failed(self, error)
                 return

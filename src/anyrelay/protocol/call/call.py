@@ -154,7 +154,9 @@ class CallMachine(
             for subscription in list(self._subscriptions):
                 subscription.offer(event)
         if isinstance(event, ReferEvent):
-            (self._refers or self.refers).receive(event, now)
+            refer = (self._refers or self.refers).owner_of(event)
+            if refer is not None:
+                refer.receive(event, now)
         elif self._operations and (operation := self._operation_of(event)) is not None:
             operation.receive(event)
         if ended:

@@ -238,7 +238,7 @@ class ReferMachine(CommandObserver):
 
     def sent(self, now: float) -> None:
         """The command has left."""
-        self._move(ReferInput.SENT, now)
+        self.state = TRANSITIONS.get((self.state, ReferInput.SENT), self.state)
         if self.refers is not None and self.refers.call_is_over:
             self.call_ended(now)  # the call ended while the command waited for the line
 
@@ -246,7 +246,7 @@ class ReferMachine(CommandObserver):
         """The server took the command."""
         self.waits_for_reply = False
         self.ack = reply
-        self._move(ReferInput.ACCEPTED, now)
+        self.state = TRANSITIONS.get((self.state, ReferInput.ACCEPTED), self.state)
         if self.refers is not None and len(self.refers.under_way) > 1:
             self.refers.supersede(self, now)
 

@@ -101,12 +101,6 @@ class Refers:
             if refer.number < newer.number:
                 refer.superseded(now)
 
-    def receive(self, event: ReferEvent, now: float) -> None:
-        """Hand an event to the transfer that it belongs to."""
-        refer = self.owner_of(event)
-        if refer is not None:
-            refer.receive(event, now)
-
     def owner_of(self, event: ReferEvent) -> ReferMachine | None:
         """Return the transfer that an event belongs to: by order, unless the event names another one's target.
 

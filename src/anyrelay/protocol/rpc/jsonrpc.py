@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from typing import Any, Final, TypeAlias
 
-import orjson
 from attrs import define, field, frozen
 
 from anyrelay.protocol.schema.fields import check_json
@@ -214,11 +213,7 @@ def encode_request(id_: str, method: str, params: dict[str, Any]) -> str:
     Raises:
         ValueError: JSON cannot carry the parameters; the message says why.
     """
-    message = {"jsonrpc": "2.0", "id": id_, "method": method, "params": params}
-    try:
-        return orjson.dumps(message).decode()
-    except TypeError:
-        return _dumps(message, method)
+    return _dumps({"jsonrpc": "2.0", "id": id_, "method": method, "params": params}, method)
 
 
 def encode_result(id_: str | int, result: dict[str, Any]) -> str:

@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Final
 
+import orjson
 from attrs import frozen
 
 from anyrelay.errors import CallGone, ConnectionLost, RelayError, RequestTimeout
@@ -244,7 +245,10 @@ class PendingCommands:
         if len(self._sent) >= OPEN_LIMIT:
             raise RelayError(-1, f"{OPEN_LIMIT} commands wait for their answers already; this one was not sent")
         id_ = self._new_id()
-        text = encode_request(id_, method, params)
+        try:
+            text = orjson.dumps({"jsonrpc": "2.0", "id": id_, "method": method, "params": params}).decode()
+        except TypeError:  # `encode_request` says why, or writes half of a surrogate pair
+            text = encode_request(id_, method, params)
         if options.timeout is not None:
             timeout = options.timeout
         command = _Command(self, id_, method, timeout, options)

@@ -17,8 +17,8 @@ from anyrelay.protocol.schema import (
     Command,
     Pass,
     RelayEvent,
-    parse_event,
 )
+from anyrelay.protocol.schema.codec import read_event
 from anyrelay.protocol.session.outputs import Layer, LogEntry, Output, RunHandler
 from anyrelay.protocol.session.settings import ClientSettings
 from anyrelay.protocol.session.statistics import Statistics
@@ -147,7 +147,7 @@ class EventRouter:
             self._seen[key] = None
             if len(self._seen) > EVENTS_REMEMBERED:
                 self._seen.popitem(last=False)
-        event = parse_event(params)
+        event = read_event(params)
         host.statistics.events += 1
         if type(event) is RelayEvent:  # no class is known for its type
             host.statistics.unknown_events += 1

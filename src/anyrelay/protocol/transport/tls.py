@@ -64,15 +64,34 @@ class TlsLayer:
         """
         if self.error is not None or self.ended or self._closed:
             return b""
-        self._incoming.write(ciphertext)
-        return self._take_in()
+        if ciphertext:
+            self._incoming.write(ciphertext)
+        if not self.established:
+            self._shake_hands()
+            if not self.established:
+                return b""
+        read, undecrypted = self._tls.read, self._incoming
+        parts: list[bytes] = []
+        try:
+            while part := read(RECORD_SIZE):  # a whole record, of which nothing is left
+                parts.append(part)
+                # Asking is cheap; one read too many costs as much as decrypting an event, for its exception.
+                if not undecrypted.pending:
+                    break
+            else:
+                self.ended = True
+        except ssl.SSLWantReadError:
+            pass
+        except ssl.SSLError as error:
+            self.error = error
+        return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def receive_eof(self) -> None:
         """Note the end of the transport: `error` becomes an `ssl.SSLEOFError`, unless the peer had sent close_notify."""
         if self.error is not None or self.ended or self._closed:
             return
         self._incoming.write_eof()
-        self._take_in()
+        self.receive_data(b"")
 
     def send(self, plaintext: bytes) -> None:
         """Encrypt; before the handshake is done, hold. After an `error` or a `close` nothing is sent."""
@@ -113,25 +132,3 @@ class TlsLayer:
         self.established = True
         held, self._held = b"".join(self._held), []
         self.send(held)
-
-    def _take_in(self) -> bytes:
-        """Shake hands if that is not done yet, and return all the plaintext that is there then."""
-        if not self.established:
-            self._shake_hands()
-            if not self.established:
-                return b""
-        read, undecrypted = self._tls.read, self._incoming
-        parts: list[bytes] = []
-        try:
-            while part := read(RECORD_SIZE):  # a whole record, of which nothing is left
-                parts.append(part)
-                # Asking is cheap; one read too many costs as much as decrypting an event, for its exception.
-                if not undecrypted.pending:
-                    break
-            else:
-                self.ended = True
-        except ssl.SSLWantReadError:
-            pass
-        except ssl.SSLError as error:
-            self.error = error
-        return parts[0] if len(parts) == 1 else b"".join(parts)
