@@ -695,3 +695,4 @@ def test_a_refusal_that_no_call_hears_of_is_one_all_the_same() -> None:
     bench.transfer.sent(0.0)
     bench.transfer.rejected(RelayError(400, "no"))
     assert (bench.transfer.state, bench.outcomes) == (ReferState.REJECTED, [])
+    assert bench.transfer.is_over

@@ -292,3 +292,11 @@ def test_deadlines_of_what_was_answered_do_not_pile_up_behind_one_that_was_not()
 
 def test_what_follows_no_machine_has_no_subject() -> None:
     assert CommandObserver().subject is None
+
+
+def test_an_answer_takes_back_a_timeout_of_its_own() -> None:
+    bench = Bench()
+    bench.submit(line_up=True, options=CommandOptions(timeout=4.0))
+    assert bench.timers.next_deadline() == 4.0
+    assert bench.book.receive_result("r1", {}, 1.0)
+    assert bench.timers.next_deadline() is None
