@@ -39,13 +39,17 @@ def callers() -> SearchStrategy[dict[str, Any]]:
     )
 
 
+def _fault_words() -> SearchStrategy[str]:
+    return st.sampled_from(FAULTS)
+
+
 def server_faults(*, max_size: int = 2) -> SearchStrategy[list[tuple[float, str]]]:
     """Draw faults of a server: times in seconds after the call arrived, and words of `FAULTS`.
 
     Args:
         max_size: The most faults.
     """
-    return st.lists(st.tuples(_seconds, st.sampled_from(FAULTS)), max_size=max_size).map(sorted)
+    return st.lists(st.tuples(_seconds, _fault_words()), max_size=max_size).map(sorted)
 
 
 @frozen

@@ -137,7 +137,7 @@ def relay_cassette(request: pytest.FixtureRequest) -> Iterator[Cassette]:
     name = re.sub(r"[^\w.-]+", "-", request.node.name).strip("-")
     path = request.path.parent / "cassettes" / request.path.stem / f"{name}.relay.jsonl"
     try:
-        cassette = Cassette(path, request.config.getoption("--relay-record"), pace=_options(request).pace)
+        cassette = Cassette(path, str(request.config.getoption("--relay-record")), pace=_options(request).pace)
     except CassetteMissing as error:
         pytest.fail(str(error), pytrace=False)
     with cassette:
