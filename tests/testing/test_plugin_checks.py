@@ -9,7 +9,15 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
+import trio.testing  # noqa: F401 - what a run in this process imports is forgotten after it, unless it was there before
 
+import anyrelay.local
+import anyrelay.sync
+import anyrelay.testing.checks
+import anyrelay.testing.ladder
+import anyrelay.testing.memory.blocking_relay
+import anyrelay.testing.memory.relay
+import anyrelay.testing.watched_relay  # noqa: F401 - likewise
 from tests.testing.test_pytest_plugin import plugin
 
 pytest_plugins = ["pytester"]
@@ -71,7 +79,7 @@ def run(pytester: pytest.Pytester, body: str, *options: str, fronts: Iterable[st
     """Run the body of a test on front ends, one test for each, with options of pytest."""
     need_pytest_asyncio()
     pytester.makepyfile(HEAD + "".join(mark + source_of(front, body) for front in fronts))
-    return pytester.runpytest_subprocess(*plugin(), "-o", "asyncio_default_fixture_loop_scope=function", *options)
+    return pytester.runpytest_inprocess(*plugin(), "-o", "asyncio_default_fixture_loop_scope=function", *options)
 
 
 def source_of(front: str, body: str) -> str:
@@ -201,7 +209,7 @@ def run_broken(pytester: pytest.Pytester, *options: str, mark_of: Callable[[str]
         source.replace("def test_threads", f"def test_{check}") for source, check in zip(sources, checks, strict=True)
     ]
     pytester.makepyfile(HEAD + "".join(named))
-    return pytester.runpytest_subprocess(*plugin(), "-p", "no:asyncio", *options)
+    return pytester.runpytest_inprocess(*plugin(), "-p", "no:asyncio", *options)
 
 
 def all_but(check: str) -> list[str]:
@@ -272,7 +280,7 @@ assert relay.watched.simulated.pace == 5
 
 def test_a_plain_test_cannot_use_an_asynchronous_fixture(pytester):
     pytester.makepyfile("def test_it(local_relay): pass")
-    result = pytester.runpytest_subprocess(*plugin(), "-p", "no:asyncio")
+    result = pytester.runpytest_inprocess(*plugin(), "-p", "no:asyncio")
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(
         ["*the fixture local_relay is for asynchronous tests: mark test_it with*sync_local_relay"]
@@ -290,7 +298,7 @@ def test_two_loops_are_named(pytester):
             pass
         """
     )
-    result = pytester.runpytest_subprocess(*plugin(), "-o", "asyncio_default_fixture_loop_scope=function")
+    result = pytester.runpytest_inprocess(*plugin(), "-o", "asyncio_default_fixture_loop_scope=function")
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
         ["two event loops: the RELAY server of the fixtures runs on one asyncio loop, and test_it on*"]
@@ -319,7 +327,7 @@ def test_a_virtual_loop_under_pytest_asyncio(pytester):
                 pass
         """
     )
-    result = pytester.runpytest_subprocess(*plugin(), "-o", "asyncio_default_fixture_loop_scope=function")
+    result = pytester.runpytest_inprocess(*plugin(), "-o", "asyncio_default_fixture_loop_scope=function")
     result.assert_outcomes(passed=1)
 
 
