@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import hypothesis  # noqa: F401 - a run in this process forgets what it imports, unless it was there before
 import pytest
 
 from anyrelay import RelayClient
@@ -231,7 +232,7 @@ def test_it(relay_cassette):
 
 def test_the_fixture_records_and_replays(pytester):
     def run_pytest(*options: str) -> pytest.RunResult:
-        return pytester.runpytest_subprocess(*plugin(), "-p", "no:asyncio", *options)
+        return pytester.runpytest_inprocess(*plugin(), "-p", "no:asyncio", *options)
 
     path = pytester.makepyfile(test_menu=TEST)
     missing = run_pytest()

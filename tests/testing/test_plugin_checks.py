@@ -8,8 +8,9 @@ import textwrap
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import hypothesis  # noqa: F401 - what a run in this process imports is forgotten after it, unless it was there before
 import pytest
-import trio.testing  # noqa: F401 - what a run in this process imports is forgotten after it, unless it was there before
+import trio.testing  # noqa: F401 - likewise
 
 import anyrelay.local
 import anyrelay.sync
@@ -73,6 +74,9 @@ TESTS = {"anyio": 2, "asyncio": 1, "memory": 2, "threads": 1, "threads in memory
 """The number of tests that each source becomes."""
 
 ALL = sum(TESTS.values())
+
+QUICK_START = ("-p", "no:hypothesispytest", "-p", "no:benchmark")
+"""Options that keep processes from loading plugins which these tests do not need."""
 
 
 def run(pytester: pytest.Pytester, body: str, *options: str, fronts: Iterable[str] = FRONTS, mark: str = "") -> Any:
@@ -345,7 +349,7 @@ def test_one_server_for_a_session_under_xdist(pytester):
                 assert session_relay.phones.dial("sip:alice@example.com", context=context).ended() == "hangup"
         """
     )
-    result = pytester.runpytest_subprocess(*plugin(), "-p", "no:asyncio", "-n", "2", "-q")
+    result = pytester.runpytest_subprocess(*plugin(), *QUICK_START, "-p", "no:asyncio", "-n", "2", "-q")
     result.assert_outcomes(passed=6)
 
 
