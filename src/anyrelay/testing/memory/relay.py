@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import anyio
 
@@ -23,6 +23,13 @@ if TYPE_CHECKING:
     from anyrelay.testing.trace import TraceFrame
 
 __all__ = ["MemoryRelay"]
+
+
+FIRST_LOOK: Final = 0.01
+"""Seconds of virtual time after a step of the server until a condition is checked again; twice as long each time."""
+
+LAST_LOOK: Final = 1.0
+"""The longest time between two checks of a condition, in seconds of virtual time."""
 
 
 class MemoryRelay(ScriptedRelay):
@@ -199,7 +206,7 @@ class MemoryRelay(ScriptedRelay):
             self._deadline_moved.set()
 
     async def until(self, condition: Callable[[], bool], timeout: float) -> None:
-        """Wait until a condition holds; it is checked after each step of the server.
+        """Wait until a condition holds; it is checked after each step of the server, and now and then.
 
         Args:
             condition: A function that returns whether it holds.
@@ -208,9 +215,13 @@ class MemoryRelay(ScriptedRelay):
         Raises:
             TimeoutError: The condition did not hold in time; the message has the state of each caller.
         """
+        pause = FIRST_LOOK
         with anyio.move_on_after(timeout):
             while not condition():
-                await self._step_done.wait()
+                with anyio.move_on_after(pause) as waiting:
+                    await self._step_done.wait()
+                # A handler may make the condition hold after the server's last step: then only another look finds it.
+                pause = min(2 * pause, LAST_LOOK) if waiting.cancelled_caught else FIRST_LOOK
             return
         raise TimeoutError(f"not within {timeout:g} s of virtual time: {self._server.describe_callers()}")
 
