@@ -12,7 +12,7 @@ from typing import Final
 __all__ = ["Arrivals"]
 
 BACKLOG_READ: Final = 16_384
-"""After a read of so many bytes or more, TCP may hold back more."""
+"""The size of a read, in bytes, from which on TCP may hold more bytes back."""
 
 LULL: Final = 0.5
 """How long nothing must have come after such a read, in seconds: the peer may send again after a round trip."""

@@ -27,7 +27,7 @@ PHONES = ("sip", "simulated")
 """The kinds of phones."""
 
 USUAL_SIP: Final = "127.0.0.1:5060"
-"""Where real phones call when nobody says otherwise."""
+"""Where real phones call by default."""
 
 _SIP_MODULES: Final = ("baresip", "numpy", "soxr")
 """What real phones cannot do without."""
@@ -96,7 +96,9 @@ def checked_options(options: ServeOptions) -> ServeOptions:
     if options.phones not in PHONES:
         raise ValueError(f"--phones must be one of {', '.join(PHONES)}, not {options.phones!r}")
     if options.phones == "simulated" and options.sip is not None:
-        raise ValueError("--sip is for real phones, and nobody would listen there: leave it out, or take --phones sip")
+        raise ValueError(
+            "--sip is for real phones, and no phone would listen there: leave it out, or take --phones sip"
+        )
     if options.phones == "sip":
         need_sip()
     if options.tls_dir is not None:

@@ -88,7 +88,7 @@ class PhoneProcess:
         await self._ended.wait()
 
     def _loop_does(self, action: Callable[..., None], *arguments: Any) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is left to tell
+        with contextlib.suppress(RuntimeError):  # the loop is closed: no reader is left
             self._loop.call_soon_threadsafe(action, *arguments)
 
     def _took(self, events: list[dict[str, Any]]) -> None:

@@ -261,7 +261,7 @@ def _show(line: str) -> None:
 
 
 def _print(line: str) -> None:
-    """Print a line; when nobody reads any more, end the process as a closed pipe asks for."""
+    """Print a line; when the reader has closed the pipe, end the process as a closed pipe asks for."""
     try:
         sys.stdout.write(line + "\n")
         sys.stdout.flush()

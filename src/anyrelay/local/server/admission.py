@@ -1,4 +1,4 @@
-"""Which connections a server takes: at most so many, and sockets that never sign in keep no client away for long."""
+"""Which connections a server accepts: a limited number, so that sockets that never sign in keep no client away for long."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Admission:
     """How many connections are open."""
 
     def __init__(self, max_connections: int) -> None:
-        """Take at most so many connections."""
+        """Accept at most this many connections."""
         self.open = 0
         self._max_connections = max_connections
         self._unsigned: list[ClientConnection] = []

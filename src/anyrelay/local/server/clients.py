@@ -1,4 +1,4 @@
-"""One client of the local server on its socket: bytes between the transport and its connection, and nobody else harmed."""
+"""One client of the local server: bytes between its socket and its connection, without harm to other clients."""
 
 from __future__ import annotations
 

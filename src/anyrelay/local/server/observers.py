@@ -35,23 +35,23 @@ class Frame:
 
 
 class Observers:
-    """The observers of one server. An observer that raises is logged, and harms nobody."""
+    """The observers of one server. An observer that raises is logged, and the server goes on."""
 
     def __init__(
         self, on_frame: Callable[[Frame], None] | None, on_event: Callable[[dict[str, Any]], None] | None
     ) -> None:
-        """Show messages and events to these functions; None shows them to nobody."""
+        """Show messages and events to these functions; None shows none."""
         self._on_frame = on_frame
         self._on_event = on_event
 
     @property
     def text_observer(self) -> Callable[[ClientConnection, str, str], None] | None:
-        """The function that the exchange shows messages to; None when nobody observes them."""
+        """The function that the exchange shows messages to; None without an observer."""
         return None if self._on_frame is None else self._show_text
 
     @property
     def event_observer(self) -> Callable[[dict[str, Any]], None] | None:
-        """The function that the exchange shows events to; None when nobody observes them."""
+        """The function that the exchange shows events to; None without an observer."""
         return None if self._on_event is None else self._show_event
 
     def _show_text(self, connection: ClientConnection, direction: str, text: str) -> None:

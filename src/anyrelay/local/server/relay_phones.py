@@ -186,7 +186,7 @@ class RelayPhones:
         hang_up_after: float | None = None,
         wait_for_subscriber: float = 5.0,
     ) -> RelayCaller:
-        """Let a phone call a context, as `SimulatedPhones.dial` does, once somebody has subscribed to it.
+        """Let a phone call a context, as `SimulatedPhones.dial` does, once a client has subscribed to it.
 
         Args:
             uri: The phone's SIP URI.

@@ -140,12 +140,12 @@ class StackLeg:
         self._order(self._call.reject(), "refuse")
 
     def turn_away(self) -> None:
-        """Refuse a call that nobody wants; nothing more is reported of it."""
+        """Refuse a call that no client takes; nothing more is reported of it."""
         self.disown()
         self.refuse(480)
 
     def hang_up(self) -> None:
-        """End the call: BYE, CANCEL if this side called and nobody answered yet, 486 if the phone did."""
+        """End the call: BYE, CANCEL if this side called and the phone has not answered, 486 if the phone did."""
         self._end_ordered = "cancel" if self.outbound and not self.answered else "hangup"
         self._order(self._call.hangup(), "hang up")
 

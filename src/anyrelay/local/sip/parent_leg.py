@@ -46,11 +46,11 @@ class SipLeg(Leg):
         self._order("refuse", code=code)
 
     def turn_away(self) -> None:
-        """Refuse a call that nobody wants; nothing more is reported of it."""
+        """Refuse a call that no client takes; nothing more is reported of it."""
         self._order("turn_away")
 
     def hang_up(self) -> None:
-        """End the call: BYE, CANCEL if this side called and nobody answered yet, 486 if the phone did."""
+        """End the call: BYE, CANCEL if this side called and the phone has not answered, 486 if the phone did."""
         self._order("hang_up")
 
     def play(self, control_id: str, media: Sequence[Media], *, volume: float, loop: int) -> None:

@@ -60,7 +60,7 @@ _GONE_IS_FINE: Final = CommandOptions(ok_codes=(404, 410))
 
 
 class _PassObserver(CommandObserver):
-    """Follows the command that passes a call back: once it is taken, the call is somebody else's."""
+    """Follows the ``calling.pass`` of a call: once the server accepts it, the call belongs to another client."""
 
     def __init__(self, call: CallMachine) -> None:
         self._call = call
@@ -195,7 +195,7 @@ class CallMachine(
         refers = self._refers
         if refers is not None:
             refers.call_ended(now)
-        if not self._listeners and (refers is None or refers.all_settled):  # whatever may still come concerns nobody
+        if not self._listeners and (refers is None or refers.all_settled):  # no listener is left for later events
             self._stop_grace()
             self._retire()
         else:
@@ -264,7 +264,7 @@ class CallMachine(
             self._start_grace(self._end_untold, now)
 
     def _end_untold(self, now: float) -> None:
-        """No event has told of the end within the grace time: nobody may wait for one any more."""
+        """End the waiting for the call's last event: no event reported the end within the grace time."""
         self.host.forget_call(self)
         self.refers.grace_over(now)
         self.session_lost(CallGone(410, f"call {self.call_id} is gone, says the server", self.call_id), now)

@@ -34,7 +34,7 @@ class ReferInput(StrEnum):
     CANCEL = auto()
     """The word cancel without a final code: a code may still come."""
     NOT_REPORTED = auto()
-    """The server says that nobody will report."""
+    """The server says that no report will come."""
     SENT = auto()
     """The command has left."""
     ACCEPTED = auto()
@@ -223,7 +223,7 @@ class ReferMachine(CommandObserver):
 
     @property
     def is_told(self) -> bool:
-        """Whether an event has told what became of it, be it that nobody knows."""
+        """Whether an event has settled the transfer, an event that reports an unknown outcome included."""
         return self.outcome is not None and self.outcome.unknown_because in (None, UnknownReason.NOT_REPORTED)
 
     @property
@@ -268,7 +268,7 @@ class ReferMachine(CommandObserver):
                 self.on_over(self, None)
 
     def abandoned(self, error: RelayError | None) -> None:
-        """Nobody waits for the reply any more."""
+        """The caller does not wait for the reply any more."""
         self.waits_for_reply = False
 
     def receive(self, event: ReferEvent, now: float) -> None:

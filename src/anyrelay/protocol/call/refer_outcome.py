@@ -37,7 +37,7 @@ class ReferStatus(StrEnum):
     CANCELED = auto()
     """The call ended before anybody reported; whether the target was reached is not known."""
     UNKNOWN = auto()
-    """Nobody knows; `ReferOutcome.unknown_because` says why. Neither success nor failure."""
+    """The outcome is not known; `ReferOutcome.unknown_because` gives the reason. Neither success nor failure."""
 
 
 class UnknownReason(StrEnum):

@@ -67,7 +67,7 @@ class Refers:
 
     @property
     def awaited(self) -> bool:
-        """Whether somebody waits for one, for its reply (not `refer`) or its outcome: another one would be a mix-up."""
+        """Whether a caller waits for the reply (not of `refer`) or the outcome of a transfer: two would be mixed up."""
         return bool(self.under_way) and any(refer.is_awaited for refer in self.under_way)
 
     def arm(self, refer_to: str, now: float, *, waits_for_reply: bool) -> ReferMachine:

@@ -81,7 +81,7 @@ class LinkTimers:
         self._asked: dict[LinkTimer, None] = {}
 
     def after(self, seconds: float, action: Callable[[float], None], now: float) -> LinkTimer:
-        """Ask for `action` to be called, with the time, once the server could be heard for so many seconds.
+        """Ask for `action` to be called, with the time, once the server could be heard for `seconds`.
 
         Args:
             seconds: How long.

@@ -26,7 +26,7 @@ are used."""
 
 
 SHARED_LENGTH: Final = 128
-"""Longer texts are nobody else's, in characters."""
+"""The longest text that is shared, in characters: longer texts seldom occur twice."""
 
 
 class SharedTexts:

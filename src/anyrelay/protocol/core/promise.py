@@ -115,7 +115,7 @@ class Promise(Generic[T]):
             self._waker = waker
 
     def abandon(self) -> None:
-        """Say that nobody waits any more: a command that was not sent yet is withdrawn, a sent one is only forgotten."""
+        """Note that no caller waits any more: a command that was not sent is withdrawn; a sent one is only forgotten."""
         self._waker = None
         if self._on_abandon is not None:
             on_abandon, self._on_abandon = self._on_abandon, None

@@ -46,7 +46,7 @@ OPEN_LIMIT: Final = 50_000
 """How many sent commands may be without an answer, those that their callers gave up included."""
 
 FEW_TIMEOUTS: Final = 64
-"""So many deadlines of commands that were answered may wait with those of commands that were not, besides twice as many."""
+"""How many deadlines of answered commands may wait besides twice as many of unanswered commands."""
 
 _NAME_THE_CALL_ALONE: Final = frozenset({"calling.answer", "calling.end", "calling.pass"})
 """A 404 to one of these means the call; to another it may mean what the command is about besides."""

@@ -99,7 +99,7 @@ class ClientMethods(ABC):
 
     @abstractmethod
     def submit_quietly(self, now: float, command: Command) -> bool:
-        """Send a command whose reply nobody waits for."""
+        """Send a command, and pass over its reply."""
 
     # --- connecting and closing -------------------------------------------------------------------------------------
 
@@ -285,7 +285,7 @@ class ClientMethods(ABC):
         dial_timeout: float | None = 120.0,
         **extra: Any,
     ) -> Promise[CallMachine]:
-        """Call somebody.
+        """Place an outbound call (``calling.dial``).
 
         Args:
             now: The time, in seconds.
@@ -302,7 +302,7 @@ class ClientMethods(ABC):
         Raises:
             ValueError: A parameter is not allowed; the message names it, its value and its range.
             TypeError: A parameter has a wrong type.
-            DialFailed: Nobody answered; a `TimeoutError` too when `dial_timeout` is over. Every leg is hung up then, one
+            DialFailed: No leg answered; a `TimeoutError` too when `dial_timeout` is over. Every leg is hung up then, one
                 that answers late too, and so they are when the caller gives up.
             RelayError: The server answered with an error. Legs that turn up all the same are hung up.
             RequestTimeout: The line was down for `request_timeout` seconds; the command was withdrawn unsent.

@@ -49,21 +49,20 @@ CLOSE_TIMEOUT: Final = 1.0
 """How long our close frame may stay unanswered, in seconds."""
 
 HANG_UP_TIMEOUT: Final = 5.0
-"""How long a server that said ``signalwire.disconnect`` may take to close, in seconds."""
+"""How long the server may take to close the connection after ``signalwire.disconnect``, in seconds."""
 
 LASTED: Final = 5.0
-"""A connection that was signed in for this long, in seconds, was a good one: the back-off begins anew. So do several that
-carried traffic and were signed in for this long together: while calls go on, a server that drops its clients every few
-seconds is better come back to soon."""
+"""The time signed in, in seconds, after which the back-off begins anew. Connections that carried traffic count together: a
+server that drops its clients every few seconds during calls is reconnected to soon."""
 
 RETRY_AFTER_MAX: Final = 300.0
 """The longest Retry-After that is obeyed, in seconds."""
 
 BROKEN_LOGGED: Final = 100
-"""Of messages that cannot be read so many are logged, each; then one of so many, or a server could fill a disk."""
+"""Log the first 100 unreadable messages, then every 100th: a server could fill a disk."""
 
 SHORTEST_SECRET: Final = 8
-"""Credentials of fewer characters are no secrets, and are not struck out of messages: other words contain them."""
+"""The fewest characters of a credential that is struck out of messages. Shorter ones are part of ordinary words."""
 
 _RESULT_KEYS: Final = frozenset({"jsonrpc", "id", "result"})
 _DOWN: Final = frozenset({LinkState.IDLE, LinkState.WAITING, LinkState.CLOSED})
@@ -71,7 +70,7 @@ _SIGNED_IN: Final = frozenset({LinkState.READY, LinkState.LEAVING})
 
 
 class LinkOwner(Protocol):
-    """What the link tells the session."""
+    """The side of the session that the link reports to."""
 
     def sign_in_params(self, jwt_token: str | None) -> dict[str, Any]:
         """Return the params of ``signalwire.connect``."""
@@ -87,17 +86,17 @@ class LinkOwner(Protocol):
         """The next sign-in must not resume."""
 
     def link_closed(self, error: RelayError, now: float) -> None:
-        """The link is closed for good; `error` is for those who wait."""
+        """The link is closed for good; promises that are still open fail with `error`."""
 
     def receive_event(self, id_: str | int | None, params: dict[str, Any], now: float) -> None:
-        """The server tells of an event, which is acknowledged already."""
+        """The server sent an event, which is acknowledged already."""
 
     def receive_result(self, id_: str, result: dict[str, Any], now: float) -> bool:
         """The server answers a command with a result; return whether there is such a command."""
         ...
 
     def receive_answer(self, answer: Response | Failure, now: float) -> bool:
-        """The server answers a command in whatever way; return whether there is such a command."""
+        """The server answers a command with a result or an error; return whether there is such a command."""
         ...
 
 
@@ -199,7 +198,7 @@ class Link:
     def _give_up_connecting(self, promise: Promise[None], now: float) -> None:
         """The caller of `connect` was cancelled."""
         self._connecting.pop(promise).cancel()
-        self._abort_if_unwanted(ClientClosed("nobody waits for the connection any more"), now)
+        self._abort_if_unwanted(ClientClosed("no caller waits for the connection any more"), now)
 
     def _connecting_expired(self, promise: Promise[None], now: float) -> None:
         del self._connecting[promise]
@@ -208,7 +207,7 @@ class Link:
         self._abort_if_unwanted(error, now)
 
     def _abort_if_unwanted(self, error: RelayError, now: float) -> None:
-        """Stop trying for a first connection that no caller waits for; later ones are wanted until `close`."""
+        """Stop trying if no caller waits for the first connection; later connections are wanted until `close`."""
         if not self._connecting and not self._serving and not self._ever_signed_in:
             self._abort(error, now)
 
@@ -280,7 +279,7 @@ class Link:
         connection = self._connection
         if connection is not None and connection.send(text.encode()):
             self._statistics.frames_sent += 1
-        else:  # its end came in the same read as what is answered here, or the server does not read: that is told then
+        else:  # the end of the connection came in the same read as the message to answer, or the server does not read
             self._timers.soon(self._handle_events)
 
     def _handle_events(self, now: float) -> None:
@@ -326,7 +325,7 @@ class Link:
         self._wait_for_retry(error, now, retry_after)
 
     def _note_time_in_use(self, seconds: float) -> None:
-        """A connection that was signed in for so long is over: has it lasted?"""
+        """Add the time signed in of a connection that is over, and begin the back-off anew if it is long enough."""
         if self._carried_traffic:
             self._time_in_use += seconds
         if max(seconds, self._time_in_use) >= LASTED:
@@ -526,7 +525,7 @@ class Link:
             self._answer(request, ping_result(request.params))
         elif request.method == "signalwire.disconnect":
             self._answer(request, {})
-            self._farewell(restart=request.params.get("restart") is True, now=now)
+            self._disconnect_received(restart=request.params.get("restart") is True, now=now)
         else:
             self._statistics.unknown_requests += 1
             if request.id is not None:
@@ -536,7 +535,7 @@ class Link:
         if request.id is not None:
             self.send(encode_result(request.id, result))
 
-    def _farewell(self, *, restart: bool, now: float) -> None:
+    def _disconnect_received(self, *, restart: bool, now: float) -> None:
         """The server is about to close: keep reading until it does, within a bound."""
         self._put_out(
             LogEntry(

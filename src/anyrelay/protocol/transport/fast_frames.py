@@ -15,7 +15,7 @@ from functools import lru_cache
 __all__ = ["FrameSplitter", "MessageTooBig", "forget_keys", "text_frames"]
 
 LONGEST_FAST_MASK = 1_024
-"""Up to so many bytes one big XOR is quicker than wsproto's four strided ones."""
+"""The size, in bytes, up to which one big XOR is quicker than wsproto's four strided ones."""
 
 KEYS_AT_ONCE = 256
 """How many masking keys are drawn at once."""
