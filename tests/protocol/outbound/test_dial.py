@@ -10,8 +10,6 @@ from anyrelay.errors import ClientClosed, ConnectionLost, DialFailed, DialTimeou
 from anyrelay.protocol.call.call import CallMachine
 from anyrelay.protocol.core.promise import Promise
 from anyrelay.protocol.outbound.dial import (
-    HANG_UP_AGAIN,
-    HANG_UPS,
     LATE_LEGS,
     TRANSITIONS,
     DialInput,
@@ -19,6 +17,7 @@ from anyrelay.protocol.outbound.dial import (
     DialState,
 )
 from anyrelay.protocol.schema import RelayEvent
+from anyrelay.protocol.session.hang_ups import HANG_UP_AGAIN, HANG_UPS
 from anyrelay.protocol.session.session import ClientState
 from tests.support.joined import Joined, note_in
 

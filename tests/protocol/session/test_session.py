@@ -410,6 +410,19 @@ def test_a_failed_hang_up_is_logged() -> None:
     assert "could not be hung up: RELAY error -1: the session is over" in pair.notes()[-1]
 
 
+def test_a_call_of_a_failed_handler_is_hung_up_again_when_the_connection_was_lost() -> None:
+    pair, call = joined_call(on_handler_error="hangup")
+    pair.session.handler_finished(call, ValueError("bug"), 0.0)
+    pair.drop()
+    pair.at(0.0)
+    pair.retry()
+    assert [params["reason"] for params in pair.sent("calling.end")] == [
+        "error"
+    ]  # the first was lost with its connection
+    pair.call_state("ended")
+    assert "call-1" not in pair.session.calls
+
+
 # --- draining ------------------------------------------------------------------------------------------------------------
 
 

@@ -6,19 +6,17 @@ from its command on, and also after its caller gave up, as long as a leg could s
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from enum import StrEnum, auto
 from typing import TYPE_CHECKING, Any, Final
 
-from anyrelay.errors import ConnectionLost, DialFailed, DialTimeout, LocalError, RelayError
+from anyrelay.errors import DialFailed, DialTimeout, RelayError
 from anyrelay.protocol.call.call import CallMachine, CallState
 from anyrelay.protocol.core.link_timers import LinkTimer
 from anyrelay.protocol.core.promise import Promise
 from anyrelay.protocol.core.timers import Timer
 from anyrelay.protocol.outbound.host import OutboundHost
-from anyrelay.protocol.rpc.pending import CommandObserver, CommandOptions, Reply
-from anyrelay.protocol.rpc.rejections import is_rejection
+from anyrelay.protocol.rpc.pending import CommandObserver, CommandOptions
 from anyrelay.protocol.schema import CallStateEvent, RelayEvent
 
 if TYPE_CHECKING:
@@ -29,12 +27,6 @@ __all__ = ["TRANSITIONS", "DialInput", "DialMachine", "DialState"]
 LATE_LEGS: Final = 120.0
 """The time after a caller gave up in which new legs of the dial are hung up, in seconds. Time without a connection does not
 count."""
-
-HANG_UP_AGAIN: Final = 5.0
-"""The time until a leg is hung up again, in seconds, after an error reply that does not say that the leg is gone."""
-
-HANG_UPS: Final = 5
-"""How often a leg is hung up at most while the server answers with such errors."""
 
 
 class DialState(StrEnum):
@@ -154,7 +146,7 @@ class DialMachine(CommandObserver):
         call = self._find_or_add_leg(event.call_id, event.params)
         call.receive(event, now)
         if self.state is DialState.ABANDONED:
-            self._hang_up(call, now)
+            self._host.hang_up(call, now, "cancel")
 
     def receive_dial(self, event: RelayEvent, now: float) -> None:
         """Receive ``calling.call.dial``; the call_id is nested in ``call``."""
@@ -177,7 +169,7 @@ class DialMachine(CommandObserver):
             answered = CallStateEvent(call_id=call.call_id, call_state=CallState.ANSWERED, params=params)
             call.receive(answered, now)
         if not self._move(DialInput.WON):  # the caller has given up
-            self._hang_up(call, now)
+            self._host.hang_up(call, now, "cancel")
             return
         self._winner = call
         self.promise.resolve(call)  # before `_close`, as in `_fail`
@@ -221,7 +213,7 @@ class DialMachine(CommandObserver):
         """Hang up the answered leg, since its caller was cancelled before taking the leg."""
         winner = self._winner
         if winner is not None:
-            self._host.timers.soon(lambda now: self._hang_up(winner, now))
+            self._host.timers.soon(lambda now: self._host.hang_up(winner, now, "cancel"))
 
     def client_closes(self, now: float) -> None:
         """Hang up ringing legs while there is a connection, since the client is about to close.
@@ -236,36 +228,8 @@ class DialMachine(CommandObserver):
         self._timer.cancel()
         self._timer = self._host.link_timers.after(LATE_LEGS, lambda _: self._close(), now)
         for leg in list(self._legs.values()):
-            self._hang_up(leg, now)
+            self._host.hang_up(leg, now, "cancel")
         self._host.work_ended()
-
-    def _hang_up(self, leg: CallMachine, now: float, tries: int = HANG_UPS) -> None:
-        # A leg that is no call of the session any more has ended, or ended with its session.
-        if leg.state in (CallState.ENDING, CallState.ENDED) or self._host.calls.get(leg.call_id) is not leg:
-            return
-        # without a timeout: the command waits until there is a connection
-        reply = self._host.hang_up_quietly(leg, now, "cancel", timeout=math.inf)
-        if reply is not None:
-            reply.on_ready(lambda: self._hang_up_again(leg, reply, tries - 1))
-
-    def _hang_up_again(self, leg: CallMachine, reply: Promise[Reply], tries: int) -> None:
-        """Hang up a leg again that may still ring; hanging up twice does no harm.
-
-        A command that was lost with its connection may not have reached the server, and a server that is busy may have
-        answered with an error.
-        """
-        error, timers = reply.error, self._host.timers
-        if isinstance(error, ConnectionLost):
-            # The next turn has a `now`, and knows whether the session is over too.
-            timers.soon(lambda now: self._hang_up(leg, now, tries + 1))
-        elif (
-            isinstance(error, RelayError) and not (isinstance(error, LocalError) or is_rejection(error.code)) and tries
-        ):
-
-            def wait(now: float) -> None:
-                timers.at(now + HANG_UP_AGAIN, lambda at: self._hang_up(leg, at, tries))
-
-            timers.soon(wait)
 
     def _why(self, words: str, of_legs: str) -> str:
         states = ", ".join(sorted({str(getattr(leg, of_legs)) for leg in self._legs.values()} - {""}))

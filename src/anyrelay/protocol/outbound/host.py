@@ -46,10 +46,8 @@ class OutboundHost(Protocol):
         """Add a call to the session."""
         ...
 
-    def hang_up_quietly(
-        self, call: CallMachine, now: float, reason: str, *, timeout: float | None = None
-    ) -> Promise[Reply] | None:
-        """Hang up a call; return the reply, None when the command cannot be sent."""
+    def hang_up(self, call: CallMachine, now: float, reason: str) -> None:
+        """Hang up a call, again if the command is lost; when that is not possible, write a log record."""
         ...
 
     def new_handler_queue(self, call_id: str) -> HandlerQueue:

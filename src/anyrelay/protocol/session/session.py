@@ -26,10 +26,11 @@ from anyrelay.protocol.core.timers import Timers
 from anyrelay.protocol.outbound.message import MessageMachine
 from anyrelay.protocol.outbound.outbound import Outbound
 from anyrelay.protocol.rpc.pending import NO_OBSERVER, USUAL, CommandObserver, CommandOptions, PendingCommands, Reply
-from anyrelay.protocol.schema import CallCommand, Command, Connect, End, RelayEvent, Unreceive
+from anyrelay.protocol.schema import CallCommand, Command, Connect, RelayEvent, Unreceive
 from anyrelay.protocol.schema import encode_command as params_of
 from anyrelay.protocol.session.client_methods import ClientMethods
 from anyrelay.protocol.session.drain import Drain
+from anyrelay.protocol.session.hang_ups import HangUps
 from anyrelay.protocol.session.observer import Observer
 from anyrelay.protocol.session.outputs import Layer, LogEntry, Output
 from anyrelay.protocol.session.routing import EventRouter
@@ -115,6 +116,8 @@ class Session(ClientMethods):
         self._requests = PendingCommands(
             self.timers, new_id, self._link.send, self._link.without_credentials, self._call_is_gone
         )
+        self.hang_up = HangUps(self).hang_up
+        """Hangs up a call that no handler holds: the call, the time and the end reason."""
         self.receive_result = self._requests.receive_result
         self.receive_answer = self._requests.answer
         self._got_signal = False
@@ -211,29 +214,7 @@ class Session(ClientMethods):
         elif error is not None:
             self._handler_failed("the on_call handler raised", call.call_id, error)
             if self.settings.on_handler_error == "hangup":
-                self.hang_up_quietly(call, now, "error")
-
-    def hang_up_quietly(
-        self, call: CallMachine, now: float, reason: str, *, timeout: float | None = None
-    ) -> Promise[Reply] | None:
-        """Hang up a call that no handler holds; when that is not possible, write a log record.
-
-        Args:
-            call: The call.
-            now: The time, in seconds.
-            reason: The end reason.
-            timeout: How long the command may wait for the line and its answer, in seconds; `request_timeout` when None.
-
-        Returns:
-            The server's reply; None when the command cannot be sent.
-        """
-        try:
-            return call.send_command(
-                now, End, reason=reason, options=CommandOptions(ok_codes=(404, 410), timeout=timeout)
-            )
-        except RelayError as error:
-            self.log(LogEntry.WARNING, f"the call could not be hung up: {error}", call_id=call.call_id)
-            return None
+                self.hang_up(call, now, "error")
 
     def callback_failed(self, handler_queue: HandlerQueue, error: BaseException) -> None:
         """A handler that was told of an event has raised."""
