@@ -234,6 +234,7 @@ VALUES: Final[dict[str, tuple[str, ...]]] = {
         "encode_command",
         "parse_event",
         "read_as",
+        "read_event",
     ),
     "collect": (
         "CollectDigits",
