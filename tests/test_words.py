@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from collections.abc import Iterator
 from typing import Final
 
@@ -80,15 +79,17 @@ def words_in(text: str) -> list[str]:
     return found
 
 
-def tracked_files() -> Iterator[str]:
-    """Return the tracked text files of code, tests and docs, but for this file."""
-    command = ["git", "ls-files", "src", "tests", "docs"]
-    listed = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout.splitlines()
-    return (name for name in listed if name.endswith(_SUFFIXES) and name != "tests/test_words.py")
+def text_files() -> Iterator[str]:
+    """Return the text files of code, tests and docs, but for this file and for installed packages."""
+    for folder in ("src", "tests", "docs"):
+        for path in sorted((REPOSITORY / folder).rglob("*")):
+            name = path.relative_to(REPOSITORY).as_posix()
+            if path.suffix in _SUFFIXES and "node_modules" not in path.parts and name != "tests/test_words.py":
+                yield name
 
 
 def test_no_file_has_a_metaphor_or_an_old_name() -> None:
-    names = list(tracked_files())
+    names = list(text_files())
     assert "src/anyrelay/errors.py" in names
     assert "docs/index.md" in names
     found = {

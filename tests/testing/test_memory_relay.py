@@ -228,8 +228,8 @@ def test_a_call_takes_milliseconds(front: str) -> None:
             run_virtual(transfer, "busy", {}, backend=front)
         return time.process_time() - began
 
-    # Usually 3 to 6 ms; the bound allows for a busy machine.
-    assert min(once() for _ in range(10)) < 0.02
+    # Usually 3 to 6 ms; the bound allows for a busy machine and for the measuring of coverage.
+    assert min(once() for _ in range(10)) < 0.06
 
 
 @pytest.mark.parametrize("front", ["asyncio", "trio", "threads"])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from anyrelay.cli.doctor.checkup import examine
 from anyrelay.cli.doctor.findings import Finding, Verdict
@@ -25,16 +27,30 @@ def run_doctor(contexts: tuple[str, ...], *, timeout: float, as_json: bool) -> i
     Returns:
         The exit status: 0 when no check failed, 1 when one did, 2 when a variable is missing or wrong.
     """
-    logging.getLogger("anyrelay").setLevel(logging.CRITICAL)  # the report says it all
-    findings: list[Finding] = []
-    for finding in examine(contexts, timeout):
-        findings.append(finding)
-        if as_json:
-            say(json.dumps(finding.to_json()))
-        else:
-            say(f"{finding.verdict.sign} {finding.check:<13}{finding.words}", fg=_COLOURS[finding.verdict])
-            if finding.remedy:
-                say(f"  → {finding.remedy}")
+    with _quiet_logs():
+        findings = [_shown(finding, as_json=as_json) for finding in examine(contexts, timeout)]
     if findings[0].verdict is Verdict.FAILED:
         return WRONG_USE
     return FAILED if any(finding.verdict is Verdict.FAILED for finding in findings) else DONE
+
+
+@contextmanager
+def _quiet_logs() -> Iterator[None]:
+    """Let the client log nothing: the report says everything."""
+    logger = logging.getLogger("anyrelay")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+def _shown(finding: Finding, *, as_json: bool) -> Finding:
+    if as_json:
+        say(json.dumps(finding.to_json()))
+    else:
+        say(f"{finding.verdict.sign} {finding.check:<13}{finding.words}", fg=_COLOURS[finding.verdict])
+        if finding.remedy:
+            say(f"  → {finding.remedy}")
+    return finding

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from anyrelay.local.exchange.calls import Call
     from anyrelay.local.exchange.lifecycle import Lifecycle
     from anyrelay.local.exchange.sessions import RelaySession
+    from anyrelay.protocol.core.timers import Timer
 
 __all__ = ["Offers"]
 
@@ -49,6 +50,7 @@ class Offers(Feature):
         super().__init__(host)
         self._lifecycle = lifecycle
         self._on_handed_on = on_handed_on
+        self._deadlines: dict[Call, Timer] = {}  # of the offers that clients may leave unanswered
         self.commands = {Pass: ServedCommand(self._pass), Transfer: ServedCommand(self._transfer)}
 
     # --- commands
@@ -76,6 +78,7 @@ class Offers(Feature):
 
     def offer(self, call: Call, now: float) -> None:
         """Offer a call to the next subscriber of its context, or again in a while when there is none now."""
+        self._cancel_deadline(call)
         session = self.host.sessions.next_subscriber(call.context, call.passed_by)
         if call.controller is not None and call.controller is not session:
             # A client that is away would hear of the call when it is back.
@@ -87,16 +90,25 @@ class Offers(Feature):
         self.host.tell(session, "calling.call.receive", call.offer_params(session.project_id), now)
         state = CallState.RINGING if call.state is CallState.CREATED else call.state
         self._lifecycle.set_state(call, state, now)
-        self.host.timers.at(now + OFFER_TIME, lambda at: self._not_taken(call, session, at))
+        self._deadlines[call] = self.host.timers.at(now + OFFER_TIME, lambda at: self._not_taken(call, session, at))
 
     def _not_taken(self, call: Call, session: RelaySession, now: float) -> None:
         """Offer a call to another client that is here, if the one that it was offered to has not answered it."""
+        del self._deadlines[call]
         if call.controller is session and not call.taken:
             passed_by = {*call.passed_by, session}
             other = self.host.sessions.next_subscriber(call.context, passed_by, peek=True)
             if other is not None and other.connection is not None and not call.is_ending:
                 call.passed_by = passed_by
                 self.offer(call, now)
+
+    def _cancel_deadline(self, call: Call) -> None:
+        if (deadline := self._deadlines.pop(call, None)) is not None:
+            deadline.cancel()
+
+    def call_ended(self, call: Call, now: float) -> None:
+        """Forget the deadline of the call's offer."""
+        self._cancel_deadline(call)
 
     def _offer_again(self, call: Call, now: float) -> None:
         if call.controller is None and call.state in (CallState.RINGING, CallState.ANSWERED):
