@@ -233,6 +233,8 @@ class Driver:
 
     async def _own(self) -> None:
         try:
+            # The caller asks the session to connect first, also where tasks run at once (`asyncio.eager_task_factory`).
+            await cancel_shielded_checkpoint()
             over = False
             while not over:
                 async with self._running.tasks() as tasks:
