@@ -175,7 +175,7 @@ def types(session: nox.Session) -> None:
 @nox.session
 def docs(session: nox.Session) -> None:
     """Build the documentation, warnings being errors; the pages drawn from the code are drawn anew."""
-    session.install(*CONSTRAINTS, "-e", ".[trio]", "-r", "docs/requirements.txt")
+    session.install(*CONSTRAINTS, "-e", ".[sip,trio]", "-r", "docs/requirements.txt")
     session.run("python", "docs/draw.py", "--check")
     session.run("sphinx-build", "--fail-on-warning", "--keep-going", "-q", "-b", "html", "docs", "site")
 
