@@ -34,7 +34,8 @@ class ThreadCall(Generic[T]):
         self._function, self._context = function, copy_context()
         self._loop = running_loop()
         self._returned: Promise[T] = Promise()
-        self._told: Promise[None] = Promise()
+        self._is_told = False
+        self._waiting: list[Promise[None]] = []
         threading.Thread(target=self._work, name="anyrelay helper", daemon=True).start()
 
     @property
@@ -43,13 +44,20 @@ class ThreadCall(Generic[T]):
         return self._returned.done
 
     async def result(self) -> T:
-        """Wait for the function's result. The function goes on when the caller is cancelled; the last caller alone is woken.
+        """Wait for the function's result. The function goes on when the caller is cancelled.
+
+        Several callers may wait: one that is cancelled already may come after one that waits for long.
 
         Raises:
             BaseException: The error of the function.
         """
-        if not self._told.done:
-            await self._loop.sleep(self._told)
+        if not self._is_told:
+            waiter: Promise[None] = Promise()
+            self._waiting.append(waiter)
+            try:
+                await self._loop.sleep(waiter)
+            finally:
+                self._waiting.remove(waiter)
         return self._returned.result()
 
     def _work(self) -> None:
@@ -60,7 +68,8 @@ class ThreadCall(Generic[T]):
         with contextlib.suppress(RuntimeError):  # the loop has ended
             self._loop.call_soon(self._tell)
 
-    def _tell(
-        self,
-    ) -> None:  # takes no argument: asyncio's debug mode logs the arguments of what it calls, a token included
-        self._told.resolve(None)
+    def _tell(self) -> None:
+        # Without an argument: asyncio's debug mode logs the arguments of what it calls, a token included.
+        self._is_told = True
+        for waiter in list(self._waiting):
+            waiter.resolve(None)
