@@ -823,6 +823,8 @@ def test_a_call_that_is_handed_over_may_come_back_before_the_reply() -> None:
     pair.settle()
     assert handed.done
     assert pair.session.calls == {"call-1": again}
+    pair.session.handler_finished(call, None, 0.0)  # the handler of the call that was handed over
+    assert pair.session.calls == {"call-1": again}
 
 
 def test_a_call_that_could_not_be_handed_over_is_kept() -> None:
