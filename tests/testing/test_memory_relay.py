@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -228,8 +229,15 @@ def test_a_call_takes_milliseconds(front: str) -> None:
             run_virtual(transfer, "busy", {}, backend=front)
         return time.process_time() - began
 
-    # Usually 3 to 6 ms; the bound allows for a busy machine and for the measuring of coverage.
-    assert min(once() for _ in range(10)) < 0.06
+    # Usually 3 to 6 ms; the bound allows for a busy machine. What measures coverage would be measured too.
+    traced, traced_in_threads = sys.gettrace(), threading.gettrace()
+    sys.settrace(None)
+    threading.settrace(None)  # type: ignore[arg-type]
+    try:
+        assert min(once() for _ in range(10)) < 0.02
+    finally:
+        sys.settrace(traced)
+        threading.settrace(traced_in_threads)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("front", ["asyncio", "trio", "threads"])
