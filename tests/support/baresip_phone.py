@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from tests.support.sipp import free_media_port, free_port
 
 MODULES = Path("/usr/lib/baresip/modules")
+_STARTS = 10
 
 CONFIG = """
 sip_listen 127.0.0.1:{port}
@@ -54,8 +55,8 @@ class BaresipPhone:
     directory: Path
     uri: str
     """Its SIP URI."""
-    _writer: asyncio.StreamWriter
     _reader: asyncio.StreamReader
+    _writer: asyncio.StreamWriter
 
     async def command(self, command: str, params: str = "") -> str:
         """Give it one of its commands, and return what it says."""
@@ -76,6 +77,15 @@ class BaresipPhone:
         try:
             await asyncio.wait_for(self.process.wait(), 5)
         except TimeoutError:
+            await self.kill()
+
+    def close_control(self) -> None:
+        """Close the connection on which it takes commands."""
+        self._writer.close()
+
+    async def kill(self) -> None:
+        """End its process, if it runs still."""
+        if self.process.returncode is None:
             self.process.kill()
             await self.process.wait()
 
@@ -101,41 +111,65 @@ async def baresip_phone(
     """
     with tempfile.TemporaryDirectory(prefix="baresip-") as name:
         directory = Path(name)
-        port, control, rtp = free_port(), free_port(), free_media_port()
-        domain = registers_at or f"127.0.0.1:{port}"
-        filled = CONFIG.format(
-            port=port, control=control, directory=name, rtp=rtp, rtp_end=rtp + 3, module_path=MODULES, modules=modules
-        )
-        (directory / "config").write_text(filled)
-        (directory / "accounts").write_text(
-            ACCOUNT.format(user=user, domain=domain, interval=60 * bool(registers_at), more=more)
-        )
-        (directory / "contacts").write_text("")
         with wave.open(f"{name}/says.wav", "wb") as file:
             file.setparams((1, 2, 8_000, 0, "NONE", ""))
             file.writeframes(says.astype("<i2").tobytes())
+        (directory / "contacts").write_text("")
+        account = ACCOUNT.format(
+            user=user, domain=registers_at or "127.0.0.1:{port}", interval=60 * bool(registers_at), more=more
+        )
+        phone = await _start(directory, user, account, modules)
+        try:
+            yield phone
+            phone.close_control()
+        finally:
+            await phone.kill()
+
+
+async def _start(directory: Path, user: str, account: str, modules: str) -> BaresipPhone:
+    """Start a phone, on other ports as long as another process takes those that were free a moment ago.
+
+    Raises:
+        AssertionError: It did not start; the text has what it said.
+    """
+    for _ in range(_STARTS):
+        port, control, rtp = free_port(), free_port(), free_media_port()
+        filled = CONFIG.format(
+            port=port,
+            control=control,
+            directory=directory,
+            rtp=rtp,
+            rtp_end=rtp + 3,
+            module_path=MODULES,
+            modules=modules,
+        )
+        (directory / "config").write_text(filled)
+        (directory / "accounts").write_text(account.replace("{port}", str(port)))
         with (directory / "output.log").open("wb") as output:
             process = await asyncio.create_subprocess_exec(
-                *("baresip", "-f", name), stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output
+                *("baresip", "-f", str(directory)), stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output
             )
         try:
-            reader, writer = await _connected(control, process, directory)
-            phone = BaresipPhone(process, directory, f"sip:{user}@127.0.0.1:{port}", writer, reader)
-            yield phone
-            writer.close()
-        finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
+            streams = await _connected(control, process)
+        except BaseException:
+            process.kill()
+            await process.wait()
+            raise
+        if streams is not None:
+            return BaresipPhone(process, directory, f"sip:{user}@127.0.0.1:{port}", *streams)
+        said = (directory / "output.log").read_text(errors="replace")
+        assert "Address already in use" in said, said
+    raise AssertionError(f"baresip did not start on any of {_STARTS} ports\n{said}")
 
 
 async def _connected(
-    port: int, process: asyncio.subprocess.Process, directory: Path
-) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    port: int, process: asyncio.subprocess.Process
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
+    """Connect to the port where a phone takes commands; return None once its process has ended."""
     async with asyncio.timeout(10):
-        while True:
-            assert process.returncode is None, (directory / "output.log").read_text(errors="replace")
+        while process.returncode is None:
             try:
                 return await asyncio.open_connection("127.0.0.1", port)
             except OSError:
                 await asyncio.sleep(0.02)  # what another process does cannot be awaited
+    return None

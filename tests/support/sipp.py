@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import random
 import re
 import shutil
@@ -157,19 +158,20 @@ async def _kill(process: asyncio.subprocess.Process) -> None:
 
 
 def free_port() -> int:
-    """Find a free UDP port of the loopback interface."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Find a port of the loopback interface that is free on UDP and on TCP."""
+    return _free_ports(1, socket.SOCK_DGRAM, socket.SOCK_STREAM)
 
 
 def free_media_port() -> int:
-    """Find a free port for SIPp's audio, with the three ports after it."""
+    """Find a free UDP port for a phone's audio, with the three ports after it."""
+    return _free_ports(4, socket.SOCK_DGRAM)
+
+
+def _free_ports(count: int, *kinds: socket.SocketKind) -> int:
+    """Find the first of some consecutive free ports, below those that the kernel gives to any socket at any moment."""
     while True:
-        port = random.randrange(20_000, 32_000, 4)  # below the ports that the kernel chooses by itself
+        port = random.randrange(20_000, 32_000, count)
         with contextlib.ExitStack() as probes, contextlib.suppress(OSError):
-            for offset in range(4):
-                probe = probes.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
-                probe.bind(("127.0.0.1", port + offset))
+            for kind, offset in itertools.product(kinds, range(count)):
+                probes.enter_context(socket.socket(socket.AF_INET, kind)).bind(("127.0.0.1", port + offset))
             return port
