@@ -22,6 +22,7 @@ _PORTS = {"local.exchange.ports", "local.exchange.reports"}
 
 ALLOWED: Final = {
     "errors": set[str](),
+    "constants": set[str](),
     "_lazy": set[str](),
     "protocol.core": {"errors", "protocol.core", "protocol.schema"},
     "protocol.rpc": {"errors", "protocol.core", "protocol.rpc", "protocol.schema"},
@@ -31,7 +32,7 @@ ALLOWED: Final = {
     "protocol.outbound": {*_CORE, "protocol.call", "protocol.outbound"},
     "protocol.session": {*_CORE, "protocol.call", "protocol.outbound", "protocol.session", "protocol.transport"},
     "protocol.server": {*_CORE, "protocol.transport"},
-    "frontend": {"errors", "protocol", "frontend"},
+    "frontend": {"constants", "errors", "protocol", "frontend"},
     "aio": {"errors", "protocol", "frontend", "aio"},
     "sync": {"errors", "_lazy", "protocol", "frontend", "sync"},
     "telemetry": {"errors", "protocol", "frontend"},

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Iterator
 from importlib import import_module
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 import anyrelay
-from anyrelay import sync
+from anyrelay import constants, sync
 from tests.support.places import DOCS
 
 pytestmark = pytest.mark.sdk
@@ -49,6 +50,41 @@ def test_every_name_of_the_sdk_is_there(package: Any) -> None:
     names = sdk().__all__
     assert f"all {len(names)} names" in PAGE
     assert [name for name in names if not hasattr(package, name)] == []
+
+
+def test_every_import_of_the_table_works() -> None:
+    lines = re.findall(r"^[* ]+- `(from (?:signalwire|anyrelay)[^`]+)`$", PAGE, re.MULTILINE)
+    assert len(lines) == 16
+    for line in lines:
+        exec(line, {})  # raises an ImportError for a name that is not there
+
+
+INSIDE = {
+    "AGENT_STRING",
+    "DEFAULT_RELAY_HOST",
+    "EVENT_AUTHORIZATION_STATE",
+    "METHOD_SIGNALWIRE_CONNECT",
+    "METHOD_SIGNALWIRE_DISCONNECT",
+    "METHOD_SIGNALWIRE_EVENT",
+    "METHOD_SIGNALWIRE_PING",
+    "METHOD_SIGNALWIRE_RECEIVE",
+    "METHOD_SIGNALWIRE_UNRECEIVE",
+    "PROTOCOL_VERSION",
+    "RECONNECT_BACKOFF_FACTOR",
+    "RECONNECT_MAX_AUTH_ATTEMPTS",
+    "RECONNECT_MAX_DELAY",
+    "RECONNECT_MIN_DELAY",
+}
+"""The constants with which the SDK's client works inside. Its package does not hand them on."""
+
+
+def test_every_constant_of_the_sdk_has_the_same_value() -> None:
+    theirs = import_module("signalwire.relay.constants")
+    names = {name for name in vars(theirs) if name.isupper()}
+    assert {name for name in vars(constants) if name.isupper()} == names - INSIDE
+    assert not set(sdk().__all__) & INSIDE
+    for name in names - INSIDE:
+        assert getattr(constants, name) == getattr(theirs, name)
 
 
 @pytest.mark.parametrize("package", [anyrelay, sync], ids=["async", "threads"])

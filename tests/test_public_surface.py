@@ -19,8 +19,7 @@ import pytest
 
 import anyrelay
 import anyrelay.sync
-from anyrelay import errors
-from anyrelay.frontend import constants
+from anyrelay import constants, errors
 from anyrelay.frontend import names as public_names
 from anyrelay.protocol.schema import EVENT_CLASSES
 
@@ -78,10 +77,10 @@ def test_type_checkers_are_told_the_names_that_a_program_finds() -> None:
     imported = {
         (node.module, alias.name)
         for node in ast.walk(tree)
-        if isinstance(node, ast.ImportFrom) and node.module not in ("__future__", "typing", "anyrelay.frontend")
+        if isinstance(node, ast.ImportFrom) and node.module not in ("__future__", "typing", "anyrelay")
         for alias in node.names
     }
-    starred = {"anyrelay.errors", "anyrelay.frontend.constants"}
+    starred = {"anyrelay.errors", "anyrelay.constants"}
     told = {(module, name) for module, names in public_names.SHARED_NAMES.items() for name in names}
     assert imported == {each for each in told if each[0] not in starred} | {(module, "*") for module in starred}
     assert {name for module, name in told if module == "anyrelay.errors"} == set(errors.__all__)
@@ -279,7 +278,7 @@ def test_importing_the_package_imports_next_to_nothing() -> None:
     assert {name for name in modules if name.startswith("anyrelay.")} == {
         "anyrelay._lazy",
         "anyrelay.frontend",
-        "anyrelay.frontend.constants",
+        "anyrelay.constants",
         "anyrelay.frontend.names",
     }
 

@@ -93,6 +93,8 @@ async def every_action_by_its_event(call: anyrelay.Call) -> None:
     assert_type(await (await call.collect(digits={"max": 1})).wait(), CollectEvent)
     assert_type(await (await call.detect_fax()).wait(), DetectEvent)
     assert_type(await (await call.send_fax("https://example.com/a.pdf")).wait(), FaxEvent)
+    assert_type((await (await call.detect_answering_machine()).wait()).event, str)
+    assert_type((await (await call.receive_fax()).wait()).document, str)
     assert_type(await (await call.receive_fax()).wait(), FaxEvent)
     assert_type(await (await call.tap({"type": "audio"}, {"type": "ws", "params": {}})).wait(), TapEvent)
     assert_type(await (await call.stream("wss://example.com")).wait(), StreamEvent)

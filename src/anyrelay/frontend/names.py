@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from anyrelay.constants import *  # noqa: F403 - all of them are public
     from anyrelay.errors import *  # noqa: F403 - all of them are public
-    from anyrelay.frontend.constants import *  # noqa: F403 - all of them are public
     from anyrelay.protocol.call.refer_outcome import ReferOutcome as ReferOutcome
     from anyrelay.protocol.call.refer_outcome import ReferStatus as ReferStatus
     from anyrelay.protocol.call.refer_outcome import UnknownReason as UnknownReason
@@ -62,7 +62,7 @@ if TYPE_CHECKING:
     from anyrelay.protocol.session.reconnect import ReconnectPolicy as ReconnectPolicy
     from anyrelay.protocol.session.session import ClientState as ClientState
 else:
-    from anyrelay.frontend import constants
+    from anyrelay import constants
 
     SHARED_NAMES = {
         "anyrelay.errors": (

@@ -17,7 +17,9 @@ from anyrelay.protocol.schema import (
     AuthorizationStateEvent,
     CallReceiveEvent,
     CollectEvent,
+    DetectEvent,
     DialEvent,
+    FaxEvent,
     MessageStateEvent,
     PlayEvent,
     QueueEvent,
@@ -185,6 +187,40 @@ def test_a_collect_event_without_final() -> None:
         None,
     ]
     assert CollectEvent().final is None
+
+
+@pytest.mark.parametrize(
+    ("detect", "found"),
+    [
+        ({"type": "machine", "params": {"event": "HUMAN"}}, ("machine", "HUMAN")),
+        ({"type": "digit", "params": {"event": "5"}}, ("digit", "5")),
+        ({"type": 5, "params": {"event": None}}, ("", "")),
+        ({"type": "fax", "params": "CED"}, ("fax", "")),
+        (None, ("", "")),
+    ],
+)
+def test_what_a_detection_has_found(detect: Any, found: tuple[str, str]) -> None:
+    event = read("calling.call.detect", detect=detect)
+    assert isinstance(event, DetectEvent)
+    assert (event.type, event.event) == found
+
+
+@pytest.mark.parametrize(
+    ("fax", "told"),
+    [
+        (
+            {"type": "finished", "params": {"document": "https://example.com/a.pdf"}},
+            ("finished", "https://example.com/a.pdf"),
+        ),
+        ({"type": "page", "params": {"number": "1"}}, ("page", "")),
+        ({"type": ["page"], "params": [1]}, ("", "")),
+        (7, ("", "")),
+    ],
+)
+def test_what_an_event_tells_of_a_fax(fax: Any, told: tuple[str, str]) -> None:
+    event = read("calling.call.fax", fax=fax)
+    assert isinstance(event, FaxEvent)
+    assert (event.type, event.document) == told
 
 
 def test_a_message_with_malformed_media() -> None:

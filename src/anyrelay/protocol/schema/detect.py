@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Final, TypeAlias
 from attrs import field, frozen
 
 from anyrelay.protocol.schema.command import OperationCommand, command
-from anyrelay.protocol.schema.event import RelayEvent, event
+from anyrelay.protocol.schema.event import RelayEvent, event, text_in
 from anyrelay.protocol.schema.fields import is_digits, is_flag, is_integer, is_number, is_text, one_of, optional
 from anyrelay.protocol.schema.params import Typed, read_typed
 
@@ -111,3 +111,13 @@ class DetectEvent(RelayEvent):
     """``finished`` or ``error``; "" beside a result."""
     detect: dict[str, Any] = field(factory=dict)
     """The result: its ``type`` (machine, fax, digit) and its ``params`` with the word ``event``."""
+
+    @property
+    def type(self) -> str:
+        """The kind of the detection: machine, fax or digit; "" when the event has none."""
+        return text_in(self.detect, "type")
+
+    @property
+    def event(self) -> str:
+        """The result: HUMAN, MACHINE, CED, CNG, a digit, finished and others; "" when there is none."""
+        return text_in(self.detect.get("params"), "event")

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self, TypeVar
 
 from attrs import field, frozen
 
-__all__ = ["Arranger", "RelayEvent", "event"]
+__all__ = ["Arranger", "RelayEvent", "event", "text_in"]
 
 Arranger = Callable[[dict[str, Any]], None]
 """Moves a parameter of an event to the place where the event's class reads it."""
@@ -60,3 +60,9 @@ class RelayEvent:
         codec = import_module("anyrelay.protocol.schema.codec")  # imported late: codec imports cattrs, and this module
         event: Self = codec.read_as(cls, payload)
         return event
+
+
+def text_in(values: object, name: str) -> str:
+    """Return the text that a dict of an event has under a name; "" when there is no dict or no text."""
+    value = values.get(name) if isinstance(values, dict) else None
+    return value if isinstance(value, str) else ""

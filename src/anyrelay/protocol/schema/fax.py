@@ -7,7 +7,7 @@ from typing import Any
 from attrs import field, frozen
 
 from anyrelay.protocol.schema.command import OperationCommand, command
-from anyrelay.protocol.schema.event import RelayEvent, event
+from anyrelay.protocol.schema.event import RelayEvent, event, text_in
 from anyrelay.protocol.schema.fields import is_text, optional
 
 __all__ = ["FaxEvent", "ReceiveFax", "ReceiveFaxStop", "SendFax", "SendFaxStop"]
@@ -60,3 +60,13 @@ class FaxEvent(RelayEvent):
     """``finished`` or ``error``, where the server writes the state beside the fax; "" otherwise."""
     fax: dict[str, Any] = field(factory=dict)
     """The ``type`` of the report (page, finished, error) and its ``params``."""
+
+    @property
+    def type(self) -> str:
+        """The kind of the report: page, finished or error; "" when the event has none."""
+        return text_in(self.fax, "type")
+
+    @property
+    def document(self) -> str:
+        """The URL of the fax; "" when the event has none."""
+        return text_in(self.fax.get("params"), "document")

@@ -1,6 +1,6 @@
 """The words of RELAY as constants, by the names that SignalWire's client gives them (RELAY facts, sections 3 and 5).
 
-Every name in capitals is public: `anyrelay` and `anyrelay.sync` hand it on.
+`anyrelay` and `anyrelay.sync` have these names too.
 """
 
 from __future__ import annotations
