@@ -131,6 +131,9 @@ def demo(phones: str, front: str, target: str) -> int:
 )
 @click.option("--strict", is_flag=True, help="Refuse commands that RELAY's own schema does not allow.")
 @click.option(
+    "--seed", metavar="FILE", help="A TOML file: projects, numbers, phones, scripts and messages to begin with."
+)
+@click.option(
     "--json",
     "as_json",
     is_flag=True,
@@ -156,6 +159,7 @@ def serve(
     act: bool,
     dial_event: str,
     strict: bool,
+    seed: str | None,
     trace: str | None,
     as_json: bool,
 ) -> int:
@@ -194,6 +198,7 @@ def serve(
         act=act,
         dial_event=dial_event,
         strict=strict,
+        seed=seed,
         as_json=as_json,
     )
 

@@ -17,7 +17,7 @@ from anyrelay.local.process.toml_lines import lines_of
         ("a = 1", ("a",), 1),
         ("\n\n# a = 0\na = 1 # b = 2\n", ("a",), 4),
         ("a = 1\r\nb = 2\r\n", ("b",), 2),
-        ('"a.b" = 1\n\'c\' = 2', ("c",), 2),
+        ("\"a.b\" = 1\n'c' = 2", ("c",), 2),
         ('"\\u0061" = 1', ("a",), 1),
         ("a.b.c = 1\na.b.d = 2", ("a", "b", "d"), 2),
         ("a.b.c = 1\na.b.d = 2", ("a", "b"), 1),

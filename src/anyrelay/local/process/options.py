@@ -16,9 +16,11 @@ from typing import TYPE_CHECKING, Final
 from attrs import evolve, field, frozen
 
 from anyrelay.local.logs import printable
+from anyrelay.local.process.seed_file import read_seed
 from anyrelay.local.server.addresses import parse_address
 
 if TYPE_CHECKING:
+    from anyrelay.local.process.seeds import Seed
     from anyrelay.local.server.observers import Frame
 
 __all__ = ["PHONES", "USUAL_SIP", "ServeOptions", "checked_options", "complain", "need_sip", "pairs_of"]
@@ -66,10 +68,13 @@ class ServeOptions:
     act: bool = False
     dial_event: str = "last"
     strict: bool = False
+    seed_file: str | None = None
     tokens: Mapping[str, str] = field(factory=dict, repr=False)
-    """The token of each project in `accounts`."""
+    """The token of each project in `accounts` and in the seed."""
     contexts: Mapping[str, str] = field(factory=dict)
-    """The context of each number in `numbers`."""
+    """The context of each number in `numbers` and in the seed."""
+    seed: Seed | None = None
+    """What the seed file describes."""
     on_frame: Callable[[Frame], None] | None = None
 
 
@@ -101,6 +106,10 @@ def checked_options(options: ServeOptions) -> ServeOptions:
         )
     if options.phones == "sip":
         need_sip()
+    if options.seed_file is not None:
+        options = evolve(options, seed=read_seed(options.seed_file))
+    if options.seed is not None:
+        options.seed.check_phones(options.phones)
     if options.tls_dir is not None:
         _check_tls_dir(options.tls_dir)
     if options.media_dir is not None and not os.path.isdir(options.media_dir):
@@ -167,18 +176,21 @@ def _tokens(options: ServeOptions) -> dict[str, str]:
         ValueError: An option has another form, or the file of a token cannot be read.
     """
     accounts = {}
+    for seeded in options.seed.projects if options.seed else ():
+        beside = os.path.join(os.path.dirname(options.seed_file or ""), seeded.token_file or "")
+        accounts[seeded.project] = seeded.token or _token_of_file(seeded.where, beside)
     for account in options.accounts:
         project, _, name = account.partition(":")
         if not project or not name:
             raise ValueError(f"--account must be PROJECT:TOKEN-FILE, not {account!r}")
         accounts[project] = _token_of_file(f"--account {project}:", name)
     if accounts and options.no_token:
-        raise ValueError("--no-token and --account contradict each other: leave one out")
+        raise ValueError("--no-token and --account, or projects of a seed, contradict each other: leave one out")
     return accounts
 
 
 def _contexts(options: ServeOptions) -> dict[str, str]:
-    """Return the context that each number belongs to.
+    """Return the context that each number belongs to; an option counts more than the seed.
 
     Raises:
         ValueError: An option has another form.
@@ -187,7 +199,7 @@ def _contexts(options: ServeOptions) -> dict[str, str]:
     for number, context in numbers.items():
         if not number or not context:
             raise ValueError(f"--number must be NUMBER=CONTEXT, such as +15550000001=support, not {number!r}")
-    return numbers
+    return {**options.seed.numbers, **numbers} if options.seed else numbers
 
 
 def pairs_of(entries: Iterable[str]) -> dict[str, str]:

@@ -32,6 +32,7 @@ import anyio
 
 from anyrelay.local.logs import printable, without_url_secrets
 from anyrelay.local.process.options import PHONES, USUAL_SIP, ServeOptions, checked_options, complain, pairs_of
+from anyrelay.local.process.seeds import SeedError
 from anyrelay.local.process.server_process import TOKEN_VARIABLE
 from anyrelay.local.reach import Reach
 from anyrelay.local.server.observers import Frame
@@ -75,6 +76,7 @@ def serve(
     act: bool = False,
     dial_event: str = "last",
     strict: bool = False,
+    seed: str | None = None,
     on_frame: Callable[[Frame], None] | None = None,
 ) -> int:
     """Serve until SIGINT or SIGTERM, or under `control` until the end of standard input, and report on standard output.
@@ -104,6 +106,7 @@ def serve(
         act: Whether the commands that need SignalWire's cloud are acted with real phones too.
         dial_event: Where ``calling.call.dial`` comes: ``last``, or ``first``, before the leg's ``calling.call.state``.
         strict: Whether commands are refused that RELAY's own schema does not allow.
+        seed: A TOML file with the projects, numbers, phones, scripts and messages that the server begins with.
         on_frame: Called with each RELAY message, its secrets struck out.
 
     Returns:
@@ -133,10 +136,15 @@ def serve(
         act=act,
         dial_event=dial_event,
         strict=strict,
+        seed_file=seed,
         on_frame=on_frame,
     )
     try:
         anyio.run(_serve, checked_options(options), _print_json if as_json else _print_words)
+    except SeedError as error:
+        for mistake in error.mistakes:
+            complain(mistake)
+        return WRONG_USE
     except (OSError, ValueError, RuntimeError) as error:  # those that say what to do about it
         complain(str(error))
         return WRONG_USE
@@ -160,15 +168,20 @@ async def _serve(options: ServeOptions, report: Report) -> None:
         on_frame=(lambda frame: report(_relay_message(frame))) if options.show_frames else options.on_frame,
         on_event=None if options.quiet else lambda envelope: report(_happening(envelope)),
     )
-    async with relay, anyio.create_task_group() as tasks:
-        tasks.start_soon(_stop_on_signal, tasks.cancel_scope)
-        ready = {"event": "ready", "relay": relay.url, "sip": relay.sip_uri, "ca_file": relay.ca_file}
-        report(ready if options.token or relay.token is None else {**ready, "token": relay.token})
-        if options.control:
-            from anyrelay.local.process.control import Control
+    async with relay:
+        if options.seed is not None:
+            options.seed.describe(relay)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(_stop_on_signal, tasks.cancel_scope)
+            if options.seed is not None:
+                tasks.start_soon(options.seed.send_messages, relay)
+            ready = {"event": "ready", "relay": relay.url, "sip": relay.sip_uri, "ca_file": relay.ca_file}
+            report(ready if options.token or relay.token is None else {**ready, "token": relay.token})
+            if options.control:
+                from anyrelay.local.process.control import Control
 
-            await Control(relay, report).run()
-            tasks.cancel_scope.cancel()
+                await Control(relay, report).run()
+                tasks.cancel_scope.cancel()
 
 
 async def _stop_on_signal(scope: anyio.CancelScope) -> None:
@@ -206,7 +219,7 @@ def _sip_phones(options: ServeOptions, report: Report) -> SipPhones:
     assert options.sip is not None
     reach = Reach(options.media_dir, options.allowed_hosts)
     shown = on_message if options.show_frames else None
-    plan = pairs_of(options.dial_plan)
+    plan = {**(options.seed.dial_plan if options.seed else {}), **pairs_of(options.dial_plan)}
     return SipPhones(
         options.sip,
         max_calls=options.max_calls,
@@ -326,6 +339,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--dial-event", choices=DIAL_EVENTS, default="last", help="before or after the state of the answered leg"
     )
     parser.add_argument("--strict", action="store_true", help="refuse what RELAY's own schema does not allow")
+    parser.add_argument("--seed", metavar="FILE", help="a TOML file with what the server begins with")
     parser.add_argument("--json", action="store_true", dest="as_json", help="one JSON object per line")
     parser.add_argument("--frames", action="store_true", dest="show_frames", help="report every message, too")
     parser.add_argument("--quiet", action="store_true", help="report nothing but being ready, and replies to orders")
