@@ -6,7 +6,7 @@ operation whose control_id it carries.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from enum import StrEnum, auto
 from typing import Any, ClassVar, Final, Generic, Protocol, TypeVar, cast
 
@@ -15,7 +15,8 @@ from anyrelay.protocol import schema
 from anyrelay.protocol.call.documented import command_doc
 from anyrelay.protocol.core.handler_queue import HandlerQueue
 from anyrelay.protocol.core.promise import Promise
-from anyrelay.protocol.core.timers import Timer, Timers
+from anyrelay.protocol.core.timers import Timers
+from anyrelay.protocol.core.waiters import Waiters
 from anyrelay.protocol.rpc.pending import USUAL, CommandObserver, CommandOptions, Reply
 from anyrelay.protocol.schema import CallCommand, OperationCommand, RelayEvent
 from anyrelay.protocol.schema.fields import check_timeout
@@ -155,7 +156,7 @@ class OperationMachine(CommandObserver, Generic[E]):
         self._is_under_way = False
         self._on_completed = on_completed
         self._error: RelayError | None = None
-        self._waiters: dict[Promise[E], Timer | None] = {}
+        self._waiters: Waiters[E] = Waiters()
 
     @property
     def subject(self) -> object:
@@ -237,32 +238,23 @@ class OperationMachine(CommandObserver, Generic[E]):
             ValueError: `timeout` is negative.
         """
         check_timeout(timeout)
-        promise: Promise[E] = Promise(lambda: self._forget(promise))
-        self._waiters[promise] = None
-        if timeout is not None:
-            late = TimeoutError(f"{self.method} on call {self.call.call_id} has not ended within {timeout:g} s")
-            self._waiters[promise] = self.call.timers.at(now + timeout, lambda _: self._expire(promise, late))
         if self.is_done:
-            self._tell(promise)
-        return promise
+            ended: Promise[E] = Promise()
+            self._tell([ended])
+            return ended
+        waiter = self._waiters.add()
+        late = f"{self.method} on call {self.call.call_id} has not ended within"
+        waiter.expire(self.call.timers, now, timeout, lambda _: waiter.fail(TimeoutError(f"{late} {timeout:g} s")))
+        return waiter
 
-    def _tell(self, promise: Promise[E]) -> None:
-        """Tell one who waits how it ended."""
-        self._forget(promise)
-        if self._error is not None:
-            promise.fail(self._error)
-        else:
-            assert self.result is not None
-            promise.resolve(self.result)
-
-    def _forget(self, promise: Promise[E]) -> None:
-        timer = self._waiters.pop(promise, None)
-        if timer is not None:
-            timer.cancel()
-
-    def _expire(self, promise: Promise[E], late: TimeoutError) -> None:
-        self._waiters.pop(promise)
-        promise.fail(late)
+    def _tell(self, promises: Iterable[Promise[E]]) -> None:
+        """Settle the promises of callers, now that the operation has ended."""
+        for promise in promises:
+            if self._error is not None:
+                promise.fail(self._error)
+            else:
+                assert self.result is not None
+                promise.resolve(self.result)
 
     def _move(self, what: OperationInput, event: RelayEvent | None = None, error: RelayError | None = None) -> None:
         before = self.state
@@ -279,8 +271,7 @@ class OperationMachine(CommandObserver, Generic[E]):
         self._error = error if event is None or isinstance(error, ClientClosed) else None
         if self._error is not None:
             self.result = None
-        for promise in list(self._waiters):
-            self._tell(promise)
+        self._tell(self._waiters.release())
         if self._on_completed is not None and event is not None:
             self.call.handler_queue.post(self._on_completed, event, never_drop=True)
 

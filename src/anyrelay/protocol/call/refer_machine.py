@@ -6,7 +6,6 @@ the end of the call, by time, or not at all. Sources: RFC 3515 (REFER), RFC 6665
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from collections.abc import Callable
 from enum import StrEnum, auto
@@ -16,7 +15,7 @@ from anyrelay.errors import RelayError
 from anyrelay.protocol.call.refer_outcome import ReferOutcome, ReferStatus, UnknownReason, judge
 from anyrelay.protocol.core.link_timers import LinkTimer, LinkTimers
 from anyrelay.protocol.core.promise import Promise
-from anyrelay.protocol.core.timers import Timer
+from anyrelay.protocol.core.waiters import Waiters
 from anyrelay.protocol.rpc.pending import CommandObserver
 from anyrelay.protocol.schema import ReferEvent
 from anyrelay.protocol.schema.fields import check_timeout
@@ -199,7 +198,7 @@ class ReferMachine(CommandObserver):
         self._grace = grace
         self._grace_timer: LinkTimer | None = None
         self._refusal: RelayError | None = None
-        self.waiters: dict[Promise[ReferOutcome], Timer | None] = {}
+        self.waiters: Waiters[ReferOutcome] = Waiters()
 
     @property
     def subject(self) -> object:
@@ -260,8 +259,7 @@ class ReferMachine(CommandObserver):
         if (self.state, ReferInput.REJECTED) in TRANSITIONS and not self.events and self.ack is None:
             self._move(ReferInput.REJECTED, self._started)
             self._refusal = error
-            for promise in self._release():
-                promise.fail(error)
+            self.waiters.fail(error)
             if self.refers is not None:
                 self.refers.discard(self)
             if self.on_over is not None:
@@ -321,31 +319,19 @@ class ReferMachine(CommandObserver):
             RelayError: (kept by the promise) the command was refused after all.
         """
 
-        def give_up() -> None:
-            self._forget(promise)
-            if on_abandon is not None:
-                on_abandon()
-
         def expire(at: float) -> None:
             reason = UnknownReason.ACK_LOST if self.ack is None and not self.events else UnknownReason.TIMED_OUT
-            del self.waiters[promise]
-            promise.resolve(self._outcome(ReferStatus.UNKNOWN, at, reason))
+            waiter.resolve(self._outcome(ReferStatus.UNKNOWN, at, reason))
 
         check_timeout(timeout)
-        promise: Promise[ReferOutcome] = Promise(give_up)
+        waiter = self.waiters.add(on_abandon=on_abandon)
         if self._refusal is not None:
-            promise.fail(self._refusal)
+            self.waiters.fail(self._refusal)
         elif self.outcome is not None:
-            promise.resolve(self.outcome)
+            self.waiters.resolve(self.outcome)
         else:
-            deadline = math.inf if timeout is None else now + timeout
-            self.waiters[promise] = self._timers.timers.at(deadline, expire) if math.isfinite(deadline) else None
-        return promise
-
-    def _forget(self, promise: Promise[ReferOutcome]) -> None:
-        timer = self.waiters.pop(promise, None)
-        if timer is not None:
-            timer.cancel()
+            waiter.expire(self._timers.timers, now, timeout, expire)
+        return waiter
 
     def _move(self, what: ReferInput, now: float, status: ReferStatus | None = None) -> None:
         before = self.state
@@ -380,16 +366,9 @@ class ReferMachine(CommandObserver):
             self._stop_grace()
         self.outcome = outcome
         if self.waiters:
-            for promise in self._release():
-                promise.resolve(outcome)
+            self.waiters.resolve(outcome)
         if not upgrade and self.on_over is not None:
             self.on_over(self, outcome)
-
-    def _release(self) -> list[Promise[ReferOutcome]]:
-        waiters = list(self.waiters)
-        for promise in waiters:
-            self._forget(promise)
-        return waiters
 
     def _outcome(self, status: ReferStatus, now: float, because: UnknownReason | None = None) -> ReferOutcome:
         return ReferOutcome(

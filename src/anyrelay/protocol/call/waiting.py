@@ -12,45 +12,14 @@ from anyrelay.protocol.call.methods import CallMethods
 from anyrelay.protocol.call.states import TRANSITIONS, CallState
 from anyrelay.protocol.core.memory import pack_event, unpack_events
 from anyrelay.protocol.core.promise import Promise
-from anyrelay.protocol.core.timers import Timer, Timers
+from anyrelay.protocol.core.timers import Timers
+from anyrelay.protocol.core.waiters import Waiter, Waiters
 from anyrelay.protocol.schema.fields import check_timeout
 
 if TYPE_CHECKING:
     from anyrelay.protocol.schema import CallStateEvent
 
 __all__ = ["WaitingMethods"]
-
-
-class _StateWaiter(Promise["CallStateEvent"]):
-    """The promise of a state of the call, for one waiter."""
-
-    __slots__ = ("_call", "target", "timer")
-
-    def __init__(self, call: WaitingMethods, target: CallState) -> None:
-        super().__init__()
-        self._call = call
-        self.target = target
-        self.timer: Timer | None = None
-
-    def abandon(self) -> None:
-        """Stop waiting."""
-        self._stop_timer()
-        self._call._forget_state_waiter(self)
-        super().abandon()
-
-    def resolve(self, value: CallStateEvent) -> None:
-        """Keep the promise, and stop its timeout."""
-        self._stop_timer()
-        super().resolve(value)
-
-    def fail(self, error: BaseException) -> None:
-        """Break the promise, and stop its timeout."""
-        self._stop_timer()
-        super().fail(error)
-
-    def _stop_timer(self) -> None:
-        if self.timer is not None:
-            self.timer.cancel()
 
 
 class WaitingMethods(CallMethods):
@@ -64,7 +33,7 @@ class WaitingMethods(CallMethods):
     def __init__(self) -> None:
         """Start without waiters and without events."""
         super().__init__()
-        self._state_waiters: tuple[_StateWaiter, ...] = ()
+        self._state_waiters: Waiters[CallStateEvent] | None = None
         self._state_events = b""
 
     @property
@@ -98,16 +67,16 @@ class WaitingMethods(CallMethods):
 
     def _wait_for_state(self, now: float, target: CallState, timeout: float | None) -> Promise[CallStateEvent]:
         check_timeout(timeout)
-        waiter = _StateWaiter(self, target)
+        if self._state_waiters is None:
+            self._state_waiters = Waiters()
+        waiter = self._state_waiters.add(target)
         if self._has_reached(target):
-            self._answer_state_waiter(waiter)
+            self._answer_state_waiters(self._state_waiters)
         elif self._gone is not None:
-            waiter.fail(self._gone)
+            self._state_waiters.fail(self._gone)
         else:
-            if timeout is not None:
-                late = TimeoutError(f"call {self.call_id} was not {target} within {timeout:g} s")
-                waiter.timer = self.timers.at(now + timeout, lambda _: self._expire_state_waiter(waiter, late))
-            self._state_waiters = (*self._state_waiters, waiter)
+            late = f"call {self.call_id} was not {target} within"
+            waiter.expire(self.timers, now, timeout, lambda _: waiter.fail(TimeoutError(f"{late} {timeout:g} s")))
         return waiter
 
     def _has_reached(self, target: CallState) -> bool:
@@ -117,19 +86,20 @@ class WaitingMethods(CallMethods):
     def _keep_state_event(self, event: CallStateEvent) -> None:
         """Keep the event of the call's current state, and resolve the waiters for that state."""
         self._state_events += pack_event(event)
-        if not self._state_waiters:
-            return
-        reached = [each for each in self._state_waiters if self._has_reached(each.target)]
-        self._state_waiters = tuple(each for each in self._state_waiters if not self._has_reached(each.target))
-        for waiter in reached:
-            self._answer_state_waiter(waiter)
+        if self._state_waiters is not None:
+            self._answer_state_waiters(self._state_waiters)
 
     def _latest_device(self) -> dict[str, Any]:
         """Return the device of the latest state event that has one, else an empty dict."""
         return next((event.device for event in unpack_events(self._state_events) if event.device), {})
 
-    def _answer_state_waiter(self, waiter: _StateWaiter) -> None:
-        """Resolve the waiter for a state that the call has reached, with the event of that state."""
+    def _answer_state_waiters(self, waiters: Waiters[CallStateEvent]) -> None:
+        """Settle the promises of the callers that wait for a state which the call has reached."""
+        for waiter in waiters.release(lambda waiter: self._has_reached(waiter.target)):
+            self._answer_state_waiter(waiter)
+
+    def _answer_state_waiter(self, waiter: Waiter[CallStateEvent]) -> None:
+        """Resolve a promise with the event of the state that the call has reached."""
         events = {event.call_state: event for event in unpack_events(self._state_events)}
         answer = events.get(waiter.target)
         if answer is None and waiter.target is CallState.ANSWERED and self.state in (CallState.ENDING, CallState.ENDED):
@@ -142,13 +112,5 @@ class WaitingMethods(CallMethods):
 
     def _fail_state_waiters(self, error: RelayError) -> None:
         """Fail all waiters, since the call changes its state no more."""
-        waiters, self._state_waiters = self._state_waiters, ()
-        for waiter in waiters:
-            waiter.fail(error)
-
-    def _expire_state_waiter(self, waiter: _StateWaiter, error: TimeoutError) -> None:
-        self._forget_state_waiter(waiter)
-        waiter.fail(error)
-
-    def _forget_state_waiter(self, waiter: _StateWaiter) -> None:
-        self._state_waiters = tuple(each for each in self._state_waiters if each is not waiter)
+        if self._state_waiters is not None:
+            self._state_waiters.fail(error)

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from anyrelay.errors import RelayError
 from anyrelay.protocol.core.promise import Promise
-from anyrelay.protocol.core.timers import Timer
+from anyrelay.protocol.core.waiters import Waiters
 from anyrelay.protocol.outbound.host import OutboundHost
 from anyrelay.protocol.schema import RelayEvent
 from anyrelay.protocol.schema.fields import check_timeout
@@ -81,7 +81,7 @@ class MessageMachine:
         self._on_over = on_over
         self._on_completed = on_completed
         self._handlers: list[Callable[[RelayEvent], Any]] = []
-        self._waiters: dict[Promise[RelayEvent], Timer | None] = {}
+        self._waiters: Waiters[RelayEvent] = Waiters()
         self._error: RelayError | None = None
 
     @classmethod
@@ -119,9 +119,7 @@ class MessageMachine:
     def _end(self, event: RelayEvent) -> None:
         self.result = event
         self._on_over(self)
-        for promise in list(self._waiters):
-            self._forget(promise)
-            promise.resolve(event)
+        self._waiters.resolve(event)
         self._call_on_completed(event)
 
     def _call_on_completed(self, event: RelayEvent) -> None:
@@ -131,9 +129,7 @@ class MessageMachine:
     def session_lost(self, error: RelayError) -> None:
         """Fail all waiters, since no further event of this message comes."""
         self._error = error
-        for promise in list(self._waiters):
-            self._forget(promise)
-            promise.fail(error)
+        self._waiters.fail(error)
         self._call_on_completed(RelayEvent(params={"message_id": self.message_id}))
 
     def on(self, handler: Callable[[RelayEvent], Any]) -> Callable[[], None]:
@@ -174,24 +170,17 @@ class MessageMachine:
             ValueError: `timeout` is negative.
         """
         check_timeout(timeout)
-        promise: Promise[RelayEvent] = Promise(lambda: self._forget(promise))
+        waiter = self._waiters.add()
         if self.result is not None:
-            promise.resolve(self.result)
+            self._waiters.resolve(self.result)
         elif self._error is not None:
-            promise.fail(self._error)
+            self._waiters.fail(self._error)
         else:
-            expiry = None if timeout is None else self._host.timers.at(now + timeout, lambda _: self._expire(promise))
-            self._waiters[promise] = expiry
-        return promise
+            waiter.expire(self._host.timers, now, timeout, lambda _: waiter.fail(self._too_late()))
+        return waiter
 
-    def _forget(self, promise: Promise[RelayEvent]) -> None:
-        timer = self._waiters.pop(promise, None)
-        if timer is not None:
-            timer.cancel()
-
-    def _expire(self, promise: Promise[RelayEvent]) -> None:
-        self._waiters.pop(promise)
-        promise.fail(TimeoutError(f"message {self.message_id} is still {self.state}"))
+    def _too_late(self) -> TimeoutError:
+        return TimeoutError(f"message {self.message_id} is still {self.state}")
 
 
 def _text(params: dict[str, Any], name: str) -> str:
