@@ -223,6 +223,28 @@ def test_threads_change_the_import_and_leave_out_the_awaits(name):
     assert read(f"{name}_threads.py") == page.replace("async ", "").replace("await ", "")
 
 
+# --- the core without a front end ---------------------------------------------------------------------------------------
+
+
+async def run_the_select_loop(name: str) -> None:
+    async with (
+        LocalRelay(SimulatedPhones(pace=20)) as relay,
+        running(EXAMPLES / name, **environment(relay)) as program,
+    ):
+        for answers, line in (("answer", "succeeded 200"), ("busy", "busy 486")):
+            relay.phones.add(SUPPORT, answers=answers)
+            await relay.phones.dial("sip:alice@example.com", wait_for_subscriber=20)
+            await program.prints(rf"{line}\n")
+        relay.drop_connections()
+        await program.prints("signed in, session resumed")
+        await relay.phones.dial("sip:alice@example.com", wait_for_subscriber=20)
+        await program.prints(r"busy 486\n")
+
+
+def test_the_core_on_a_select_loop():
+    run_async(run_the_select_loop, "select_loop.py")
+
+
 # --- the tutorial, and the tests of an application ----------------------------------------------------------------------
 
 

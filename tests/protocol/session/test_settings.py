@@ -127,6 +127,11 @@ def test_valid_settings() -> None:
     assert settings.jwt_token is source
 
 
+def test_an_encrypted_server_needs_tls() -> None:
+    with pytest.raises(ValueError, match=r"tls is missing: .* the token would travel in the clear"):
+        ClientSettings(server=parse_host("space.example"), project="project", token="s3cret")
+
+
 def test_credentials_are_not_shown() -> None:
     shown = repr(ClientSettings(server=HERE, project="project", token="s3cret", jwt_token="s3cret"))
     assert "project" in shown

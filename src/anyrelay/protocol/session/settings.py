@@ -110,7 +110,7 @@ class ClientSettings:
     server: ServerAddress
     """Where the server is."""
     tls: ssl.SSLContext | None = field(default=None, repr=False)
-    """The TLS context, None for plain ws."""
+    """The TLS context; None only for a server that is not encrypted."""
     proxy: ProxyAddress | None = None
     """The HTTP proxy on the way, None for none."""
     contexts: tuple[str, ...] = field(default=(), converter=names_of, validator=list_of(is_text(limit=256)))
@@ -137,3 +137,9 @@ class ClientSettings:
     """What happens to the call of a handler that raises: only a log record, or a hang-up too."""
     agent: str = field(default="anyrelay", validator=is_text(limit=256))
     """What the client calls itself."""
+
+    def __attrs_post_init__(self) -> None:
+        if self.server.encrypted and self.tls is None:
+            raise ValueError(
+                "tls is missing: the server is encrypted, and without TLS the token would travel in the clear"
+            )
