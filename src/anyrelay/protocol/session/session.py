@@ -94,6 +94,7 @@ class Session(ClientMethods):
         self.statistics = Statistics()
         self.texts = SharedTexts()
         self.calls: dict[str, CallMachine] = {}
+        """The calls of the session, by their call_id."""
         self.relay_protocol = ""
         self._has_session = False
         self.outputs: deque[Output] = deque()
@@ -126,7 +127,9 @@ class Session(ClientMethods):
         self._drain = Drain(self)
         self._router = EventRouter(self, self._drain)
         self.takes_calls = self._router.takes_calls
+        """Says whether offered calls have a handler: True or False. Without a handler, the session passes offers back."""
         self.takes_messages = self._router.takes_messages
+        """Says whether text messages have a handler: True or False."""
         self.receive_event = self._router.receive_event
         self.work_ended = self._drain.work_ended
 
