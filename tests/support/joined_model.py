@@ -159,13 +159,14 @@ class ObservedWire(wire.Wire):
             return promise
 
         link.close = close  # type: ignore[method-assign]
-        send_ping = link._ping
+        keep_alive = link.keep_alive
+        send_ping = keep_alive._ping
 
         def ping(now: float) -> None:
             send_ping(now)
-            self.mark("ping", ping_id=link._ping_id)
+            self.mark("ping", ping_id=keep_alive.ping_id)
 
-        link._ping = ping  # type: ignore[method-assign]
+        keep_alive._ping = ping  # type: ignore[method-assign]
 
     def sent(self, method: str) -> list[dict[str, Any]]:
         marked, self.log = self.log, [each for each in self.log if not isinstance(each, Mark)]
@@ -1037,7 +1038,7 @@ class Model:
         for call in self.all_calls:
             self.compare_transfers(call)
         if self.waits_for_sign_of_life():
-            assert self.wire.session._link._ping_id, "a grace time waits for a pong, and no ping was sent"
+            assert self.wire.session._link.keep_alive.ping_id, "a grace time waits for a pong, and no ping was sent"
 
     def waits_for_sign_of_life(self) -> bool:
         """Whether a grace time would have ended if a pong had arrived."""

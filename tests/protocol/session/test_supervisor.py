@@ -11,10 +11,11 @@ import pytest
 
 from anyrelay.errors import AuthenticationError, ClientClosed, ConnectFailed, ConnectionLost, RelayError
 from anyrelay.protocol.rpc.jsonrpc import encode_request
+from anyrelay.protocol.session.link_messages import BROKEN_LOGGED
 from anyrelay.protocol.session.outputs import CloseTransport, LogEntry, RunHandler
 from anyrelay.protocol.session.reconnect import ReconnectPolicy
 from anyrelay.protocol.session.session import ClientState
-from anyrelay.protocol.session.supervisor import BROKEN_LOGGED, TRANSITIONS, LinkInput, LinkState
+from anyrelay.protocol.session.supervisor import TRANSITIONS, LinkInput, LinkState
 from anyrelay.protocol.transport.proxy import ProxyAddress
 from tests.support.joined import TOKEN, FetchToken, Joined, OpenTransport, joined_call
 
@@ -835,7 +836,7 @@ def test_a_binary_message_is_counted_and_ignored() -> None:
 def test_a_pong_frame_means_nothing() -> None:
     pair = Joined()
     pair.connect()
-    connection = pair.session._link._connection
+    connection = pair.session._link.messages.connection
     assert connection is not None
     connection.ping(b"x")
     pair.settle()

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from anyrelay.protocol.session.drain import Drain
     from anyrelay.protocol.session.routing import EventRouter
     from anyrelay.protocol.session.settings import ClientSettings
+    from anyrelay.protocol.session.sign_in import SignIn
     from anyrelay.protocol.session.supervisor import Link
 
 __all__ = ["ClientMethods"]
@@ -35,14 +36,14 @@ __all__ = ["ClientMethods"]
 class _JwtObserver(CommandObserver):
     """Follows the command that renews the JWT: one that the server refuses is not used for the next sign-in."""
 
-    def __init__(self, link: Link, before: str | None, new: str) -> None:
-        self._link = link
-        self._before = before
+    def __init__(self, sign_in: SignIn, new: str) -> None:
+        self._sign_in = sign_in
+        self._before = sign_in.jwt_token
         self._new = new
 
     def rejected(self, error: RelayError) -> None:
-        if self._link.jwt_token == self._new:
-            self._link.jwt_token = self._before
+        if self._sign_in.jwt_token == self._new:
+            self._sign_in.jwt_token = self._before
 
     def in_doubt(self, error: RelayError, now: float) -> None:
         if error.code in AUTH_CODES:  # whatever else the server does not know, it knows that the credentials are bad
@@ -238,8 +239,9 @@ class ClientMethods(ABC):
         """
         is_jwt(None, Named("jwt_token"), jwt_token)
         command = schema.Reauthenticate(authentication={"jwt_token": jwt_token})
-        promise = self.submit(now, command, command_observer=_JwtObserver(self._link, self._link.jwt_token, jwt_token))
-        self._link.jwt_token = jwt_token
+        sign_in = self._link.sign_in
+        promise = self.submit(now, command, command_observer=_JwtObserver(sign_in, jwt_token))
+        sign_in.jwt_token = jwt_token
         return promise
 
     def execute(self, now: float, /, method: str, params: dict[str, Any] | None = None) -> Promise[Reply]:

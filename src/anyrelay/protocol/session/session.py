@@ -109,13 +109,13 @@ class Session(ClientMethods):
             new_id=new_id,
             random=random,
         )
-        self.link_timers = self._link.link_timers
+        self.link_timers = self._link.keep_alive.link_timers
         self.receive_data = self._link.receive_data
         """Takes bytes from the transport, and the time; however late they come, no deadline is looked at."""
-        self.data_to_send = self._link.data_to_send
+        self.data_to_send = self._link.messages.data_to_send
         """Returns everything that waits for the transport as one piece, and forgets it."""
         self._requests = PendingCommands(
-            self.timers, new_id, self._link.send, self._link.without_credentials, self._call_is_gone
+            self.timers, new_id, self._link.messages.send, self._link.sign_in.without_credentials, self._call_is_gone
         )
         self.hang_up = HangUps(self).hang_up
         """Hangs up a call that no handler holds: the call, the time and the end reason."""
@@ -155,11 +155,11 @@ class Session(ClientMethods):
 
     def token_fetched(self, token: str, now: float) -> None:
         """The JWT that `FetchToken` asked for is here."""
-        self._link.token_fetched(token, now)
+        self._link.sign_in.token_fetched(token, now)
 
     def token_failed(self, error: Exception, now: float) -> None:
         """The JWT that `FetchToken` asked for could not be had."""
-        self._link.token_failed(error, now)
+        self._link.sign_in.token_failed(error, now)
 
     def is_overdue(self, now: float) -> bool:
         """Whether a deadline has passed; the driver reads what has arrived before it calls `handle_timeout`."""
