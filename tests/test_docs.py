@@ -74,7 +74,9 @@ def documented() -> set[str]:
     """Return the names that the reference documents from the code."""
     found = set()
     for path in (DOCS / "reference").glob("*.md"):
-        directives = re.findall(r"^\.\. auto(?!method|attribute|property)\w+:: (\S+)", path.read_text(encoding="utf-8"), re.MULTILINE)
+        directives = re.findall(
+            r"^\.\. auto(?!method|attribute|property)\w+:: (\S+)", path.read_text(encoding="utf-8"), re.MULTILINE
+        )
         found.update(directives)
     return found
 
