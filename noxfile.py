@@ -91,7 +91,7 @@ def install_for_tests(session: nox.Session, *how: str) -> None:
     """Install the package and what its tests need; `how` goes to pip."""
     install_debian(session, "sip-tester", "baresip-core")
     install_javascript(session)
-    session.install(*how, "-e", ".[sip,cli,testing,trio]", "-r", "tests/requirements.txt")
+    session.install(*how, "-e", ".[sip,cli,serve,testing,trio]", "-r", "tests/requirements.txt")
 
 
 def install_javascript(session: nox.Session) -> None:
@@ -158,7 +158,7 @@ def constraints(session: nox.Session) -> None:
 @nox.session
 def demo(session: nox.Session) -> None:
     """Transfer a real SIP call between real SIP phones on this machine; arguments go to ``anyrelay demo``."""
-    session.install(*CONSTRAINTS, "-e", ".[sip,cli,trio]")
+    session.install(*CONSTRAINTS, "-e", ".[sip,cli,serve,trio]")
     session.run("anyrelay", "demo", *session.posargs)
 
 
@@ -173,7 +173,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Check types with mypy --strict and pyright: the package, and a file that uses the public surface only."""
-    session.install(*CONSTRAINTS, "-e", ".[sip,cli,otel,testing,trio]", TOOLS["mypy"], TOOLS["pyright"])
+    session.install(*CONSTRAINTS, "-e", ".[sip,cli,serve,otel,testing,trio]", TOOLS["mypy"], TOOLS["pyright"])
     session.run("mypy")
     session.run("pyright")
     session.run("python", "tests/typing/check.py")

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from describe import commands_page
+from describe_api import control_api_page
 
 import anyrelay
 
@@ -259,6 +260,7 @@ def pages() -> dict[Path, str]:
         GENERATED / "support.md": support_page(),
         GENERATED / "served.md": served_page(),
         GENERATED / "commands.md": NOTE + commands_page(),
+        GENERATED / "control_api.md": NOTE + control_api_page(),
     }
 
 

@@ -130,6 +130,14 @@ def demo(phones: str, front: str, target: str) -> int:
     help="Whether calling.call.dial comes before or after the state event of the answered leg.",
 )
 @click.option("--strict", is_flag=True, help="Refuse commands that RELAY's own schema does not allow.")
+@click.option("--http", metavar="HOST:PORT", help="The address of the control API; without this option, none.")
+@click.option(
+    "--http-token-file",
+    metavar="FILE",
+    help="A file with the token of the control API; else ANYRELAY_HTTP_TOKEN. Without a token, the control API needs none on "
+    "loopback, and makes one where other machines reach it.",
+)
+@click.option("--ui", is_flag=True, help="Open the page of the control API; its address is 127.0.0.1:4010 by default.")
 @click.option(
     "--seed", metavar="FILE", help="A TOML file: projects, numbers, phones, scripts and messages to begin with."
 )
@@ -160,6 +168,9 @@ def serve(
     dial_event: str,
     strict: bool,
     seed: str | None,
+    http: str | None,
+    http_token_file: str | None,
+    ui: bool,
     trace: str | None,
     as_json: bool,
 ) -> int:
@@ -199,6 +210,9 @@ def serve(
         dial_event=dial_event,
         strict=strict,
         seed=seed,
+        http=http,
+        http_token_file=http_token_file,
+        ui=ui,
         as_json=as_json,
     )
 

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from anyrelay.local.exchange.ports import TextMessage
     from anyrelay.local.process.sync_relay import SyncCaller, SyncLocalRelay, SyncPhones
     from anyrelay.local.reach import Reach
+    from anyrelay.local.server.journal.calls import CallRecord
+    from anyrelay.local.server.journal.frames import JournalFrame
     from anyrelay.local.server.observers import Frame
     from anyrelay.local.server.relay import LocalRelay
     from anyrelay.local.server.relay_phones import RelayCaller, RelayPhones
@@ -17,7 +19,9 @@ if TYPE_CHECKING:
     from anyrelay.local.sip.phones import SipPhones
 
 __all__ = [
+    "CallRecord",
     "Frame",
+    "JournalFrame",
     "LocalRelay",
     "Reach",
     "RelayCaller",
@@ -35,6 +39,8 @@ _MODULES = {
     "exchange.ports": ("TextMessage",),
     "reach": ("Reach",),
     "server.relay_phones": ("RelayCaller", "RelayPhones"),
+    "server.journal.calls": ("CallRecord",),
+    "server.journal.frames": ("JournalFrame",),
     "server.observers": ("Frame",),
     "server.relay": ("LocalRelay",),
     "simulated.phones": ("SimulatedCaller", "SimulatedPhones"),

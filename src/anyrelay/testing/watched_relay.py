@@ -41,7 +41,7 @@ class WatchedRelay(LocalRelay):
         self.simulated = SimulatedPhones(pace=pace)
         super().__init__(self.simulated, on_frame=self.kept.append, **settings)
 
-    def frames(self, call_id: str | None = None) -> list[TraceFrame]:
+    def frames(self, call_id: str | None = None) -> list[TraceFrame]:  # type: ignore[override] # as every fixture's relay
         """Return the RELAY messages so far, secrets struck out.
 
         Args:

@@ -12,7 +12,7 @@ import pytest
 from anyrelay.local import SyncLocalRelay
 from anyrelay.local.logs import logger_of, printable, scrub_frame, without_url_secrets
 from anyrelay.local.process import options as process_options
-from anyrelay.local.process import serve
+from anyrelay.local.process import report, serve
 from anyrelay.sync import RelayClient
 
 
@@ -139,7 +139,7 @@ def test_the_token_of_a_server_for_blocking_code_is_in_no_list_of_processes():
 
 
 def test_words_name_the_token_that_was_made(capsys):
-    serve._print_words({"event": "ready", "relay": "ws://x:1", "sip": None, "ca_file": None, "token": "made"})
+    report.print_words({"event": "ready", "relay": "ws://x:1", "sip": None, "ca_file": None, "token": "made"})
     assert "the token made (SIGNALWIRE_API_TOKEN)" in capsys.readouterr().out
 
 
@@ -212,7 +212,7 @@ def test_the_live_print_is_fit_for_a_terminal(capsys):
         {"event": "relay", "direction": "rx", "client": 1, "text": '{"url":"http://u:p@h/?t"}\u202e'},
         {"event": "happened", "event_type": "calling.\ncall", "params": {"error": "http://u:p@h/a?b"}},
     ):
-        serve._print_words(event)
+        report.print_words(event)
     shown = capsys.readouterr().out
     assert all(line.isprintable() for line in shown.splitlines())
     assert len(shown.splitlines()) == 4

@@ -13,7 +13,7 @@ import pytest
 
 from anyrelay import ReferStatus
 from anyrelay.local import LocalRelay, SimulatedPhones, SyncLocalRelay
-from anyrelay.local.process import serve
+from anyrelay.local.process import report, serve
 from anyrelay.local.process.control import Control
 from anyrelay.local.process.server_process import ServerProcess
 from anyrelay.local.simulated.scripts import Refuse, Script
@@ -211,7 +211,12 @@ def test_words_for_people():
             line = process.stdout.readline()
             assert line.startswith("RELAY clients connect to ws://127.0.0.1:")
             with RelayClient(project="p", token="t", host=line.split()[-1], contexts=["default"]):
-                assert "signalwire.connect" in process.stdout.readline()
+                told = [process.stdout.readline()]
+                while not told[-1].startswith("<- 1 "):
+                    told.append(process.stdout.readline())
+            assert told[0] == f"export SIGNALWIRE_SPACE={line.split()[-1]}\n"
+            assert [each for each in told if each.startswith("# Acted by scripts only: calling.ai, ")]
+            assert "signalwire.connect" in told[-1]
             process.send_signal(signal.SIGTERM)
             assert process.wait(10) == 0
         finally:
@@ -227,7 +232,7 @@ def test_words(capsys):
         {"event": "relay", "direction": "tx", "client": 1, "text": "{}"},
         {"event": "reply"},
     ):
-        serve._print_words(event)
+        report.print_words(event)
     assert capsys.readouterr().out.splitlines() == [
         "RELAY clients connect to wss://localhost:1",
         "SIP phones call sip:<context>@127.0.0.1:5060",

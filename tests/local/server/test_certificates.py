@@ -31,7 +31,7 @@ def test_they_are_made_once(tmp_path):
 
 @pytest.mark.anyio
 async def test_they_are_renewed_while_the_server_runs(tmp_path, monkeypatch):
-    monkeypatch.setattr("anyrelay.local.server.relay.CERTIFICATE_CHECK", 0.05)
+    monkeypatch.setattr("anyrelay.local.server.certificates.CERTIFICATE_CHECK", 0.05)
     life = certificates.LIFE
     monkeypatch.setattr(certificates, "LIFE", certificates.RENEW_BEFORE + datetime.timedelta(seconds=1))
     async with LocalRelay(SimulatedPhones(), tls_dir=tmp_path) as relay:
@@ -50,7 +50,7 @@ async def test_they_are_renewed_while_the_server_runs(tmp_path, monkeypatch):
 
 @pytest.mark.anyio
 async def test_certificates_that_cannot_be_renewed_are_logged_and_the_old_ones_go_on(tmp_path, monkeypatch, caplog):
-    monkeypatch.setattr("anyrelay.local.server.relay.CERTIFICATE_CHECK", 0.01)
+    monkeypatch.setattr("anyrelay.local.server.certificates.CERTIFICATE_CHECK", 0.01)
     async with LocalRelay(SimulatedPhones(), tls_dir=tmp_path) as relay:
 
         def fail(_):

@@ -110,7 +110,7 @@ def test_a_caller_tells_what_became_of_it(bench):
 def test_steps_are_told_in_words():
     said = []
     bench = Bench()
-    bench.phones._on_step = lambda uri, words: said.append(words)
+    bench.phones.watch(lambda phone, words: said.append(words))
     bench.phones.add("sip:support@example.com", ring_time=0)
     _, client, call_id = bench.call()
     client.command(call_id, "play", control_id="p", play=[{"type": "tts", "text": "Hello."}])

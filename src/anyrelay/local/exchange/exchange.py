@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 from attrs import frozen
 
@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from anyrelay.protocol.server import CommandReceived
     from anyrelay.protocol.transport.websocket import UpgradeCheck
 
-__all__ = ["DeleteFile", "Exchange", "ExchangeOutput", "Flush", "PostStatus"]
+__all__ = ["CommandFaults", "DeleteFile", "Exchange", "ExchangeOutput", "Flush", "PostStatus"]
 
 logger = logger_of(__name__)
 
@@ -91,6 +91,14 @@ class DeleteFile:
 
 
 ExchangeOutput: TypeAlias = Flush | PostStatus | DeleteFile
+
+
+class CommandFaults(Protocol):
+    """Faults that are made on purpose: they keep the exchange from answering some commands as usual."""
+
+    def hit(self, now: float, connection: ClientConnection, received: CommandReceived) -> bool:
+        """Take in a command; return whether a fault took it, so that the exchange does nothing with it."""
+        ...
 
 
 class Exchange:
@@ -150,6 +158,7 @@ class Exchange:
         self.dial_plan = DialPlan(self.messages.contexts)
         self.dialer: Dialer | None = None  # set by phones that can be called, once they are started
         self.text_phones: TextPhones | None = None  # set by phones that take text messages, likewise
+        self.faults: CommandFaults | None = None  # set by those who make the server fail on purpose
 
     # --- driving it -------------------------------------------------------------------------------------------------
 
@@ -261,6 +270,8 @@ class Exchange:
     def command_received(self, now: float, connection: ClientConnection, received: CommandReceived) -> None:
         """A client sent a command."""
         self.now = now
+        if self.faults is not None and self.faults.hit(now, connection, received):
+            return
         if self._strict and received.command is not None and (reason := why_refused(received.command, received.params)):
             connection.refuse(received.id, INVALID_PARAMS, f"{received.method}: {reason}")
             return

@@ -117,6 +117,10 @@ class Scripts:
             raise ValueError(f"{method} {only}; acted commands are {', '.join(self._acted) or 'none'}")
         self._set[method] = script
 
+    def clear(self) -> None:
+        """Forget every script of the user's own."""
+        self._set.clear()
+
     def get(self, method: str) -> Script:
         """Return the script of a command; without events of its own when the default events are to follow."""
         return self._set.get(method) or Script()

@@ -34,8 +34,15 @@ USUAL_SIP: Final = "127.0.0.1:5060"
 _SIP_MODULES: Final = ("baresip", "numpy", "soxr")
 """What real phones cannot do without."""
 
-_EXAMPLES: Final = {"--listen": "127.0.0.1:8443", "--sip": USUAL_SIP}
-_KINDS: Final = {"--listen": (socket.SOCK_STREAM,), "--sip": (socket.SOCK_DGRAM, socket.SOCK_STREAM)}
+_HTTP_MODULES: Final = ("starlette", "uvicorn", "jsonschema_rs")
+"""What the control API cannot do without."""
+
+USUAL_HTTP: Final = "127.0.0.1:4010"
+"""Where the control API listens for --ui, and where its clients look for it."""
+
+_EXAMPLES: Final = {"--listen": "127.0.0.1:8443", "--sip": USUAL_SIP, "--http": USUAL_HTTP}
+_STREAM: Final = (socket.SOCK_STREAM,)
+_KINDS: Final = {"--listen": _STREAM, "--http": _STREAM, "--sip": (socket.SOCK_DGRAM, socket.SOCK_STREAM)}
 
 _LONGEST_TOKEN: Final = 100_000
 _HOST: Final = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_.])?|\[?[0-9A-Fa-f]*:[0-9A-Fa-f:.]+\]?")
@@ -69,6 +76,10 @@ class ServeOptions:
     dial_event: str = "last"
     strict: bool = False
     seed_file: str | None = None
+    http: str | None = None
+    http_token: str | None = field(default=None, repr=False)
+    http_token_file: str | None = None
+    ui: bool = False
     tokens: Mapping[str, str] = field(factory=dict, repr=False)
     """The token of each project in `accounts` and in the seed."""
     contexts: Mapping[str, str] = field(factory=dict)
@@ -110,6 +121,7 @@ def checked_options(options: ServeOptions) -> ServeOptions:
         options = evolve(options, seed=read_seed(options.seed_file))
     if options.seed is not None:
         options.seed.check_phones(options.phones)
+    options = _with_http(options)
     if options.tls_dir is not None:
         _check_tls_dir(options.tls_dir)
     if options.media_dir is not None and not os.path.isdir(options.media_dir):
@@ -131,6 +143,27 @@ def checked_options(options: ServeOptions) -> ServeOptions:
         complain(f"warning: other machines can call --sip {options.sip}, and phones need no password")
     # With a name in place of numbers the stack would listen nowhere, and say nothing.
     return evolve(options, sip=f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
+
+
+def _with_http(options: ServeOptions) -> ServeOptions:
+    """Return the options with the address and the token of the control API, and warn when other machines reach it.
+
+    Raises:
+        ValueError: An option cannot be followed, or what the control API needs is not installed.
+    """
+    if options.http is None and not options.ui:
+        if options.http_token_file:
+            raise ValueError("--http-token-file is for the control API: give --http too, or leave it out")
+        return options
+    for name in _HTTP_MODULES:
+        if importlib.util.find_spec(name) is None:
+            raise ValueError(f"--http needs {name}, which is not installed: pip install 'anyrelay[serve]'")
+    file = options.http_token_file
+    token = _token_of_file("--http-token-file", file) if file else os.environ.get("ANYRELAY_HTTP_TOKEN") or None
+    host, port = _listening("--http", options.http or USUAL_HTTP)
+    if not ip_address(host).is_loopback:
+        complain(f"warning: other machines can reach --http {options.http}; its token and calls travel in the clear")
+    return evolve(options, http=f"[{host}]:{port}" if ":" in host else f"{host}:{port}", http_token=token)
 
 
 def _token(options: ServeOptions) -> str | None:

@@ -6,7 +6,9 @@ What it reports is one JSON object per line on its standard output:
 ``event``       other fields
 ==============  ========================================================================================================
 ``ready``       ``relay``: its URL; ``sip``: its SIP URI or null; ``ca_file``: the authority to trust, or null; ``token``: the
-                one that clients must give, where the server made it. Always first
+                one that clients must give, where the server made it; ``http``: the URL of the control API or null;
+                ``http_token``: its token, where the server made it; ``environment``: the variables that point a client at
+                it; ``acted``: the commands that it only acts. Always first
 ``relay``       a RELAY message: ``time`` (seconds since 1970), ``direction`` (rx from the client, tx to it), ``client``
                 (which connection), ``text``: the message, its secrets struck out
 ``sip``         a SIP message: ``time``, ``direction`` (rx, tx), ``transport``, ``source``, ``target``, ``message``
@@ -19,19 +21,27 @@ What it reports is one JSON object per line on its standard output:
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import signal
 import stat
-import sys
 import time
+import webbrowser
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import anyio
+import anyio.to_thread
 
-from anyrelay.local.logs import printable, without_url_secrets
-from anyrelay.local.process.options import PHONES, USUAL_SIP, ServeOptions, checked_options, complain, pairs_of
+from anyrelay.local.process.options import (
+    PHONES,
+    USUAL_HTTP,
+    USUAL_SIP,
+    ServeOptions,
+    checked_options,
+    complain,
+    pairs_of,
+)
+from anyrelay.local.process.report import Report, print_json, print_words
 from anyrelay.local.process.seeds import SeedError
 from anyrelay.local.process.server_process import TOKEN_VARIABLE
 from anyrelay.local.reach import Reach
@@ -46,9 +56,6 @@ __all__ = ["main", "serve", "token_of_environment"]
 
 WRONG_USE = 2
 """The exit status when the server could not be started as asked for."""
-
-Report = Callable[[dict[str, Any]], None]
-"""Takes what the server reports, one event at a time, on its event loop."""
 
 
 def serve(
@@ -77,6 +84,9 @@ def serve(
     dial_event: str = "last",
     strict: bool = False,
     seed: str | None = None,
+    http: str | None = None,
+    http_token_file: str | None = None,
+    ui: bool = False,
     on_frame: Callable[[Frame], None] | None = None,
 ) -> int:
     """Serve until SIGINT or SIGTERM, or under `control` until the end of standard input, and report on standard output.
@@ -107,6 +117,10 @@ def serve(
         dial_event: Where ``calling.call.dial`` comes: ``last``, or ``first``, before the leg's ``calling.call.state``.
         strict: Whether commands are refused that RELAY's own schema does not allow.
         seed: A TOML file with the projects, numbers, phones, scripts and messages that the server begins with.
+        http: Where the control API listens, host:port; None for nowhere.
+        http_token_file: A file with the bearer token of the control API; else ANYRELAY_HTTP_TOKEN. Without one, none is
+            needed on the loopback interface; beyond it one is made, which the first line of the report names.
+        ui: Whether the page of the control API is opened in a browser; without `http` it listens on 127.0.0.1:4010.
         on_frame: Called with each RELAY message, its secrets struck out.
 
     Returns:
@@ -137,10 +151,13 @@ def serve(
         dial_event=dial_event,
         strict=strict,
         seed_file=seed,
+        http=http,
+        http_token_file=http_token_file,
+        ui=ui,
         on_frame=on_frame,
     )
     try:
-        anyio.run(_serve, checked_options(options), _print_json if as_json else _print_words)
+        anyio.run(_serve, checked_options(options), print_json if as_json else print_words)
     except SeedError as error:
         for mistake in error.mistakes:
             complain(mistake)
@@ -165,6 +182,9 @@ async def _serve(options: ServeOptions, report: Report) -> None:
         act=options.act,
         dial_event=options.dial_event,
         strict=options.strict,
+        journal=options.http is not None,
+        http=options.http,
+        http_token=options.http_token,
         on_frame=(lambda frame: report(_relay_message(frame))) if options.show_frames else options.on_frame,
         on_event=None if options.quiet else lambda envelope: report(_happening(envelope)),
     )
@@ -175,13 +195,30 @@ async def _serve(options: ServeOptions, report: Report) -> None:
             tasks.start_soon(_stop_on_signal, tasks.cancel_scope)
             if options.seed is not None:
                 tasks.start_soon(options.seed.send_messages, relay)
-            ready = {"event": "ready", "relay": relay.url, "sip": relay.sip_uri, "ca_file": relay.ca_file}
-            report(ready if options.token or relay.token is None else {**ready, "token": relay.token})
+            report(_ready(relay, options))
+            if options.ui:
+                await anyio.to_thread.run_sync(webbrowser.open, _page(relay))
             if options.control:
                 from anyrelay.local.process.control import Control
 
                 await Control(relay, report).run()
                 tasks.cancel_scope.cancel()
+
+
+def _ready(relay: LocalRelay, options: ServeOptions) -> dict[str, Any]:
+    """Return what is reported once the server listens; tokens only where the server made them."""
+    ready: dict[str, Any] = {"event": "ready", "relay": relay.url, "sip": relay.sip_uri, "ca_file": relay.ca_file}
+    ready |= {"http": relay.http_url, "environment": relay.environment, "acted": relay.acted_commands}
+    if relay.token is not None and not options.token:
+        ready["token"] = relay.token
+    if relay.http_token is not None and not options.http_token:
+        ready["http_token"] = relay.http_token
+    return ready
+
+
+def _page(relay: LocalRelay) -> str:
+    """Return the URL of the server's page; the token is in its fragment, which a browser sends to no server."""
+    return f"{relay.http_url}/{f'#token={relay.http_token}' if relay.http_token else ''}"
 
 
 async def _stop_on_signal(scope: anyio.CancelScope) -> None:
@@ -238,49 +275,6 @@ def _relay_message(frame: Frame) -> dict[str, Any]:
 def _happening(envelope: dict[str, Any]) -> dict[str, Any]:
     told = {key: envelope[key] for key in ("event_type", "timestamp", "project_id", "params")}
     return {"event": "happened", **told}
-
-
-def _print_json(event: dict[str, Any]) -> None:
-    _print(json.dumps(event))
-
-
-def _print_words(event: dict[str, Any]) -> None:
-    """Print an event for people, fit for a terminal; orders are for programs, so replies are not for them."""
-    match event["event"]:
-        case "ready":
-            _print(f"RELAY clients connect to {event['relay']}")
-            if event["sip"]:
-                _print(f"SIP phones call {event['sip'].replace('sip:', 'sip:<context>@', 1)}")
-            if event["ca_file"]:
-                _print(f"Clients are to trust {event['ca_file']} (SIGNALWIRE_RELAY_CA_FILE)")
-            if event.get("token"):
-                _print(f"Clients sign in with any project and the token {event['token']} (SIGNALWIRE_API_TOKEN)")
-        case "happened":
-            params = event["params"]
-            words = [params.get(name) for name in ("call_state", "state", "end_reason", "sip_refer_to")]
-            words += [params.get(name) for name in ("sip_refer_response_code", "sip_notify_response_code", "error")]
-            _show(" ".join([event["event_type"], params.get("call_id", "-"), *(str(word) for word in words if word)]))
-        case "relay":
-            _show(f"{'<-' if event['direction'] == 'rx' else '->'} {event['client']} {event['text']}")
-        case "sip":
-            _show(f"{event['source']} -> {event['target']} {event['message'].partition(chr(13))[0]}")
-        case "phone":
-            _show(f"{event['uri']} {event['words']}")
-
-
-def _show(line: str) -> None:
-    """Print what others have a hand in."""
-    _print(printable(without_url_secrets(line)))
-
-
-def _print(line: str) -> None:
-    """Print a line; when the reader has closed the pipe, end the process as a closed pipe asks for."""
-    try:
-        sys.stdout.write(line + "\n")
-        sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -340,6 +334,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--strict", action="store_true", help="refuse what RELAY's own schema does not allow")
     parser.add_argument("--seed", metavar="FILE", help="a TOML file with what the server begins with")
+    parser.add_argument("--http", metavar="HOST:PORT", help="where the control API listens; nowhere when left out")
+    parser.add_argument("--http-token-file", metavar="FILE", help="a file with its token; else ANYRELAY_HTTP_TOKEN")
+    parser.add_argument("--ui", action="store_true", help=f"open its page; it listens on {USUAL_HTTP} then")
     parser.add_argument("--json", action="store_true", dest="as_json", help="one JSON object per line")
     parser.add_argument("--frames", action="store_true", dest="show_frames", help="report every message, too")
     parser.add_argument("--quiet", action="store_true", help="report nothing but being ready, and replies to orders")

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from anyio import TypedAttributeLookupError
 from anyio.abc import SocketAttribute, SocketListener, SocketStream
 
 from anyrelay.local.server.upgrades import is_loopback
 
-__all__ = ["addresses_of", "is_on_loopback", "listened_port", "parse_address"]
+__all__ = ["addresses_of", "is_on_loopback", "listened_port", "parse_address", "shown_host"]
+
+_LOOPBACK: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - these are looked for, not listened on
 
 
 def listened_port(listener: Any) -> int:
@@ -30,6 +32,12 @@ def addresses_of(stream: SocketStream) -> tuple[str, str]:
         return str(socket.getpeername()[0]), str(socket.getsockname()[0])
     except (TypedAttributeLookupError, OSError):
         return "", ""
+
+
+def shown_host(host: str) -> str:
+    """Return the host of URLs; a server that listens on all addresses listens on loopback too."""
+    host = _LOOPBACK.get(host, host)
+    return f"[{host}]" if ":" in host else host
 
 
 def parse_address(address: str) -> tuple[str, int]:

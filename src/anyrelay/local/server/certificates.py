@@ -6,10 +6,15 @@ import datetime
 import ipaddress
 import os
 import ssl
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import anyio
+import anyio.to_thread
 from attrs import evolve, frozen
+
+from anyrelay.local.logs import logger_of
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -26,8 +31,14 @@ ADDRESSES: Final = ("127.0.0.1", "::1")
 LIFE: Final = datetime.timedelta(days=365)
 """How long certificates are good: no longer than clients accept."""
 
+CERTIFICATE_CHECK: Final = 3_600.0
+"""Seconds between two looks at the certificates, which are renewed in time."""
+
 RENEW_BEFORE: Final = datetime.timedelta(days=7)
 """How much of that has to be left for one that is found to be used again."""
+
+
+logger = logger_of(__name__)
 
 
 class CertificatesMissingError(RuntimeError):
@@ -86,6 +97,28 @@ def find_or_make(directory: str | os.PathLike[str]) -> ServerCertificate:
         _write(found.key_file, _key_pem(server[1]), 0o600)
         _write(found.chain_file, _pem(server[0]) + _pem(authority[0]), 0o644)
     return evolve(found, serial=server[0].serial_number)
+
+
+async def keep_renewed(
+    directory: str | os.PathLike[str], certificate: ServerCertificate, renewed: Callable[[ServerCertificate], None]
+) -> None:
+    """Renew the certificates of a directory before they run out, until cancelled.
+
+    Args:
+        directory: The directory.
+        certificate: The certificate that is used now.
+        renewed: Called with what is in the directory once that is another one; new connections are to get it.
+    """
+    while True:
+        await anyio.sleep(CERTIFICATE_CHECK)
+        try:
+            found = await anyio.to_thread.run_sync(find_or_make, directory)
+            if found != certificate:
+                certificate = found
+                renewed(certificate)
+                logger.info("the server's certificate was renewed")
+        except (OSError, ValueError, RuntimeError):
+            logger.exception("the server's certificates cannot be renewed")
 
 
 def _found(certificate_file: Path, key_file: Path) -> tuple[x509.Certificate, EllipticCurvePrivateKey] | None:

@@ -17,17 +17,19 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final
 
 import anyio
-import anyio.to_thread
 from anyio.abc import SocketListener, SocketStream
 
 from anyrelay.local.exchange.credentials import Credentials
 from anyrelay.local.exchange.exchange import DeleteFile, Exchange, Flush, PostStatus
 from anyrelay.local.logs import logger_of
 from anyrelay.local.reach import Reach
-from anyrelay.local.server.addresses import addresses_of, is_on_loopback, listened_port, parse_address
+from anyrelay.local.server.addresses import addresses_of, is_on_loopback, listened_port, parse_address, shown_host
 from anyrelay.local.server.admission import Admission
 from anyrelay.local.server.callbacks import StatusPoster
 from anyrelay.local.server.clients import ClientWakeup, serve_client
+from anyrelay.local.server.faults import ServerFaults
+from anyrelay.local.server.journal.journal import Journal
+from anyrelay.local.server.observed import ObservedRelay, control_server
 from anyrelay.local.server.observers import Frame, Observers
 from anyrelay.local.server.phone_events import FollowedPhoneEvents
 from anyrelay.local.server.recordings import RecordingServer
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     import ssl
 
     from anyrelay.local.exchange.connections import ClientConnection
+    from anyrelay.local.server.certificates import ServerCertificate
     from anyrelay.local.sip.phones import SipPhones
 
 __all__ = ["LocalRelay"]
@@ -47,13 +50,8 @@ __all__ = ["LocalRelay"]
 
 logger = logger_of(__name__)
 
-_LOOPBACK: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - these are looked for, not listened on
-
 FINAL_BYTES_TIME: Final = 0.5
 """Seconds in which the last bytes are to be sent to clients, and the last POSTs, when the server stops."""
-
-CERTIFICATE_CHECK: Final = 3_600.0
-"""Seconds between two looks at the certificates, which are renewed in time."""
 
 DIAL_EVENTS: Final = ("first", "last")
 """Where ``calling.call.dial`` comes once a leg is answered."""
@@ -62,7 +60,7 @@ TOKEN_BYTES: Final = 24
 """How many random bytes are in a token that the server makes."""
 
 
-class LocalRelay(ScriptedRelay):
+class LocalRelay(ScriptedRelay, ObservedRelay):
     """A RELAY server on this machine, with phones behind it.
 
     Enter it, and clients can connect to its `url`::
@@ -90,6 +88,9 @@ class LocalRelay(ScriptedRelay):
         accounts: Mapping[str, str] | None = None,
         dial_event: str = "last",
         strict: bool = False,
+        journal: bool | None = None,
+        http: str | None = None,
+        http_token: str | None = None,
     ) -> None:
         """Describe a server; nothing happens before ``async with``.
 
@@ -114,9 +115,13 @@ class LocalRelay(ScriptedRelay):
                 as RELAY documents it; or ``first``, 50 ms before.
             strict: Whether commands are refused (-32602) that RELAY's own schema does not allow: parameters that RELAY does
                 not have, numbers where RELAY has strings, media whose parameters are not under ``params``.
+            journal: Whether `frames` and `calls` are kept; None keeps them with simulated phones, and with `http`.
+            http: Where the control API listens, host:port; None for nowhere. The control API needs asyncio.
+            http_token: The bearer token of the control API. When None, none is needed on the loopback interface; beyond it
+                one is made, which the attribute `http_token` names.
 
         Raises:
-            ValueError: `listen` is not host:port, or `dial_event` is another word.
+            ValueError: `listen` or `http` is not host:port, or `dial_event` is another word.
         """
         if dial_event not in DIAL_EVENTS:
             raise ValueError(f"dial_event must be one of {', '.join(DIAL_EVENTS)}, not {dial_event!r}")
@@ -125,10 +130,15 @@ class LocalRelay(ScriptedRelay):
         self._tls_dir = tls_dir
         self._credentials = partial(Credentials, project, accounts=dict(accounts or {}))
         self.token = token
+        self._project = project
         self._require_token = require_token and not accounts
         self._upgrades = UpgradePolicy(self._host, allowed_hosts)
         self._reach = Reach(allowed_hosts=allowed_hosts)
-        self._observers = Observers(on_frame, on_event)
+        keeps = journal if journal is not None else http is not None or isinstance(self._phones, SimulatedPhones)
+        self.journal = Journal(lambda: self.exchange) if keeps or http is not None else None
+        self._observers = Observers(on_frame, on_event, self.journal)
+        self._watch(self._phones)
+        self._control = None if http is None else control_server(self, http, http_token, allowed_hosts)
         self._numbers = numbers
         self._dial_event = dial_event
         self._strict = strict
@@ -146,16 +156,10 @@ class LocalRelay(ScriptedRelay):
     @property
     def url(self) -> str:
         """Where clients connect to: ``ws://127.0.0.1:PORT``, or with TLS ``wss://localhost:PORT``."""
-        host = self._shown_host
+        host = shown_host(self._host)
         if self._tls and host in ("127.0.0.1", "[::1]"):
             host = "localhost"
         return f"{'wss' if self._tls else 'ws'}://{host}:{self._port}"
-
-    @property
-    def _shown_host(self) -> str:
-        """The host in URLs; a server that listens on all addresses listens on loopback too."""
-        host = _LOOPBACK.get(self._host, self._host)
-        return f"[{host}]" if ":" in host else host
 
     @property
     def phones(self) -> RelayPhones:
@@ -181,10 +185,10 @@ class LocalRelay(ScriptedRelay):
             CertificatesMissingError: `tls_dir` was given and cryptography is not installed.
         """
         if self._tls_dir is not None:
-            from anyrelay.local.server.certificates import find_or_make
+            from anyrelay.local.server.certificates import find_or_make, keep_renewed
 
-            self._certificate = find_or_make(self._tls_dir)
-            self._tls, self.ca_file = self._certificate.server_context(), str(self._certificate.ca_file)
+            self._use_certificate(find_or_make(self._tls_dir))
+            self.ca_file = str(self._certificate.ca_file)
         listener = await anyio.create_tcp_listener(local_host=self._host or None, local_port=self._port)
         self._listeners = [one for one in listener.listeners if isinstance(one, SocketListener)]
         self._port = listened_port(listener)
@@ -201,13 +205,16 @@ class LocalRelay(ScriptedRelay):
             dial_event_first=self._dial_event == "first",
             strict=self._strict,
         )
+        self.faults = ServerFaults(self.exchange)
         self._poster = StatusPoster(self._announce_step, self._reach)
         self._recording_server = RecordingServer(self.exchange.recordings, self._upgrades)
         self._tasks = anyio.create_task_group()
         await self._tasks.__aenter__()
         try:
-            await self._recording_server.listen(self._host, self._shown_host)
+            await self._recording_server.listen(self._host, shown_host(self._host))
             self.exchange.recordings_url = self._recording_server.url
+            if self._control is not None:
+                self._control.listen()
             if isinstance(self._phones, SimulatedPhones):
                 self._phones.start(self.exchange)
             else:
@@ -217,6 +224,8 @@ class LocalRelay(ScriptedRelay):
         except BaseException:
             await listener.aclose()
             await self._recording_server.aclose()
+            if self._control is not None:
+                self._control.close()
             self._tasks.cancel_scope.cancel()
             await self._tasks.__aexit__(None, None, None)
             raise
@@ -224,9 +233,11 @@ class LocalRelay(ScriptedRelay):
             self._tasks.start_soon(self._accept, one)
         self._tasks.start_soon(self._keep_time)
         if self._tls_dir is not None:
-            self._tasks.start_soon(self._renew_certificates, self._tls_dir)
+            self._tasks.start_soon(keep_renewed, self._tls_dir, self._certificate, self._use_certificate)
         self._tasks.start_soon(self._poster.run)
         self._tasks.start_soon(self._recording_server.run)
+        if self._control is not None:
+            self._tasks.start_soon(self._control.run)
         return self
 
     async def __aexit__(
@@ -234,6 +245,8 @@ class LocalRelay(ScriptedRelay):
     ) -> bool | None:
         """Close every connection and stop listening."""
         with anyio.CancelScope(shield=True):
+            if self._control is not None:
+                await self._control.stop()
             for listener in self._listeners:
                 await listener.aclose()
             if not isinstance(self._phones, SimulatedPhones):
@@ -334,19 +347,8 @@ class LocalRelay(ScriptedRelay):
                 await self._clock_wakeup.wait()
             self.follow_outputs()
 
-    async def _renew_certificates(self, tls_dir: str | os.PathLike[str]) -> None:
-        """Renew the certificates before they run out; new connections get what is in the directory now."""
-        from anyrelay.local.server.certificates import find_or_make
-
-        while True:
-            await anyio.sleep(CERTIFICATE_CHECK)
-            try:
-                found = await anyio.to_thread.run_sync(find_or_make, tls_dir)
-                if found != self._certificate:
-                    self._tls, self._certificate = found.server_context(), found
-                    logger.info("the server's certificate was renewed")
-            except (OSError, ValueError, RuntimeError):
-                logger.exception("the server's certificates cannot be renewed")
+    def _use_certificate(self, certificate: ServerCertificate) -> None:
+        self._tls, self._certificate = certificate.server_context(), certificate
 
     # --- clients ----------------------------------------------------------------------------------------------------
 
@@ -390,5 +392,7 @@ class LocalRelay(ScriptedRelay):
             await serve_client(connection, stream, wakeup, self.follow_outputs)
         finally:
             self._admission.closed()
+            if self.journal is not None:
+                self.journal.saw_end(connection)
             del self._wakeups[connection]
             self._announce_step()

@@ -10,7 +10,7 @@ import anyio
 
 if TYPE_CHECKING:
     from anyrelay.local.exchange.exchange import Exchange
-    from anyrelay.local.exchange.ports import TextMessage
+    from anyrelay.local.exchange.ports import Leg, TextMessage
     from anyrelay.local.simulated.phones import SimulatedCaller, SimulatedPhones
     from anyrelay.local.simulated.scripts import Behaviour
     from anyrelay.protocol.schema import Media
@@ -88,6 +88,11 @@ class RelayCaller:
     def on_hold(self) -> bool:
         """Whether it is on hold."""
         return self._caller.on_hold
+
+    @property
+    def leg(self) -> Leg:
+        """The call as the exchange sees it."""
+        return self._caller.leg
 
     def hang_up(self) -> None:
         """Hang up."""

@@ -54,12 +54,13 @@ class UpgradePolicy:
             logger.warning("refused a web page's connection from %s: its Origin is %.200s", peer, found["origin"])
             return FORBIDDEN, "web pages may not connect, so an upgrade with an Origin header is refused"
         host = found.get("host", "")
-        if not self._is_own(host, local_address):
+        if not self.names_server(host, local_address):
             logger.warning("refused a connection from %s: its Host is %.200s", peer, host)
             return MISDIRECTED, "the Host header does not name this server; --allow-host adds a name"
         return None
 
-    def _is_own(self, host: str, local_address: str) -> bool:
+    def names_server(self, host: str, local_address: str) -> bool:
+        """Return whether a Host header names this server, whose own address of the connection is given."""
         matched = _HOST.fullmatch(host)
         if matched is None:
             return False

@@ -70,8 +70,11 @@ class CallerHost(MediaClock, Protocol):
         """Return the time in scripted seconds, which a pace does not shorten."""
         ...
 
-    def note(self, uri: str, words: str) -> None:
-        """Tell the observer, if there is one, what a phone does."""
+    def note(self, phone: SimulatedCaller, words: str) -> None:
+        """Tell the observers what a phone does."""
+
+    def next_behaviour(self) -> Behaviour | None:
+        """Return, once, how the next REFER is to be treated; None when nothing was said of it."""
 
     def target(self, uri: str) -> Target:
         """Return the description of the target of a REFER."""
@@ -185,12 +188,12 @@ class SimulatedCaller:
         """Return how it treats a REFER to this target."""
         if target.answers == "reject":
             return Refuse(target.code or REJECTION)
-        return self._on_refer
+        return self._phones.next_behaviour() or self._on_refer
 
     def changed(self, state: str, end_reason: str = "") -> None:
         """Note what became of the call."""
         self.state, self.end_reason = state, end_reason
-        self._phones.note(self.uri, f"{state} {end_reason}".rstrip())
+        self._phones.note(self, f"{state} {end_reason}".rstrip())
         if state == "answered" and self._hang_up_after is not None:
             self._phones.later(self._hang_up_after, lambda now: self._leg.end(now, "hangup"))
 
@@ -394,7 +397,7 @@ class SimulatedLeg(Leg):
 
     def note(self, words: str) -> None:
         """Tell the observer, if there is one, what the caller does."""
-        self._phones.note(self._caller.uri, words)
+        self._phones.note(self._caller, words)
 
     def later(self, delay: float, action: Callable[[float], None]) -> Timer:
         """Call `action` with the time, `delay` scripted seconds from now."""

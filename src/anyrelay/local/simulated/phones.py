@@ -69,12 +69,15 @@ class SimulatedPhones:
         if not pace > 0:
             raise ValueError(f"pace must be above 0, not {pace!r}")
         self.pace = pace
-        self._on_step = on_step
+        self._watchers: list[Callable[[SimulatedCaller, str], None]] = []
+        if on_step is not None:
+            self.watch(lambda phone, words: on_step(phone.uri, words))
         self.callers: list[SimulatedCaller] = []
         self.texts: list[TextMessage] = []
         """The last 1,000 text messages that the phones were sent, oldest first."""
         self.mixes = Mixes[SimulatedLeg]()
         self._targets: list[Target] = []
+        self._next_behaviour: Behaviour | None = None
         self._exchange: TheExchange | None = None
 
     def start(self, exchange: TheExchange) -> None:
@@ -126,14 +129,50 @@ class SimulatedPhones:
         target = Target(uri=_checked(uri), answers=answers, ring_time=ring_time, code=code)
         self._targets = [one for one in self._targets if not same_sip_uri(one.uri, uri)] + [target]
 
-    def note(self, uri: str, words: str) -> None:
-        """Tell the observer, if there is one, what a phone does."""
-        if self._on_step is None:
-            return
-        try:
-            self._on_step(uri, words)
-        except Exception:
-            logger.exception("on_step failed")
+    @property
+    def targets(self) -> list[Target]:
+        """The targets that are described, oldest first."""
+        return list(self._targets)
+
+    def remove(self, uri: str) -> bool:
+        """Forget a target; return whether it was described."""
+        kept = [one for one in self._targets if not same_sip_uri(one.uri, uri)]
+        removed = len(kept) < len(self._targets)
+        self._targets = kept
+        return removed
+
+    def script_next_refer(self, behaviour: Behaviour | str | dict[str, Any]) -> None:
+        """Say how the next REFER is treated, by whichever caller is sent one; `dial` has the forms of a behaviour.
+
+        Raises:
+            ValueError: There is no such behaviour, or a parameter is not allowed.
+            TypeError: A parameter is not known or of a wrong type.
+        """
+        self._next_behaviour = read_behaviour(behaviour)
+
+    def next_behaviour(self) -> Behaviour | None:
+        """Return, once, how the next REFER is to be treated; None when nothing was said of it."""
+        behaviour, self._next_behaviour = self._next_behaviour, None
+        return behaviour
+
+    def forget_all(self) -> None:
+        """Forget every target, text message and caller; calls that are up go on."""
+        self._targets.clear()
+        self.texts.clear()
+        self.callers.clear()
+        self._next_behaviour = None
+
+    def watch(self, watcher: Callable[[SimulatedCaller, str], None]) -> None:
+        """Call a function with a phone and what it does, in words."""
+        self._watchers.append(watcher)
+
+    def note(self, phone: SimulatedCaller, words: str) -> None:
+        """Tell the observers what a phone does."""
+        for watcher in self._watchers:
+            try:
+                watcher(phone, words)
+            except Exception:
+                logger.exception("on_step failed")
 
     def target(self, uri: str) -> Target:
         """Return the description of a target; one that has none cannot be found (404)."""
@@ -164,7 +203,7 @@ class SimulatedPhones:
         """
         phone = SimulatedCaller(self, to_uri, Follow(), None)
         self.callers.append(phone)
-        self.note(to_uri, f"is called by {from_uri or 'nobody in particular'}")
+        self.note(phone, f"is called by {from_uri or 'nobody in particular'}")
         target = self.target(to_uri)
         for after, code in target.progress() or [(0.0, target.code or REJECTION)]:
             if code >= 200:
@@ -202,7 +241,7 @@ class SimulatedPhones:
         behaviour = Follow() if on_refer is None else read_behaviour(on_refer)
         caller = SimulatedCaller(self, _checked(uri), behaviour, hang_up_after)
         self.callers.append(caller)
-        self.note(uri, f"calls {context}")
+        self.note(caller, f"calls {context}")
         exchange = self.exchange
         wanted = exchange.call_arrived(
             exchange.now, caller.leg, context=context, from_uri=uri, to_uri=f"sip:{context}@127.0.0.1"

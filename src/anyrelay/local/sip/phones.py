@@ -95,7 +95,7 @@ class SipPhones:
         self._max_calls = max_calls
         self._reach = reach or Reach()
         self._dial_plan = SipDialPlan(dial_plan or {})
-        self._on_message = on_message
+        self._watchers = [] if on_message is None else [on_message]
         self._phone_events: PhoneEvents | None = None
         self._legs: dict[int, SipLeg] = {}
         """By their numbers: those of calls that came count up from 1, those of calls that go out down from -1."""
@@ -119,6 +119,10 @@ class SipPhones:
         """The SIP URI of the host, ``sip:host:port``; a context goes in front of the host, with an @."""
         return f"sip:{self.address}"
 
+    def watch(self, watcher: Callable[[SipMessageSeen], None]) -> None:
+        """Give every SIP message to this function too; to be called before `start`."""
+        self._watchers.append(watcher)
+
     async def start(self, phone_events: PhoneEvents) -> None:
         """Listen, and report every call to `phone_events`.
 
@@ -131,7 +135,7 @@ class SipPhones:
         self._recordings = tempfile.TemporaryDirectory(prefix="anyrelay-recordings-")
         options = [f"--max-calls={self._max_calls}", f"--recordings={self._recordings.name}"]
         options.append(f"--log-level={logging.getLogger('anyrelay.local').getEffectiveLevel()}")
-        if self._on_message is not None:
+        if self._watchers:
             options.append("--messages")
         if self._certificate is not None:
             options.append(f"--certificate={self._certificate}")
@@ -269,8 +273,7 @@ class SipPhones:
     def _take(self, event: str, **told: Any) -> None:
         match event:
             case "sip":
-                if self._on_message is not None:
-                    self._show(SipMessageSeen(**told))
+                self._show(SipMessageSeen(**told))
             case "log":
                 _log(**told)
             case "broken":
@@ -288,11 +291,11 @@ class SipPhones:
                 pass
 
     def _show(self, seen: SipMessageSeen) -> None:
-        assert self._on_message is not None
-        try:
-            self._on_message(seen)
-        except Exception:
-            logger.exception("on_message failed")
+        for watcher in self._watchers:
+            try:
+                watcher(seen)
+            except Exception:
+                logger.exception("on_message failed")
 
     # --- book-keeping
 

@@ -1,0 +1,96 @@
+"""What the control API needs of the server that it controls."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from typing import Any
+
+    from anyrelay.local.exchange.exchange import Exchange
+    from anyrelay.local.server.faults import ServerFaults
+    from anyrelay.local.server.journal.journal import Journal
+    from anyrelay.local.server.relay_phones import RelayPhones
+    from anyrelay.local.simulated.phones import SimulatedPhones
+
+__all__ = ["ControlledRelay"]
+
+
+class ControlledRelay(Protocol):
+    """A running server; `LocalRelay` is one."""
+
+    exchange: Exchange
+    """Its exchange."""
+    journal: Journal | None
+    """What was seen of it."""
+    faults: ServerFaults
+    """The faults that are made on purpose."""
+
+    @property
+    @abstractmethod
+    def url(self) -> str:
+        """Where RELAY clients connect to."""
+
+    @property
+    @abstractmethod
+    def sip_uri(self) -> str | None:
+        """The SIP URI that real phones call; None with simulated phones."""
+
+    @property
+    @abstractmethod
+    def environment(self) -> dict[str, str]:
+        """The environment variables that point a client at the server, without secrets."""
+
+    @property
+    @abstractmethod
+    def acted_commands(self) -> list[str]:
+        """The methods of the commands whose replies and events scripts give."""
+
+    @property
+    @abstractmethod
+    def simulated_phones(self) -> SimulatedPhones | None:
+        """The simulated phones; None with real SIP phones."""
+
+    @property
+    @abstractmethod
+    def phones(self) -> RelayPhones:
+        """The simulated phones of the running server."""
+
+    def follow_outputs(self) -> None:
+        """Do what the exchange wants, after something was done with it."""
+
+    async def until(self, condition: Callable[[], bool], timeout: float) -> None:
+        """Wait until a condition is true, `timeout` seconds at most, else raise TimeoutError."""
+
+    def drop_connections(self) -> None:
+        """Close every client's transport without a word."""
+
+    def forget_sessions(self) -> None:
+        """Drop every connection and every session with its calls."""
+
+    def say_goodbye(self, *, restart: bool = False) -> None:
+        """Tell every client that its connection is about to be closed, and close it a second later."""
+
+    def script(
+        self,
+        method: str,
+        *,
+        code: int = 200,
+        message: str | None = None,
+        reply: Mapping[str, Any] | None = None,
+        events: Iterable[Mapping[str, Any]] | None = None,
+    ) -> None:
+        """Set the reply to an acted command."""
+
+    async def text(
+        self,
+        *,
+        to: str,
+        body: str = "",
+        from_number: str = "+15550000000",
+        media: Iterable[str] = (),
+        wait_for_subscriber: float = 5.0,
+    ) -> None:
+        """Let a text message arrive."""

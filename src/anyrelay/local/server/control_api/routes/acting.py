@@ -1,0 +1,185 @@
+"""What the server and its phones are made to do: text messages, scripts, faults, phones, a reset."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any, Final
+
+import attrs
+from starlette.responses import JSONResponse, Response
+
+from anyrelay.local.server.control_api.errors import conflict, not_found, not_served
+from anyrelay.local.server.control_api.operations import Asked, Operation, answer_list
+from anyrelay.local.server.control_api.schemas import listing, ref
+from anyrelay.local.server.faults import CommandFault
+from anyrelay.protocol.schema.sip_uri import same_sip_uri
+
+if TYPE_CHECKING:
+    from anyrelay.local.simulated.phones import SimulatedPhones
+
+__all__ = ["ACTING_OPERATIONS"]
+
+RESET_TIME: Final = 5.0
+"""Seconds for which a reset waits for the calls to end."""
+
+
+# --- text messages ------------------------------------------------------------------------------------------------------
+
+
+async def list_messages(asked: Asked) -> Response:
+    """Return the text messages, oldest first."""
+    messages = asked.journal.messages
+    return answer_list([message.to_json() for message in messages.all()], dropped=messages.dropped)
+
+
+async def receive_message(asked: Asked) -> Response:
+    """Let a text message arrive at a client."""
+    body = asked.body
+    try:
+        await asked.relay.text(
+            to=body["to"],
+            body=body.get("body", ""),
+            from_number=body.get("from", "+15550000000"),
+            media=body.get("media", ()),
+            wait_for_subscriber=body.get("wait_for_subscriber", 5.0),
+        )
+    except TimeoutError as error:
+        raise conflict(str(error)) from None
+    return JSONResponse(asked.journal.messages.all()[-1].to_json(), 201)
+
+
+# --- scripts and faults -------------------------------------------------------------------------------------------------
+
+
+async def set_script(asked: Asked) -> Response:
+    """Set the reply to a command and the events after it, or the treatment of the next REFER."""
+    if "refer" in asked.body:
+        _simulated(asked).script_next_refer(asked.body["refer"])
+    else:
+        asked.relay.script(**asked.body)
+    return JSONResponse(dict(asked.body), 201)
+
+
+async def make_fault(asked: Asked) -> Response:
+    """Let something fail: connections now, or the next commands."""
+    body: dict[str, Any] = dict(asked.body)
+    match body["fault"]:
+        case "disconnect":
+            asked.relay.say_goodbye()
+        case "forget":
+            asked.relay.forget_sessions()
+        case "drop" if "method" not in body and "count" not in body:
+            asked.relay.drop_connections()
+        case _:
+            asked.relay.faults.add(CommandFault(**body))
+    return JSONResponse({}, 202)
+
+
+async def reset(asked: Asked) -> Response:
+    """End the calls, and forget messages, scripts, faults and phones; clients stay connected."""
+    relay = asked.relay
+    exchange = relay.exchange
+    relay.faults.clear()
+    exchange.scripts.clear()
+    for call in exchange.calls:
+        exchange.call_control.lifecycle.end_call(call, "hangup", exchange.now)
+    relay.follow_outputs()
+    with contextlib.suppress(TimeoutError):
+        await relay.until(lambda: not len(exchange.calls), RESET_TIME)
+    if relay.simulated_phones is not None:
+        relay.simulated_phones.forget_all()
+    asked.journal.reset()
+    return Response(status_code=204)
+
+
+# --- phones -------------------------------------------------------------------------------------------------------------
+
+
+async def list_phones(asked: Asked) -> Response:
+    """Return the simulated phones that can be called."""
+    return answer_list([attrs.asdict(phone) for phone in _simulated(asked).targets])
+
+
+async def set_phone(asked: Asked) -> Response:
+    """Describe a simulated phone, anew if it is described already."""
+    phones, uri = _simulated(asked), asked.path["uri"]
+    known = any(same_sip_uri(phone.uri, uri) for phone in phones.targets)
+    phones.add(uri, **asked.body)
+    return JSONResponse(attrs.asdict(phones.targets[-1]), 200 if known else 201)
+
+
+async def delete_phone(asked: Asked) -> Response:
+    """Forget a simulated phone."""
+    if not _simulated(asked).remove(asked.path["uri"]):
+        raise not_found("phone")
+    return Response(status_code=204)
+
+
+def _simulated(asked: Asked) -> SimulatedPhones:
+    if asked.relay.simulated_phones is None:
+        raise not_served("this server has real SIP phones, which the API does not describe")
+    return asked.relay.simulated_phones
+
+
+ACTING_OPERATIONS: Final = [
+    Operation(
+        method="GET",
+        path="/v1/messages",
+        summary="List the text messages, oldest first",
+        handler=list_messages,
+        answers={200: ("The messages.", listing("Message"))},
+    ),
+    Operation(
+        method="POST",
+        path="/v1/messages",
+        summary="Let a text message arrive at a client",
+        handler=receive_message,
+        body="NewMessage",
+        answers={201: ("The message.", ref("Message"))},
+    ),
+    Operation(
+        method="POST",
+        path="/v1/scripts",
+        summary="Script the reply to a command, or the treatment of the next REFER",
+        handler=set_script,
+        body="NewScript",
+        answers={201: ("The script.", ref("NewScript"))},
+    ),
+    Operation(
+        method="POST",
+        path="/v1/faults",
+        summary="Break connections, or let the next commands fail",
+        handler=make_fault,
+        body="NewFault",
+        answers={202: ("The server does it.", ref("Accepted"))},
+    ),
+    Operation(
+        method="POST",
+        path="/v1/reset",
+        summary="End the calls, and forget messages, scripts, faults and phones",
+        handler=reset,
+        answers={204: ("It is done.", None)},
+    ),
+    Operation(
+        method="GET",
+        path="/v1/phones",
+        summary="List the simulated phones that can be called",
+        handler=list_phones,
+        answers={200: ("The phones.", listing("Phone"))},
+    ),
+    Operation(
+        method="PUT",
+        path="/v1/phones/{uri}",
+        summary="Describe a simulated phone",
+        handler=set_phone,
+        body="PhoneSettings",
+        answers={200: ("It was described anew.", ref("Phone")), 201: ("It was described.", ref("Phone"))},
+    ),
+    Operation(
+        method="DELETE",
+        path="/v1/phones/{uri}",
+        summary="Forget a simulated phone",
+        handler=delete_phone,
+        answers={204: ("It is done.", None)},
+    ),
+]

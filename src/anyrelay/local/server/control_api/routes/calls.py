@@ -1,0 +1,257 @@
+"""Calls: list them, let simulated phones call, press digits, say texts, hang up, refer; draw the ladder of one."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from typing import TYPE_CHECKING, Any, Final
+
+import anyio
+from starlette.background import BackgroundTask
+from starlette.responses import JSONResponse, Response
+
+from anyrelay.local.server.control_api.errors import ApiError, conflict, not_found, not_served
+from anyrelay.local.server.control_api.ladders import LADDERS, ladder_of
+from anyrelay.local.server.control_api.operations import LIST_LIMIT, Asked, Operation, answer_list
+from anyrelay.local.server.control_api.schemas import integer, listing, ref, text
+from anyrelay.local.server.relay_phones import RelayCaller
+from anyrelay.protocol.schema.codec import decode_command
+
+if TYPE_CHECKING:
+    from anyrelay.local.exchange.calls import Call
+    from anyrelay.local.server.journal.calls import CallRecord
+    from anyrelay.protocol.schema import CallCommand
+
+__all__ = ["CALL_OPERATIONS"]
+
+ANSWER_TIME: Final = 600.0
+"""Seconds for which a phone waits for the answer before it presses and says what it was asked to."""
+
+LISTEN_TIME: Final = 2.0
+"""Seconds after the answer for which a phone waits until it hears something, before it presses and says."""
+
+_numbers: Final = itertools.count(1)
+"""Numbers of phones that nobody named, so that no two calls have the same phone."""
+
+
+# --- looking ------------------------------------------------------------------------------------------------------------
+
+
+async def list_calls(asked: Asked) -> Response:
+    """Return the calls, oldest first."""
+    calls = asked.journal.calls
+    found = [call for call in calls.all() if _fits(call, asked)][-int(asked.query.get("limit", LIST_LIMIT)) :]
+    return answer_list([call.to_json() for call in found], dropped=calls.dropped)
+
+
+def _fits(call: CallRecord, asked: Asked) -> bool:
+    return all(getattr(call, name) == asked.query[name] for name in ("state", "context") if name in asked.query)
+
+
+async def get_call(asked: Asked) -> Response:
+    """Return one call."""
+    return JSONResponse(_record(asked).to_json())
+
+
+async def draw_call(asked: Asked) -> Response:
+    """Return the ladder of one call."""
+    record = _record(asked)
+    form = asked.query.get("format", "svg")
+    drawing = ladder_of(list(asked.journal.frames(call_id=record.id)), form)
+    name = f"call-{record.id}.{LADDERS[form].ending}"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return Response(drawing + "\n", media_type=LADDERS[form].media_type, headers=headers)
+
+
+def _record(asked: Asked) -> CallRecord:
+    record = asked.journal.calls.get(asked.path["id"])
+    if record is None:
+        raise not_found("call")
+    return record
+
+
+# --- calling ------------------------------------------------------------------------------------------------------------
+
+
+async def place_call(asked: Asked) -> Response:
+    """Let a simulated phone call a context."""
+    if asked.relay.simulated_phones is None:
+        uri = (asked.relay.sip_uri or "").replace("sip:", "sip:CONTEXT@", 1)
+        raise conflict(f"this server has real SIP phones: let a softphone call {uri}")
+    body = asked.body
+    context = body.get("context") or _context_of(body["to"])
+    caller = await asked.relay.phones.dial(
+        _uri_of(body.get("from")),
+        context=context,
+        on_refer=body.get("answer_refer"),
+        patience=body.get("give_up_after"),
+        hang_up_after=body.get("hangup_after"),
+        wait_for_subscriber=body.get("wait_for_subscriber", 5.0),
+    )
+    record = asked.journal.calls.get(asked.journal.calls.id_of_leg(caller.leg) or "")
+    if record is None:
+        raise conflict(f"no client receives in the context {context!r}")
+    acts = BackgroundTask(_act_once_answered, caller, body.get("press", ""), body.get("say", []))
+    return JSONResponse(record.to_json(), 201, background=acts)
+
+
+async def _act_once_answered(caller: RelayCaller, press: str, say: list[str]) -> None:
+    if not (press or say):
+        return
+    try:
+        await caller.answered(ANSWER_TIME)
+    except TimeoutError:
+        return
+    with contextlib.suppress(TimeoutError):  # applications pass over digits that come before they listen
+        await caller.until(lambda: caller.state == "ended" or bool(caller.heard), LISTEN_TIME)
+    if press:
+        caller.press(press)
+    for words in say:
+        caller.say(words)
+
+
+def _context_of(to: str) -> str:
+    """Return the context that is called: a name, or the user of a SIP URI, as real phones call it."""
+    scheme, _, rest = to.partition(":")
+    return rest.partition("@")[0] if scheme in ("sip", "sips") and rest else to
+
+
+def _uri_of(given: str | None) -> str:
+    """Return the URI of a phone that was named by its URI or its number, or that of a new phone."""
+    if not given:
+        return f"sip:caller-{next(_numbers)}@example.com"
+    return given if ":" in given else f"tel:{given}"
+
+
+# --- acting on a call -----------------------------------------------------------------------------------------------------
+
+
+async def press_digits(asked: Asked) -> Response:
+    """Let the phone of a call press digits."""
+    _caller(asked).press(asked.body["digits"])
+    return _accepted(asked)
+
+
+async def say_text(asked: Asked) -> Response:
+    """Let the user of the phone say a text."""
+    _caller(asked).say(asked.body["text"])
+    return _accepted(asked)
+
+
+async def hang_up(asked: Asked) -> Response:
+    """Let the phone hang up, or let the server end the call for a reason."""
+    call = _live_call(asked)
+    reason = asked.body.get("reason")
+    if reason is None and asked.relay.simulated_phones is not None:
+        _caller(asked).hang_up()
+        return _accepted(asked)
+    exchange = asked.relay.exchange
+    exchange.call_control.lifecycle.end_call(call, reason or "hangup", exchange.now)
+    asked.relay.follow_outputs()
+    return _accepted(asked)
+
+
+async def refer_call(asked: Asked) -> Response:
+    """Send the phone a SIP REFER, as if the client that controls the call had asked for it."""
+    call, exchange = _live_call(asked), asked.relay.exchange
+    if call.controller is None:
+        raise conflict("no client controls the call")
+    params: dict[str, Any] = {"device": {"type": "sip", "params": {"to": asked.body["to"]}}}
+    names = {"call_id": call.call_id, "node_id": call.node_id, "control_id": exchange.new_id()}
+    command: Any = decode_command("calling.refer", {**params, **names})
+    _carry_out(asked, command, call)
+    return _accepted(asked)
+
+
+def _carry_out(asked: Asked, command: CallCommand, call: Call) -> None:
+    """Carry a command out for the client that controls the call.
+
+    Raises:
+        ApiError: The server refuses it (409, or 501).
+    """
+    exchange = asked.relay.exchange
+    assert call.controller is not None
+    exchange.handle_timeout(anyio.current_time())
+    result = exchange.call_control.carry_out(command, call.controller, exchange.now)
+    asked.relay.follow_outputs()
+    if result["code"] != "200":
+        raise ApiError(501 if result["code"] == "501" else 409, str(result["message"]))
+
+
+def _live_call(asked: Asked) -> Call:
+    record = _record(asked)
+    call = asked.relay.exchange.calls.get(record.id)
+    if call is None or call.is_ending:
+        raise conflict("the call is over")
+    return call
+
+
+def _caller(asked: Asked) -> RelayCaller:
+    """Return the simulated phone of a call that is not over."""
+    call, phones = _live_call(asked), asked.relay.simulated_phones
+    caller = next((one for one in phones.callers if one.leg is call.leg), None) if phones is not None else None
+    if caller is None:
+        raise not_served("only simulated phones do what the API says: use the phone itself")
+    return RelayCaller(asked.relay, caller)
+
+
+def _accepted(asked: Asked) -> Response:
+    return JSONResponse({"id": asked.path["id"]}, 202)
+
+
+_CALL: Final = {200: ("The call.", ref("Call"))}
+_DONE: Final = {202: ("The server does it.", ref("Accepted"))}
+
+CALL_OPERATIONS: Final = [
+    Operation(
+        method="GET",
+        path="/v1/calls",
+        summary="List the calls, oldest first",
+        handler=list_calls,
+        query={
+            "state": text("Only calls in this state.", limit=20),
+            "context": text("Only calls of this context.", limit=256),
+            "limit": integer("How many of the latest calls.", 1, LIST_LIMIT, default=LIST_LIMIT),
+        },
+        answers={200: ("The calls.", listing("Call"))},
+    ),
+    Operation(
+        method="POST",
+        path="/v1/calls",
+        summary="Place a call with a simulated phone",
+        handler=place_call,
+        body="NewCall",
+        answers={201: ("The call.", ref("Call"))},
+    ),
+    Operation(method="GET", path="/v1/calls/{id}", summary="Get a call", handler=get_call, answers=_CALL),
+    Operation(
+        method="GET",
+        path="/v1/calls/{id}/ladder",
+        summary="Draw the ladder of a call",
+        handler=draw_call,
+        query={"format": {**text("The format.", limit=20, default="svg"), "enum": list(LADDERS)}},
+        answers={200: ("The ladder.", [kind.media_type for kind in LADDERS.values()])},
+    ),
+    Operation(
+        method="POST",
+        path="/v1/calls/{id}/digits",
+        summary="Press digits",
+        handler=press_digits,
+        body="Digits",
+        answers=_DONE,
+    ),
+    Operation(
+        method="POST", path="/v1/calls/{id}/say", summary="Say a text", handler=say_text, body="Speech", answers=_DONE
+    ),
+    Operation(
+        method="POST", path="/v1/calls/{id}/hangup", summary="End a call", handler=hang_up, body="HangUp", answers=_DONE
+    ),
+    Operation(
+        method="POST",
+        path="/v1/calls/{id}/refer",
+        summary="Transfer a call",
+        handler=refer_call,
+        body="NewRefer",
+        answers=_DONE,
+    ),
+]

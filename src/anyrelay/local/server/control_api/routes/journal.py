@@ -1,0 +1,103 @@
+"""What the journal has: frames, sessions, recordings, and all of it as a stream of events."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+import anyio
+from starlette.responses import Response
+
+from anyrelay.local.server.control_api.errors import ApiError, invalid, not_found
+from anyrelay.local.server.control_api.event_stream import EventStream
+from anyrelay.local.server.control_api.operations import LIST_LIMIT, Asked, Operation, answer_list
+from anyrelay.local.server.control_api.schemas import integer, listing, text
+from anyrelay.local.server.recordings import MEDIA_TYPES
+
+__all__ = ["JOURNAL_OPERATIONS"]
+
+LARGEST_SEQ: Final = 2**53
+"""The largest number that JavaScript counts exactly."""
+
+
+async def list_frames(asked: Asked) -> Response:
+    """Return messages, oldest first, from a number onwards."""
+    limit = int(asked.query.get("limit", LIST_LIMIT))
+    dropped = asked.journal.entries.dropped
+    names = {name: asked.query[name] for name in ("call_id", "method", "after") if name in asked.query}
+    found: list[dict[str, Any]] = []
+    for frame in asked.journal.frames(**names):
+        if len(found) == limit:
+            return answer_list(found, dropped=dropped, after=found[-1]["seq"])
+        found.append(frame.to_json())
+    return answer_list(found, dropped=dropped)
+
+
+async def stream_events(asked: Asked) -> Response:
+    """Return what happens from now on, or from a number onwards, as server-sent events."""
+    latest = asked.request.headers.get("last-event-id") or asked.query.get("after")
+    if latest is None:
+        return EventStream(asked.journal, asked.journal.entries.latest)
+    try:
+        return EventStream(asked.journal, min(int(latest), asked.journal.entries.latest))
+    except ValueError:
+        raise invalid("Last-Event-ID must be the id of an event", "Last-Event-ID") from None
+
+
+async def list_sessions(asked: Asked) -> Response:
+    """Return the sessions of RELAY clients."""
+    return answer_list([session.to_json() for session in asked.journal.sessions()])
+
+
+async def get_recording(asked: Asked) -> Response:
+    """Return a recording."""
+    recording = asked.relay.exchange.recordings.get(asked.path["id"])
+    if recording is None:
+        raise not_found("recording")
+    try:
+        content = recording.content or await anyio.Path(recording.path).read_bytes()
+    except OSError:
+        raise ApiError(404, "the file of the recording is gone") from None
+    media_type = MEDIA_TYPES.get(Path(recording.name).suffix[1:], "application/octet-stream")
+    return Response(content, media_type=media_type)
+
+
+_AFTER: Final = integer("Only what has a greater number.", 0, LARGEST_SEQ)
+
+JOURNAL_OPERATIONS: Final = [
+    Operation(
+        method="GET",
+        path="/v1/sessions",
+        summary="List the sessions of RELAY clients",
+        handler=list_sessions,
+        answers={200: ("The sessions.", listing("Session"))},
+    ),
+    Operation(
+        method="GET",
+        path="/v1/frames",
+        summary="List RELAY messages, SIP messages and steps of phones, oldest first",
+        handler=list_frames,
+        query={
+            "call_id": text("Only those of this call.", limit=256),
+            "method": text("Only those of this method, and the replies to them.", limit=256),
+            "after": _AFTER,
+            "limit": integer("How many.", 1, LIST_LIMIT, default=LIST_LIMIT),
+        },
+        answers={200: ("The messages.", listing("Frame"))},
+    ),
+    Operation(
+        method="GET",
+        path="/v1/events",
+        summary="Follow what happens, as server-sent events",
+        handler=stream_events,
+        query={"after": _AFTER},
+        answers={200: ("The events frame, call, session, message, reset and dropped.", "text/event-stream")},
+    ),
+    Operation(
+        method="GET",
+        path="/v1/recordings/{id}",
+        summary="Get a recording",
+        handler=get_recording,
+        answers={200: ("The recording.", [*MEDIA_TYPES.values(), "application/octet-stream"])},
+    ),
+]

@@ -1,0 +1,94 @@
+"""The entries of a journal: numbered, bounded by count and by bytes, and read from any number onwards."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import Any, Final
+
+from attrs import frozen
+
+__all__ = ["Entries", "Entry"]
+
+ENTRIES_KEPT: Final = 20_000
+"""How many entries a journal keeps; the oldest is dropped first."""
+
+BYTES_KEPT: Final = 32 * 1024 * 1024
+"""How many bytes the entries of a journal may have in all."""
+
+
+@frozen
+class Entry:
+    """One thing that happened."""
+
+    seq: int
+    """Its number; each entry has the next one, from 1."""
+    time: float
+    """When it happened, in seconds since 1970."""
+    event: str
+    """frame, call, session, message or reset."""
+    content: Any
+    """What happened: the kind depends on `event`."""
+    size: int
+    """How many bytes count for it."""
+
+
+class Entries:
+    """The last entries of a journal."""
+
+    dropped: int
+    """How many entries were dropped because there were too many."""
+
+    def __init__(self) -> None:
+        """Have no entry yet."""
+        self.dropped = 0
+        self._kept: deque[Entry] = deque()
+        self._size = 0
+        self._latest = 0
+        self._watchers: list[Callable[[], None]] = []
+
+    @property
+    def latest(self) -> int:
+        """The number of the latest entry; 0 before the first."""
+        return self._latest
+
+    @property
+    def oldest(self) -> int:
+        """The number of the oldest entry that is kept; that of the next one when none is."""
+        return self._kept[0].seq if self._kept else self._latest + 1
+
+    def add(self, time: float, event: str, content: Any, size: int = 500) -> Entry:
+        """Add an entry, and call the watchers."""
+        self._latest += 1
+        entry = Entry(self._latest, time, event, content, size)
+        self._kept.append(entry)
+        self._size += size
+        while len(self._kept) > ENTRIES_KEPT or (self._size > BYTES_KEPT and len(self._kept) > 1):
+            self._size -= self._kept.popleft().size
+            self.dropped += 1
+        self.wake()
+        return entry
+
+    def wake(self) -> None:
+        """Call the watchers."""
+        for watcher in self._watchers:
+            watcher()
+
+    def after(self, seq: int) -> Iterator[Entry]:
+        """Return the entries after this number, oldest first."""
+        return iter(list(islice(self._kept, max(0, seq - self.oldest + 1), None)))
+
+    def clear(self) -> None:
+        """Forget every entry; the numbers go on."""
+        self._kept.clear()
+        self._size = self.dropped = 0
+
+    def watch(self, watcher: Callable[[], None]) -> Callable[[], None]:
+        """Call a function after each new entry; the function that is returned ends that."""
+        self._watchers = [*self._watchers, watcher]
+
+        def end() -> None:
+            self._watchers = [each for each in self._watchers if each is not watcher]
+
+        return end

@@ -1,0 +1,131 @@
+"""What programs may look at of a running server: its last messages and its calls."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from anyrelay.local.exchange.acted import ACTED_METHODS
+from anyrelay.local.server.journal.calls import CallRecord
+from anyrelay.local.server.journal.frames import JournalFrame
+from anyrelay.local.server.journal.journal import Journal
+from anyrelay.local.simulated.phones import SimulatedPhones
+
+if TYPE_CHECKING:
+    from anyrelay.local.server.control_api.relay import ControlledRelay
+    from anyrelay.local.server.control_api.server import ControlServer
+    from anyrelay.local.sip.phones import SipPhones
+
+__all__ = ["ObservedRelay", "control_server"]
+
+
+class ObservedRelay(ABC):
+    """A running server that says what it is, and keeps a journal."""
+
+    journal: Journal | None
+    """What was seen of it; None for a server that keeps no journal."""
+    ca_file: str | None
+    """The authority to trust, with TLS."""
+    token: str | None
+    """The token that clients must give; None for any."""
+    _phones: SimulatedPhones | SipPhones
+    _project: str | None
+    _acts: bool
+    _control: ControlServer | None
+
+    @property
+    @abstractmethod
+    def url(self) -> str:
+        """Where clients connect to."""
+
+    # --- what it is
+
+    @property
+    def http_url(self) -> str | None:
+        """Where the control API is, such as ``http://127.0.0.1:4010``; None for a server without one."""
+        return None if self._control is None else self._control.url
+
+    @property
+    def http_token(self) -> str | None:
+        """The bearer token of the control API; None when none is needed."""
+        return None if self._control is None else self._control.token
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The environment variables that point a client at this server: those of our client and of SignalWire's.
+
+        The token is there only when any token will do. SignalWire's clients need a server with TLS.
+        """
+        variables = {"SIGNALWIRE_SPACE": self.url.removeprefix("wss://")}
+        variables["SIGNALWIRE_PROJECT_ID"] = self._project or "local"
+        if self.token is None:
+            variables["SIGNALWIRE_API_TOKEN"] = "any"  # noqa: S105 - none is needed
+        if self.ca_file is not None:
+            variables |= {"SIGNALWIRE_RELAY_CA_FILE": self.ca_file, "NODE_EXTRA_CA_CERTS": self.ca_file}
+        return variables
+
+    @property
+    def acted_commands(self) -> list[str]:
+        """The methods of the commands that are acted: scripts give their replies and events, and nothing else happens."""
+        return sorted(ACTED_METHODS) if self._acts else []
+
+    @property
+    def simulated_phones(self) -> SimulatedPhones | None:
+        """The simulated phones behind the server; None with real SIP phones."""
+        return self._phones if isinstance(self._phones, SimulatedPhones) else None
+
+    # --- what happened
+
+    def frames(self, *, call_id: str | None = None, method: str | None = None) -> list[JournalFrame]:
+        """Return the last RELAY messages, SIP messages and steps of simulated phones, oldest first, without secrets.
+
+        Args:
+            call_id: Only those of this call.
+            method: Only those of this method, such as ``calling.play`` or ``INVITE``, and the replies to them.
+
+        Raises:
+            RuntimeError: The server keeps no journal.
+        """
+        return list(self._kept_journal().frames(call_id=call_id, method=method))
+
+    @property
+    def calls(self) -> list[CallRecord]:
+        """The calls that are up, and the last 2,000 that are over, oldest first.
+
+        Raises:
+            RuntimeError: The server keeps no journal.
+        """
+        return self._kept_journal().calls.all()
+
+    def _kept_journal(self) -> Journal:
+        if self.journal is None:
+            raise RuntimeError("this server keeps no journal: give LocalRelay journal=True")
+        return self.journal
+
+    def _watch(self, phones: SimulatedPhones | SipPhones) -> None:
+        """Keep the messages, or the steps, of these phones."""
+        if self.journal is None:
+            return
+        if isinstance(phones, SimulatedPhones):
+            phones.watch(self.journal.saw_step)
+        else:
+            phones.watch(self.journal.saw_sip)
+
+
+def control_server(
+    relay: ControlledRelay, listen: str, token: str | None, allowed_hosts: Sequence[str]
+) -> ControlServer:
+    """Return the control API of a server.
+
+    Raises:
+        ImportError: What it needs is not installed; the message says what to do.
+        ValueError: `listen` is not host:port.
+    """
+    try:
+        from anyrelay.local.server.control_api.server import ControlServer
+    except ModuleNotFoundError as error:
+        raise ImportError(
+            f"the control API needs {error.name}, which is not installed: pip install 'anyrelay[serve]'"
+        ) from None
+    return ControlServer(relay, listen, token, allowed_hosts)
