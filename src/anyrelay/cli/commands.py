@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from anyrelay.cli.drive.commands import COMMANDS
 from anyrelay.cli.ending import ends
 from anyrelay.cli.outcomes import FRONTS, PHONES, TARGETS
 
@@ -326,3 +327,7 @@ def dial(to: str, from_: str, say: str | None, refer: str | None, timeout: float
     from anyrelay.cli.dial import run_dial
 
     return run_dial(to, from_=from_, say_text=say, refer=refer, timeout=timeout)
+
+
+for _command in COMMANDS:
+    anyrelay.add_command(_command)

@@ -1,0 +1,106 @@
+"""``anyrelay call`` and ``anyrelay calls``: place a call, and list calls or watch them."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from anyrelay.cli.drive.phone_call import phone_call
+from anyrelay.cli.ending import DONE, FAILED, terminable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from anyrelay.cli.drive.control_api import CallSnapshot, ControlApi
+    from anyrelay.cli.drive.output import Output
+
+__all__ = ["list_calls", "run_call", "watch_calls"]
+
+ID_LENGTH: Final = 8
+"""How many characters of a call's id are shown; `ControlApi.find_call` finds the call by them."""
+
+
+def run_call(
+    api: ControlApi,
+    to: str,
+    output: Output,
+    *,
+    wait: bool,
+    from_uri: str | None,
+    press: str | None,
+    texts: Sequence[str],
+    hangup_after: float | None,
+) -> int:
+    """Place a call; print its id, or wait until it has ended and print what happens on it.
+
+    Args:
+        api: The server.
+        to: The context, or the SIP URI, that is called.
+        output: Where the lines go.
+        wait: Whether to wait for the end.
+        from_uri: The caller; None for the server's usual one.
+        press: The keys that the caller presses once the call is answered.
+        texts: The texts that the caller says after that.
+        hangup_after: Seconds after which the caller hangs up the answered call.
+
+    Returns:
+        The exit status: 0 when the call was placed and, with `wait`, answered; else 1.
+    """
+    settings: dict[str, Any] = {
+        "from_uri": from_uri,
+        "press": press,
+        "texts": texts,
+        "hangup_after": hangup_after,
+    }
+    if not wait:
+        call = api.place_call(to, **settings)
+        output.result(call["id"], call)
+        return FAILED if call["state"] == "ended" else DONE
+    with terminable(), phone_call(api, to, output.happening, **settings) as followed:
+        while not followed.ended:
+            followed.receive()
+        return DONE if followed.answered else FAILED
+
+
+def list_calls(api: ControlApi, output: Output, *, state: str | None, context: str | None) -> int:
+    """Print the calls that the server knows, oldest first, and return the exit status 0."""
+    for call in api.calls(state=state, context=context):
+        if not output.result(_row(call), call):
+            break
+    return DONE
+
+
+def watch_calls(api: ControlApi, output: Output, *, state: str | None, context: str | None) -> int:
+    """Print the calls that the server knows, then each change of a call, until Ctrl-C; return the exit status 0."""
+    try:
+        with terminable(), api.events() as stream:
+            list_calls(api, output, state=state, context=context)
+            while True:
+                for event in stream.receive():
+                    call = event.data
+                    if event.kind == "reset":
+                        going_on = output.result("reset", {"event": "reset"})
+                    elif event.kind == "call" and state in (None, call["state"]) and context in (None, call["context"]):
+                        going_on = output.result(_row(call), call)
+                    else:
+                        continue
+                    if not going_on:
+                        return DONE
+    except KeyboardInterrupt:
+        return DONE
+
+
+def _row(call: CallSnapshot) -> str:
+    """Return a call as one line: id, time, state, caller, called, length, and why it ended."""
+    called = call["context"] or call["to"]
+    begun = time.strftime("%H:%M:%S", time.localtime(call["created_at"]))
+    length = _length(call)
+    columns = f"{call['id'][:ID_LENGTH]}  {begun}  {call['state']:<9} {call['from']} -> {called}"
+    return " ".join([columns, *([f"{length:.1f}s"] if length is not None else []), call["end_reason"] or ""]).rstrip()
+
+
+def _length(call: CallSnapshot) -> float | None:
+    """Return how long an answered call lasted, in seconds; None for a call that is up, or was not answered."""
+    if call["answered_at"] is None or call["ended_at"] is None:
+        return None
+    return call["ended_at"] - call["answered_at"]

@@ -1,0 +1,219 @@
+"""The commands that drive a running server, and their options."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import click
+
+from anyrelay.cli.ending import ends
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+__all__ = ["COMMANDS"]
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+COMPLETION_TIME: Final = 0.5
+"""The longest wait for the server at a press of the Tab key, in seconds."""
+
+STATES: Final = ("created", "ringing", "answered", "ending", "ended")
+
+
+def _complete_call(context: click.Context, _parameter: click.Parameter, typed: str) -> list[CompletionItem]:
+    """Return the calls that are up and whose id begins as typed."""
+    from anyrelay.cli.drive.completion import calls_that_begin
+
+    return calls_that_begin(typed, context.params.get("server"), timeout=COMPLETION_TIME)
+
+
+def _complete_context(context: click.Context, _parameter: click.Parameter, typed: str) -> list[CompletionItem]:
+    """Return the contexts that clients receive and that begin as typed."""
+    from anyrelay.cli.drive.completion import contexts_that_begin
+
+    return contexts_that_begin(typed, context.params.get("server"), timeout=COMPLETION_TIME)
+
+
+def _options_of_all(command: Command) -> Command:
+    """Add the options that each of these commands has."""
+    command = click.option("--json", "as_json", is_flag=True, help="Print JSON, one object per line.")(command)
+    return click.option(
+        "--server",
+        metavar="URL",
+        envvar="ANYRELAY_SERVER_URL",
+        show_envvar=True,
+        default="http://127.0.0.1:4010",
+        show_default=True,
+        help="The server: what anyrelay serve --http listens on.",
+    )(command)
+
+
+@click.command()
+@click.argument("context", shell_complete=_complete_context)
+@click.option("--from", "from_uri", metavar="URI", help="The caller: a SIP URI or a number.")
+@click.option("--press", metavar="KEYS", help="The keys to press once the call is answered; w is a pause of 0.5 s.")
+@click.option("--say", "texts", multiple=True, metavar="TEXT", help="The text to say after that; may be repeated.")
+@click.option(
+    "--hangup-after", type=click.FloatRange(min=0), metavar="SECONDS", help="Hang up so long after the answer."
+)
+@click.option("--wait", is_flag=True, help="Wait until the call has ended, and print what happens on it.")
+@_options_of_all
+@ends
+def call(
+    context: str,
+    from_uri: str | None,
+    press: str | None,
+    texts: tuple[str, ...],
+    hangup_after: float | None,
+    wait: bool,
+    server: str,
+    as_json: bool,
+) -> int:
+    """Let a simulated phone call CONTEXT at a running server, and print the call's id.
+
+    The exit status is 0 when the call was placed and, with --wait, answered; else 1. It is 2 when an argument is wrong.
+
+    \b
+    anyrelay call support --press 1w2 --hangup-after 5
+    anyrelay call support --from sip:alice@example.com --say "Sales, please." --wait
+    """  # noqa: D301 - click reads the backspace: it does not wrap the paragraph
+    from anyrelay.cli.drive.calls import run_call
+    from anyrelay.cli.drive.output import Output, with_server
+
+    return with_server(
+        server,
+        lambda api: run_call(
+            api,
+            context,
+            Output(as_json=as_json),
+            wait=wait,
+            from_uri=from_uri,
+            press=press,
+            texts=texts,
+            hangup_after=hangup_after,
+        ),
+    )
+
+
+@click.command()
+@click.argument("context", default="default", shell_complete=_complete_context)
+@click.option("--from", "from_uri", metavar="URI", help="The caller: a SIP URI or a number.")
+@click.option(
+    "--script", metavar="TEXT", help="What to press and what must come, or @FILE; without it, keys are typed."
+)
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0.1),
+    default=10.0,
+    show_default=True,
+    help="The longest wait of one statement of the script, in seconds.",
+)
+@_options_of_all
+@ends
+def phone(context: str, from_uri: str | None, script: str | None, timeout: float, server: str, as_json: bool) -> int:
+    """Call CONTEXT at a running server, and use the phone in this terminal.
+
+    The application's texts come as lines. Type keys, such as 1 or 1234#, or "say TEXT", or "hangup".
+
+    A script has statements, each on a line or before a semicolon: press KEYS; say 'TEXT'; hangup; wait 'TEXT' passes over
+    everything until the application says the text; expect 'TEXT' wants it next. Both also take answered, digits KEYS,
+    refer URI, transfer STATE, and ended REASON.
+
+    The exit status is 0 when all came as the script expects, or without a script when the call was answered; else 1. It is
+    2 when an argument is wrong.
+
+    \b
+    anyrelay phone support
+    anyrelay phone support --script "wait 'PIN'; press 1234#; expect ended"
+    """  # noqa: D301 - click reads the backspace: it does not wrap the paragraph
+    from anyrelay.cli.drive.output import Output, with_server
+    from anyrelay.cli.drive.phone import run_phone
+
+    output = Output(as_json=as_json)
+    return with_server(
+        server, lambda api: run_phone(api, context, output, from_uri=from_uri, script=script, timeout=timeout)
+    )
+
+
+@click.command()
+@click.argument("call", shell_complete=_complete_call)
+@click.argument("uri")
+@_options_of_all
+@ends
+def refer(call: str, uri: str, server: str, as_json: bool) -> int:
+    """Transfer CALL at a running server: send its phone a SIP REFER to URI.
+
+    CALL is a call's id or the beginning of it, as anyrelay calls prints it.
+
+    The exit status is 0 when the REFER was sent, 1 when the call has ended or cannot be transferred, and 2 when an argument
+    is wrong.
+
+    \b
+    anyrelay refer 7f0c sip:support@example.com
+    """  # noqa: D301 - click reads the backspace: it does not wrap the paragraph
+    from anyrelay.cli.drive.orders import run_refer
+    from anyrelay.cli.drive.output import Output, with_server
+
+    return with_server(server, lambda api: run_refer(api, call, uri, Output(as_json=as_json)))
+
+
+@click.command()
+@click.argument("to")
+@click.argument("body")
+@click.option("--from", "from_number", metavar="NUMBER", help="The number that the message comes from.")
+@_options_of_all
+@ends
+def text(to: str, body: str, from_number: str | None, server: str, as_json: bool) -> int:
+    """Let a text message with BODY arrive at the number TO of a running server.
+
+    The exit status is 0 when the message was sent to a client, 1 when no client receives it, and 2 when an argument is wrong.
+
+    \b
+    anyrelay text +15550000001 "Where is my order?" --from +15557654321
+    """  # noqa: D301 - click reads the backspace: it does not wrap the paragraph
+    from anyrelay.cli.drive.orders import run_text
+    from anyrelay.cli.drive.output import Output, with_server
+
+    return with_server(server, lambda api: run_text(api, to, body, Output(as_json=as_json), from_number=from_number))
+
+
+@click.command()
+@click.option("--watch", is_flag=True, help="Print each change of a call too, until Ctrl-C.")
+@click.option("--state", type=click.Choice(STATES), help="Only calls in this state.")
+@click.option("--context", shell_complete=_complete_context, help="Only calls of this context.")
+@_options_of_all
+@ends
+def calls(watch: bool, state: str | None, context: str | None, server: str, as_json: bool) -> int:
+    """List the calls of a running server, oldest first.
+
+    The exit status is 0, also after Ctrl-C, and 1 when no server replies or the server ends.
+
+    \b
+    anyrelay calls --state answered
+    anyrelay calls --watch --json
+    """  # noqa: D301 - click reads the backspace: it does not wrap the paragraph
+    from anyrelay.cli.drive.calls import list_calls, watch_calls
+    from anyrelay.cli.drive.output import Output, with_server
+
+    run = watch_calls if watch else list_calls
+    return with_server(server, lambda api: run(api, Output(as_json=as_json), state=state, context=context))
+
+
+@click.command()
+@_options_of_all
+@ends
+def reset(server: str, as_json: bool) -> int:
+    """Hang up all calls of a running server, and forget its journal, scripts, faults and phones.
+
+    The exit status is 0, and 1 when no server replies.
+    """
+    from anyrelay.cli.drive.orders import run_reset
+    from anyrelay.cli.drive.output import Output, with_server
+
+    return with_server(server, lambda api: run_reset(api, Output(as_json=as_json)))
+
+
+COMMANDS: Final = (call, phone, refer, text, calls, reset)
+"""The commands, in the order in which they are listed."""

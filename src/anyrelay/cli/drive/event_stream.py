@@ -1,0 +1,138 @@
+"""Server-sent events, read from a socket that a command can wait for together with its standard input."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import select
+import socket
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Final
+
+import h11
+from attrs import frozen
+
+__all__ = ["EventStream", "ServerEvent", "StreamEnded"]
+
+CHUNK: Final = 65_536
+
+
+class StreamEnded(Exception):
+    """The server ended the stream, or does not send one."""
+
+
+@frozen
+class ServerEvent:
+    """One event of ``GET /v1/events``."""
+
+    kind: str
+    """``call``, ``frame``, ``session``, ``message``, ``reset`` or ``dropped``."""
+    data: Any
+    """Its JSON."""
+
+
+class EventStream:
+    """One stream of server-sent events."""
+
+    def __init__(self, host: str, port: int, path: str, headers: Mapping[str, str], *, timeout: float) -> None:
+        """Send the request, and wait until the server has accepted it: no event after that is missed.
+
+        Raises:
+            OSError: There is no connection, or no reply within `timeout` seconds.
+            StreamEnded: The server refused the request.
+        """
+        self._socket = socket.create_connection((host, port), timeout)
+        self._http = h11.Connection(h11.CLIENT)
+        self._parser = _Parser()
+        shown = f"[{host}]" if ":" in host else host
+        wanted = {**headers, "Host": f"{shown}:{port}", "Accept": "text/event-stream"}
+        request = h11.Request(method="GET", target=path, headers=list(wanted.items()))
+        try:
+            self._socket.sendall((self._http.send(request) or b"") + (self._http.send(h11.EndOfMessage()) or b""))
+            self._events = self._begin()
+        except BaseException:
+            self._socket.close()
+            raise
+
+    def poll(self, timeout: float | None, *descriptors: int) -> set[int] | None:
+        """Wait until `receive` does not block, or until one of the descriptors can be read.
+
+        Args:
+            timeout: The longest wait, in seconds; None for any time.
+            descriptors: Further descriptors.
+
+        Returns:
+            The further descriptors that can be read; None when the time is over.
+        """
+        if self._events:
+            return set()
+        readable, _, _ = select.select([self._socket.fileno(), *descriptors], [], [], timeout)
+        return set(descriptors) & set(readable) if readable else None
+
+    def receive(self) -> list[ServerEvent]:
+        """Return the events that the next bytes from the server complete, maybe none; blocks until there are bytes.
+
+        Raises:
+            StreamEnded: The server ended the stream.
+        """
+        events, self._events = self._events, []
+        if not events:
+            try:
+                self._http.receive_data(self._socket.recv(CHUNK))
+            except OSError as error:
+                raise StreamEnded(f"the connection to the server is lost: {error.strerror or error}") from None
+            events = self._read()
+        return events
+
+    def __enter__(self) -> EventStream:
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        """Close the connection."""
+        self._socket.close()
+
+    def _begin(self) -> list[ServerEvent]:
+        """Read the head of the response, and the events that came with it."""
+        while (response := self._http.next_event()) is h11.NEED_DATA:
+            self._http.receive_data(self._socket.recv(CHUNK))
+        if not isinstance(response, h11.Response) or response.status_code != 200:
+            status = getattr(response, "status_code", "none")
+            raise StreamEnded(f"the server sends no events; its HTTP status is {status}")
+        return self._read()
+
+    def _read(self) -> list[ServerEvent]:
+        events = []
+        with contextlib.suppress(h11.RemoteProtocolError, ValueError):  # no HTTP, or no JSON
+            while isinstance(part := self._http.next_event(), h11.Data):
+                events += self._parser.feed(bytes(part.data))
+            if part is h11.NEED_DATA:
+                return events
+        if events:
+            return events
+        raise StreamEnded("the server ended the stream of events")
+
+
+class _Parser:
+    """Parses the text of server-sent events (WHATWG HTML, section 9.2.6), as far as the server uses it."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+        self._kind = ""
+        self._data: list[str] = []
+
+    def feed(self, data: bytes) -> list[ServerEvent]:
+        """Return the events that are complete after these bytes."""
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        events = []
+        for line in lines:
+            name, _, value = line.rstrip(b"\r").decode(errors="replace").partition(":")
+            value = value.removeprefix(" ")
+            if name == "event":
+                self._kind = value
+            elif name == "data":
+                self._data.append(value)
+            elif not name and not value and self._data:
+                events.append(ServerEvent(self._kind, json.loads("\n".join(self._data))))
+                self._kind, self._data = "", []
+        return events
