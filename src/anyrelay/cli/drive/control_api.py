@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any, Final, TypedDict
 from urllib.parse import quote, urlencode, urlsplit
 
-from anyrelay.cli.drive.event_stream import EventStream
+from anyrelay.cli.drive.event_stream import EventStream, StreamRefused
 
 __all__ = ["USUAL_SERVER", "ApiError", "CallSnapshot", "ControlApi", "NoServer", "ReferSnapshot"]
 
@@ -184,6 +184,8 @@ class ControlApi:
             return EventStream(self._host, self._port, "/v1/events", self._headers, timeout=self._timeout)
         except OSError as error:
             raise self._no_server(error) from None
+        except StreamRefused as error:
+            raise self._refusal(error.status, error.body) from None
 
     def _act(self, call_id: str, act: str, body: dict[str, Any]) -> dict[str, Any]:
         reply: dict[str, Any] = self._post(f"/v1/calls/{quote(call_id, safe='')}/{act}", body)
@@ -204,17 +206,26 @@ class ControlApi:
         try:
             connection.request(method, path, None if body is None else json.dumps(body), headers)
             response = connection.getresponse()
-            text = response.read()
-            reply = json.loads(text) if text else None
+            body_of_reply = response.read()
+            if response.status >= 300:
+                raise self._refusal(response.status, body_of_reply)
+            return json.loads(body_of_reply) if body_of_reply else None
         except OSError as error:
             raise self._no_server(error) from None
         except (http.client.HTTPException, ValueError):
-            raise NoServer(f"what listens at {self.url} is not the control API of anyrelay serve") from None
+            raise self._something_else() from None
         finally:
             connection.close()
-        if response.status >= 400:
-            raise ApiError(response.status, _message_of(reply, response.status))
-        return reply
+
+    def _refusal(self, status: int, body: bytes) -> ApiError | NoServer:
+        """Return the error for a reply other than success."""
+        try:
+            return ApiError(status, _message_of(json.loads(body), status))
+        except ValueError:
+            return self._something_else()
+
+    def _something_else(self) -> NoServer:
+        return NoServer(f"what listens at {self.url} is not the control API of anyrelay serve")
 
     def _no_server(self, error: OSError) -> NoServer:
         address = urlsplit(self.url).netloc

@@ -13,13 +13,23 @@ from typing import Any, Final
 import h11
 from attrs import frozen
 
-__all__ = ["EventStream", "ServerEvent", "StreamEnded"]
+__all__ = ["EventStream", "ServerEvent", "StreamEnded", "StreamRefused"]
 
 CHUNK: Final = 65_536
 
 
 class StreamEnded(Exception):
-    """The server ended the stream, or does not send one."""
+    """The server ended the stream."""
+
+
+class StreamRefused(Exception):
+    """The server sends no events."""
+
+    def __init__(self, status: int, body: bytes) -> None:
+        """Hold the HTTP status, 0 for no HTTP, and the body."""
+        super().__init__(f"the server sends no events; its HTTP status is {status}")
+        self.status = status
+        self.body = body
 
 
 @frozen
@@ -40,17 +50,18 @@ class EventStream:
 
         Raises:
             OSError: There is no connection, or no reply within `timeout` seconds.
-            StreamEnded: The server refused the request.
+            StreamRefused: The server sends no events.
         """
         self._socket = socket.create_connection((host, port), timeout)
         self._http = h11.Connection(h11.CLIENT)
         self._parser = _Parser()
+        self._unread = True  # events may come together with the head of the response
         shown = f"[{host}]" if ":" in host else host
         wanted = {**headers, "Host": f"{shown}:{port}", "Accept": "text/event-stream"}
         request = h11.Request(method="GET", target=path, headers=list(wanted.items()))
         try:
             self._socket.sendall((self._http.send(request) or b"") + (self._http.send(h11.EndOfMessage()) or b""))
-            self._events = self._begin()
+            self._begin()
         except BaseException:
             self._socket.close()
             raise
@@ -65,7 +76,7 @@ class EventStream:
         Returns:
             The further descriptors that can be read; None when the time is over.
         """
-        if self._events:
+        if self._unread:
             return set()
         readable, _, _ = select.select([self._socket.fileno(), *descriptors], [], [], timeout)
         return set(descriptors) & set(readable) if readable else None
@@ -76,14 +87,13 @@ class EventStream:
         Raises:
             StreamEnded: The server ended the stream.
         """
-        events, self._events = self._events, []
-        if not events:
+        if not self._unread:
             try:
                 self._http.receive_data(self._socket.recv(CHUNK))
             except OSError as error:
                 raise StreamEnded(f"the connection to the server is lost: {error.strerror or error}") from None
-            events = self._read()
-        return events
+        self._unread = False
+        return self._read()
 
     def __enter__(self) -> EventStream:
         return self
@@ -92,14 +102,24 @@ class EventStream:
         """Close the connection."""
         self._socket.close()
 
-    def _begin(self) -> list[ServerEvent]:
-        """Read the head of the response, and the events that came with it."""
-        while (response := self._http.next_event()) is h11.NEED_DATA:
-            self._http.receive_data(self._socket.recv(CHUNK))
-        if not isinstance(response, h11.Response) or response.status_code != 200:
-            status = getattr(response, "status_code", "none")
-            raise StreamEnded(f"the server sends no events; its HTTP status is {status}")
-        return self._read()
+    def _begin(self) -> None:
+        """Read the head of the response."""
+        response = self._next()
+        if isinstance(response, h11.Response) and response.status_code == 200:
+            return
+        body = b""
+        while isinstance(part := self._next(), h11.Data):
+            body += bytes(part.data)
+        raise StreamRefused(getattr(response, "status_code", 0), body)
+
+    def _next(self) -> object:
+        """Return the next part of the response, None where it is broken off or is not HTTP."""
+        try:
+            while (part := self._http.next_event()) is h11.NEED_DATA:
+                self._http.receive_data(self._socket.recv(CHUNK))
+        except h11.RemoteProtocolError:
+            return None
+        return part
 
     def _read(self) -> list[ServerEvent]:
         events = []
