@@ -395,7 +395,7 @@ def test_the_reference_names_every_exit_status():
     assert named == [ending.DONE, ending.FAILED, ending.WRONG_USE, ending.STOPPED, ending.TERMINATED]
 
 
-@pytest.mark.parametrize("command", ["demo", "serve", "listen", "dial", "trace", "doctor"])
+@pytest.mark.parametrize("command", sorted(anyrelay.commands))
 def test_each_command_explains_its_exit_status(command):
     shown = CliRunner().invoke(anyrelay, [command, "--help"])
     assert shown.exit_code == 0

@@ -12,6 +12,7 @@ from anyrelay.local.process import serve
 from anyrelay.local.process.options import ServeOptions, checked_options
 from anyrelay.local.process.seed_file import LONGEST, read_seed
 from anyrelay.local.process.seeds import SeedError
+from tests.support.places import DOCS
 
 WORLD = """\
 [[projects]]
@@ -283,3 +284,12 @@ def test_the_dial_plan_of_a_seed_is_for_sip_phones(seed_of, monkeypatch):
     options = options_of(file, phones="sip", sip="127.0.0.1:0", dial_plan=("+2=sip:c@c.example",))
     serve._sip_phones(checked_options(options), lambda _: None)
     assert plans == [{"+1*": "sip:{number}@a.example", "+2": "sip:c@c.example"}]
+
+
+@pytest.mark.parametrize("name", ["world.toml", "menu.toml"])
+@pytest.mark.anyio
+async def test_the_seeds_of_the_documentation_have_no_mistakes(name):
+    seed = read_seed(str(DOCS / "examples" / name))
+    async with LocalRelay() as relay:
+        seed.describe(relay)
+    assert seed.phones[1]["uri"].endswith("@example.com")
