@@ -72,22 +72,27 @@ def list_calls(api: ControlApi, output: Output, *, state: str | None, context: s
 
 def watch_calls(api: ControlApi, output: Output, *, state: str | None, context: str | None) -> int:
     """Print the calls that the server knows, then each change of a call, until Ctrl-C; return the exit status 0."""
+    rows: dict[str, str] = {}
+
+    def show(call: CallSnapshot) -> bool:
+        """Print a call, for people only if its row has changed; return False when standard output is closed."""
+        before, row = rows.get(call["id"]), _row(call)
+        rows[call["id"]] = row
+        if call["state"] == "ended":
+            del rows[call["id"]]
+        return (row == before and not output.as_json) or output.result(row, call)
+
     try:
         with terminable(), api.events() as stream:
-            list_calls(api, output, state=state, context=context)
-            while True:
-                for event in stream.receive():
-                    call = event.data
-                    if event.kind == "reset":
-                        going_on = output.result("reset", {"event": "reset"})
-                    elif event.kind == "call" and state in (None, call["state"]) and context in (None, call["context"]):
-                        going_on = output.result(_row(call), call)
-                    else:
-                        continue
-                    if not going_on:
-                        return DONE
+            calls = api.calls(state=state, context=context)
+            while all(map(show, calls)):
+                changed = [event.data for event in stream.receive() if event.kind == "call"]
+                calls = [
+                    call for call in changed if state in (None, call["state"]) and context in (None, call["context"])
+                ]
     except KeyboardInterrupt:
-        return DONE
+        pass
+    return DONE
 
 
 def _row(call: CallSnapshot) -> str:

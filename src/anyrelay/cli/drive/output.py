@@ -21,11 +21,12 @@ class Output:
     """Prints results, for people or as JSON."""
 
     def __init__(self, *, as_json: bool) -> None:
-        self._as_json = as_json
+        self.as_json = as_json
+        """Whether each line is a JSON object."""
 
     def result(self, line: str, described: Mapping[str, Any]) -> bool:
         """Print a line or the JSON object for it; return False when standard output is closed."""
-        return say(json.dumps(described) if self._as_json else line)
+        return say(json.dumps(described) if self.as_json else line)
 
     def happening(self, happening: Happening) -> None:
         """Print what has happened on a call."""
