@@ -205,7 +205,9 @@ def calls(watch: bool, state: str | None, context: str | None, server: str, as_j
 @_options_of_all
 @ends
 def reset(server: str, as_json: bool) -> int:
-    """Hang up all calls of a running server, and forget its journal, scripts, faults and phones.
+    """Hang up all calls of a running server, and let it begin anew, with its seed if it has one.
+
+    The server forgets its journal, scripts, faults and phones. Its clients stay connected.
 
     The exit status is 0, and 1 when no server replies.
     """

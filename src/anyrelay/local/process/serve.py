@@ -27,6 +27,7 @@ import stat
 import time
 import webbrowser
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -191,6 +192,7 @@ async def _serve(options: ServeOptions, report: Report) -> None:
     async with relay:
         if options.seed is not None:
             options.seed.describe(relay)
+            relay.on_reset = partial(options.seed.describe, relay)
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(_stop_on_signal, tasks.cancel_scope)
             if options.seed is not None:

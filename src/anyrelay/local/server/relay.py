@@ -152,6 +152,8 @@ class LocalRelay(ScriptedRelay, ObservedRelay):
         self._closed = anyio.Event()
         self._step_done = anyio.Event()
         self.ca_file: str | None = None
+        self.on_reset: Callable[[], None] = lambda: None
+        """Called after a reset by the control API: it describes again what the server begins with."""
 
     @property
     def url(self) -> str:

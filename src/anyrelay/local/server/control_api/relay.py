@@ -27,6 +27,8 @@ class ControlledRelay(Protocol):
     """What was seen of it."""
     faults: ServerFaults
     """The faults that are made on purpose."""
+    on_reset: Callable[[], None]
+    """Called after a reset: it describes again what the server begins with."""
 
     @property
     @abstractmethod

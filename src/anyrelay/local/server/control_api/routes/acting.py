@@ -76,7 +76,7 @@ async def make_fault(asked: Asked) -> Response:
 
 
 async def reset(asked: Asked) -> Response:
-    """End the calls, and forget messages, scripts, faults and phones; clients stay connected."""
+    """End the calls, and forget messages, scripts, faults and phones, but those of the seed; clients stay connected."""
     relay = asked.relay
     exchange = relay.exchange
     relay.faults.clear()
@@ -89,6 +89,7 @@ async def reset(asked: Asked) -> Response:
     if relay.simulated_phones is not None:
         relay.simulated_phones.forget_all()
     asked.journal.reset()
+    relay.on_reset()
     return Response(status_code=204)
 
 
