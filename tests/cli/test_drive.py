@@ -111,6 +111,7 @@ def test_a_script_runs_the_phone_menu_of_the_documentation_to_its_end():
             "wait 'Press 1'\n\nhangup; wait 'PIN'",
             "line 3: wait 'PIN': instead came: ended hangup",
         ),
+        ("hangup; press 1", "line 1: press 1: the call is over"),
         ("hangup; wait ended; press 1", "line 1: press 1: the call has ended (hangup)"),
         (
             "wait 'Press 1'; wait digits within 0.01",

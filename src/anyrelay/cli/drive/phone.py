@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from typing import TYPE_CHECKING, Final
 
+from anyrelay.cli.drive.control_api import ApiError
 from anyrelay.cli.drive.phone_call import PhoneCall, phone_call
 from anyrelay.cli.drive.script import ScriptError, Statement, read_keys, read_script
 from anyrelay.cli.ending import DONE, FAILED, complain, terminable
@@ -84,7 +86,10 @@ def run_script(call: PhoneCall, statements: list[Statement], output: Output, *, 
             call.wait_answered(limit)
             if call.ended or not call.answered:
                 raise ScriptFailed(statement, _silence(call, limit))
-            call.act(statement)
+            try:
+                call.act(statement)
+            except ApiError as error:
+                raise ScriptFailed(statement, str(error)) from None
         else:
             _meet(call, statement, limit)
 
@@ -118,7 +123,7 @@ def _silence(call: PhoneCall, limit: float) -> str:
 
 def _use_keyboard(call: PhoneCall) -> None:
     """Press what is typed, until the call ends. Ctrl-D hangs up; the end of a file or a pipe means no more keys."""
-    typed, descriptors = b"", [STANDARD_INPUT]
+    typed, descriptors = b"", [] if sys.stdin is None else [STANDARD_INPUT]
     while not call.ended:
         if not call.receive(None, *descriptors):
             continue
@@ -142,8 +147,10 @@ def _type(call: PhoneCall, line: str) -> None:
         complain(error)
         return
     call.wait_answered(ANSWER_TIME)
-    if call.answered and not call.ended:
+    try:
         call.act(statement)
+    except ApiError as error:  # the call has just ended, most likely: the event is on its way
+        complain(error)
 
 
 def _text_of(script: str) -> str:
