@@ -1,4 +1,4 @@
-"""The commands that drive a server, each as a user runs it, against ``anyrelay.local --http`` and a program of the docs."""
+"""The commands that drive a server, against ``anyrelay serve --http`` and the phone menu of the documentation."""
 
 from __future__ import annotations
 
@@ -33,20 +33,15 @@ LONGEST = 60.0
 def server() -> Iterator[dict[str, str]]:
     """Run a server with the phones of the phone menu; yield what it says when it is ready."""
     options = ["--phones", "simulated", "--http", "127.0.0.1:0", "--pace", "20", "--json"]
-    seed = ["--seed", str(EXAMPLES / "menu.toml")]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "anyrelay.local", *options, *seed, "--number", "+15550000001=menu"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    with process:
+    seed = ["--seed", str(EXAMPLES / "menu.toml"), "--number", "+15550000001=menu"]
+    with subprocess.Popen([*COMMAND, "serve", *options, *seed], stdout=subprocess.PIPE, text=True) as process:
         ready = json.loads(process.stdout.readline())
         reader = threading.Thread(target=process.stdout.read)
         reader.start()
         yield ready
-        process.stdin.close()  # its end too
+        process.send_signal(signal.SIGINT)
         reader.join()
+        assert process.wait() == 0
 
 
 @pytest.fixture(scope="module")

@@ -67,6 +67,13 @@ def demo(phones: str, front: str, target: str) -> int:
     "--phones", type=click.Choice(PHONES), default="sip", show_default=True, help="Real SIP phones, or simulated ones."
 )
 @click.option(
+    "--pace",
+    type=click.FloatRange(min=0, min_open=True),
+    default=1.0,
+    show_default=True,
+    help="How many times as fast as real ones simulated phones ring, speak and press keys.",
+)
+@click.option(
     "--max-calls",
     type=click.IntRange(1, 250),
     default=200,
@@ -153,6 +160,7 @@ def serve(
     listen: str,
     sip: str | None,
     phones: str,
+    pace: float,
     max_calls: int,
     tls_dir: str | None,
     project: str | None,
@@ -195,6 +203,7 @@ def serve(
         listen=listen,
         sip=sip,
         phones=phones,
+        pace=pace,
         max_calls=max_calls,
         tls_dir=tls_dir,
         project=project,
