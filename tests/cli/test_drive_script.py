@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from anyrelay.cli.drive.happenings import Happening, Happenings
 from anyrelay.cli.drive.script import Expectation, ScriptError, Statement, read_keys, read_script
@@ -111,6 +115,20 @@ def test_wait_passes_over_all_but_the_end_and_expect_over_what_follows_by_itself
         "transfer": (True, True),
         "ended": (False, False),
     }
+
+
+WORDS = st.sampled_from(
+    ["press", "say", "hangup", "wait", "expect", "ended", "within", "refer", "1w#", "'a b'", '"', "'", "#"]
+)
+PIECES = st.one_of(WORDS, st.sampled_from([" ", "  ", ";", "\n", "2s", "nan"]), st.text(max_size=3))
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(PIECES, max_size=12).map("".join))
+def test_any_text_is_a_script_or_a_script_error(text):
+    with contextlib.suppress(ScriptError):
+        sources = [statement.source for statement in read_script(text)]
+        assert [statement.source for statement in read_script("; ".join(sources))] == sources
 
 
 # --- what happens on a call ---------------------------------------------------------------------------------------------

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import anyio
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from anyrelay import RelayClient
 from anyrelay.errors import DialFailed
 from anyrelay.local import LocalRelay
 from anyrelay.local.process import serve
 from anyrelay.local.process.options import ServeOptions, checked_options
-from anyrelay.local.process.seed_file import LONGEST, read_seed
-from anyrelay.local.process.seeds import SeedError
+from anyrelay.local.process.seed_file import LONGEST, _SeedReader, read_seed
+from anyrelay.local.process.seeds import Places, SeedError
 from tests.support.places import DOCS
 
 WORLD = """\
@@ -216,6 +220,37 @@ def test_simulated_phones_are_not_for_a_server_of_sip_phones(seed_of):
 def test_projects_of_a_seed_and_no_token_contradict_each_other(seed_of, capsys):
     assert serve.serve(phones="simulated", seed=seed_of(WORLD), no_token=True) == 2
     assert "--no-token and --account, or projects of a seed, contradict each other" in capsys.readouterr().err
+
+
+KEYS = st.sampled_from(
+    [
+        "projects",
+        "numbers",
+        "dial_plan",
+        "phones",
+        "scripts",
+        "messages",
+        "events",
+        "uri",
+        "code",
+        "method",
+        "params",
+        "token",
+    ]
+)
+VALUES = st.recursive(
+    st.one_of(st.integers(), st.floats(), st.booleans(), st.text(max_size=4), st.dates(), st.just("sip:a@x.example")),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(KEYS, inner, max_size=3)),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.dictionaries(KEYS, VALUES, max_size=4))
+def test_any_document_is_a_seed_or_a_seed_error(document):
+    with contextlib.suppress(SeedError):
+        seed = _SeedReader(document, Places("world.toml")).read()
+        assert len(seed.phones) == len(document.get("phones", []))
 
 
 # --- a world without mistakes -------------------------------------------------------------------------------------------
