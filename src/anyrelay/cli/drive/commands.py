@@ -100,9 +100,7 @@ def call(
 @click.command()
 @click.argument("context", default="default", shell_complete=_complete_context)
 @click.option("--from", "from_uri", metavar="URI", help="The caller: a SIP URI or a number.")
-@click.option(
-    "--script", metavar="TEXT", help="What to press and what must come, or @FILE; without it, keys are typed."
-)
+@click.option("--script", metavar="TEXT", help="What to press and what must happen, or @FILE; without it, type keys.")
 @click.option(
     "--timeout",
     type=click.FloatRange(min=0.1),
@@ -117,12 +115,12 @@ def phone(context: str, from_uri: str | None, script: str | None, timeout: float
 
     The application's texts come as lines. Type keys, such as 1 or 1234#, or "say TEXT", or "hangup".
 
-    A script has statements, each on a line or before a semicolon: press KEYS; say 'TEXT'; hangup; wait 'TEXT' passes over
-    everything until the application says the text; expect 'TEXT' wants it next. Both also take answered, digits KEYS,
-    refer URI, transfer STATE, and ended REASON.
+    A script has a statement on each line, or before each semicolon: press KEYS, say 'TEXT', hangup, wait 'TEXT' (pass over
+    everything until the application says this) and expect 'TEXT' (the application must say this next). wait and expect
+    also take answered, digits KEYS, refer URI, transfer STATE and ended REASON.
 
-    The exit status is 0 when all came as the script expects, or without a script when the call was answered; else 1. It is
-    2 when an argument is wrong.
+    The exit status is 0 when every statement came true, or without a script when the call was answered; else 1. It is 2
+    when an argument is wrong.
 
     \b
     anyrelay phone support
@@ -153,8 +151,8 @@ def refer(call: str, uri: str, server: str, as_json: bool) -> int:
     \b
     anyrelay refer 7f0c sip:support@example.com
     """  # noqa: D301 - click reads the backspace: it does not wrap the paragraph
-    from anyrelay.cli.drive.orders import run_refer
     from anyrelay.cli.drive.output import Output, with_server
+    from anyrelay.cli.drive.server_requests import run_refer
 
     return with_server(server, lambda api: run_refer(api, call, uri, Output(as_json=as_json)))
 
@@ -173,8 +171,8 @@ def text(to: str, body: str, from_number: str | None, server: str, as_json: bool
     \b
     anyrelay text +15550000001 "Where is my order?" --from +15557654321
     """  # noqa: D301 - click reads the backspace: it does not wrap the paragraph
-    from anyrelay.cli.drive.orders import run_text
     from anyrelay.cli.drive.output import Output, with_server
+    from anyrelay.cli.drive.server_requests import run_text
 
     return with_server(server, lambda api: run_text(api, to, body, Output(as_json=as_json), from_number=from_number))
 
@@ -211,8 +209,8 @@ def reset(server: str, as_json: bool) -> int:
 
     The exit status is 0, and 1 when no server replies.
     """
-    from anyrelay.cli.drive.orders import run_reset
     from anyrelay.cli.drive.output import Output, with_server
+    from anyrelay.cli.drive.server_requests import run_reset
 
     return with_server(server, lambda api: run_reset(api, Output(as_json=as_json)))
 

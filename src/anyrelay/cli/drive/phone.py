@@ -49,7 +49,7 @@ def run_phone(
         timeout: The longest wait of one statement, in seconds.
 
     Returns:
-        The exit status: 0 when all came as the script expects, or without a script when the call was answered; else 1.
+        The exit status: 0 when every statement came true, or without a script when the call was answered; else 1.
 
     Raises:
         ScriptError: The script cannot be read.
