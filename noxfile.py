@@ -89,7 +89,7 @@ def install_debian(session: nox.Session, *packages: str) -> None:
 
 def install_for_tests(session: nox.Session, *how: str) -> None:
     """Install the package and what its tests need; `how` goes to pip."""
-    install_debian(session, "sip-tester", "baresip-core")
+    install_debian(session, "sip-tester", "baresip-core", "chromium-driver", "chromium")
     install_javascript(session)
     session.install(*how, "-e", ".[sip,cli,serve,testing,trio]", "-r", "tests/requirements.txt")
 

@@ -23,25 +23,11 @@ export function lanesOf(frames) {
   return { names: [...[...phones].reverse(), server, ...applications], server: phones.size };
 }
 
-/** Return what a message is, for its colour: command, event, reply, error, acknowledgement, request, response or step. */
-export function roleOf(frame) {
-  if (frame.kind === "phone") return "step";
-  if (frame.kind === "sip") return sipRole(frame.text);
-  if (frame.method) return frame.method === "signalwire.event" ? "event" : "command";
-  try {
-    const { error, result } = JSON.parse(frame.text);
-    if (error || (result?.code && !String(result.code).startsWith("2"))) return "error";
-    return result?.code === undefined ? "acknowledgement" : "reply";
-  } catch {
-    return "reply";
-  }
-}
+/** What would outnumber the other messages. */
+const QUIET_ROLES = new Set(["acknowledgement", "ping"]);
 
-function sipRole(text) {
-  const [, code] = /^\s*SIP\/2\.0 (\d{3})/.exec(text) ?? [];
-  if (!code) return "request";
-  return Number(code) >= 300 ? "error" : "response";
-}
+/** Return the role of a message, for its colour; a response of SIP that refuses (300 and above) is an error. */
+const roleOf = (frame) => (frame.role === "response" && /^[3-6]/.test(frame.summary) ? "error" : frame.role);
 
 export class Ladder {
   #state;
@@ -62,7 +48,7 @@ export class Ladder {
       onActive,
       onOpen,
       onClick: onOpen,
-      followsEnd: true,
+      followsEnd: () => state.call?.state !== "ended",
     });
     const draw = beforeNextFrame(() => this.#draw());
     state.addEventListener("frames", draw);
@@ -77,7 +63,7 @@ export class Ladder {
 
   #draw() {
     const all = [...this.#state.frames.values()];
-    const shown = byId("show-acknowledgements").checked ? all : all.filter((frame) => roleOf(frame) !== "acknowledgement");
+    const shown = byId("show-acknowledgements").checked ? all : all.filter((frame) => !QUIET_ROLES.has(frame.role));
     this.#drawLanes(lanesOf(all));
     this.#start = all[0]?.time ?? 0;
     this.#list.show(shown);
@@ -94,7 +80,7 @@ export class Ladder {
 
   #drawFrame(frame) {
     const time = element("span", { class: "rung-time", title: exactTime(frame.time) }, (frame.time - this.#start).toFixed(3));
-    const words = frame.summary || frame.method || "";
+    const words = frame.summary || frame.method || frame.role;
     const rung = element("span", { class: "rung", dataset: { role: roleOf(frame) } }, element("span", { class: "rung-label", title: words }, words));
     const ends = [this.#lanes.names.indexOf(peerOf(frame)), this.#lanes.server];
     const [from, to] = frame.direction === "rx" ? ends : ends.toReversed();

@@ -22,7 +22,7 @@ export class RowList {
    * @param {(item) => void} options.onActive called when the user moves to an item
    * @param {(item) => void} options.onOpen called when the user presses Enter on an item
    * @param {(item) => void} options.onClick called when the user clicks an item, after `onActive`
-   * @param {boolean} options.followsEnd whether a list that shows its end stays there when rows are added
+   * @param {() => boolean} options.followsEnd whether a list that shows its end stays there when rows are added
    */
   constructor(box, options) {
     this.#box = box;
@@ -43,7 +43,7 @@ export class RowList {
   show(items) {
     const { key, followsEnd } = this.#options;
     const box = this.#box;
-    const isAtEnd = followsEnd && box.scrollTop + box.clientHeight >= this.#height - 2;
+    const isAtEnd = followsEnd?.() && box.scrollTop + box.clientHeight >= this.#height - 2;
     const first = this.#items[Math.floor(box.scrollTop / this.#options.height)];
     const before = first === undefined ? 0 : this.#indexes.get(key(first));
     this.#items = items;

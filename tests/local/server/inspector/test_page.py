@@ -1,0 +1,98 @@
+"""The inspector in a real browser: calls and messages appear, and what the user does reaches the application."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from tests.local.server.inspector.inspected_server import InspectedServer
+from tests.local.server.inspector.inspector_page import InspectorPage
+
+
+def test_a_call_appears_within_half_a_second(page: InspectorPage) -> None:
+    times = [page.run_script("time_a_call", f"caller{number}") for number in range(5)]
+    assert min(times) < 500
+    assert page.phones() == [f"caller{number}@example.com" for number in reversed(range(5))]
+    assert page.text("#call-count") == "5 calls"
+    page.browser.wait(lambda: page.text("#announcements"), "new calls are announced")
+
+
+def test_the_ladder_of_a_call_grows(page: InspectorPage, server: InspectedServer) -> None:
+    call_id = server.place_call("alice")
+    page.select("alice")
+    page.wait_label("calling.answer")
+    page.wait_label("Which number?")
+    before = page.text("#message-count")
+    server.request("POST", f"/v1/calls/{call_id}/hangup", {})
+    page.wait_label("ended")
+    assert page.text("#message-count") != before
+    assert page.browser.texts("#lanes span") == ["alice@example.com", *page.browser.texts("#lanes span")[1:]]
+    page.browser.wait(lambda: page.text("#call-state") == "ended · hangup", "the call has ended")
+    assert not page.is_shown("#call-actions")
+
+
+def test_a_message_opens_in_full(page: InspectorPage, server: InspectedServer) -> None:
+    call_id = server.place_call("alice")
+    page.select("alice")
+    page.open_message("calling.answer")
+    frames = server.request("GET", f"/v1/frames?call_id={call_id}")["data"]
+    sent = next(json.loads(frame["text"]) for frame in frames if frame["method"] == "calling.answer")
+    assert json.loads(page.text("#message-text")) == sent
+    assert page.text("#message-title") == "calling.answer"
+    page.browser.find("#close-message").click()
+    assert not page.is_shown("#message")
+    assert page.focused() == "ladder"
+
+
+def test_digits_pressed_in_the_page_reach_the_application(page: InspectorPage, server: InspectedServer) -> None:
+    server.place_call("alice")
+    page.select("alice")
+    page.wait_label("calling.collect")
+    page.browser.find("#keypad [aria-label='Press 4']").click()
+    assert server.digits.get(timeout=10) == "4"
+    page.browser.find("#press-digits").send_keys("12")
+    page.browser.find("#press button").click()
+    assert server.digits.get(timeout=10) == "12"
+    page.browser.find("#say-text").send_keys("good morning")
+    page.browser.find("#say button").click()
+    page.wait_label("good morning")
+    page.browser.find("#hang-up").click()
+    page.browser.wait(lambda: server.calls()[0]["state"] == "ended", "the call has ended")
+    assert server.digits.get(timeout=10) == ""
+
+
+def test_a_refusal_of_the_server_is_shown(page: InspectorPage, server: InspectedServer) -> None:
+    server.place_call("alice")
+    page.select("alice")
+    page.browser.run("document.getElementById('press-digits').removeAttribute('pattern')")
+    page.browser.find("#press-digits").send_keys("no digits")
+    page.browser.find("#press button").click()
+    page.browser.wait(lambda: page.text("#action-result"), "the refusal is shown")
+    assert [error for error in page.browser.errors() if "422" not in error] == []
+
+
+@pytest.mark.parametrize(("form", "ending"), [("jsonl", "jsonl"), ("svg", "svg"), ("mermaid", "mmd")])
+def test_a_ladder_is_downloaded(page: InspectorPage, server: InspectedServer, form: str, ending: str) -> None:
+    server.place_call("alice")
+    page.select("alice")
+    page.wait_label("calling.answer")
+    page.browser.find(f"[data-format={form}]").click()
+    content = downloaded(page, f"*.{ending}").read_text(encoding="utf-8")
+    assert "calling.answer" in content
+    match form:
+        case "jsonl":
+            assert all(isinstance(json.loads(line), dict) for line in content.splitlines())
+        case "svg":
+            assert ElementTree.fromstring(content).tag == "{http://www.w3.org/2000/svg}svg"
+        case _:
+            assert content.startswith("sequenceDiagram")
+
+
+def downloaded(page: InspectorPage, pattern: str) -> Path:
+    """Wait for a downloaded file, and return its path."""
+    files = page.browser.wait(lambda: list(page.browser.downloads.glob(pattern)), f"a download {pattern}")
+    path: Path = files[0]
+    return path
