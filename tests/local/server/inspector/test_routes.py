@@ -2,38 +2,32 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+from http.client import HTTPConnection, HTTPMessage
 from pathlib import Path
 
 import pytest
-from starlette.applications import Starlette
 
-import anyrelay.local.server.inspector as inspector
+from anyrelay.local.server import inspector
+from tests.local.server.inspector.inspected_server import InspectedServer
 
 FOLDER = Path(inspector.__file__).parent
 PAGE = (FOLDER / "index.html").read_text(encoding="utf-8")
 FILES = sorted(path for path in (FOLDER / "assets").rglob("*") if path.is_file())
 
 
-async def fetched(path: str, method: str = "GET") -> tuple[int, dict[str, str], bytes]:
-    """Ask the routes for a path, without a socket; return status, headers and body."""
-    sent = []
-
-    async def receive() -> dict[str, object]:
-        return {"type": "http.request", "body": b"", "more_body": False}
-
-    async def send(message: dict[str, object]) -> None:
-        sent.append(message)
-
-    scope = {"type": "http", "method": method, "path": path, "root_path": "", "query_string": b"", "headers": []}
-    await Starlette(routes=inspector.routes())(scope, receive, send)
-    headers = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
-    return sent[0]["status"], headers, b"".join(message.get("body", b"") for message in sent[1:])
+def fetched(server: InspectedServer, path: str, method: str = "GET") -> tuple[int, HTTPMessage, bytes]:
+    """Ask a server for a path; return status, headers and body."""
+    connection = HTTPConnection(server.url.removeprefix("http://"), timeout=10)
+    with contextlib.closing(connection):
+        connection.request(method, path)
+        answer = connection.getresponse()
+        return answer.status, answer.headers, answer.read()
 
 
-@pytest.mark.anyio
-async def test_the_page_is_served_with_a_strict_policy() -> None:
-    status, headers, body = await fetched("/")
+def test_the_page_is_served_with_a_strict_policy(server: InspectedServer) -> None:
+    status, headers, body = fetched(server, "/")
     assert (status, body.decode()) == (200, PAGE)
     assert headers["content-type"] == "text/html; charset=utf-8"
     policy = headers["content-security-policy"]
@@ -43,27 +37,24 @@ async def test_the_page_is_served_with_a_strict_policy() -> None:
     assert headers["x-content-type-options"] == "nosniff"
 
 
-@pytest.mark.anyio
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
-async def test_each_file_is_served(path: Path) -> None:
-    status, headers, body = await fetched(f"/assets/{path.relative_to(FOLDER / 'assets').as_posix()}")
+def test_each_file_is_served(server: InspectedServer, path: Path) -> None:
+    status, headers, body = fetched(server, f"/assets/{path.relative_to(FOLDER / 'assets').as_posix()}")
     assert (status, body) == (200, path.read_bytes())
     kinds = {".js": "javascript", ".css": "text/css", ".svg": "image/svg+xml"}
     assert kinds[path.suffix] in headers["content-type"]
     assert headers["content-security-policy"] == inspector.HEADERS["Content-Security-Policy"]
 
 
-@pytest.mark.anyio
 @pytest.mark.parametrize(
     "path", ["/assets/../__init__.py", "/assets/%2e%2e/__init__.py", "/assets/", "/assets/scripts", "/index.html"]
 )
-async def test_nothing_else_is_served(path: str) -> None:
-    assert (await fetched(path))[0] == 404
+def test_nothing_else_is_served(server: InspectedServer, path: str) -> None:
+    assert fetched(server, path)[0] == 404
 
 
-@pytest.mark.anyio
-async def test_the_page_takes_no_post() -> None:
-    assert (await fetched("/", "POST"))[0] == 405
+def test_the_page_takes_no_post(server: InspectedServer) -> None:
+    assert fetched(server, "/", "POST")[0] == 405
 
 
 def test_the_page_has_no_script_and_no_style_of_its_own() -> None:

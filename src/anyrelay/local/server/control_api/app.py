@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from anyrelay.local.logs import logger_of
+from anyrelay.local.server import inspector
 from anyrelay.local.server.control_api.errors import error_answer
 from anyrelay.local.server.control_api.guard import Guard
 from anyrelay.local.server.control_api.openapi import openapi_document
@@ -53,6 +54,7 @@ def control_app(relay: ControlledRelay, hosts: UpgradePolicy, token: str | None)
 
     routes: list[BaseRoute] = [_route(relay, operation) for operation in OPERATIONS]
     routes.append(Route("/openapi.json", get_document, methods=["GET"]))
+    routes.extend(inspector.routes())
     handlers: Any = {HTTPException: _http_error, Exception: _internal_error}
     return Guard(Starlette(routes=routes, exception_handlers=handlers), hosts, token, OPEN_PATHS)
 
