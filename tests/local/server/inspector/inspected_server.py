@@ -6,7 +6,7 @@ import contextlib
 import json
 import queue
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from anyio.from_thread import start_blocking_portal
@@ -52,6 +52,17 @@ class InspectedServer:
         call_id: str = self.request("POST", "/v1/calls", body)["id"]
         return call_id
 
+    def place_calls(self, callers: Iterable[str]) -> None:
+        """Let many simulated phones call a context at once, where nobody answers."""
+
+        def place() -> None:
+            assert self.relay.simulated_phones is not None
+            for caller in callers:
+                self.relay.simulated_phones.dial(f"sip:{caller}@example.com", context=RINGING)
+            self.relay.follow_outputs()
+
+        self.portal.call(place)
+
     def calls(self) -> list[dict[str, Any]]:
         """Return the calls that the control API names."""
         calls: list[dict[str, Any]] = self.request("GET", "/v1/calls")["data"]
@@ -69,7 +80,8 @@ class InspectedServer:
         call.play_tts("Which number?").wait()
         while call.state == "answered":
             collected = call.collect(digits={"max": 2, "digit_timeout": 0.2}, initial_timeout=20).wait()
-            self.digits.put(collected.digits)
+            if collected.digits:
+                self.digits.put(collected.digits)
 
 
 @contextlib.contextmanager

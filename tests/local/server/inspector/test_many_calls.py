@@ -9,8 +9,7 @@ CALLS = 1_000
 
 
 def test_a_thousand_calls_scroll(page: InspectorPage, server: InspectedServer) -> None:
-    for number in range(CALLS):
-        server.place_call(f"caller{number}", "unanswered")
+    server.place_calls(f"caller{number}" for number in range(CALLS))
     page.browser.wait(lambda: page.text("#call-count") == "1,000 calls", "every call is counted", timeout=20)
     assert len(page.phones()) < 40
     scrolled = page.run_script("scroll_to_the_end")
@@ -26,8 +25,7 @@ def test_a_thousand_calls_scroll(page: InspectorPage, server: InspectedServer) -
 
 
 def test_a_new_call_does_not_move_the_rows_in_view(page: InspectorPage, server: InspectedServer) -> None:
-    for number in range(40):
-        server.place_call(f"caller{number}", "unanswered")
+    server.place_calls(f"caller{number}" for number in range(40))
     page.browser.wait(lambda: page.text("#call-count") == "40 calls", "every call is counted")
     first_in_view = """
         const box = document.getElementById("call-list").getBoundingClientRect();

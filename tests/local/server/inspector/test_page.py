@@ -61,7 +61,6 @@ def test_digits_pressed_in_the_page_reach_the_application(page: InspectorPage, s
     page.wait_label("good morning")
     page.browser.find("#hang-up").click()
     page.browser.wait(lambda: server.calls()[0]["state"] == "ended", "the call has ended")
-    assert server.digits.get(timeout=10) == ""
 
 
 def test_a_refusal_of_the_server_is_shown(page: InspectorPage, server: InspectedServer) -> None:

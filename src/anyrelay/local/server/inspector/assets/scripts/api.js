@@ -18,6 +18,11 @@ export class ControlApi {
     this.#token = token;
   }
 
+  /** Whether a token is sent. */
+  get hasToken() {
+    return this.#token !== "";
+  }
+
   /** Use this token from now on. */
   set token(token) {
     this.#token = token;
@@ -52,13 +57,13 @@ export class ControlApi {
     return { name: named ? named[1] : path.split("/").at(-1), content: await answer.blob() };
   }
 
-  /** Begin to follow the events; return an iterator over them that ends with the connection. */
-  async events() {
-    const answer = await this.#send("GET", "/v1/events", { accept: "text/event-stream" });
+  /** Begin to follow the events; return an iterator over them that ends with the connection, or by the signal. */
+  async events(signal) {
+    const answer = await this.#send("GET", "/v1/events", { accept: "text/event-stream", signal });
     return readEvents(answer.body);
   }
 
-  async #send(method, path, { query = {}, body, accept = "application/json" }) {
+  async #send(method, path, { query = {}, body, accept = "application/json", signal }) {
     const headers = { Accept: accept };
     if (this.#token) headers.Authorization = `Bearer ${this.#token}`;
     if (body !== undefined) headers["Content-Type"] = "application/json";
@@ -66,7 +71,7 @@ export class ControlApi {
     const url = wanted.length ? `${path}?${new URLSearchParams(wanted)}` : path;
     let answer;
     try {
-      answer = await fetch(url, { method, headers, body: JSON.stringify(body), credentials: "omit", redirect: "error" });
+      answer = await fetch(url, { method, headers, body: JSON.stringify(body), signal, credentials: "omit", redirect: "error" });
     } catch {
       throw new ApiError("The server cannot be reached.");
     }

@@ -90,13 +90,14 @@ function showFault() {
   }
 }
 
-/** Ask for the token of the server; return it. */
-export function askForToken(words) {
+/** Ask for the token of the server, and say why the last one was refused; return the token. */
+export function askForToken(problem) {
   const dialog = byId("token-dialog");
   const form = byId("token-form");
-  form.querySelector(".form-error").textContent = words;
-  if (!dialog.open) dialog.showModal();
-  dialog.addEventListener("cancel", (event) => event.preventDefault());
+  form.reset();
+  form.querySelector(".form-error").textContent = problem;
+  dialog.oncancel = (event) => event.preventDefault(); // without a token there is nothing to see
+  dialog.showModal();
   return new Promise((resolve) => {
     form.addEventListener("submit", () => resolve(byId("token").value), { once: true });
   });

@@ -23,8 +23,8 @@ function takeToken() {
 }
 
 const api = new ControlApi(takeToken());
-const state = new ServerState(api, async (error) => {
-  api.token = await askForToken(error.status === 401 ? "" : error.message);
+const state = new ServerState(api, async () => {
+  api.token = await askForToken(api.hasToken ? "The server refused that token." : "");
 });
 
 const messageView = new MessageView(() => ladder.focus());
@@ -88,5 +88,7 @@ state.addEventListener("notice", ({ detail }) => {
   setTimeout(() => (byId("notice").hidden = true), 8000);
 });
 addEventListener("hashchange", showAddress);
+// A browser that keeps the page for its Back button would keep the connection too, and it has only six of them for a server.
+addEventListener("pagehide", () => state.disconnect());
 showAddress();
 state.follow();

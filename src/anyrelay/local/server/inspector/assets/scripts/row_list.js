@@ -122,18 +122,23 @@ export class RowList {
       row.remove();
       this.#drawn.delete(drawnKey);
     }
-    for (const [itemKey, [item, index]] of wanted) this.#drawRow(itemKey, item, index);
+    let above = null;
+    for (const [itemKey, [item, index]] of wanted) above = this.#drawRow(itemKey, item, index, above);
     const active = this.#drawn.get(this.#active);
     if (active) this.#box.setAttribute("aria-activedescendant", active.row.id);
     else this.#box.removeAttribute("aria-activedescendant");
   }
 
-  #drawRow(key, item, index) {
+  /** Draw a row below another one, also in the order of the page, which screen readers follow; return the row. */
+  #drawRow(key, item, index, above) {
     let drawn = this.#drawn.get(key);
     if (!drawn) {
       drawn = { row: element("div", { class: "row", role: "option", id: `${this.#box.id}-${key}` }), item: null };
       this.#drawn.set(key, drawn);
-      this.#space.append(drawn.row);
+    }
+    if (drawn.row.parentNode !== this.#space || drawn.row.previousSibling !== above) {
+      if (above) above.after(drawn.row);
+      else this.#space.prepend(drawn.row);
     }
     if (drawn.item !== item) {
       drawn.row.replaceChildren(...this.#options.draw(item));
@@ -143,6 +148,7 @@ export class RowList {
     drawn.row.ariaSetSize = String(this.#items.length);
     drawn.row.ariaSelected = String(key === this.#active);
     drawn.row.style.transform = `translateY(${index * this.#options.height}px)`;
+    return drawn.row;
   }
 
   /** Draw every row in view anew. */

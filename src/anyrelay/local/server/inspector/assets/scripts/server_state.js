@@ -24,6 +24,7 @@ export class ServerState extends EventTarget {
 
   #api;
   #askForToken;
+  #connection = new AbortController();
 
   /**
    * @param {ControlApi} api
@@ -44,21 +45,27 @@ export class ServerState extends EventTarget {
   async follow() {
     for (let delay = FIRST_DELAY; ; delay = Math.min(delay * 2, LONGEST_DELAY)) {
       try {
-        const events = await this.#api.events(); // before the lists: what happens while they are read is not missed
+        this.#connection = new AbortController();
+        const events = await this.#api.events(this.#connection.signal); // before the lists: what happens while they are read is not missed
         await this.#readAll();
         this.#connected("live");
         delay = FIRST_DELAY;
         for await (const event of events) this.#take(event);
       } catch (error) {
-        if (error.status === 401 || error.status === 403) {
+        if (error.status === 401) {
           this.#connected("refused");
-          await this.#askForToken(error);
+          await this.#askForToken();
           continue;
         }
       }
       this.#connected("lost");
       await sleep(delay);
     }
+  }
+
+  /** Close the connection; `follow` connects again, unless the page is gone. */
+  disconnect() {
+    this.#connection.abort();
   }
 
   /** Select a call, and read its frames. */
