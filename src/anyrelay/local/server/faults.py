@@ -71,8 +71,9 @@ class ServerFaults:
         fault = next((one for one in self._waiting if one.fits(received.method)), None)
         if fault is None:
             return False
-        fault.count -= 1
-        if not fault.count:
+        if fault.count > 1:
+            fault.count -= 1
+        else:
             self._waiting.remove(fault)
         if not self._waiting:
             self._exchange.faults = None

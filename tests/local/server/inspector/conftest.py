@@ -12,7 +12,7 @@ from tests.local.server.inspector.inspector_page import InspectorPage
 from tests.support.browser import Browser, browser_missing, open_browser
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     if reason := browser_missing():
         if os.environ.get("CI") == "true":

@@ -17,6 +17,9 @@ from anyrelay.sync import Call, RelayClient
 CONTEXT = "menu"
 """The context whose calls the program answers."""
 
+RECORDED = "recorded"
+"""The context whose calls the program records."""
+
 RINGING = "unanswered"
 """The context whose calls the program lets ring."""
 
@@ -77,6 +80,11 @@ class InspectedServer:
         if call.context == RINGING:
             return
         call.answer()
+        if call.context == RECORDED:
+            recording = call.record({"end_silence_timeout": 2})
+            call.play_tts("Please speak.")
+            recording.wait()
+            return
         call.play_tts("Which number?").wait()
         while call.state == "answered":
             collected = call.collect(digits={"max": 2, "digit_timeout": 0.2}, initial_timeout=20).wait()
@@ -90,7 +98,7 @@ def inspected_server(token: str | None = None, http: str = "127.0.0.1:0") -> Ite
     relay = LocalRelay(SimulatedPhones(pace=10), http=http, http_token=token)
     with start_blocking_portal() as portal, portal.wrap_async_context_manager(relay):
         server = InspectedServer(relay, portal, token)
-        client = RelayClient(project="p", token="t", host=relay.url, contexts=[CONTEXT, RINGING])
+        client = RelayClient(project="p", token="t", host=relay.url, contexts=[CONTEXT, RECORDED, RINGING])
         client.on_call(server.answer_call)
         with client:
             yield server

@@ -90,6 +90,57 @@ def test_a_ladder_is_downloaded(page: InspectorPage, server: InspectedServer, fo
             assert content.startswith("sequenceDiagram")
 
 
+def test_a_recording_is_played_and_downloaded(page: InspectorPage, server: InspectedServer) -> None:
+    server.place_call("alice", "recorded", say=["Good morning."])
+    page.select("alice")
+    page.browser.wait(lambda: page.browser.find_all("#call-extras button"), "there is a recording")
+    play, download = page.browser.find_all("#call-extras button")
+    download.click()
+    assert downloaded(page, "*.wav").read_bytes().startswith(b"RIFF")
+    play.click()
+    player = "const [player] = document.getElementsByTagName('audio'); return player ? player.duration : 0"
+    page.browser.wait(lambda: (page.browser.run(player) or 0) > 0, "the recording can be played")
+
+
+def test_a_broken_connection_is_seen_and_the_call_goes_on(page: InspectorPage, server: InspectedServer) -> None:
+    server.place_call("alice")
+    page.select("alice")
+    page.wait_label("calling.collect")
+    page.browser.find("#show-server").click()
+    assert page.browser.texts("#contexts li") == ["menu", "recorded", "unanswered"]
+    page.browser.find("#show-calls").click()
+    page.browser.find("#open-faults").click()
+    page.browser.find("#faults-form .danger").click()
+    page.browser.find("#keypad [aria-label='Press 5']").click()
+    assert server.digits.get(timeout=10) == "5"
+    page.wait_label("call.collect finished")
+    before, after = page.browser.texts("#lanes span")[-2:]
+    assert before != after
+    assert after.startswith("client ")
+
+
+def test_the_next_command_is_refused(page: InspectorPage, server: InspectedServer) -> None:
+    page.browser.find("#open-faults").click()
+    page.browser.find("#fault").send_keys("Refuse")
+    page.browser.find("#fault-method").send_keys("calling.answer")
+    page.browser.find("#fault-code").send_keys("503\n")
+    page.browser.wait(lambda: not page.browser.find_all("dialog[open]"), "the fault is set")
+    server.place_call("alice")
+    page.select("alice")
+    page.wait_label("503")
+    page.browser.wait(lambda: page.browser.find_all(".rung[data-role=error]"), "the refusal stands out")
+
+
+def test_a_reset_empties_the_page(page: InspectorPage, server: InspectedServer) -> None:
+    server.place_call("alice", "unanswered")
+    page.select("alice")
+    page.browser.find("#open-reset").click()
+    page.browser.find("#reset-form .danger").click()
+    page.browser.wait(lambda: page.text("#no-calls").startswith("No calls yet."), "the list is empty")
+    page.browser.wait(lambda: page.is_shown("#no-call"), "no call is selected")
+    assert server.calls() == []
+
+
 def downloaded(page: InspectorPage, pattern: str) -> Path:
     """Wait for a downloaded file, and return its path."""
     files = page.browser.wait(lambda: list(page.browser.downloads.glob(pattern)), f"a download {pattern}")
