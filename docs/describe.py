@@ -1,15 +1,11 @@
 """The reference of RELAY's commands, described from their classes: parameters, allowed values and meanings."""
 
-import ast
-import inspect
-import re
-import textwrap
-from functools import cache
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from attrs import NOTHING, Attribute, fields
 
+from anyrelay.cli.schema.meanings import field_meanings, summary
 from anyrelay.protocol.schema import COMMANDS, Media, SipReferDevice
 from anyrelay.protocol.schema import fields as checks
 
@@ -62,13 +58,12 @@ def _command(method: str) -> str:
     types = get_type_hints(kind)
     rows = [
         f"| `{_wire_name(each)}`{'' if each.default is not NOTHING else ' *'} | {_allowed(each, types[each.name])} "
-        f"| {_meanings(kind).get(each.name, '')} |"
+        f"| {_in_table(field_meanings(kind)[each.name])} |"
         for each in fields(kind)
         if each.name not in ("extra", "node_id", "call_id")
     ]
     table = ["| parameter | values | meaning |", "| --- | --- | --- |", *rows, ""] if rows else []
-    summary = re.sub(r" \(`[^)]*\)", "", _plain(inspect.getdoc(kind) or "").partition("\n\n")[0])
-    return "\n".join([f"### `{method}`\n", summary, "", *table])
+    return "\n".join([f"### `{method}`\n", summary(kind), "", *table])
 
 
 def _wire_name(field: "Attribute[Any]") -> str:
@@ -110,20 +105,6 @@ def _by_type(kind: Any) -> str:
     return "any JSON value" if kind is Any else "an object"
 
 
-@cache
-def _meanings(kind: type) -> dict[str, str]:
-    """Return the string under each field of a class and its bases, by the field's name."""
-    found: dict[str, str] = {}
-    for each in reversed(kind.__mro__[:-1]):
-        (body,) = ast.parse(textwrap.dedent(inspect.getsource(each))).body
-        assert isinstance(body, ast.ClassDef)
-        for member, under in zip(body.body, body.body[1:], strict=False):
-            match member, under:
-                case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
-                    found[name] = _plain(text)
-    return found
-
-
-def _plain(text: str) -> str:
-    """Return a docstring as Markdown in one line for each paragraph."""
-    return "\n\n".join(" ".join(part.split()) for part in re.sub("``", "`", text).split("\n\n")).replace("|", "\\|")
+def _in_table(text: str) -> str:
+    """Return Markdown for the cell of a table."""
+    return text.replace("|", "\\|")

@@ -291,6 +291,34 @@ def trace_command(file: str, call: str | None, form: str, output: str | None) ->
 
 
 @anyrelay.command()
+@click.argument("name", metavar="[METHOD]", default="")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(("json-schema", "asyncapi")),
+    default="json-schema",
+    show_default=True,
+    help="JSON Schema 2020-12, or AsyncAPI 3.1.",
+)
+@ends
+def schema(name: str, form: str) -> int:
+    """Print the RELAY protocol for other programs.
+
+    METHOD is a RELAY method such as calling.play, or an event type such as calling.call.play. Without METHOD the document
+    describes all messages.
+
+    The exit status is 0, or 2 when RELAY has no such method or event type.
+
+    \b
+    anyrelay schema calling.refer
+    anyrelay schema --format asyncapi > relay.json
+    """  # noqa: D301 - click reads the backspace: it does not wrap the paragraph
+    from anyrelay.cli.schema.command import run_schema
+
+    return run_schema(name, form)
+
+
+@anyrelay.command()
 @click.option("--context", "contexts", multiple=True, metavar="CONTEXT", help="A context to receive; may be repeated.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per event.")
 @ends
