@@ -177,6 +177,7 @@ def types(session: nox.Session) -> None:
     session.run("mypy")
     session.run("pyright")
     session.run("python", "tests/typing/check.py")
+    session.run("python", "tests/typing/completeness.py")
 
 
 @nox.session

@@ -77,7 +77,7 @@ class CallGone(RelayError):
 
     def __init__(self, code: int, message: str, call_id: str = "") -> None:
         super().__init__(code, message)
-        self.args = (code, message, call_id)
+        self.args: tuple[Any, ...] = (code, message, call_id)
         self.call_id = call_id
 
 
@@ -110,7 +110,7 @@ class ReferFailed(LocalError):
 
     def __init__(self, message: str, outcome: Any = None) -> None:
         super().__init__(message)
-        self.args = (message, outcome)
+        self.args: tuple[Any, ...] = (message, outcome)
         self.outcome = outcome
 
 

@@ -76,15 +76,15 @@ class Wire(ScriptedServer):
             "contexts": ("default",),
             **settings,
         }
-        self.session = Session(
+        self.session: Session = Session(
             ClientSettings(**fields), new_id=lambda: f"client-{next(ids)}", random=lambda: self.jitter
         )
         self.session.takes_calls(takes_calls)
-        self.now = 0.0
+        self.now: float = 0.0
         self.jitter = jitter
         self.reachable = True
-        self.connect_takes = 0.0
-        self.delay = dict.fromkeys(Direction, 0.0)
+        self.connect_takes: float = 0.0
+        self.delay: dict[Direction, float] = dict.fromkeys(Direction, 0.0)
         self.bytewise = False
         self.stopped = False
         self.on_call: Callable[[CallMachine], object] | None = None

@@ -6,7 +6,7 @@ import importlib.util
 import os
 import socket
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
 from anyrelay.cli.account import explain, make_client
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["EXTRAS", "examine"]
 
-EXTRAS: Final = {
+EXTRAS: Final[Mapping[str, tuple[str, ...]]] = {
     "cli": ("click", "rich"),
     "sip": ("baresip", "numpy", "soxr"),
     "trio": ("trio",),

@@ -196,7 +196,7 @@ class LocalRelay(ScriptedRelay, ObservedRelay):
         self._port = listened_port(listener)
         if self.token is None and self._require_token and not all(map(is_on_loopback, self._listeners)):
             self.token = secrets.token_urlsafe(TOKEN_BYTES)
-        self.exchange = Exchange(
+        self.exchange: Exchange = Exchange(
             new_id=lambda: str(uuid.uuid4()),
             epoch=time.time() - anyio.current_time(),
             credentials=self._credentials(token=self.token),

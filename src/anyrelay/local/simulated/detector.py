@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SimulatedDetector"]
 
-DEFAULTS: Final = {
+DEFAULTS: Final[Mapping[str, float]] = {
     "initial_timeout": 4.5,
     "end_silence_timeout": 1.0,
     "machine_voice_threshold": 1.25,

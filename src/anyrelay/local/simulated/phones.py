@@ -75,7 +75,7 @@ class SimulatedPhones:
         self.callers: list[SimulatedCaller] = []
         self.texts: list[TextMessage] = []
         """The last 1,000 text messages that the phones were sent, oldest first."""
-        self.mixes = Mixes[SimulatedLeg]()
+        self.mixes: Mixes[SimulatedLeg] = Mixes[SimulatedLeg]()
         self._targets: list[Target] = []
         self._next_behaviour: Behaviour | None = None
         self._exchange: TheExchange | None = None

@@ -150,7 +150,7 @@ class OperationMachine(CommandObserver, Generic[E]):
         self.control_id = control_id
         self.method = "the operation"
         """The RELAY method that starts it."""
-        self.state = OperationState.STARTING
+        self.state: OperationState = OperationState.STARTING
         self.result: E | None = None
         self._is_told = False
         self._is_under_way = False

@@ -183,14 +183,14 @@ class ReferMachine(CommandObserver):
         """
         self.refer_to = refer_to
         self.number = number
-        self.state = ReferState.QUEUED
+        self.state: ReferState = ReferState.QUEUED
         self.outcome: ReferOutcome | None = None
         self.ack: dict[str, object] | None = None
         self.events: deque[ReferEvent] = deque(maxlen=EVENTS_KEPT)
         self.refers: ReferOwner | None = None
         self.on_over: Callable[[ReferMachine, ReferOutcome | None], None] | None = None
         self.on_completed: Callable[[ReferOutcome], Any] | None = None
-        self.waits_for_reply = False
+        self.waits_for_reply: bool = False
         self._refer_code: int | None = None
         self._notify_code: int | None = None
         self._started = now

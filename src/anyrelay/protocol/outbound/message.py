@@ -7,6 +7,7 @@ from enum import StrEnum, auto
 from typing import Any, Final
 
 from anyrelay.errors import RelayError
+from anyrelay.protocol.core.handler_queue import HandlerQueue
 from anyrelay.protocol.core.promise import Promise
 from anyrelay.protocol.core.waiters import Waiters
 from anyrelay.protocol.outbound.host import OutboundHost
@@ -65,18 +66,18 @@ class MessageMachine:
             on_over: Called when the message has reached a final state.
         """
         self.message_id = message_id
-        self.context = _text(params, "context")
-        self.direction = _text(params, "direction") or "outbound"
-        self.from_number = _text(params, "from_number")
-        self.to_number = _text(params, "to_number")
-        self.body = _text(params, "body")
-        self.media = _texts(params, "media")
-        self.tags = _texts(params, "tags")
-        self.segments = _count(params, "segments")
-        self.state = MessageState.QUEUED
-        self.reason = ""
+        self.context: str = _text(params, "context")
+        self.direction: str = _text(params, "direction") or "outbound"
+        self.from_number: str = _text(params, "from_number")
+        self.to_number: str = _text(params, "to_number")
+        self.body: str = _text(params, "body")
+        self.media: list[str] = _texts(params, "media")
+        self.tags: list[str] = _texts(params, "tags")
+        self.segments: int = _count(params, "segments")
+        self.state: MessageState = MessageState.QUEUED
+        self.reason: str = ""
         self.result: RelayEvent | None = None
-        self.handler_queue = host.new_handler_queue("")
+        self.handler_queue: HandlerQueue = host.new_handler_queue("")
         self._host = host
         self._on_over = on_over
         self._on_completed = on_completed

@@ -20,11 +20,13 @@ from typing import Any, Final
 from anyrelay.errors import CallGone, ClientClosed, ConnectionLost, RelayError
 from anyrelay.protocol.call.call import CallMachine
 from anyrelay.protocol.core.handler_queue import HandlerQueue
+from anyrelay.protocol.core.link_timers import LinkTimers
 from anyrelay.protocol.core.memory import SharedTexts
 from anyrelay.protocol.core.promise import Promise
 from anyrelay.protocol.core.timers import Timers
 from anyrelay.protocol.outbound.message import MessageMachine
 from anyrelay.protocol.outbound.outbound import Outbound
+from anyrelay.protocol.rpc.jsonrpc import Failure, Response
 from anyrelay.protocol.rpc.pending import NO_OBSERVER, USUAL, CommandObserver, CommandOptions, PendingCommands, Reply
 from anyrelay.protocol.schema import CallCommand, Command, Connect, RelayEvent, Unreceive
 from anyrelay.protocol.schema import encode_command as params_of
@@ -88,14 +90,14 @@ class Session(ClientMethods):
         """
         self.settings = settings
         self.new_id = new_id
-        self.timers = Timers()
-        self.next_deadline = self.timers.next_deadline
+        self.timers: Timers = Timers()
+        self.next_deadline: Callable[[], float | None] = self.timers.next_deadline
         """Returns when to call `handle_timeout`, in seconds; None for never."""
-        self.statistics = Statistics()
-        self.texts = SharedTexts()
+        self.statistics: Statistics = Statistics()
+        self.texts: SharedTexts = SharedTexts()
         self.calls: dict[str, CallMachine] = {}
         """The calls of the session, by their call_id."""
-        self.relay_protocol = ""
+        self.relay_protocol: str = ""
         self._has_session = False
         self.outputs: deque[Output] = deque()
         """What there is to do, the oldest first; the driver takes the outputs from here."""
@@ -109,29 +111,29 @@ class Session(ClientMethods):
             new_id=new_id,
             random=random,
         )
-        self.link_timers = self._link.keep_alive.link_timers
-        self.receive_data = self._link.receive_data
+        self.link_timers: LinkTimers = self._link.keep_alive.link_timers
+        self.receive_data: Callable[[bytes, float], None] = self._link.receive_data
         """Takes bytes from the transport, and the time; however late they come, no deadline is looked at."""
-        self.data_to_send = self._link.messages.data_to_send
+        self.data_to_send: Callable[[], bytes] = self._link.messages.data_to_send
         """Returns everything that waits for the transport as one piece, and forgets it."""
         self._requests = PendingCommands(
             self.timers, new_id, self._link.messages.send, self._link.sign_in.without_credentials, self._call_is_gone
         )
-        self.hang_up = HangUps(self).hang_up
+        self.hang_up: Callable[[CallMachine, float, str], None] = HangUps(self).hang_up
         """Hangs up a call that no handler holds: the call, the time and the end reason."""
-        self.receive_result = self._requests.receive_result
-        self.receive_answer = self._requests.answer
+        self.receive_result: Callable[[str, Reply, float], bool] = self._requests.receive_result
+        self.receive_answer: Callable[[Response | Failure, float], bool] = self._requests.answer
         self._got_signal = False
         self.observer: Observer | None = None
-        self.outbound = Outbound(self)
+        self.outbound: Outbound = Outbound(self)
         self._drain = Drain(self)
         self._router = EventRouter(self, self._drain)
-        self.takes_calls = self._router.takes_calls
+        self.takes_calls: Callable[[bool], None] = self._router.takes_calls
         """Says whether offered calls have a handler: True or False. Without a handler, the session passes offers back."""
-        self.takes_messages = self._router.takes_messages
+        self.takes_messages: Callable[[bool], None] = self._router.takes_messages
         """Says whether text messages have a handler: True or False."""
-        self.receive_event = self._router.receive_event
-        self.work_ended = self._drain.work_ended
+        self.receive_event: Callable[[str | int | None, dict[str, Any], float], None] = self._router.receive_event
+        self.work_ended: Callable[[], None] = self._drain.work_ended
 
     @property
     def state(self) -> ClientState:
