@@ -217,6 +217,12 @@ def test_trio_changes_only_the_run(name):
     assert read(f"{name}_trio.py") == read(f"{name}_asyncio.py").replace(".run()", '.run(backend="trio")')
 
 
+def test_the_phone_menu_in_threads_leaves_out_the_awaits():
+    menu = read("ivr.py").replace("from anyrelay import", "from anyrelay.sync import").replace("aclosing", "closing")
+    menu = menu.replace("async ", "").replace("await ", "").replace("python ivr.py", "python ivr_threads.py")
+    assert read("ivr_threads.py") == menu
+
+
 @pytest.mark.parametrize("name", ["refer", "outcome"])
 def test_threads_change_the_import_and_leave_out_the_awaits(name):
     page = read(f"{name}_asyncio.py").replace("from anyrelay import", "from anyrelay.sync import")
@@ -291,7 +297,14 @@ def test_the_real_account_needs_a_target():
 
 
 @pytest.mark.parametrize(
-    ("name", "passed"), [("test_support.py", 5), ("test_support_with_fixtures.py", 7), ("test_ivr_machine.py", 1)]
+    ("name", "passed"),
+    [
+        ("test_support.py", 5),
+        ("test_support_with_fixtures.py", 7),
+        ("test_ivr_in_memory.py", 30),
+        ("test_ivr_with_fixtures.py", 24),
+        ("test_ivr_machine.py", 1),
+    ],
 )
 def test_the_tests_of_the_example_application_pass(name, passed):
     plugin = () if entry_points(group="pytest11", name="anyrelay") else ("-p", "anyrelay.testing.plugin")

@@ -1,31 +1,57 @@
-"""A phone menu: 1 transfers to sales, 2 to support.
+"""A phone menu: 1 transfers to sales, 2 connects to support.
 
-A wrong key or a failed transfer leads back to the menu, three times at most.
+A wrong key, and a target that does not answer, lead back to the menu. After
+three turns the caller can leave a message. Run the program with:
+
+    python ivr_threads.py
 """
 
-from anyrelay.sync import Call, RelayClient
+from contextlib import closing
 
-MENU = {"1": "sip:sales@example.com", "2": "sip:support@example.com"}
-PROMPT = [{"type": "tts", "text": "Press 1 for sales, 2 for support."}]
+from anyrelay.sync import Call, ConnectEvent, RecordEvent, RelayClient
+
+SALES = "sip:sales@example.com"
+SUPPORT = "sip:support@example.com"
+MENU = "Press 1 for sales, 2 for support."
+WRONG_KEY = "There is no such choice."
+NO_ANSWER = "They cannot take your call."
+VOICEMAIL = "Please leave a message after the tone."
+
+SETTINGS = {"contexts": ["menu"], "on_handler_error": "hangup"}
+"""The client hangs up if the handler raises, so that nobody is forgotten."""
 
 
 def handle_call(call: Call) -> None:
-    """Ask for a key and transfer the call, three times at most."""
+    """Offer the menu three times at most, and then the voicemail."""
     call.answer()
     for _ in range(3):
-        collect = {"digits": {"max": 1}, "initial_timeout": 5.0}
-        pressed = call.play_and_collect(PROMPT, collect).wait()
-        target = MENU.get(pressed.digits)
-        if target is None:
-            call.play_tts("There is no such choice.").wait()
-        elif transfer(call, target):
+        key = ask(call, MENU)
+        if key == "1" and transfer(call, SALES):
             return
-    call.play_tts("Please call again later.").wait()
+        if key == "2" and connect(call, SUPPORT):
+            return
+        say(call, NO_ANSWER if key in ("1", "2") else WRONG_KEY)
+    take_message(call)
     call.hangup()
 
 
+def say(call: Call, text: str) -> None:
+    """Speak a text, and wait for its end."""
+    playback = call.play_tts(text)
+    playback.wait()
+
+
+def ask(call: Call, text: str) -> str:
+    """Speak a text, and return the key that the caller presses, or ""."""
+    collect = {"digits": {"max": 1}, "initial_timeout": 5.0}
+    media = [{"type": "tts", "text": text}]
+    action = call.play_and_collect(media, collect)
+    pressed = action.wait()
+    return pressed.digits
+
+
 def transfer(call: Call, target: str) -> bool:
-    """Transfer the call; return whether the caller is in good hands."""
+    """Send the caller to a target by REFER; False if the call goes on."""
     outcome = call.refer_and_wait(target, timeout=30)
     if outcome.status == "unknown":  # the target may still ring, or talk
         try:
@@ -35,10 +61,38 @@ def transfer(call: Call, target: str) -> bool:
     return outcome.succeeded or outcome.status == "unknown"
 
 
+def connect(call: Call, target: str) -> bool:
+    """Let caller and target talk; False if the target does not answer."""
+    device = {"type": "sip", "params": {"to": target, "timeout": 30}}
+    with closing(call.events()) as events:
+        call.connect([[device]])
+        for event in events:
+            if isinstance(event, ConnectEvent):
+                if event.connect_state == "failed":
+                    return False
+                if event.connect_state == "disconnected":
+                    break
+    call.hangup()
+    return True
+
+
+def take_message(call: Call) -> None:
+    """Record what the caller says."""
+    say(call, VOICEMAIL)
+    settings = {"beep": True, "initial_timeout": 5, "end_silence_timeout": 2}
+    recording = call.record(audio=settings)
+    keep_message(call, recording.wait())
+
+
+def keep_message(call: Call, message: RecordEvent) -> None:
+    """Print where the message is; a real program writes an e-mail."""
+    if message.state == "finished":
+        print(f"{call.from_}: {message.duration:.0f} s at {message.url}")
+
+
 def make_client(**settings: object) -> RelayClient:
-    """Return the client; a caller whose handler raises is hung up on."""
-    settings = {"contexts": ["menu"], "on_handler_error": "hangup", **settings}
-    client = RelayClient(**settings)
+    """Return the client; the environment has the settings not given."""
+    client = RelayClient(**{**SETTINGS, **settings})
     client.on_call(handle_call)
     return client
 

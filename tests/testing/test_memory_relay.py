@@ -342,6 +342,14 @@ def test_a_blocking_phone_that_does_not_get_there_is_named() -> None:
         assert (caller.state, caller.end_reason, relay.now) == ("ended", "noAnswer", 3.0)
 
 
+def test_a_condition_may_look_at_a_phone_while_a_handler_ends() -> None:
+    with SyncMemoryRelay() as relay, relay.client() as client:
+        client.on_call(lambda call: call.hangup())
+        caller = relay.phones.dial(ALICE)
+        relay.until(lambda: caller.state == "ended", 5.0)
+        assert caller.end_reason == "hangup"
+
+
 def test_another_thread_is_refused() -> None:
     errors: list[RuntimeError] = []
     with SyncMemoryRelay() as relay, relay.client() as client:

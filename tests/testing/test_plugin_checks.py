@@ -201,6 +201,16 @@ def test_a_caller_that_no_client_took_fails_the_test(pytester):
     )
 
 
+def test_a_phone_that_was_called_and_does_not_answer_passes_the_test(pytester):
+    body = """
+from anyrelay import DialFailed
+phones.add(SUPPORT, answers="no-answer")
+with pytest.raises(DialFailed):
+    await client.dial([[{"type": "sip", "params": {"to": SUPPORT}}]])
+"""
+    run(pytester, body).assert_outcomes(passed=ALL)
+
+
 BROKEN = {"open_calls": STILL_UP, "refused_commands": REFUSED, "untaken_callers": UNTAKEN, "handler_errors": RAISES}
 """A test for each check, which fails by this check and by no other."""
 

@@ -57,7 +57,7 @@ def test_a_caller_who_is_forgotten_is_found(menu, handler):
         pass
 
     Faulty.handler = staticmethod(handler)
-    with pytest.raises(AssertionError, match="SyncCaller"):
+    with pytest.raises(AssertionError, match="callers are forgotten"):
         run_state_machine_as_test(Faulty, settings=searching)
 
 
@@ -65,7 +65,7 @@ def test_a_caller_who_is_forgotten_after_a_lost_connection_is_found(menu):
     class Faulty(menu.PhoneMenu):  # type: ignore[misc,name-defined]
         on_handler_error = "log"
 
-    with pytest.raises(AssertionError, match="SyncCaller"):
+    with pytest.raises(AssertionError, match="callers are forgotten"):
         run_state_machine_as_test(Faulty, settings=searching)
 
 

@@ -92,7 +92,8 @@ def problems_of(
             f"{each.uri} called and no client took the call: it is {each.state} {each.end_reason}".rstrip()
             + "; subscribe to its context, and answer or pass the call in the handler"
             for each in callers
-            if each.state == "ringing" or (each.end_reason == "noAnswer" and not _was_offered(each, frames))
+            if not each.was_called
+            and (each.state == "ringing" or (each.end_reason == "noAnswer" and not _was_offered(each, frames)))
         ]
     if "open_calls" in names:
         found += [

@@ -104,6 +104,8 @@ class SimulatedCaller:
     """The events of the application that it was handed."""
     on_hold: bool
     """Whether it is on hold."""
+    was_called: bool
+    """Whether a dial or a connect called the phone, rather than that the phone called a context."""
 
     def __init__(self, phones: CallerHost, uri: str, on_refer: Behaviour, hang_up_after: float | None) -> None:
         self.uri = uri
@@ -116,6 +118,7 @@ class SimulatedCaller:
         self.words = []
         self.user_events = []
         self.on_hold = False
+        self.was_called = False
         self._busy_until = 0.0
         self._on_refer = on_refer
         self._hang_up_after = hang_up_after

@@ -202,6 +202,7 @@ class SimulatedPhones:
             on_ringing: Called with the time when it rings.
         """
         phone = SimulatedCaller(self, to_uri, Follow(), None)
+        phone.was_called = True
         self.callers.append(phone)
         self.note(phone, f"is called by {from_uri or 'nobody in particular'}")
         target = self.target(to_uri)

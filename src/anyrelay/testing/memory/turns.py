@@ -81,8 +81,9 @@ class Turns:
             try:
                 job()
             finally:
+                following = self._next_turn()  # whose conditions may look at a phone, as this thread still may
                 self._threads.discard(threading.get_ident())
-                self._next_turn().baton.release()
+                following.baton.release()
 
         threading.Thread(target=run, name=name, daemon=True).start()
 
