@@ -1,9 +1,9 @@
 """A phone menu: 1 transfers to sales, 2 connects to support.
 
 A wrong key, and a target that does not answer, lead back to the menu. After
-three turns the caller can leave a message. Run the program with:
+three turns the caller can leave a message.
 
-    python ivr.py
+Run: python ivr.py
 """
 
 from contextlib import aclosing
