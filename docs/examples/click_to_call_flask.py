@@ -36,14 +36,14 @@ def create_app() -> Flask:
         """Ring the agent; once the agent answers, ring the customer."""
         wanted = request.get_json()
         try:
-            call = relay.dial(phone(wanted["agent"]), dial_timeout=30)
-        except KeyError:
-            abort(400, "The agent is missing.")
-        except ValueError as error:
-            abort(400, str(error))
+            agent, customer = phone(wanted["agent"]), phone(wanted["customer"])
+        except (KeyError, TypeError, ValueError) as error:
+            abort(400, f"agent and customer must be numbers: {error}")
+        try:
+            call = relay.dial(agent, dial_timeout=30)
         except DialFailed:
             abort(502, "The agent does not answer.")
-        Thread(target=connect, args=(call, wanted["customer"])).start()
+        Thread(target=connect, args=(call, customer)).start()
         return {"call_id": call.call_id}, 201
 
     @app.get("/calls")
@@ -66,10 +66,10 @@ def phone(number: str) -> list[list[PhoneDevice]]:
     return [[PhoneDevice(to_number=number, from_number=OWN_NUMBER)]]
 
 
-def connect(call: Call, customer: str) -> None:
+def connect(call: Call, customer: list[list[PhoneDevice]]) -> None:
     """Connect the customer, and hang up when either side has hung up."""
     with closing(call.events()) as events:
-        call.connect(phone(customer))
+        call.connect(customer)
         for event in events:
             if isinstance(event, ConnectEvent) and event.connect_state in OVER:
                 break
