@@ -1,26 +1,17 @@
-"""WebSocket (RFC 6455) for both ends: bytes in, text messages out, and back. The one file that knows wsproto.
+"""WebSocket (RFC 6455) for both ends: bytes in, text messages out, and back.
 
-The upgrade is wsproto's `H11Handshake`, the frames are its `FrameProtocol`. Its `Connection` is not used, because that makes a
-bad frame look like a polite close. What wsproto leaves to us is done here: heads are cut off and limited, messages are joined
-and limited, pings and closes are answered, and nothing the peer sends raises. `fast_frames.py` reads and writes short text
-frames. No extension is offered or agreed to, so a compressed frame is a violation.
+The frames are wsproto's `FrameProtocol`. Its `Connection` is not used, because that makes a bad frame look like a polite
+close. What wsproto leaves to us is done here: messages are joined and limited, pings and closes are answered, and nothing the
+peer sends raises. The handshake is in `upgrade.py`; `fast_frames.py` reads and writes short text frames. No extension is
+offered or agreed to, so a compressed frame is a violation.
 """
 
 from __future__ import annotations
 
-import re
 from collections import deque
-from collections.abc import Callable
 from enum import Enum, auto
-from http import HTTPStatus
-from typing import TypeAlias
 
-import h11
-from wsproto.connection import ConnectionType
-from wsproto.events import AcceptConnection, RejectConnection, RejectData, Request
 from wsproto.frame_protocol import CloseReason, Frame, FrameProtocol, Opcode, ParseFailed
-from wsproto.handshake import H11Handshake
-from wsproto.utilities import RemoteProtocolError
 
 from anyrelay.protocol.transport.events import (
     BrokenMessage,
@@ -33,15 +24,9 @@ from anyrelay.protocol.transport.events import (
     TextReceived,
 )
 from anyrelay.protocol.transport.fast_frames import FrameSplitter, MessageTooBig, text_frames
-from anyrelay.protocol.transport.http_head import BadHead, HeadCutter, Refusal
+from anyrelay.protocol.transport.upgrade import Headers, Upgrade, UpgradeCheck
 
-__all__ = ["DEFAULT_MAX_MESSAGE_SIZE", "OUTBOX_LIMIT", "Phase", "UpgradeCheck", "WebSocketLayer"]
-
-Headers: TypeAlias = tuple[tuple[str, str], ...]
-"""The headers of a request, names in lower case."""
-
-UpgradeCheck: TypeAlias = Callable[[Headers], tuple[int, str] | None]
-"""Given the headers of a client's upgrade, returns the HTTP status and the text of a refusal; None accepts the upgrade."""
+__all__ = ["DEFAULT_MAX_MESSAGE_SIZE", "OUTBOX_LIMIT", "Headers", "Phase", "UpgradeCheck", "WebSocketLayer"]
 
 DEFAULT_MAX_MESSAGE_SIZE = 10 * 1024 * 1024
 """The largest message that is taken, in bytes."""
@@ -60,8 +45,6 @@ LONGEST_HEADER = 14
 """With it each text counts towards `OUTBOX_LIMIT` before its frame is built, in bytes (section 5.2)."""
 
 _MAY_BE_SENT = frozenset({1000, 1001, 1002, 1003, *range(1007, 1014), *range(3000, 5000)})
-_UPGRADE_HEADER = re.compile(rb"^upgrade:[ \t]*websocket", re.IGNORECASE | re.MULTILINE)
-_PEER_FAULTS = (RemoteProtocolError, ValueError)  # ValueError: a header that is not ASCII, a Host that is not IDNA
 
 
 class Phase(Enum):
@@ -71,8 +54,6 @@ class Phase(Enum):
     """A client that has not been started."""
     HANDSHAKE = auto()
     """The upgrade is under way."""
-    REFUSED = auto()
-    """The upgrade was refused; the text of the refusal is still coming."""
     OPEN = auto()
     """Text flows both ways."""
     CLOSING = auto()
@@ -84,24 +65,14 @@ class Phase(Enum):
 class WebSocketLayer:
     """One end of a WebSocket connection, without the connection. Made by `client` or `server`."""
 
-    def __init__(
-        self,
-        handshake: H11Handshake,
-        request: bytes,
-        max_message_size: int,
-        check_upgrade: UpgradeCheck | None = None,
-    ) -> None:
-        self._handshake = handshake
-        self._check_upgrade = check_upgrade
-        self._client = handshake.client
+    def __init__(self, upgrade: Upgrade, max_message_size: int) -> None:
+        self._upgrade = upgrade
+        self._client = upgrade.is_client
         self.events: deque[str | ConnectionEvent] = deque()
         """What happened, the oldest first; a text message is its text alone."""
         self._outgoing: list[bytes | bytearray] = []
         self._texts: list[bytes] = []  # which follow it, without their frames
         self._waiting = 0  # how many bytes are in the two
-        self._request = request
-        self._heads = HeadCutter(b"HTTP/1.") if self._client else HeadCutter()
-        self._refusal: Refusal | None = None
         self._frames = FrameProtocol(self._client, [])
         self._splitter = FrameSplitter(masked=not self._client, max_message_size=max_message_size)
         self._text = bytearray()  # the message so far, in UTF-8 again: a string for each fragment takes 84 bytes
@@ -109,10 +80,6 @@ class WebSocketLayer:
         self._pinged: bytes | None = None
         self.phase = Phase.IDLE if self._client else Phase.HANDSHAKE
         """Where the connection stands."""
-        self.target = ""
-        """Server: the path and query that the client asked for."""
-        self.headers: Headers = ()
-        """Server: the headers of the client's request, names in lower case."""
 
     @classmethod
     def client(
@@ -134,13 +101,7 @@ class WebSocketLayer:
         Raises:
             ValueError: One of the three cannot be written in a request.
         """
-        handshake = H11Handshake(ConnectionType.CLIENT)
-        try:
-            extra = [(b"User-Agent", user_agent.encode("latin-1"))] if user_agent else []
-            request = handshake.send(Request(host=host, target=path, extra_headers=extra))
-        except (h11.LocalProtocolError, UnicodeError) as error:
-            raise ValueError(f"host, path or user_agent cannot be written in an HTTP request: {error}") from error
-        return cls(handshake, request, max_message_size)
+        return cls(Upgrade.client(host, path, user_agent), max_message_size)
 
     @classmethod
     def server(
@@ -152,7 +113,17 @@ class WebSocketLayer:
             max_message_size: The largest message to take, in bytes.
             check_upgrade: Says which upgrades are refused; None accepts each.
         """
-        return cls(H11Handshake(ConnectionType.SERVER), b"", max_message_size, check_upgrade)
+        return cls(Upgrade.server(check_upgrade), max_message_size)
+
+    @property
+    def target(self) -> str:
+        """Server: the path and query that the client asked for."""
+        return self._upgrade.target
+
+    @property
+    def headers(self) -> Headers:
+        """Server: the headers of the client's request, names in lower case."""
+        return self._upgrade.headers
 
     @property
     def closed(self) -> bool:
@@ -161,7 +132,7 @@ class WebSocketLayer:
 
     def start(self) -> None:
         """Queue the client's request."""
-        self._outgoing.append(self._request)
+        self._outgoing.append(self._upgrade.to_send)
         self.phase = Phase.HANDSHAKE
 
     def next_event(self) -> ConnectionEvent | None:
@@ -176,8 +147,7 @@ class WebSocketLayer:
         if self._pong is not None:
             self._queue_pong()
         if self._texts:
-            self._outgoing += text_frames(self._texts, mask=self._client, long_frame=self._long_frame)
-            self._texts.clear()
+            self._frame_texts()
         data = b"".join(self._outgoing)
         self._outgoing.clear()
         self._waiting = 0
@@ -255,19 +225,18 @@ class WebSocketLayer:
         if self.phase is Phase.OPEN:
             self._queue_close(code, reason)
             self.phase = Phase.CLOSING
-        elif self._refusal is not None:
-            self._report_refusal(self._refusal)
         elif self.phase in (Phase.IDLE, Phase.HANDSHAKE):
             self._outgoing.clear()
-            self._finish(ConnectionClosed(reason="we closed it before it was open"))
+            if self._upgrade.is_refused:
+                self.fail(ConnectionError("the connection was closed"))
+            else:
+                self._finish(ConnectionClosed(reason="we closed it before it was open"))
 
     def fail(self, error: Exception) -> None:
         """End at once, because the layer below broke. A refusal that was on its way is what gets reported."""
-        if self._refusal is not None:
-            self._report_refusal(self._refusal)
-        else:
-            retry_after = error.retry_after if isinstance(error, HandshakeRefused) else None
-            self._finish(ConnectionClosed(reason=str(error), error=error, retry_after=retry_after))
+        error = self._upgrade.interrupted(error)
+        retry_after = error.retry_after if isinstance(error, HandshakeRefused) else None
+        self._finish(ConnectionClosed(reason=str(error), error=error, retry_after=retry_after))
 
     def fail_unread(self) -> None:
         """End at once, because the peer does not read; what waits for it is dropped, for it would not read that either."""
@@ -295,9 +264,20 @@ class WebSocketLayer:
             except ParseFailed as fault:
                 self._violated(fault.code, fault)
         elif self.phase is Phase.HANDSHAKE:
-            self._receive_heads(data)
-        elif self.phase is Phase.REFUSED and data:  # to wsproto, no bytes are the end of the stream
             self._receive_handshake(data)
+
+    def _receive_handshake(self, data: bytes) -> None:
+        upgrade = self._upgrade
+        data = upgrade.receive_data(data)
+        if not self._client and upgrade.to_send:
+            self._outgoing.append(upgrade.to_send)
+        if upgrade.accepted:
+            self.phase = Phase.OPEN
+            self.events.append(Opened())
+        if upgrade.error is not None:
+            self.fail(upgrade.error)
+        elif upgrade.accepted:
+            self.receive_data(data)
 
     def receive_eof(self) -> None:
         """Note that the peer will send no more bytes. Without a close frame before, that is no clean end (1006)."""
@@ -307,91 +287,6 @@ class WebSocketLayer:
             self.fail(ConnectionError("the peer ended the connection without a WebSocket close frame"))
         else:
             self.fail(ConnectionError("the peer ended the connection before the WebSocket handshake was done"))
-
-    # The handshake (RFC 6455 section 4)
-
-    def _receive_heads(self, data: bytes) -> None:
-        while self.phase is Phase.HANDSHAKE:  # more than once for a client that is told 100 or 103 first
-            try:
-                cut = self._heads.receive_data(data)
-            except BadHead as fault:
-                self._bad_handshake(fault, fault.status)
-                return
-            if cut is None:
-                return
-            head, data = cut
-            self._receive_handshake(head)
-        self.receive_data(data)
-
-    def _receive_handshake(self, data: bytes) -> None:
-        """Let wsproto read a whole head, or a piece of a refusal's body."""
-        fault: Exception | None = None
-        try:
-            self._handshake.receive_data(data)
-        except _PEER_FAULTS as error:
-            fault = error
-        for event in self._handshake.events():  # what came before the fault counts
-            if isinstance(event, AcceptConnection):
-                self._open()
-            elif isinstance(event, Request):
-                self._accept(event)
-            elif isinstance(event, RejectConnection) and event.has_body:
-                self._refusal = Refusal.from_h11(event.status_code, event.headers)
-                self.phase = Phase.REFUSED
-            elif isinstance(event, RejectData) and self._refusal is not None:
-                self._refusal.add(bytes(event.data))
-                if event.body_finished or self._refusal.complete:
-                    self._report_refusal(self._refusal)
-        if fault is not None:
-            self._bad_handshake(fault, self._status_for(fault, data))
-
-    def _accept(self, request: Request) -> None:
-        self.target = request.target
-        host = [("host", request.host)]
-        extra = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in request.extra_headers]
-        self.headers = tuple(host + extra)
-        refused = None if self._check_upgrade is None else self._check_upgrade(self.headers)
-        if refused is not None:
-            self.fail(self._refuse(*refused))
-            return
-        self._outgoing.append(self._handshake.send(AcceptConnection()))
-        self._open()
-
-    def _refuse(self, status: int, words: str) -> ProtocolViolation:
-        """Answer the client's request with an HTTP error, and return the error that ends the connection."""
-        self._outgoing.append(_refusal(status, words))
-        return ProtocolViolation(f"no WebSocket upgrade, refused with HTTP {status}: {words}")
-
-    def _open(self) -> None:
-        self.phase = Phase.OPEN
-        self.events.append(Opened())
-
-    @staticmethod
-    def _status_for(fault: Exception, head: bytes) -> int:
-        """Return the HTTP status with which a server answers a request that is no good upgrade."""
-        if isinstance(fault.__context__, h11.RemoteProtocolError):
-            return 400
-        if not _UPGRADE_HEADER.search(head):  # a browser or a health check; told what this place is
-            return 426
-        hint = fault.event_hint if isinstance(fault, RemoteProtocolError) else None
-        return hint.status_code if isinstance(hint, RejectConnection) else 400
-
-    def _bad_handshake(self, fault: Exception, status: int) -> None:
-        """End a handshake that the peer broke: a server answers with an HTTP error, a client with nothing."""
-        if self._refusal is not None:  # only its text is broken, or too long
-            self._report_refusal(self._refusal)
-            return
-        words = str(fault) if isinstance(fault, (BadHead, RemoteProtocolError)) else "a header cannot be read"
-        if self._client:
-            error = ProtocolViolation(f"the server's answer to the WebSocket upgrade is no good: {words}")
-        else:
-            error = self._refuse(status, words)
-        error.__cause__ = fault
-        self.fail(error)
-
-    def _report_refusal(self, refusal: Refusal) -> None:
-        self._refusal = None
-        self.fail(refusal.error("the server refused the WebSocket upgrade", HandshakeRefused))
 
     # Frames (RFC 6455 section 5)
 
@@ -469,16 +364,3 @@ class WebSocketLayer:
 
     def _not_open(self, what: str) -> RuntimeError:
         return RuntimeError(f"cannot {what}: the WebSocket connection is not open (it is {self.phase.name})")
-
-
-def _refusal(status: int, words: str) -> bytes:
-    """Build the server's HTTP answer to what is no upgrade. By hand: h11 does not answer just any broken request."""
-    body = f"This is a WebSocket server (RFC 6455, version 13): {words}.\n".encode()
-    lines = [
-        f"HTTP/1.1 {status} {HTTPStatus(status).phrase}",
-        "Connection: close",
-        "Content-Type: text/plain; charset=utf-8",
-        f"Content-Length: {len(body)}",
-        *(["Upgrade: websocket", "Sec-WebSocket-Version: 13"] if status == HTTPStatus.UPGRADE_REQUIRED else []),
-    ]
-    return "\r\n".join([*lines, "", ""]).encode() + body
