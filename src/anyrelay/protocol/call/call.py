@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from anyrelay.errors import CallGone, RelayError
-from anyrelay.protocol import schema
 from anyrelay.protocol.call.ai import AIMethods
+from anyrelay.protocol.call.answering import AnswerMethods
 from anyrelay.protocol.call.collect import CollectMethods
 from anyrelay.protocol.call.connect import ConnectMethods
 from anyrelay.protocol.call.detect import DetectMethods
@@ -41,7 +41,7 @@ from anyrelay.protocol.core.link_timers import LinkTimer
 from anyrelay.protocol.core.memory import pack_device, unpack_device
 from anyrelay.protocol.core.promise import Promise
 from anyrelay.protocol.core.timers import Timers
-from anyrelay.protocol.rpc.pending import NO_OBSERVER, USUAL, CommandObserver, CommandOptions, Reply
+from anyrelay.protocol.rpc.pending import NO_OBSERVER, USUAL, CommandObserver, CommandOptions
 from anyrelay.protocol.schema import CallCommand, CallReceiveEvent, CallStateEvent, ReferEvent, RelayEvent, write_params
 from anyrelay.protocol.schema.fields import check_handler
 
@@ -55,42 +55,8 @@ E = TypeVar("E", bound=RelayEvent)
 O = TypeVar("O", bound=OperationMachine[Any])  # noqa: E741
 
 
-_GONE_IS_FINE: Final = CommandOptions(ok_codes=(404, 410))
-"""The options of a command that has nothing more to do when the call is gone."""
-
-
-class _PassObserver(CommandObserver):
-    """Follows the ``calling.pass`` of a call: once the server accepts it, the call belongs to another client."""
-
-    def __init__(self, call: CallMachine) -> None:
-        self._call = call
-
-    def accepted(self, reply: Reply, now: float) -> None:
-        self._call.passed(now)
-
-
-class _TransferObserver(CommandObserver):
-    """Follows the command that hands a call to another application: once it is taken, the call is that one's.
-
-    A handler that is still at it may finish; the server says what it may do.
-    """
-
-    def __init__(self, call: CallMachine) -> None:
-        self._call = call
-
-    def sent(self, now: float) -> None:
-        self._call.is_leaving = True
-
-    def accepted(self, reply: Reply, now: float) -> None:
-        self._call.was_handed_over = True
-        if not self._call.host.has_handler_at(self._call):
-            self._call.handed_over(now)
-
-    def rejected(self, error: RelayError) -> None:
-        self._call.is_leaving = False
-
-
 class CallMachine(
+    AnswerMethods,
     PlayMethods,
     RecordMethods,
     CollectMethods,
@@ -138,8 +104,6 @@ class CallMachine(
         self._operations: dict[str, OperationMachine[Any]] = NONE_YET
         self._grace: LinkTimer | None = None
         self._gone: RelayError | None = None
-        self.is_leaving = False
-        self.was_handed_over = False
 
     # --- what the session tells -------------------------------------------------------------------------------------
 
@@ -298,9 +262,9 @@ class CallMachine(
         return self._refers
 
     @property
-    def handing_over(self) -> CommandObserver:
-        """What follows the command that hands the call to another application."""
-        return _TransferObserver(self)
+    def has_handler(self) -> bool:
+        """Whether the call's handler runs, or is about to."""
+        return self.host.has_handler_at(self)
 
     @property
     def has_open_work(self) -> bool:
@@ -412,63 +376,6 @@ class CallMachine(
     def make_id(self) -> str:
         """Make an identifier that was never used before."""
         return self.host.new_id()
-
-    # --- the public methods -----------------------------------------------------------------------------------------
-
-    def answer(
-        self, now: float, /, *, codecs: list[str] | None = None, max_duration: float | None = None, **extra: Any
-    ) -> Promise[Reply]:
-        """Answer an inbound call.
-
-        Args:
-            now: The time, in seconds.
-            codecs: The codecs to offer, in order of preference; the server's choice when None.
-            max_duration: How long the call may last, passed on as given: SignalWire's pages and sources disagree on seconds or
-                minutes.
-            extra: Further parameters, sent as given.
-
-        Returns:
-            The server's reply.
-
-        Raises:
-            ValueError: A parameter is not allowed.
-            CallGone: The call does not exist any more.
-            RelayError: The server refused.
-            RequestTimeout: The reply did not come within `request_timeout`.
-            ConnectionLost: The connection dropped while the command was under way.
-        """
-        return self.send_command(now, schema.Answer, codecs=codecs, max_duration=max_duration, extra=extra)
-
-    def hangup(self, now: float, /, reason: str = "hangup") -> Promise[Reply]:
-        """End the call; one that has ended already is left alone.
-
-        Args:
-            now: The time, in seconds.
-            reason: The end reason, such as hangup, busy or decline.
-
-        Returns:
-            The server's reply, ``{}`` when the call had ended already.
-
-        Raises:
-            RelayError: The server refused.
-            RequestTimeout: The reply did not come within `request_timeout`.
-            ConnectionLost: The connection dropped while the command was under way.
-        """
-        return self.send_command(now, schema.End, reason=reason, options=_GONE_IS_FINE)
-
-    def pass_(self, now: float, /) -> Promise[Reply]:
-        """Give an offered call back to routing, to be offered to another subscriber.
-
-        Returns:
-            The server's reply.
-
-        Raises:
-            CallGone: The call does not exist any more.
-            RelayError: The server refused.
-            RequestTimeout: The reply did not come within `request_timeout`.
-            ConnectionLost: The connection dropped while the command was under way.
-        """
-        return self.send_command(now, schema.Pass, command_observer=_PassObserver(self))
 
 
 _STATES: Final[dict[str, CallState]] = {state.value: state for state in CallState}

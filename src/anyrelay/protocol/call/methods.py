@@ -62,3 +62,16 @@ class CallMethods(ABC):
     @abstractmethod
     def make_id(self) -> str:
         """Make a new unique identifier."""
+
+    @property
+    @abstractmethod
+    def has_handler(self) -> bool:
+        """Whether the call's handler runs, or is about to."""
+
+    @abstractmethod
+    def passed(self, now: float) -> None:
+        """Forget the call, since it was passed back to routing."""
+
+    @abstractmethod
+    def handed_over(self, now: float) -> None:
+        """Forget the call, since it was handed to another application."""

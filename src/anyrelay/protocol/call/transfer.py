@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from typing import Any
 
+from anyrelay.errors import RelayError
 from anyrelay.protocol import schema
 from anyrelay.protocol.call.methods import CallMethods
 from anyrelay.protocol.core.promise import Promise
@@ -13,13 +13,34 @@ from anyrelay.protocol.rpc.pending import CommandObserver, Reply
 __all__ = ["TransferMethods"]
 
 
+class _TransferObserver(CommandObserver):
+    """Follows the ``calling.transfer`` of a call: once the server accepts it, the call belongs to another application.
+
+    A handler that still runs may finish; the server says what the handler may do.
+    """
+
+    def __init__(self, call: TransferMethods) -> None:
+        self._call = call
+
+    def sent(self, now: float) -> None:
+        self._call.is_leaving = True
+
+    def accepted(self, reply: Reply, now: float) -> None:
+        self._call.was_handed_over = True
+        if not self._call.has_handler:
+            self._call.handed_over(now)
+
+    def rejected(self, error: RelayError) -> None:
+        self._call.is_leaving = False
+
+
 class TransferMethods(CallMethods):
     """Hand a call to another application."""
 
-    @property
-    @abstractmethod
-    def handing_over(self) -> CommandObserver:
-        """The observer of ``calling.transfer``, which ends the call for this client."""
+    is_leaving = False
+    """Whether ``calling.transfer`` was sent, and not refused."""
+    was_handed_over = False
+    """Whether the server has accepted ``calling.transfer``."""
 
     def transfer(self, now: float, /, dest: str, **extra: Any) -> Promise[Reply]:
         """Hand the call to another RELAY application or a SWML script (``calling.transfer``); this client loses the call.
@@ -42,4 +63,4 @@ class TransferMethods(CallMethods):
             RequestTimeout: The reply did not come within `request_timeout`.
             ConnectionLost: The connection dropped while the command was under way.
         """
-        return self.send_command(now, schema.Transfer, dest=dest, extra=extra, command_observer=self.handing_over)
+        return self.send_command(now, schema.Transfer, dest=dest, extra=extra, command_observer=_TransferObserver(self))
