@@ -22,12 +22,12 @@ from anyio.lowlevel import cancel_shielded_checkpoint
 
 from anyrelay.aio.backends.base import EventLoop, Scope, Tasks, Transport, Wakeup
 from anyrelay.aio.backends.running import running_loop
+from anyrelay.aio.connections import Connections
 from anyrelay.aio.dialer import Dialer
 from anyrelay.aio.dispatcher import HandlerDispatcher
 from anyrelay.aio.handlers import call_handler, check_result
 from anyrelay.aio.threads import ThreadCall
 from anyrelay.frontend import log
-from anyrelay.frontend.arrivals import BACKLOG_READ, Arrivals
 from anyrelay.frontend.binding import accepts
 from anyrelay.frontend.ending import abandon
 from anyrelay.frontend.process import check_process
@@ -75,15 +75,13 @@ class Driver:
         self._addressed = addressed
         self._made_in = os.getpid()
         self._thread: int | None = None
+        self._connections = Connections(session, self.pump)
         self._use_loop(None)
         self._context: Context = copy_context()
         self._tasks: Tasks | None = None
         self._children: dict[Scope, float] = {}
-        self.dialer = Dialer()
-        self._transport: Transport | None = None
         callbacks = functools.partial(self._spawn, "anyrelay callbacks", self._run_child, grace=CALLBACK_TIMEOUT)
         self._dispatcher = HandlerDispatcher(session, callbacks, self.pump)
-        self._arrivals = Arrivals()
         self._turn_due = False
         self._failure: Exception | None = None
         self._armed = _AWAKE
@@ -151,6 +149,7 @@ class Driver:
             (lambda promise: running_loop().sleep(promise)) if loop is None else loop.sleep
         )
         """Returns what a task awaits at once, to sleep until a promise is done."""
+        self._connections.now = self._now
 
     def _check_caller(self) -> None:
         """Check that the caller is in the process and in the thread of the client's event loop.
@@ -176,7 +175,9 @@ class Driver:
             loop = running_loop()
             self._use_loop(loop)
             self._context = copy_context()
-            self.dialer = Dialer()  # a look-up that another loop started may hang; this loop does not wait for it
+            self._connections.dialer = (
+                Dialer()
+            )  # a look-up that another loop started may hang; this loop does not wait for it
             self._finished = anyio.Event()  # first: the owner may run at once (`asyncio.eager_task_factory`), and end
             loop.spawn_owner(self._own)
             if self._signals:  # noted before there was a loop; obeyed after the caller has asked the session to connect
@@ -252,7 +253,7 @@ class Driver:
                 abandon(self.session, ConnectionError("the event loop has ended"), self._now())
             self._dispatcher.abandon()
             self._failure = None
-            self._tasks = self._transport = self._thread = None
+            self._tasks = self._connections.current = self._thread = None
             self._use_loop(None)
             self._children.clear()
             finished, self._finished = self._finished, None
@@ -273,33 +274,12 @@ class Driver:
             self._armed = _AWAKE
             if self._failure is not None:
                 raise self._failure
-            self.session.handle_timeout(await self._time_of_judgement())
+            self.session.handle_timeout(await self._connections.time_of_judgement())
             self.pump()
-
-    async def _time_of_judgement(self) -> float:
-        """Return the time for `handle_timeout`: when a deadline has passed, everything that arrived until then was read.
-
-        The process may have been stopped, or its loop blocked, with bytes waiting. A loop that found nothing to read is no
-        proof: a signal may have interrupted its look.
-        """
-        now = self._now()
-        self.session.handle_soon(now)
-        if not self.session.is_overdue(now):
-            self._arrivals.nothing_is_due()
-            return now
-        while self._transport is not None:
-            now, unread = self._now(), self._transport.has_unread()
-            if self._arrivals.are_complete(now, all_read=not unread):
-                break
-            if unread:
-                await cancel_shielded_checkpoint()
-            else:
-                await anyio.sleep(max(0.0, self._arrivals.next_look(now) - now))
-        return now
 
     @property
     def _is_closed(self) -> bool:
-        return self._transport is None and self.session.state is ClientState.CLOSED
+        return self._connections.current is None and self.session.state is ClientState.CLOSED
 
     def pump(self) -> None:
         """Do what the session asks for; messages, callbacks and deadlines have to wait for the next turn."""
@@ -323,12 +303,11 @@ class Driver:
             case LogEntry() as entry:
                 log.write(entry)
             case OpenTransport() as order:
-                self._transport, self._arrivals = self.new_transport(), Arrivals()
-                self._spawn("anyrelay connection", self._run_child, self._transport.run, order, grace=math.inf)
+                transport = self.new_transport()
+                self._connections.use(transport)
+                self._spawn("anyrelay connection", self._run_child, transport.run, order, grace=math.inf)
             case CloseTransport(final_bytes):
-                if self._transport is not None:
-                    self._transport.close(final_bytes)
-                    self._transport = None
+                self._connections.close(final_bytes)
             case FetchToken(source):
                 self._spawn("anyrelay token", self._run_child, self._fetch_token, source)
 
@@ -357,47 +336,9 @@ class Driver:
         del self._children[scope]
         self.pump()
 
-    # --- the transport ----------------------------------------------------------------------------------------------
-
     def new_transport(self) -> Transport:
         """Return a connection that is not open yet; `anyrelay.testing` opens connections in memory instead."""
-        return self._running.transport(self)
-
-    @property
-    def connect_timeout(self) -> float:
-        """How long a connection may take to open, in seconds."""
-        return self.session.settings.connect_timeout
-
-    def transport_opened(self, transport: Transport) -> None:
-        """The connection is open."""
-        if transport is self._transport:
-            self.session.transport_opened(self._now())
-            self.pump()
-
-    def transport_failed(self, transport: Transport, error: Exception) -> None:
-        """The connection could not be opened, or broke."""
-        if transport is self._transport:
-            self.session.transport_failed(error, self._now())
-            self.pump()
-
-    def received(self, transport: Transport, data: bytes) -> None:
-        """Bytes came."""
-        if transport is self._transport:
-            now = self._now()
-            if len(data) >= BACKLOG_READ:
-                self._arrivals.read(len(data), now)
-            self.session.receive_data(data, now)
-            self.pump()
-
-    def received_eof(self, transport: Transport) -> None:
-        """No more bytes will come."""
-        if transport is self._transport:
-            self.session.receive_eof(self._now())
-            self.pump()
-
-    def data_to_send(self, transport: Transport) -> bytes:
-        """Return the bytes that wait for the connection."""
-        return self.session.data_to_send() if transport is self._transport else b""
+        return self._running.transport(self._connections)
 
     # --- user code --------------------------------------------------------------------------------------------------
 
@@ -429,7 +370,7 @@ class Driver:
             if self._dispatcher.waiting:
                 self._dispatcher.call_all()
             self._turn_due = False
-            transport = self._transport
+            transport = self._connections.current
             if transport is not None:
                 transport.flush()
             # A deadline that was taken back may wake the timekeeper in vain: to look for such ones here would cost more.

@@ -1,9 +1,9 @@
 """The client's side of RELAY: who is signed in, which calls there are, what each message is for.
 
-The session owns the link to the server (`link.py`), the commands under way (`requests.py`) and the calls (`call.py`). What
-users do with it is in `client.py`, what the server tells it finds its way in `incoming.py`; here is what both stand on. It
-is driven with `receive_data`, `receive_eof`, `transport_opened`, `transport_failed` and `handle_timeout`; after each call
-the driver sends `data_to_send`, follows all `outputs`, and sleeps until `next_deadline`.
+The session has a link to the server (`supervisor.py`), the commands under way (`rpc/pending.py`) and the calls
+(`call/call.py`). The public methods are in `client_methods.py`; `routing.py` takes each event to its call; here is what both
+stand on. The session is driven with `receive_data`, `receive_eof`, `transport_opened`, `transport_failed` and
+`handle_timeout`; after each call the driver sends `data_to_send`, follows all `outputs`, and sleeps until `next_deadline`.
 
 What has arrived counts before what is due. A process that was stopped, or a loop that was blocked, wakes up with deadlines
 passed and bytes waiting: its driver hands over everything that there is to read, and calls `handle_timeout` only then. Nothing
@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from enum import StrEnum, auto
 from typing import Any, Final
 
 from anyrelay.errors import CallGone, ClientClosed, ConnectionLost, RelayError
@@ -37,7 +36,7 @@ from anyrelay.protocol.session.observer import Observer
 from anyrelay.protocol.session.outputs import Layer, LogEntry, Output
 from anyrelay.protocol.session.routing import EventRouter
 from anyrelay.protocol.session.settings import ClientSettings
-from anyrelay.protocol.session.states import LinkState
+from anyrelay.protocol.session.states import PUBLIC_STATES, ClientState, LinkState
 from anyrelay.protocol.session.statistics import Statistics
 from anyrelay.protocol.session.supervisor import Link
 
@@ -45,36 +44,6 @@ __all__ = ["ClientState", "Session"]
 
 PROTOCOL_VERSION: Final = {"major": 2, "minor": 0, "revision": 0}
 """The version of RELAY that is spoken."""
-
-
-class ClientState(StrEnum):
-    """What a client is doing."""
-
-    IDLE = auto()
-    """Not connected, and not asked to connect."""
-    CONNECTING = auto()
-    """On the way to the server."""
-    READY = auto()
-    """Signed in."""
-    WAITING = auto()
-    """Waiting for the next attempt."""
-    DRAINING = auto()
-    """Finishing open work; no new calls are taken."""
-    CLOSED = auto()
-    """Closed."""
-
-
-_PUBLIC_STATES: Final = {
-    LinkState.IDLE: ClientState.IDLE,
-    LinkState.CONNECTING: ClientState.CONNECTING,
-    LinkState.OPENING: ClientState.CONNECTING,
-    LinkState.SIGNING_IN: ClientState.CONNECTING,
-    LinkState.READY: ClientState.READY,
-    LinkState.LEAVING: ClientState.READY,
-    LinkState.WAITING: ClientState.WAITING,
-    LinkState.CLOSING: ClientState.CLOSED,
-    LinkState.CLOSED: ClientState.CLOSED,
-}
 
 
 class Session(ClientMethods):
@@ -138,7 +107,7 @@ class Session(ClientMethods):
     @property
     def state(self) -> ClientState:
         """What the client is doing."""
-        public = _PUBLIC_STATES[self._link.state]
+        public = PUBLIC_STATES[self._link.state]
         return ClientState.DRAINING if self._drain.is_on and public is not ClientState.CLOSED else public
 
     # --- driving it -------------------------------------------------------------------------------------------------
@@ -321,13 +290,7 @@ class Session(ClientMethods):
             self.log(LogEntry.ERROR, slow, call_id=handler_queue.call_id, layer=Layer.HANDLER)
 
     def log(
-        self,
-        level: int,
-        text: str,
-        *,
-        call_id: str = "",
-        error: BaseException | None = None,
-        layer: Layer = Layer.CALL,
+        self, level: int, text: str, *, call_id: str = "", error: BaseException | None = None, layer: Layer = Layer.CALL
     ) -> None:
         """Ask for a log record."""
         self.outputs.append(LogEntry(level, text, call_id, error, layer))

@@ -1,11 +1,11 @@
-"""Where the link to the server can be, what can happen to it, and where that leads."""
+"""The states of the link to the server, and the states of the client that users see."""
 
 from __future__ import annotations
 
 from enum import StrEnum, auto
 from typing import Final
 
-__all__ = ["TRANSITIONS", "LinkInput", "LinkState"]
+__all__ = ["PUBLIC_STATES", "TRANSITIONS", "ClientState", "LinkInput", "LinkState"]
 
 
 class LinkState(StrEnum):
@@ -72,3 +72,34 @@ TRANSITIONS: Final[dict[tuple[LinkState, LinkInput], LinkState]] = {
     **{(state, LinkInput.ABORT): LinkState.CLOSED for state in LinkState},
 }
 """Where the link goes; a pair that is not here does not happen."""
+
+
+class ClientState(StrEnum):
+    """What a client is doing."""
+
+    IDLE = auto()
+    """Not connected, and not asked to connect."""
+    CONNECTING = auto()
+    """On the way to the server."""
+    READY = auto()
+    """Signed in."""
+    WAITING = auto()
+    """Waiting for the next attempt."""
+    DRAINING = auto()
+    """Finishing open work; no new calls are taken."""
+    CLOSED = auto()
+    """Closed."""
+
+
+PUBLIC_STATES: Final = {
+    LinkState.IDLE: ClientState.IDLE,
+    LinkState.CONNECTING: ClientState.CONNECTING,
+    LinkState.OPENING: ClientState.CONNECTING,
+    LinkState.SIGNING_IN: ClientState.CONNECTING,
+    LinkState.READY: ClientState.READY,
+    LinkState.LEAVING: ClientState.READY,
+    LinkState.WAITING: ClientState.WAITING,
+    LinkState.CLOSING: ClientState.CLOSED,
+    LinkState.CLOSED: ClientState.CLOSED,
+}
+"""The state of the client in each state of the link, unless the client drains."""

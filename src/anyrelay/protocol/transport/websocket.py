@@ -146,8 +146,9 @@ class WebSocketLayer:
         """Return everything that waits to be sent, as one piece, and forget it."""
         if self._pong is not None:
             self._queue_pong()
-        if self._texts:
-            self._frame_texts()
+        if self._texts:  # as `_frame_texts` does, without one more call for each write
+            self._outgoing += text_frames(self._texts, mask=self._client, long_frame=self._long_frame)
+            self._texts.clear()
         data = b"".join(self._outgoing)
         self._outgoing.clear()
         self._waiting = 0

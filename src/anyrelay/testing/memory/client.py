@@ -39,7 +39,7 @@ class MemoryDriver(Driver):
 
     def new_transport(self) -> Transport:
         """Return a connection to the server in memory."""
-        return MemoryTransport(self, self._server)
+        return MemoryTransport(self._connections, self._server)
 
 
 class MemoryTransport:
