@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import deque
 from typing import Any
 
 import pytest
@@ -169,7 +170,7 @@ def test_nothing_is_said_to_a_server_that_is_being_left() -> None:
     pair.connect()
     pair.session.disconnect(0.0)
     pair.session.data_to_send()
-    pair.session._link.messages.receive_text('{"id":"e1","method":"m","params":[1]}', 0.0)
+    pair.session._link.messages.receive_texts(deque(['{"id":"e1","method":"m","params":[1]}']), 0.0)
     assert pair.session.data_to_send() == b""
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
@@ -25,6 +26,7 @@ from anyrelay.protocol.rpc.jsonrpc import (
 from anyrelay.protocol.session.outputs import LogEntry, Output
 from anyrelay.protocol.session.statistics import Statistics
 from anyrelay.protocol.transport.connection import Connection
+from anyrelay.protocol.transport.events import ConnectionEvent
 
 __all__ = ["LinkMessages", "MessageOwner"]
 
@@ -85,6 +87,7 @@ class LinkMessages:
         self._on_disconnect = on_disconnect
         self._on_unsent = on_unsent
         self._commands: dict[str, Callable[[Response | Failure, float], None]] = {}
+        self._acknowledgements: list[bytes] = []
 
     def begin(self, connection: Connection) -> None:
         """Use a new connection."""
@@ -93,6 +96,7 @@ class LinkMessages:
 
     def end(self) -> bytes:
         """Use the connection no more; return the bytes that still wait for the transport."""
+        self._acknowledge()
         final_bytes = self.data_to_send()
         self.connection = None
         self._commands.clear()
@@ -105,12 +109,15 @@ class LinkMessages:
     def close(self) -> None:
         """Send a close frame; the peer's events still count until it closes too."""
         assert self.connection is not None
+        self._acknowledge()
         self.is_closing = True
         self._commands.clear()
         self.connection.close()
 
     def send(self, text: str) -> None:
         """Queue a message for the transport."""
+        if self._acknowledgements:
+            self._acknowledge()
         if self.connection is not None and self.connection.send(text.encode()):
             self._statistics.frames_sent += 1
         else:  # the end of the connection came in the same read as the message to answer, or the server does not read
@@ -123,34 +130,47 @@ class LinkMessages:
         self.send(encode_request(id_, method, params))
         return id_
 
-    def receive_text(self, text: str, now: float) -> None:
-        """Take in one message. `decode` reads all but the usual form of an event and of a result, which nearly all have."""
-        self._statistics.frames_received += 1
-        try:
-            message = orjson.loads(text)
-        except orjson.JSONDecodeError:
-            message = None
-        if not isinstance(message, dict) or text.count("{") + text.count("[") > MAX_DEPTH:
-            self._receive_unusual(text, now)
-            return
-        id_ = message.get("id")
-        if not isinstance(id_, str):
-            self._receive_unusual(text, now)
-        elif message.get("method") == "signalwire.event" and isinstance(params := message.get("params"), dict):
-            if self.connection is not None and self.connection.send(ACKNOWLEDGEMENT % orjson.dumps(id_)):
-                self._statistics.frames_sent += 1
-            self.has_carried_traffic = True
-            self._owner.receive_event(id_, params, now)
-        elif (
-            message.keys() <= _RESULT_KEYS
-            and isinstance(result := message.get("result"), dict)
-            and id_ not in self._commands
-        ):
-            self.has_carried_traffic = True
-            if not self._owner.receive_result(id_, result, now):
-                self._statistics.unknown_answers += 1
-        else:
-            self._receive_unusual(text, now)
+    def receive_texts(self, events: deque[str | ConnectionEvent], now: float) -> None:
+        """Take in the messages at the head of a connection's events, in one loop, until something else happened.
+
+        The usual form of an event and of a result, which nearly all messages have, is read here; `decode` reads the rest.
+        """
+        connection = self.connection
+        while events and isinstance(text := events[0], str) and self.connection is connection:
+            events.popleft()
+            self._statistics.frames_received += 1
+            try:
+                message = orjson.loads(text)
+            except orjson.JSONDecodeError:
+                message = None
+            if not isinstance(message, dict) or text.count("{") + text.count("[") > MAX_DEPTH:
+                self._receive_unusual(text, now)
+                continue
+            id_ = message.get("id")
+            if not isinstance(id_, str):
+                self._receive_unusual(text, now)
+            elif message.get("method") == "signalwire.event" and isinstance(params := message.get("params"), dict):
+                self._acknowledgements.append(ACKNOWLEDGEMENT % orjson.dumps(id_))
+                self.has_carried_traffic = True
+                self._owner.receive_event(id_, params, now)
+            elif (
+                message.keys() <= _RESULT_KEYS
+                and isinstance(result := message.get("result"), dict)
+                and id_ not in self._commands
+            ):
+                self.has_carried_traffic = True
+                if not self._owner.receive_result(id_, result, now):
+                    self._statistics.unknown_answers += 1
+            else:
+                self._receive_unusual(text, now)
+        if self._acknowledgements:
+            self._acknowledge()
+
+    def _acknowledge(self) -> None:
+        """Queue the acknowledgements of the events that were read, before anything else is sent."""
+        acknowledgements, self._acknowledgements = self._acknowledgements, []
+        if self.connection is not None and self.connection.send(*acknowledgements):
+            self._statistics.frames_sent += len(acknowledgements)
 
     def _receive_unusual(self, text: str, now: float) -> None:
         message = decode(text)

@@ -211,11 +211,10 @@ class Link:
         messages = self.messages
         connection = messages.connection
         while connection is not None and connection.events and connection is messages.connection:
-            event = connection.events.popleft()
-            if isinstance(event, str):
-                messages.receive_text(event, now)
+            if isinstance(connection.events[0], str):
+                messages.receive_texts(connection.events, now)
                 continue
-            match event:
+            match connection.events.popleft():
                 case Opened():
                     self._move(LinkInput.WEBSOCKET_UP)
                     self.sign_in.start()

@@ -164,22 +164,23 @@ class WebSocketLayer:
 
     # What we say
 
-    def send(self, payload: bytes) -> bool:
-        """Queue a text message, unless the connection is not open.
+    def send(self, *payloads: bytes) -> bool:
+        """Queue text messages, unless the connection is not open.
 
         Args:
-            payload: The message in UTF-8.
+            payloads: The messages in UTF-8.
 
         Returns:
-            Whether it is queued. If more than `OUTBOX_LIMIT` bytes wait before it, everything is dropped and it is over.
+            Whether they are queued. If more than `OUTBOX_LIMIT` bytes wait before them, everything is dropped and the
+            connection is over.
         """
         if self.phase is not Phase.OPEN:
             return False
         if self._waiting > OUTBOX_LIMIT:
             self.fail_unread()
             return False
-        self._texts.append(payload)
-        self._waiting += LONGEST_HEADER + len(payload)
+        self._texts += payloads
+        self._waiting += LONGEST_HEADER * len(payloads) + sum(map(len, payloads))
         return True
 
     def send_text(self, text: str) -> None:
