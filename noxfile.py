@@ -1,4 +1,4 @@
-"""What is run on this project by ``nox -s``: tests, demo, lint, types, docs, bench, fuzz, interop, malformed, soak, and more.
+"""What is run on this project by ``nox -s``: tests, demo, lint, types, docs, bench, fuzz, interop, sip-load, soak, and more.
 
 What a session installs has the versions of ``tests/constraints.txt``; ``nox -s newest`` tests with the newest ones, and
 ``nox -s constraints`` writes them there.
@@ -249,3 +249,11 @@ def malformed(session: nox.Session) -> None:
     install_for_tests(session, *CONSTRAINTS)
     count = session.posargs[0] if session.posargs else "10000"
     session.run("pytest", "-q", "-s", "tests/local/sip/test_malformed_sip.py", env={"ANYRELAY_MALFORMED_SIP": count})
+
+
+@nox.session(name="sip-load")
+def sip_load(session: nox.Session) -> None:
+    """Let SIPp place 100 calls at once with media, then 500 at 20 a second, and print what they cost."""
+    install_for_tests(session, *CONSTRAINTS)
+    counts = {"ANYRELAY_SIP_CALLS_AT_ONCE": "100", "ANYRELAY_SIP_CALLS_IN_TURN": "500", "CI": "true"}
+    session.run("pytest", "-q", "-s", "tests/local/sip/test_sip_load.py", env=counts)

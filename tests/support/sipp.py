@@ -84,28 +84,35 @@ async def sipp_caller(
     *,
     pause_ms: int = 0,
     bound: float = 60.0,
+    calls: int = 1,
+    rate: float = 10.0,
 ) -> AsyncIterator[SippCaller]:
-    """Place one call as the phone of a scenario.
+    """Place calls as the phone of a scenario. The phone sends back the audio that it hears.
 
     Args:
-        scenario: One of `CALLERS`.
+        scenario: One of `CALLERS`, or the name of another file of scenarios/, such as ``load/hangs-up``.
         target: The address to call, host:port.
         context: The user part to call.
         pause_ms: The length of the scenario's pause, in milliseconds.
         bound: The longest run of SIPp, in seconds, without a long pause.
+        calls: How many calls to place, all of which may be up at once.
+        rate: How many of them to place a second.
 
     Yields:
         The caller. At the end of the block a running SIPp is killed.
     """
     with tempfile.TemporaryDirectory(prefix="sipp-") as name:
-        caller = await _start(scenario, Path(name), target, context, pause_ms, bound)
+        many = ("-m", str(calls), "-l", str(calls), "-r", str(rate), "-rtp_echo")
+        caller = await _start(scenario, Path(name), target, context, pause_ms, bound, many)
         try:
             yield caller
         finally:
             await _kill(caller.process)
 
 
-async def _start(scenario: str, directory: Path, target: str, context: str, pause_ms: int, bound: float) -> SippCaller:
+async def _start(
+    scenario: str, directory: Path, target: str, context: str, pause_ms: int, bound: float, many: tuple[str, ...]
+) -> SippCaller:
     """Start SIPp, and wait for its first message.
 
     It cannot be handed bound sockets, and ends with status 254 when a port that was free a moment ago is taken by now,
@@ -119,7 +126,7 @@ async def _start(scenario: str, directory: Path, target: str, context: str, paus
         port = free_port()
         with (directory / "output.log").open("wb") as output:
             process = await asyncio.create_subprocess_exec(
-                *("sipp", target, "-sf", "scenario.xml", "-nostdin", "-m", "1", "-s", context),
+                *("sipp", target, "-sf", "scenario.xml", "-nostdin", *many, "-s", context),
                 *("-i", "127.0.0.1", "-p", str(port), "-mi", "127.0.0.1", "-mp", str(free_media_port())),
                 *("-d", str(pause_ms), "-timeout", f"{bound + pause_ms / 1000:.0f}s", "-timeout_error"),
                 # SIPp must not hang up by itself after an unexpected message.

@@ -1,11 +1,20 @@
-"""A state machine of the exchange: clients and phones do what they like, and the rules of calls hold all the same."""
+"""A state machine of the exchange: clients and phones do what they like, and the rules of calls hold all the same.
+
+The last tests break the exchange, each in one place, and show that the machine notices.
+"""
 
 from collections import Counter
 
-from hypothesis import HealthCheck, settings
+import pytest
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
+from anyrelay.local.exchange.call_control import CallControl
+from anyrelay.local.exchange.connect import ConnectFeature
+from anyrelay.local.exchange.lifecycle import Lifecycle
+from anyrelay.local.exchange.offers import OFFER_AGAIN, Offers
+from anyrelay.local.simulated.recorder import SimulatedRecorder
 from tests.support.exchange_bench import Bench
 
 BOB = {"type": "sip", "params": {"to": "sip:bob@example.com", "from": "sip:alice@example.com", "timeout": 5}}
@@ -18,16 +27,19 @@ numbers = st.integers(0, 20)
 class ExchangeMachine(RuleBasedStateMachine):
     """Two clients of two contexts, phones that call, and one phone that is called."""
 
-    @initialize(answers=st.sampled_from(["answer", "busy", "silent"]))
-    def begin(self, answers):
+    @initialize(answers=st.sampled_from(["answer", "busy", "silent"]), connects=st.booleans())
+    def begin(self, answers, connects):
         self.bench = Bench()
         self.bench.phones.add("sip:bob@example.com", answers, ring_time=1)
         self.clients = [self.bench.client(["one"]), self.bench.client(["one", "two"])]
         self.control_ids = 0
-        for _ in range(2):
+        for _ in range(3):
             self.bench.dial(context="one")
-        for number in range(2):
+        for number in range(2):  # the third call still rings
             self.order(0, number, "answer")
+        if connects:
+            self.order(0, 0, "connect", devices=[[BOB]])
+            self.bench.advance(1.5)
 
     def pick(self, items, number):
         return items[number % len(items)] if items else None
@@ -43,7 +55,7 @@ class ExchangeMachine(RuleBasedStateMachine):
             client = self.clients[sessions.index(call.controller)]
         obeyed = call.controller is client.server_side.session
         code, _ = client.command(call.call_id, method, **params)
-        assert obeyed or code in (409, 501)
+        assert obeyed or code in (409, 501), "a client that does not control the call"
 
     # --- phones
 
@@ -89,6 +101,7 @@ class ExchangeMachine(RuleBasedStateMachine):
             [
                 ("play", {"play": TUNE}),
                 ("record", {"record": {"audio": {}}}),
+                ("record", {"record": {"audio": {"initial_timeout": 0, "end_silence_timeout": 0}}}),
                 ("collect", {"digits": {"max": 1}, "speech": {}}),
                 ("play_and_collect", {"play": TUNE, "collect": {"digits": {"max": 2}}}),
                 ("detect", {"detect": {"type": "machine", "params": {}}}),
@@ -152,7 +165,8 @@ class ExchangeMachine(RuleBasedStateMachine):
     @invariant()
     def only_calls_that_are_up_hear_each_other(self):
         if hasattr(self, "bench"):
-            for legs in self.bench.phones.mixes._mixes.values():
+            for name, legs in self.bench.phones.mixes._mixes.items():
+                assert name.startswith("conference-") or len(legs) == 2, "a connection of one call"
                 for leg in legs:
                     call = self.bench.exchange.calls.of_leg(leg)
                     assert call is not None
@@ -162,21 +176,95 @@ class ExchangeMachine(RuleBasedStateMachine):
         """Everybody hangs up: no call, no mix, no queue and no recording is left over."""
         if not hasattr(self, "bench"):
             return
+        self.bench.advance(OFFER_AGAIN + 1)
+        # Both clients are here, and receive every context: no call waits for a client for longer.
+        lost = [call.call_id for call in self.bench.exchange.calls if call.controller is None and not call.is_ending]
+        assert lost == [], "calls that no client was offered"
         for phone in self.bench.phones.callers:
             phone.hang_up()
+            self.bench.settle()
+            self.only_calls_that_are_up_hear_each_other()
+        self.bench.advance(1)
+        assert self.recordings_under_way() == Counter(), "recordings that outlive their calls"
         self.bench.advance(60)
         assert list(self.bench.exchange.calls) == []
         assert self.bench.phones.mixes._mixes == {}
         assert {phone.state for phone in self.bench.phones.callers} <= {"ended"}
         assert self.bench.exchange.calls._by_leg == {}
-        ends = Counter()
+
+    def recordings_under_way(self):
+        """How often each recording has begun, less how often it has ended."""
+        under_way = Counter()
         for envelope in self.bench.happened:
-            if envelope["event_type"] == "calling.call.record" and envelope["params"]["state"] in RECORD_ENDS:
-                ends[envelope["params"]["control_id"]] += 1
-        assert set(ends.values()) <= {1}
+            if envelope["event_type"] == "calling.call.record":
+                params = envelope["params"]
+                under_way[params["control_id"]] += -1 if params["state"] in RECORD_ENDS else 1
+        assert min(under_way.values(), default=0) >= 0, "a recording ends twice"
+        return +under_way
 
 
 ExchangeMachine.TestCase.settings = settings(
     max_examples=40, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
 )
 TestExchangeMachine = ExchangeMachine.TestCase
+
+
+# --- faults that the machine must notice
+
+FAULTS = {}
+
+
+def fault(found_by):
+    """Plant a fault: the function is given pytest's monkeypatch. `found_by` is in the text of what the machine then says."""
+
+    def known(plant):
+        FAULTS[plant.__name__] = plant, found_by
+        return plant
+
+    return known
+
+
+@fault("a client that does not control the call")
+def two_clients_control_a_call(patch):
+    patch.setattr(CallControl, "_call_of", lambda self, command, session: self._host.calls.get(command.call_id))
+
+
+@fault("calls that no client was offered")
+def a_call_that_is_passed_back_is_lost(patch):
+    def passed(self, command, call, now):
+        call.controller = None
+
+    patch.setattr(Offers, "_pass", passed)
+
+
+@fault("a state after the end")
+def a_call_ends_twice(patch):
+    ended = Lifecycle._ended
+
+    def twice(self, report, call, now):
+        ended(self, report, call, now)
+        self._tell_state(call, call.state_params(report.reason), now)
+
+    patch.setattr(Lifecycle, "_ended", twice)
+
+
+@fault("a connection of one call")
+def a_bridge_outlives_its_leg(patch):
+    patch.setattr(ConnectFeature, "call_ended", lambda self, call, now: None)
+
+
+@fault("recordings that outlive their calls")
+def a_recording_survives_its_call(patch):
+    patch.setattr(SimulatedRecorder, "close", lambda self, now: None)
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_the_machine_notices_a_fault(name, monkeypatch):
+    plant, found_by = FAULTS[name]
+    plant(monkeypatch)
+    searching = settings(
+        ExchangeMachine.TestCase.settings, max_examples=300, phases=[Phase.generate], derandomize=True, database=None
+    )
+    with pytest.raises(AssertionError) as found:
+        run_state_machine_as_test(ExchangeMachine, settings=searching)
+    assert found_by in str(found.value)

@@ -20,7 +20,13 @@ from urllib.parse import quote
 import attrs
 
 from anyrelay.local.logs import logger_of
-from anyrelay.local.sip.addresses import check_dialable, free_port, joined_address, split_address
+from anyrelay.local.sip.addresses import (
+    check_dialable,
+    enlarge_receive_buffer,
+    free_port,
+    joined_address,
+    split_address,
+)
 from anyrelay.local.sip.listener import StackListener
 from anyrelay.local.sip.message import user_of
 from anyrelay.local.sip.native import NativeCall, NativeEvent
@@ -242,6 +248,7 @@ class SipStack:
         self._runtime = runtime
         runtime.subscribe(self._heard)
         self._install_listener()
+        enlarge_receive_buffer(address)
 
     def _install_listener(self) -> None:
         try:
