@@ -6,7 +6,7 @@ from anyrelay.local.exchange import acted
 from anyrelay.local.exchange.acted import ACTED_METHODS
 from anyrelay.local.exchange.scripts import EVENTS_LIMIT, ScriptedEvent
 from anyrelay.protocol.schema import COMMANDS
-from tests.support.exchange_bench import Bench
+from tests.support.exchange_bench import Bench, ServingLeg
 
 AGENT = {"control_id": "a", "prompt": {"text": "Be helpful."}}
 PAY = {"control_id": "p", "payment_connector_url": "https://pay.example.com/"}
@@ -54,6 +54,29 @@ def test_an_agent_works_until_it_is_stopped(bench, client, call_id):
     assert states(client, "call.ai", "a") == ["finished"]
     assert client.command(call_id, "ai.stop", control_id="a") == (404, "No such AI agent")
     assert client.command(call_id, "ai_message", message_text="Hello") == (409, "The call has no AI agent")
+
+
+def test_taps_and_streams_of_simulated_phones_run_until_they_are_stopped(bench, client, call_id):
+    tap = {"type": "audio", "params": {"direction": "both"}}
+    device = {"type": "rtp", "params": {"addr": "127.0.0.1", "port": 4000}}
+    assert client.command(call_id, "tap", control_id="t", tap=tap, device=device)[0] == 200
+    assert client.command(call_id, "tap", control_id="t", tap=tap, device=device)[0] == 409
+    assert client.command(call_id, "stream", control_id="s", url="ws://127.0.0.1/a", name="mine")[0] == 200
+    bench.advance(100.0)
+    assert told(client, "call.tap", "t") == [{"state": "tapping", "tap": tap, "device": device}]
+    assert told(client, "call.stream", "s") == [{"state": "streaming", "url": "ws://127.0.0.1/a", "name": "mine"}]
+    for kind, control_id in (("tap", "t"), ("stream", "s")):
+        assert client.command(call_id, f"{kind}.stop", control_id=control_id)[0] == 200
+        assert states(client, f"call.{kind}", control_id)[-1] == "finished"
+        assert client.command(call_id, f"{kind}.stop", control_id=control_id) == (404, f"No such {kind}")
+
+
+def test_a_phone_that_sends_its_sound_needs_no_script(bench, client):
+    leg = ServingLeg()
+    call_id = bench.answered(client, leg)
+    client.command(call_id, "stream", control_id="s", url="ws://127.0.0.1/a")
+    assert leg.orders[-1][:2] == ("stream", "s")
+    assert told(client, "call.stream") == []
 
 
 def test_the_agent_of_amazon_bedrock_takes_messages_too(client, call_id):
@@ -296,4 +319,4 @@ def test_without_acting_the_command_is_refused_by_name():
 
 def test_every_acted_method_is_one_of_relay():
     assert set(ACTED_METHODS) <= set(COMMANDS)
-    assert len(set(ACTED_METHODS)) == 20
+    assert len(set(ACTED_METHODS)) == 24

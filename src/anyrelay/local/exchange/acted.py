@@ -1,6 +1,7 @@
 """Acted commands: the reply and the events of a script, for commands that need SignalWire's cloud.
 
-These are the commands of AI agents, payments, faxes, transcription, translation, rooms and noise reduction. The exchange
+These are the commands of AI agents, payments, faxes, transcription, translation, rooms and noise reduction; and taps and
+streams of phones whose sound nobody hears. The exchange
 keeps the state that RELAY has of them (which operation is under way, whether a call is in a room), so that an application
 gets the refusals that RELAY gives. The events of a script are told as they are.
 """
@@ -36,6 +37,10 @@ from anyrelay.protocol.schema import (
     ReceiveFaxStop,
     SendFax,
     SendFaxStop,
+    Stream,
+    StreamStop,
+    Tap,
+    TapStop,
     Transcribe,
     TranscribeStop,
 )
@@ -114,6 +119,15 @@ def _transcribed(command: Any) -> list[ScriptedEvent]:
     return [ScriptedEvent(params=params)]
 
 
+def _tapping(command: Tap) -> list[ScriptedEvent]:
+    return [ScriptedEvent(params={"state": "tapping", "tap": command.tap, "device": command.device})]
+
+
+def _streaming(command: Stream) -> list[ScriptedEvent]:
+    named = {} if command.name is None else {"name": command.name}
+    return [ScriptedEvent(params={"state": "streaming", "url": command.url, **named})]
+
+
 def _denoised(command: Any) -> list[ScriptedEvent]:
     return [ScriptedEvent(params={"denoised": isinstance(command, Denoise)})]
 
@@ -149,6 +163,8 @@ class _Acted:
 
 
 _FAX: Final = "calling.call.fax"
+_STREAM: Final = "calling.call.stream"
+_TAP: Final = "calling.call.tap"
 _TRANSCRIBE: Final = "calling.call.transcribe"
 _DENOISE: Final = "calling.call.denoise"
 
@@ -173,6 +189,10 @@ _ACTED: Final[dict[type[CallCommand], _Acted]] = {
     LeaveRoom: _Acted(event_type="calling.call.room", needs=ROOM, clears=ROOM),
     Denoise: _Acted(event_type=_DENOISE, events=_denoised),
     DenoiseStop: _Acted(event_type=_DENOISE, events=_denoised),
+    Tap: _Acted(event_type=_TAP, events=_tapping, operation="tap"),
+    TapStop: _Acted(event_type=_TAP, events=_finished, stops="tap"),
+    Stream: _Acted(event_type=_STREAM, events=_streaming, operation="stream"),
+    StreamStop: _Acted(event_type=_STREAM, events=_finished, stops="stream"),
 }
 
 ACTED_METHODS: Final = tuple(kind.method for kind in _ACTED)

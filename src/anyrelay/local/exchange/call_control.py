@@ -50,7 +50,8 @@ class CallControl:
         self.offers = Offers(host, self.lifecycle, self._handed_on)
         self.hunting = Hunting(host, self.lifecycle)
         self._features: list[Feature] = []
-        self._commands: dict[type[CallCommand], ServedCommand] = {}
+        self._commands: dict[type[CallCommand], list[ServedCommand]] = {}
+        """How each command is served, in the order of preference: acted comes last."""
         self._reports: dict[type[PhoneReport], list[ReportHandler]] = {}
         # A transfer is told to be over before the call that broke is: `ReferFeature` comes before `Lifecycle`.
         self.add(ReferFeature(host, self.lifecycle))
@@ -74,21 +75,26 @@ class CallControl:
     def add(self, feature: Feature) -> None:
         """Add a feature; the features take in a report in the order in which they were added."""
         self._features.append(feature)
-        self._commands.update(feature.commands)
+        for command, served in feature.commands.items():
+            self._commands.setdefault(command, []).append(served)
         for kind, handler in feature.reports.items():
             self._reports.setdefault(kind, []).append(handler)
 
     def serves(self, command: type[CallCommand], leg: type[Leg]) -> bool:
         """Return whether a command is served on calls with such phones."""
-        served = self._commands.get(command)
-        return served is not None and all(map(leg.serves, served.orders))
+        return self._way(command, leg) is not None
+
+    def _way(self, command: type[CallCommand], leg: type[Leg]) -> ServedCommand | None:
+        """Return how a command is served on calls with such phones; None when these phones lack an order for it."""
+        ways = self._commands.get(command, ())
+        return next((served for served in ways if all(map(leg.serves, served.orders))), None)
 
     def carry_out(self, command: CallCommand, session: RelaySession, now: float) -> dict[str, Any]:
         """Carry a command out and return the result for its client; events follow later."""
         try:
-            served = self._served(command)
+            self._check_known(command)
             call = self._call_of(command, session)
-            _check_phones(command, served, call)
+            served = self._served(command, call)
             self._host.scripts.check_accepts(command.method)
             more = served.handler(command, call, now)
         except CommandRefused as refused:
@@ -97,10 +103,14 @@ class CallControl:
         control_id = getattr(command, "control_id", None)
         return result | ({} if control_id is None else {"control_id": control_id}) | (more or {})
 
-    def _served(self, command: CallCommand) -> ServedCommand:
-        served = self._commands.get(type(command))
-        if served is None:
+    def _check_known(self, command: CallCommand) -> None:
+        if type(command) not in self._commands:
             raise CommandRefused(501, f"{command.method} is not served by this local RELAY server")
+
+    def _served(self, command: CallCommand, call: Call) -> ServedCommand:
+        served = self._way(type(command), type(call.leg))
+        if served is None:
+            raise CommandRefused(501, f"{command.method} is not served by these phones")
         return served
 
     def _call_of(self, command: CallCommand, session: RelaySession) -> Call:
@@ -143,8 +153,3 @@ class CallControl:
     def _handed_on(self, call: Call) -> None:
         for feature in self._features:
             feature.call_handed_on(call)
-
-
-def _check_phones(command: CallCommand, served: ServedCommand, call: Call) -> None:
-    if not all(map(type(call.leg).serves, served.orders)):
-        raise CommandRefused(501, f"{command.method} is not served by these phones")

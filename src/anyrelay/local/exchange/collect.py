@@ -40,6 +40,7 @@ class _Collect:
 
     collector: Collector
     status_url: str | None
+    wants_speech: bool
     plays: bool = False
     """Whether its prompt still plays."""
 
@@ -95,9 +96,11 @@ class CollectFeature(Feature):
         collector = Collector(
             settings, self.host.timers, lambda result, at: self._collected(call, control_id, result, at)
         )
-        collect = _Collect(collector, status_url)
+        collect = _Collect(collector, status_url, wants_speech=settings.get("speech") is not None)
         self._collects.add(call, control_id, collect)
         call.leg.listen()
+        if collect.wants_speech and call.leg.serves("start_speech"):
+            call.leg.start_speech()
         return collect
 
     def _stop(self, command: CollectStop | PlayAndCollectStop, call: Call, now: float) -> None:
@@ -147,7 +150,7 @@ class CollectFeature(Feature):
         elif not collect.collector.is_over:
             collect.collector.start_timers(now)
         else:
-            self._collects.end(call, report.control_id)
+            self._end(call, report.control_id)
 
     def _collected(self, call: Call, control_id: str, result: CollectResult, now: float) -> None:
         collect = self._collects.find(call, control_id)
@@ -157,7 +160,18 @@ class CollectFeature(Feature):
         if collect.plays:  # known until the prompt is reported as finished
             call.leg.stop_play(control_id)
         else:
-            self._collects.end(call, control_id)
+            self._end(call, control_id)
+
+    def _end(self, call: Call, control_id: str) -> None:
+        """Forget a collect that is over, and the speech of the phone with the last one that wants it."""
+        wanted_speech = self._collects.find(call, control_id).wants_speech
+        self._collects.end(call, control_id)
+        if wanted_speech and not any(collect.wants_speech for _, collect in self._collects.of(call)):
+            self._stop_speech(call)
+
+    def _stop_speech(self, call: Call) -> None:
+        if call.leg.serves("stop_speech") and not call.is_ending:
+            call.leg.stop_speech()
 
     # --- calls that end
 
@@ -172,4 +186,6 @@ class CollectFeature(Feature):
     def _abandon(self, call: Call) -> None:
         for _, collect in self._collects.of(call):
             collect.collector.abandon()
+        if any(collect.wants_speech for _, collect in self._collects.of(call)):
+            self._stop_speech(call)
         self._collects.forget(call)

@@ -91,23 +91,28 @@ class Collector:
         self._wait(now + timeout, lambda at: self._complete("digit", {"digits": self._digits}, at))
 
     def speech_heard(self, text: str, confidence: float, now: float, *, final: bool) -> None:
-        """Take in words; an empty text that is final is speech that nobody understood."""
+        """Take in words. An empty text is speech that begins or, when it is final, that nobody understood."""
         settings = self._speech_settings
         if settings is None or self.is_over:
             return
         first = not self._words
         self._input_begins(now)
         self._words = text
-        heard = {"text": text, "confidence": confidence}
         if final:
-            self._complete("speech" if text else "no_match", heard if text else {}, now)
+            self._complete_speech(text, confidence, now)
             return
-        if self._settings.get("partial_results"):
+        if text and self._settings.get("partial_results"):
+            heard = {"text": text, "confidence": confidence}
             self._tell(CollectResult("speech", heard, final=False, ends=False), now)
         if first:
             timeout = _given(settings.get("speech_timeout"), SPEECH_TIMEOUT)
-            said = {"confidence": confidence}
-            self._wait(now + timeout, lambda at: self._complete("speech", {"text": self._words, **said}, at))
+            self._wait(now + timeout, lambda at: self._complete_speech(self._words, confidence, at))
+
+    def _complete_speech(self, text: str, confidence: float, now: float) -> None:
+        if text:
+            self._complete("speech", {"text": text, "confidence": confidence}, now)
+        else:
+            self._complete("no_match", {}, now)
 
     def stop(self, now: float) -> None:
         """Stop: with no_input when nothing was heard, else with no_match."""

@@ -88,11 +88,22 @@ class Leg(ABC):
     # --- digits and speech
 
     def listen(self) -> None:
-        """From now on report the digits that the phone sends (`DigitHeard`) and its speech (`SpeechHeard`).
+        """From now on report the digits that the phone sends (`DigitHeard`).
 
         Given again, it changes nothing. Phones that hear digits and have nothing to start override it with a method that does
         nothing.
         """
+        raise NotImplementedError
+
+    def start_speech(self) -> None:
+        """Report the speech of the phone's user until `stop_speech`: `SpeechHeard` with "" when it begins, then its words.
+
+        Given again, it changes nothing. Phones that always report speech do not override it.
+        """
+        raise NotImplementedError
+
+    def stop_speech(self) -> None:
+        """Report speech no more."""
         raise NotImplementedError
 
     def send_digits(self, control_id: str, digits: str) -> None:

@@ -102,7 +102,7 @@ class SpeechHeard:
     """The phone's user said something."""
 
     text: str
-    """The words."""
+    """The words; "" when it begins, or when nobody understood it."""
     final: bool = True
     """False for words heard while the user still speaks: `SpeechHeard` with the whole text follows."""
     confidence: float = 100.0

@@ -25,7 +25,7 @@ def how_served(leg: type[Leg], *, dials: bool) -> dict[str, str]:
         ``done``, ``acted`` or ``refused`` by the command's method, in the order of the schema. Done means: the command
         happens. Acted means: a script gives the reply and the events. Refused means: code 501.
     """
-    exchange = Exchange(new_id=lambda: "")
+    exchange = Exchange(new_id=lambda: "", acts=False)
     found: dict[str, str] = {}
     for method in COMMANDS:
         if method.startswith("signalwire."):
@@ -35,9 +35,9 @@ def how_served(leg: type[Leg], *, dials: bool) -> dict[str, str]:
 
 
 def _how(kind: type[Command], exchange: Exchange, leg: type[Leg], *, dials: bool) -> str:
-    if kind.method in ACTED_METHODS:
-        return "acted"
     if kind is SendMessage or (dials and kind in (Dial, Begin)):
         return "done"
     served = issubclass(kind, CallCommand) and exchange.call_control.serves(kind, leg)
-    return "done" if served else "refused"
+    if served:
+        return "done"
+    return "acted" if kind.method in ACTED_METHODS else "refused"

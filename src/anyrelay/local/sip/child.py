@@ -248,7 +248,7 @@ class SipChild:
             on_broken=self._broken,
             on_message=self._show if options.messages else None,
             certificate=options.certificate,
-            shared_audio=SharedAudio(Reach(options.media_dir, options.allow_host), options.recordings),
+            shared_audio=SharedAudio(Reach(options.media_dir, options.allow_host), options.recordings, options.speech),
         )
         try:
             await calls.start()
@@ -335,6 +335,7 @@ def main() -> None:
     parser.add_argument("--certificate")
     parser.add_argument("--media-dir")
     parser.add_argument("--allow-host", action="append", default=[])
+    parser.add_argument("--speech", action="append", default=[])
     parser.add_argument("--messages", action="store_true")
     asyncio.run(_run(parser.parse_args()))
 

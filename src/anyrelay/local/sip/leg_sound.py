@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from anyrelay.local.exchange.reports import CopyChanged, Detected, PlayChanged, RecordChanged
+from anyrelay.local.exchange.reports import CopyChanged, Detected, PlayChanged, RecordChanged, SpeechHeard
+from anyrelay.local.logs import logger_of
 
 if TYPE_CHECKING:
     from anyrelay.local.exchange.reports import PhoneReport, RecordSettings
+    from anyrelay.local.sip.audio.clips import Samples
     from anyrelay.local.sip.audio.copies import Copy, CopyTarget
     from anyrelay.local.sip.audio.detectors import Detector
     from anyrelay.local.sip.audio.line import AudioLine
     from anyrelay.local.sip.audio.player import Player
     from anyrelay.local.sip.audio.recorder import Recorder
+    from anyrelay.local.sip.audio.utterances import Utterances
     from anyrelay.local.sip.native import NativeAudio
     from anyrelay.local.sip.shared_audio import SharedAudio
     from anyrelay.protocol.schema import Media
 
 __all__ = ["LegSound"]
+
+logger = logger_of(__name__)
 
 
 class LegSound:
@@ -43,6 +49,9 @@ class LegSound:
         self._recorders: dict[str, Recorder] = {}
         self._detectors: dict[str, Detector] = {}
         self._copies: dict[str, Copy] = {}
+        self._utterances: Utterances | None = None
+        """What hears speech; None while no speech is wanted."""
+        self._recognizing = asyncio.Lock()
         self._closed = False
 
     @cached_property
@@ -67,6 +76,7 @@ class LegSound:
             recorder.stop()
         for control_id in list(self._detectors):
             self.stop_detect(control_id)
+        self.stop_speech()
         for copy in self._copies.values():
             copy.stop()
         if "_line" in self.__dict__:
@@ -179,6 +189,37 @@ class LegSound:
         detector = self._detectors.pop(control_id, None)
         if detector is not None:
             self._line.remove(detector)
+
+    # --- speech
+
+    def start_speech(self) -> None:
+        """Report the words of what the phone's user says, as the speech command finds them."""
+        from anyrelay.local.sip.audio.utterances import Utterances
+
+        if self._closed or self._utterances is not None:
+            return
+        if not self._shared.speech_command:
+            logger.warning("call %s: speech is not heard: the SIP phones have no speech command", self._call_id())
+            return
+        self._utterances = Utterances(lambda: self._report(SpeechHeard("", final=False)), self._utterance_ended)
+        self._line.add(self._utterances)
+
+    def stop_speech(self) -> None:
+        """Report speech no more."""
+        if self._utterances is not None:
+            self._line.remove(self._utterances)
+            self._utterances = None
+
+    def _utterance_ended(self, sound: Samples) -> None:
+        self._shared.spawn(self._recognize(sound))
+
+    async def _recognize(self, sound: Samples) -> None:
+        from anyrelay.local.sip.audio.utterances import recognized
+
+        async with self._recognizing:
+            words = await recognized(self._shared.speech_command, sound)
+        if self._utterances is not None:
+            self._report(SpeechHeard(words))
 
     # --- copies that are sent elsewhere
 

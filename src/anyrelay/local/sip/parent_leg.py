@@ -118,6 +118,14 @@ class SipLeg(Leg):
         """Leave the mix, if the call is in one."""
         self._order("leave_mix")
 
+    def start_speech(self) -> None:
+        """Report speech, if the phones have a program that recognises it."""
+        self._order("start_speech")
+
+    def stop_speech(self) -> None:
+        """Report speech no more."""
+        self._order("stop_speech")
+
     def start_echo(self) -> None:
         """Send the phone's own sound back to it."""
         self._order("start_echo")

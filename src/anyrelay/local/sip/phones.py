@@ -12,7 +12,7 @@ import os
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
@@ -72,6 +72,7 @@ class SipPhones:
         reach: Reach | None = None,
         dial_plan: Mapping[str, str] | None = None,
         certificate: str | os.PathLike[str] | None = None,
+        speech_command: Sequence[str] = (),
     ) -> None:
         """Describe the phones; nothing happens before `start`.
 
@@ -83,10 +84,17 @@ class SipPhones:
             dial_plan: The SIP URIs at which telephone numbers are called, by numbers and their beginnings; see `SipDialPlan`.
             certificate: A PEM file with a key and its certificates. With it, phones may call over TLS, and with SRTP, at the
                 port after that of `listen`.
+            speech_command: A program that recognises speech for ``calling.collect``, and its arguments. It is run for each
+                utterance with the path of a WAV file as its last argument (8,000 samples a second, 16 bits, mono), and prints
+                the words within 30 seconds. Without it, collects hear digits only.
 
         Raises:
             ValueError: `max_calls` is out of range, the dial plan cannot be read, or there is no such certificate.
+            TypeError: `speech_command` is a string.
         """
+        if isinstance(speech_command, str):
+            raise TypeError("speech_command must be a list of a program and its arguments, not a string")
+        self._speech_command = speech_command
         if not 1 <= max_calls <= MOST_CALLS:
             raise ValueError(f"max_calls must be 1 to {MOST_CALLS}, not {max_calls!r}")
         self._certificate = None if certificate is None else str(Path(certificate).resolve())
@@ -142,6 +150,7 @@ class SipPhones:
         if self._reach.media_dir is not None:
             options.append(f"--media-dir={self._reach.media_dir}")
         options += [f"--allow-host={host}" for host in self._reach.allowed_hosts]
+        options += [f"--speech={part}" for part in self._speech_command]
         started = self._supervisor.start(options)
         try:
             await anyio.to_thread.run_sync(started.result, abandon_on_cancel=True)

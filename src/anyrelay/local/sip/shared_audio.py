@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,15 +25,19 @@ logger = logger_of(__name__)
 class SharedAudio:
     """The audio of all calls of this process; each part is made when it is first asked for."""
 
-    def __init__(self, reach: Reach | None = None, recordings: Path | None = None) -> None:
+    def __init__(
+        self, reach: Reach | None = None, recordings: Path | None = None, speech_command: Sequence[str] = ()
+    ) -> None:
         """Take in the bounds.
 
         Args:
             reach: What may be played and where audio may be sent: files of nowhere and loopback alone when None.
             recordings: The directory for recordings; None when there are to be none.
+            speech_command: The program that recognises speech, with its arguments; empty for none.
         """
         self.reach = reach or Reach()
         self.recordings = recordings
+        self.speech_command = speech_command
         self._tasks: set[asyncio.Task[None]] = set()
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:

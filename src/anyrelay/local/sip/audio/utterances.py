@@ -1,0 +1,107 @@
+"""Cut what a phone's user says into utterances, and let a program find their words (speech of ``calling.collect``)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import tempfile
+import wave
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import numpy
+
+from anyrelay.local.logs import logger_of
+from anyrelay.local.sip.audio.clips import Samples
+from anyrelay.local.sip.audio.clock import RATE
+from anyrelay.local.sip.audio.voice import VoiceMeter
+
+__all__ = ["Utterances", "recognized"]
+
+logger = logger_of(__name__)
+
+END_SILENCE: Final = 1.0
+"""Seconds of silence that end an utterance; the default of ``end_silence_timeout`` in ``calling.collect``."""
+
+BEFORE_VOICE: Final = 0.2
+"""Seconds of sound before a voice that belong to the utterance: a consonant is quieter than the vowel after it."""
+
+LONGEST: Final = 60.0
+"""Seconds after which an utterance ends by itself; the default of ``speech_timeout``."""
+
+RECOGNITION_TIME: Final = 30.0
+"""Seconds in which the program is to print the words."""
+
+
+class Utterances:
+    """The utterances of a phone's user, a `SoundListener`."""
+
+    def __init__(self, began: Callable[[], None], ended: Callable[[Samples], None]) -> None:
+        """Call `began` when the user begins to speak, and `ended` with the sound of each utterance."""
+        self._began, self._ended = began, ended
+        self._meter = VoiceMeter()
+        self._sound: Samples = numpy.zeros(0, numpy.int16)
+        self._speaks = False
+
+    def take(self, heard: Samples, said: Samples) -> None:
+        """Take in what the phone's user says."""
+        self._sound = numpy.concatenate((self._sound, heard))
+        for _ in self._meter.take(heard, END_SILENCE):
+            pass
+        if not self._speaks:
+            if self._meter.is_voice:
+                self._speaks = True
+                self._began()
+            else:
+                self._sound = self._sound[-round(BEFORE_VOICE * RATE) :]
+        elif self._meter.silence >= END_SILENCE or len(self._sound) >= LONGEST * RATE:
+            sound, self._sound, self._speaks = self._sound, self._sound[:0], False
+            self._ended(sound)
+
+
+async def recognized(command: Sequence[str], sound: Samples) -> str:
+    """Let a program find the words of an utterance.
+
+    Args:
+        command: The program and its arguments. The path of a WAV file (8,000 samples a second, 16 bits, mono) follows them.
+        sound: The utterance.
+
+    Returns:
+        What the program printed; "" when it understood nothing, failed, or took longer than `RECOGNITION_TIME`.
+    """
+    handle, path = tempfile.mkstemp(suffix=".wav")
+    try:
+        with os.fdopen(handle, "wb") as file, wave.open(file, "wb") as written:
+            written.setnchannels(1)
+            written.setsampwidth(2)
+            written.setframerate(RATE)
+            written.writeframes(sound.astype("<i2").tobytes())
+        return await _printed(*command, path)
+    except (OSError, TimeoutError) as error:
+        logger.warning("speech is not recognised: %s: %s", command[0], error or type(error).__name__)
+        return ""
+    finally:
+        with contextlib.suppress(OSError):
+            os.unlink(path)
+
+
+async def _printed(*command: str) -> str:
+    """Run a program and return what it prints, as one line.
+
+    Raises:
+        OSError: It cannot be started, or ends with another status than 0.
+        TimeoutError: It takes too long, and is killed.
+    """
+    quiet = asyncio.subprocess.DEVNULL
+    process = await asyncio.create_subprocess_exec(*command, stdin=quiet, stdout=asyncio.subprocess.PIPE, stderr=quiet)
+    try:
+        async with asyncio.timeout(RECOGNITION_TIME):
+            printed, _ = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    if process.returncode:
+        raise OSError(f"the program ended with status {process.returncode}")
+    return " ".join(printed.decode(errors="replace").split())
