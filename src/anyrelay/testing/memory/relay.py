@@ -26,7 +26,7 @@ __all__ = ["MemoryRelay"]
 
 
 FIRST_LOOK: Final = 0.01
-"""Seconds of virtual time after a step of the server until a condition is checked again; twice as long each time."""
+"""Seconds of virtual time after a step of the server until a condition is checked again; four times as long each time."""
 
 LAST_LOOK: Final = 1.0
 """The longest time between two checks of a condition, in seconds of virtual time."""
@@ -221,7 +221,7 @@ class MemoryRelay(ScriptedRelay):
                 with anyio.move_on_after(pause) as waiting:
                     await self._step_done.wait()
                 # A handler may make the condition hold after the server's last step: then only another look finds it.
-                pause = min(2 * pause, LAST_LOOK) if waiting.cancelled_caught else FIRST_LOOK
+                pause = min(4 * pause, LAST_LOOK) if waiting.cancelled_caught else FIRST_LOOK
             return
         raise TimeoutError(f"not within {timeout:g} s of virtual time: {self._server.describe_callers()}")
 
