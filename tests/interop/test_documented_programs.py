@@ -56,7 +56,26 @@ PYTHON: dict[str, Any] = {
     "sends_a_message": "delivered",
     "receives_other_contexts": "received",
 }
-"""What each program of `python_programs.py` returns."""
+"""What each program of `python/programs.py` returns."""
+
+JAVASCRIPT: dict[str, Any] = {
+    "plays": ["finished"] * 4,
+    "plays_and_pauses": "finished",
+    "plays_in_the_background": "finished",
+    "prompts_for_digits": ["digit", "12", "#"],
+    "prompts_for_speech": ["speech", "Sales, please."],
+    "collects_nothing": "no_input",
+    "records": ["finished", True],
+    "detects_a_machine": "MACHINE",
+    "detects_a_digit": "2",
+    "connects_in_turn": ["connected", "connected"],
+    "fails_to_connect": "failed",
+    "sends_digits": "answered",
+    "taps": "finished",
+    "dials_another_phone": ["outbound", "ended"],
+    "sends_a_message": "string",
+}
+"""What each program of `javascript/programs.mjs` returns."""
 
 
 @pytest.fixture
@@ -71,14 +90,14 @@ async def call_program(relay: LocalRelay, name: str) -> None:
         DEEDS[name](caller)
 
 
-@pytest.mark.parametrize(("language", "expected"), [("python", PYTHON)])
+@pytest.mark.parametrize(("language", "expected"), [("python", PYTHON), ("javascript", JAVASCRIPT)])
 async def test_each_program_does_what_its_page_says(language: str, expected: dict[str, Any], tmp_path: Path) -> None:
     need(language)
     async with LocalRelay(SimulatedPhones(pace=50.0), tls_dir=tmp_path, token="right", strict=True) as relay:
         relay.phones.add("sip:person@example.com")
         relay.phones.add("sip:busy@example.com", "busy")
         relay.phones.add("tel:+15550000009")
-        async with vendor_client(language, f"../programs/{language}_programs", relay, "right") as client:
+        async with vendor_client(language, "programs", relay, "right") as client:
             async with asyncio.TaskGroup() as callers:
                 for name in expected.keys() - {"takes_the_call"}:
                     callers.create_task(call_program(relay, name))
