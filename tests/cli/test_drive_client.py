@@ -16,6 +16,8 @@ from anyrelay.cli.commands import anyrelay
 from anyrelay.cli.drive.completion import calls_that_begin, contexts_that_begin
 from anyrelay.cli.drive.control_api import ControlApi, NoServer
 from anyrelay.cli.drive.event_stream import EventStream, ServerEvent, StreamEnded, StreamRefused
+from anyrelay.cli.drive.happenings import Happening
+from anyrelay.cli.drive.phone_call import PhoneCall
 from tests.cli.test_drive_script import PLACED
 
 
@@ -280,3 +282,48 @@ def test_a_stream_that_is_refused_is_explained_as_any_request(reply, words):
         status, out, err = invoke("phone", "--server", url)
     assert (status, out) == (1, "")
     assert words in err
+
+
+# --- the events of one call ---------------------------------------------------------------------------------------------
+
+
+class ScriptedEvents:
+    """In place of the server and its stream: each receipt of events is one of a list."""
+
+    def __init__(self, *receipts: list[ServerEvent]) -> None:
+        self._receipts = list(receipts)
+
+    def poll(self, _timeout, *_descriptors):
+        return set() if self._receipts else None
+
+    def receive(self):
+        return self._receipts.pop(0)
+
+    def call(self, call_id):
+        return {**PLACED, "id": call_id, "answered_at": 2.0, "spoken": ["Hello."]}
+
+
+def test_a_call_is_asked_for_where_the_server_has_dropped_events():
+    events = ScriptedEvents([ServerEvent("frame", {}), ServerEvent("dropped", {"dropped": 3})])
+    told = []
+    call = PhoneCall(events, events, PLACED, told.append)
+    call.wait_answered(20)
+    assert told == list(call.news) == [Happening("answered"), Happening("says", "Hello.")]
+    assert call.receive(0) == set()
+
+
+def test_the_events_of_other_calls_are_passed_over():
+    other = {**PLACED, "id": "c2", "answered_at": 2.0}
+    events = ScriptedEvents([ServerEvent("call", other)], [ServerEvent("call", {**PLACED, "answered_at": 2.0})])
+    call = PhoneCall(events, events, PLACED, lambda _: None)
+    call.receive()
+    assert not call.answered
+    call.receive()
+    assert call.answered
+
+
+def test_a_reset_ends_a_call_that_is_up():
+    events = ScriptedEvents([ServerEvent("reset", {})])
+    call = PhoneCall(events, events, PLACED, lambda _: None)
+    with pytest.raises(StreamEnded, match="the server was reset"):
+        call.receive()
