@@ -86,7 +86,7 @@ def test_a_script_runs_the_phone_menu_of_the_documentation_to_its_end():
         f"says     {MENU}",
         "says     There is no such choice.",
         f"says     {MENU}",
-        "refer    sip:support@example.com",
+        "says     They cannot take your call.",
         f"says     {MENU}",
         "refer    sip:sales@example.com",
         "ended    hangup",
@@ -220,7 +220,7 @@ def test_a_call_that_presses_keys_is_followed_to_its_end():
     status, lines, err = invoke("call", "menu", "--press", keys, "--hangup-after", "400", "--wait")
     assert (status, err) == (0, "")
     assert lines[0] == "answered"
-    assert "refer    sip:support@example.com" in lines
+    assert "says     They cannot take your call." in lines
     assert lines[-1] == "ended    hangup"
 
 
