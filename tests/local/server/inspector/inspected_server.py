@@ -11,7 +11,7 @@ from typing import Any
 
 from anyio.from_thread import start_blocking_portal
 
-from anyrelay.local import LocalRelay, SimulatedPhones
+from anyrelay.local import LocalRelay, SimulatedPhones, SipPhones
 from anyrelay.sync import Call, RelayClient
 
 CONTEXT = "menu"
@@ -93,9 +93,11 @@ class InspectedServer:
 
 
 @contextlib.contextmanager
-def inspected_server(token: str | None = None, http: str = "127.0.0.1:0") -> Iterator[InspectedServer]:
-    """Run a server whose simulated phones are fast, and a program that is connected to it."""
-    relay = LocalRelay(SimulatedPhones(pace=10), http=http, http_token=token)
+def inspected_server(
+    phones: SimulatedPhones | SipPhones | None = None, *, token: str | None = None, http: str = "127.0.0.1:0"
+) -> Iterator[InspectedServer]:
+    """Run a server, with fast simulated phones when none are given, and a program that is connected to it."""
+    relay = LocalRelay(phones or SimulatedPhones(pace=10), http=http, http_token=token)
     with start_blocking_portal() as portal, portal.wrap_async_context_manager(relay):
         server = InspectedServer(relay, portal, token)
         client = RelayClient(project="p", token="t", host=relay.url, contexts=[CONTEXT, RECORDED, RINGING])

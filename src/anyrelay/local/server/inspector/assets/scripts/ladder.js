@@ -80,7 +80,7 @@ export class Ladder {
 
   #drawFrame(frame) {
     const time = element("span", { class: "rung-time", title: exactTime(frame.time) }, (frame.time - this.#start).toFixed(3));
-    const words = frame.summary || frame.method || frame.role;
+    const words = (frame.summary || frame.method || frame.role).replace(/ SIP\/2\.0$/, "");
     const rung = element("span", { class: "rung", dataset: { role: roleOf(frame) } }, element("span", { class: "rung-label", title: words }, words));
     const ends = [this.#lanes.names.indexOf(peerOf(frame)), this.#lanes.server];
     const [from, to] = frame.direction === "rx" ? ends : ends.toReversed();
