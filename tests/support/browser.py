@@ -44,11 +44,10 @@ class Browser:
         self.driver.get("about:blank")
         self.driver.get(url)
 
-    def resize(self, width: int, height: int, scale: float = 1.0) -> None:
-        """Give the page this size, in CSS pixels."""
-        self._command(
-            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=scale, mobile=False
-        )
+    def resize(self, width: int, height: int) -> None:
+        """Give the page this size, in CSS pixels, which are those of pictures too."""
+        size = {"width": width, "height": height}
+        self._command("Emulation.setDeviceMetricsOverride", **size, deviceScaleFactor=1, mobile=False)
 
     def prefer(self, **features: str) -> None:
         """Set what the user prefers: `color_scheme` light or dark, `reduced_motion` reduce or no-preference."""

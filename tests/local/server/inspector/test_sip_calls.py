@@ -34,7 +34,7 @@ def test_sip_and_relay_are_in_one_ladder(browser: Browser) -> None:
         assert labels.index(invite) < labels.index("calling.answer") < labels.index(accepted)
         phone, *others = page.browser.texts("#lanes span")
         assert phone.startswith("127.0.0.1:")
-        assert others == ["server", "client 1"]
+        assert others == ["RELAY server", "client 1"]
 
         page.open_message("INVITE sip:menu@")
         text = page.text("#message-text")

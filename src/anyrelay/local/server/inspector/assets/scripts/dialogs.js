@@ -27,15 +27,19 @@ function valuesOf(form) {
   return Object.fromEntries(filled.map(([name, value]) => [name, NUMBERS.has(name) ? Number(value) : value]));
 }
 
-/** Let a form of a dialog do something; the dialog stays open and says why when that fails. */
+/**
+ * Let a form of a dialog do something; the dialog stays open and says why when that fails. What `submit` returns is called once the
+ * dialog is closed.
+ */
 function bind(dialog, form, submit) {
   const problem = form.querySelector(".form-error");
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     problem.textContent = "";
     try {
-      await submit(valuesOf(form));
+      const after = await submit(valuesOf(form));
       dialog.close();
+      after?.();
     } catch (error) {
       problem.textContent = error.message;
     }
@@ -53,7 +57,7 @@ function bind(dialog, form, submit) {
 export function bindDialogs(api, state, onPlaced) {
   bind(byId("call-dialog"), byId("call-form"), async ({ say, ...wanted }) => {
     const call = await api.post("/v1/calls", say ? { ...wanted, say: [say] } : wanted);
-    onPlaced(call.id);
+    return () => onPlaced(call.id);
   });
   byId("place-call").addEventListener("click", () => openCallDialog(state));
 
@@ -61,10 +65,10 @@ export function bindDialogs(api, state, onPlaced) {
   fill(byId("fault"), ...Object.entries(FAULTS).map(([value, { words }]) => element("option", { value }, words)));
   byId("fault").addEventListener("change", showFault);
   showFault();
-  bind(byId("faults-dialog"), faults, (wanted) => api.post("/v1/faults", wanted));
+  bind(byId("faults-dialog"), faults, async (wanted) => void (await api.post("/v1/faults", wanted)));
   byId("open-faults").addEventListener("click", () => byId("faults-dialog").showModal());
 
-  bind(byId("reset-dialog"), byId("reset-form"), () => api.post("/v1/reset"));
+  bind(byId("reset-dialog"), byId("reset-form"), async () => void (await api.post("/v1/reset")));
   byId("open-reset").addEventListener("click", () => byId("reset-dialog").showModal());
   byId("open-help").addEventListener("click", () => byId("help-dialog").showModal());
 }

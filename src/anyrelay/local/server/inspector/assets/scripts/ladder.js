@@ -6,21 +6,18 @@ import { counted, exactTime, party } from "./words.js";
 
 const ROW_HEIGHT = 40;
 
-/** The label of the party that the server exchanges a message with: the server receives `rx` and sends `tx`. */
-const peerOf = (frame) => (frame.direction === "rx" ? frame.from : frame.to);
-const serverOf = (frame) => (frame.direction === "rx" ? frame.to : frame.from);
+/** The label of the server in the fields `from` and `to` of a message. */
+const SERVER = "server";
 
-/**
- * Return the lanes of some frames: their names from left to right, and which one is the server. The phone that is seen first is
- * next to the server.
- */
-export function lanesOf(frames) {
+/** Return the party that the server exchanges a message with. */
+const peerOf = (frame) => (frame.from === SERVER ? frame.to : frame.from);
+
+/** Return the lanes of some messages from left to right: phones, the first one next to the server, the server, and clients. */
+function lanesOf(frames) {
   const phones = new Set();
-  const applications = new Set();
-  for (const frame of frames) (frame.kind === "relay" ? applications : phones).add(peerOf(frame));
-  const named = frames.find((frame) => frame.kind === "relay") ?? frames[0];
-  const server = named ? serverOf(named) : "";
-  return { names: [...[...phones].reverse(), server, ...applications], server: phones.size };
+  const clients = new Set();
+  for (const frame of frames) (frame.kind === "relay" ? clients : phones).add(peerOf(frame));
+  return [...[...phones].reverse(), SERVER, ...clients];
 }
 
 /** What would outnumber the other messages. */
@@ -32,7 +29,7 @@ const roleOf = (frame) => (frame.role === "response" && /^[3-6]/.test(frame.summ
 export class Ladder {
   #state;
   #list;
-  #lanes = { names: [], server: 0 };
+  #lanes = [];
   #start = 0;
 
   /**
@@ -57,12 +54,13 @@ export class Ladder {
 
   /** Put the focus on the messages; the first one is the active one when none was. */
   focus() {
-    if (!this.#list.active) this.#list.activate([...this.#state.frames.keys()][0] ?? null);
+    if (!this.#list.active && this.#list.first) this.#list.activate(this.#list.first.seq);
     this.#list.focus();
   }
 
   #draw() {
-    const all = [...this.#state.frames.values()];
+    // The journal learns of a SIP message a moment after the message was sent.
+    const all = [...this.#state.frames.values()].sort((one, other) => one.time - other.time || one.seq - other.seq);
     const shown = byId("show-acknowledgements").checked ? all : all.filter((frame) => !QUIET_ROLES.has(frame.role));
     this.#drawLanes(lanesOf(all));
     this.#start = all[0]?.time ?? 0;
@@ -71,10 +69,10 @@ export class Ladder {
   }
 
   #drawLanes(lanes) {
-    if (lanes.names.join("\n") === this.#lanes.names.join("\n")) return;
+    if (lanes.join("\n") === this.#lanes.join("\n")) return;
     this.#lanes = lanes;
-    for (const id of ["lanes", "ladder"]) byId(id).style.setProperty("--lanes", lanes.names.length);
-    fill(byId("lanes"), ...lanes.names.map((name) => element("span", { title: name }, party(name))));
+    for (const id of ["lanes", "ladder"]) byId(id).style.setProperty("--lanes", lanes.length);
+    fill(byId("lanes"), ...lanes.map((name) => element("span", { title: name }, name === SERVER ? "RELAY server" : party(name))));
     this.#list.redraw();
   }
 
@@ -82,8 +80,7 @@ export class Ladder {
     const time = element("span", { class: "rung-time", title: exactTime(frame.time) }, (frame.time - this.#start).toFixed(3));
     const words = (frame.summary || frame.method || frame.role).replace(/ SIP\/2\.0$/, "");
     const rung = element("span", { class: "rung", dataset: { role: roleOf(frame) } }, element("span", { class: "rung-label", title: words }, words));
-    const ends = [this.#lanes.names.indexOf(peerOf(frame)), this.#lanes.server];
-    const [from, to] = frame.direction === "rx" ? ends : ends.toReversed();
+    const [from, to] = [this.#lanes.indexOf(frame.from), this.#lanes.indexOf(frame.to)];
     rung.dataset.direction = to > from ? "right" : "left";
     // Each lane has two columns, and its line is between them.
     rung.style.gridColumn = `${Math.min(from, to) * 2 + 2} / ${Math.max(from, to) * 2 + 2}`;

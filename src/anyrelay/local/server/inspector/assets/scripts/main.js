@@ -36,7 +36,10 @@ const callList = new CallList(state, { onSelect: showCall, onOpen: () => ladder.
 new CallView(state, api);
 new ServerView(state);
 announceCalls(state);
-bindDialogs(api, state, showCall);
+bindDialogs(api, state, (id) => {
+  showCall(id);
+  ladder.focus();
+});
 
 /** Show a call, and name it in the address. */
 function showCall(id) {

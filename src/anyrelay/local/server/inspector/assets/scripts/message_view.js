@@ -28,7 +28,7 @@ export class MessageView {
     this.#frame = frame;
     byId("message").hidden = false;
     document.body.classList.add("with-message");
-    byId("message-title").textContent = frame.method || frame.summary;
+    byId("message-title").textContent = titleOf(frame);
     fillFacts(byId("message-facts"), [
       ["Kind", KINDS[frame.kind] ?? frame.kind],
       ["From", frame.from],
@@ -47,6 +47,11 @@ export class MessageView {
     document.body.classList.remove("with-message");
     if (!quietly) this.#onClose();
   }
+}
+
+/** Return the method of a command or of a SIP request; of every other message, what the message says in a few words. */
+function titleOf({ role, method, summary }) {
+  return role === "command" || role === "request" ? method : summary || method || role;
 }
 
 function colouredText({ kind, text }) {

@@ -39,6 +39,11 @@ export class RowList {
     return this.#items[this.#indexes.get(this.#active)];
   }
 
+  /** The first item, undefined for none. */
+  get first() {
+    return this.#items[0];
+  }
+
   /** Show these items. */
   show(items) {
     const { key, followsEnd } = this.#options;

@@ -27,8 +27,8 @@ export function size(bytes) {
 /** Write a number with its noun: 1 call, 2 calls. */
 export const counted = (number, noun) => `${number.toLocaleString("en")} ${noun}${number === 1 ? "" : "s"}`;
 
-/** Write a SIP URI without its scheme. */
-export const party = (uri) => (uri || "anonymous").replace(/^sips?:/i, "");
+/** Write a SIP URI without its scheme and its parameters. */
+export const party = (uri) => (uri || "anonymous").replace(/^sips?:/i, "").replace(/;.*/s, "");
 
 /** Return how many seconds a call has lasted: from the answer to its end, or until now; null before the answer. */
 export function talkTime(call, now = Date.now() / 1000) {
