@@ -1,3 +1,9 @@
+#!/usr/bin/env -S uv run --script
+
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["nox>=2025.2.9"]
+# ///
 """What is run on this project by ``nox -s``: tests, demo, lint, types, docs, bench, fuzz, interop, sip-load, soak, and more.
 
 What a session installs has the versions of ``tests/constraints.txt``; ``nox -s newest`` tests with the newest ones, and
@@ -15,6 +21,7 @@ from pathlib import Path
 
 import nox
 
+nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "venv"
 nox.options.error_on_missing_interpreters = False
 nox.options.reuse_existing_virtualenvs = True
@@ -72,6 +79,9 @@ TOOLS = {
     "ruff": "ruff>=0.14",
     "mypy": "mypy>=1.18",
     "pyright": "pyright>=1.1.400",
+    "codespell": "codespell>=2.4",
+    "repo-review": "sp-repo-review[cli]>=2026.8",
+    "zizmor": "zizmor>=1.20",
 }
 
 
@@ -164,10 +174,13 @@ def demo(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check style and formatting."""
-    session.install(*CONSTRAINTS, TOOLS["ruff"])
+    """Check style, formatting and spelling, the layout of the repository, and the workflows of GitHub."""
+    session.install(*CONSTRAINTS, *(TOOLS[name] for name in ("ruff", "codespell", "repo-review", "zizmor")))
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
+    session.run("codespell")
+    session.run("repo-review", ".", silent=True)
+    session.run("zizmor", "--offline", "--quiet", "--persona=auditor", ".")
 
 
 @nox.session
@@ -257,3 +270,7 @@ def sip_load(session: nox.Session) -> None:
     install_for_tests(session, *CONSTRAINTS)
     counts = {"ANYRELAY_SIP_CALLS_AT_ONCE": "100", "ANYRELAY_SIP_CALLS_IN_TURN": "500", "CI": "true"}
     session.run("pytest", "-q", "-s", "tests/local/sip/test_sip_load.py", env=counts)
+
+
+if __name__ == "__main__":
+    nox.main()

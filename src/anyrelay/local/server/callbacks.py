@@ -165,7 +165,7 @@ class StatusPoster:
             logger.warning("a POST to a status_url failed: %s", error)
             return False
         except (OSError, ValueError, h11.ProtocolError, anyio.BrokenResourceError) as error:
-            logger.warning("a POST to a status_url failed: %s", error or type(error).__name__)
+            logger.warning("a POST to a status_url failed: %s", str(error) or type(error).__name__)
             return True
         if answer.status >= 300:
             logger.warning("a status_url answered %d", answer.status)

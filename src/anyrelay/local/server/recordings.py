@@ -86,7 +86,7 @@ class RecordingServer:
                     with anyio.move_on_after(SEND_TIME):
                         await self._answer(connection, request, stream)
             except (OSError, anyio.BrokenResourceError, anyio.ClosedResourceError, h11.ProtocolError) as error:
-                logger.debug("a recording could not be fetched: %s", error or type(error).__name__)
+                logger.debug("a recording could not be fetched: %s", str(error) or type(error).__name__)
 
     async def _answer(self, connection: h11.Connection, request: h11.Request, stream: SocketStream) -> None:
         status, media_type, body = await self._found(request, stream)

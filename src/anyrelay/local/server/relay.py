@@ -135,7 +135,7 @@ class LocalRelay(ScriptedRelay, ObservedRelay):
         self._upgrades = UpgradePolicy(self._host, allowed_hosts)
         self._reach = Reach(allowed_hosts=allowed_hosts)
         keeps = journal if journal is not None else http is not None or isinstance(self._phones, SimulatedPhones)
-        self.journal = Journal(lambda: self.exchange) if keeps or http is not None else None
+        self.journal: Journal | None = Journal(lambda: self.exchange) if keeps or http is not None else None
         self._observers = Observers(on_frame, on_event, self.journal)
         self._watch(self._phones)
         self._control = None if http is None else control_server(self, http, http_token, allowed_hosts)
@@ -207,7 +207,7 @@ class LocalRelay(ScriptedRelay, ObservedRelay):
             dial_event_first=self._dial_event == "first",
             strict=self._strict,
         )
-        self.faults = ServerFaults(self.exchange)
+        self.faults: ServerFaults = ServerFaults(self.exchange)
         self._poster = StatusPoster(self._announce_step, self._reach)
         self._recording_server = RecordingServer(self.exchange.recordings, self._upgrades)
         self._tasks = anyio.create_task_group()

@@ -99,7 +99,7 @@ def wav(data: bytes, rate: int) -> Clip:
             _check_wav(channels, width, from_rate, min(file.getnframes(), len(data) // (width * channels)))
             blocks = [_mono(block, width, channels) for block in iter(lambda: file.readframes(_BLOCK), b"")]
     except (wave.Error, EOFError) as error:
-        raise ValueError(f"not a WAV file of PCM: {error or 'it is cut short'}") from error
+        raise ValueError(f"not a WAV file of PCM: {str(error) or 'it is cut short'}") from error
     mono = numpy.concatenate(blocks) if blocks else numpy.zeros(0, numpy.int16)
     return Clip.of(resample(mono, from_rate, rate))
 

@@ -79,7 +79,7 @@ async def recognized(command: Sequence[str], sound: Samples) -> str:
             written.writeframes(sound.astype("<i2").tobytes())
         return await _printed(*command, path)
     except (OSError, TimeoutError) as error:
-        logger.warning("speech is not recognised: %s: %s", command[0], error or type(error).__name__)
+        logger.warning("speech is not recognised: %s: %s", command[0], str(error) or type(error).__name__)
         return ""
     finally:
         with contextlib.suppress(OSError):

@@ -90,7 +90,7 @@ class WebSocketClient:
                         raise ValueError(f"the WebSocket server refused with HTTP {event.status_code}")
                 self._protocol.receive_data(await self._stream.receive(CHUNK))
         except (LocalProtocolError, RemoteProtocolError, anyio.EndOfStream, UnicodeError) as error:
-            raise ValueError(f"no WebSocket server answers there: {error or type(error).__name__}") from None
+            raise ValueError(f"no WebSocket server answers there: {str(error) or type(error).__name__}") from None
 
     async def send(self, content: str | bytes) -> None:
         """Send a message.
