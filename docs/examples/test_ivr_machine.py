@@ -72,5 +72,5 @@ class PhoneMenu(RuleBasedStateMachine):
 
 TestPhoneMenu = PhoneMenu.TestCase
 TestPhoneMenu.settings = settings(
-    max_examples=20, stateful_step_count=20, deadline=None, derandomize=True
+    max_examples=10, stateful_step_count=20, deadline=None, derandomize=True
 )

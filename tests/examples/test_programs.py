@@ -63,18 +63,18 @@ def test_attended_handover(press: str, said: str) -> None:
 
 def test_text_messages() -> None:
     async def main(relay: WatchedRelay) -> None:
-        person, desk = "+15551230001", "+15551230000"
+        person, own = "+15551230001", "+15551230000"
         relay.phones.add(f"tel:{person}")
 
         async def writes(body: str, answer: str) -> None:
-            await relay.text(to=desk, from_number=person, body=body, wait_for_subscriber=20)
+            await relay.text(to=own, from_number=person, body=body, wait_for_subscriber=20)
             await program.prints(re.escape(f"{person}: {answer} (delivered)\n").replace(r"\n", "\n"))
 
-        async with running(relay, line_of("sms_desk.py")) as program:
+        async with running(relay, line_of("text_messages.py")) as program:
             await writes("hours", "We are open from 9 to 17 o'clock.")
             await writes("Call", "Thank you for the conversation.")
-            await relay.text(to=desk, from_number=person, body="STOP")
-            await relay.text(to=desk, from_number=person, body="hours")
+            await relay.text(to=own, from_number=person, body="STOP")
+            await relay.text(to=own, from_number=person, body="hours")
             await writes("start", "Welcome back. Reply HOURS, CALL or STOP.")
             await writes("Hello?", "Reply HOURS, CALL or STOP.")
             assert len(relay.phones.texts) == 4

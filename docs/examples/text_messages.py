@@ -1,6 +1,6 @@
 """Answer text messages: opening hours, a call back, and STOP.
 
-Run: python sms_desk.py
+Run: python text_messages.py
 """
 
 from anyrelay import DialFailed, Message, PhoneDevice, RelayClient
