@@ -319,7 +319,8 @@ class Driver:
         The task runs in the context of the code that connected, and not in that of the handler that happens to run now.
         """
         assert self._tasks is not None
-        scope = self._running.scope()
+        assert self._loop is not None
+        scope = self._loop.scope()
         self._children[scope] = grace
         # A copy, because a task that runs at once may start another task before this call returns.
         self._context.copy().run(self._tasks.start_soon, function, scope, *args, name=name)

@@ -13,21 +13,21 @@ def fresh(text: str) -> str:
 def test_equal_texts_are_stored_once() -> None:
     texts, first, second = SharedTexts(), fresh("node-1"), fresh("node-1")
     assert first is not second
-    assert texts.one_of(first) is first
-    assert texts.one_of(second) is first
+    assert next(iter(texts.shared(first))) is first
+    assert next(iter(texts.shared(second))) is first
 
 
 def test_a_long_text_is_not_shared() -> None:
     texts, first, second = SharedTexts(), fresh("x" * (SHARED_LENGTH + 1)), fresh("x" * (SHARED_LENGTH + 1))
-    assert texts.one_of(first) is first
-    assert texts.one_of(second) is second
+    assert next(iter(texts.shared(first))) is first
+    assert next(iter(texts.shared(second))) is second
 
 
 def test_a_server_with_ever_new_texts_does_not_fill_the_memory() -> None:
     texts, first = SharedTexts(), fresh("node-1")
-    texts.one_of(first)
+    texts.shared(first)
     for number in range(10 * TEXTS_SHARED):
-        texts.one_of(f"node of call {number}")
+        texts.shared(f"node of call {number}")
         assert len(texts._known) <= TEXTS_SHARED
     again = fresh("node-1")
-    assert texts.one_of(again) is again
+    assert next(iter(texts.shared(again))) is again

@@ -19,6 +19,9 @@ __all__ = ["TrioLoop"]
 READ_SIZE: Final = 65_536
 """How much is read at once, in bytes."""
 
+_protected: Final[set[object]] = set()
+"""The code of the functions in which trio raises no KeyboardInterrupt."""
+
 
 class TrioLoop:
     """The event loop of trio that runs here."""
@@ -26,6 +29,10 @@ class TrioLoop:
     def __init__(self) -> None:
         self.time = trio.lowlevel.current_clock().current_time  # as `trio.current_time`, with two Python calls less
         self._token = trio.lowlevel.current_trio_token()
+        self.woken = 0
+        """How many tasks were woken and have not gone on yet."""
+        self.on_going_on: Callable[[], None] | None = None
+        """Called once, when one of these tasks goes on."""
 
     def spawn_owner(self, main: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Start a task that belongs to no nursery of the caller's."""
@@ -50,7 +57,7 @@ class TrioLoop:
 
         A `_Sleeper` takes 6.2 µs a sleep, an `anyio.Event` 8.3 µs (ratio 0.75).
         """
-        sleeper = _Sleeper(trio.lowlevel.current_task())
+        sleeper = _Sleeper(trio.lowlevel.current_task(), self)
         source.on_ready(sleeper)
         if sleeper.is_woken:
             return _go_on()
@@ -59,7 +66,7 @@ class TrioLoop:
 
     def turns(self, tasks: Tasks, turn: Callable[[], None], context: Context) -> TrioTurns:
         """Return an object that has `turn` called, in a task of its own."""
-        return TrioTurns(tasks, turn)
+        return TrioTurns(tasks, turn, self)
 
     def transport(self, owner: TransportOwner) -> TrioTransport:
         """Return a connection that is not open yet."""
@@ -79,23 +86,38 @@ class TrioTasks:
 
     def start_soon(self, function: Callable[..., Coroutine[Any, Any, None]], /, *args: Any, name: str) -> None:
         """Start a task."""
-        trio.lowlevel.enable_ki_protection(function)  # marks the function's code; once would be enough
+        code = getattr(function, "__code__")  # noqa: B009
+        if code not in _protected:  # to protect the function's code once is enough
+            trio.lowlevel.enable_ki_protection(function)
+            _protected.add(code)
         self._nursery.start_soon(function, *args, name=name)
 
 
 class TrioTurns:
-    """A task that calls one function, again and again, after the tasks that were woken before it."""
+    """A task that calls one function, again and again, after the tasks that were woken before it.
 
-    def __init__(self, tasks: Tasks, turn: Callable[[], None]) -> None:
+    trio runs the tasks that are ready in any order. When a read has woken tasks, the first of them that goes on wakes this
+    task, which so comes after all of them, in one step of trio's scheduler; else this task lets the others go first.
+    """
+
+    def __init__(self, tasks: Tasks, turn: Callable[[], None], loop: TrioLoop) -> None:
         self._turn = turn
+        self._loop = loop
         self._scope = trio.CancelScope()
-        self._is_scheduled = False
+        self._is_scheduled = self._is_behind = False
         self._sleeping: trio.lowlevel.Task | None = None
         tasks.start_soon(self._run, name="anyrelay turns")
 
     def schedule(self) -> None:
         """Have the function called soon."""
         self._is_scheduled = True
+        self._is_behind = self._sleeping is not None and self._loop.woken > 0
+        if self._is_behind:
+            self._loop.on_going_on = self._wake
+        else:
+            self._wake()
+
+    def _wake(self) -> None:
         task, self._sleeping = self._sleeping, None
         if task is not None:
             trio.lowlevel.reschedule(task)
@@ -116,25 +138,39 @@ class TrioTurns:
                     self._sleeping = task
                     await trio.lowlevel.wait_task_rescheduled(self._give_up)
                 self._is_scheduled = False
-                # trio runs the tasks that are ready in any order, so that one that was woken before may come after this one.
-                await trio.lowlevel.cancel_shielded_checkpoint()
+                if not self._is_behind:
+                    await trio.lowlevel.cancel_shielded_checkpoint()
                 self._turn()
 
 
 class _Sleeper:
-    """A task that is about to sleep; calling the object wakes the task."""
+    """A task that is about to sleep; calling the object wakes the task.
 
-    __slots__ = ("_task", "is_asleep", "is_woken")
+    The object is the outcome of the sleep too: trio asks an outcome for nothing but `unwrap`. An `outcome.Value` would take two
+    Python calls more for each sleep, and would not tell when the task goes on.
+    """
 
-    def __init__(self, task: trio.lowlevel.Task) -> None:
+    __slots__ = ("_loop", "_task", "is_asleep", "is_woken")
+
+    def __init__(self, task: trio.lowlevel.Task, loop: TrioLoop) -> None:
         self._task = task
+        self._loop = loop
         self.is_asleep = self.is_woken = False
 
     def __call__(self) -> None:
         self.is_woken = True
         if self.is_asleep:
             self.is_asleep = False
-            trio.lowlevel.reschedule(self._task)
+            self._loop.woken += 1
+            trio.lowlevel.reschedule(self._task, self)  # type: ignore[arg-type]
+
+    def unwrap(self) -> None:
+        """Go on: trio calls this first when the task runs again."""
+        loop = self._loop
+        loop.woken -= 1
+        if loop.on_going_on is not None:
+            on_going_on, loop.on_going_on = loop.on_going_on, None
+            on_going_on()
 
     def give_up(self, _: object) -> trio.lowlevel.Abort:
         """Sleep no more: the task was cancelled."""

@@ -83,22 +83,28 @@ class CallMachine(
 
     def __init__(self, host: CallHost[CallMachine], offer: RelayEvent) -> None:
         """Make a call from the event that told of it."""
-        super().__init__()
         params = offer.params
         told = offer if isinstance(offer, CallReceiveEvent) else CallReceiveEvent.from_payload({"params": params})
         self.host = host
         self.timers: Timers = host.timers
         self.call_id: str = offer.call_id
-        one_of = host.texts.one_of
-        self.node_id: str = one_of(told.node_id)
-        self.project_id: str = one_of(told.project_id)
-        self.context: str = one_of(told.context)
+        self.node_id: str
+        self.project_id: str
+        self.context: str
+        self.direction: str
+        self.node_id, self.project_id, self.context, self.direction = host.texts.shared(
+            told.node_id, told.project_id, told.context, told.direction or "inbound"
+        )
         self.tag: str = told.tag
-        self.direction: str = one_of(told.direction or "inbound")
         self.segment_id: str = told.segment_id
         self._device = pack_device(params["device"]) if isinstance(params.get("device"), dict) else b""
         self.state: CallState = _STATES.get(told.call_state, CallState.CREATED)
         self.end_reason: str = ""
+        # All attributes are set here: CPython stores one that is set later in a dict of each call, which takes 400 bytes.
+        self._listeners = ()
+        self._subscriptions = NONE_YET
+        self._state_waiters = None
+        self._state_events = b""
         self._handler_queue: HandlerQueue | None = None
         self._refers: Refers | None = None
         self._operations: dict[str, OperationMachine[Any]] = NONE_YET
@@ -160,7 +166,8 @@ class CallMachine(
         if refers is not None:
             refers.call_ended(now)
         if not self._listeners and (refers is None or refers.all_settled):  # no listener is left for later events
-            self._stop_grace()
+            if self._grace is not None:
+                self._stop_grace()
             self._retire()
         else:
             self._start_grace(self._grace_over, now)
@@ -352,7 +359,7 @@ class CallMachine(
         Where an event has told its end by then, the promise is kept whatever the server replies.
         """
         check_handler(on_completed, "on_completed")
-        begun = operation(self, self.make_id() if control_id is None else control_id, on_completed)
+        begun = operation(self, self.host.new_id() if control_id is None else control_id, on_completed)
         begun.method = kind.method
         control_id = begun.control_id
         if control_id in self._operations:

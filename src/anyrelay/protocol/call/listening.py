@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar, overload
 from attrs import field, frozen
 
 from anyrelay.errors import CallGone, RelayError
-from anyrelay.protocol.call.methods import NONE_YET, CallMethods
+from anyrelay.protocol.call.methods import CallMethods
 from anyrelay.protocol.core.promise import Subscription
 from anyrelay.protocol.core.timers import Timers
 from anyrelay.protocol.schema import RelayEvent
@@ -46,11 +46,8 @@ class ListeningMethods(CallMethods):
     timers: Timers
     _gone: RelayError | None
 
-    def __init__(self) -> None:
-        """Start without listeners."""
-        super().__init__()
-        self._listeners: tuple[_Listener, ...] = ()
-        self._subscriptions: dict[Subscription[Any], bool] = NONE_YET
+    _listeners: tuple[_Listener, ...]
+    _subscriptions: dict[Subscription[Any], bool]
 
     @property
     @abstractmethod

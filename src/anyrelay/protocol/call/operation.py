@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from enum import StrEnum, auto
-from typing import Any, ClassVar, Final, Generic, Protocol, TypeVar, cast
+from typing import Any, ClassVar, Final, Generic, Protocol, TypeVar
 
 from anyrelay.errors import CallGone, ClientClosed, RelayError
 from anyrelay.protocol import schema
@@ -184,9 +184,9 @@ class OperationMachine(CommandObserver, Generic[E]):
         return self.state is OperationState.DONE
 
     def judge(self, event: RelayEvent) -> OperationInput | None:
-        """Say what an event of this operation means for it; None for nothing."""
+        """Return the input that an event of this operation is; None for an event of another type, or an unknown word."""
         word = event.params.get("state")
-        return self.WORDS.get(word) if isinstance(word, str) else None
+        return self.WORDS.get(word) if event.event_type == self.EVENT and isinstance(word, str) else None
 
     def receive(self, event: RelayEvent) -> None:
         """Take in an event of this operation."""
@@ -238,7 +238,7 @@ class OperationMachine(CommandObserver, Generic[E]):
             ValueError: `timeout` is negative.
         """
         check_timeout(timeout)
-        if self.is_done:
+        if self.state in _OVER:
             ended: Promise[E] = Promise()
             self._tell([ended])
             return ended
@@ -266,7 +266,7 @@ class OperationMachine(CommandObserver, Generic[E]):
     def _end(self, event: RelayEvent | None, error: RelayError | None) -> None:
         self.call.operation_ended(self)
         # An event of its control_id is of its class, since it is judged by its type; a refused operation has none.
-        self.result = cast("E | None", event)
+        self.result = event  # type: ignore[assignment]
         # A program that closes its client is told so everywhere; any other end is a result.
         self._error = error if event is None or isinstance(error, ClientClosed) else None
         if self._error is not None:
@@ -293,10 +293,6 @@ class StoppableMachine(OperationMachine[E]):
 
     STOP: ClassVar[str] = ""
     """The class of the command that stops it."""
-
-    def judge(self, event: RelayEvent) -> OperationInput | None:
-        """Say what an event of this operation means for it; those of another type mean nothing."""
-        return super().judge(event) if event.event_type == self.EVENT else None
 
     @command_doc
     def stop(self, now: float, /) -> Promise[Reply]:

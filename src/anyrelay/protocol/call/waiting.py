@@ -30,11 +30,8 @@ class WaitingMethods(CallMethods):
     timers: Timers
     _gone: RelayError | None
 
-    def __init__(self) -> None:
-        """Start without waiters and without events."""
-        super().__init__()
-        self._state_waiters: Waiters[CallStateEvent] | None = None
-        self._state_events = b""
+    _state_waiters: Waiters[CallStateEvent] | None
+    _state_events: bytes
 
     @property
     @abstractmethod

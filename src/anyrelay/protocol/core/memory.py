@@ -6,7 +6,7 @@ later. As objects an event's params take some 1,500 bytes, as JSON text a quarte
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
@@ -40,13 +40,13 @@ class SharedTexts:
     def __init__(self) -> None:
         self._known: dict[str, str] = {}
 
-    def one_of(self, text: str) -> str:
-        """Return a text that is equal to `text`: the first of its kind, as long as that is known."""
-        if len(text) > SHARED_LENGTH:
-            return text
-        if len(self._known) >= TEXTS_SHARED:
+    def shared(self, *texts: str) -> Iterable[str]:
+        """Return equal texts: the first of each kind, as long as that is known; the same ones when one of them is long."""
+        if max(map(len, texts)) > SHARED_LENGTH:
+            return texts
+        if len(self._known) + len(texts) > TEXTS_SHARED:
             self._known.clear()
-        return self._known.setdefault(text, text)
+        return map(self._known.setdefault, texts, texts)
 
 
 def pack_event(event: CallStateEvent) -> bytes:

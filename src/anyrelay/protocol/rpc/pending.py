@@ -264,7 +264,8 @@ class PendingCommands:
             self._sent[id_] = command
             command.is_queued = False
             self._send(text)
-            command_observer.sent(now)
+            if command_observer is not NO_OBSERVER:
+                command_observer.sent(now)
         else:
             command.text = text
             self._queued[id_] = command
@@ -313,7 +314,8 @@ class PendingCommands:
             return True
         if command.timer is not None:
             self._stop_timer(command)
-        command.observer.accepted(result, now)
+        if command.observer is not NO_OBSERVER:
+            command.observer.accepted(result, now)
         command.resolve(result if command.result_if_accepted is None else command.result_if_accepted)
         return True
 

@@ -224,11 +224,12 @@ class EventRouter:
         """Take an offered call, or pass it back to routing when this client cannot take it."""
         if self._host.is_closing:
             return
-        _forget_old(self._passed, now)
-        _forget_old(self._declined, now)
+        if self._passed or self._declined:
+            _forget_old(self._passed, now)
+            _forget_old(self._declined, now)
         if offer.call_id in self._declined:
             return
-        full = self._active_calls() >= self._host.settings.max_active_calls
+        full = self._is_full()
         if self._takes_calls and not full and not self._drain.is_on:
             call = self._host.add_call(offer)
             self._drain.handled.add(call)
@@ -246,12 +247,11 @@ class EventRouter:
             if self._host.observer is not None:
                 self._host.observer.call_passed_back(offer.call_id)
 
-    def _active_calls(self) -> int:
-        """How many calls have not ended; those that have are kept for the grace time of their transfers."""
-        limit = self._host.settings.max_active_calls
-        if len(self._host.calls) < limit:  # nearly always, and then their exact number does not matter
-            return len(self._host.calls)
-        return sum(call.state is not CallState.ENDED for call in self._host.calls.values())
+    def _is_full(self) -> bool:
+        """Whether as many calls as the settings allow have not ended; calls that have ended may be kept for a while."""
+        limit, calls = self._host.settings.max_active_calls, self._host.calls
+        # Nearly always there are fewer calls, and then it does not matter which have ended.
+        return len(calls) >= limit and sum(call.state is not CallState.ENDED for call in calls.values()) >= limit
 
 
 def _forget_old(passed: OrderedDict[str, float], now: float) -> None:

@@ -173,7 +173,8 @@ class Session(ClientMethods):
             if error is not None:
                 self._handler_failed(f"the on_message handler raised for {subject.message_id}", "", error)
             self._router.message_handled()
-        self._drain.check(now)
+        if self._drain.is_on:
+            self._drain.check(now)
 
     def has_handler_at(self, call: CallMachine) -> bool:
         """Whether a handler of a call runs, or is about to."""
