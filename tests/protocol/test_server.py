@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from anyrelay.protocol import server as servers
-from anyrelay.protocol.schema import Answer, Connect
+from anyrelay.protocol.schema import Answer, Connect, ConnectCall
 from anyrelay.protocol.server import CommandReceived, Gone, ServerConnection
 from anyrelay.protocol.transport.connection import Connection, ConnectionClosed, TextReceived
 
@@ -41,6 +41,17 @@ class Dialled:
         return [
             orjson.loads(each.text) for each in iter(self.client.next_event, None) if isinstance(each, TextReceived)
         ]
+
+
+def test_an_empty_ringback_is_no_ringback() -> None:
+    pair = Dialled()
+    params = {"node_id": "n", "call_id": "c", "devices": [[{"type": "sip", "params": {"to": "sip:bob@b"}}]]}
+    for number, ringback in enumerate(([], [{"type": "ringtone", "params": {"name": "us"}}])):
+        pair.say(id=f"{number}", method="calling.connect", params={**params, "ringback": ringback})
+        received = pair.server.next_event()
+        assert isinstance(received, CommandReceived)
+        assert isinstance(received.command, ConnectCall)
+        assert len(received.command.ringback or ()) == number
 
 
 def test_a_command_is_checked_passed_on_and_answered() -> None:

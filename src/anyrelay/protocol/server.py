@@ -41,6 +41,9 @@ DEFAULTS: Final[dict[str, dict[str, Any]]] = {
 }
 """Parameters that the commands of this package always have and that other clients may leave out, with RELAY's defaults."""
 
+LEFT_OUT: Final[dict[str, dict[str, Any]]] = {"calling.connect": {"ringback": []}}
+"""Values that mean the same as no value, from SignalWire's client for Node.js: it writes no ringback as an empty list."""
+
 UNACKNOWLEDGED_LIMIT: Final = 10_000
 """How many events may be without an acknowledgement; the oldest are forgotten first."""
 
@@ -257,7 +260,9 @@ class ServerConnection:
             self.refuse(request.id, INVALID_PARAMS, f"{request.method[:100]}: more than {self._max_values} values")
             return
         try:
-            params = {**DEFAULTS.get(request.method, {}), **request.params}
+            left_out = LEFT_OUT.get(request.method, {}).items()
+            given = dict(each for each in request.params.items() if each not in left_out)
+            params = {**DEFAULTS.get(request.method, {}), **given}
             command = decode_command(request.method, params) if request.method in COMMANDS else None
         except (ValueError, TypeError) as error:
             self.refuse(request.id, INVALID_PARAMS, f"{request.method}: {error}")
