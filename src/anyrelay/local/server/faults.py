@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from attrs import define, field
+from attrs import field, frozen
 
 from anyrelay.protocol.schema.fields import is_integer, is_number, is_text, one_of, optional
 
@@ -22,7 +22,7 @@ FAULTS_LIMIT: Final = 100
 """How many faults may wait for their commands."""
 
 
-@define(kw_only=True)
+@frozen(kw_only=True)
 class CommandFault:
     """What happens to the next commands."""
 
@@ -31,7 +31,7 @@ class CommandFault:
     method: str | None = field(default=None, validator=optional(is_text(limit=256)))
     """The method of the commands; None for any but ``signalwire.connect``."""
     count: int = field(default=1, validator=is_integer(1, 1_000_000))
-    """How many commands are left that it happens to."""
+    """How many commands it happens to."""
     seconds: float = field(default=1.0, validator=is_number(0, 3_600, unit="seconds"))
     """How late the server takes a delayed command in, in seconds."""
     code: int = field(default=500, validator=is_integer(400, 599))
@@ -48,7 +48,7 @@ class ServerFaults:
     def __init__(self, exchange: Exchange) -> None:
         """Let nothing fail yet."""
         self._exchange = exchange
-        self._waiting: list[CommandFault] = []
+        self._waiting: list[tuple[CommandFault, int]] = []
 
     def add(self, fault: CommandFault) -> None:
         """Let the next commands fail.
@@ -58,7 +58,7 @@ class ServerFaults:
         """
         if len(self._waiting) >= FAULTS_LIMIT:
             raise ValueError(f"{FAULTS_LIMIT} faults wait for their commands already")
-        self._waiting.append(fault)
+        self._waiting.append((fault, fault.count))
         self._exchange.faults = self
 
     def clear(self) -> None:
@@ -68,13 +68,11 @@ class ServerFaults:
 
     def hit(self, now: float, connection: ClientConnection, received: CommandReceived) -> bool:
         """Take in a command; return whether a fault took it."""
-        fault = next((one for one in self._waiting if one.fits(received.method)), None)
-        if fault is None:
+        number = next((number for number, (one, _) in enumerate(self._waiting) if one.fits(received.method)), None)
+        if number is None:
             return False
-        if fault.count > 1:
-            fault.count -= 1
-        else:
-            self._waiting.remove(fault)
+        fault, left = self._waiting[number]
+        self._waiting[number : number + 1] = [(fault, left - 1)] if left > 1 else []
         if not self._waiting:
             self._exchange.faults = None
         match fault.fault:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import anyio
 import jsonschema_rs
+import orjson
 from attrs import field, frozen
 from starlette.responses import JSONResponse, Response
 
@@ -102,8 +103,8 @@ class Operation:
             return {}
         text = await _body_of(request)
         try:
-            body = json.loads(text) if text else {}
-        except (ValueError, RecursionError):
+            body = orjson.loads(text or b"{}")
+        except ValueError:
             raise ApiError(400, "the body is not JSON") from None
         _check(_validator_of_component(self.body), body, None)
         return dict(body)

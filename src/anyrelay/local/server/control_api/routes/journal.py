@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any, Final
 
@@ -35,13 +36,10 @@ async def list_frames(asked: Asked) -> Response:
 
 async def stream_events(asked: Asked) -> Response:
     """Return what happens from now on, or from a number onwards, as server-sent events."""
-    latest = asked.request.headers.get("last-event-id") or asked.query.get("after")
-    if latest is None:
-        return EventStream(asked.journal, asked.journal.entries.latest)
-    try:
-        return EventStream(asked.journal, min(int(latest), asked.journal.entries.latest))
-    except ValueError:
-        raise invalid("Last-Event-ID must be the id of an event", "Last-Event-ID") from None
+    seen, latest = asked.request.headers.get("last-event-id"), asked.journal.entries.latest
+    if seen is not None and not re.fullmatch(r"[0-9]{1,16}", seen):
+        raise invalid("Last-Event-ID must be the id of an event", "Last-Event-ID")
+    return EventStream(asked.journal, min(int(seen or asked.query.get("after", latest)), latest))
 
 
 async def list_sessions(asked: Asked) -> Response:
