@@ -8,6 +8,8 @@ from typing import Any, Final
 import attrs
 from attrs import evolve, frozen
 
+from anyrelay.local.logs import without_url_secrets
+
 __all__ = ["MessageRecord", "MessageRecords"]
 
 MESSAGES_KEPT: Final = 1_000
@@ -29,9 +31,9 @@ class MessageRecord:
     to_number: str
     """The number to which the message goes."""
     body: str
-    """The text."""
+    """The text; its URLs have lost what is often secret."""
     media: tuple[str, ...] = ()
-    """The URLs of pictures and files."""
+    """The URLs of pictures and files, likewise."""
     state: str
     """received; or queued, initiated, sent, then delivered, undelivered or failed."""
     context: str | None
@@ -83,8 +85,8 @@ def _begin(id_: str, state: str, params: dict[str, Any], time: float) -> Message
         direction=str(params.get("direction", "")),
         from_number=str(params.get("from_number", "")),
         to_number=str(params.get("to_number", "")),
-        body=str(params.get("body") or ""),
-        media=tuple(map(str, params.get("media") or ())),
+        body=without_url_secrets(str(params.get("body") or "")),
+        media=tuple(without_url_secrets(str(url)) for url in params.get("media") or ()),
         state=state,
         context=params.get("context") or None,
         created_at=time,

@@ -12,10 +12,11 @@ from anyrelay.local.server.control_api.errors import conflict, not_found, not_se
 from anyrelay.local.server.control_api.operations import Asked, Operation, answer_list
 from anyrelay.local.server.control_api.schemas import listing, ref
 from anyrelay.local.server.faults import CommandFault
-from anyrelay.protocol.schema.sip_uri import same_sip_uri
+from anyrelay.protocol.schema.sip_uri import same_sip_uri, without_password
 
 if TYPE_CHECKING:
     from anyrelay.local.simulated.phones import SimulatedPhones
+    from anyrelay.local.simulated.scripts import Target
 
 __all__ = ["ACTING_OPERATIONS"]
 
@@ -98,7 +99,7 @@ async def reset(asked: Asked) -> Response:
 
 async def list_phones(asked: Asked) -> Response:
     """Return the simulated phones that can be called."""
-    return answer_list([attrs.asdict(phone) for phone in _simulated(asked).targets])
+    return answer_list([_described(phone) for phone in _simulated(asked).targets])
 
 
 async def set_phone(asked: Asked) -> Response:
@@ -106,7 +107,7 @@ async def set_phone(asked: Asked) -> Response:
     phones, uri = _simulated(asked), asked.path["uri"]
     known = any(same_sip_uri(phone.uri, uri) for phone in phones.targets)
     phones.add(uri, **asked.body)
-    return JSONResponse(attrs.asdict(phones.targets[-1]), 200 if known else 201)
+    return JSONResponse(_described(phones.targets[-1]), 200 if known else 201)
 
 
 async def delete_phone(asked: Asked) -> Response:
@@ -114,6 +115,10 @@ async def delete_phone(asked: Asked) -> Response:
     if not _simulated(asked).remove(asked.path["uri"]):
         raise not_found("phone")
     return Response(status_code=204)
+
+
+def _described(phone: Target) -> dict[str, Any]:
+    return {**attrs.asdict(phone), "uri": without_password(phone.uri)}
 
 
 def _simulated(asked: Asked) -> SimulatedPhones:
