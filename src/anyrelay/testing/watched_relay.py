@@ -178,6 +178,8 @@ class ThreadedRelay(SyncScriptedRelay):
         caller = self._callers[arguments.pop("caller") - 1]
         if do == "look":
             return describe_caller(caller)
+        if do == "text_from":
+            return await caller.text(**arguments)
         if do == "wait":
             wait = caller.answered if arguments["state"] == "answered" else caller.ended
             try:

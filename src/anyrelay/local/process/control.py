@@ -50,6 +50,9 @@ class Control:
             "say_goodbye": self._send_disconnect,
             "script": self._script,
             "text": self._text,
+            "text_from": self._text_from,
+            "frames": self._frames,
+            "calls": self._calls,
             "texts": self._texts,
         }
 
@@ -124,6 +127,15 @@ class Control:
 
     async def _text(self, **described: Any) -> None:
         await self._relay.text(**described)
+
+    async def _text_from(self, caller: int, **described: Any) -> None:
+        await self._callers[caller].text(**described)
+
+    async def _frames(self, **wanted: Any) -> list[dict[str, Any]]:
+        return [frame.to_json() for frame in self._relay.frames(**wanted)]
+
+    async def _calls(self) -> list[dict[str, Any]]:
+        return [call.to_json() for call in self._relay.calls]
 
     async def _texts(self) -> list[dict[str, Any]]:
         return [asdict(message) for message in self._relay.phones.texts]

@@ -80,6 +80,7 @@ class ServeOptions:
     http_token: str | None = field(default=None, repr=False)
     http_token_file: str | None = None
     ui: bool = False
+    journal: bool = False
     tokens: Mapping[str, str] = field(factory=dict, repr=False)
     """The token of each project in `accounts` and in the seed."""
     contexts: Mapping[str, str] = field(factory=dict)

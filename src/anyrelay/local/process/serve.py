@@ -88,6 +88,7 @@ def serve(
     http: str | None = None,
     http_token_file: str | None = None,
     ui: bool = False,
+    journal: bool = False,
     on_frame: Callable[[Frame], None] | None = None,
 ) -> int:
     """Serve until SIGINT or SIGTERM, or under `control` until the end of standard input, and report on standard output.
@@ -122,6 +123,7 @@ def serve(
         http_token_file: A file with the bearer token of the control API; else ANYRELAY_HTTP_TOKEN. Without one, none is
             needed on the loopback interface; beyond it one is made, which the first line of the report names.
         ui: Whether the page of the control API is opened in a browser; without `http` it listens on 127.0.0.1:4010.
+        journal: Whether messages and calls are kept without `http` too, for orders that ask for them.
         on_frame: Called with each RELAY message, its secrets struck out.
 
     Returns:
@@ -155,6 +157,7 @@ def serve(
         http=http,
         http_token_file=http_token_file,
         ui=ui,
+        journal=journal,
         on_frame=on_frame,
     )
     try:
@@ -183,7 +186,7 @@ async def _serve(options: ServeOptions, report: Report) -> None:
         act=options.act,
         dial_event=options.dial_event,
         strict=options.strict,
-        journal=options.http is not None,
+        journal=options.journal or options.http is not None,
         http=options.http,
         http_token=options.http_token,
         on_frame=(lambda frame: report(_relay_message(frame))) if options.show_frames else options.on_frame,
@@ -342,6 +345,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true", dest="as_json", help="one JSON object per line")
     parser.add_argument("--frames", action="store_true", dest="show_frames", help="report every message, too")
     parser.add_argument("--quiet", action="store_true", help="report nothing but being ready, and replies to orders")
+    parser.add_argument("--journal", action="store_true", help="keep messages and calls, for orders that ask for them")
     parser.add_argument("--control", action="store_true", help="take orders on standard input, whatever it is")
     parser.add_argument("--pace", type=float, default=1.0, help="how many times as fast simulated phones are")
     options = parser.parse_args(arguments)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
 from anyrelay.local.exchange.ports import TextMessage
 from anyrelay.local.process.server_process import TOKEN_VARIABLE, ServerProcess
 from anyrelay.local.process.sync_scripting import SyncScriptedRelay
+from anyrelay.local.server.journal.calls import CallRecord
+from anyrelay.local.server.journal.frames import JournalFrame
 from anyrelay.local.simulated.scripts import Behaviour, describe_behaviour
 from anyrelay.protocol.schema import Media, read_media
 
@@ -57,7 +59,16 @@ class SyncLocalRelay(SyncScriptedRelay):
             pace: How many times as fast as scripted the phones are.
             numbers: The context that each number belongs to, for calls and text messages.
         """
-        self._command = [sys.executable, "-m", "anyrelay.local", "--phones", "simulated", "--json", "--quiet"]
+        self._command = [
+            sys.executable,
+            "-m",
+            "anyrelay.local",
+            "--phones",
+            "simulated",
+            "--json",
+            "--quiet",
+            "--journal",
+        ]
         self._command += ["--listen", listen, "--pace", str(pace)]
         options = {"--tls-dir": tls_dir, "--project": project}
         for option, value in options.items():
@@ -107,6 +118,15 @@ class SyncLocalRelay(SyncScriptedRelay):
     def say_goodbye(self, *, restart: bool = False) -> None:
         """Tell every client that its connection is about to be closed, and close it a second later."""
         self.order("say_goodbye", restart=restart)
+
+    def frames(self, *, call_id: str | None = None, method: str | None = None) -> list[JournalFrame]:
+        """Return the last RELAY messages and steps of phones, as `LocalRelay.frames` does."""
+        return [JournalFrame.from_json(written) for written in self.order("frames", call_id=call_id, method=method)]
+
+    @property
+    def calls(self) -> list[CallRecord]:
+        """The calls that are up, and the last 2,000 that are over, oldest first."""
+        return [CallRecord.from_json(written) for written in self.order("calls")]
 
     def order(self, do: str, *, order_timeout: float = 0.0, **arguments: Any) -> Any:
         """Send an order and return its result; used by the methods of this class and of its phones.
@@ -256,6 +276,15 @@ class SyncCaller:
             TypeError: The tone is no string.
         """
         self._relay.order("send_tone", caller=self._number, tone=tone, after=after)
+
+    def text(self, body: str, *, to: str, media: Iterable[str] = (), wait_for_subscriber: float = 5.0) -> None:
+        """Send a text message, as `RelayCaller.text` does.
+
+        Raises:
+            TimeoutError: No client received in the context of the number in time.
+        """
+        given = {"body": body, "to": to, "media": list(media), "wait_for_subscriber": wait_for_subscriber}
+        self._relay.order("text_from", order_timeout=wait_for_subscriber, caller=self._number, **given)
 
     def answered(self, timeout: float = 5.0) -> None:
         """Wait until the call is answered, or over already.

@@ -47,7 +47,6 @@ if TYPE_CHECKING:
 
 __all__ = ["LocalRelay"]
 
-
 logger = logger_of(__name__)
 
 FINAL_BYTES_TIME: Final = 0.5

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Protocol
 
 import anyio
@@ -29,6 +29,11 @@ class RunningRelay(Protocol):
 
     async def until(self, condition: Callable[[], bool], timeout: float) -> None:
         """Wait until a condition is true, `timeout` seconds at most, else raise TimeoutError."""
+
+    async def text(
+        self, *, to: str, body: str, from_number: str, media: Iterable[str], wait_for_subscriber: float
+    ) -> None:
+        """Let a text message arrive."""
 
 
 class RelayCaller:
@@ -123,6 +128,23 @@ class RelayCaller:
             TypeError: The tone is no string.
         """
         self._act(lambda: self._caller.send_tone(tone, after=after))
+
+    async def text(self, body: str, *, to: str, media: Iterable[str] = (), wait_for_subscriber: float = 5.0) -> None:
+        """Send a text message (``messaging.receive``) from the number of the phone, the user of its URI.
+
+        Args:
+            body: The text.
+            to: The number to which the message goes.
+            media: The URLs of pictures and files.
+            wait_for_subscriber: How long to wait for a client that receives in the context of the number, in seconds.
+
+        Raises:
+            TimeoutError: No client has received in that context in time.
+        """
+        number = self.uri.partition(":")[2].partition("@")[0].partition(":")[0]
+        await self._relay.text(
+            to=to, body=body, from_number=number, media=media, wait_for_subscriber=wait_for_subscriber
+        )
 
     def _act(self, action: Callable[[], None]) -> None:
         """Let the phone do something, at the time that it is now."""

@@ -14,10 +14,12 @@ import pytest
 from anyrelay.local import LocalRelay, SimulatedPhones
 from tests.interop.vendor_client import TIMEOUT, need, vendor_client
 from tests.local.server.control_api.support import application, controlled_relay
+from tests.support.places import REPOSITORY
 
 pytestmark = pytest.mark.anyio
 
-NODE_PROGRAM = Path(__file__).with_name("call_from_node.mjs")
+NODE_PROGRAM = REPOSITORY / "docs/examples/call_from_node.mjs"
+SHELL_PROGRAM = REPOSITORY / "docs/examples/call_with_curl.sh"
 
 
 def need_program(name: str) -> str:
@@ -54,6 +56,14 @@ async def test_curl_drives_the_server():
         await relay.until(lambda: relay.calls[0].state == "ended", 10)
         frames = (await ask(f"/v1/frames?call_id={call['id']}&method=calling.send_digits"))["data"]
         assert [frame["role"] for frame in frames] == ["command", "reply"]
+
+
+async def test_the_shell_script_of_the_documentation():
+    need_program("curl")
+    async with controlled_relay() as (relay, api), application(relay):
+        ladder = await run("sh", str(SHELL_PROGRAM), ANYRELAY_SERVER_URL=api.url)
+        assert ["presses 9" in line for line in ladder.splitlines()].count(True) == 2
+        assert [call.end_reason for call in relay.calls] == ["hangup"]
 
 
 async def test_node_drives_the_server_and_an_application_on_our_client():

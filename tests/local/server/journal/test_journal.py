@@ -1,0 +1,130 @@
+"""The journal of a server: its budget, what it keeps in Python without HTTP, and that a server without one has none."""
+
+from __future__ import annotations
+
+import pytest
+
+from anyrelay import RelayClient
+from anyrelay.local import CallRecord, JournalFrame, LocalRelay, SimulatedPhones, SyncLocalRelay
+from anyrelay.local.server.journal import calls, entries
+from anyrelay.local.server.journal.entries import Entries
+from anyrelay.local.server.journal.frames import SeenFrame, read_sip
+from anyrelay.local.sip.trace import SipMessageSeen
+from anyrelay.sync import RelayClient as BlockingClient
+
+INVITE = "\r\n".join(
+    [
+        "INVITE sip:sales:pw-marker@127.0.0.1 SIP/2.0",
+        "i: abc@host",
+        "CSeq: 7 INVITE",
+        'Proxy-Authorization: Digest username="a", response="digest-marker"',
+        "",
+        "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:key-marker",
+    ]
+)
+
+
+def test_entries_are_bounded_by_count_and_by_bytes(monkeypatch):
+    monkeypatch.setattr(entries, "ENTRIES_KEPT", 3)
+    kept = Entries()
+    for number in range(5):
+        kept.add(float(number), "call", number)
+    assert [entry.seq for entry in kept.after(0)] == [3, 4, 5]
+    assert [entry.seq for entry in kept.after(4)] == [5]
+    assert (kept.oldest, kept.latest, kept.dropped) == (3, 5, 2)
+    monkeypatch.setattr(entries, "BYTES_KEPT", 1_200)
+    kept.add(5.0, "frame", "x", size=1_000)
+    assert [entry.seq for entry in kept.after(0)] == [6]
+    kept.add(6.0, "frame", "larger than the budget", size=5_000)
+    assert [entry.content for entry in kept.after(0)] == ["larger than the budget"]
+    kept.clear()
+    assert (list(kept.after(0)), kept.oldest, kept.dropped) == ([], 8, 0)
+
+
+def test_watchers_are_called_until_they_end():
+    kept, seen = Entries(), []
+    end = kept.watch(lambda: seen.append(kept.latest))
+    kept.add(0.0, "call", None)
+    end()
+    kept.add(1.0, "call", None)
+    assert seen == [1]
+
+
+def test_a_sip_message_without_its_secrets():
+    seen = SipMessageSeen(1.0, "rx", "UDP", "127.0.0.1:5070", "127.0.0.1:5060", INVITE)
+    frame = read_sip(4, 2.0, seen, "call-1")
+    assert (frame.kind, frame.method, frame.role, frame.call_id) == ("sip", "INVITE", "request", "call-1")
+    assert (frame.sender, frame.receiver) == ("127.0.0.1:5070", "server")
+    assert "marker" not in frame.text + frame.summary
+    assert JournalFrame.from_json(frame.to_json()) == frame
+
+
+def test_seen_frames_have_no_frame_before_they_are_read():
+    assert SeenFrame("rx", "{}", 1).frame is None
+
+
+@pytest.mark.anyio
+async def test_a_program_looks_at_calls_and_frames(monkeypatch):
+    monkeypatch.setattr(calls, "ENDED_CALLS_KEPT", 2)
+    async with LocalRelay(SimulatedPhones(pace=50), numbers={"+15550000002": "default"}) as relay:
+        client = RelayClient(project="p", token="t", host=relay.url, contexts=["default"])
+        texts = []
+        client.on_message(lambda message: texts.append((message.from_number, message.body)))
+
+        @client.on_call
+        async def handle(call):
+            await call.answer()
+            await (await call.play_tts("Hello.")).wait(5)
+            await call.send_digits("12")
+            await call.hangup()
+
+        async with client:
+            for number in range(3):
+                caller = await relay.phones.dial(f"sip:+1555000000{number}@example.com")
+                await caller.ended()
+            await caller.text("Thanks", to="+15550000002")
+            await relay.until(lambda: bool(texts), 10)
+        assert texts == [("+15550000002", "Thanks")]
+        assert [call.from_uri for call in relay.calls] == [
+            "sip:+15550000001@example.com",
+            "sip:+15550000002@example.com",
+        ]
+        call = relay.calls[-1]
+        assert (call.state, call.end_reason, call.spoken, call.digits_sent) == ("ended", "hangup", ("Hello.",), "12")
+        assert CallRecord.from_json(call.to_json()) == call
+        methods = {frame.method for frame in relay.frames(call_id=call.id) if frame.role == "command"}
+        assert methods == {"calling.answer", "calling.play", "calling.send_digits", "calling.end"}
+        assert [frame.role for frame in relay.frames(call_id=call.id, method="calling.end")] == ["command", "reply"]
+
+
+@pytest.mark.anyio
+async def test_a_server_without_a_journal_says_what_to_do():
+    async with LocalRelay(journal=False) as relay:
+        assert relay.http_url is None
+        with pytest.raises(RuntimeError, match="journal=True"):
+            relay.frames()
+        with pytest.raises(RuntimeError, match="journal=True"):
+            assert relay.calls
+
+
+@pytest.mark.parametrize("anyio_backend", ["trio"])
+@pytest.mark.anyio
+async def test_the_control_api_needs_asyncio(anyio_backend):
+    with pytest.raises(RuntimeError, match="needs asyncio"):
+        await LocalRelay(http="127.0.0.1:0").__aenter__()
+
+
+def test_blocking_code_looks_at_calls_and_frames():
+    with (
+        SyncLocalRelay(pace=50) as relay,
+        BlockingClient(project="p", token="t", host=relay.url, contexts=["a"]) as client,
+    ):
+        texts = []
+        client.on_message(lambda message: texts.append(message.body))
+        caller = relay.phones.dial("sip:alice@example.com", context="a", patience=0.0)
+        assert caller.ended() == "cancel"
+        caller.text("Later, please.", to="a")
+        [call] = relay.calls
+        assert (call.from_uri, call.end_reason, call.context) == ("sip:alice@example.com", "cancel", "a")
+        summaries = [frame.summary for frame in relay.frames(call_id=call.id)]
+        assert summaries[:2] == ["calls a", "call.receive created"]
