@@ -25,16 +25,28 @@ COMMAND = [sys.executable, "-c", "from anyrelay.cli import main; main()"]
 MENU = "Press 1 for sales, 2 for support."
 CALLER = "sip:alice@example.com"
 
+MORE = """
+[numbers]
+"+15550000001" = "menu"
+
+[[messages]]
+to = "+15550000001"
+body = "from the seed"
+"""
+"""What the server begins with besides the phones of the phone menu."""
+
 LONGEST = 60.0
 """Seconds after which a process is killed that has not ended."""
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[dict[str, str]]:
+def server(tmp_path_factory) -> Iterator[dict[str, str]]:
     """Run a server with the phones of the phone menu; yield what it says when it is ready."""
     options = ["--phones", "simulated", "--http", "127.0.0.1:0", "--pace", "20", "--json"]
-    seed = ["--seed", str(EXAMPLES / "menu.toml"), "--number", "+15550000001=menu"]
-    with subprocess.Popen([*COMMAND, "serve", *options, *seed], stdout=subprocess.PIPE, text=True) as process:
+    seed = tmp_path_factory.mktemp("seed") / "world.toml"
+    seed.write_text((EXAMPLES / "menu.toml").read_text(encoding="utf-8") + MORE, encoding="utf-8")
+    serve = [*COMMAND, "serve", *options, "--seed", str(seed)]
+    with subprocess.Popen(serve, stdout=subprocess.PIPE, text=True) as process:
         ready = json.loads(process.stdout.readline())
         reader = threading.Thread(target=process.stdout.read)
         reader.start()
@@ -272,7 +284,7 @@ def test_a_text_arrives(texts):
     assert (status, err) == (0, "")
     message = objects(lines)[0]
     assert (message["from"], message["body"], message["context"]) == ("+15557654321", "Where is it?", "menu")
-    assert texts.get(timeout=LONGEST) == "Where is it?"
+    assert [texts.get(timeout=LONGEST) for _ in range(2)] == ["from the seed", "Where is it?"]
 
 
 def test_reset_forgets_the_calls_and_describes_the_phones_of_the_seed_again():
