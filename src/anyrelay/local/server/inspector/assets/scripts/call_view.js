@@ -149,7 +149,7 @@ export class CallView {
     try {
       if (!this.#recordings.has(recording.id)) {
         const file = await this.#api.file(`/v1/recordings/${encodeURIComponent(recording.id)}`);
-        this.#recordings.set(recording.id, { ...file, name: `${recording.id}.wav` });
+        this.#recordings.set(recording.id, file);
       }
       return this.#recordings.get(recording.id);
     } catch (error) {
