@@ -33,15 +33,17 @@ export class ControlApi {
     return (await this.#send("GET", path, { query })).json();
   }
 
-  /** GET every entry of a list, page by page. */
+  /** GET every entry of a list, page by page; return the entries, and how many more the server has dropped. */
   async list(path, query = {}) {
     const entries = [];
+    let dropped = 0;
     for (let after; after !== null; ) {
       const page = await this.get(path, { ...query, after });
       entries.push(...page.data);
+      dropped = page.dropped;
       after = page.data.length ? (page.next ?? null) : null;
     }
-    return entries;
+    return { entries, dropped };
   }
 
   /** POST an object; return the answer, null when it has no content. */

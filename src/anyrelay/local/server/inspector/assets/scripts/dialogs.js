@@ -75,10 +75,9 @@ export function bindDialogs(api, state, onPlaced) {
 
 /** Open the dialog that places a call; it proposes the contexts that clients receive. */
 export function openCallDialog(state) {
-  const contexts = [...new Set(state.sessions.flatMap((session) => session.contexts))].sort();
-  fill(byId("known-contexts"), ...contexts.map((context) => element("option", { value: context })));
+  fill(byId("known-contexts"), ...state.contexts.map((context) => element("option", { value: context })));
   const field = byId("call-context");
-  if (!field.value && contexts.length) field.value = contexts[0];
+  field.value ||= state.contexts[0] ?? "";
   byId("call-dialog").showModal();
   field.select();
 }

@@ -65,7 +65,8 @@ export class Ladder {
     this.#drawLanes(lanesOf(all));
     this.#start = all[0]?.time ?? 0;
     this.#list.show(shown);
-    byId("message-count").textContent = counted(all.length, "message");
+    const words = counted(all.length, "message");
+    byId("message-count").textContent = this.#state.dropped ? `${words}; the server has dropped old ones` : words;
   }
 
   #drawLanes(lanes) {

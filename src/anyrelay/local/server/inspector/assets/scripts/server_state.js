@@ -3,7 +3,18 @@
 const FIRST_DELAY = 250;
 const LONGEST_DELAY = 4000;
 
+const CALLS_KEPT = 5000;
+const FRAMES_KEPT = 20_000;
+
 const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+/** Forget the oldest entries of a map. */
+function keepLatest(map, limit) {
+  for (const key of map.keys()) {
+    if (map.size <= limit) return;
+    map.delete(key);
+  }
+}
 
 /**
  * Events: `health`, `calls`, `frames`, `sessions`, `messages`, `connection`, `notice`, and `new-call` with the call as detail.
@@ -17,6 +28,8 @@ export class ServerState extends EventTarget {
   messages = new Map();
   /** The frames of the selected call by their sequence number. */
   frames = new Map();
+  /** How many messages the server has dropped, of this call or of others. */
+  dropped = 0;
   /** The id of the selected call, null for none. */
   selected = null;
   /** connecting, live, lost or refused. */
@@ -39,6 +52,12 @@ export class ServerState extends EventTarget {
   /** The selected call, undefined when there is none. */
   get call() {
     return this.calls.get(this.selected);
+  }
+
+  /** The contexts that connected clients receive, sorted. */
+  get contexts() {
+    const connected = this.sessions.filter((session) => session.connected);
+    return [...new Set(connected.flatMap((session) => session.contexts))].sort();
   }
 
   /** Follow the server until the page is closed: connect, read everything, then take each event. */
@@ -79,7 +98,7 @@ export class ServerState extends EventTarget {
   }
 
   async #readAll() {
-    const [health, calls, sessions, messages] = await Promise.all([
+    const [health, { entries: calls }, { entries: sessions }, { entries: messages }] = await Promise.all([
       this.#api.get("/health"),
       this.#api.list("/v1/calls"),
       this.#api.list("/v1/sessions"),
@@ -96,10 +115,11 @@ export class ServerState extends EventTarget {
 
   async #readFrames(id) {
     try {
-      const read = await this.#api.list("/v1/frames", { call_id: id });
+      const { entries, dropped } = await this.#api.list("/v1/frames", { call_id: id });
       if (id !== this.selected) return;
+      this.dropped = dropped;
       // Frames may have come by event meanwhile: both kinds are put in one order.
-      const all = [...read, ...this.frames.values()].sort((one, other) => one.seq - other.seq);
+      const all = [...entries, ...this.frames.values()].sort((one, other) => one.seq - other.seq);
       this.frames = new Map(all.map((frame) => [frame.seq, frame]));
       this.#tell("frames");
     } catch (error) {
@@ -112,6 +132,7 @@ export class ServerState extends EventTarget {
       case "call": {
         const isNew = !this.calls.has(data.id);
         this.calls.set(data.id, data);
+        keepLatest(this.calls, CALLS_KEPT);
         this.#tell("calls");
         if (isNew) this.dispatchEvent(new CustomEvent("new-call", { detail: data }));
         break;
@@ -119,6 +140,7 @@ export class ServerState extends EventTarget {
       case "frame":
         if (data.call_id === null || data.call_id !== this.selected) break;
         this.frames.set(data.seq, data);
+        keepLatest(this.frames, FRAMES_KEPT);
         this.#tell("frames");
         break;
       case "session":

@@ -43,8 +43,7 @@ export class ServerView {
       clockTime(session.connected_at),
     ]);
     fill(byId("sessions"), table(["State", "Client", "Project", "Contexts", "Calls", "Since"], rows, "No client has signed in."));
-    const contexts = [...new Set(this.#state.sessions.flatMap((session) => session.contexts))].sort();
-    fill(byId("contexts"), ...chips(contexts, "No client receives calls."));
+    fill(byId("contexts"), ...chips(this.#state.contexts, "No client receives calls."));
   }
 
   #drawTexts() {
