@@ -104,6 +104,7 @@ def test_a_broken_connection_is_seen_and_the_call_goes_on(page: InspectorPage, s
     page.wait_label("calling.collect")
     page.browser.find("#show-server").click()
     assert page.browser.texts("#contexts li") == ["menu", "recorded", "unanswered"]
+    assert "1 call" in page.browser.texts("#sessions td")
     page.browser.find("#show-calls").click()
     page.browser.find("#open-faults").click()
     page.browser.find("#faults-form .danger").click()

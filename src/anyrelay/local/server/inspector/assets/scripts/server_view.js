@@ -12,6 +12,7 @@ export class ServerView {
     for (const [name, draw] of [
       ["health", () => this.#drawHealth()],
       ["sessions", () => this.#drawSessions()],
+      ["calls", () => this.#drawSessions()],
       ["messages", () => this.#drawTexts()],
     ]) {
       state.addEventListener(name, beforeNextFrame(draw));
@@ -34,12 +35,13 @@ export class ServerView {
   }
 
   #drawSessions() {
+    const running = [...this.#state.calls.values()].filter((call) => call.state !== "ended");
     const rows = this.#state.sessions.map((session) => [
       element("span", { class: "state", dataset: { state: session.connected ? "answered" : "ended" } }, session.connected ? "connected" : "gone"),
       session.agent ?? "unknown client",
       session.project_id ?? "",
       session.contexts.join(", "),
-      counted(session.calls, "call"),
+      counted(running.filter((call) => call.session === session.id).length, "call"),
       clockTime(session.connected_at),
     ]);
     fill(byId("sessions"), table(["State", "Client", "Project", "Contexts", "Calls", "Since"], rows, "No client has signed in."));
