@@ -26,6 +26,10 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx_design",
     "sphinxcontrib.mermaid",
+    "sphinx_copybutton",
+    "notfound.extension",
+    "sphinx_llms_txt",
+    "sphinxext.opengraph",
 ]
 exclude_patterns = ["generated", "requirements.txt"]
 
@@ -50,10 +54,28 @@ napoleon_include_init_with_doc = False
 
 html_theme = "furo"
 html_title = f"anyrelay {release}"
+html_baseurl = "https://anyrelay.readthedocs.io/en/latest/"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_js_files = ["open_tab.js"]
-html_theme_options = {"source_directory": "docs/"}
+html_theme_options = {
+    "source_repository": _project["urls"]["Source"],
+    "source_branch": "main",
+    "source_directory": "docs/",
+}
+
+copybutton_prompt_text = "$ "  # copied lines have no prompt, and what a command printed is not copied
+
+llms_txt_summary = _project[
+    "description"
+]  # llms.txt lists the pages for language models, llms-full.txt has all of them
+llms_txt_exclude = ["404"]
+
+ogp_site_url = html_baseurl  # what a page shows where people share its address: title, first sentences, picture
+ogp_image = f"{html_baseurl}_static/card.png"
+ogp_image_alt = "One transfer, message by message"
+ogp_social_cards = {"enable": False}  # it would draw a picture for each page, with matplotlib
+ogp_enable_meta_description = True
 
 FRONT_ENDS = {"asyncio, trio": "anyrelay", "threads": "anyrelay.sync"}
 """The tabs of the reference, and the package of each."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import struct
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -91,3 +92,9 @@ def test_every_exception_of_the_review_has_a_reason() -> None:
     for check, reason in tools["repo-review"]["ignore"].items():
         assert re.fullmatch(r"[A-Z]+\d+", check)
         assert len(reason.split()) > 5, check
+
+
+def test_the_shared_picture_has_the_size_that_networks_want() -> None:
+    picture = (REPOSITORY / "docs" / "_static" / "card.png").read_bytes()
+    assert picture.startswith(b"\x89PNG\r\n\x1a\n")
+    assert struct.unpack(">II", picture[16:24]) == (1200, 630)
