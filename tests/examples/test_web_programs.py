@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from anyrelay.testing.watched_relay import WatchedRelay
-from tests.examples.programs import act, called, line_of, running, with_relay
+from tests.examples.programs import act, called, heard, line_of, running, with_relay
 
 AGENT, CUSTOMER, NOBODY = "+15551230001", "+15551230002", "+15551230003"
 
@@ -75,3 +75,22 @@ async def refusals(web: httpx.AsyncClient) -> None:
     assert "The agent does not answer." in busy.text
     assert (await web.delete("/calls/none")).status_code == 404
     assert (await web.post("/calls", json={"customer": CUSTOMER})).status_code in (400, 422)
+
+
+@pytest.mark.parametrize("more", [["--workers", "2"], ["--preload"]], ids=["workers", "preload"])
+def test_django_behind_gunicorn(more: list[str]) -> None:
+    async def main(relay: WatchedRelay) -> None:
+        relay.phones.add(f"tel:{CUSTOMER}")
+        line = line_of("reminder_django.py")
+        async with running(relay, line, *more, "--bind", "127.0.0.1:0", status=ENDS) as program:
+            url = (await program.prints(r"Listening at: (http://127\.0\.0\.1:\d+)"))[1]
+            async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=20) as web:
+                called_back = await web.post("/remind", json={"number": CUSTOMER, "text": "Your car is ready."})
+                assert called_back.status_code == 200
+                assert [each.uri for each in relay.phones.callers] == [f"tel:{CUSTOMER}"]
+                assert heard(relay.phones.callers[0]) == ["Your car is ready."]
+                nobody = await web.post("/remind", json={"number": NOBODY, "text": "Hello?"})
+                assert nobody.status_code == 502
+                assert (await web.get("/remind")).status_code == 405
+
+    with_relay(main)
