@@ -59,6 +59,22 @@ def test_every_import_of_the_table_works() -> None:
         exec(line, {})  # raises an ImportError for a name that is not there
 
 
+def test_the_page_names_every_name_of_the_sdk() -> None:
+    table = PAGE[PAGE.index("| kind | names |") : PAGE.index("Every method of these classes")]
+    assert sorted(re.findall(r"`(\w+)`", table)) == sorted(sdk().__all__)
+
+
+@pytest.mark.parametrize("package", [anyrelay, sync], ids=["async", "threads"])
+def test_each_action_returns_the_event_of_the_table(package: Any) -> None:
+    rows = re.findall(r"^\| (`\w+Action`[^|]*) \| `(\w+)` \| ([^|]+) \|$", PAGE, re.MULTILINE)
+    told = {}
+    for actions, event, attributes in rows:
+        told |= dict.fromkeys(re.findall(r"\w+", actions), event)
+        assert [name for name in re.findall(r"\w+", attributes) if not hasattr(getattr(package, event)(), name)] == []
+    actions = {name for name in CLASSES if name.endswith("Action") and name != "Action"}
+    assert told == {name: inspect.signature(getattr(package, name).wait).return_annotation for name in actions}
+
+
 INSIDE = {
     "AGENT_STRING",
     "DEFAULT_RELAY_HOST",
