@@ -8,7 +8,7 @@ import inspect
 import logging
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import CodeType
 from typing import Any
@@ -17,6 +17,7 @@ import pytest
 import trustme
 import yaml
 from anyio.to_thread import run_sync as to_thread
+from hypothesis import settings
 
 from anyrelay import Call, ClientState, RelayClient
 from anyrelay.testing.watched_relay import WatchedRelay
@@ -123,6 +124,17 @@ def test_proxy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         RelayClient()
 
 
+@pytest.fixture
+def repeatable() -> Iterator[None]:
+    """Let hypothesis try the same cases in each run, unless a test says otherwise."""
+    before = settings.get_current_profile_name()
+    settings.register_profile("repeatable", derandomize=True)
+    settings.load_profile("repeatable")
+    yield
+    settings.load_profile(before)
+
+
+@pytest.mark.usefixtures("repeatable")
 def test_property_tests() -> None:
     names: dict[str, Any] = {}
     for block in blocks("property-tests"):
