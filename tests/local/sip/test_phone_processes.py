@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import signal
-import sys
-import time
 
 import pytest
 
 from anyrelay.local.process.phone_process import phone_process
-from anyrelay.local.sip.phone import main
-from anyrelay.local.sip.phones import SipLeg, SipMessageSeen, SipPhones, SipStackError
+from anyrelay.local.sip.phones import SipLeg, SipMessageSeen, SipPhones
 from anyrelay.protocol.schema import Media
 from tests.support.recording_phone_events import RecordingPhoneEvents
 
 pytestmark = [pytest.mark.anyio, pytest.mark.sip]
-
-
-def ignored(now: float) -> None:
-    """Take no notice of a phone that rings."""
 
 
 SPEECH = [Media("tts", {"text": "Transferring to another line."})]
@@ -188,104 +180,6 @@ async def test_stopping_ends_every_call() -> None:
         await caller.expect(event="call", state="ended")
 
 
-@pytest.mark.parametrize(
-    ("answers", "reports"),
-    [("answer", ["answered", "ended hangup"]), ("busy", ["ended busy"]), ("silent", ["ended cancel"])],
-)
-async def test_dialing(answers: str, reports: list[str]) -> None:
-    board = RecordingPhoneEvents()
-    board.reactions[("answered",)] = lambda leg: leg.hang_up()
-    rings: list[float] = []
-    rang = asyncio.Event()
-
-    def ringing(now: float) -> None:
-        rings.append(now)
-        rang.set()
-
-    async with SipPhones("127.0.0.1:0") as phones, phone_process(user="bob", answers=answers) as target:
-        await phones.start(board)
-        assert phones.why_not(target.uri) == ""
-        leg = phones.call(target.uri, "sip:+15551234567@example.com", on_ringing=ringing)
-        assert leg.outbound
-        if answers != "busy":
-            await asyncio.wait_for(rang.wait(), 5)
-        if answers == "silent":
-            leg.hang_up()
-        await board.until("ended")
-        incoming = await target.expect(event="call", state="incoming")
-        assert incoming["peer"].startswith("sip:+15551234567@127.0.0.1:")
-    assert [" ".join(report) for report in board.reports] == reports
-    assert len(rings) <= 1
-
-
-async def test_a_call_that_is_answered_while_the_loop_is_busy_can_be_referred() -> None:
-    """Everything up to the answer is dispatched in one go, before the coroutine that dials goes on."""
-    board = RecordingPhoneEvents()
-    board.reactions = {
-        ("answered",): lambda leg: leg.refer("sip:carol@127.0.0.1:9"),
-        ("refer answered", 202): lambda leg: leg.hang_up(),
-    }
-    async with SipPhones("127.0.0.1:0") as phones, phone_process(user="bob", refers="decline") as target:
-        await phones.start(board)
-        # The first call makes the user agent, so that the next only dials.
-        phones.call(target.uri, "sip:first@example.com", on_ringing=ignored)
-        await board.until("ended", "hangup")
-        board.reports.clear()
-        asyncio.get_running_loop().call_soon(time.sleep, 0.5)
-        phones.call(target.uri, "sip:first@example.com", on_ringing=ignored)
-        await board.until("refer answered", 202)
-        await board.until("ended", "hangup")
-    first, second = (
-        board.per_leg.values()
-    )  # the first may still be told of a late NOTIFY, by which no report is mixed up
-    assert first[0] == second[0] == ("answered",)
-    assert ("refer answered", 202) in second
-
-
-@pytest.mark.parametrize(
-    ("uri", "complaint"),
-    [
-        ("sip:a@b\r\nX: y", "the SIP URI to call contains"),
-        ("not-a-uri", "sip"),
-        ("sips:a@127.0.0.1", "only sip: URIs with a host are dialled"),
-        ("tel:+15551234567", "the dial plan has no SIP URI for this number"),
-        ("sip:a@127.0.0.1;transport=ws", "only udp and tcp"),
-    ],
-)
-async def test_dialing_what_would_corrupt_the_stack(uri: str, complaint: str, caplog: pytest.LogCaptureFixture) -> None:
-    board = RecordingPhoneEvents()
-    async with SipPhones("127.0.0.1:0") as phones:
-        await phones.start(board)
-        assert complaint in phones.why_not(uri)
-        phones.call(uri, "sip:a@b", on_ringing=ignored)
-        assert not board.reports  # an order reports nothing before it has returned
-        await board.until("ended", "error")
-    assert complaint in caplog.text
-
-
-async def test_a_call_is_given_up_before_the_stack_has_it() -> None:
-    board = RecordingPhoneEvents()
-    async with SipPhones("127.0.0.1:0") as phones, phone_process(user="bob", answers="silent") as target:
-        await phones.start(board)
-        phones.call(target.uri, "", on_ringing=ignored).hang_up()
-        await board.until("ended", "cancel")
-
-
-async def test_a_number_is_called_by_the_dial_plan() -> None:
-    board = RecordingPhoneEvents()
-    async with phone_process(user="+15550001111") as target:
-        plan = {"+1*": f"sip:{{number}}@{target.uri.partition('@')[2]}"}
-        async with SipPhones("127.0.0.1:0", dial_plan=plan) as phones:
-            await phones.start(board)
-            assert "the dial plan has no" in phones.why_not("tel:+49301234")
-            phones.call("tel:+1-555-000-1111", "tel:+15559999", on_ringing=ignored)
-            incoming = await target.expect(event="call", state="incoming")
-            assert incoming["peer"].startswith("sip:+15559999@127.0.0.1:")
-            invite = await target.expect(event="sip", direction="rx")
-            assert invite["message"].startswith("INVITE sip:+15550001111@")
-            await board.until("answered")
-
-
 async def test_a_phone_that_is_sent_where_it_cannot_call() -> None:
     board = RecordingPhoneEvents()
     board.reactions = {
@@ -298,50 +192,3 @@ async def test_a_phone_that_is_sent_where_it_cannot_call() -> None:
             await board.until("ended", "hangup")
             await caller.stop()
             assert caller.status == 0
-
-
-async def test_an_address_that_is_taken() -> None:
-    async with SipPhones("127.0.0.1:0") as phones:
-        await phones.start(RecordingPhoneEvents())
-        with pytest.raises(SipStackError, match="cannot listen for SIP on"):
-            await SipPhones(phones.address).start(RecordingPhoneEvents())
-        with pytest.raises(SipStackError, match=f"cannot listen for SIP on {phones.address}"):
-            async with phone_process(listen=phones.address):
-                pass
-
-
-@pytest.mark.parametrize("answers", ["no-answer", "decline", "reject"])
-def test_what_the_stack_cannot_play(answers: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as stopped:
-        main([f"--answers={answers}"])
-    assert stopped.value.code == 2
-    assert f"--answers {answers}: the SIP stack cannot" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_a_phone_ends_on_a_signal(number: signal.Signals) -> None:
-    async with phone_process() as phone:
-        phone.signal(number)
-        assert await asyncio.wait_for(phone.wait(), 10) == 0
-
-
-async def test_a_phone_ends_when_its_time_is_over() -> None:
-    async with phone_process(stay=0.1) as phone:
-        assert await asyncio.wait_for(phone.wait(), 10) == 0
-        with pytest.raises(TimeoutError, match="the phone ended"):
-            await phone.expect(event="call")
-
-
-async def test_a_phone_ends_when_nobody_reads() -> None:
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "anyrelay.local.sip.phone", "--dial=sip:nobody@127.0.0.1:9", "--stay=20"),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    assert process.stdout is not None
-    assert process.stderr is not None
-    assert b'"ready"' in await process.stdout.readline()
-    process.stdout._transport.close()  # type: ignore[attr-defined]
-    assert await asyncio.wait_for(process.wait(), 15) == 0
-    assert await process.stderr.read() == b""
