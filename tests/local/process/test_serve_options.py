@@ -103,9 +103,16 @@ DEFAULTS = {
         ({"allowed_hosts": ("*",)}, "--allow-host"),
         ({"accounts": ("one",)}, "--account must be PROJECT:TOKEN-FILE, not 'one'"),
         ({"accounts": ("one:/no/such",)}, "--account one: /no/such cannot be read: No such file"),
-        ({"accounts": ("one:{tmp}/one",), "no_token": True}, "--no-token and --account contradict each other"),
+        (
+            {"accounts": ("one:{tmp}/one",), "no_token": True},
+            "--no-token and --account, or projects of a seed, contradict each other",
+        ),
         ({"numbers": ("+1555",)}, "--number must be NUMBER=CONTEXT, such as +15550000001=support, not '+1555'"),
         ({"dial_event": "never"}, "dial_event must be one of first, last, not 'never'"),
+        ({"http": "4010"}, "--http must be HOST:PORT, such as --http 127.0.0.1:4010, not '4010'"),
+        ({"http": "192.0.2.1:0"}, "--http 192.0.2.1:0 cannot be listened on"),
+        ({"http": "127.0.0.1:0", "http_token_file": "/no/such"}, "--http-token-file /no/such cannot be read"),
+        ({"http_token_file": "{tmp}/one"}, "--http-token-file is for the control API: give --http too"),
     ],
 )
 def test_options_that_cannot_be_followed(options, words, tmp_path, capsys):
