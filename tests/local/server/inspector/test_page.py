@@ -18,6 +18,7 @@ def test_a_call_appears_within_half_a_second(page: InspectorPage) -> None:
 
 
 def test_the_ladder_of_a_call_grows(page: InspectorPage, server: InspectedServer) -> None:
+    page.browser.resize(1280, 600)
     call_id = server.place_call("alice")
     page.select("alice")
     page.wait_label("calling.answer")
@@ -28,6 +29,10 @@ def test_the_ladder_of_a_call_grows(page: InspectorPage, server: InspectedServer
     assert page.text("#message-count") != before
     assert page.browser.texts("#lanes span") == ["alice@example.com", *page.browser.texts("#lanes span")[1:]]
     page.browser.wait(lambda: page.text("#call-state") == "ended · hangup", "the call has ended")
+    page.wait_label("call.state ended")
+    rest = "const box = document.getElementById('ladder'); return box.scrollHeight - box.clientHeight - box.scrollTop"
+    page.browser.wait(lambda: page.browser.run(rest) < 2, "the messages stay at their end")
+    assert page.browser.run("return document.getElementById('ladder').scrollTop") > 0
     assert not page.is_shown("#call-actions")
 
 

@@ -45,7 +45,7 @@ export class Ladder {
       onActive,
       onOpen,
       onClick: onOpen,
-      followsEnd: () => state.call?.state !== "ended",
+      startsAtEnd: () => state.call?.state !== "ended",
     });
     const draw = beforeNextFrame(() => this.#draw());
     state.addEventListener("frames", draw);

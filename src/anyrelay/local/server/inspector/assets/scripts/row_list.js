@@ -12,6 +12,7 @@ export class RowList {
   #indexes = new Map();
   #drawn = new Map();
   #active = null;
+  #staysAtEnd = false;
 
   /**
    * @param {HTMLElement} box the element that scrolls, with the role listbox
@@ -22,16 +23,17 @@ export class RowList {
    * @param {(item) => void} options.onActive called when the user moves to an item
    * @param {(item) => void} options.onOpen called when the user presses Enter on an item
    * @param {(item) => void} options.onClick called when the user clicks an item, after `onActive`
-   * @param {() => boolean} options.followsEnd whether a list that shows its end stays there when rows are added
+   * @param {() => boolean} options.startsAtEnd whether the first rows are shown from their end; such a list stays at its end when
+   *   rows are added, if the user has not scrolled away. Without it, a list stays where it is
    */
   constructor(box, options) {
     this.#box = box;
     this.#options = options;
     box.replaceChildren(this.#space);
-    box.addEventListener("scroll", () => this.#draw(), { passive: true });
+    box.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     box.addEventListener("keydown", (event) => this.#pressed(event));
     box.addEventListener("click", (event) => this.#clicked(event));
-    new ResizeObserver(() => this.#draw()).observe(box);
+    new ResizeObserver(() => this.#resized()).observe(box);
   }
 
   /** The item that the user is at, undefined for none. */
@@ -46,16 +48,16 @@ export class RowList {
 
   /** Show these items. */
   show(items) {
-    const { key, followsEnd } = this.#options;
+    const { key, startsAtEnd } = this.#options;
     const box = this.#box;
-    const isAtEnd = followsEnd?.() && box.scrollTop + box.clientHeight >= this.#height - 2;
+    if (!this.#items.length) this.#staysAtEnd = startsAtEnd?.() ?? false;
     const first = this.#items[Math.floor(box.scrollTop / this.#options.height)];
     const before = first === undefined ? 0 : this.#indexes.get(key(first));
     this.#items = items;
     this.#indexes = new Map(items.map((item, index) => [key(item), index]));
     this.#space.style.height = `${this.#height}px`;
     const now = first === undefined ? undefined : this.#indexes.get(key(first));
-    if (isAtEnd) box.scrollTop = this.#height;
+    if (this.#staysAtEnd) box.scrollTop = this.#height;
     else if (box.scrollTop > 0 && now !== undefined) box.scrollTop += (now - before) * this.#options.height;
     this.#draw();
   }
@@ -74,6 +76,17 @@ export class RowList {
 
   get #height() {
     return this.#items.length * this.#options.height;
+  }
+
+  #scrolled() {
+    const { scrollTop, clientHeight } = this.#box;
+    this.#staysAtEnd = Boolean(this.#options.startsAtEnd) && scrollTop + clientHeight >= this.#height - 2;
+    this.#draw();
+  }
+
+  #resized() {
+    if (this.#staysAtEnd) this.#box.scrollTop = this.#height;
+    this.#draw();
   }
 
   #scrollTo(index) {
