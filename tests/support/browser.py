@@ -124,7 +124,11 @@ def open_browser(downloads: Path) -> Iterator[Browser]:
         options.add_argument(argument)
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         options.add_argument("--no-sandbox")  # Chromium refuses to run as root with its sandbox
-    options.add_experimental_option("prefs", {"download.default_directory": str(downloads)})
+    settings = {
+        "download.default_directory": str(downloads),
+        "profile.default_content_setting_values.automatic_downloads": 1,  # without it, a second one has to be allowed
+    }
+    options.add_experimental_option("prefs", settings)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     driver = webdriver.Chrome(options, webdriver.ChromeService(shutil.which("chromedriver") or "chromedriver"))
     try:
