@@ -32,8 +32,11 @@ def server() -> Iterator[InspectedServer]:
 def page(browser: Browser, server: InspectedServer) -> Iterator[InspectorPage]:
     """The page of a server that has been reset; the page may log no error in the console."""
     server.reset()
-    browser.resize(1280, 800)
+    browser.open(
+        "about:blank"
+    )  # a page of the last test may still look for its server, which is an error in the console
     browser.errors()
+    browser.resize(1280, 800)
     opened = InspectorPage(browser, server.url)
     opened.open()
     yield opened

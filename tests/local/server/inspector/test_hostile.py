@@ -71,6 +71,7 @@ def guarded_server() -> Iterator[InspectedServer]:
 
 def test_the_page_takes_the_token_from_the_address(browser: Browser, guarded_server: InspectedServer) -> None:
     page = InspectorPage(browser, guarded_server.url)
+    browser.open("about:blank")
     browser.errors()
     page.open("#token=" + TOKEN.replace(" ", "%20"))
     guarded_server.place_call("alice")
