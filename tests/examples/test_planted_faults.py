@@ -9,7 +9,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests.support.places import DOCS
@@ -62,6 +62,7 @@ def run(machine: Any, menu: ModuleType) -> None:
         handler = staticmethod(menu.handle_call)
         on_handler_error = menu.SETTINGS["on_handler_error"]
 
+    seed(3)(Tested)  # a seed with which each fault takes few examples
     run_state_machine_as_test(Tested, settings=SEARCH)
 
 
