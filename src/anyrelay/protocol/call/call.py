@@ -256,14 +256,14 @@ class CallMachine(
 
     @property
     def handler_queue(self) -> HandlerQueue:
-        """What is to be told to handlers; made when it is first asked for, as most calls need none."""
+        """The queue of the handlers; made when it is first used, since most calls need none."""
         if self._handler_queue is None:
             self._handler_queue = self.host.new_handler_queue(self.call_id)
         return self._handler_queue
 
     @property
     def refers(self) -> Refers:
-        """Every transfer; made when it is first asked for, as most calls have none."""
+        """The transfers; made when they are first used, since most calls have none."""
         if self._refers is None:
             self._refers = Refers(self.host.link_timers, self.host.settings.refer_grace, self._refer_over)
         return self._refers
@@ -281,7 +281,7 @@ class CallMachine(
 
     @property
     def open_operations(self) -> int:
-        """How many operations have not ended."""
+        """The number of operations that have not ended."""
         return len(self._operations)
 
     @property

@@ -1,4 +1,4 @@
-"""What a call needs of the session that it belongs to.
+"""The members of its session that a call uses.
 
 The session is above its calls and imports them, so a call names only the members that it uses. The class of the call is a
 parameter of each protocol, because `CallMachine` imports this module.
@@ -40,7 +40,7 @@ class CallSettings(Protocol):
 
 
 class CallObserver(Protocol[C]):
-    """What a call tells the observer of its session."""
+    """The reports of a call to the observer of its session."""
 
     def call_over(self, call: C) -> None:
         """The call has ended, was passed back, or went with its session."""
@@ -53,7 +53,7 @@ class CallObserver(Protocol[C]):
 
 
 class CallHost(Protocol[C]):
-    """What a call needs of its session."""
+    """The members of its session that a call uses."""
 
     new_id: Callable[[], str]
     """Makes an identifier that was never used before."""
@@ -71,7 +71,7 @@ class CallHost(Protocol[C]):
 
     @property
     def observer(self) -> CallObserver[C] | None:
-        """Who observes the session, if anybody does."""
+        """The observer of the session, None without an observer."""
         ...
 
     def submit_on_call(

@@ -49,24 +49,24 @@ SESSION_LOST: Final = "session_lost"
 
 
 class OperationState(StrEnum):
-    """Where an operation is."""
+    """The states of an operation."""
 
     STARTING = auto()
-    """Its command is on the way."""
+    """The command is queued or sent."""
     RUNNING = auto()
     """The server is at it."""
     PAUSED = auto()
     """The server holds it."""
     DONE = auto()
-    """It ended; `OperationMachine.result` says how."""
+    """Ended; `OperationMachine.result` has the final event."""
     LOST = auto()
-    """Its session ended before it did."""
+    """The session ended before the operation."""
     REJECTED = auto()
     """The server refused it, or its command was withdrawn."""
 
 
 class OperationInput(StrEnum):
-    """What an operation can be told."""
+    """The inputs of an operation."""
 
     ACCEPTED = auto()
     """The server took the command."""
@@ -79,9 +79,9 @@ class OperationInput(StrEnum):
     ENDS = auto()
     """A final event."""
     CALL_ENDED = auto()
-    """Its call has ended."""
+    """The call has ended."""
     SESSION_LOST = auto()
-    """Its session is gone for good."""
+    """The session is gone for good."""
 
 
 _LIVE: Final = {
@@ -101,7 +101,7 @@ TRANSITIONS: Final[dict[tuple[OperationState, OperationInput], OperationState]] 
     **{(OperationState.RUNNING, what): state for what, state in _LIVE.items()},
     **{(OperationState.PAUSED, what): state for what, state in _LIVE.items()},
 }
-"""Where an operation goes; a pair that is not here changes nothing."""
+"""The transitions of an operation. A pair that is missing changes nothing."""
 
 
 _OVER: Final = frozenset({OperationState.DONE, OperationState.LOST, OperationState.REJECTED})
@@ -115,7 +115,7 @@ _GONE_IS_FINE: Final = CommandOptions(ok_codes=(404, 410))
 
 
 class OperationHost(Protocol):
-    """What an operation needs of its call."""
+    """The members of its call that an operation uses."""
 
     call_id: str
     """The call."""
@@ -143,7 +143,7 @@ class OperationMachine(CommandObserver, Generic[E]):
     EVENT: ClassVar[str] = ""
     """The RELAY event that tells of it."""
     WORDS: ClassVar[dict[str, OperationInput]] = {}
-    """What each state word of its events means."""
+    """The input that each state word of the events is."""
 
     def __init__(self, call: OperationHost, control_id: str, on_completed: Callable[[E], Any] | None) -> None:
         self.call = call
@@ -160,7 +160,7 @@ class OperationMachine(CommandObserver, Generic[E]):
 
     @property
     def subject(self) -> object:
-        """What its command starts: this operation."""
+        """The operation, which the command starts."""
         return self
 
     @property
@@ -170,17 +170,17 @@ class OperationMachine(CommandObserver, Generic[E]):
 
     @property
     def is_told(self) -> bool:
-        """Whether an event has told how it ended."""
+        """Whether an event has reported the end of the operation."""
         return self._is_told
 
     @property
     def is_done(self) -> bool:
-        """Whether it has ended, in whatever way."""
+        """Whether the operation has ended, for whatever reason."""
         return self.state in _OVER
 
     @property
     def completed(self) -> bool:
-        """Whether it has ended by itself, or with its call."""
+        """Whether the operation has ended by itself, or with its call."""
         return self.state is OperationState.DONE
 
     def judge(self, event: RelayEvent) -> OperationInput | None:
@@ -195,19 +195,19 @@ class OperationMachine(CommandObserver, Generic[E]):
             self._move(what, event)
 
     def accepted(self, reply: Reply, now: float) -> None:
-        """The server took its command."""
+        """The server accepted the command."""
         self._move(OperationInput.ACCEPTED)
 
     def rejected(self, error: RelayError) -> None:
-        """The server refused its command before any event of it, or the command was withdrawn."""
+        """The server refused the command before any event of the operation, or the command was withdrawn."""
         self._move(OperationInput.REJECTED, error=error)
 
     def call_ended(self, event: RelayEvent) -> None:
-        """Its call has ended."""
+        """The call has ended."""
         self._move(OperationInput.CALL_ENDED, self._last_event(CALL_ENDED, event))
 
     def session_lost(self, error: RelayError) -> None:
-        """Its session is gone for good, or its call is."""
+        """The session, or the call, is gone for good."""
         last = self._last_event(CALL_GONE if isinstance(error, CallGone) else SESSION_LOST)
         self._move(OperationInput.SESSION_LOST, last, error)
 
@@ -317,7 +317,7 @@ class PausableMachine(StoppableMachine[E]):
 
     @command_doc
     def pause(self, now: float, /, behavior: str | None = None) -> Promise[Reply]:
-        """Hold it.
+        """Pause the operation.
 
         Args:
             behavior: What a recording holds meanwhile: skip, or silence.
@@ -326,7 +326,7 @@ class PausableMachine(StoppableMachine[E]):
 
     @command_doc
     def resume(self, now: float, /) -> Promise[Reply]:
-        """Go on with it."""
+        """Resume the operation."""
         return self._send_command(now, self._command(self.RESUME))
 
 
@@ -337,7 +337,7 @@ class AudibleMachine(PausableMachine[E]):
 
     @command_doc
     def volume(self, now: float, /, volume: float) -> Promise[Reply]:
-        """Change its volume."""
+        """Change the volume of the operation."""
         return self._send_command(now, self._command(self.VOLUME), volume=volume)
 
 

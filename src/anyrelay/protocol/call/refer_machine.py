@@ -24,7 +24,7 @@ __all__ = ["OPEN", "OVER", "TRANSITIONS", "ReferInput", "ReferMachine", "ReferSt
 
 
 class ReferInput(StrEnum):
-    """What a transfer can be told. The first four of the events are `judge`'s verdicts on a `ReferEvent`."""
+    """The inputs of a transfer. The first four are `judge`'s verdicts on a `ReferEvent`."""
 
     PENDING = auto()
     """An event that decides nothing."""
@@ -35,7 +35,7 @@ class ReferInput(StrEnum):
     NOT_REPORTED = auto()
     """The server says that no report will come."""
     SENT = auto()
-    """The command has left."""
+    """The command was sent."""
     ACCEPTED = auto()
     """The server took the command (a 2xx reply)."""
     REJECTED = auto()
@@ -51,7 +51,7 @@ class ReferInput(StrEnum):
 
 
 class ReferState(StrEnum):
-    """Where a transfer is."""
+    """The states of a transfer."""
 
     QUEUED = auto()
     """The command has not left yet."""
@@ -86,7 +86,7 @@ _OPEN_INPUTS: Final = {
     ReferInput.SESSION_LOST: ReferState.UNKNOWN,
     ReferInput.SUPERSEDED: ReferState.UNKNOWN,
 }
-"""What an open transfer does, whether or not its command was acknowledged (an event may overtake the reply)."""
+"""The transitions of an open transfer, with or without a reply to its command: an event may overtake the reply."""
 
 
 def _rows(
@@ -120,7 +120,7 @@ TRANSITIONS: Final[dict[tuple[ReferState, ReferInput], ReferState]] = {
     (ReferState.LATE_CANCEL, ReferInput.GRACE_OVER): ReferState.SETTLED,
     (ReferState.LATE_CANCEL, ReferInput.SESSION_LOST): ReferState.SETTLED,
 }
-"""Where a transfer goes. A pair that is not here changes nothing: a settled transfer, for one, stays as it is."""
+"""The transitions of a transfer. A pair that is missing changes nothing: a settled transfer stays settled."""
 
 
 _UNDER_WAY: Final = frozenset({ReferState.SENT, ReferState.OPEN})
@@ -130,11 +130,11 @@ _UNDER_GRACE: Final = frozenset({ReferState.CANCELING, ReferState.ENDING, ReferS
 
 
 OVER: Final = frozenset({ReferState.UNKNOWN, ReferState.LATE_CANCEL, ReferState.SETTLED, ReferState.REJECTED})
-"""Where a transfer has an outcome, or never became a transfer."""
+"""The states of a transfer that has an outcome, or that never became a transfer."""
 
 
 OPEN: Final = frozenset(ReferState) - {ReferState.QUEUED, *OVER}
-"""Where the command has left and the outcome is still to come."""
+"""The states in which the command was sent and the outcome is still to come."""
 
 
 _VERDICTS: Final = {
@@ -154,7 +154,7 @@ _REASONS: Final = {
 
 
 class ReferOwner(Protocol):
-    """What a transfer needs of the transfers of its call."""
+    """The members of `Refers` that one transfer uses."""
 
     call_is_over: bool
     """Whether the call has ended."""
@@ -202,7 +202,7 @@ class ReferMachine(CommandObserver):
 
     @property
     def subject(self) -> object:
-        """What its command starts: this transfer."""
+        """The transfer, which the command starts."""
         return self
 
     @property
@@ -212,12 +212,12 @@ class ReferMachine(CommandObserver):
 
     @property
     def is_open(self) -> bool:
-        """Whether its command has left and its outcome is still to come."""
+        """Whether the command was sent and the outcome is still to come."""
         return self.state in OPEN
 
     @property
     def is_over(self) -> bool:
-        """Whether it has an outcome, or never became a transfer."""
+        """Whether the transfer has an outcome, or never became a transfer."""
         return self.state in OVER
 
     @property
@@ -227,16 +227,16 @@ class ReferMachine(CommandObserver):
 
     @property
     def has_waiters(self) -> bool:
-        """Whether anybody waits for its outcome now."""
+        """Whether a caller waits for the outcome now."""
         return bool(self.waiters)
 
     @property
     def is_awaited(self) -> bool:
-        """Whether anybody waits for its outcome now, or for its reply in a way that bears no second transfer."""
+        """Whether a caller waits for the outcome now, or for the reply in a way that forbids a second transfer."""
         return bool(self.waiters) or self.waits_for_reply
 
     def sent(self, now: float) -> None:
-        """The command has left."""
+        """The command was sent."""
         self.state = TRANSITIONS.get((self.state, ReferInput.SENT), self.state)
         if self.refers is not None and self.refers.call_is_over:
             self.call_ended(now)  # the call ended while the command waited for the line

@@ -42,27 +42,27 @@ class Refers:
         self.under_way: list[ReferMachine] = []  # and those that ended since the last one was armed
 
     def __iter__(self) -> Iterator[ReferMachine]:
-        """Iterate over those whose command has left."""
+        """Iterate over the transfers whose command was sent."""
         return (refer for refer in self._all if refer.state is not ReferState.QUEUED)
 
     @property
     def any_open(self) -> bool:
-        """Whether the outcome of one is still to come."""
+        """Whether the outcome of a transfer is still to come."""
         return any(refer.is_open for refer in self.under_way)
 
     @property
     def any_queued(self) -> bool:
-        """Whether the command of one still waits for the line."""
+        """Whether the command of a transfer waits for the connection."""
         return any(refer.state is ReferState.QUEUED for refer in self.under_way)
 
     @property
     def number_open(self) -> int:
-        """How many have no outcome yet, those included whose command waits for the line."""
+        """The number of transfers without an outcome, including those whose command was not sent yet."""
         return sum(refer.is_open or refer.state is ReferState.QUEUED for refer in self.under_way)
 
     @property
     def all_settled(self) -> bool:
-        """Whether no event can change the outcome of any of them any more."""
+        """Whether no event can change the outcome of a transfer any more."""
         return all(refer.state is ReferState.SETTLED for refer in self._all)
 
     @property
@@ -91,12 +91,12 @@ class Refers:
         return refer
 
     def discard(self, refer: ReferMachine) -> None:
-        """Forget a transfer that never was one: its command was not sent, or refused."""
+        """Forget a transfer whose command was refused, or not sent."""
         del self._all[refer]
         self.under_way = [other for other in self.under_way if other is not refer]
 
     def supersede(self, newer: ReferMachine, now: float) -> None:
-        """The server took a newer command: of the older ones nothing more will be heard."""
+        """Settle older transfers, since the server accepted a newer command and reports only that transfer."""
         for refer in self.under_way:
             if refer.number < newer.number:
                 refer.superseded(now)

@@ -1,1 +1,1 @@
-"""What everything above stands on: promises, timers, queues of callbacks, compact memory."""
+"""The parts that all other layers use: promises, timers, queues of callbacks, compact memory."""

@@ -1,4 +1,4 @@
-"""What is to be told to user code: handlers and what they are told, in order, one queue per call.
+"""The calls of handlers that are due, in order, one queue for each call.
 
 The core never calls a handler. The core posts callbacks here, and the driver makes them, outside every lock.
 """
@@ -24,7 +24,7 @@ class Callback(NamedTuple):
     handler: Callable[[Any], Any]
     """The user's function or coroutine function."""
     subject: Any
-    """What it is told: an event, or an outcome."""
+    """The argument of the handler: an event, or an outcome."""
 
 
 class HandlerQueue:
@@ -42,10 +42,10 @@ class HandlerQueue:
     def __init__(
         self, call_id: str, schedule: Callable[[HandlerQueue], None], overflowed: Callable[[HandlerQueue], None]
     ) -> None:
-        """Make an empty one.
+        """Make an empty queue.
 
         Args:
-            call_id: The call it is for, "" for the session's own.
+            call_id: The call of the queue, "" for the queue of the session.
             schedule: Called when there is a callback and the queue is not scheduled yet.
             overflowed: Called whenever an event was dropped.
         """

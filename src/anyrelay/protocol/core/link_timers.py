@@ -34,13 +34,13 @@ class LinkTimer:
         self._timer: Timer | None = None
 
     def cancel(self) -> None:
-        """Take the deadline back; harmless when it is over or was cancelled before."""
+        """Cancel the deadline; harmless when it is over or was cancelled before."""
         self.stop(self._began)
         self._owner._forget(self)
         self._action = None  # which may hold an object that holds this one
 
     def start(self, now: float) -> None:
-        """The server can be heard: count from the beginning."""
+        """Count from the beginning, since the connection is up."""
         self._began = now
         self._period = min(self._seconds, max(self._seconds, LONGEST_IN_ALL) - self._counted)
         self._timer = self._owner.timers.at(now + self._period, self._reached)
@@ -53,7 +53,7 @@ class LinkTimer:
             self._timer = None
 
     def fire(self, now: float) -> None:
-        """The time is over, and the server was heard since."""
+        """Call the action: the time is over, and the server has answered a ping since."""
         self._owner._forget(self)
         action, self._action = self._action, None
         assert action is not None
@@ -101,7 +101,7 @@ class LinkTimers:
             timer.start(now)
 
     def link_down(self, now: float) -> None:
-        """The connection is over, or about to be: what the server says from now on comes with the next one."""
+        """Stop all deadlines, since the connection is over, or about to be."""
         self._is_up = False
         self._reached.clear()
         self._asked.clear()
@@ -109,12 +109,12 @@ class LinkTimers:
             timer.stop(now)
 
     def asked(self) -> None:
-        """The server is being asked for a sign of life, for whatever reason."""
+        """Note that a ping was sent, for whatever reason."""
         self._asked.update(self._reached)
         self._reached.clear()
 
     def answered(self, now: float) -> None:
-        """The server has given its sign of life."""
+        """Call the actions of the deadlines that waited for this answer to a ping."""
         over, self._asked = self._asked, {}
         for timer in over:
             if timer in self._pending:  # what the one before it did may have taken it back

@@ -1,4 +1,4 @@
-"""What the core hands out instead of callbacks: promises of one result, and bounded queues of events.
+"""Promises of one result, and bounded queues of events: the core hands them out instead of callbacks.
 
 A front end only needs to know how to sleep until one of them is ready (`on_ready`), and how to tell that its caller gave
 up (`Promise.abandon`, `Subscription.close`). No user code ever runs from here.
@@ -57,7 +57,7 @@ class Promise(Generic[T]):
 
     @property
     def error(self) -> BaseException | None:
-        """The error it failed with, None while it is open or when it has a value."""
+        """The error of the promise; None while the promise is open, or when it has a value."""
         return self._error
 
     def resolve(self, value: T) -> None:
@@ -161,7 +161,7 @@ class Subscription(Generic[E]):
 
     @property
     def ready(self) -> bool:
-        """Whether there is something to take: an event, or the news that there will be no more."""
+        """Whether `take` has an event to return, or no more events come."""
         return bool(self._queue) or self._closed
 
     @property
@@ -209,11 +209,11 @@ class Subscription(Generic[E]):
             self._wake()
 
     def also_on_close(self, action: Callable[[], None]) -> None:
-        """Do something more when it ends, for whatever reason."""
+        """Call `action` too when the subscription ends, for whatever reason."""
         self._on_close.append(action)
 
     def close(self) -> None:
-        """Say that the reader has gone."""
+        """End the subscription, since its reader has gone."""
         self._queue.clear()
         self.end()
 

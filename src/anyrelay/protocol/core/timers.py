@@ -19,7 +19,7 @@ class Timer:
     when: float
     """The deadline, in seconds of the driver's clock."""
     action: Callable[[float], None] | None
-    """What to do then, given the time it is; None once done or cancelled."""
+    """Called with the time at the deadline; None after that, or when the deadline was cancelled."""
 
     def __init__(self, timers: Timers, when: float, action: Callable[[float], None]) -> None:
         self._timers = timers
@@ -34,10 +34,10 @@ class Timer:
 
 
 class Expiring(Protocol):
-    """What has a deadline unless it is done before."""
+    """An object with a deadline, unless the object is done before."""
 
     done: bool
-    """Whether its deadline is of no interest any more."""
+    """Whether the deadline means nothing any more."""
     deadline: float
     """In seconds of the driver's clock."""
 

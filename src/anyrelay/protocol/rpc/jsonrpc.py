@@ -55,11 +55,11 @@ class Request:
     """A request of the peer's."""
 
     id: str | int | None
-    """What the answer must carry; None for a notification, which is not answered."""
+    """The id that the answer repeats; None for a notification, which is not answered."""
     method: str
     """Such as ``signalwire.event``."""
     params: dict[str, Any] = field(repr=shown)
-    """Its parameters; empty when it brought none."""
+    """The parameters; empty when the request has none."""
 
 
 @define
@@ -89,7 +89,7 @@ class Broken:
     """Text that is no JSON-RPC message."""
 
     reason: str
-    """What is wrong with it; never a part of the text, which may hold a secret."""
+    """The fault of the text; never a part of the text, which may hold a secret."""
     request_id: str | int | None = None
     """The id of the request of the peer's that it was: it is to be answered with an error; None when it was none."""
     answer_id: str | None = None
@@ -97,7 +97,7 @@ class Broken:
 
     @property
     def answer(self) -> Failure | None:
-        """What the request of ours that it answers gets; None when it answers none."""
+        """The answer to our request that the text answers; None when it answers none."""
         if self.answer_id is None:
             return None
         return Failure(self.answer_id, -1, f"the server's answer cannot be read: {self.reason}")

@@ -53,7 +53,7 @@ _NAME_THE_CALL_ALONE: Final = frozenset({"calling.answer", "calling.end", "calli
 
 
 class CommandObserver:
-    """What a machine wants to hear of a command of its own, whether or not its caller still waits."""
+    """Hears of a command that a machine sent, whether or not the caller still waits."""
 
     @property
     def subject(self) -> object | None:
@@ -71,13 +71,13 @@ class CommandObserver:
         return False
 
     def sent(self, now: float) -> None:
-        """It has left."""
+        """The command was sent."""
 
     def accepted(self, reply: Reply, now: float) -> None:
-        """The server took it."""
+        """The server accepted the command."""
 
     def rejected(self, error: RelayError) -> None:
-        """The server refused it, or it never left: nothing will come of it."""
+        """The server refused the command, or the command was never sent: it has no effect."""
 
     def in_doubt(self, error: RelayError, now: float) -> None:
         """The server answered with an error that does not say that nothing will happen: it may still have its effect.
@@ -87,7 +87,7 @@ class CommandObserver:
         self.abandoned(error)
 
     def abandoned(self, error: RelayError | None) -> None:
-        """Its caller waits for the answer no more; it may still have its effect.
+        """The caller waits for the answer no more; the command may still have its effect.
 
         Args:
             error: What the caller gets (too late, connection dropped, client closed); None when it went away.
@@ -100,7 +100,7 @@ NO_OBSERVER: Final = CommandObserver()
 
 @frozen
 class CommandOptions:
-    """How a command is sent, and how its reply is taken, where that differs from most commands."""
+    """The options of a command that differ from those of most commands."""
 
     ok_codes: tuple[int, ...] = ()
     """Codes of an error that mean the same as success to the caller."""
@@ -139,13 +139,13 @@ class _Command(Promise[Any]):
     not_found_means_operation: bool
     """Whether a 404 means something else that it names, and not the call."""
     machine: CommandObserver
-    """The machine that gave it."""
+    """The machine that sent the command."""
     observer: CommandObserver
-    """What hears of it: the machine, or what stands in its place for the observer of the session."""
+    """Hears of the command: the machine, or the object that the observer of the session put in its place."""
     renew: Callable[[], dict[str, Any]] | None
     """Makes the parameters anew when it leaves after it was queued."""
     result_if_accepted: object
-    """What its caller gets once the server took it; None for the reply."""
+    """The result for the caller once the server accepted the command; None for the reply."""
 
     def __init__(self, book: PendingCommands, id_: str, method: str, timeout: float, options: CommandOptions) -> None:
         # All that a promise has is set here: a command is made of every message, and a call of `super()` is one more.
@@ -179,7 +179,7 @@ class PendingCommands:
         fit_for_a_log: Callable[[str], str] = str,
         call_is_gone: Callable[[str, float], None] = lambda call_id, now: None,
     ) -> None:
-        """Make an empty one.
+        """Start without commands.
 
         Args:
             timers: Where deadlines go.
@@ -202,7 +202,7 @@ class PendingCommands:
 
     @property
     def queued(self) -> int:
-        """How many wait for the line."""
+        """The number of commands that wait for the connection."""
         return len(self._queued)
 
     def submit(
@@ -342,7 +342,7 @@ class PendingCommands:
             command.fail(error)
 
     def connection_lost(self) -> None:
-        """What was sent will not be answered any more; what is queued stays."""
+        """Fail the commands that were sent, since no answer comes; queued commands stay."""
         self._give_up_sent(
             lambda method: ConnectionLost(f"the connection dropped before {method} was answered; it is not sent again")
         )

@@ -16,7 +16,7 @@ __all__ = ["Drain", "DrainHost"]
 
 
 class DrainHost(Protocol):
-    """What a drain needs of its session."""
+    """The members of the session that a drain uses."""
 
     timers: Timers
     """Deadlines on what the application waits for."""
@@ -30,7 +30,7 @@ class DrainHost(Protocol):
 
 
 class Drain:
-    """Knows which handlers run, and closes a draining client once no work is open, or its time is over."""
+    """Keeps the set of running handlers, and closes a draining client once no work is open, or its time is over."""
 
     def __init__(self, host: DrainHost) -> None:
         self._host = host

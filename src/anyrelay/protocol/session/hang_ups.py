@@ -31,12 +31,12 @@ _OPTIONS: Final = CommandOptions(ok_codes=(404, 410), timeout=math.inf)
 
 
 class HangUpHost(Protocol):
-    """What hanging up needs of the session."""
+    """The members of the session that hanging up uses."""
 
     calls: dict[str, CallMachine]
     """The calls of the session, by call_id."""
     timers: Timers
-    """Where deadlines go."""
+    """The deadlines of the session."""
 
     def log(self, level: int, text: str, *, call_id: str = "") -> None:
         """Write a log record."""

@@ -1,4 +1,4 @@
-"""What a drain still waits for, in words for a log record."""
+"""Describe the open work that a drain waits for, for a log record."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a session asks of its driver. Bytes and deadlines have methods of their own; everything else is one of these.
+"""The orders of a session to its driver. Only bytes and deadlines have methods of their own.
 
 A handler queue among them asks to be attended to: take from it and call, one after another, until it is empty.
 """
@@ -26,7 +26,7 @@ class OpenTransport:
     """Open a TCP connection, then say `transport_opened` or `transport_failed`. One that is still being opened is dropped."""
 
     host: str
-    """Whom to connect to: the server, or the proxy on the way."""
+    """The name or address to connect to: that of the server, or of the proxy on the way."""
     port: int
     """The TCP port."""
 
@@ -36,7 +36,7 @@ class CloseTransport:
     """Close the transport, or stop opening one."""
 
     final_bytes: bytes = field(default=b"", repr=lambda data: f"<{len(data)} bytes>")
-    """What is to be sent before, as far as the socket takes it without waiting: a close frame, an alert."""
+    """The bytes to send before, as far as the socket takes them at once: a close frame, an alert."""
 
 
 @frozen
@@ -44,7 +44,7 @@ class FetchToken:
     """Ask for a JWT, outside every lock, then say `token_fetched` or `token_failed`."""
 
     source: Callable[[], Any]
-    """What hands it out."""
+    """The function or coroutine function that returns the JWT."""
 
 
 @frozen
@@ -56,7 +56,7 @@ class RunHandler:
 
 
 class Layer(StrEnum):
-    """What a note is about, and so which logger writes it."""
+    """The subject of a log record, which chooses the logger."""
 
     CONNECTION = auto()
     """Connections, sign-ins, keep-alive, and messages that cannot be read."""
@@ -73,13 +73,13 @@ class LogEntry:
     level: int
     """As in `logging`."""
     text: str
-    """What happened; secrets are struck out already."""
+    """The text of the record, without secrets."""
     call_id: str = ""
-    """The call it is about."""
+    """The call that the record is about, empty for none."""
     error: BaseException | None = None
-    """What was raised, when its traceback is of use."""
+    """The exception, when its traceback is of use."""
     layer: Layer = Layer.CONNECTION
-    """What it is about."""
+    """The subject of the record."""
 
     DEBUG = logging.DEBUG
     INFO = logging.INFO

@@ -46,18 +46,18 @@ MESSAGES_WAITING: Final = 10_000
 
 
 class RoutingHost(Protocol):
-    """What the router of events needs of its session."""
+    """The members of the session that the router of events uses."""
 
     settings: ClientSettings
     """The settings of the client."""
     statistics: Statistics
-    """What is counted."""
+    """The counts of the session."""
     calls: dict[str, CallMachine]
     """The calls of the session, by their call_id."""
     outbound: Outbound
     """The dials and text messages of the session."""
     outputs: deque[Output]
-    """What the driver of the session is asked for."""
+    """The orders to the driver of the session."""
     observer: Observer | None
     """The observer of the session, None without one."""
 

@@ -50,10 +50,10 @@ class Session(ClientMethods):
     """One client's session with the server, over as many connections as it takes."""
 
     def __init__(self, settings: ClientSettings, *, new_id: Callable[[], str], random: Callable[[], float]) -> None:
-        """Make one that is not connected.
+        """Make a session that is not connected.
 
         Args:
-            settings: What the client was told.
+            settings: The settings of the client.
             new_id: Makes an identifier that was never used before, such as a UUID.
             random: Draws from 0 to 1, for the jitter of the back-off.
         """
@@ -69,7 +69,7 @@ class Session(ClientMethods):
         self.relay_protocol: str = ""
         self._has_session = False
         self.outputs: deque[Output] = deque()
-        """What there is to do, the oldest first; the driver takes the outputs from here."""
+        """The orders to the driver, the oldest first; the driver takes the orders from here."""
         self._contexts: dict[str, None] = dict.fromkeys(settings.contexts)
         self._link = Link(
             settings,
@@ -106,7 +106,7 @@ class Session(ClientMethods):
 
     @property
     def state(self) -> ClientState:
-        """What the client is doing."""
+        """The state of the client."""
         public = PUBLIC_STATES[self._link.state]
         return ClientState.DRAINING if self._drain.is_on and public is not ClientState.CLOSED else public
 
@@ -138,11 +138,11 @@ class Session(ClientMethods):
         return deadline is not None and deadline <= now
 
     def handle_soon(self, now: float) -> None:
-        """Do what is wanted as soon as possible, and leave deadlines alone."""
+        """Call what was asked for with `Timers.soon`, and leave deadlines alone."""
         self.timers.run_soon(now)
 
     def handle_timeout(self, now: float) -> None:
-        """Do what is due. What has arrived counts before: call this once everything that has arrived was read."""
+        """Handle the deadlines that are over. Call this once everything that has arrived was read."""
         self.timers.run_due(now)
 
     def signal_received(self, now: float) -> None:

@@ -1,4 +1,4 @@
-"""What a client was told: credentials, server, limits and times, checked once."""
+"""The settings of a client: credentials, server, limits and times, checked once."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from anyrelay.protocol.transport.proxy import ProxyAddress, authority
 __all__ = ["DEFAULT_HOST", "ClientSettings", "JwtToken", "ServerAddress", "parse_host"]
 
 DEFAULT_HOST: Final = "relay.signalwire.com"
-"""Where a client connects when it was not told."""
+"""The server that a client connects to by default."""
 
 JwtToken: TypeAlias = str | Callable[[], Any]
 """A JWT, or a function (in the async front end a coroutine function too) that is asked for one before each sign-in."""
@@ -34,12 +34,12 @@ JwtToken: TypeAlias = str | Callable[[], Any]
 
 @frozen
 class ServerAddress:
-    """Where the server is."""
+    """The address of the server."""
 
     host: str
-    """Its name or address, an IPv6 address without brackets."""
+    """The name or address, an IPv6 address without brackets."""
     port: int
-    """Its TCP port."""
+    """The TCP port."""
     path: str
     """The path to ask for."""
     encrypted: bool
@@ -108,7 +108,7 @@ class ClientSettings:
     jwt_token: JwtToken | None = field(default=None, repr=False, validator=_check_jwt)
     """A JWT in place of project and token, or what hands one out; never shown."""
     server: ServerAddress
-    """Where the server is."""
+    """The address of the server."""
     tls: ssl.SSLContext | None = field(default=None, repr=False)
     """The TLS context; None only for a server that is not encrypted."""
     proxy: ProxyAddress | None = None
@@ -136,7 +136,7 @@ class ClientSettings:
     on_handler_error: str = field(default="log", validator=one_of("log", "hangup"))
     """What happens to the call of a handler that raises: only a log record, or a hang-up too."""
     agent: str = field(default="anyrelay", validator=is_text(limit=256))
-    """What the client calls itself."""
+    """The name of the client, for the server."""
 
     def __attrs_post_init__(self) -> None:
         if self.server.encrypted and self.tls is None:

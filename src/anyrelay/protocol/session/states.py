@@ -9,7 +9,7 @@ __all__ = ["PUBLIC_STATES", "TRANSITIONS", "ClientState", "LinkInput", "LinkStat
 
 
 class LinkState(StrEnum):
-    """Where the link is."""
+    """The states of the link to the server."""
 
     IDLE = auto()
     """No connection is wanted yet."""
@@ -32,7 +32,7 @@ class LinkState(StrEnum):
 
 
 class LinkInput(StrEnum):
-    """What happens to the link."""
+    """The inputs of the link."""
 
     CONNECT = auto()
     """A connection is wanted."""
@@ -71,11 +71,11 @@ TRANSITIONS: Final[dict[tuple[LinkState, LinkInput], LinkState]] = {
     (LinkState.CLOSING, LinkInput.LOST): LinkState.CLOSED,
     **{(state, LinkInput.ABORT): LinkState.CLOSED for state in LinkState},
 }
-"""Where the link goes; a pair that is not here does not happen."""
+"""The transitions of the link. A pair that is missing does not happen."""
 
 
 class ClientState(StrEnum):
-    """What a client is doing."""
+    """The states of a client."""
 
     IDLE = auto()
     """Not connected, and not asked to connect."""

@@ -60,7 +60,7 @@ class Connection:
     __slots__ = ("_begun", "_drained", "_tls", "_tunnel", "_websocket", "events", "next_event", "send", "send_text")
 
     events: deque[str | ConnectionEvent]
-    """What happened, the oldest first; a text message is its text alone. Take from here, or call `next_event`."""
+    """The events, the oldest first; a text message is its text alone. Take from here, or call `next_event`."""
     next_event: Callable[[], ConnectionEvent | None]
     """Returns the next event, or None until more is received."""
     send: Callable[[bytes], bool]

@@ -81,19 +81,19 @@ class Refusal:
     """An HTTP answer that is not the one we hoped for, gathered as far as it is worth quoting."""
 
     status: int
-    """Its status."""
+    """The HTTP status."""
 
     headers: tuple[tuple[str, str], ...]
-    """Its headers, names in lower case."""
+    """The headers, names in lower case."""
 
     secrets: tuple[bytes, ...] = attrs.field(default=(), repr=False)
-    """What must never be quoted, even if the answer echoes it."""
+    """The secrets that no message quotes, even if the answer repeats them."""
 
     _body: bytearray = attrs.field(factory=bytearray, init=False, repr=False)
 
     @classmethod
     def from_h11(cls, status: int, headers: list[tuple[bytes, bytes]], *, secrets: tuple[bytes, ...] = ()) -> Refusal:
-        """Build it from an h11 status and h11 headers."""
+        """Build a refusal from an h11 status and h11 headers."""
         text = tuple(
             (name.decode("latin-1").lower(), _hide(value, secrets).decode("latin-1")) for name, value in headers
         )

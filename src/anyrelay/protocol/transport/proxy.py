@@ -141,7 +141,7 @@ class ProxyTunnel:
         self.opened = False
         """Whether the tunnel leads to its target; bytes belong to the layer above from here on."""
         self.trailing_data = b""
-        """What came behind the proxy's answer: the first bytes from the target."""
+        """The bytes behind the proxy's answer: the first bytes from the target."""
         self.error: ConnectionError | None = None
         """Why there is no tunnel: `ProxyRefused`, `ProtocolViolation`, or the end of the connection."""
 

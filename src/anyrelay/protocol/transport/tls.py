@@ -51,7 +51,7 @@ class TlsLayer:
         self.ended = False
         """Whether the peer sent close_notify: the stream is whole, and nothing comes after it."""
         self.error: ssl.SSLError | None = None
-        """What broke the connection: `ssl.SSLCertVerificationError` for a certificate, `ssl.SSLEOFError` for a cut."""
+        """The error that ended the connection: `SSLCertVerificationError` for a certificate, `SSLEOFError` for a cut."""
 
     def start(self) -> None:
         """Begin the handshake. A client speaks first; a server need not call this."""

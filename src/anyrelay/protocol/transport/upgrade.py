@@ -37,9 +37,9 @@ class Upgrade:
 
     def __init__(self, handshake: H11Handshake, request: bytes, check: UpgradeCheck | None = None) -> None:
         self.is_client = handshake.client
-        """Which end it is."""
+        """Whether this is the client's end."""
         self.to_send = request
-        """What is to be sent: the client's request, or the server's answer."""
+        """The bytes to send: the client's request, or the server's answer."""
         self.accepted = False
         """Whether the WebSocket connection is open."""
         self.error: Exception | None = None

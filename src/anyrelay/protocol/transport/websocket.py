@@ -48,7 +48,7 @@ _MAY_BE_SENT = frozenset({1000, 1001, 1002, 1003, *range(1007, 1014), *range(300
 
 
 class Phase(Enum):
-    """Where a WebSocket connection stands."""
+    """The phases of a WebSocket connection."""
 
     IDLE = auto()
     """A client that has not been started."""
@@ -69,7 +69,7 @@ class WebSocketLayer:
         self._upgrade = upgrade
         self._client = upgrade.is_client
         self.events: deque[str | ConnectionEvent] = deque()
-        """What happened, the oldest first; a text message is its text alone."""
+        """The events, the oldest first; a text message is its text alone."""
         self._outgoing: list[bytes | bytearray] = []
         self._texts: list[bytes] = []  # which follow it, without their frames
         self._waiting = 0  # how many bytes are in the two
@@ -79,7 +79,7 @@ class WebSocketLayer:
         self._pong: bytes | None = None
         self._pinged: bytes | None = None
         self.phase = Phase.IDLE if self._client else Phase.HANDSHAKE
-        """Where the connection stands."""
+        """The phase of the connection."""
 
     @classmethod
     def client(
