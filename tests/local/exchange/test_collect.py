@@ -264,3 +264,47 @@ def test_a_collect_is_posted_too(bench, client, leg):
     press(bench, leg, "1")
     (url, envelope), *_ = bench.posts
     assert (url, envelope["params"]["result"]["params"]) == ("http://127.0.0.1/collect", {"digits": "1"})
+
+
+# --- speech that the phones begin to report on demand
+
+
+def speech_orders(leg):
+    return [order[0] for order in leg.orders if order[0] in ("start_speech", "stop_speech")]
+
+
+def test_phones_report_speech_while_a_collect_wants_speech(bench, client, leg):
+    collect(client, leg, digits=DIGITS)
+    assert speech_orders(leg) == []
+    for control_id in ("s1", "s2"):
+        assert client.command(leg.call_id, "collect", control_id=control_id, speech={})[0] == 200
+    client.command(leg.call_id, "collect.stop", control_id="s1")
+    assert speech_orders(leg) == ["start_speech", "start_speech"]
+    client.command(leg.call_id, "collect.stop", control_id="s2")
+    assert speech_orders(leg) == ["start_speech", "start_speech", "stop_speech"]
+
+
+def test_speech_of_a_call_that_ends_is_not_stopped(bench, client, leg):
+    collect(client, leg, speech={})
+    bench.report(leg, CallEnded("hangup"))
+    assert speech_orders(leg) == ["start_speech"]
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"), [("Sales.", result("speech", text="Sales.", confidence=100.0)), ("", result("no_match"))]
+)
+def test_speech_that_begins_without_words_ends_with_its_words(bench, client, leg, words, expected):
+    collect(client, leg, speech={}, initial_timeout=2, partial_results=True)
+    bench.advance(1.5)
+    bench.report(leg, SpeechHeard("", final=False))
+    bench.advance(10)  # no timeout of the first input any more
+    assert client.operation(COLLECT, "c") == []
+    bench.report(leg, SpeechHeard(words))
+    assert client.operation(COLLECT, "c") == [expected]
+
+
+def test_speech_without_words_is_no_match_when_its_time_is_over(bench, client, leg):
+    collect(client, leg, speech={"speech_timeout": 3})
+    bench.report(leg, SpeechHeard("", final=False))
+    bench.advance(4)
+    assert client.operation(COLLECT, "c") == [result("no_match")]
