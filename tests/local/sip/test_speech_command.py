@@ -51,8 +51,8 @@ async def collected(command: Sequence[str], says: Samples, timeout: float) -> Co
 async def test_the_program_is_given_each_utterance_and_prints_its_words() -> None:
     event = await collected(TELLS_THE_LENGTH, numpy.concatenate((sine(300, 2.0), silence(1.3))), 5.0)
     assert event.result["type"] == "speech"
-    # Two seconds of voice, and the second of silence that ends the utterance.
-    assert event.result["params"]["text"] == "about 3 s"
+    # Two seconds of voice, and the second of silence that ends the utterance; a busy machine may be late.
+    assert event.result["params"]["text"] in ("about 3 s", "about 4 s")
 
 
 async def test_without_a_program_a_collect_hears_no_speech_and_the_log_says_why(
