@@ -46,7 +46,7 @@ class SharedTexts:
             return texts
         if len(self._known) + len(texts) > TEXTS_SHARED:
             self._known.clear()
-        return map(self._known.setdefault, texts, texts)
+        return list(map(self._known.setdefault, texts, texts))
 
 
 def pack_event(event: CallStateEvent) -> bytes:
