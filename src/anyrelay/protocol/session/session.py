@@ -25,7 +25,6 @@ from anyrelay.protocol.core.promise import Promise
 from anyrelay.protocol.core.timers import Timers
 from anyrelay.protocol.outbound.message import MessageMachine
 from anyrelay.protocol.outbound.outbound import Outbound
-from anyrelay.protocol.rpc.jsonrpc import Failure, Response
 from anyrelay.protocol.rpc.pending import NO_OBSERVER, USUAL, CommandObserver, CommandOptions, PendingCommands, Reply
 from anyrelay.protocol.schema import CallCommand, Command, Connect, RelayEvent, Unreceive
 from anyrelay.protocol.schema import encode_command as params_of
@@ -88,10 +87,10 @@ class Session(ClientMethods):
         self._requests = PendingCommands(
             self.timers, new_id, self._link.messages.send, self._link.sign_in.without_credentials, self._call_is_gone
         )
-        self.hang_up: Callable[[CallMachine, float, str], None] = HangUps(self).hang_up
+        self.hang_up = HangUps(self).hang_up
         """Hangs up a call that no handler holds: the call, the time and the end reason."""
-        self.receive_result: Callable[[str, Reply, float], bool] = self._requests.receive_result
-        self.receive_answer: Callable[[Response | Failure, float], bool] = self._requests.answer
+        self.receive_result = self._requests.receive_result
+        self.receive_answer = self._requests.answer
         self._got_signal = False
         self.observer: Observer | None = None
         self.outbound: Outbound = Outbound(self)
@@ -101,8 +100,8 @@ class Session(ClientMethods):
         """Says whether offered calls have a handler: True or False. Without a handler, the session passes offers back."""
         self.takes_messages: Callable[[bool], None] = self._router.takes_messages
         """Says whether text messages have a handler: True or False."""
-        self.receive_event: Callable[[str | int | None, dict[str, Any], float], None] = self._router.receive_event
-        self.work_ended: Callable[[], None] = self._drain.work_ended
+        self.receive_event = self._router.receive_event
+        self.work_ended = self._drain.work_ended
 
     @property
     def state(self) -> ClientState:
