@@ -139,7 +139,7 @@ def _mermaid(rungs: Sequence[Rung], lanes: Sequence[str]) -> str:
 
 def _mermaid_names(lanes: Sequence[str]) -> list[str]:
     """Return an identifier for each lane: S for the server and A for the application, P1, P2, … for phones."""
-    known = dict(zip(RELAY_LANES, "SA", strict=True))
+    known: dict[str, str] = dict(zip(RELAY_LANES, "SA", strict=True))
     return [known.get(lane, f"P{number}") for number, lane in enumerate(lanes, 1)]
 
 

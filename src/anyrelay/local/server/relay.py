@@ -186,7 +186,7 @@ class LocalRelay(ScriptedRelay, ObservedRelay):
             CertificatesMissingError: `tls_dir` was given and cryptography is not installed.
         """
         if self._tls_dir is not None:
-            from anyrelay.local.server.certificates import find_or_make, keep_renewed
+            from anyrelay.local.server.certificates import find_or_make
 
             self._use_certificate(find_or_make(self._tls_dir))
             self.ca_file = str(self._certificate.ca_file)
@@ -234,6 +234,8 @@ class LocalRelay(ScriptedRelay, ObservedRelay):
             self._tasks.start_soon(self._accept, one)
         self._tasks.start_soon(self._keep_time)
         if self._tls_dir is not None:
+            from anyrelay.local.server.certificates import keep_renewed
+
             self._tasks.start_soon(keep_renewed, self._tls_dir, self._certificate, self._use_certificate)
         self._tasks.start_soon(self._poster.run)
         self._tasks.start_soon(self._recording_server.run)
