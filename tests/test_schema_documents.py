@@ -250,7 +250,7 @@ def test_the_command_prints_a_document(arguments, document):
     assert json.loads(ran.output) == document
 
 
-@pytest.mark.parametrize("form", ["json-schema", "asyncapi"])
+@pytest.mark.parametrize("form", ["jsonschema", "asyncapi"])
 def test_the_command_names_the_method_that_was_meant(form):
     ran = CliRunner().invoke(anyrelay, ["schema", "--format", form, "calling.reffer"])
     assert ran.exit_code == 2

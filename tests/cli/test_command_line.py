@@ -24,6 +24,7 @@ from anyrelay.local import SyncLocalRelay
 from anyrelay.local.process import options as process_options
 from anyrelay.local.process import serve
 from anyrelay.protocol.schema import parse_event
+from anyrelay.testing import read_trace
 from tests.support.places import DOCS
 
 BOB, DESK = "sip:bob@example.com", "sip:desk@example.com"
@@ -222,6 +223,26 @@ def test_listen_prints_every_event_until_ctrl_c(as_json, account):
                 assert len(line.split()) == 4
             listener.send_signal(signal.SIGINT)
             assert (listener.wait(), listener.stderr.read()) == (0, "anyrelay: signed in\n")
+
+
+def test_listen_records_its_messages(account, tmp_path):
+    path = tmp_path / "listened.relay.jsonl"
+    with running(*SERVER) as server:
+        account(json.loads(server.stdout.readline())["relay"])
+        with running(*COMMAND, "listen", "--trace", str(path)) as listener:
+            order(server, do="dial", uri="sip:alice@example.com", wait_for_subscriber=30)
+            read_until(listener, "calling.call.receive")
+            listener.send_signal(signal.SIGINT)
+            assert listener.wait() == 0
+    assert [frame.method for frame in read_trace(path)][:3] == ["signalwire.connect", "", "signalwire.event"]
+
+
+def test_listen_says_that_a_trace_cannot_be_created(account, capsys):
+    account(NOWHERE)
+    assert run_listen(("default",), as_json=False, trace="/no/such/folder/x") == 2
+    assert capsys.readouterr().err == (
+        "anyrelay: --trace /no/such/folder/x cannot be created: No such file or directory\n"
+    )
 
 
 def test_listen_ends_when_standard_output_is_closed(account):

@@ -293,3 +293,17 @@ def test_reset_forgets_the_calls_and_describes_the_phones_of_the_seed_again():
     assert invoke("calls") == (0, [], "")
     script = "wait 'Press 1'; press 1; wait transfer success"
     assert invoke("phone", "menu", "--script", script, "--timeout", "30")[0] == 0
+
+
+# --- trace --------------------------------------------------------------------------------------------------------------
+
+
+def test_the_messages_of_a_running_server_are_drawn(server):
+    assert invoke("call", "menu", "--hangup-after", "0.1", "--wait")[0] == 0
+    call_id = objects(invoke("calls", "--json")[1])[-1]["id"]
+    status, lines, err = invoke("trace", server["http"], "--call", str(call_id)[:8])
+    assert (status, err) == (0, "")
+    drawn = "\n".join(lines)
+    words = ("call.receive created", "calling.answer", "call.state ended")
+    assert [drawn.count(word) for word in words] == [1, 1, 1]
+    assert invoke("trace", server["http"], "--call", "none")[0] == 2

@@ -14,10 +14,10 @@ from click.testing import CliRunner
 
 from anyrelay.cli.commands import anyrelay
 from anyrelay.cli.recording import recording
+from anyrelay.frontend.trace import Pseudonyms, of_call
 from anyrelay.local.server.observers import Frame
 from anyrelay.testing import SyncMemoryRelay, TraceError, TraceFrame, TraceWriter, read_trace
 from anyrelay.testing.ladder import FORMATS, Labels, draw, rungs_of
-from anyrelay.testing.trace import Pseudonyms, of_call
 
 MARKER = "SECRET-MARKER"
 NUMBER, OTHER = "+15551234567", "+49 30 901820"
@@ -186,7 +186,9 @@ def test_the_command_draws_each_format(form, beginning, trace, tmp_path):
         (("{trace}", "--call", "none"), "--call none: {trace} has no such call; its calls are memory-"),
         (("/no/such/file",), "/no/such/file cannot be used: No such file or directory"),
         (("{trace}", "-o", "/no/such/file"), "/no/such/file cannot be used: No such file or directory"),
-        ((__file__,), "line 1 is no frame of a trace: record one with anyrelay serve --trace FILE"),
+        (("http://127.0.0.1:9",), "no server replies at http://127.0.0.1:9 (Connection refused)"),
+        (("https://127.0.0.1:9",), "must be http://HOST:PORT"),
+        ((__file__,), "line 1 is no frame of a trace: record one with RelayClient(trace=FILE)"),
     ],
 )
 def test_the_command_says_what_is_wrong(arguments, words, trace):

@@ -36,7 +36,15 @@ from anyrelay.protocol.core.handler_queue import HandlerQueue
 from anyrelay.protocol.core.promise import Promise, Subscription
 from anyrelay.protocol.outbound.message import MessageMachine
 from anyrelay.protocol.schema import RelayEvent
-from anyrelay.protocol.session.outputs import CloseTransport, FetchToken, LogEntry, OpenTransport, Output, RunHandler
+from anyrelay.protocol.session.outputs import (
+    CloseTransport,
+    FetchToken,
+    LogEntry,
+    OpenTransport,
+    Output,
+    RunHandler,
+    TracedMessage,
+)
 from anyrelay.protocol.session.session import ClientState, Session
 
 __all__ = ["Driver"]
@@ -302,6 +310,8 @@ class Driver:
                 self._spawn("anyrelay handler", self._run_handler, subject)
             case LogEntry() as entry:
                 log.write(entry)
+            case TracedMessage() as message:
+                message.trace(message)
             case OpenTransport() as order:
                 transport = self.new_transport()
                 self._connections.use(transport)

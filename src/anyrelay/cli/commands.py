@@ -259,7 +259,7 @@ def doctor(contexts: tuple[str, ...], timeout: float, as_json: bool) -> int:
 
 
 @anyrelay.command("trace")
-@click.argument("file", metavar="FILE")
+@click.argument("source", metavar="FILE|URL")
 @click.option(
     "--call", metavar="ID", help="Draw the messages of this call only; the beginning of its call_id is enough."
 )
@@ -273,21 +273,24 @@ def doctor(contexts: tuple[str, ...], timeout: float, as_json: bool) -> int:
 )
 @click.option("--output", "-o", metavar="FILE", help="The file to write; without this option, standard output.")
 @ends
-def trace_command(file: str, call: str | None, form: str, output: str | None) -> int:
-    """Draw the ladder of a recorded trace.
+def trace_command(source: str, call: str | None, form: str, output: str | None) -> int:
+    """Draw the ladder of a recorded trace, or of what a running server has seen.
 
-    Record a trace with: anyrelay serve --trace FILE. Tokens and passwords are struck out of a trace, and telephone numbers
-    are replaced, the same number alike everywhere.
+    Record a trace with anyrelay serve --trace FILE, anyrelay listen --trace FILE, or RelayClient(trace=FILE). Tokens and
+    passwords are struck out of a trace, and telephone numbers are replaced, the same number alike everywhere. URL is that of
+    the control API: anyrelay serve --http.
 
-    The exit status is 0, or 2 when the file is no trace, has no such call, or cannot be read or written.
+    The exit status is 0, or 2 when FILE is no trace, there is no such call, no server replies at URL, or a file cannot be
+    read or written.
 
     \b
     anyrelay trace calls.relay.jsonl --call 7f0c
     anyrelay trace calls.relay.jsonl --format svg -o calls.svg
+    anyrelay trace http://127.0.0.1:4010 --call 7f0c
     """  # noqa: D301 - click reads the backspace: it does not wrap the paragraph
     from anyrelay.cli.trace import run_trace
 
-    return run_trace(file, call=call, form=form, output=output)
+    return run_trace(source, call=call, form=form, output=output)
 
 
 @anyrelay.command()
@@ -295,8 +298,8 @@ def trace_command(file: str, call: str | None, form: str, output: str | None) ->
 @click.option(
     "--format",
     "form",
-    type=click.Choice(("json-schema", "asyncapi")),
-    default="json-schema",
+    type=click.Choice(("jsonschema", "asyncapi")),
+    default="jsonschema",
     show_default=True,
     help="JSON Schema 2020-12, or AsyncAPI 3.1.",
 )
@@ -321,18 +324,20 @@ def schema(name: str, form: str) -> int:
 @anyrelay.command()
 @click.option("--context", "contexts", multiple=True, metavar="CONTEXT", help="A context to receive; may be repeated.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per event.")
+@click.option("--trace", metavar="FILE", help="Record every RELAY message in this file, for anyrelay trace.")
 @ends
-def listen(contexts: tuple[str, ...], as_json: bool) -> int:
+def listen(contexts: tuple[str, ...], as_json: bool, trace: str | None) -> int:
     """Connect and print every event, until Ctrl-C.
 
     Project, token and host come from SIGNALWIRE_PROJECT_ID, SIGNALWIRE_API_TOKEN and SIGNALWIRE_SPACE. Offered calls are
     passed back to routing: other clients still get them.
 
-    The exit status is 0 after Ctrl-C, 1 when the server refused the credentials, 2 when a variable is missing or wrong.
+    The exit status is 0 after Ctrl-C, 1 when the server refused the credentials, 2 when a variable is missing or wrong, or
+    FILE cannot be created.
     """
     from anyrelay.cli.listen import run_listen
 
-    return run_listen(contexts or ("default",), as_json=as_json)
+    return run_listen(contexts or ("default",), as_json=as_json, trace=trace)
 
 
 @anyrelay.command()

@@ -22,21 +22,25 @@ __all__ = ["run_listen"]
 _NOT_PRINTABLE: Final = re.compile(r"[^ -~]")
 
 
-def run_listen(contexts: tuple[str, ...], *, as_json: bool) -> int:
+def run_listen(contexts: tuple[str, ...], *, as_json: bool, trace: str | None = None) -> int:
     """Print every event until Ctrl-C, or until standard output is closed.
 
     Args:
         contexts: The contexts to receive.
         as_json: Whether to print JSON, one object per line.
+        trace: The file in which every RELAY message is recorded; None for no file.
 
     Returns:
         The exit status: 0 after Ctrl-C, 1 when the server's certificate is not trusted or the server refused the
-        credentials, 2 when an environment variable is missing or wrong.
+        credentials, 2 when an environment variable is missing or wrong, or the file cannot be created.
     """
     try:
-        client = make_client(contexts)
+        client = make_client(contexts, trace=trace)
     except ValueError as error:
         complain(error)
+        return WRONG_USE
+    except OSError as error:
+        complain(f"--trace {trace} cannot be created: {error.strerror}")
         return WRONG_USE
     logging.getLogger("anyrelay.connection").setLevel(logging.INFO)
     logging.getLogger("anyrelay.call").setLevel(logging.ERROR)  # passed calls are no news here

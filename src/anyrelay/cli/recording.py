@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from anyrelay.cli.ending import WRONG_USE, complain
-from anyrelay.testing.trace import TraceWriter
+from anyrelay.frontend.trace import TraceWriter
 
 if TYPE_CHECKING:
     from anyrelay.local.server.observers import Frame

@@ -1,40 +1,49 @@
-"""``anyrelay trace``: draw the ladder of a recorded trace."""
+"""``anyrelay trace``: draw the ladder of a recorded trace, or of a running server."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
+from anyrelay.cli.drive.control_api import ApiError, ControlApi, FrameSnapshot, NoServer
 from anyrelay.cli.ending import DONE, WRONG_USE, complain
+from anyrelay.frontend.trace import TraceError, TraceFrame, frame_of, of_call, read_trace
 from anyrelay.testing.ladder import draw, rungs_of
-from anyrelay.testing.trace import TraceError, TraceFrame, of_call, read_trace
 
 __all__ = ["run_trace"]
 
 
-def run_trace(file: str, *, call: str | None, form: str, output: str | None) -> int:
+_CLIENT = re.compile(r"client ([0-9]+)")
+"""The name of a client in the control API."""
+
+
+def run_trace(source: str, *, call: str | None, form: str, output: str | None) -> int:
     """Draw a trace.
 
     Args:
-        file: The trace, ``*.relay.jsonl``.
+        source: The trace, ``*.relay.jsonl``, or the URL of a server's control API.
         call: The call_id of the call to draw, or its beginning; every message when None.
         form: A format of `anyrelay.testing.ladder.FORMATS`.
         output: The file to write; standard output when None.
 
     Returns:
-        The exit status: 0, or 2 when the file is no trace, has no such call, or cannot be read or written.
+        The exit status: 0, or 2 when the source is no trace, has no such call, or cannot be read, or the output cannot be
+        written.
     """
     try:
-        frames = read_trace(file)
+        is_url = source.startswith(("http://", "https://"))
+        frames = list(_frames_of_server(source)) if is_url else read_trace(source)
         if call is not None:
-            frames = _frames_of(call, frames, file)
+            frames = _frames_of_call(call, frames, source)
         drawing = draw(rungs_of(frames), form)
         if output is None:
             click.echo(drawing)
         else:
             Path(output).write_text(drawing + "\n", encoding="utf-8")
-    except TraceError as error:
+    except (ValueError, NoServer, ApiError) as error:
         complain(error)
         return WRONG_USE
     except OSError as error:
@@ -43,7 +52,27 @@ def run_trace(file: str, *, call: str | None, form: str, output: str | None) -> 
     return DONE
 
 
-def _frames_of(call: str, frames: list[TraceFrame], file: str) -> list[TraceFrame]:
+def _frames_of_server(url: str) -> Iterator[TraceFrame]:
+    """Return the RELAY messages that a running server still has, oldest first.
+
+    Raises:
+        ValueError: The URL is not ``http://HOST:PORT``.
+        NoServer: No control API replies there.
+        ApiError: The server wants another token.
+    """
+    for seen in ControlApi(url).relay_messages():
+        frame = _frame_of_message(seen)
+        if frame is not None:
+            yield frame
+
+
+def _frame_of_message(seen: FrameSnapshot) -> TraceFrame | None:
+    sender, receiver = _CLIENT.match(seen["from"]), _CLIENT.match(seen["to"])
+    client = sender or receiver
+    return client and frame_of(seen["time"], int(client[1]), from_client=sender is not None, text=seen["text"])
+
+
+def _frames_of_call(call: str, frames: list[TraceFrame], source: str) -> list[TraceFrame]:
     """Return the frames of a call.
 
     Raises:
@@ -52,5 +81,5 @@ def _frames_of(call: str, frames: list[TraceFrame], file: str) -> list[TraceFram
     kept = of_call(frames, call)
     if not kept:
         known = sorted({call_id for frame in frames for call_id in frame.call_ids()})
-        raise TraceError(f"--call {call}: {file} has no such call; its calls are {', '.join(known) or 'none'}")
+        raise TraceError(f"--call {call}: {source} has no such call; its calls are {', '.join(known) or 'none'}")
     return kept

@@ -19,6 +19,7 @@ from anyrelay.protocol.session.reconnect import ReconnectPolicy
 if TYPE_CHECKING:
     import ssl
 
+    from anyrelay.frontend.trace import TraceFrame
     from anyrelay.protocol.session.observer import Observer
     from anyrelay.protocol.session.session import ClientState
     from anyrelay.protocol.session.settings import JwtToken
@@ -68,6 +69,7 @@ class ClientBase:
         allow_insecure: bool = False,
         max_message_size: int = 10 * 1024 * 1024,
         on_handler_error: str = "log",
+        trace: str | PathLike[str] | Callable[[TraceFrame], object] | None = None,
     ) -> None:
         """Make a client, which connects with `connect`, ``with`` (``async with``), `serve_forever` or `run`.
 
@@ -94,10 +96,14 @@ class ClientBase:
             allow_insecure: Whether plain ``ws://`` may go to another machine.
             max_message_size: The size of the largest message that the client reads, in bytes.
             on_handler_error: ``log`` logs the error of a handler; ``hangup`` hangs up the handler's call too.
+            trace: Record each RELAY message, with secrets struck out and telephone numbers replaced: the path of a file, which
+                is created anew, or a function that is called with each `anyrelay.testing.TraceFrame`. The function must
+                return soon: messages wait for it.
 
         Raises:
             ValueError: An argument is missing or not allowed; the message names it, and says how to give it.
             TypeError: An argument has a wrong type.
+            OSError: The file of `trace` cannot be created.
         """
         # With the first client, not with its class: HTTP, WebSocket and cattrs take as long to import as all the rest.
         from anyrelay.frontend.options import client_settings
@@ -125,6 +131,10 @@ class ClientBase:
             on_handler_error=on_handler_error,
         )
         self._machine = Session(settings, new_id=new_id, random=random.random)
+        if trace is not None:
+            from anyrelay.frontend.trace import ClientTrace  # only the client that keeps a trace needs it
+
+            self._machine.trace_messages(ClientTrace(trace).record)
         self._call_handler: Any = None
         self._message_handler: Any = None
         self._driver = self._new_driver(self._machine, self._addressed)

@@ -7,19 +7,10 @@ anything: characters that drive a terminal are escaped, and URLs lose what is of
 from __future__ import annotations
 
 import logging
-import re
 
-from anyrelay.protocol.schema.secrets import scrub
+from anyrelay.protocol.schema.secrets import without_url_secrets
 
-__all__ = ["logger_of", "printable", "scrub_frame", "without_url_secrets"]
-
-_URL = re.compile(
-    r"(?P<scheme>\b[A-Za-z][A-Za-z0-9+.-]{0,20}://)(?P<userinfo>[^\s\"'<>/?#\\]{0,1000}@)?(?P<rest>[^\s\"'<>?#\\]*)"
-    r"(?P<query>[?#][^\s\"'<>\\]*)?"
-)
-# Lengths are limited, or a message of nothing but "sip:" would take minutes.
-_SIP_PASSWORD = re.compile(r"(?P<user>\bsips?:[^\s\"'<>@:;?\\]{0,200}):[^\s\"'<>\\]{0,200}@", re.IGNORECASE)
-_SESSION = re.compile(r"\b(signalwire_[0-9A-Za-z-]+)_[0-9A-Za-z-]+")
+__all__ = ["logger_of", "printable"]
 
 
 def logger_of(module: str) -> logging.Logger:
@@ -34,21 +25,6 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
-
-
-def without_url_secrets(text: str) -> str:
-    """Return a text whose URLs have lost user names, passwords, queries and fragments, and SIP URIs their passwords."""
-    return _SIP_PASSWORD.sub(r"\g<user>@", _URL.sub(_stripped, text))
-
-
-def scrub_frame(text: str) -> str:
-    """Return the text of a RELAY message, JSON as before, with its secrets struck out: a session's whole name is one."""
-    return _SESSION.sub(r"\1_***", without_url_secrets(scrub(text)))
-
-
-def _stripped(found: re.Match[str]) -> str:
-    rest = found["rest"].rpartition("@")[2] if "@" in found["rest"].partition("/")[0] else found["rest"]
-    return f"{found['scheme']}{rest}{'?…' if found['query'] else ''}"
 
 
 def _complete(record: logging.LogRecord) -> bool:

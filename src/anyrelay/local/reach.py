@@ -20,7 +20,8 @@ import anyio.to_thread
 from anyio.lowlevel import RunVar
 from attrs import field, frozen
 
-from anyrelay.local.logs import logger_of, without_url_secrets
+from anyrelay.local.logs import logger_of
+from anyrelay.protocol.schema.secrets import without_url_secrets
 
 __all__ = ["NotToBeHad", "Reach"]
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from anyrelay.protocol.session.outputs import OpenTransport as OpenTransport
     from anyrelay.protocol.session.outputs import Output as Output
     from anyrelay.protocol.session.outputs import RunHandler as RunHandler
+    from anyrelay.protocol.session.outputs import TracedMessage as TracedMessage
     from anyrelay.protocol.session.reconnect import ReconnectPolicy as ReconnectPolicy
     from anyrelay.protocol.session.session import ClientState as ClientState
     from anyrelay.protocol.session.session import Session as Session
@@ -47,6 +48,7 @@ else:  # pragma: no branch
         "outbound.message": ("MessageMachine",),
         "session.outputs": (
             *("CloseTransport", "FetchToken", "Layer", "LogEntry", "OpenTransport", "Output", "RunHandler"),
+            "TracedMessage",
         ),
         "session.reconnect": ("ReconnectPolicy",),
         "session.session": ("ClientState", "Session"),

@@ -24,7 +24,15 @@ from anyrelay.frontend.handlers import NO_COROUTINES, refuse_unawaited
 from anyrelay.protocol.call.call import CallMachine
 from anyrelay.protocol.core.handler_queue import HandlerQueue
 from anyrelay.protocol.outbound.message import MessageMachine
-from anyrelay.protocol.session.outputs import CloseTransport, FetchToken, LogEntry, OpenTransport, Output, RunHandler
+from anyrelay.protocol.session.outputs import (
+    CloseTransport,
+    FetchToken,
+    LogEntry,
+    OpenTransport,
+    Output,
+    RunHandler,
+    TracedMessage,
+)
 from anyrelay.protocol.session.session import ClientState, Session
 from anyrelay.sync.dialer import Dialer
 from anyrelay.sync.threads.dispatcher import HandlerDispatcher
@@ -329,6 +337,8 @@ class IoThread:
                 self.workers.submit(lambda: self._run_handler(subject))
             case LogEntry() as entry:
                 log.write(entry)
+            case TracedMessage() as message:
+                message.trace(message)
             case OpenTransport(host, port):
                 self._dialer.start(host, port, self.session.settings.connect_timeout)
             case FetchToken(source):

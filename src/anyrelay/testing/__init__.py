@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 from anyrelay._lazy import handing_on
 
 if TYPE_CHECKING:
+    from anyrelay.frontend.trace import TraceError, TraceFrame, TraceWriter, read_trace
     from anyrelay.testing.call_strategies import WholeCall, callers, server_faults, targets, whole_calls
     from anyrelay.testing.checks import assert_referred
     from anyrelay.testing.memory.blocking_relay import SyncMemoryRelay
     from anyrelay.testing.memory.relay import MemoryRelay
     from anyrelay.testing.scripted_server import IncomingCommand, SignIn, accept
     from anyrelay.testing.strategies import commands, events, refer_histories, sip_uris
-    from anyrelay.testing.trace import TraceError, TraceFrame, TraceWriter, read_trace
     from anyrelay.testing.virtual_time import VirtualLoop, run_virtual, virtual_backend
     from anyrelay.testing.wire import Wire
     from anyrelay.testing.wire_connection import Direction, Fate, Logged
@@ -58,12 +58,12 @@ _MODULES = {
     "memory.relay": ("MemoryRelay",),
     "scripted_server": ("IncomingCommand", "SignIn", "accept"),
     "strategies": ("commands", "events", "refer_histories", "sip_uris"),
-    "trace": ("TraceError", "TraceFrame", "TraceWriter", "read_trace"),
     "virtual_time": ("VirtualLoop", "run_virtual", "virtual_backend"),
     "wire": ("Wire",),
     "wire_connection": ("Direction", "Fate", "Logged"),
 }
 _HOME = {name: f"{__name__}.{module}" for module, names in _MODULES.items() for name in names}
+_HOME |= dict.fromkeys(("TraceError", "TraceFrame", "TraceWriter", "read_trace"), "anyrelay.frontend.trace")
 
 if not TYPE_CHECKING:  # pragma: no branch
     __getattr__, __dir__ = handing_on(globals(), _HOME)

@@ -12,9 +12,9 @@ import anyrelay
 from anyrelay.protocol.schema.sip_uri import same_sip_uri
 
 if TYPE_CHECKING:
+    from anyrelay.frontend.trace import TraceFrame
     from anyrelay.local.exchange.exchange import Exchange
     from anyrelay.local.simulated.phones import SimulatedCaller
-    from anyrelay.testing.trace import TraceFrame
 
 __all__ = ["CHECKS", "HandlerErrors", "assert_referred", "problems_of"]
 

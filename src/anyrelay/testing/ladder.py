@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from anyrelay.frontend.trace import TraceFrame
 from anyrelay.local.ladder import FORMATS, Rung, arrow, draw, label_of
-from anyrelay.testing.trace import TraceFrame
 
 __all__ = ["FORMATS", "Labels", "Rung", "arrow", "draw", "rungs_of"]
 

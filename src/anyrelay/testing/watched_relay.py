@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, cast
 import anyio.from_thread
 from attrs import asdict
 
+from anyrelay.frontend.trace import TraceFrame, frame_of, of_call
 from anyrelay.local.process.sync_relay import SyncPhones
 from anyrelay.local.process.sync_scripting import SyncScriptedRelay
 from anyrelay.local.server.observers import Frame
 from anyrelay.local.server.relay import LocalRelay
 from anyrelay.local.simulated.callers import describe_caller
 from anyrelay.local.simulated.phones import SimulatedPhones
-from anyrelay.testing.trace import TraceFrame, frame_of, of_call
 
 if TYPE_CHECKING:
     from anyrelay.local.exchange.exchange import Exchange

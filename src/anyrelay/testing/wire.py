@@ -23,7 +23,15 @@ from anyrelay.protocol.call.call import CallMachine
 from anyrelay.protocol.core.handler_queue import Callback, HandlerQueue
 from anyrelay.protocol.core.promise import Promise
 from anyrelay.protocol.server import ServerConnection
-from anyrelay.protocol.session.outputs import CloseTransport, FetchToken, LogEntry, OpenTransport, Output, RunHandler
+from anyrelay.protocol.session.outputs import (
+    CloseTransport,
+    FetchToken,
+    LogEntry,
+    OpenTransport,
+    Output,
+    RunHandler,
+    TracedMessage,
+)
 from anyrelay.protocol.session.session import Session
 from anyrelay.protocol.session.settings import ClientSettings, ServerAddress
 from anyrelay.testing.scripted_server import IncomingCommand, OnCommand, ScriptedServer, SignIn, accept
@@ -249,6 +257,8 @@ class Wire(ScriptedServer):
                     self.session.token_failed(error, self.now)
             case LogEntry() as note:
                 self.notes.append(note)
+            case TracedMessage() as message:
+                message.trace(message)
 
     def _run_handler(self, on_call: Callable[[CallMachine], object], call: CallMachine) -> None:
         try:

@@ -10,9 +10,10 @@ import time
 import pytest
 
 from anyrelay.local import SyncLocalRelay
-from anyrelay.local.logs import logger_of, printable, scrub_frame, without_url_secrets
+from anyrelay.local.logs import logger_of, printable
 from anyrelay.local.process import options as process_options
 from anyrelay.local.process import report, serve
+from anyrelay.protocol.schema.secrets import scrub_frame, without_url_secrets
 from anyrelay.sync import RelayClient
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import http.client
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final, TypedDict
 from urllib.parse import quote, urlencode, urlsplit
 
 from anyrelay.cli.drive.event_stream import EventStream, StreamRefused
 
-__all__ = ["USUAL_SERVER", "ApiError", "CallSnapshot", "ControlApi", "NoServer", "ReferSnapshot"]
+__all__ = ["USUAL_SERVER", "ApiError", "CallSnapshot", "ControlApi", "FrameSnapshot", "NoServer", "ReferSnapshot"]
 
 USUAL_SERVER: Final = "http://127.0.0.1:4010"
 """The URL of the control API when nobody names another one."""
@@ -20,7 +20,7 @@ TIMEOUT: Final = 20.0
 """Seconds to wait for a reply: a call waits some seconds for a client that receives its context."""
 
 LIMIT: Final = 1_000
-"""The most calls that are listed."""
+"""The most calls, or messages, that one request lists."""
 
 
 class ReferSnapshot(TypedDict):
@@ -54,6 +54,10 @@ CallSnapshot = TypedDict(
     },
 )
 """A call as the control API writes it; it has more fields than these."""
+
+
+FrameSnapshot = TypedDict("FrameSnapshot", {"kind": str, "time": float, "from": str, "to": str, "text": str})
+"""A message as the control API writes it; it has more fields than these."""
 
 
 class NoServer(Exception):
@@ -118,6 +122,14 @@ class ControlApi:
         if len(found) != 1 or not beginning:
             raise ValueError(f"{len(found) or 'no'} calls have an id that begins with {beginning!r}")
         return found[0]
+
+    def relay_messages(self) -> Iterator[FrameSnapshot]:
+        """Return the RELAY messages that the server still has (``GET /v1/frames``), oldest first."""
+        after: int | None = 0
+        while after is not None:
+            page = self._request("GET", f"/v1/frames?limit={LIMIT}&after={after}")
+            yield from (frame for frame in page["data"] if frame["kind"] == "relay")
+            after = page["next"]
 
     def contexts(self) -> list[str]:
         """Return the contexts that clients receive (``GET /v1/sessions``)."""

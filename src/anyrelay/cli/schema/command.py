@@ -12,7 +12,7 @@ from anyrelay.protocol.schema.spelling import meant
 
 __all__ = ["FORMATS", "run_schema"]
 
-FORMATS = {"json-schema": json_schema, "asyncapi": asyncapi}
+FORMATS = {"jsonschema": json_schema, "asyncapi": asyncapi}
 """The formats, and what makes a document of each."""
 
 

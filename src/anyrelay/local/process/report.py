@@ -10,7 +10,8 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from anyrelay.local.logs import printable, without_url_secrets
+from anyrelay.local.logs import printable
+from anyrelay.protocol.schema.secrets import without_url_secrets
 
 __all__ = ["Report", "print_json", "print_words"]
 

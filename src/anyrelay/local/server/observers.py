@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from attrs import frozen
 
-from anyrelay.local.logs import logger_of, scrub_frame
+from anyrelay.local.logs import logger_of
+from anyrelay.protocol.schema.secrets import scrub_frame
 
 if TYPE_CHECKING:
     from anyrelay.local.exchange.connections import ClientConnection

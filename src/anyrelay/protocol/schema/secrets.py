@@ -10,11 +10,18 @@ import orjson
 from anyrelay.protocol.schema.json_text import json_of_any
 from anyrelay.protocol.schema.sip_uri import without_password
 
-__all__ = ["scrub", "shown"]
+__all__ = ["scrub", "scrub_frame", "shown", "without_url_secrets"]
 
 _SECRET = re.compile(
     r'("(?:[a-z_]*token|[a-z_]*password|authorization_state|proxy_authorization)"\s*:\s*)"(?:\\.|[^"\\])*"?'
 )
+_URL = re.compile(
+    r"(?P<scheme>\b[A-Za-z][A-Za-z0-9+.-]{0,20}://)(?P<userinfo>[^\s\"'<>/?#\\]{0,1000}@)?(?P<rest>[^\s\"'<>?#\\]*)"
+    r"(?P<query>[?#][^\s\"'<>\\]*)?"
+)
+# Lengths are limited, or a message of nothing but "sip:" would take minutes.
+_SIP_PASSWORD = re.compile(r"(?P<user>\bsips?:[^\s\"'<>@:;?\\]{0,200}):[^\s\"'<>\\]{0,200}@", re.IGNORECASE)
+_SESSION = re.compile(r"\b(signalwire_[0-9A-Za-z-]+)_[0-9A-Za-z-]+")
 
 
 def scrub(text: str) -> str:
@@ -28,3 +35,18 @@ def shown(params: Any) -> str:
         return scrub(orjson.dumps(params, default=repr).decode())
     except TypeError:
         return scrub(json_of_any(params, default=repr))
+
+
+def without_url_secrets(text: str) -> str:
+    """Return a text whose URLs have lost user names, passwords, queries and fragments, and SIP URIs their passwords."""
+    return _SIP_PASSWORD.sub(r"\g<user>@", _URL.sub(_stripped, text))
+
+
+def scrub_frame(text: str) -> str:
+    """Return the text of a RELAY message, JSON as before, with its secrets struck out: a session's whole name is one."""
+    return _SESSION.sub(r"\1_***", without_url_secrets(scrub(text)))
+
+
+def _stripped(found: re.Match[str]) -> str:
+    rest = found["rest"].rpartition("@")[2] if "@" in found["rest"].partition("/")[0] else found["rest"]
+    return f"{found['scheme']}{rest}{'?…' if found['query'] else ''}"

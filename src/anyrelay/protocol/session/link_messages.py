@@ -23,7 +23,7 @@ from anyrelay.protocol.rpc.jsonrpc import (
     encode_result,
     ping_result,
 )
-from anyrelay.protocol.session.outputs import LogEntry, Output
+from anyrelay.protocol.session.outputs import LogEntry, Output, TracedMessage
 from anyrelay.protocol.session.statistics import Statistics
 from anyrelay.protocol.transport.connection import Connection
 from anyrelay.protocol.transport.events import ConnectionEvent
@@ -80,6 +80,9 @@ class LinkMessages:
         """Whether the connection brought more than answers to the link's own commands."""
         self.is_closing = False
         """Whether our close frame was sent: nothing can be answered any more, but events still count."""
+        self.trace: Callable[[TracedMessage], None] | None = None
+        """Takes each message, for a trace; None when there is none."""
+        self._connections = 0
         self._owner = owner
         self._statistics = statistics
         self._put_out = put_out
@@ -91,6 +94,7 @@ class LinkMessages:
 
     def begin(self, connection: Connection) -> None:
         """Use a new connection."""
+        self._connections += 1
         self.connection = connection
         self.has_carried_traffic = self.is_closing = False
 
@@ -120,6 +124,8 @@ class LinkMessages:
             self._acknowledge()
         if self.connection is not None and self.connection.send(text.encode()):
             self._statistics.frames_sent += 1
+            if self.trace is not None:
+                self._put_out(TracedMessage(self.trace, text, True, self._connections))
         else:  # the end of the connection came in the same read as the message to answer, or the server does not read
             self._on_unsent()
 
@@ -139,6 +145,8 @@ class LinkMessages:
         while events and isinstance(text := events[0], str) and self.connection is connection:
             events.popleft()
             self._statistics.frames_received += 1
+            if self.trace is not None:
+                self._put_out(TracedMessage(self.trace, text, False, self._connections))
             try:
                 message = orjson.loads(text)
             except orjson.JSONDecodeError:
@@ -171,6 +179,9 @@ class LinkMessages:
         acknowledgements, self._acknowledgements = self._acknowledgements, []
         if self.connection is not None and self.connection.send(*acknowledgements):
             self._statistics.frames_sent += len(acknowledgements)
+            if self.trace is not None:
+                for sent in acknowledgements:
+                    self._put_out(TracedMessage(self.trace, sent.decode(), True, self._connections))
 
     def _receive_unusual(self, text: str, now: float) -> None:
         message = decode(text)

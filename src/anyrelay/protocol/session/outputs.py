@@ -18,7 +18,16 @@ if TYPE_CHECKING:
     from anyrelay.protocol.call.call import CallMachine
     from anyrelay.protocol.outbound.message import MessageMachine
 
-__all__ = ["CloseTransport", "FetchToken", "Layer", "LogEntry", "OpenTransport", "Output", "RunHandler"]
+__all__ = [
+    "CloseTransport",
+    "FetchToken",
+    "Layer",
+    "LogEntry",
+    "OpenTransport",
+    "Output",
+    "RunHandler",
+    "TracedMessage",
+]
 
 
 @frozen
@@ -87,4 +96,18 @@ class LogEntry:
     ERROR = logging.ERROR
 
 
-Output: TypeAlias = OpenTransport | CloseTransport | FetchToken | RunHandler | HandlerQueue | LogEntry
+@frozen
+class TracedMessage:
+    """Give a RELAY message to the trace, outside every lock: call `trace` with this output."""
+
+    trace: Callable[[TracedMessage], None] = field(repr=False)
+    """The function of `Session.trace_messages`."""
+    text: str = field(repr=False)
+    """The JSON text, secrets included."""
+    from_client: bool
+    """Whether the client sends the message."""
+    connection: int
+    """The number of the connection; the first is 1."""
+
+
+Output: TypeAlias = OpenTransport | CloseTransport | FetchToken | RunHandler | HandlerQueue | LogEntry | TracedMessage

@@ -32,7 +32,7 @@ from anyrelay.protocol.session.client_methods import ClientMethods
 from anyrelay.protocol.session.drain import Drain
 from anyrelay.protocol.session.hang_ups import HangUps
 from anyrelay.protocol.session.observer import Observer
-from anyrelay.protocol.session.outputs import Layer, LogEntry, Output
+from anyrelay.protocol.session.outputs import Layer, LogEntry, Output, TracedMessage
 from anyrelay.protocol.session.routing import EventRouter
 from anyrelay.protocol.session.settings import ClientSettings
 from anyrelay.protocol.session.states import PUBLIC_STATES, ClientState, LinkState
@@ -305,6 +305,10 @@ class Session(ClientMethods):
             raise RuntimeError("this client was instrumented before")
         self.observer = observer
         self._requests.observe_command = observer.command_given
+
+    def trace_messages(self, trace: Callable[[TracedMessage], None]) -> None:
+        """Put out a `TracedMessage` for each RELAY message that is sent or received from now on."""
+        self._link.messages.trace = trace
 
     def add_call(self, event: RelayEvent) -> CallMachine:
         """Make a call that was offered or dialled."""

@@ -8,8 +8,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from anyrelay.frontend.trace import TraceWriter
 from anyrelay.testing.cassettes.player import CassettePlayer
-from anyrelay.testing.trace import TraceWriter
 from anyrelay.testing.watched_relay import ThreadedRelay
 
 __all__ = ["Cassette", "CassetteMissing"]

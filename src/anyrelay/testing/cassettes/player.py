@@ -10,9 +10,9 @@ from itertools import count
 from types import TracebackType
 from typing import Final
 
+from anyrelay.frontend.trace import TraceFrame, read_trace
 from anyrelay.protocol.server import CommandReceived, ServerConnection
 from anyrelay.testing.cassettes.script import CassetteScript
-from anyrelay.testing.trace import TraceFrame, read_trace
 
 __all__ = ["CassettePlayer"]
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from attrs import define
 
-from anyrelay.testing.trace import TraceFrame
+from anyrelay.frontend.trace import TraceFrame
 
 __all__ = ["CassetteScript"]
 

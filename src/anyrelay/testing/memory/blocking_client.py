@@ -11,7 +11,15 @@ from anyrelay.frontend.binding import accepts
 from anyrelay.frontend.handlers import NO_COROUTINES, refuse_unawaited
 from anyrelay.protocol.core.handler_queue import HandlerQueue
 from anyrelay.protocol.schema import RelayEvent
-from anyrelay.protocol.session.outputs import CloseTransport, FetchToken, LogEntry, OpenTransport, Output, RunHandler
+from anyrelay.protocol.session.outputs import (
+    CloseTransport,
+    FetchToken,
+    LogEntry,
+    OpenTransport,
+    Output,
+    RunHandler,
+    TracedMessage,
+)
 from anyrelay.sync import RelayClient
 
 if TYPE_CHECKING:
@@ -185,6 +193,8 @@ class BlockingMemoryDriver:
                 self._start(lambda: self._fetch_token(source))
             case LogEntry():
                 log.write(output)
+            case TracedMessage():
+                output.trace(output)
 
     def _close_connection(self, final_bytes: bytes, now: float) -> None:
         connection, self._connection = self._connection, None

@@ -18,11 +18,11 @@ from anyrelay.testing.memory.server import CREDENTIALS, HOST, MemoryServer
 from anyrelay.testing.memory.turns import Turns
 
 if TYPE_CHECKING:
+    from anyrelay.frontend.trace import TraceFrame
     from anyrelay.local.exchange.exchange import Exchange
     from anyrelay.local.process.sync_relay import SyncLocalRelay
     from anyrelay.local.simulated.phones import SimulatedCaller
     from anyrelay.sync import RelayClient
-    from anyrelay.testing.trace import TraceFrame
 
 __all__ = ["SyncMemoryRelay"]
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import anyio
 
-from anyrelay.local.exchange.ports import TextMessage
 from anyrelay.local.server.relay_phones import RelayPhones
 from anyrelay.local.server.scripting import ScriptedRelay
 from anyrelay.testing.memory.client import MemoryClient
@@ -18,9 +17,9 @@ from anyrelay.testing.virtual_time import WAITS_FOR_EVER, VirtualTimeError, chec
 
 if TYPE_CHECKING:
     from anyrelay import RelayClient
+    from anyrelay.frontend.trace import TraceFrame
     from anyrelay.local.exchange.exchange import Exchange
     from anyrelay.local.simulated.phones import SimulatedCaller
-    from anyrelay.testing.trace import TraceFrame
 
 __all__ = ["MemoryRelay"]
 
@@ -133,47 +132,6 @@ class MemoryRelay(ScriptedRelay):
     def look_into(self) -> tuple[Exchange, list[SimulatedCaller], list[TraceFrame]]:
         """Return the server's calls, its phones' callers and its messages, for the checks of the pytest plugin."""
         return self.exchange, self._server.phones.callers, self.frames()
-
-    async def text(
-        self,
-        *,
-        to: str,
-        body: str = "",
-        from_number: str = "+15550000000",
-        media: Iterable[str] = (),
-        wait_for_subscriber: float = 5.0,
-    ) -> None:
-        """Let a text message arrive (``messaging.receive``), as `LocalRelay.text` does.
-
-        Args:
-            to: The number to which the message goes.
-            body: The text.
-            from_number: The number from which the message comes.
-            media: The URLs of pictures and files.
-            wait_for_subscriber: The longest wait for a client, in seconds of virtual time.
-
-        Raises:
-            TimeoutError: No client has received in the context of the number in time.
-        """
-        message = TextMessage(from_number=from_number, to_number=to, body=body, media=tuple(media))
-        context = self.exchange.messages.context_of(to)
-        sessions = self.exchange.sessions
-        await self.until(lambda: sessions.next_subscriber(context, peek=True) is not None, wait_for_subscriber)
-        self.exchange.messages.deliver(message, anyio.current_time())
-        self.follow_outputs()
-
-    def script(self, method: str, **script: Any) -> None:
-        """Set the reply to an acted command, and the events that follow, as `LocalRelay.script` does.
-
-        Args:
-            method: The RELAY method of an acted command, such as ``calling.ai``, or ``messaging.send``.
-            script: ``code``, ``message``, ``reply`` and ``events``.
-
-        Raises:
-            ValueError: The server does not act this command, or a value is not allowed.
-            TypeError: A value has a wrong type.
-        """
-        self._server.exchange.scripts.set(method, **script)
 
     def drop_connections(self) -> None:
         """Close every connection without a message, as a broken network does; sessions can be resumed."""

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
+from anyrelay.frontend.trace import TraceFrame, frame_of, of_call
 from anyrelay.local.exchange.exchange import Exchange, Flush, PostStatus
 from anyrelay.local.simulated.phones import SimulatedPhones
-from anyrelay.testing.trace import TraceFrame, frame_of, of_call
 
 if TYPE_CHECKING:
     from anyrelay.local.exchange.connections import ClientConnection

@@ -8,9 +8,9 @@ from typing import Any
 import anyio.to_thread
 import pytest
 
+from anyrelay.frontend.trace import read_trace
 from anyrelay.local import LocalRelay
 from anyrelay.protocol.schema.codec import decode_command
-from anyrelay.testing.trace import read_trace
 from tests.local.server.control_api.support import Api, application, controlled_relay
 
 pytestmark = pytest.mark.anyio

@@ -13,7 +13,8 @@ import orjson
 from attrs import frozen
 
 from anyrelay.local.ladder import label_of
-from anyrelay.local.logs import printable, scrub_frame, without_url_secrets
+from anyrelay.local.logs import printable
+from anyrelay.protocol.schema.secrets import scrub_frame, without_url_secrets
 
 if TYPE_CHECKING:
     from anyrelay.local.exchange.ports import Leg

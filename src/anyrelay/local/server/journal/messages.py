@@ -8,7 +8,7 @@ from typing import Any, Final
 import attrs
 from attrs import evolve, frozen
 
-from anyrelay.local.logs import without_url_secrets
+from anyrelay.protocol.schema.secrets import without_url_secrets
 
 __all__ = ["MessageRecord", "MessageRecords"]
 

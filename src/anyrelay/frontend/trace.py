@@ -8,18 +8,21 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator
+import time
+import weakref
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, TextIO
+from typing import Any, Final
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
-from anyrelay.local.logs import scrub_frame
+from anyrelay.frontend import log
 from anyrelay.protocol.schema.json_text import read_json
-from anyrelay.protocol.schema.secrets import shown
+from anyrelay.protocol.schema.secrets import scrub_frame, shown
+from anyrelay.protocol.session.outputs import LogEntry, TracedMessage
 
-__all__ = ["Pseudonyms", "TraceError", "TraceFrame", "TraceWriter", "frame_of", "of_call", "read_trace"]
+__all__ = ["ClientTrace", "Pseudonyms", "TraceError", "TraceFrame", "TraceWriter", "frame_of", "of_call", "read_trace"]
 
 _NUMBER: Final = re.compile(r"(?<![\w.+-])\+?[0-9](?:[ ()-]{0,2}[0-9]){6,14}(?![\w.-])")
 _IDENTIFIER: Final = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-")
@@ -38,7 +41,7 @@ class TraceFrame:
     """One RELAY message of a trace."""
 
     time: float
-    """When the server read or wrote the message, in seconds since 1970."""
+    """When the message was read or written, in seconds since 1970, where the trace was recorded."""
     connection: int
     """The number of the connection; the first is 1."""
     from_client: bool
@@ -112,7 +115,7 @@ class Pseudonyms:
 
 
 class TraceWriter:
-    """Writes the messages of a server to a trace. Use it as a context manager, or `close` it."""
+    """Writes RELAY messages to a trace. Use it as a context manager, or `close` it; else the file is closed with the object."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         """Create the file, readable by its owner only.
@@ -123,27 +126,31 @@ class TraceWriter:
         Raises:
             OSError: The file cannot be created.
         """
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        self._file: TextIO = os.fdopen(descriptor, "w", encoding="utf-8", buffering=1)
+        self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
+        self._close = weakref.finalize(self, os.close, self._descriptor)
         self._pseudonyms = Pseudonyms()
 
     def write(self, time: float, connection: int, *, from_client: bool, text: str) -> None:
-        """Write a message; a text that is no JSON object is left out.
+        """Write a message; a text that is no JSON object is left out, and so is a message after `close`.
 
         Args:
             time: Seconds since 1970.
             connection: The number of the connection.
             from_client: Whether the client sent the message.
             text: The JSON text.
+
+        Raises:
+            OSError: The file cannot be written.
         """
         frame = frame_of(time, connection, from_client=from_client, text=text)
-        if frame is not None and not self._file.closed:
+        if frame is not None and self._close.alive:
             message = self._pseudonyms.replace(frame.message)
-            self._file.write(TraceFrame(time, connection, from_client, message).to_line() + "\n")
+            line = TraceFrame(time, connection, from_client, message).to_line() + "\n"
+            os.write(self._descriptor, line.encode())
 
     def close(self) -> None:
         """Close the file."""
-        self._file.close()
+        self._close()
 
     def __enter__(self) -> TraceWriter:
         return self
@@ -152,6 +159,56 @@ class TraceWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+class ClientTrace:
+    """Gives the messages of a client to a trace. An error is logged, and ends the trace; the client goes on."""
+
+    def __init__(self, target: str | os.PathLike[str] | Callable[[TraceFrame], object]) -> None:
+        """Create the file, or take the function.
+
+        Args:
+            target: The file to write, or a function that is called with each `TraceFrame`.
+
+        Raises:
+            TypeError: `target` is neither.
+            OSError: The file cannot be created.
+        """
+        if isinstance(target, str | os.PathLike):
+            self._write: Callable[[float, TracedMessage], None] = _to_file(TraceWriter(target))
+        elif callable(target):
+            self._write = _to_function(target)
+        else:
+            raise TypeError(f"trace must be the path of a file, or a function, not {type(target).__name__}")
+        self._is_over = False
+
+    def record(self, message: TracedMessage) -> None:
+        """Record a message of the client, with the time that it is now."""
+        if self._is_over:
+            return
+        try:
+            self._write(time.time(), message)
+        except Exception as error:
+            self._is_over = True
+            log.write(LogEntry(LogEntry.ERROR, f"the trace ends here: {error!r}", error=error))
+
+
+def _to_file(writer: TraceWriter) -> Callable[[float, TracedMessage], None]:
+    def write(now: float, message: TracedMessage) -> None:
+        writer.write(now, message.connection, from_client=message.from_client, text=message.text)
+
+    return write
+
+
+def _to_function(function: Callable[[TraceFrame], object]) -> Callable[[float, TracedMessage], None]:
+    pseudonyms = Pseudonyms()
+
+    def write(now: float, message: TracedMessage) -> None:
+        frame = frame_of(now, message.connection, from_client=message.from_client, text=message.text)
+        if frame is not None:
+            function(evolve(frame, message=pseudonyms.replace(frame.message)))
+
+    return write
 
 
 def read_trace(path: str | os.PathLike[str]) -> list[TraceFrame]:
@@ -180,7 +237,9 @@ def _frame_of_line(line: str, where: str) -> TraceFrame:
         read = json.loads(line)
         frame = TraceFrame(float(read["time"]), int(read["connection"]), read["from"] == "client", read["message"])
     except (ValueError, TypeError, KeyError, RecursionError):
-        raise TraceError(f"{where} is no frame of a trace: record one with anyrelay serve --trace FILE") from None
+        raise TraceError(
+            f"{where} is no frame of a trace: record one with RelayClient(trace=FILE) or anyrelay serve --trace FILE"
+        ) from None
     if not isinstance(frame.message, dict):
         raise TraceError(f"{where}: message must be a JSON object")
     return frame
