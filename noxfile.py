@@ -142,8 +142,8 @@ def eager(session: nox.Session) -> None:
     if not EAGER:
         session.log(f"no Python 3.12 or later is found beside {MAIN}: the tests marked eager are not run here")
         return
-    install_for_tests(session, *CONSTRAINTS)
-    session.run("pytest", "-q", "-rs", "-m", "eager", *SIDE_BY_SIDE, *session.posargs)
+    session.install(*CONSTRAINTS, "-e", ".[cli,testing,trio]", "opentelemetry-sdk", "pytest-xdist", "trustme")
+    session.run("pytest", "-q", "-rs", "-m", "eager", "tests/frontends", *SIDE_BY_SIDE, *session.posargs)
 
 
 @nox.session
@@ -196,7 +196,7 @@ def types(session: nox.Session) -> None:
 @nox.session
 def docs(session: nox.Session) -> None:
     """Build the documentation, warnings being errors; the pages drawn from the code are drawn anew."""
-    session.install(*CONSTRAINTS, "-e", ".[sip,trio]", "-r", "docs/requirements.txt")
+    session.install(*CONSTRAINTS, "-e", ".[sip,serve,trio]", "-r", "docs/requirements.txt")
     session.run("python", "docs/draw.py", "--check")
     session.run("sphinx-build", "--fail-on-warning", "--keep-going", "-q", "-b", "html", "docs", "site")
 
