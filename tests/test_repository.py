@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.conftest import LONGEST
 from tests.support.places import REPOSITORY
 
 GITHUB = REPOSITORY / ".github"
@@ -98,3 +99,8 @@ def test_the_shared_picture_has_the_size_that_networks_want() -> None:
     picture = (REPOSITORY / "docs" / "_static" / "card.png").read_bytes()
     assert picture.startswith(b"\x89PNG\r\n\x1a\n")
     assert struct.unpack(">II", picture[16:24]) == (1200, 630)
+
+
+def test_the_files_of_tests_that_are_begun_first_are_there() -> None:
+    there = {path.name for path in (REPOSITORY / "tests").rglob("test_*.py")}
+    assert set(LONGEST) <= there
