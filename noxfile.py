@@ -27,6 +27,8 @@ nox.options.error_on_missing_interpreters = False
 nox.options.reuse_existing_virtualenvs = True
 nox.options.sessions = ["lint", "types", "tests", "docs"]
 
+# Tests start some thousand processes: each would compile every module anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 SUPPORTED = ("3.11", "3.12", "3.13", "3.14")
 
