@@ -74,9 +74,9 @@ EAGER = [version for version in PYTHONS if version in SUPPORTED[1:] and version 
 
 CONSTRAINTS = ("-c", "tests/constraints.txt")
 
-SIDE_BY_SIDE = ("-n", str(min(os.cpu_count() or 1, 4) + 1), "--dist", "loadfile", "--no-loadscope-reorder")
-"""How pytest shares out the files of tests, in the order of ``tests/conftest.py``: most of them wait, so to a process more
-than there are cores, five at most."""
+SIDE_BY_SIDE = ("-n", str(min(os.cpu_count() or 1, 4) + 2), "--dist", "loadfile", "--no-loadscope-reorder")
+"""How pytest shares out the files of tests, in the order of ``tests/conftest.py``: most of them wait, so to two processes
+more than there are cores, six at most."""
 
 TOOLS = {
     "ruff": "ruff>=0.14",

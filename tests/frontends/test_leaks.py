@@ -62,7 +62,7 @@ async def test_nothing_is_left_of_two_hundred_connects(world: World) -> None:
     assert len(world.relay.sent("signalwire.connect")) >= CONNECTS
     # Fewer is no leak: another test's idle threads end meanwhile.
     await world.until(lambda: all(count <= before.get(kind, 0) for kind, count in left(world).items()))
-    assert left(world)["files"] == before["files"]
+    assert left(world)["files"] <= before["files"]
 
 
 # --- in any order, by anybody -------------------------------------------------------------------------------------------
