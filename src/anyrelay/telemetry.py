@@ -10,7 +10,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from anyrelay.errors import RelayError
-from anyrelay.protocol.rpc.pending import CommandObserver, Reply
+from anyrelay.protocol.rpc.submission import CommandObserver, Reply
 from anyrelay.protocol.schema.json_text import as_code
 from anyrelay.protocol.session.observer import Observer
 

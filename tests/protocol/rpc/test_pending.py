@@ -12,7 +12,8 @@ from anyrelay.protocol.core.promise import Promise
 from anyrelay.protocol.core.timers import Timers
 from anyrelay.protocol.rpc import pending
 from anyrelay.protocol.rpc.jsonrpc import Failure, Response
-from anyrelay.protocol.rpc.pending import QUEUE_LIMIT, CommandObserver, CommandOptions, PendingCommands
+from anyrelay.protocol.rpc.pending import QUEUE_LIMIT, PendingCommands
+from anyrelay.protocol.rpc.submission import CommandObserver, CommandOptions
 
 
 class Noting(CommandObserver):

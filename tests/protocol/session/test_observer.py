@@ -11,7 +11,7 @@ from anyrelay.protocol.call.call import CallMachine
 from anyrelay.protocol.call.operation import OperationMachine
 from anyrelay.protocol.call.refer_machine import ReferMachine
 from anyrelay.protocol.call.refer_outcome import ReferOutcome
-from anyrelay.protocol.rpc.pending import CommandObserver, Reply
+from anyrelay.protocol.rpc.submission import CommandObserver, Reply
 from anyrelay.protocol.schema import RelayEvent
 from anyrelay.protocol.session.observer import Observer
 from anyrelay.protocol.session.outputs import Layer, LogEntry

@@ -7,7 +7,7 @@ from typing import Any, Final
 from anyrelay.protocol import schema
 from anyrelay.protocol.call.methods import CallMethods
 from anyrelay.protocol.core.promise import Promise
-from anyrelay.protocol.rpc.pending import CommandObserver, CommandOptions, Reply
+from anyrelay.protocol.rpc.submission import CommandObserver, CommandOptions, Reply
 
 __all__ = ["AnswerMethods"]
 

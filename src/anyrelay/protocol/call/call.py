@@ -41,7 +41,7 @@ from anyrelay.protocol.core.link_timers import LinkTimer
 from anyrelay.protocol.core.memory import pack_device, unpack_device
 from anyrelay.protocol.core.promise import Promise
 from anyrelay.protocol.core.timers import Timers
-from anyrelay.protocol.rpc.pending import NO_OBSERVER, USUAL, CommandObserver, CommandOptions
+from anyrelay.protocol.rpc.submission import NO_OBSERVER, USUAL, CommandObserver, CommandOptions
 from anyrelay.protocol.schema import CallCommand, CallReceiveEvent, CallStateEvent, ReferEvent, RelayEvent, write_params
 from anyrelay.protocol.schema.fields import check_handler
 

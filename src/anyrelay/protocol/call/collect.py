@@ -10,7 +10,7 @@ from anyrelay.protocol.call.documented import command_doc
 from anyrelay.protocol.call.methods import CallMethods, OnCompleted
 from anyrelay.protocol.call.operation import ENDS, AudibleMachine, OperationInput, ResultMachine
 from anyrelay.protocol.core.promise import Promise
-from anyrelay.protocol.rpc.pending import Reply
+from anyrelay.protocol.rpc.submission import Reply
 from anyrelay.protocol.schema import RelayEvent
 from anyrelay.protocol.schema.media import Media, MediaLike, read_media
 

@@ -17,7 +17,7 @@ from anyrelay.protocol.core.link_timers import LinkTimers
 from anyrelay.protocol.core.memory import SharedTexts
 from anyrelay.protocol.core.promise import Promise
 from anyrelay.protocol.core.timers import Timers
-from anyrelay.protocol.rpc.pending import CommandObserver, CommandOptions
+from anyrelay.protocol.rpc.submission import CommandObserver, CommandOptions
 from anyrelay.protocol.schema import CallCommand
 
 __all__ = ["CallHost", "CallObserver", "CallSettings"]

@@ -8,7 +8,7 @@ from typing import Any, Final, TypeAlias, TypeVar
 
 from anyrelay.protocol.call.operation import OperationMachine
 from anyrelay.protocol.core.promise import Promise
-from anyrelay.protocol.rpc.pending import NO_OBSERVER, USUAL, CommandObserver, CommandOptions
+from anyrelay.protocol.rpc.submission import NO_OBSERVER, USUAL, CommandObserver, CommandOptions
 from anyrelay.protocol.schema import CallCommand, RelayEvent
 
 __all__ = ["NONE_YET", "NOTHING_CHECKED", "CallMethods", "OnCompleted"]

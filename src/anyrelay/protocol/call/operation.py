@@ -17,7 +17,7 @@ from anyrelay.protocol.core.handler_queue import HandlerQueue
 from anyrelay.protocol.core.promise import Promise
 from anyrelay.protocol.core.timers import Timers
 from anyrelay.protocol.core.waiters import Waiters
-from anyrelay.protocol.rpc.pending import USUAL, CommandObserver, CommandOptions, Reply
+from anyrelay.protocol.rpc.submission import USUAL, CommandObserver, CommandOptions, Reply
 from anyrelay.protocol.schema import CallCommand, OperationCommand, RelayEvent
 from anyrelay.protocol.schema.fields import check_timeout
 

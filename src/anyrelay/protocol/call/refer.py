@@ -13,7 +13,7 @@ from anyrelay.protocol.call.refer_machine import ReferMachine
 from anyrelay.protocol.call.refer_outcome import ReferOutcome
 from anyrelay.protocol.call.refers import Refers
 from anyrelay.protocol.core.promise import Promise
-from anyrelay.protocol.rpc.pending import USUAL, CommandOptions, Reply
+from anyrelay.protocol.rpc.submission import USUAL, CommandOptions, Reply
 from anyrelay.protocol.schema import ReferDeviceLike, read_refer_device
 from anyrelay.protocol.schema.fields import check_handler, check_timeout
 

@@ -16,7 +16,7 @@ from anyrelay.protocol.call.refer_outcome import ReferOutcome, ReferStatus, Unkn
 from anyrelay.protocol.core.link_timers import LinkTimer, LinkTimers
 from anyrelay.protocol.core.promise import Promise
 from anyrelay.protocol.core.waiters import Waiters
-from anyrelay.protocol.rpc.pending import CommandObserver
+from anyrelay.protocol.rpc.submission import CommandObserver
 from anyrelay.protocol.schema import ReferEvent
 from anyrelay.protocol.schema.fields import check_timeout
 

@@ -8,7 +8,7 @@ from anyrelay.protocol import schema
 from anyrelay.protocol.call.documented import command_doc
 from anyrelay.protocol.call.methods import CallMethods
 from anyrelay.protocol.core.promise import Promise
-from anyrelay.protocol.rpc.pending import Reply
+from anyrelay.protocol.rpc.submission import Reply
 
 __all__ = ["SoundMethods"]
 

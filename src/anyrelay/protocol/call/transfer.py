@@ -8,7 +8,7 @@ from anyrelay.errors import RelayError
 from anyrelay.protocol import schema
 from anyrelay.protocol.call.methods import CallMethods
 from anyrelay.protocol.core.promise import Promise
-from anyrelay.protocol.rpc.pending import CommandObserver, Reply
+from anyrelay.protocol.rpc.submission import CommandObserver, Reply
 
 __all__ = ["TransferMethods"]
 

@@ -16,7 +16,7 @@ from anyrelay.protocol.core.link_timers import LinkTimer
 from anyrelay.protocol.core.promise import Promise
 from anyrelay.protocol.core.timers import Timer
 from anyrelay.protocol.outbound.host import OutboundHost
-from anyrelay.protocol.rpc.pending import CommandObserver, CommandOptions
+from anyrelay.protocol.rpc.submission import CommandObserver, CommandOptions
 from anyrelay.protocol.schema import CallStateEvent, RelayEvent
 
 if TYPE_CHECKING:

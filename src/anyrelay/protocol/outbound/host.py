@@ -10,7 +10,7 @@ from anyrelay.protocol.core.handler_queue import HandlerQueue
 from anyrelay.protocol.core.link_timers import LinkTimers
 from anyrelay.protocol.core.promise import Promise
 from anyrelay.protocol.core.timers import Timers
-from anyrelay.protocol.rpc.pending import USUAL, CommandObserver, CommandOptions, Reply
+from anyrelay.protocol.rpc.submission import USUAL, CommandObserver, CommandOptions, Reply
 from anyrelay.protocol.schema import Command, RelayEvent
 
 __all__ = ["OutboundHost"]

@@ -13,7 +13,7 @@ from anyrelay.protocol.core.promise import Promise
 from anyrelay.protocol.outbound.dial import DialMachine, DialState
 from anyrelay.protocol.outbound.host import OutboundHost
 from anyrelay.protocol.outbound.message import MessageMachine
-from anyrelay.protocol.rpc.pending import CommandObserver, Reply
+from anyrelay.protocol.rpc.submission import CommandObserver, Reply
 from anyrelay.protocol.schema import CallStateEvent, RelayEvent, make_command
 from anyrelay.protocol.schema.fields import Named, check_handler, is_number
 

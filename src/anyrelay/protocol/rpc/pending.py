@@ -6,7 +6,7 @@
 | sent | `RequestTimeout`, or nothing; the late reply still updates state | `ConnectionLost`; never sent again |
 
 An error reply ends what the command was to start only where its code says that nothing will happen (`rejections.py`), and no
-event has shown the contrary. After any other one the caller has its error, and the machine behind the command goes on.
+event has shown the contrary. After any other error the caller has its error, and the machine behind the command goes on.
 """
 
 from __future__ import annotations
@@ -16,28 +16,16 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import orjson
-from attrs import frozen
 
 from anyrelay.errors import CallGone, ConnectionLost, RelayError, RequestTimeout
 from anyrelay.protocol.core.promise import Promise
 from anyrelay.protocol.core.timers import TimeoutQueue, Timer, Timers
 from anyrelay.protocol.rpc.jsonrpc import Failure, Response, encode_request
 from anyrelay.protocol.rpc.rejections import is_rejection
+from anyrelay.protocol.rpc.submission import NO_OBSERVER, USUAL, CommandObserver, CommandOptions, Reply
 from anyrelay.protocol.schema.json_text import as_code
 
-__all__ = [
-    "NO_OBSERVER",
-    "OPEN_LIMIT",
-    "QUEUE_LIMIT",
-    "USUAL",
-    "CommandObserver",
-    "CommandOptions",
-    "PendingCommands",
-    "Reply",
-]
-
-Reply = dict[str, Any]
-"""The result of a command."""
+__all__ = ["OPEN_LIMIT", "QUEUE_LIMIT", "PendingCommands"]
 
 QUEUE_LIMIT: Final = 500
 """How many commands wait while the line is down."""
@@ -49,109 +37,37 @@ FEW_TIMEOUTS: Final = 64
 """How many deadlines of answered commands may wait besides twice as many of unanswered commands."""
 
 _NAME_THE_CALL_ALONE: Final = frozenset({"calling.answer", "calling.end", "calling.pass"})
-"""A 404 to one of these means the call; to another it may mean what the command is about besides."""
-
-
-class CommandObserver:
-    """Hears of a command that a machine sent, whether or not the caller still waits."""
-
-    @property
-    def subject(self) -> object | None:
-        """The operation or transfer that the command starts, and that goes on after the reply."""
-        return None
-
-    @property
-    def is_under_way(self) -> bool:
-        """Whether an event has shown that the server carries it out, whatever its reply says."""
-        return False
-
-    @property
-    def is_told(self) -> bool:
-        """Whether an event has told how it ended: to its caller that says more than an error reply, or than none at all."""
-        return False
-
-    def sent(self, now: float) -> None:
-        """The command was sent."""
-
-    def accepted(self, reply: Reply, now: float) -> None:
-        """The server accepted the command."""
-
-    def rejected(self, error: RelayError) -> None:
-        """The server refused the command, or the command was never sent: it has no effect."""
-
-    def in_doubt(self, error: RelayError, now: float) -> None:
-        """The server answered with an error that does not say that nothing will happen: it may still have its effect.
-
-        Unless a command observer does more, this is as if the answer had not come in time.
-        """
-        self.abandoned(error)
-
-    def abandoned(self, error: RelayError | None) -> None:
-        """The caller waits for the answer no more; the command may still have its effect.
-
-        Args:
-            error: What the caller gets (too late, connection dropped, client closed); None when it went away.
-        """
-
-
-NO_OBSERVER: Final = CommandObserver()
-"""Follows a command that no machine wants to hear of."""
-
-
-@frozen
-class CommandOptions:
-    """The options of a command that differ from those of most commands."""
-
-    ok_codes: tuple[int, ...] = ()
-    """Codes of an error that mean the same as success to the caller."""
-    timeout: float | None = None
-    """Seconds from now until its caller gets `RequestTimeout`; None for the client's `request_timeout`."""
-    timeout_until_sent: bool = False
-    """Whether the timeout ends once the command is sent, because its caller then waits for something else."""
-
-
-USUAL: Final = CommandOptions()
-"""The options of most commands."""
+"""A 404 to one of these methods means the call; a 404 to another may mean an operation that the command names."""
 
 
 class _Command(Promise[Any]):
     """A command without an answer, which is the promise to its caller too."""
 
     __slots__ = (
-        *(
-            "_book",
-            "call_id",
-            "deadline",
-            "id",
-            "is_queued",
-            "machine",
-            "method",
-            "not_found_means_operation",
-            "observer",
-        ),
-        *("options", "renew", "result_if_accepted", "text", "timeout", "timer"),
+        *("_pending", "call_id", "deadline", "id", "is_queued", "machine", "method", "not_found_means_operation"),
+        *("observer", "options", "renew", "result_if_accepted", "text", "timeout", "timer"),
     )
 
     call_id: str | None
-    """The call that it is a command on, None for any other command."""
+    """The call that the command belongs to; None for a command that is on no call."""
     deadline: float
-    """When its caller gets `RequestTimeout`, in seconds."""
+    """When the caller gets `RequestTimeout`, in seconds."""
     not_found_means_operation: bool
-    """Whether a 404 means something else that it names, and not the call."""
+    """Whether a 404 means an operation that the command names, and not the call."""
     machine: CommandObserver
     """The machine that sent the command."""
     observer: CommandObserver
-    """Hears of the command: the machine, or the object that the observer of the session put in its place."""
+    """The observer that is told: the machine, or the object that the observer of the session put in its place."""
     renew: Callable[[], dict[str, Any]] | None
-    """Makes the parameters anew when it leaves after it was queued."""
+    """Makes the parameters of a queued command anew when the command is sent."""
     result_if_accepted: object
     """The result for the caller once the server accepted the command; None for the reply."""
 
-    def __init__(self, book: PendingCommands, id_: str, method: str, timeout: float, options: CommandOptions) -> None:
-        # All that a promise has is set here: a command is made of every message, and a call of `super()` is one more.
+    def __init__(self, pending: PendingCommands, id_: str, method: str, timeout: float, options: CommandOptions) -> None:
+        # The attributes of a promise are set here: each message makes a command, and `super().__init__()` would cost a call.
         self.done = False
         self._value = self._error = self._waker = self._on_abandon = None
-        self._book: PendingCommands | None = book
+        self._pending: PendingCommands | None = pending
         self.id = id_
         self.method = method
         self.text = ""
@@ -163,9 +79,9 @@ class _Command(Promise[Any]):
     def abandon(self) -> None:
         """Stop waiting: a command that was not sent is withdrawn, one that was sent goes on without its caller."""
         self._waker = None
-        book, self._book = self._book, None
-        if book is not None and not self.done:
-            book.abandon(self)
+        pending, self._pending = self._pending, None
+        if pending is not None and not self.done:
+            pending.abandon(self)
 
 
 class PendingCommands:
@@ -179,7 +95,7 @@ class PendingCommands:
         fit_for_a_log: Callable[[str], str] = str,
         call_is_gone: Callable[[str, float], None] = lambda call_id, now: None,
     ) -> None:
-        """Start without commands.
+        """Make an object without commands.
 
         Args:
             timers: Where deadlines go.
@@ -224,21 +140,20 @@ class PendingCommands:
 
         Args:
             now: The time, in seconds.
-            method: Its name on the wire.
-            params: Its parameters.
-            line_up: Whether it may be sent now.
-            timeout: Seconds from now until its caller gets `RequestTimeout`, unless the options say otherwise.
-            options: How it is sent, and how its reply is taken.
-            command_observer: The machine that wants to hear of it.
-            not_found_means_operation: Whether a 404 means an operation, or something else that the command names, and not
-                the call.
-            call_id: The call that it is a command on, whose fate it shares; None for any other command.
-            renew: Makes the parameters anew when it leaves after it was queued: they depend on the session.
-            result_if_accepted: What its caller gets once the server took it; None for the reply.
+            method: The command's name on the wire.
+            params: The command's parameters.
+            line_up: Whether the command may be sent now.
+            timeout: Seconds from now until the caller gets `RequestTimeout`, unless the options say otherwise.
+            options: How the command is sent, and how the reply is read.
+            command_observer: The machine that is told what becomes of the command.
+            not_found_means_operation: Whether a 404 means an operation that the command names, and not the call.
+            call_id: The call that the command belongs to: the command fails with the call; None for a command on no call.
+            renew: Makes the parameters of a queued command anew when the command is sent: they depend on the session.
+            result_if_accepted: The result for the caller once the server accepted the command; None for the reply.
 
         Raises:
-            ValueError: JSON cannot carry it.
-            RelayError: Too many wait already.
+            ValueError: JSON cannot carry a parameter.
+            RelayError: Too many commands wait already.
         """
         if len(self._queued) >= QUEUE_LIMIT:
             raise RelayError(-1, f"{QUEUE_LIMIT} commands wait for the connection already; this one was not sent")
@@ -247,7 +162,7 @@ class PendingCommands:
         id_ = self._new_id()
         try:
             text = orjson.dumps({"jsonrpc": "2.0", "id": id_, "method": method, "params": params}).decode()
-        except TypeError:  # `encode_request` says why, or writes half of a surrogate pair
+        except TypeError:  # `encode_request` names the parameter, or writes half of a surrogate pair
             text = encode_request(id_, method, params)
         if options.timeout is not None:
             timeout = options.timeout
@@ -274,14 +189,14 @@ class PendingCommands:
             timeouts = self._timeouts.entries
             timeouts.append(command)
             if len(timeouts) > FEW_TIMEOUTS + 2 * (len(self._sent) + len(self._queued)):
-                # One that is not answered keeps those behind it, which are, until its own deadline.
+                # A command without an answer keeps the answered commands behind it in the queue until its own deadline.
                 self._timeouts.entries = deque(each for each in timeouts if not each.done)
         elif command.is_queued or not options.timeout_until_sent:
             command.timer = self._timers.at(command.deadline, lambda at: self._expire(command, at))
         return command
 
     def flush(self, now: float) -> None:
-        """The line is up: send everything that waits, in order."""
+        """Send everything that waits, in order; the line is up."""
         for command in list(self._queued.values()):
             del self._queued[command.id]
             if command.options.timeout_until_sent:
@@ -295,7 +210,7 @@ class PendingCommands:
             command.observer.sent(now)
 
     def answer(self, answer: Response | Failure, now: float) -> bool:
-        """Match an answer with its command; False when there is none."""
+        """Match an answer with its command; return False when no command waits for the answer."""
         if isinstance(answer, Response):
             return self.receive_result(answer.id, answer.result, now)
         command = self._sent.pop(answer.id, None)
@@ -304,7 +219,7 @@ class PendingCommands:
         return command is not None
 
     def receive_result(self, id_: str, result: Reply, now: float) -> bool:
-        """Match a result with its command; False when there is none. A code in it that is not 2xx makes it an error."""
+        """Match a result with its command; return False when no command waits. A result whose code is not 2xx is an error."""
         command = self._sent.pop(id_, None)
         if command is None:
             return False
@@ -356,19 +271,19 @@ class PendingCommands:
             self._fail(command, error)
 
     def close(self, error: RelayError) -> None:
-        """Nothing is sent any more: everything that waits fails with `error`."""
+        """Fail everything that waits with `error`; nothing is sent any more."""
         self._give_up_sent(lambda _: error)
         for command in list(self._queued.values()):
             self._withdraw(command, error)
 
     def session_lost(self, error: RelayError) -> None:
-        """The calls of the session exist no more: what is queued for them fails with `error`."""
+        """Fail the queued commands on calls with `error`; the calls of the session exist no more."""
         for command in [each for each in self._queued.values() if each.call_id is not None]:
             self._withdraw(command, error)
 
     def _withdraw(self, command: _Command, error: RelayError) -> None:
         del self._queued[command.id]
-        command.is_queued = False  # first: its observer may abandon it
+        command.is_queued = False  # first: the observer may abandon the command
         self._stop_timer(command)
         command.observer.rejected(error)
         self._fail(command, error)

@@ -11,8 +11,8 @@ from anyrelay.protocol import schema
 from anyrelay.protocol.call.documented import client_command_doc
 from anyrelay.protocol.core.promise import Promise
 from anyrelay.protocol.core.timers import Timers
-from anyrelay.protocol.rpc.pending import CommandObserver
 from anyrelay.protocol.rpc.rejections import AUTH_CODES
+from anyrelay.protocol.rpc.submission import CommandObserver
 from anyrelay.protocol.schema import COMMANDS, Command, RelayEvent
 from anyrelay.protocol.schema.fields import Named, check_json, check_timeout, is_jwt, is_text, names_of
 from anyrelay.protocol.session.states import LinkState
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from anyrelay.protocol.call.call import CallMachine
     from anyrelay.protocol.outbound.message import MessageMachine
     from anyrelay.protocol.outbound.outbound import Outbound
-    from anyrelay.protocol.rpc.pending import Reply
+    from anyrelay.protocol.rpc.submission import Reply
     from anyrelay.protocol.schema import DevicesLike
     from anyrelay.protocol.session.drain import Drain
     from anyrelay.protocol.session.routing import EventRouter

@@ -13,8 +13,8 @@ from anyrelay.errors import ConnectionLost, LocalError, RelayError
 from anyrelay.protocol.call.call import CallMachine, CallState
 from anyrelay.protocol.core.promise import Promise
 from anyrelay.protocol.core.timers import Timers
-from anyrelay.protocol.rpc.pending import CommandOptions, Reply
 from anyrelay.protocol.rpc.rejections import is_rejection
+from anyrelay.protocol.rpc.submission import CommandOptions, Reply
 from anyrelay.protocol.schema import End
 from anyrelay.protocol.session.outputs import LogEntry
 

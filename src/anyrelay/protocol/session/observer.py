@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from anyrelay.protocol.call.operation import OperationMachine
     from anyrelay.protocol.call.refer_machine import ReferMachine
     from anyrelay.protocol.call.refer_outcome import ReferOutcome
-    from anyrelay.protocol.rpc.pending import CommandObserver
+    from anyrelay.protocol.rpc.submission import CommandObserver
     from anyrelay.protocol.schema import RelayEvent
 
 __all__ = ["Observer"]

@@ -25,7 +25,8 @@ from anyrelay.protocol.core.promise import Promise
 from anyrelay.protocol.core.timers import Timers
 from anyrelay.protocol.outbound.message import MessageMachine
 from anyrelay.protocol.outbound.outbound import Outbound
-from anyrelay.protocol.rpc.pending import NO_OBSERVER, USUAL, CommandObserver, CommandOptions, PendingCommands, Reply
+from anyrelay.protocol.rpc.pending import PendingCommands
+from anyrelay.protocol.rpc.submission import NO_OBSERVER, USUAL, CommandObserver, CommandOptions, Reply
 from anyrelay.protocol.schema import CallCommand, Command, Connect, RelayEvent, Unreceive
 from anyrelay.protocol.schema import encode_command as params_of
 from anyrelay.protocol.session.client_methods import ClientMethods
