@@ -26,7 +26,7 @@ from anyrelay.aio.connections import Connections
 from anyrelay.aio.dialer import Dialer
 from anyrelay.aio.dispatcher import HandlerDispatcher
 from anyrelay.aio.handlers import call_handler, check_result
-from anyrelay.aio.threads import ThreadCall
+from anyrelay.aio.tokens import fetch_token
 from anyrelay.frontend import log
 from anyrelay.frontend.binding import accepts
 from anyrelay.frontend.ending import abandon
@@ -70,7 +70,7 @@ class Driver:
     """The owner of one client."""
 
     _schedule_turn: Callable[[], object]
-    """Has `_take_turn` called; set while the owner task runs."""
+    """Has the loop call `_take_turn`; set while the owner task runs."""
 
     def __init__(self, session: Session, addressed: Callable[[CallMachine | MessageMachine], tuple[Any, Any]]) -> None:
         """Make a driver whose owner task does not run yet.
@@ -100,7 +100,7 @@ class Driver:
     # --- what bound methods use -------------------------------------------------------------------------------------
 
     def call(self, method: Callable[Concatenate[float, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        """Call a machine's method with the time, and do what the session asks for then."""
+        """Call a machine's method with the time, then do what the session asks for."""
         if os.getpid() != self._made_in or self._thread not in (None, threading.get_ident()):
             self._check_caller()
         answer = method(self._now(), *args, **kwargs)
@@ -120,11 +120,11 @@ class Driver:
         return event
 
     def locked(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        """Call a function of the core that needs no time; an event loop runs nothing else meanwhile."""
+        """Call a function of the core that needs no time; no lock is needed, since the loop runs nothing else meanwhile."""
         return function(*args, **kwargs)
 
     def abandon(self, promise: Promise[Any]) -> None:
-        """Tell a promise that the task which slept was cancelled."""
+        """Tell a promise that the task which waited for the promise was cancelled."""
         promise.abandon()
         self.pump()
 
@@ -139,7 +139,7 @@ class Driver:
         return promise.result()
 
     async def next_of(self, subscription: Subscription[E]) -> E | None:
-        """Sleep until there is an event to take; return None when there will be none."""
+        """Sleep until the subscription has an event, and return the event; return None when no event will come."""
         while not subscription.ready:
             await self._running.sleep(subscription)
         return subscription.take()
@@ -150,13 +150,13 @@ class Driver:
         return self._loop or running_loop()
 
     def _use_loop(self, loop: EventLoop | None) -> None:
-        """Run in a loop, or in none; what each message asks of the loop is then asked without a look at the loop."""
+        """Run in a loop, or in none. The clock and `sleep` are set here, so that a message does not look the loop up."""
         self._loop: EventLoop | None = loop
         self._now: Callable[[], float] = (lambda: running_loop().time()) if loop is None else loop.time
         self.sleep: Callable[[Promise[Any]], Awaitable[object]] = (
             (lambda promise: running_loop().sleep(promise)) if loop is None else loop.sleep
         )
-        """Returns what a task awaits at once, to sleep until a promise is done."""
+        """Returns an awaitable, which the task awaits at once to sleep until a promise is done."""
         self._connections.now = self._now
 
     def _check_caller(self) -> None:
@@ -183,15 +183,13 @@ class Driver:
             loop = running_loop()
             self._use_loop(loop)
             self._context = copy_context()
-            self._connections.dialer = (
-                Dialer()
-            )  # a look-up that another loop started may hang; this loop does not wait for it
+            self._connections.dialer = Dialer()  # this loop does not wait for a look-up that an earlier loop started
             self._finished = anyio.Event()  # first: the owner may run at once (`asyncio.eager_task_factory`), and end
             loop.spawn_owner(self._own)
-            if self._signals:  # noted before there was a loop; obeyed after the caller has asked the session to connect
+            if self._signals:  # noted before there was a loop; the caller asks the session to connect first
                 loop.call_soon(self.obey_signals)
         elif self.session.state is ClientState.CLOSED:
-            # The owner is at the end of the last connection and goes on with the next; the task that closed the last returns.
+            # The owner has not ended yet and goes on with the next connection; the task that closed the last one returns.
             finished, self._finished = self._finished, anyio.Event()
             finished.set()
 
@@ -204,7 +202,7 @@ class Driver:
         self._signals.append(None)
         loop = self._loop
         if loop is not None:
-            with contextlib.suppress(RuntimeError):  # it has just ended
+            with contextlib.suppress(RuntimeError):  # the loop has just ended
                 loop.call_soon(self.obey_signals)
 
     def obey_signals(self) -> None:
@@ -216,17 +214,17 @@ class Driver:
     async def close(
         self, method: Callable[Concatenate[float, P], Promise[None]], *args: P.args, **kwargs: P.kwargs
     ) -> None:
-        """Ask the session to close, and wait until it has.
+        """Ask the session to close, and wait until the session is closed.
 
-        A client that is not connected may be about to be: tasks that were started before begin first, so that
-        ``start_soon(client.serve_forever)`` comes before an ``await client.drain()`` that follows it at once.
+        A task that was started earlier may be about to connect the client. Such tasks begin first, so that
+        ``start_soon(client.serve_forever)`` comes before an ``await client.drain()`` that follows at once.
         """
         self._check_caller()
         try:
             if self.session.state in (ClientState.IDLE, ClientState.CLOSED):
                 for _ in range(TURNS_TO_BEGIN):
                     await cancel_shielded_checkpoint()
-        finally:  # a caller that is cancelled meanwhile has asked for the close
+        finally:  # also when the caller was cancelled meanwhile: the caller has asked for the close
             closing = self.call(method, *args, **kwargs)
         await self.wait_closed(self.result_of(closing))
 
@@ -254,7 +252,7 @@ class Driver:
                     self._tasks = None
                     turns.stop()
                 over = self.session.state is ClientState.CLOSED
-        except* Exception as errors:  # a bug of ours must not take the event loop down with it
+        except* Exception as errors:  # a bug of anyrelay must not stop the event loop
             log.write(LogEntry(LogEntry.ERROR, "the client's owner task failed", error=errors))
         finally:
             with contextlib.suppress(Exception):  # the clock too may be gone
@@ -319,7 +317,7 @@ class Driver:
             case CloseTransport(final_bytes):
                 self._connections.close(final_bytes)
             case FetchToken(source):
-                self._spawn("anyrelay token", self._run_child, self._fetch_token, source)
+                self._spawn("anyrelay token", self._run_child, fetch_token, self.session, source, self._now)
 
     def _spawn(
         self, name: str, function: Callable[..., Coroutine[Any, Any, None]], *args: Any, grace: float = 0.0
@@ -332,7 +330,7 @@ class Driver:
         assert self._loop is not None
         scope = self._loop.scope()
         self._children[scope] = grace
-        # A copy, because a task that runs at once may start another task before this call returns.
+        # A copy: a task that runs at once may start another task before this call returns.
         self._context.copy().run(self._tasks.start_soon, function, scope, *args, name=name)
 
     async def _run_child(self, scope: Scope, function: Callable[..., Awaitable[None]], *args: Any) -> None:
@@ -354,7 +352,7 @@ class Driver:
     # --- user code --------------------------------------------------------------------------------------------------
 
     async def _run_handler(self, scope: Scope, subject: CallMachine | MessageMachine) -> None:
-        # `_run_child` around this coroutine would take its memory for as long as the call lasts.
+        # Not inside `_run_child`: a second coroutine would take memory for as long as the call lasts.
         _own_scope.set(scope)
         failure: BaseException | None = None
         try:
@@ -371,7 +369,7 @@ class Driver:
             self._child_ended(scope)
 
     def _take_turn(self) -> None:
-        """Call the handlers that have something to hear, send what waits, and look at the deadlines.
+        """Call the handlers that events wait for, send the bytes that wait, and look at the deadlines.
 
         The tasks that the last bytes woke have run by then, so that the answers of all leave in one write.
         """
@@ -384,7 +382,7 @@ class Driver:
             transport = self._connections.current
             if transport is not None:
                 transport.flush()
-            # A deadline that was taken back may wake the timekeeper in vain: to look for such ones here would cost more.
+            # A deadline that was cancelled may wake the timekeeper in vain: to look for such deadlines here would cost more.
             is_early = self._armed > _AWAKE and self.session.timers.soonest() < self._armed
             if is_early or (transport is None and self._is_closed):
                 self._rearm_timer()
@@ -396,14 +394,3 @@ class Driver:
         """Wake the timekeeper, which sleeps until a deadline that is not the next one any more."""
         self._armed = _AWAKE
         self._rearm.wake()
-
-    async def _fetch_token(self, source: Callable[[], Any]) -> None:
-        try:
-            # A plain function may block on the network, so it gets a thread; the coroutine of a coroutine function runs here.
-            token = await ThreadCall(source).result()
-            if inspect.isawaitable(token):
-                token = await token
-        except Exception as error:
-            self.session.token_failed(error, self._now())
-        else:
-            self.session.token_fetched(token, self._now())

@@ -63,7 +63,9 @@ class _Command(Promise[Any]):
     result_if_accepted: object
     """The result for the caller once the server accepted the command; None for the reply."""
 
-    def __init__(self, pending: PendingCommands, id_: str, method: str, timeout: float, options: CommandOptions) -> None:
+    def __init__(
+        self, pending: PendingCommands, id_: str, method: str, timeout: float, options: CommandOptions
+    ) -> None:
         # The attributes of a promise are set here: each message makes a command, and `super().__init__()` would cost a call.
         self.done = False
         self._value = self._error = self._waker = self._on_abandon = None

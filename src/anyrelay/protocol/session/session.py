@@ -1,13 +1,13 @@
-"""The client's side of RELAY: who is signed in, which calls there are, what each message is for.
+"""The client's side of a RELAY session: the sign-in, the calls, and where each message goes.
 
 The session has a link to the server (`supervisor.py`), the commands under way (`rpc/pending.py`) and the calls
-(`call/call.py`). The public methods are in `client_methods.py`; `routing.py` takes each event to its call; here is what both
-stand on. The session is driven with `receive_data`, `receive_eof`, `transport_opened`, `transport_failed` and
-`handle_timeout`; after each call the driver sends `data_to_send`, follows all `outputs`, and sleeps until `next_deadline`.
+(`call/call.py`). The public methods are in `client_methods.py`; `routing.py` takes each event to its call; both use what is
+here. A driver calls `receive_data`, `receive_eof`, `transport_opened`, `transport_failed` and
+`handle_timeout`; after each call the driver sends `data_to_send()`, follows all `outputs`, and sleeps until `next_deadline()`.
 
 What has arrived counts before what is due. A process that was stopped, or a loop that was blocked, wakes up with deadlines
-passed and bytes waiting: its driver hands over everything that there is to read, and calls `handle_timeout` only then. Nothing
-else looks at deadlines.
+passed and bytes waiting: its driver hands over everything that there is to read, and only then calls `handle_timeout`. No other
+method looks at deadlines.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Final
 
-from anyrelay.errors import CallGone, ClientClosed, ConnectionLost, RelayError
+from anyrelay.errors import ClientClosed, ConnectionLost, RelayError
 from anyrelay.protocol.call.call import CallMachine
 from anyrelay.protocol.core.handler_queue import HandlerQueue
 from anyrelay.protocol.core.link_timers import LinkTimers
@@ -31,6 +31,7 @@ from anyrelay.protocol.schema import CallCommand, Command, Connect, RelayEvent, 
 from anyrelay.protocol.schema import encode_command as params_of
 from anyrelay.protocol.session.client_methods import ClientMethods
 from anyrelay.protocol.session.drain import Drain
+from anyrelay.protocol.session.handlers import HandlerResults
 from anyrelay.protocol.session.hang_ups import HangUps
 from anyrelay.protocol.session.observer import Observer
 from anyrelay.protocol.session.outputs import Layer, LogEntry, Output, TracedMessage
@@ -55,7 +56,7 @@ class Session(ClientMethods):
         Args:
             settings: The settings of the client.
             new_id: Makes an identifier that was never used before, such as a UUID.
-            random: Draws from 0 to 1, for the jitter of the back-off.
+            random: Returns a random number from 0 to 1, for the jitter of the back-off.
         """
         self.settings = settings
         self.new_id = new_id
@@ -82,13 +83,14 @@ class Session(ClientMethods):
         )
         self.link_timers: LinkTimers = self._link.keep_alive.link_timers
         self.receive_data: Callable[[bytes, float], None] = self._link.receive_data
-        """Takes bytes from the transport, and the time; however late they come, no deadline is looked at."""
+        """Takes bytes from the transport, and the time. No deadline is judged here, however late the bytes are."""
         self.data_to_send: Callable[[], bytes] = self._link.messages.data_to_send
-        """Returns everything that waits for the transport as one piece, and forgets it."""
+        """Returns all bytes that wait for the transport as one piece, and removes them from the session."""
         self._requests = PendingCommands(
             self.timers, new_id, self._link.messages.send, self._link.sign_in.without_credentials, self._call_is_gone
         )
-        self.hang_up = HangUps(self).hang_up
+        hang_ups = HangUps(self)
+        self.hang_up = hang_ups.hang_up
         """Hangs up a call that no handler holds: the call, the time and the end reason."""
         self.receive_result = self._requests.receive_result
         self.receive_answer = self._requests.answer
@@ -102,6 +104,13 @@ class Session(ClientMethods):
         self.takes_messages: Callable[[bool], None] = self._router.takes_messages
         """Says whether text messages have a handler: True or False."""
         self.receive_event = self._router.receive_event
+        handlers = HandlerResults(self, self._drain, self._router, hang_ups)
+        self.handler_finished: Callable[[CallMachine | MessageMachine, BaseException | None, float], None] = (
+            handlers.finished
+        )
+        """Takes in that a handler which `RunHandler` asked for has returned, or raised: its subject, its error, the time."""
+        self.callback_failed: Callable[[HandlerQueue, BaseException], None] = handlers.callback_failed
+        """Takes in that a handler which was told of an event has raised: its queue, its error."""
         self.work_ended = self._drain.work_ended
 
     @property
@@ -133,16 +142,16 @@ class Session(ClientMethods):
         self._link.sign_in.token_failed(error, now)
 
     def is_overdue(self, now: float) -> bool:
-        """Whether a deadline has passed; the driver reads what has arrived before it calls `handle_timeout`."""
+        """Whether a deadline has passed; the driver then reads everything that has arrived, and calls `handle_timeout`."""
         deadline = self.next_deadline()
         return deadline is not None and deadline <= now
 
     def handle_soon(self, now: float) -> None:
-        """Call what was asked for with `Timers.soon`, and leave deadlines alone."""
+        """Call the functions that `Timers.soon` was given, and no deadline's."""
         self.timers.run_soon(now)
 
     def handle_timeout(self, now: float) -> None:
-        """Handle the deadlines that are over. Call this once everything that has arrived was read."""
+        """Handle the deadlines that have passed. Call this once everything that has arrived was read."""
         self.timers.run_due(now)
 
     def signal_received(self, now: float) -> None:
@@ -159,47 +168,9 @@ class Session(ClientMethods):
             again = "Ctrl-C or SIGTERM again closes the client at once"
             self.log(LogEntry.WARNING, f"{work}; {again}", layer=Layer.HANDLER)
 
-    def handler_finished(self, subject: CallMachine | MessageMachine, error: BaseException | None, now: float) -> None:
-        """A handler that `RunHandler` asked for has returned, or raised."""
-        self.timers.run_soon(now)  # a dial that the handler gave up last of all has its legs still to be hung up
-        self._drain.handled.discard(subject)
-        if isinstance(error, ClientClosed) and self.state is ClientState.CLOSED:
-            call_id = subject.call_id if isinstance(subject, CallMachine) else ""
-            self.log(LogEntry.INFO, "the client was closed while a handler was at it", call_id=call_id)
-            error = None
-        if isinstance(subject, CallMachine):
-            self._call_handler_finished(subject, error, now)
-        else:
-            if error is not None:
-                self._handler_failed(f"the on_message handler raised for {subject.message_id}", "", error)
-            self._router.message_handled()
-        if self._drain.is_on:
-            self._drain.check(now)
-
     def has_handler_at(self, call: CallMachine) -> bool:
         """Whether a handler of a call runs, or is about to."""
         return call in self._drain.handled
-
-    def _call_handler_finished(self, call: CallMachine, error: BaseException | None, now: float) -> None:
-        if call.was_handed_over:
-            call.handed_over(now)
-        if isinstance(error, CallGone) and error.call_id == call.call_id:
-            # Most calls end so: the caller hangs up, and the next command of the handler raises.
-            self.log(LogEntry.INFO, "the call ended while its handler was at it", call_id=call.call_id)
-        elif error is not None:
-            self._handler_failed("the on_call handler raised", call.call_id, error)
-            if self.settings.on_handler_error == "hangup":
-                self.hang_up(call, now, "error")
-
-    def callback_failed(self, handler_queue: HandlerQueue, error: BaseException) -> None:
-        """A handler that was told of an event has raised."""
-        self._handler_failed("a handler raised", handler_queue.call_id, error)
-
-    def _handler_failed(self, text: str, call_id: str, error: BaseException) -> None:
-        self.statistics.handler_errors += 1
-        self.log(LogEntry.ERROR, text, call_id=call_id, error=error, layer=Layer.HANDLER)
-        if self.observer is not None:
-            self.observer.handler_failed(call_id)
 
     # --- what calls, dials and messages use -------------------------------------------------------------------------
 
@@ -212,7 +183,7 @@ class Session(ClientMethods):
         options: CommandOptions = USUAL,
         renew: Callable[[], Command] | None = None,
     ) -> Promise[Reply]:
-        """Send a command, or queue it while the line is down; `renew` makes it anew when it leaves after that."""
+        """Send a command, or queue the command while the line is down; `renew` then makes the command anew when it is sent."""
         return self._requests.submit(
             now,
             command.method,
@@ -237,7 +208,7 @@ class Session(ClientMethods):
         options: CommandOptions,
         result_if_accepted: object,
     ) -> Promise[Any]:
-        """Send a command on a call, or queue it while the link is down; as `CallHost.submit_on_call` says."""
+        """Send a command on a call, or queue the command while the line is down; see `CallHost.submit_on_call`."""
         return self._requests.submit(
             now,
             kind.method,
@@ -259,7 +230,7 @@ class Session(ClientMethods):
         """Whether a command may be sent now.
 
         Raises:
-            ClientClosed: It cannot be queued either: the client is not connected, and not asked to connect.
+            ClientClosed: The command cannot be queued either: the client is not connected, and is not asked to connect.
         """
         state = self._link.state
         if state is LinkState.READY:
@@ -271,7 +242,7 @@ class Session(ClientMethods):
         return False
 
     def submit_quietly(self, now: float, command: Command) -> bool:
-        """Send a command whose reply no caller waits for; return False, and log, when it cannot be sent."""
+        """Send a command whose reply no caller waits for; when this is impossible, log the error and return False."""
         try:
             self.submit(now, command)
         except RelayError as error:
@@ -281,7 +252,7 @@ class Session(ClientMethods):
         return True
 
     def new_handler_queue(self, call_id: str) -> HandlerQueue:
-        """Make a handler queue that asks to be attended to when something is in it."""
+        """Make a handler queue, which asks the driver for attention when a callback is in it."""
         return HandlerQueue(call_id, self.outputs.append, self._log_overflow)
 
     def _log_overflow(self, handler_queue: HandlerQueue) -> None:
@@ -297,10 +268,10 @@ class Session(ClientMethods):
         self.outputs.append(LogEntry(level, text, call_id, error, layer))
 
     def observe(self, observer: Observer) -> None:
-        """Tell an observer of what happens from now on.
+        """Tell an observer what happens from now on.
 
         Raises:
-            RuntimeError: There is one already.
+            RuntimeError: The session has an observer already.
         """
         if self.observer is not None:
             raise RuntimeError("this client was instrumented before")
@@ -312,7 +283,7 @@ class Session(ClientMethods):
         self._link.messages.trace = trace
 
     def add_call(self, event: RelayEvent) -> CallMachine:
-        """Make a call that was offered or dialled."""
+        """Add a call that was offered or dialled."""
         call = self.calls[event.call_id] = CallMachine(self, event)
         self.statistics.calls += 1
         if self.observer is not None:
@@ -329,19 +300,19 @@ class Session(ClientMethods):
             call.said_to_be_gone(now)
 
     def forget_call(self, call: CallMachine) -> None:
-        """A call has ended, its transfers are settled and its grace time is over."""
+        """Forget a call that has ended, whose transfers are settled and whose grace time is over."""
         if self.calls.get(call.call_id) is call:
             del self.calls[call.call_id]
 
     def call_passed(self, call: CallMachine, now: float) -> None:
-        """A handler has passed its call back: it is not offered to a handler again at once."""
+        """Forget a call that its handler passed back; the call is not offered to a handler again at once."""
         self.forget_call(call)
         self._router.decline(call.call_id, now)
 
     # --- what the link tells ----------------------------------------------------------------------------------------
 
     def sign_in_params(self, jwt_token: str | None) -> dict[str, Any]:
-        """Return the params of ``signalwire.connect``: the contexts wanted now, and the session to resume if there is one."""
+        """Return the params of ``signalwire.connect``: the contexts wanted now, and the session to resume, if any."""
         settings = self.settings
         credentials = {"project": settings.project, "token": settings.token}
         if jwt_token:
@@ -359,7 +330,7 @@ class Session(ClientMethods):
         )
 
     def signed_in(self, result: dict[str, Any], now: float) -> None:
-        """The server took the sign-in; resumed if and only if it says the same protocol and does not deny it."""
+        """The server accepted the sign-in: the same `protocol` means a resumed session, unless the server denies it."""
         before = self.relay_protocol
         protocol = result.get("protocol")
         protocol = protocol if isinstance(protocol, str) else ""
@@ -374,17 +345,17 @@ class Session(ClientMethods):
             self.observer.signed_in(resumed=resumed)
         self.log(LogEntry.INFO, "signed in" + (", session resumed" if resumed else ""), layer=Layer.CONNECTION)
         self._requests.flush(now)
-        if resumed and self._drain.is_on and self._contexts:  # the old session has them still
+        if resumed and self._drain.is_on and self._contexts:  # the resumed session still has its contexts
             self.submit_quietly(now, Unreceive(contexts=list(self._contexts)))
 
     def connection_lost(self) -> None:
-        """A connection is over; what was sent on it will not be answered."""
+        """A connection is over; the commands that were sent on it get no answer."""
         if self.observer is not None:
             self.observer.connection_lost()
         self._requests.connection_lost()
 
     def forget_session(self, why: str, now: float) -> None:
-        """The old session is over, and its calls with it; those who wait for the calls are told."""
+        """The old session is over, and its calls with it; the waiters of the calls get `ConnectionLost`."""
         if self._has_session:
             self.statistics.sessions_lost += 1
         self._has_session = False
@@ -414,5 +385,5 @@ class Session(ClientMethods):
 
     @property
     def is_closing(self) -> bool:
-        """Whether nothing can be answered any more: no new work is begun, but what became of the old counts."""
+        """Whether the client is closing: no new work is begun, and the results of the old work still count."""
         return self._link.state is LinkState.CLOSING
