@@ -177,7 +177,7 @@ def served_page() -> str:
     """Return the table of which RELAY commands the local server serves, with each kind of phone."""
     from anyrelay.local import SimulatedPhones, SipPhones
     from anyrelay.local.exchange.served import how_served
-    from anyrelay.local.simulated.phones import SimulatedLeg
+    from anyrelay.local.simulated.leg import SimulatedLeg
     from anyrelay.local.sip.phones import SipLeg
 
     simulated = how_served(SimulatedLeg, dials=hasattr(SimulatedPhones, "call"))

@@ -29,7 +29,7 @@ from anyrelay.local.exchange.ports import Leg
 from anyrelay.local.exchange.reports import CallAnswered
 from anyrelay.local.exchange.served import how_served
 from anyrelay.local.exchange.strict import why_refused
-from anyrelay.local.simulated.phones import SimulatedLeg
+from anyrelay.local.simulated.leg import SimulatedLeg
 from anyrelay.protocol.rpc.jsonrpc import Response
 from anyrelay.protocol.schema import COMMANDS, Begin, CallCommand, Dial
 from anyrelay.protocol.schema.codec import decode_command, encode_command

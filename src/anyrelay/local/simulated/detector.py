@@ -19,12 +19,12 @@ DEFAULTS: Final[Mapping[str, float]] = {
     "machine_voice_threshold": 1.25,
     "machine_words_threshold": 6,
 }
-"""The parameters of a command that does not give them, as SignalWire documents them."""
+"""The values of parameters that a command leaves out, as SignalWire documents them."""
 
 
 @define(eq=False)
 class _Detection:
-    """One detection that is under way."""
+    """A detection that is under way."""
 
     kind: str
     params: Mapping[str, Any]
@@ -40,7 +40,7 @@ class SimulatedDetector:
     """The detections of one call."""
 
     def __init__(self, clock: MediaClock, report: Callable[[float, str, str], None]) -> None:
-        """Detect nothing yet; `report` is called with the time, the control_id and RELAY's word for what was found."""
+        """Make a detector; `report` is called with the time, the control_id and RELAY's word for each result."""
         self._clock = clock
         self._report = report
         self._detections: dict[str, _Detection] = {}
@@ -58,14 +58,14 @@ class SimulatedDetector:
             _cancel(detection)
 
     def voice_begins(self) -> None:
-        """The phone's user begins to speak: a machine, when the voice lasts."""
+        """The phone's user begins to speak: MACHINE, when the voice lasts."""
         for control_id, detection in self._machines():
             _cancel(detection)
             if not detection.is_machine:
                 self._wait(control_id, detection, "machine_voice_threshold", "MACHINE")
 
     def voice_ends(self, words: int) -> None:
-        """The phone's user has said so many words and is silent: a human, when the silence lasts."""
+        """The phone's user has said so many words and is silent: HUMAN, when the silence lasts."""
         for control_id, detection in self._machines():
             _cancel(detection)
             if detection.is_machine:

@@ -1,4 +1,4 @@
-"""What simulated phones hear: playbacks that take as long as they would, on a clock that may be virtual."""
+"""Playbacks to a simulated phone, which take as long as real playbacks, on a clock that may be virtual."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from anyrelay.protocol.schema import Media
 __all__ = ["MediaClock", "SimulatedPlayer", "media_seconds"]
 
 SECONDS_A_CHARACTER: Final = 0.056
-"""How long a synthetic voice takes for a character: espeak-ng says 28 of them in 1.57 s."""
+"""How long a synthetic voice takes for a character, in seconds: espeak-ng says 28 characters in 1.57 s."""
 
 RINGTONE_SECONDS: Final = 6.0
-"""How long a ringtone lasts that names no duration: one ring and its pause."""
+"""How long a ringtone without a duration lasts, in seconds: one ring and its pause."""
 
 AUDIO_SECONDS: Final = 2.0
-"""How long an audio file lasts; nobody fetches it."""
+"""How long an audio file lasts, in seconds; no file is fetched."""
 
 SHORTEST: Final = 0.02
-"""No medium is over sooner, in seconds, one packet of audio: nothing could be played for ever in no time otherwise."""
+"""The least time that a medium lasts, in seconds: one packet of audio. An empty medium could not be repeated for ever else."""
 
 
 def media_seconds(media: Media) -> float:
@@ -41,7 +41,7 @@ def media_seconds(media: Media) -> float:
 
 
 class MediaClock(Protocol):
-    """The time, as a player needs it."""
+    """The clock of a player."""
 
     def now(self) -> float:
         """Return the time, in seconds."""
@@ -52,23 +52,23 @@ class MediaClock(Protocol):
         ...
 
     def at(self, when: float, action: Callable[[float], None]) -> Timer:
-        """Call `action` with the time, at this time."""
+        """Call `action` with the time, at time `when`."""
         ...
 
 
 @define(eq=False)
 class _Playback:
-    """One playback: what is left of it."""
+    """A playback, and what is left to play."""
 
     control_id: str
     media: Sequence[Media]
     loop: int
-    """How many rounds are left after this one; below 0 for ever."""
+    """How many rounds are left after this round; below 0 for ever."""
     index: int = 0
-    """Which of the media plays."""
+    """The index of the medium that plays."""
     paused: bool = False
     left: float | None = None
-    """Seconds that are left of the medium that plays, while paused; None when it is to begin."""
+    """Seconds that are left of the medium that plays, while paused; None when the medium has not begun."""
     begun: bool = field(default=False)
 
 
@@ -78,11 +78,11 @@ class SimulatedPlayer:
     def __init__(
         self, clock: MediaClock, report: Callable[[float, str, str], None], heard: Callable[[Media], None]
     ) -> None:
-        """Play nothing yet.
+        """Make a player without playbacks.
 
         Args:
             clock: The time.
-            report: Called with the time, the control_id and playing, paused or finished.
+            report: Called with the time, the control_id and the state: playing, paused or finished.
             heard: Called with each medium that begins.
         """
         self._clock = clock
@@ -93,19 +93,19 @@ class SimulatedPlayer:
         self._ends = 0.0
 
     def play(self, control_id: str, media: Sequence[Media], loop: int) -> None:
-        """Play, once what plays already is over; `loop` 0 is for ever."""
+        """Play the media once the earlier playbacks are over; `loop` 0 is for ever."""
         self._queue.append(_Playback(control_id, media, loop - 1))
         if len(self._queue) == 1:
             self._set_timer(0.0)
 
     def stop(self, control_id: str) -> None:
-        """Stop a playback; it is reported as finished."""
+        """Stop a playback, which is then reported as finished."""
         playback = self._find(control_id)
         if playback is not None:
             self._clock.later(0.0, lambda now: self._finish(playback, now))
 
     def pause(self, control_id: str) -> None:
-        """Pause a playback; those behind it wait too."""
+        """Pause a playback; later playbacks wait too."""
         playback = self._find(control_id)
         if playback is None or playback.paused:
             return
@@ -125,7 +125,7 @@ class SimulatedPlayer:
             self._clock.later(0.0, lambda now: self._go_on(playback, now))
 
     def close(self) -> None:
-        """The call is over: nobody hears anything any more, and nothing is reported."""
+        """Drop every playback without a report: the call is over."""
         self._cancel_timer()
         self._queue.clear()
 
@@ -143,7 +143,7 @@ class SimulatedPlayer:
             self._timer = None
 
     def _due(self, now: float) -> None:
-        """The first playback is to begin, or the medium that plays is over."""
+        """Begin the first playback, or go on after the medium that has just ended."""
         self._timer = None
         if not self._queue:
             return

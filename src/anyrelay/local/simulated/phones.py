@@ -1,7 +1,7 @@
 """Simulated phones: scripted callers and targets, on the exchange's clock, which may be virtual.
 
-They report facts of SIP as real phones do, so the exchange cannot tell them apart; what they do about a REFER is in
-`scripts.py`.
+Simulated phones report facts of SIP as real phones do, so the exchange cannot tell the two apart. How a simulated phone treats
+a REFER is in `scripts.py`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from typing import Any, Protocol
 
 from anyrelay.local.exchange.ports import Dialer, Leg, PhoneEvents, TextMessage, TextPhones
 from anyrelay.local.logs import logger_of
-from anyrelay.local.simulated.callers import SimulatedCaller, SimulatedLeg
+from anyrelay.local.simulated.callers import SimulatedCaller
+from anyrelay.local.simulated.leg import SimulatedLeg
 from anyrelay.local.simulated.mixes import Mixes
 from anyrelay.local.simulated.scripts import (
     NOT_FOUND,
@@ -37,16 +38,16 @@ RINGING = 180
 
 
 class TheExchange(PhoneEvents, Protocol):
-    """What simulated phones need of the exchange: `PhoneEvents`, its clock, and where they announce that they can be called."""
+    """The members of the exchange that simulated phones use."""
 
     timers: Timers
-    """Where deadlines go."""
+    """The deadlines of the exchange."""
     now: float
-    """The time it was told last, in seconds."""
+    """The time that the exchange was told last, in seconds."""
     dialer: Dialer | None
-    """Who calls phones for it."""
+    """Calls phones for the exchange."""
     text_phones: TextPhones | None
-    """Who takes text messages from it."""
+    """Takes text messages from the exchange."""
 
 
 class SimulatedPhones:
@@ -56,10 +57,10 @@ class SimulatedPhones:
     """
 
     def __init__(self, *, pace: float = 1.0, on_step: Callable[[str, str], None] | None = None) -> None:
-        """Make phones that nobody has described yet.
+        """Make phones without targets and callers.
 
         Args:
-            pace: How many times as fast as scripted they ring, answer, speak and report: tests on a real clock need
+            pace: How many times as fast as scripted the phones ring, answer, speak and report: tests on a real clock need
                 not wait for a voice.
             on_step: Called with a phone's URI and what it does, in words.
 
@@ -81,7 +82,7 @@ class SimulatedPhones:
         self._exchange: TheExchange | None = None
 
     def start(self, exchange: TheExchange) -> None:
-        """Join the phones to an exchange; they run on its clock."""
+        """Join the phones to an exchange; the phones run on the clock of the exchange."""
         self._exchange = exchange
         exchange.dialer = self
         exchange.text_phones = self
@@ -91,11 +92,15 @@ class SimulatedPhones:
         """The exchange.
 
         Raises:
-            RuntimeError: They were not started.
+            RuntimeError: The phones were not started.
         """
         if self._exchange is None:
             raise RuntimeError("the simulated phones are not started: give them to a LocalRelay and enter it")
         return self._exchange
+
+    def new_leg(self, caller: SimulatedCaller) -> SimulatedLeg:
+        """Make the leg of a caller."""
+        return SimulatedLeg(self, caller)
 
     def now(self) -> float:
         """Return the exchange's time, in seconds."""
@@ -114,12 +119,12 @@ class SimulatedPhones:
         return self.exchange.timers.at(when, action)
 
     def add(self, uri: str, answers: str = "answer", *, ring_time: float = 0.2, code: int | None = None) -> None:
-        """Describe a target; one that was described before is described anew.
+        """Describe a target, in place of an earlier description of the same URI.
 
         Args:
-            uri: Its SIP URI.
+            uri: The target's SIP URI.
             answers: answer, busy, no-answer, decline, silent (rings for ever) or reject (a REFER to it is refused).
-            ring_time: Seconds for which it rings first.
+            ring_time: Seconds for which the target rings first.
             code: Another SIP status to answer with, 200 to 699.
 
         Raises:
@@ -135,14 +140,14 @@ class SimulatedPhones:
         return list(self._targets)
 
     def remove(self, uri: str) -> bool:
-        """Forget a target; return whether it was described."""
+        """Forget a target; return whether the target was described."""
         kept = [one for one in self._targets if not same_sip_uri(one.uri, uri)]
         removed = len(kept) < len(self._targets)
         self._targets = kept
         return removed
 
     def script_next_refer(self, behaviour: Behaviour | str | dict[str, Any]) -> None:
-        """Say how the next REFER is treated, by whichever caller is sent one; `dial` has the forms of a behaviour.
+        """Set how the next REFER to any caller is treated; `dial` names the forms of a behaviour.
 
         Raises:
             ValueError: There is no such behaviour, or a parameter is not allowed.
@@ -151,7 +156,7 @@ class SimulatedPhones:
         self._next_behaviour = read_behaviour(behaviour)
 
     def next_behaviour(self) -> Behaviour | None:
-        """Return, once, how the next REFER is to be treated; None when nothing was said of it."""
+        """Return, once, how a phone treats the next REFER; None when no behaviour was set for it."""
         behaviour, self._next_behaviour = self._next_behaviour, None
         return behaviour
 
@@ -163,7 +168,7 @@ class SimulatedPhones:
         self._next_behaviour = None
 
     def watch(self, watcher: Callable[[SimulatedCaller, str], None]) -> None:
-        """Call a function with a phone and what it does, in words."""
+        """Call a function from now on with each phone that does something, and what the phone does, in words."""
         self._watchers.append(watcher)
 
     def note(self, phone: SimulatedCaller, words: str) -> None:
@@ -175,12 +180,12 @@ class SimulatedPhones:
                 logger.exception("on_step failed")
 
     def target(self, uri: str) -> Target:
-        """Return the description of a target; one that has none cannot be found (404)."""
+        """Return the description of a target; a target without a description cannot be found (404)."""
         unknown = Target(uri=uri, answers="busy", ring_time=0.0, code=NOT_FOUND)
         return next((one for one in self._targets if same_sip_uri(one.uri, uri)), unknown)
 
     def take_text(self, message: TextMessage) -> bool:
-        """Keep a text message in `texts`; return False when nobody has described a phone of its number."""
+        """Keep a text message in `texts`; return False when no phone is described that has the message's number."""
         if self.why_not(f"tel:{message.to_number}"):
             return False
         self.texts.append(message)
@@ -188,18 +193,18 @@ class SimulatedPhones:
         return True
 
     def why_not(self, to_uri: str) -> str:
-        """Return why a phone cannot be called: nobody has described it; "" when it can."""
+        """Return why a phone cannot be called (no phone is described so); "" when the phone can be called."""
         if any(same_sip_uri(one.uri, to_uri) for one in self._targets):
             return ""
         return f"no phone is described as {without_password(to_uri)}; describe it with phones.add({without_password(to_uri)!r})"
 
     def call(self, to_uri: str, from_uri: str, *, on_ringing: Callable[[float], None]) -> Leg:
-        """Let a phone be called by a dial: it rings and answers as its target was described.
+        """Let a dial call a phone: the phone rings and answers as its target was described.
 
         Args:
-            to_uri: Its URI; one that was never described cannot be found (404).
-            from_uri: Who calls.
-            on_ringing: Called with the time when it rings.
+            to_uri: The URI of the phone; a phone that was never described cannot be found (404).
+            from_uri: The URI of the caller.
+            on_ringing: Called with the time when the phone rings.
         """
         phone = SimulatedCaller(self, to_uri, Follow(), None)
         phone.was_called = True
@@ -226,14 +231,14 @@ class SimulatedPhones:
 
         Args:
             uri: The phone's SIP URI.
-            context: The context that it calls.
-            on_refer: How it treats a REFER: a `Behaviour`, its word such as ``"refuse"``, or its word and parameters;
+            context: The context that the phone calls.
+            on_refer: How the phone treats a REFER: a `Behaviour`, its word such as ``"refuse"``, or its word and parameters;
                 `Follow` when None.
-            patience: Seconds after which it gives up an unanswered call; never when None.
-            hang_up_after: Seconds after which it hangs up an answered call; never when None.
+            patience: Seconds after which the phone gives up an unanswered call; never when None.
+            hang_up_after: Seconds after which the phone hangs up an answered call; never when None.
 
         Returns:
-            The caller; it has ended already (noAnswer) when nobody has subscribed to the context.
+            The caller; its call has ended already (noAnswer) when no client has subscribed to the context.
 
         Raises:
             ValueError: A value is not allowed.

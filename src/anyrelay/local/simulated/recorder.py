@@ -1,4 +1,4 @@
-"""Recordings of a simulated call: begun, paused and ended as a server does, on the phones' clock."""
+"""Recordings of a simulated call, begun, paused and ended on the phones' clock as a RELAY server does."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ __all__ = ["SimulatedRecorder"]
 
 @define(eq=False)
 class _Recording:
-    """One recording that is under way."""
+    """A recording that is under way."""
 
     control_id: str
     settings: RecordSettings
     started: float
-    """When, in scripted seconds."""
+    """When the recording began, in scripted seconds."""
     parts: list[tuple[float, float, bool]] = field(factory=list)
-    """The parts that are over: begin, end, and whether there is sound in them."""
+    """The parts that are over: begin and end in scripted seconds, and whether the part has sound."""
     part_since: float = 0.0
     paused: bool = False
     keeps_silence: bool = False
@@ -44,7 +44,7 @@ class SimulatedRecorder:
         sound: SoundLog,
         report: Callable[[float, RecordChanged], None],
     ) -> None:
-        """Record nothing yet.
+        """Make a recorder without recordings.
 
         Args:
             clock: The time, and timers in scripted seconds.
@@ -75,7 +75,7 @@ class SimulatedRecorder:
         self._clock.later(0.0, lambda now: self._end(control_id, now))
 
     def voice_begins(self) -> None:
-        """The phone's user begins to speak: no recording ends by silence now."""
+        """The phone's user begins to speak: silence ends no recording now."""
         for recording in self._recordings.values():
             recording.has_voice = True
             _cancel(recording)
@@ -138,7 +138,7 @@ class SimulatedRecorder:
         self._report(now, changed)
 
     def _channels(self, recording: _Recording) -> list[list[tuple[float, float]]]:
-        """Return the sound of each channel: the phone's user left and the other side right, or one of both."""
+        """Return the sound of each channel: the phone's user left and the other side right, or both in one channel."""
         settings = recording.settings
         sides = (SPEAK, LISTEN) if settings.direction == "both" else (settings.direction,)
         channels = [self._sound_of(recording, side) for side in sides]

@@ -1,4 +1,4 @@
-"""What a simulated phone does about the REFERs that it is sent, step by step."""
+"""The REFERs that a simulated phone is sent, and the steps that the phone then takes."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ __all__ = ["ReferredPhone", "SimulatedRefers"]
 
 
 class ReferredPhone(Protocol):
-    """What REFERs need of the phone."""
+    """The members of the phone that its REFERs use."""
 
     def is_over(self) -> bool:
-        """Return whether its call is over."""
+        """Return whether the phone's call is over."""
         ...
 
     def behaviour(self, target: Target) -> Behaviour:
-        """Return how it treats a REFER to this target."""
+        """Return how the phone treats a REFER to this target."""
         ...
 
     def transferred(self, target: str) -> None:
-        """Take in that it talks to the target now."""
+        """Take in that the phone talks to the target now."""
 
     def note(self, words: str) -> None:
-        """Tell the observer, if there is one, what it does."""
+        """Tell the observers what the phone does."""
 
     def tell(self, now: float, report: PhoneReport) -> None:
-        """Report something."""
+        """Report something that happened on the call to the exchange."""
 
     def end(self, now: float, reason: str) -> None:
-        """End its call."""
+        """End the phone's call."""
 
     def later(self, delay: float, action: Callable[[float], None]) -> Timer:
         """Call `action` with the time, `delay` scripted seconds from now."""
@@ -44,15 +44,15 @@ class ReferredPhone(Protocol):
 
 
 class SimulatedRefers:
-    """The REFERs of one call. Steps of an earlier one that are still to come are dropped."""
+    """The REFERs of one call. A new REFER drops the steps of an earlier REFER that are still to come."""
 
     def __init__(self, phone: ReferredPhone) -> None:
-        """Have sent none yet."""
+        """Make the REFERs of this phone, which was sent none yet."""
         self._phone = phone
         self._count = 0
 
     def send(self, uri: str, target: Target) -> None:
-        """Send a REFER to a target, which is described so."""
+        """Send the phone a REFER to a target, and schedule the phone's steps."""
         self._count += 1
         self._phone.note(f"is sent a REFER to {uri}")
         steps = self._phone.behaviour(target).steps(target.progress())

@@ -1,7 +1,7 @@
-"""What simulated phones do: targets that answer a call in some way, and callers that treat a REFER in some way.
+"""Scripts of simulated phones: how a target answers a call, and how a caller treats a REFER.
 
-A behaviour turns what the target's INVITE brings into a list of steps: facts of SIP with the time at which each happens,
-in seconds after the REFER. Whatever RFC 3515 and 6665 allow, and what phones do all the same, can be played so.
+A behaviour turns the statuses that the INVITE to the target brings into a list of steps: facts of SIP with the time at which
+each happens, in seconds after the REFER. A script can play all that RFC 3515 and 6665 allow, and what phones do against them.
 """
 
 from __future__ import annotations
@@ -45,13 +45,13 @@ ANSWERS: Final[dict[str, int | None]] = {
     "silent": None,
     "reject": None,
 }
-"""The final SIP status of a target that answers so; None for one that rings for ever, or that nobody ever calls."""
+"""The final SIP status of a target, by its way to answer; None for a target that rings for ever, or is never called."""
 
 REJECTION: Final = 403
-"""What a phone answers to a REFER to a target that rejects it, unless told otherwise."""
+"""The SIP status that refuses a REFER to a target with ``reject``, unless the target names another."""
 
 NOT_FOUND: Final = 404
-"""What calling a target that was never described brings."""
+"""The SIP status of a call to a target that was never described."""
 
 _seconds = is_number(0, 1e6, "seconds")
 _status = is_integer(200, 699)
@@ -59,19 +59,19 @@ _status = is_integer(200, 699)
 
 @frozen(kw_only=True)
 class Target:
-    """A phone that others are referred to."""
+    """A phone that callers are referred to."""
 
     uri: str
-    """Its SIP URI."""
+    """The SIP URI of the phone."""
     answers: str = field(default="answer", validator=one_of(*ANSWERS))
     """answer, busy, no-answer, decline, silent (rings for ever) or reject (a REFER to it is refused)."""
     ring_time: float = field(default=0.2, validator=_seconds)
-    """Seconds for which it rings before it answers so."""
+    """Seconds for which the phone rings before it answers so."""
     code: int | None = field(default=None, validator=optional(_status))
     """The SIP status to answer with instead: the REFER for reject, the call for the others."""
 
     def progress(self) -> list[tuple[float, int]]:
-        """Return what calling it brings: seconds after the INVITE, and the SIP status."""
+        """Return the SIP statuses that a call to the target brings, each with the seconds after the INVITE."""
         if self.answers == "reject":
             return []
         final = ANSWERS[self.answers] if self.code is None else self.code
@@ -98,11 +98,11 @@ class Notify:
     after: float = field(validator=_seconds)
     """Seconds after the REFER."""
     code: int | None = field(default=None, validator=optional(is_integer(100, 699)))
-    """The status in its body; None for a body that cannot be read, or none."""
+    """The SIP status in the body; None for no body, or for a body that cannot be read."""
     terminated: bool = field(default=False, validator=is_flag)
-    """Whether it ends the subscription."""
+    """Whether the NOTIFY ends the subscription."""
     expires: float | None = field(default=None, validator=optional(_seconds))
-    """The subscription's remaining life in seconds; None to name none."""
+    """The subscription's remaining life in seconds; None for a NOTIFY that does not name the life."""
 
 
 @frozen
@@ -114,32 +114,32 @@ class HangUp:
 
 
 Step: TypeAlias = AnswerRefer | Notify | HangUp
-"""One thing that a phone does about a REFER."""
+"""One step of a phone that was sent a REFER."""
 
 
 class Behaviour(ABC):
     """How a phone treats a REFER."""
 
     name: ClassVar[str]
-    """The word for it where a word is given instead."""
+    """The word for the behaviour, for callers that give a word instead."""
 
     @abstractmethod
     def steps(self, progress: Sequence[tuple[float, int]]) -> list[Step]:
-        """Return what the phone does, given what its INVITE to the target brings."""
+        """Return the steps of the phone, given the statuses that its INVITE to the target brings."""
 
 
 @frozen
 class Follow(Behaviour):
-    """Do it properly: answer 202, call the target, report each step, end the subscription with the final one."""
+    """Answer 202, call the target, send a NOTIFY for each status, and end the subscription with the final status."""
 
     name: ClassVar[str] = "follow"
     expires: float | None = field(default=None, validator=optional(_seconds))
-    """The subscription's life in seconds, as the first NOTIFY names it."""
+    """The subscription's life in seconds, for the first NOTIFY."""
     code: int = field(default=202, validator=is_integer(200, 299))
-    """The answer to the REFER."""
+    """The SIP status that answers the REFER."""
 
     def steps(self, progress: Sequence[tuple[float, int]]) -> list[Step]:
-        """Return the steps of a phone that does as it is told."""
+        """Return the answer and one NOTIFY for each status."""
         return [AnswerRefer(0.0, self.code), *_notifies(progress, self.expires)]
 
 
@@ -149,9 +149,9 @@ class Refuse(Behaviour):
 
     name: ClassVar[str] = "refuse"
     code: int = field(default=REJECTION, validator=is_integer(300, 699))
-    """The answer to it; 401 and 407 ask for credentials, which the exchange has none of."""
+    """The SIP status that refuses the REFER; 401 and 407 ask for credentials, and the exchange has none."""
     after: float = field(default=0.0, validator=_seconds)
-    """Seconds until it is sent."""
+    """Seconds until the refusal is sent."""
 
     def steps(self, progress: Sequence[tuple[float, int]]) -> list[Step]:
         """Return the refusal."""
@@ -165,7 +165,7 @@ class Ignore(Behaviour):
     name: ClassVar[str] = "ignore"
 
     def steps(self, progress: Sequence[tuple[float, int]]) -> list[Step]:
-        """Return nothing."""
+        """Return no steps."""
         return []
 
 
@@ -182,16 +182,16 @@ class AcceptOnly(Behaviour):
 
 @frozen
 class HangUpEarly(Behaviour):
-    """Follow, but hang up as soon as the target's final answer is there, before it is reported, if it is at all."""
+    """Follow, but hang up once the target has answered, before the final NOTIFY, or without a final NOTIFY."""
 
     name: ClassVar[str] = "hang-up-early"
     last_notify: bool = field(default=True, validator=is_flag)
-    """Whether the final NOTIFY comes after all."""
+    """Whether the final NOTIFY is sent."""
     gap: float = field(default=0.05, validator=_seconds)
-    """Seconds from the BYE to that NOTIFY."""
+    """Seconds from the BYE to the final NOTIFY."""
 
     def steps(self, progress: Sequence[tuple[float, int]]) -> list[Step]:
-        """Return the steps of a phone whose BYE overtakes its last NOTIFY."""
+        """Return the steps of a phone whose BYE comes before its final NOTIFY."""
         early = [(at, code) for at, code in progress if code < 200]
         late = [(at, code) for at, code in progress if code >= 200]
         end = late[0][0] if late else early[-1][0]
@@ -207,24 +207,24 @@ class ReportTwice(Behaviour):
 
     name: ClassVar[str] = "report-twice"
     gap: float = field(default=0.05, validator=_seconds)
-    """Seconds between the two."""
+    """Seconds between the two final NOTIFYs."""
 
     def steps(self, progress: Sequence[tuple[float, int]]) -> list[Step]:
-        """Return the steps of a phone that does not trust its first NOTIFY to have arrived."""
+        """Return the steps of a phone that repeats its final NOTIFY."""
         again = [Notify(at + self.gap, code, terminated=True) for at, code in progress if code >= 200]
         return [*Follow().steps(progress), *again]
 
 
 @frozen
 class NotifyFirst(Behaviour):
-    """Follow, but the NOTIFYs overtake the answer to the REFER (RFC 6665 section 4.1.2.4)."""
+    """Follow, but send the first NOTIFYs before the answer to the REFER (RFC 6665 section 4.1.2.4)."""
 
     name: ClassVar[str] = "notify-first"
     lead: float = field(default=0.05, validator=_seconds)
-    """Seconds after which the answer to the REFER comes."""
+    """Seconds until the answer to the REFER."""
 
     def steps(self, progress: Sequence[tuple[float, int]]) -> list[Step]:
-        """Return the steps, the answer late."""
+        """Return the steps, with the answer to the REFER late."""
         return [*_notifies(progress), AnswerRefer(self.lead)]
 
 
@@ -245,7 +245,7 @@ class EndSubscription(Behaviour):
 
 @frozen
 class Script(Behaviour):
-    """Do these steps, whatever the target does."""
+    """Take the steps that are given, no matter what the target does."""
 
     name: ClassVar[str] = "script"
     given: tuple[Step, ...] = field(converter=tuple)
@@ -257,7 +257,7 @@ class Script(Behaviour):
 
 
 def _notifies(progress: Sequence[tuple[float, int]], expires: float | None = None) -> list[Step]:
-    """Report each status; the first NOTIFY names the subscription's life, a final one ends it."""
+    """Return a NOTIFY for each status: the first names the subscription's life, a final status ends the subscription."""
     return [
         Notify(at, code, terminated=code >= 200, expires=expires if index == 0 else None)
         for index, (at, code) in enumerate(progress)
@@ -268,15 +268,15 @@ BEHAVIOURS: Final[dict[str, type[Behaviour]]] = {
     kind.name: kind
     for kind in (Follow, Refuse, Ignore, AcceptOnly, HangUpEarly, ReportTwice, NotifyFirst, EndSubscription)
 }
-"""The behaviours that have a word for them."""
+"""The behaviours, by their words."""
 
 
 def read_behaviour(given: Behaviour | str | dict[str, Any]) -> Behaviour:
-    """Read a behaviour: itself, its word, or its word and parameters as ``{"name": "refuse", "code": 403}``.
+    """Read a behaviour: a `Behaviour`, a word, or a word with parameters as ``{"name": "refuse", "code": 403}``.
 
     Raises:
         ValueError: There is no such behaviour, or a parameter is not allowed.
-        TypeError: It is something else, or a parameter is not known or of a wrong type.
+        TypeError: The value is something else, or a parameter is not known or of a wrong type.
     """
     if isinstance(given, Behaviour):
         return given
@@ -292,12 +292,12 @@ def read_behaviour(given: Behaviour | str | dict[str, Any]) -> Behaviour:
 
 
 def describe_behaviour(behaviour: Behaviour) -> dict[str, Any]:
-    """Write a behaviour as a dict that `read_behaviour` reads, fit for JSON.
+    """Return a behaviour as a dict for JSON, which `read_behaviour` reads.
 
     Raises:
-        ValueError: It has no word.
+        ValueError: The behaviour has no word.
     """
-    kind: Any = type(behaviour)  # attrs' own types do not know that every behaviour is one of its classes
+    kind: Any = type(behaviour)  # the types of attrs do not know that every behaviour is an attrs class
     if kind not in BEHAVIOURS.values():
         raise ValueError(f"a {kind.__name__} cannot be sent to another process")
     names = [each.name for each in attrs.fields(kind)]

@@ -1,4 +1,4 @@
-"""The sound of a simulated call: when there was some, on each side, and the WAV files that recordings of it are."""
+"""The sound of a simulated call: when each side made sound, and the WAV files of recordings."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class SoundLog:
     """Intervals of sound, in scripted seconds."""
 
     def __init__(self) -> None:
-        """Have heard nothing yet."""
+        """Make a log without sound."""
         self._intervals: dict[str, list[tuple[float, float]]] = {SPEAK: [], LISTEN: []}
 
     def add(self, side: str, start: float, end: float) -> None:
@@ -34,21 +34,21 @@ class SoundLog:
         self._intervals[side].append((start, end))
 
     def cut(self, side: str, now: float) -> None:
-        """Note that what sounds on a side has stopped."""
+        """Note that the sound on a side has stopped."""
         kept = [(start, min(end, now)) for start, end in self._intervals[side] if start < now]
         self._intervals[side] = kept
 
     def within(self, side: str, start: float, end: float) -> list[tuple[float, float]]:
-        """Return the sound on a side between two times, in seconds after the first of them."""
+        """Return the sound on a side between two times, as intervals in seconds after the first time."""
         found = [(max(a, start) - start, min(b, end) - start) for a, b in self._intervals[side]]
         return [(a, b) for a, b in found if a < b]
 
 
 def wav_file(duration: float, channels: list[list[tuple[float, float]]]) -> bytes:
-    """Return a WAV file of 16 bits: a tone where a channel has sound, silence elsewhere.
+    """Return a WAV file with samples of 16 bits: a tone where a channel has sound, silence elsewhere.
 
     Args:
-        duration: How long it is, in seconds.
+        duration: The length of the file, in seconds.
         channels: The intervals of sound of each channel, in seconds after the beginning.
     """
     frames = round(duration * RATE)
