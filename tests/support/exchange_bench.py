@@ -5,7 +5,8 @@ from __future__ import annotations
 from inspect import isfunction
 from itertools import count
 
-from anyrelay.local.exchange.exchange import DeleteFile, Exchange, Flush, PostStatus
+from anyrelay.local.exchange.exchange import Exchange
+from anyrelay.local.exchange.outputs import DeleteFile, Flush, PostStatus
 from anyrelay.local.exchange.ports import Leg
 from anyrelay.local.exchange.reports import CallAnswered
 from anyrelay.local.simulated.phones import SimulatedPhones

@@ -9,9 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
-
-from attrs import frozen
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from anyrelay.local.exchange.acted import ACTED_METHODS
 from anyrelay.local.exchange.call_control import CallControl
@@ -22,6 +20,7 @@ from anyrelay.local.exchange.credentials import Credentials
 from anyrelay.local.exchange.dial import ExchangeDials
 from anyrelay.local.exchange.dial_plan import DialPlan
 from anyrelay.local.exchange.messages import Messages
+from anyrelay.local.exchange.outputs import DeleteFile, ExchangeOutput, Flush, PostStatus
 from anyrelay.local.exchange.recordings import Recording, Recordings
 from anyrelay.local.exchange.refusal import CommandRefused
 from anyrelay.local.exchange.scripts import Scripts
@@ -51,7 +50,7 @@ if TYPE_CHECKING:
     from anyrelay.protocol.server import CommandReceived
     from anyrelay.protocol.transport.websocket import UpgradeCheck
 
-__all__ = ["CommandFaults", "DeleteFile", "Exchange", "ExchangeOutput", "Flush", "PostStatus"]
+__all__ = ["CommandFaults", "Exchange"]
 
 logger = logger_of(__name__)
 
@@ -62,39 +61,8 @@ PENDING_WORTH_A_LOOK: Final = 65_536
 """How many bytes of events wait for an absent client before each further one has the budget of all looked at."""
 
 
-@frozen
-class Flush:
-    """Send what this connection has for its transport, and close it if it says so."""
-
-    connection: ClientConnection
-    """The connection."""
-
-
-@frozen
-class PostStatus:
-    """POST an event to a ``status_url``, best effort."""
-
-    url: str
-    """Where to."""
-    envelope: dict[str, Any]
-    """The event, as clients get it."""
-    client: str = ""
-    """Whose command asked for it, so that no client waits for the POSTs of another."""
-
-
-@frozen
-class DeleteFile:
-    """Delete the file of a recording that was forgotten."""
-
-    path: str
-    """The file."""
-
-
-ExchangeOutput: TypeAlias = Flush | PostStatus | DeleteFile
-
-
 class CommandFaults(Protocol):
-    """Faults that are made on purpose: they keep the exchange from answering some commands as usual."""
+    """Faults that are made on purpose, which keep the exchange from answering some commands as usual."""
 
     def hit(self, now: float, connection: ClientConnection, received: CommandReceived) -> bool:
         """Take in a command; return whether a fault took it, so that the exchange does nothing with it."""
@@ -117,19 +85,19 @@ class Exchange:
         dial_event_first: bool = False,
         strict: bool = False,
     ) -> None:
-        """Open an exchange that nobody is connected to.
+        """Make an exchange without connections.
 
         Args:
             new_id: Makes an identifier that was never used before, such as a UUID.
-            epoch: What time it is in the world, in seconds since 1970, when `now` is 0; events carry such a time.
-            credentials: Who may sign in; anybody when None.
-            on_text: Called with each message on each connection, after ``rx`` or ``tx``: secrets and all, so scrub it.
-            on_event: Called with the envelope of each event, whether or not there is a client to hear it.
+            epoch: The time in seconds since 1970 when `now` is 0; events carry such times.
+            credentials: The credentials of the clients that may sign in; None for any client.
+            on_text: Called with each connection, ``rx`` or ``tx``, and each message. The messages carry secrets: scrub them.
+            on_event: Called with the envelope of each event, whether or not a client gets the event.
             acts: Whether the commands that need SignalWire's cloud are acted by scripts; if not, they are refused with 501.
             numbers: The context that each number belongs to, for calls and text messages.
-            dial_event_first: Whether a dial is told to be answered before its leg is, as programs expect that wait for the
-                leg's answer after the dial.
-            strict: Whether a command is refused that RELAY's own schema does not allow; see `strict.why_refused`.
+            dial_event_first: Whether ``calling.call.dial`` comes before its leg's ``calling.call.state``, for programs that
+                wait for the leg's answer after the dial.
+            strict: Whether the exchange refuses a command that RELAY's own schema does not allow; see `strict.why_refused`.
         """
         self.now = 0.0
         self.timers = Timers()
@@ -145,7 +113,7 @@ class Exchange:
         self._to_flush: set[ClientConnection] = set()
         self._connections_opened = 0
         self.recordings = Recordings()
-        self.recordings_url = "http://127.0.0.1/recordings"  # the server sets where it listens
+        self.recordings_url = "http://127.0.0.1/recordings"  # the server sets its address
         calling = [method for method in COMMANDS if method.startswith("calling.")]
         self.scripts = Scripts([SendMessage.method, *(ACTED_METHODS if acts else ())], refusable=calling)
         self.messages = Messages(self, numbers)
@@ -156,9 +124,9 @@ class Exchange:
         arrived = self.call_control.offers.subscriber_arrived
         self._sign_in = SignIn(self, credentials or Credentials(), self._connection_timers, arrived)
         self.dial_plan = DialPlan(self.messages.contexts)
-        self.dialer: Dialer | None = None  # set by phones that can be called, once they are started
-        self.text_phones: TextPhones | None = None  # set by phones that take text messages, likewise
-        self.faults: CommandFaults | None = None  # set by those who make the server fail on purpose
+        self.dialer: Dialer | None = None  # set by phones that can be called, when they start
+        self.text_phones: TextPhones | None = None  # set by phones that take text messages, when they start
+        self.faults: CommandFaults | None = None  # set by `ServerFaults`
 
     # --- driving it -------------------------------------------------------------------------------------------------
 
@@ -170,13 +138,13 @@ class Exchange:
         peer: str = "",
         check_upgrade: UpgradeCheck | None = None,
     ) -> ClientConnection:
-        """A client has connected.
+        """Open a connection for a client that has connected.
 
         Args:
             now: The time, in seconds.
             tls: The TLS context, its certificate loaded; None for plain ws.
             peer: The client's address.
-            check_upgrade: Says which upgrades are refused; None accepts each.
+            check_upgrade: Says which upgrades are refused; None accepts each upgrade.
         """
         self.now = now
         self._connections_opened += 1
@@ -194,7 +162,7 @@ class Exchange:
         return connection
 
     def next_output(self) -> ExchangeOutput | None:
-        """Return the next thing to do, None when there is none."""
+        """Return the next order to the driver; None when there is none."""
         if not self._outputs:
             return None
         output = self._outputs.popleft()
@@ -218,17 +186,17 @@ class Exchange:
             connection.drop(now)
 
     def forget_sessions(self, now: float) -> None:
-        """Lose every session, as a server does that crashed and is back: connections drop, calls end, nobody can resume."""
+        """Lose every session, as a server that crashed and is back: connections drop, calls end, no session can be resumed."""
         self.drop_connections(now)
         for session in self.sessions:
             self._give_up(session, now)
 
     def say_goodbye(self, now: float, *, restart: bool = False) -> None:
-        """Tell every client that its connection is about to be closed, as a deployment does, and close it.
+        """Send every client ``signalwire.disconnect``, as a deployment does, and close the connections.
 
         Args:
             now: The time, in seconds.
-            restart: Whether the sessions are over too, rather than to be resumed.
+            restart: Whether the sessions are over too; if not, clients may resume them.
         """
         self.now = now
         for connection in list(self.connections):
@@ -237,20 +205,20 @@ class Exchange:
                 connection.drop(now)
                 continue
             connection.say_goodbye(restart=restart)
-            if restart:  # what it has is its own until the connection is closed, but nothing new is offered to it
+            if restart:  # the session keeps its calls until the connection is closed, and gets no new ones
                 session.resumable, session.has_left = False, True
             self._connection_timers.close_soon(connection, now)
 
     # --- what clients say ---------------------------------------------------------------------------------------------
 
     def connection_has_output(self, connection: ClientConnection) -> None:
-        """There is something to send."""
+        """Take in that a connection has bytes to send."""
         if connection not in self._to_flush:
             self._to_flush.add(connection)
             self._outputs.append(Flush(connection))
 
     def connection_lost(self, now: float, connection: ClientConnection) -> None:
-        """A client is gone; its session can be resumed for a while."""
+        """Take in that a client is gone; its session can be resumed for a while."""
         self.now = now
         if connection in self.connections:
             self.connections.remove(connection)
@@ -268,7 +236,7 @@ class Exchange:
             self._shed_absent(now)
 
     def command_received(self, now: float, connection: ClientConnection, received: CommandReceived) -> None:
-        """A client sent a command."""
+        """Take in a command of a client, and answer it."""
         self.now = now
         if self.faults is not None and self.faults.hit(now, connection, received):
             return
@@ -312,11 +280,9 @@ class Exchange:
     def _carry_out(
         self, command: CallCommand | Dial | Begin | SendMessage, session: RelaySession, now: float
     ) -> dict[str, Any]:
-        """Carry a command out and return the result for its client; events follow later."""
+        """Carry out a command, and return the result for its client; events follow later."""
         try:
-            if not isinstance(
-                command, CallCommand
-            ):  # a command on a call is refused by its script once the call is found
+            if not isinstance(command, CallCommand):  # for a command on a call, once the call is found
                 self.scripts.check_accepts(command.method)
             match command:
                 case Dial():
@@ -352,7 +318,7 @@ class Exchange:
         return True
 
     def report(self, now: float, leg: Leg, report: PhoneReport) -> None:
-        """Take in something that happened on a call."""
+        """Take in a phone's report of something that happened on a call."""
         self.now = now
         self.call_control.report(now, leg, report)
 
@@ -361,7 +327,7 @@ class Exchange:
     def envelope(
         self, event_type: str, params: dict[str, Any], session: RelaySession | None, now: float
     ) -> dict[str, Any]:
-        """Return an event's envelope (RELAY facts, section 2)."""
+        """Return the envelope of an event (RELAY facts, section 2)."""
         return {
             "event_type": event_type,
             "event_channel": session.channel if session is not None else "",
@@ -380,7 +346,7 @@ class Exchange:
         *,
         status_url: str | None = None,
     ) -> None:
-        """Send an event to a session, if there is one, and POST it to a `status_url`, if there is one."""
+        """Send an event to a session, and POST the event to a `status_url`; either may be None."""
         envelope = self.envelope(event_type, params, session, now)
         if session is not None and not session.is_over:
             session.send_event(self.new_id(), envelope)
@@ -392,7 +358,7 @@ class Exchange:
             self._on_event(envelope)
 
     def keep_recording(self, recording: Recording) -> None:
-        """Keep a recording that is over, for its URL."""
+        """Keep a recording that is over, so that its URL can be fetched."""
         for forgotten in self.recordings.add(recording):
             if forgotten.path:
                 self._outputs.append(DeleteFile(forgotten.path))
@@ -400,7 +366,7 @@ class Exchange:
     # --- absent clients ----------------------------------------------------------------------------------------------
 
     def _shed_absent(self, now: float) -> None:
-        """Give sessions of absent clients up that are too many."""
+        """Give up the sessions of absent clients that are too many, or for which too much is kept."""
         for session in self.sessions.too_many_absent(self.calls.controllers):
             logger.warning("a session whose client is away was given up: too many are kept, or too much for them")
             self._give_up(session, now)

@@ -20,7 +20,8 @@ import anyio
 from anyio.abc import SocketListener, SocketStream
 
 from anyrelay.local.exchange.credentials import Credentials
-from anyrelay.local.exchange.exchange import DeleteFile, Exchange, Flush, PostStatus
+from anyrelay.local.exchange.exchange import Exchange
+from anyrelay.local.exchange.outputs import DeleteFile, Flush, PostStatus
 from anyrelay.local.logs import logger_of
 from anyrelay.local.reach import Reach
 from anyrelay.local.server.addresses import addresses_of, is_on_loopback, listened_port, parse_address, shown_host

@@ -7,7 +7,8 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
 from anyrelay.frontend.trace import TraceFrame, frame_of, of_call
-from anyrelay.local.exchange.exchange import Exchange, Flush, PostStatus
+from anyrelay.local.exchange.exchange import Exchange
+from anyrelay.local.exchange.outputs import Flush, PostStatus
 from anyrelay.local.simulated.phones import SimulatedPhones
 
 if TYPE_CHECKING:
