@@ -1,6 +1,6 @@
 """The server's side of one RELAY connection: commands in, replies and events out.
 
-It knows the connection only. Which contexts there are, who may sign in and what a call does is decided above it, so the
+The endpoint knows the connection only. The contexts, the credentials and the calls belong to the layer above, so the
 same side serves the local RELAY server, tests that join both sides in memory, and recorders.
 """
 
@@ -32,7 +32,7 @@ from anyrelay.protocol.transport.websocket import DEFAULT_MAX_MESSAGE_SIZE, Upgr
 __all__ = ["CommandReceived", "Gone", "ServerConnection", "ServerEvent"]
 
 INVALID_PARAMS: Final = -32602
-"""The code of an answer to a command that is not allowed as it is (JSON-RPC 2.0 section 5.1)."""
+"""The error code for a command with parameters that are not allowed (JSON-RPC 2.0 section 5.1)."""
 
 DEFAULTS: Final[dict[str, dict[str, Any]]] = {
     "calling.end": {"reason": "hangup"},
@@ -53,31 +53,31 @@ UNACKNOWLEDGED_BYTES: Final = 4 * 1024 * 1024
 
 @frozen
 class CommandReceived:
-    """The client sent a command; it is to be answered with `reply` or `refuse`."""
+    """The client sent a command, which must be answered with `reply` or `refuse`."""
 
     id: str | int
     """The JSON-RPC id of the request."""
     method: str
-    """Its name on the wire."""
+    """The command's name on the wire."""
     command: Command | None
     """The command, checked; None for a method that has no class."""
     params: dict[str, Any] = field(repr=shown)
-    """Its parameters as they came."""
+    """The command's parameters as they came."""
 
 
 @frozen
 class Gone:
-    """The client is gone. It comes once, and nothing comes after it."""
+    """The client is gone. This event comes once, and no event follows."""
 
     error: Exception | None
-    """What broke; None when a side closed."""
+    """The error that ended the connection; None when a side closed the connection."""
 
 
 ServerEvent: TypeAlias = CommandReceived | Gone
 
 
 class ServerConnection:
-    """One client, as the server sees it. Drive it like a session: bytes in, `next_event`, `data_to_send`."""
+    """The server's side of one client. Drive the endpoint like a session: bytes in, `next_event`, `data_to_send`."""
 
     def __init__(
         self,
@@ -150,7 +150,7 @@ class ServerConnection:
         self._drain()
 
     def data_to_send(self) -> bytes:
-        """Return everything that waits for the transport, and forget it."""
+        """Return all bytes that wait for the transport, and remove them."""
         return self._connection.data_to_send()
 
     def next_event(self) -> ServerEvent | None:
@@ -166,7 +166,7 @@ class ServerConnection:
         self._send(encode_error(id_, code, message))
 
     def send_event(self, params: dict[str, Any], *, id_: str | None = None) -> str:
-        """Send an event; it is remembered until the client acknowledges it.
+        """Send an event, and remember the event until the client acknowledges it.
 
         Args:
             params: The envelope: event_type, timestamp, params.
@@ -219,7 +219,7 @@ class ServerConnection:
                     self.broken_messages += 1
                 case ConnectionClosed() as closed:
                     self._events.append(Gone(closed.error))
-                case _:  # it is open, or a pong came
+                case _:  # the connection is open, or a pong came
                     pass
 
     def _receive_text(self, text: str) -> None:
@@ -234,7 +234,7 @@ class ServerConnection:
             self._receive_answer(message.id)
 
     def _receive_broken(self, message: Broken) -> None:
-        """Pass over a message that cannot be read, but let the client not wait for an answer to it."""
+        """Count a message that cannot be read; refuse it when it was a request, and take it as an answer when it was one."""
         self.broken_messages += 1
         if message.request_id is not None:
             self.refuse(message.request_id, INVALID_REQUEST, message.reason)
@@ -271,7 +271,7 @@ class ServerConnection:
 
 
 def _has_more_values(params: dict[str, Any], limit: int) -> bool:
-    """Whether a command's parameters have more values than that; it looks at no more of them."""
+    """Return whether a command's parameters have more values than `limit`; count no further than that."""
     count, todo = 0, [iter(params.values())]
     while todo:
         for value in todo[-1]:

@@ -82,7 +82,7 @@ class CallMachine(
     """One call of a session."""
 
     def __init__(self, host: CallHost[CallMachine], offer: RelayEvent) -> None:
-        """Make a call from the event that told of it."""
+        """Make a call from its first event."""
         params = offer.params
         told = offer if isinstance(offer, CallReceiveEvent) else CallReceiveEvent.from_payload({"params": params})
         self.host = host
@@ -133,7 +133,7 @@ class CallMachine(
             self._end(event, now)
 
     def _take_state(self, event: CallStateEvent) -> bool:
-        """Move to the state that an event tells of; whether the call has ended with it."""
+        """Move to the state that an event tells; return whether the call has ended with this event."""
         word = _STATES.get(event.call_state)
         if word is None:
             return False
@@ -144,7 +144,7 @@ class CallMachine(
         self.state = moved
         self.end_reason = event.end_reason or self.end_reason
         self._keep_state_event(event)
-        if event.device:  # it is kept with its event
+        if event.device:  # the device is kept with its event
             self._device = b""
         return moved is CallState.ENDED
 
@@ -153,7 +153,7 @@ class CallMachine(
         return self._operations.get(control_id) if isinstance(control_id, str) else None
 
     def subject_of(self, event: RelayEvent) -> OperationMachine[Any] | ReferMachine | None:
-        """Return the operation or transfer that an event is about, if it is about one."""
+        """Return the operation or transfer that an event belongs to; None for an event of the call alone."""
         return self.refers.owner_of(event) if isinstance(event, ReferEvent) else self._operation_of(event)
 
     def _end(self, event: RelayEvent, now: float) -> None:
@@ -212,7 +212,7 @@ class CallMachine(
         self.refers.let_go()
 
     def session_lost(self, error: RelayError, now: float) -> None:
-        """The session is gone for good, and this call with it (or the call alone): those who wait are told."""
+        """The session is gone for good, or the call alone: the waiters of the call get the error."""
         self._gone = error
         self._stop_grace()
         if self.host.observer is not None and self.state is not CallState.ENDED:
@@ -224,7 +224,7 @@ class CallMachine(
         self._fail_state_waiters(error)
 
     def passed(self, now: float) -> None:
-        """The call was passed back to routing: nothing more will be heard of it here."""
+        """The call was passed back to routing: this client gets no more events of the call."""
         self.host.call_passed(self, now)
         self.session_lost(CallGone(410, f"call {self.call_id} was passed back", self.call_id), now)
 
@@ -241,7 +241,7 @@ class CallMachine(
         self.session_lost(CallGone(410, f"call {self.call_id} is gone, says the server", self.call_id), now)
 
     def handed_over(self, now: float) -> None:
-        """The call was handed to another application: nothing more will be heard of it here."""
+        """The call was handed to another application: this client gets no more events of the call."""
         if self._gone is None:
             self.host.forget_call(self)
             self.session_lost(CallGone(410, f"call {self.call_id} was transferred", self.call_id), now)
@@ -250,13 +250,13 @@ class CallMachine(
 
     @property
     def device(self) -> dict[str, Any]:
-        """The call's device as it was told of last, made anew for each look."""
+        """The call's device, as the last event with a device told; a new dict for each access."""
         packed = self._device  # which another thread may be about to set
         return unpack_device(packed) if packed else self._latest_device()
 
     @property
     def handler_queue(self) -> HandlerQueue:
-        """The queue of the handlers; made when it is first used, since most calls need none."""
+        """The queue of the handlers; made on first use, since most calls need none."""
         if self._handler_queue is None:
             self._handler_queue = self.host.new_handler_queue(self.call_id)
         return self._handler_queue
@@ -291,7 +291,7 @@ class CallMachine(
 
     @property
     def is_silent(self) -> bool:
-        """Whether the call has ended, and with it its last open transfer: nothing more will be heard of it."""
+        """Whether the call and its last open transfer have ended: no more events of the call will come."""
         return self.state is CallState.ENDED and not self.refers.any_open
 
     def ended_error(self) -> CallGone:

@@ -92,8 +92,8 @@ class CallHost(Protocol[C]):
             kind: The class of the command.
             params: Its JSON-RPC params.
             call_id: The call.
-            command_observer: The machine that hears of it.
-            options: How it is sent, and how its reply is taken.
+            command_observer: The machine that is told what becomes of the command.
+            options: How the command is sent, and how the reply is read.
             result_if_accepted: What the promise is of; None for the reply.
         """
         ...
@@ -113,4 +113,4 @@ class CallHost(Protocol[C]):
         """No more events of the call are expected."""
 
     def work_ended(self) -> None:
-        """An operation or a transfer has ended; a drain may wait for it."""
+        """An operation or a transfer has ended, for which a drain may wait."""

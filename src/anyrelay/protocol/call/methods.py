@@ -24,7 +24,7 @@ NONE_YET: Final[dict[Any, Any]] = {}
 code that adds to an empty dict makes a new dict first."""
 
 NOTHING_CHECKED: Final[Mapping[str, Any]] = {}
-"""Stands for the fields of a command that need no check when it is sent; by their names, as they are on the wire."""
+"""Marks the fields of a command that need no check when the command is sent, by their names on the wire."""
 
 
 class CallMethods(ABC):

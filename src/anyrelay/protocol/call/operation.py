@@ -54,9 +54,9 @@ class OperationState(StrEnum):
     STARTING = auto()
     """The command is queued or sent."""
     RUNNING = auto()
-    """The server is at it."""
+    """The server carries the operation out."""
     PAUSED = auto()
-    """The server holds it."""
+    """The server has paused the operation."""
     DONE = auto()
     """Ended; `OperationMachine.result` has the final event."""
     LOST = auto()
@@ -75,7 +75,7 @@ class OperationInput(StrEnum):
     RUNS = auto()
     """An event: it goes on."""
     PAUSES = auto()
-    """An event: it is held."""
+    """An event: the operation is paused."""
     ENDS = auto()
     """A final event."""
     CALL_ENDED = auto()
@@ -138,10 +138,10 @@ class OperationHost(Protocol):
 
 
 class OperationMachine(CommandObserver, Generic[E]):
-    """One operation of one call; `E` is the class of its events."""
+    """An operation of a call; `E` is the class of its events."""
 
     EVENT: ClassVar[str] = ""
-    """The RELAY event that tells of it."""
+    """The RELAY event that reports the operation."""
     WORDS: ClassVar[dict[str, OperationInput]] = {}
     """The input that each state word of the events is."""
 
@@ -149,7 +149,7 @@ class OperationMachine(CommandObserver, Generic[E]):
         self.call = call
         self.control_id = control_id
         self.method = "the operation"
-        """The RELAY method that starts it."""
+        """The RELAY method that starts the operation."""
         self.state: OperationState = OperationState.STARTING
         self.result: E | None = None
         self._is_told = False
@@ -165,7 +165,7 @@ class OperationMachine(CommandObserver, Generic[E]):
 
     @property
     def is_under_way(self) -> bool:
-        """Whether an event has shown that the server is at it."""
+        """Whether an event has shown that the server carries the operation out."""
         return self._is_under_way
 
     @property
@@ -267,7 +267,7 @@ class OperationMachine(CommandObserver, Generic[E]):
         self.call.operation_ended(self)
         # An event of its control_id is of its class, since it is judged by its type; a refused operation has none.
         self.result = event  # type: ignore[assignment]
-        # A program that closes its client is told so everywhere; any other end is a result.
+        # A program that closes its client gets the error everywhere; any other end is a result.
         self._error = error if event is None or isinstance(error, ClientClosed) else None
         if self._error is not None:
             self.result = None
@@ -292,7 +292,7 @@ class StoppableMachine(OperationMachine[E]):
     """An operation that can be stopped."""
 
     STOP: ClassVar[str] = ""
-    """The class of the command that stops it."""
+    """The class of the command that stops the operation."""
 
     @command_doc
     def stop(self, now: float, /) -> Promise[Reply]:
@@ -342,11 +342,11 @@ class AudibleMachine(PausableMachine[E]):
 
 
 class ResultMachine(StoppableMachine[E]):
-    """An operation that its result ends for those who wait, though the server may go on until it is stopped."""
+    """An operation whose result ends the waiting, though the server may go on until the operation is stopped."""
 
     @command_doc
     def stop(self, now: float, /) -> Promise[Reply]:
-        """Stop it, after its result too, since the server may still be at it.
+        """Stop the operation, after its result too, since the server may still go on.
 
         Returns:
             The server's reply; ``{}`` when the server was at it no more.

@@ -176,7 +176,7 @@ class ReferMethods(CallMethods):
                 the default.
 
         Returns:
-            The transfer, and a promise that is kept once the server took the command, or events have told the outcome.
+            The transfer, and a promise that is kept once the server accepted the command, or events have told the outcome.
         """
         if on_completed is not None:
             check_handler(on_completed, "on_completed")

@@ -58,13 +58,13 @@ class ReferState(StrEnum):
     SENT = auto()
     """The command has left; no reply yet."""
     OPEN = auto()
-    """The server took the command, as its reply or an event says; the phones are at it."""
+    """The server accepted the command, as its reply or an event says; the phones carry the transfer out."""
     CANCELING = auto()
     """The word cancel came; a code would still win within the grace time."""
     ENDING = auto()
     """The call ended; a final event may still come within the grace time."""
     UNKNOWN = auto()
-    """Settled without knowing; one final event may still upgrade it."""
+    """Settled as UNKNOWN; a final event may still upgrade the outcome."""
     LATE_CANCEL = auto()
     """Settled without knowing, then the word cancel came: a code would still win within the grace time."""
     SETTLED = auto()
@@ -169,7 +169,7 @@ class ReferOwner(Protocol):
 
 
 class ReferMachine(CommandObserver):
-    """One transfer of one call, from its command to its outcome."""
+    """A transfer of a call (SIP REFER), from its command to its outcome."""
 
     def __init__(self, refer_to: str, *, now: float, timers: LinkTimers, grace: float, number: int = 1) -> None:
         """Arm a transfer before its command is sent, so that an event which overtakes the reply counts.
@@ -250,10 +250,10 @@ class ReferMachine(CommandObserver):
             self.refers.supersede(self, now)
 
     def rejected(self, error: RelayError) -> None:
-        """The server refused the command, or it was withdrawn: there was no transfer, so there is no outcome.
+        """The server refused the command, or the command was withdrawn: there was no transfer, so there is no outcome.
 
-        After any event of it this changes nothing: there is a transfer, whatever the server replies. One that was settled
-        before stays settled: its waiters and `on_completed` have been told.
+        After any event of the transfer this changes nothing: the transfer exists, no matter what the server replies. A transfer
+        that was settled before stays settled: its waiters and `on_completed` have been told.
         """
         self.waits_for_reply = False
         if (self.state, ReferInput.REJECTED) in TRANSITIONS and not self.events and self.ack is None:

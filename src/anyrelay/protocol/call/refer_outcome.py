@@ -1,4 +1,4 @@
-"""What became of a SIP REFER: the outcome, and `judge`, the table of section 2 of the outcome facts.
+"""The outcome of a SIP REFER, and `judge`, the table of section 2 of the outcome facts.
 
 An outcome is never made up: a deadline, a lost connection or an ended call gives UNKNOWN, which is neither success nor
 failure. Sources: RFC 3515 (REFER), RFC 3420 (sipfrag), RFC 5589 (transfer practice).
@@ -20,10 +20,10 @@ __all__ = ["ReferOutcome", "ReferStatus", "UnknownReason", "judge"]
 
 
 class ReferStatus(StrEnum):
-    """What became of a transfer."""
+    """The status of a transfer's outcome."""
 
     SUCCEEDED = auto()
-    """The target answered; the call's own leg ends, and it is the server that ends it."""
+    """The target answered; the server ends the call's own leg."""
     BUSY = auto()
     """The target was busy (486, 600)."""
     NO_ANSWER = auto()
@@ -59,16 +59,16 @@ class UnknownReason(StrEnum):
 
 @frozen
 class ReferOutcome:
-    """What became of one transfer, as far as anybody can know."""
+    """The outcome of a transfer, as far as the events tell."""
 
     status: ReferStatus
     """The outcome in one word."""
     refer_to: str
     """The URI that the call was referred to."""
     refer_response_code: int | None = None
-    """What the phone answered to the REFER (SIP status code), None when it is not known."""
+    """The SIP status code of the phone's answer to the REFER; None when unknown."""
     notify_response_code: int | None = None
-    """The target's last reported answer to the phone (SIP status code), None when it is not known."""
+    """The SIP status code of the target's last reported answer to the phone; None when unknown."""
     unknown_because: UnknownReason | None = None
     """Why the status is UNKNOWN; None for every other status."""
     events: tuple[ReferEvent, ...] = field(default=(), repr=lambda events: f"<{len(events)} events>")
@@ -113,7 +113,7 @@ _WORDS: Final = {
     **dict.fromkeys(("cancel", "canceled", "cancelled"), ReferStatus.CANCELED),
     **dict.fromkeys(("unknown", "notreported"), ReferStatus.UNKNOWN),
 }
-"""What a state word means when there is no final code. Any other word means that it is not over."""
+"""The outcome for a state word without a final code. Any other word means that the transfer is not over."""
 
 
 _SEPARATORS: Final = re.compile(r"[-_\s]")
@@ -136,7 +136,7 @@ def judge(word: str, refer_code: int | None, notify_code: int | None) -> ReferSt
         notify_code: The target's answer as the phone's NOTIFY told it, a SIP status code, or None.
 
     Returns:
-        The status; CANCELED and UNKNOWN as the server's words for them; None when it is not over yet.
+        The status; CANCELED and UNKNOWN by the server's words; None when the transfer is not over yet.
     """
     if (by_notify := _by_notify_code(notify_code)) is not None:
         return by_notify

@@ -1,4 +1,4 @@
-"""The transfers of one call: which of them an event belongs to, and when another one may begin.
+"""The transfers of a call: which transfer an event belongs to, and when another transfer may begin.
 
 RELAY gives no identifier to tell two transfers of one call apart, so order and target decide (outcome facts, section 2).
 """
@@ -125,22 +125,22 @@ class Refers:
         return None
 
     def call_ended(self, now: float) -> None:
-        """The call has ended: the grace time of the open ones begins."""
+        """The call has ended: the grace time of the open transfers begins."""
         self.call_is_over = True
         for refer in self.under_way:
             refer.call_ended(now)
 
     def let_go(self) -> None:
-        """The call is forgotten, so that nothing more happens to them.
+        """The call is forgotten, so that nothing more happens to its transfers.
 
-        They hold nothing any more that holds them: thousands of calls a minute are then freed without the garbage collector.
+        No transfer refers to an object any more that refers to the transfer, so calls are freed without the garbage collector.
         """
         self._on_over = None
         for refer in self._all:
             refer.on_over = refer.refers = None
 
     def grace_over(self, now: float) -> None:
-        """The call's grace time is over, and that of transfers which began in it too."""
+        """The call's grace time is over, and with it the grace time of its transfers."""
         for refer in list(self.under_way):
             refer.grace_over(now)
 

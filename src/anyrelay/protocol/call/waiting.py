@@ -77,7 +77,7 @@ class WaitingMethods(CallMethods):
         return waiter
 
     def _has_reached(self, target: CallState) -> bool:
-        """Whether the call is in a state, or past it."""
+        """Whether the call is in a state, or past that state."""
         return (self.state, target) not in TRANSITIONS
 
     def _keep_state_event(self, event: CallStateEvent) -> None:

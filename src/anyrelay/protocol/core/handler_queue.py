@@ -19,7 +19,7 @@ TAKEN_AT_ONCE: Final = 100
 
 
 class Callback(NamedTuple):
-    """One thing to tell one handler."""
+    """A handler, and the event or object that the handler is called with."""
 
     handler: Callable[[Any], Any]
     """The user's function or coroutine function."""
@@ -57,7 +57,7 @@ class HandlerQueue:
         self._callbacks: deque[Callback] = deque()
 
     def post(self, handler: Callable[[Any], Any], subject: Any, *, never_drop: bool = False) -> None:
-        """Queue a callback; over the limit it is dropped and counted, unless `never_drop`."""
+        """Queue a callback; over the limit the callback is dropped and counted, unless `never_drop`."""
         if len(self._callbacks) >= HANDLER_QUEUE_LIMIT and not never_drop:
             self.dropped += 1
             self._overflowed(self)
@@ -84,7 +84,7 @@ class HandlerQueue:
         return [waiting.popleft() for _ in range(min(len(waiting), TAKEN_AT_ONCE))]
 
     def release(self) -> None:
-        """Say that no thread makes the callbacks any more; if there are new ones, the queue is scheduled again."""
+        """Say that no thread makes the callbacks any more; a queue with new callbacks is scheduled again."""
         self.scheduled = bool(self._callbacks)
         if self.scheduled:
             self._schedule(self)

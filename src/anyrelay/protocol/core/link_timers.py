@@ -21,7 +21,7 @@ LONGEST_IN_ALL: Final = 60.0
 
 
 class LinkTimer:
-    """One deadline; `cancel` takes it back."""
+    """A deadline, which `cancel` takes back."""
 
     __slots__ = ("_action", "_began", "_counted", "_owner", "_period", "_seconds", "_timer")
 
@@ -34,7 +34,7 @@ class LinkTimer:
         self._timer: Timer | None = None
 
     def cancel(self) -> None:
-        """Cancel the deadline; harmless when it is over or was cancelled before."""
+        """Cancel the deadline; harmless when the deadline has passed or was cancelled before."""
         self.stop(self._began)
         self._owner._forget(self)
         self._action = None  # which may hold an object that holds this one
@@ -117,7 +117,7 @@ class LinkTimers:
         """Call the actions of the deadlines that waited for this answer to a ping."""
         over, self._asked = self._asked, {}
         for timer in over:
-            if timer in self._pending:  # what the one before it did may have taken it back
+            if timer in self._pending:  # the action of an earlier deadline may have cancelled this one
                 timer.fire(now)
         if self._reached:
             self._ask_server(now)

@@ -68,7 +68,7 @@ def _unpack_event(line: bytes) -> CallStateEvent:
 
 
 def pack_device(device: dict[str, Any]) -> bytes:
-    """Return a device in little memory; nothing at all for an empty one."""
+    """Return a device in little memory; nothing for an empty device."""
     return _exactly(_packed(device)) if device else b""
 
 
@@ -95,5 +95,5 @@ def _unpacked(packed: bytes) -> Any:
 
 
 def _exactly(written: bytes) -> bytes:
-    """Return a copy that takes as much memory as it is long: orjson writes into 4 KiB, which its result keeps."""
+    """Return a copy that takes no more memory than its length: the result of orjson keeps a buffer of 4 KiB."""
     return memoryview(written).tobytes()

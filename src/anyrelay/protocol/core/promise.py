@@ -26,7 +26,7 @@ EVENT_QUEUE_LIMIT = 1_000
 
 
 class Promise(Generic[T]):
-    """One result to come, for one waiter: a value or an error, exactly once.
+    """A result to come for one waiter: a value or an error, exactly once.
 
     The first of `resolve` and `fail` counts; whatever comes later is dropped, since a deadline and an answer may race.
     """
@@ -108,7 +108,7 @@ class Promise(Generic[T]):
         return changed
 
     def on_ready(self, waker: Callable[[], None]) -> None:
-        """Call `waker` once when the result is there; at once when it is there already."""
+        """Call `waker` once when the result is there; at once when the promise is done already."""
         if self.done:
             waker()
         else:
@@ -170,7 +170,7 @@ class Subscription(Generic[E]):
         return self._closed
 
     def offer(self, event: RelayEvent) -> None:
-        """Queue the event if it is of the kind asked for; a full queue ends the subscription with `QueueOverflow`."""
+        """Queue an event of the subscribed kind; a full queue ends the subscription with `QueueOverflow`."""
         if self._closed or not isinstance(event, self.event_class):
             return
         if self._detached:
@@ -189,7 +189,7 @@ class Subscription(Generic[E]):
 
         Raises:
             QueueOverflow: The reader was too slow and events were lost.
-            TimeoutError: The subscription had a deadline, and it is over.
+            TimeoutError: The subscription's deadline has passed.
             RelayError: The call is gone, or the session it belonged to.
         """
         if self._queue:

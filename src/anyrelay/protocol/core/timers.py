@@ -1,4 +1,4 @@
-"""Deadlines without a clock: the core says when it wants to be woken, and its driver says what time it is."""
+"""Deadlines without a clock: the core returns its next deadline, and its driver passes the time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["TimeoutQueue", "Timer", "Timers"]
 
 
 class Timer:
-    """One deadline; `cancel` takes it back."""
+    """A deadline, which `cancel` takes back."""
 
     __slots__ = ("_timers", "action", "when")
 
@@ -27,7 +27,7 @@ class Timer:
         self.action = action
 
     def cancel(self) -> None:
-        """Take the deadline back; harmless when it is over or was cancelled before."""
+        """Take the deadline back; harmless when the deadline has passed or was cancelled before."""
         if self.action is not None:
             self.action = None
             self._timers._forget_one()
@@ -86,7 +86,7 @@ class Timers:
         self._queues.append(queue)
 
     def at(self, when: float, action: Callable[[float], None]) -> Timer:
-        """Ask for `action` to be called, with the time, once `when` (seconds) is reached; equal ones in the order asked for."""
+        """Have `action` called with the time once `when` (seconds) is reached; equal deadlines in the order of these calls."""
         self._added += 1
         timer = Timer(self, when, action)
         heappush(self._heap, (when, self._added, timer))
@@ -97,7 +97,7 @@ class Timers:
         return self.at(-math.inf, action)
 
     def next_deadline(self) -> float | None:
-        """Return the earliest deadline that still stands, in seconds; None when there is none, or none but infinite ones."""
+        """Return the earliest finite deadline that still stands, in seconds; None when there is none."""
         earliest = self._first_timer()
         for queue in self._queues:
             earliest = min(earliest, queue.next_deadline())

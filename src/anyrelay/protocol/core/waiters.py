@@ -24,7 +24,7 @@ class Waiter(Promise[T]):
     timer: Timer | None
     """The deadline of the caller, None without one."""
     target: Any
-    """What the caller waits for, where callers wait for different things."""
+    """The thing that the caller waits for, where callers wait for different things."""
 
     def expire(self, timers: Timers, now: float, timeout: float | None, late: Callable[[float], object]) -> None:
         """Give the caller a deadline.

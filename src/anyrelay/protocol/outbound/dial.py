@@ -83,7 +83,7 @@ class _Winner(Promise[CallMachine]):
 
 
 class DialMachine(CommandObserver):
-    """One dial (``calling.dial``), from its command to its answered leg."""
+    """A dial (``calling.dial``), from its command to its answered leg."""
 
     def __init__(
         self, host: OutboundHost, command: Dial, now: float, timeout: float, on_over: Callable[[DialMachine], None]

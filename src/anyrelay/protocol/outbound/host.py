@@ -55,4 +55,4 @@ class OutboundHost(Protocol):
         ...
 
     def work_ended(self) -> None:
-        """A dial has ended; a drain may wait for it."""
+        """A dial has ended, for which a drain may wait."""

@@ -46,7 +46,7 @@ TRANSITIONS: Final[dict[tuple[MessageState, MessageState], MessageState]] = {
 
 
 class MessageMachine:
-    """One text message, sent or received."""
+    """A text message, sent or received."""
 
     def __init__(
         self,

@@ -103,7 +103,7 @@ class Outbound:
         self._dials.pop(dial.tag, None)
 
     def receive_leg(self, event: RelayEvent, now: float) -> bool:
-        """Give ``calling.call.state`` of an unknown call to the dial with its tag; return whether there is one."""
+        """Give ``calling.call.state`` of an unknown call to the dial with its tag; return whether there is such a dial."""
         tag = event.params.get("tag")
         dial = self._dials.get(tag) if isinstance(tag, str) else None
         if dial is None or not isinstance(event, CallStateEvent) or not event.call_id:
@@ -112,7 +112,7 @@ class Outbound:
         return True
 
     def receive_dial(self, event: RelayEvent, now: float) -> bool:
-        """Give ``calling.call.dial`` to the dial with its tag; return whether there is one."""
+        """Give ``calling.call.dial`` to the dial with its tag; return whether there is such a dial."""
         tag = event.params.get("tag")
         inner = event.params.get("call")
         if not isinstance(tag, str) and isinstance(inner, dict):

@@ -79,7 +79,7 @@ class Failure:
     id: str
     """The request's id."""
     code: int
-    """The error's code, -1 when it is none."""
+    """The error's code; -1 when the code is no integer."""
     message: str
     """The error's message."""
 
@@ -91,9 +91,9 @@ class Broken:
     reason: str
     """The fault of the text; never a part of the text, which may hold a secret."""
     request_id: str | int | None = None
-    """The id of the request of the peer's that it was: it is to be answered with an error; None when it was none."""
+    """The id of the peer's request, which must be answered with an error; None when the message was no request."""
     answer_id: str | None = None
-    """The id of the request of ours that it answers; None when it answers none."""
+    """The id of our request that the message answers; None when the message answers none."""
 
     @property
     def answer(self) -> Failure | None:
@@ -107,7 +107,7 @@ Message: TypeAlias = Request | Response | Failure | Broken
 
 
 def decode(text: str) -> Message:
-    """Read one message; whatever is wrong with it is told by a `Broken`.
+    """Read a JSON-RPC message; a message that cannot be read becomes a `Broken`.
 
     What RFC 8259 allows is read: half of a surrogate pair, a number beyond a double (it is infinite then), a key twice (the
     last one counts). Nesting deeper than `MAX_DEPTH` levels is a broken message.
@@ -137,7 +137,7 @@ def decode(text: str) -> Message:
 
 
 def _broken(reason: str, text: str) -> Broken:
-    """Return what is told of text that cannot be read, with the id that its outline shows."""
+    """Return the `Broken` for text that cannot be read, with the id that the outline of the text shows."""
     id_, is_request = _outline(text)
     if is_request:
         return Broken(reason, request_id=id_)
@@ -234,7 +234,7 @@ def _dumps(message: dict[str, Any], what: str) -> str:
 
 
 def ping_result(params: dict[str, Any]) -> dict[str, Any]:
-    """Return what the answer to a ping repeats of it (RELAY facts, section 2); what cannot be sent is left out."""
+    """Return the part of a ping that its answer repeats (RELAY facts, section 2), without values that cannot be sent."""
     return {name: params[name] for name in ("timestamp", "payload") if name in params and _can_be_sent(params[name])}
 
 

@@ -1,4 +1,4 @@
-"""What travels: one module per feature, with its commands, its events and its values, each an attrs class.
+"""The commands and events of RELAY: one module per feature, with its commands, events and values, each an attrs class.
 
 A command is checked when it is made, on the client's side and on the server's alike: a field that is not allowed is a
 `ValueError` or `TypeError` that names it. What a class does not name is kept in `extra` and sent as given. An event keeps its

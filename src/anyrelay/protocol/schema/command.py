@@ -94,13 +94,13 @@ class _Column(NamedTuple):
     """How one field of a command is checked and written."""
 
     wire: str
-    """Its name on the wire."""
+    """The field's name on the wire."""
     default: Any
-    """Its default, `attrs.NOTHING` when it has to be given."""
+    """The field's default; `attrs.NOTHING` when the field must be given."""
     convert: Callable[[Any], Any] | None
-    """Its converter."""
+    """The field's converter."""
     check: Callable[..., Any] | None
-    """Its validator, for a value that is not None."""
+    """The field's validator, for a value that is not None."""
     attribute: Attribute[Any]
     """The field, which the validator names in its errors."""
 

@@ -43,7 +43,7 @@ def without_url_secrets(text: str) -> str:
 
 
 def scrub_frame(text: str) -> str:
-    """Return the text of a RELAY message, JSON as before, with its secrets struck out: a session's whole name is one."""
+    """Return the text of a RELAY message, still JSON, with its secrets struck out; the whole name of a session is a secret."""
     return _SESSION.sub(r"\1_***", without_url_secrets(scrub(text)))
 
 

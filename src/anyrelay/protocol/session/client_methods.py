@@ -126,7 +126,7 @@ class ClientMethods(ABC):
         """Wait for the next sign-in, trying as long as it takes.
 
         Raises:
-            ClientClosed: The client was closed before it.
+            ClientClosed: The client was closed before.
             ConnectFailed: The server's certificate is not to be trusted.
             AuthenticationError: The credentials were refused three times, and before any success.
         """
@@ -168,7 +168,7 @@ class ClientMethods(ABC):
         return promise
 
     def exclude_handler(self, subject: CallMachine | MessageMachine) -> None:
-        """Let no drain wait for the handler of a call or message: it is the one that asks for it.
+        """Let no drain wait for the handler of a call or message, since this handler asks for the drain.
 
         Args:
             subject: What the handler is for; one whose handler does not run, or is another client's, changes nothing.
@@ -222,7 +222,7 @@ class ClientMethods(ABC):
     # --- sending ----------------------------------------------------------------------------------------------------
 
     def reauthenticate(self, now: float, /, jwt_token: str) -> Promise[Reply]:
-        """Renew the JWT of the live session; it is used for the next sign-in too.
+        """Renew the JWT of the live session; the next sign-in uses the new JWT too.
 
         Args:
             now: The time, in seconds.
@@ -245,11 +245,11 @@ class ClientMethods(ABC):
         return promise
 
     def execute(self, now: float, /, method: str, params: dict[str, Any] | None = None) -> Promise[Reply]:
-        """Send any RELAY command as it is.
+        """Send any RELAY command, with its parameters as they are given.
 
         Args:
             now: The time, in seconds.
-            method: Its name on the wire, such as ``calling.answer``.
+            method: The command's name on the wire, such as ``calling.answer``.
             params: Its parameters.
 
         Returns:
@@ -333,12 +333,12 @@ class ClientMethods(ABC):
         Args:
             now: The time, in seconds.
             to_number: Whom to, in E.164 form such as +15551234567.
-            from_number: The number that it comes from.
-            context: The context that hears what becomes of it; this session when None.
+            from_number: The number that the message comes from.
+            context: The context that gets the events of the message; this session when None.
             body: Its text; this or `media` must be given.
             media: The URLs of its pictures and files.
             tags: What it can be found by.
-            region: The region that it is sent from.
+            region: The region that the message is sent from.
             on_completed: Called once: with its final event, or with an event without a type when its session is lost first.
 
         Returns:

@@ -1,4 +1,4 @@
-"""Who watches a session, for traces and metrics: told of what happens, never asked.
+"""The observer of a session, for traces and metrics: the session tells it what happens, and asks it nothing.
 
 A session has no observer unless it is given one, and then each of the places that tell it costs one look at None. It is
 told in the midst of the core's work: it must be quick, must not raise, and must not call the session.
@@ -20,29 +20,29 @@ __all__ = ["Observer"]
 
 
 class Observer:
-    """One that takes no notice of anything; override what is of interest."""
+    """An observer that does nothing; override the methods of interest."""
 
     def command_given(self, method: str, call_id: str, command_observer: CommandObserver) -> CommandObserver:
         """A command is about to be queued or sent.
 
         Args:
-            method: Its name on the wire.
-            call_id: The call that it is on, "" for none.
-            command_observer: Told what becomes of it; its `subject` is the operation or transfer that the command starts.
+            method: The command's name on the wire.
+            call_id: The call that the command belongs to; "" for none.
+            command_observer: Is told what becomes of the command; its `subject` is the operation or transfer that starts.
 
         Returns:
-            Who is told in its place, and tells it.
+            The observer that takes the place of `command_observer`, and tells it everything.
         """
         return command_observer
 
     def event_received(self, event: RelayEvent, call: CallMachine | None) -> None:
-        """An event came, for the first time; `call` is whose it is, None for a call or message that is not known yet."""
+        """An event came, for the first time; `call` is its call, None for a call or message that is not known yet."""
 
     def operation_over(self, operation: OperationMachine[Any]) -> None:
         """An operation has ended; its `state` says how."""
 
     def refer_over(self, refer: ReferMachine, outcome: ReferOutcome | None) -> None:
-        """A transfer was settled, for the first time; None when its command was refused, and it never was one."""
+        """A transfer was settled, for the first time; `outcome` is None when the command was refused."""
 
     def call_began(self, call: CallMachine) -> None:
         """A call was offered to this client and taken, or dialled."""
@@ -60,7 +60,7 @@ class Observer:
         """The server took the sign-in; whether it resumed the session that there was."""
 
     def connection_lost(self) -> None:
-        """A connection is over that was not closed from here, or an attempt to get one."""
+        """A connection that the client did not close is over, or an attempt to connect has failed."""
 
     def closed(self) -> None:
-        """The client was closed, for good or until it is connected again."""
+        """The client was closed, for good or until the program connects it again."""

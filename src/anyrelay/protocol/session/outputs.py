@@ -1,6 +1,6 @@
 """The orders of a session to its driver. Only bytes and deadlines have methods of their own.
 
-A handler queue among them asks to be attended to: take from it and call, one after another, until it is empty.
+A handler queue among the outputs asks for attention: take the callbacks and call them, one by one, until the queue is empty.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class OpenTransport:
 
 @frozen
 class CloseTransport:
-    """Close the transport, or stop opening one."""
+    """Close the transport, or stop opening it."""
 
     final_bytes: bytes = field(default=b"", repr=lambda data: f"<{len(data)} bytes>")
     """The bytes to send before, as far as the socket takes them at once: a close frame, an alert."""

@@ -28,7 +28,7 @@ class ReconnectPolicy:
     maximum: float = field(default=30.0, validator=is_number(0.001, 3_600, "seconds"))
     """The longest delay, in seconds."""
     factor: float = field(default=2.0, validator=is_number(1, 100))
-    """How much longer each delay is than the one before."""
+    """The factor by which each delay is longer than the delay before."""
     jitter: bool = field(default=True, validator=is_flag)
     """Whether each delay is drawn from 0 to its length, so that clients do not come back all at once."""
 

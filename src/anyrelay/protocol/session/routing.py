@@ -42,7 +42,7 @@ MESSAGES_AT_ONCE: Final = 1_000
 """How many `on_message` handlers run at once: on threads, each has one of its own."""
 
 MESSAGES_WAITING: Final = 10_000
-"""How many messages wait for one of them to end; more than these are left out and counted."""
+"""How many messages wait for a handler to end; further messages are dropped and counted."""
 
 
 class RoutingHost(Protocol):
@@ -87,7 +87,7 @@ class RoutingHost(Protocol):
 
 
 class EventRouter:
-    """Hands each event to the call, dial, message or handler that it is for."""
+    """Hands each event to the call, dial, message or handler that the event is for."""
 
     def __init__(self, host: RoutingHost, drain: Drain) -> None:
         """Begin with nothing seen, and without handlers.
@@ -113,12 +113,12 @@ class EventRouter:
         self._messages_left_out = 0
 
     def session_over(self) -> None:
-        """The session is over: its events and its secret mean nothing to the next one."""
+        """The session is over: its events and its secret mean nothing to the next session."""
         self._seen.clear()
         self.authorization_state = ""
 
     def decline(self, call_id: str, now: float) -> None:
-        """A handler passed the call back: it is not offered to a handler again at once."""
+        """A handler passed the call back: the call is not offered to a handler again at once."""
         self._declined[call_id] = now
 
     def takes_calls(self, answer: bool) -> None:
@@ -172,7 +172,7 @@ class EventRouter:
             host.statistics.stray_events += 1
 
     def _receive_outbound(self, event: RelayEvent, now: float) -> bool:
-        """Hand an event to the dial or message that it is about; False when there is none."""
+        """Hand an event to the dial or message that it belongs to; return False when there is none."""
         match event.event_type:
             case "calling.call.state":
                 return self._host.outbound.receive_leg(event, now)

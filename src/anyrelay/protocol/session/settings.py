@@ -56,7 +56,7 @@ def parse_host(host: str, *, allow_insecure: bool = False) -> ServerAddress:
     Raises:
         ValueError: It is none of these, or plain ``ws://`` to another machine, which would send the token in the clear.
     """
-    if isinstance(host, str) and "@" in host:  # there may be a password in it, so it is not quoted
+    if isinstance(host, str) and "@" in host:  # the URL may have a password, so the error does not quote the URL
         raise ValueError("host must not carry a user name or a password; pass project=… and token=… instead")
     if not isinstance(host, str) or not host or any(c <= " " or c in "?#\\" or c >= "\x7f" for c in host):
         raise ValueError(f"host must be a host name, host:port, or a ws:// or wss:// URL, not {host!r}")
@@ -122,9 +122,9 @@ class ClientSettings:
     connect_timeout: float = field(default=10.0, validator=is_number(0.001, unit="seconds"))
     """How long a connection may take from name look-up to sign-in, in seconds."""
     ping_interval: float = field(default=30.0, validator=is_number(0.001, unit="seconds"))
-    """How often the server is asked whether it is there, in seconds."""
+    """How often the client sends a keep-alive ping, in seconds."""
     ping_timeout: float = field(default=10.0, validator=is_number(0.001, unit="seconds"))
-    """How long it may take to answer that, in seconds."""
+    """How long the server may take to answer a ping, in seconds."""
     drain_timeout: float = field(default=30.0, validator=is_number(0, unit="seconds"))
     """How long draining waits for open work, in seconds."""
     refer_grace: float = field(default=3.0, validator=is_number(0, unit="seconds"))

@@ -137,7 +137,7 @@ class SignIn:
         self._owner.sign_in_failed(error, now)
 
     def without_credentials(self, words: str) -> str:
-        """Return a message of the server without the credentials that it repeats, fit for logs and errors."""
+        """Return a message of the server without the credentials that the server repeats, fit for logs and errors."""
         for secret in (*self._credentials, self.jwt_token or ""):
             if len(secret) >= SHORTEST_SECRET:
                 words = words.replace(secret, "***")

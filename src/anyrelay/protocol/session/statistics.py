@@ -9,7 +9,7 @@ __all__ = ["Statistics"]
 
 @define
 class Statistics:
-    """Counts since the client was made; all of them only grow."""
+    """Counts since the client was made; no count ever falls."""
 
     frames_received: int = 0
     """Messages from the server."""

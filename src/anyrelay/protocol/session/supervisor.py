@@ -230,7 +230,7 @@ class Link:
         return ConnectionError(f"the server closed the connection ({closed.code or 'no code'}) {words}".rstrip())
 
     def _disconnect_received(self, restart: bool, now: float) -> None:
-        """Keep reading until the server closes, which it is about to do, within a bound."""
+        """Keep reading until the server closes the connection, within a bound."""
         text = "the server is about to close the connection" + (", and the session" if restart else "")
         self._put_out(LogEntry(LogEntry.INFO, text))
         # Not yet: what the calls of the old session still report before the connection goes counts.
@@ -260,7 +260,7 @@ class Link:
         self._abort(error, now)
 
     def _lost(self, error: Exception | None, now: float, *, retry_after: float | None = None) -> None:
-        """The connection or the attempt is over: close what is left of it and decide what comes next."""
+        """The connection or the attempt is over: close the rest, and decide what comes next."""
         was_signed_in = self.state in _SIGNED_IN
         self._stop(now)
         self._move(LinkInput.LOST)

@@ -1,4 +1,4 @@
-"""One connection, from TCP bytes to text messages and back: proxy, TLS and WebSocket on top of each other.
+"""A connection, from TCP bytes to text messages and back: proxy, TLS and WebSocket in layers.
 
 Both ends are made of the same layers, so a client and a server can be joined in memory. What comes in is handed up at
 once; what goes out waits, as plain text, until `Connection.data_to_send` encrypts all of it together: however many
@@ -50,7 +50,7 @@ HTTPS_PORT = 443
 
 
 class Connection:
-    """One end of a RELAY connection, without the socket. Made by `client` or `server`.
+    """One end of a RELAY connection, without the socket; `client` and `server` make it.
 
     The owner calls `open` (a client), feeds `receive_data` and `receive_eof`, and after every call drains `next_event`
     and `data_to_send`. The last event is a `ConnectionClosed`, the only one there is; once `wants_eof` is true the
@@ -73,7 +73,7 @@ class Connection:
     """Queues a text message as `send` does.
 
     Raises:
-        RuntimeError: The connection is not open: `Opened` has not come, or `close` was called, or it is over.
+        RuntimeError: The connection is not open: `Opened` has not come, `close` was called, or the connection is over.
         UnicodeEncodeError: The text has lone surrogates.
     """
 
@@ -160,7 +160,7 @@ class Connection:
 
     @property
     def wants_eof(self) -> bool:
-        """Whether the transport is to be shut: it is over, and `data_to_send` has handed out the last bytes."""
+        """Whether the transport must be shut: the connection is over, and `data_to_send` has handed out the last bytes."""
         return self._drained
 
     @property

@@ -1,4 +1,4 @@
-"""What a connection tells the session above it: its events, and the errors that may end it.
+"""The events of a connection for the session above, and the errors that may end a connection.
 
 The layers below (`proxy`, `tls`, `websocket`) and the `Connection` that joins them share these events, so the events have a
 file that imports none of them.
@@ -28,7 +28,7 @@ class HandshakeRefused(ConnectionError):
 
     Attributes:
         status: The HTTP status it answered with.
-        retry_after: How long it asks us to stay away, in seconds (RFC 9110 section 10.2.3); None if it did not say.
+        retry_after: How long the server asks us to stay away, in seconds (RFC 9110 section 10.2.3); None if it did not say.
         headers: The headers of the answer, names in lower case, in the order in which they came.
         body: The first bytes of the body, as text.
     """
@@ -76,7 +76,7 @@ class Opened:
 
 @attrs.define  # not frozen: one is made of every message, and that takes three times as long
 class TextReceived:
-    """One whole text message, its fragments joined."""
+    """A whole text message, its fragments joined."""
 
     text: str = attrs.field(repr=_length_only)
     """The message. Its repr tells only the length: a sign-in carries tokens, a call carries phone numbers."""
@@ -100,7 +100,7 @@ class PongReceived:
 
 @attrs.frozen
 class ConnectionClosed:
-    """The connection is over. It comes exactly once, and nothing comes after it."""
+    """The connection is over. This event comes exactly once, and no event follows."""
 
     code: int | None = None
     """The close code (RFC 6455 section 7.4): the peer's, or ours where it broke the protocol; None without one."""
@@ -109,7 +109,7 @@ class ConnectionClosed:
     """Why, in the peer's words or in ours."""
 
     error: Exception | None = None
-    """What broke; None if one side asked for the end. An `ssl.SSLCertVerificationError` is a peer not to be trusted."""
+    """The error that ended the connection (`ssl.SSLCertVerificationError` for a peer not trusted); None if a side ended it."""
 
     retry_after: float | None = None
     """How long the server asks us to stay away, in seconds; None if it did not say."""

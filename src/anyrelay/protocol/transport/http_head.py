@@ -27,10 +27,10 @@ _SECONDS = re.compile(r"[0-9]{1,9}")
 
 
 class BadHead(ValueError):
-    """What arrived is not HTTP, or too much of it.
+    """The bytes that arrived are not HTTP, or are too long.
 
     Attributes:
-        status: The HTTP status with which a server answers it.
+        status: The HTTP status with which a server answers such bytes.
     """
 
     def __init__(self, message: str, status: int) -> None:
@@ -78,7 +78,7 @@ class HeadCutter:
 
 @attrs.define
 class Refusal:
-    """An HTTP answer that is not the one we hoped for, gathered as far as it is worth quoting."""
+    """An HTTP answer other than the expected one, gathered as far as an error quotes it."""
 
     status: int
     """The HTTP status."""
@@ -129,7 +129,7 @@ class Refusal:
     def retry_after(self) -> float | None:
         """How long the answer asks us to stay away, in seconds (RFC 9110 section 10.2.3), or None.
 
-        A date is measured from the answer's own ``Date``: there is no clock in here, and theirs is the one that counts.
+        A date is measured from the answer's own ``Date``: there is no clock here, and the server's clock counts.
         """
         value = (self._header("retry-after") or "").strip()
         if _SECONDS.fullmatch(value):

@@ -52,7 +52,7 @@ def _address_of(host: str) -> IPv4Address | IPv6Address | None:
 
 
 def _is_in(address: IPv4Address | IPv6Address, pattern: str) -> bool:
-    """Whether an address is the one that a pattern names, or in the network that it names."""
+    """Whether an address is the address of a pattern, or in the network of a pattern."""
     if "/" not in pattern:
         return address == _address_of(pattern)
     try:
@@ -71,7 +71,7 @@ def _name_of(name: str) -> str:
 
 
 def _is_under(name: str, pattern: str) -> bool:
-    """Whether a name is the one that a pattern names, or under it."""
+    """Whether a name is the name of a pattern, or a subdomain of that name."""
     only_under = pattern.startswith("*.")
     domain = _name_of(pattern.removeprefix("*").removeprefix("."))
     return bool(domain) and (name.endswith(f".{domain}") or (name == domain and not only_under))

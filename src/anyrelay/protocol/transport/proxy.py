@@ -21,7 +21,7 @@ DEFAULT_PORT = 80
 
 @attrs.frozen
 class ProxyAddress:
-    """Where an HTTP proxy listens, and how to sign in to it."""
+    """The address of an HTTP proxy, and the credentials for it."""
 
     host: str
     """Host name or IP address, an IPv6 address without brackets."""
@@ -154,7 +154,7 @@ class ProxyTunnel:
         return self._refusal is not None
 
     def data_to_send(self) -> bytes:
-        """Return the bytes for the proxy that wait, and forget them."""
+        """Return the bytes that wait for the proxy, and remove them."""
         data, self._outgoing = self._outgoing, b""
         return data
 

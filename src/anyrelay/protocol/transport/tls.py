@@ -16,7 +16,7 @@ RECORD_SIZE = 16_384
 
 
 class TlsLayer:
-    """One end of a TLS connection, without the connection.
+    """One end of a TLS connection, without the socket.
 
     Nothing the peer does raises: a failed handshake, a certificate not to be trusted, a broken record and an end
     without close_notify all become `error`. Call `data_to_send` after every call, failed ones included: the alert
@@ -40,7 +40,7 @@ class TlsLayer:
         self.outgoing = ssl.MemoryBIO()
         """Holds the ciphertext that waits, some of it TLS's own answers to what came in."""
         self.data_to_send: Callable[[], bytes] = self.outgoing.read
-        """Returns the ciphertext that waits, and forgets it."""
+        """Returns the ciphertext that waits, and removes it."""
         self._tls = context.wrap_bio(
             self._incoming, self.outgoing, server_side=server_side, server_hostname=server_hostname
         )
@@ -49,7 +49,7 @@ class TlsLayer:
         self.established = False
         """Whether the handshake is done."""
         self.ended = False
-        """Whether the peer sent close_notify: the stream is whole, and nothing comes after it."""
+        """Whether the peer sent close_notify: the stream is whole, and no bytes follow."""
         self.error: ssl.SSLError | None = None
         """The error that ended the connection: `SSLCertVerificationError` for a certificate, `SSLEOFError` for a cut."""
 
@@ -58,7 +58,7 @@ class TlsLayer:
         self._shake_hands()
 
     def receive_data(self, ciphertext: bytes) -> bytes:
-        """Take what the transport brought and return all the plaintext in it, which may be none.
+        """Take the transport's bytes, and return all the plaintext in them, which may be none.
 
         Nothing is taken any more once there is an `error`, an end, or a `close` of ours.
         """

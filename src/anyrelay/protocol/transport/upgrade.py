@@ -33,7 +33,7 @@ _PEER_FAULTS = (RemoteProtocolError, ValueError)  # ValueError: a header that is
 
 
 class Upgrade:
-    """One end of a handshake. Made by `client` or `server`."""
+    """One end of a WebSocket handshake; `client` and `server` make it."""
 
     def __init__(self, handshake: H11Handshake, request: bytes, check: UpgradeCheck | None = None) -> None:
         self.is_client = handshake.client

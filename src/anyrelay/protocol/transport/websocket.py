@@ -63,7 +63,7 @@ class Phase(Enum):
 
 
 class WebSocketLayer:
-    """One end of a WebSocket connection, without the connection. Made by `client` or `server`."""
+    """One end of a WebSocket connection, without the socket; `client` and `server` make it."""
 
     def __init__(self, upgrade: Upgrade, max_message_size: int) -> None:
         self._upgrade = upgrade
@@ -143,7 +143,7 @@ class WebSocketLayer:
         return TextReceived(event) if isinstance(event, str) else event
 
     def data_to_send(self) -> bytes:
-        """Return everything that waits to be sent, as one piece, and forget it."""
+        """Return all bytes that wait to be sent, as one piece, and remove them."""
         if self._pong is not None:
             self._queue_pong()
         if self._texts:  # as `_frame_texts` does, without one more call for each write
@@ -241,7 +241,7 @@ class WebSocketLayer:
         self._finish(ConnectionClosed(reason=str(error), error=error, retry_after=retry_after))
 
     def fail_unread(self) -> None:
-        """End at once, because the peer does not read; what waits for it is dropped, for it would not read that either."""
+        """End at once, because the peer does not read; the bytes that wait for the peer are dropped."""
         self._texts.clear()
         self._outgoing.clear()
         peer = "server" if self._client else "client"

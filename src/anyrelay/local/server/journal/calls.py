@@ -141,11 +141,6 @@ class CallRecords:
         known = self._known.get(call_id)
         return known.record if known is not None else None
 
-    def leg_of(self, call_id: str) -> Leg | None:
-        """Return the phone's side of a call; None when the call is not known."""
-        known = self._known.get(call_id)
-        return known.leg if known is not None else None
-
     def id_of_leg(self, leg: Leg | None) -> str | None:
         """Return the call of a phone's side, the latest ones first; None when it is not known."""
         found = (call_id for call_id, known in reversed(self._known.items()) if known.leg is leg)
