@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import types
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -246,6 +247,64 @@ class Hidden:
 
     def __call__(self, *args: Any) -> Any:
         return self._function(*args)
+
+
+def yields(call: Any) -> Any:
+    yield call.answer()
+
+
+async def yields_later(call: Any) -> Any:
+    await call.answer()
+    yield
+
+
+class Yielding:
+    def __call__(self, _: Any) -> Any:
+        yield
+
+
+GENERATORS: dict[str, tuple[Callable[[Any], Any], str]] = {
+    "a function": (yields, "test_unawaited.yields"),
+    "a coroutine function": (yields_later, "test_unawaited.yields_later"),
+    "an object": (Yielding(), "test_unawaited.Yielding"),
+    "a partial": (functools.partial(yields), "test_unawaited.yields"),
+    "another function": (Hidden(yields), "test_unawaited.Hidden"),
+}
+
+
+@pytest.mark.parametrize("which", GENERATORS)
+async def test_a_handler_with_a_yield_is_named(world: World, told: Told, which: str) -> None:
+    handler, name = GENERATORS[which]
+    async with world.client() as client:
+        undisguised(client).on_call(handler)
+        undisguised(client).on_event(handler)
+        world.relay.offer()
+        await world.until(lambda: len(told.errors) == 2)
+    assert all(f"{name} has a `yield` in it, so that nothing in it runs" in error for error in told.errors)
+
+
+async def test_a_predicate_has_no_yield(world: World) -> None:
+    async with world.client() as client:
+        call = await world.taken_call(client)
+        waiting = world.spawn(call.wait_for, "calling.call.odd", yields)
+        await world.until(lambda: readers_of(call))
+        world.relay.event(("calling.call.odd", {}))
+        with pytest.raises(TypeError, match="yields has a `yield` in it"):
+            await waiting.result()
+
+
+@pytest.mark.parametrize("front", ["asyncio"])
+async def test_a_generator_that_can_be_awaited_is_a_coroutine(world: World, told: Told) -> None:
+    @types.coroutine
+    def handle(call: Any) -> Any:
+        yield from call.answer().__await__()
+
+    async with world.client() as client:
+        client.on_call(handle)
+        world.relay.offer()
+        await world.seen("calling.answer")
+        await world.until(lambda: not client._machine._drain.handled)
+    assert told.errors == []
 
 
 @threads

@@ -11,7 +11,7 @@ from typing import Any, Final
 from weakref import WeakKeyDictionary
 
 from anyrelay.frontend.binding import COROUTINE_METHODS
-from anyrelay.frontend.handlers import name_of, refuse_unawaited
+from anyrelay.frontend.handlers import GENERATORS, name_of, refuse_generator, refuse_unawaited
 
 __all__ = ["call_handler", "check_result"]
 
@@ -26,11 +26,21 @@ def call_handler(handler: Callable[[Any], Any], subject: object) -> Any:
     """Call a handler, and return its answer; the caller awaits an answer that can be awaited.
 
     Raises:
-        TypeError: The handler is a plain function, and made a coroutine that it neither awaited nor returned.
+        TypeError: The handler is a plain function, and made a coroutine that it neither awaited nor returned; or it is a
+            generator function.
         BaseException: The error of the handler.
     """
     if (type(handler) is FunctionType and _suspects.get(handler) is False) or not _is_suspect(handler):
-        return handler(subject)
+        answer = handler(subject)
+    else:
+        answer = _call_suspect(handler, subject)
+    if type(answer) in GENERATORS:
+        refuse_generator(handler, answer)
+    return answer
+
+
+def _call_suspect(handler: Callable[[Any], Any], subject: object) -> Any:
+    """Call a plain function that may make coroutines."""
     remedy = f"make {name_of(handler)} an `async def` and write `await` before each such call"
     # Python reports a forgotten coroutine by a warning alone. Catching warnings takes 30 µs; so only suspects are watched.
     with warnings.catch_warnings(record=True) as caught:
