@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import weakref
 from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import urlsplit
@@ -14,6 +15,7 @@ from anyio.streams.buffered import BufferedByteReceiveStream
 
 from anyrelay.local.server.control_api import event_stream
 from anyrelay.local.server.journal import entries
+from anyrelay.local.server.journal.journal import Journal
 from tests.local.server.control_api.support import Api, application, controlled_relay
 
 pytestmark = pytest.mark.anyio
@@ -99,6 +101,33 @@ async def test_what_is_lost_is_told(monkeypatch):
             assert told == {"dropped": latest - 3}
             assert (await events.block()).startswith(f"id: {latest + 1}\n")
         assert (await api.get("/v1/frames")).body["dropped"] >= latest
+
+
+class Told:
+    """The content of an entry."""
+
+    def to_json(self) -> dict[str, Any]:
+        return {}
+
+
+async def test_a_stream_that_nobody_reads_keeps_nothing_that_the_journal_dropped(monkeypatch):
+    monkeypatch.setattr(entries, "ENTRIES_KEPT", 10)
+    journal = Journal(lambda: None)
+    contents = weakref.WeakSet()
+
+    def tell(count: int) -> None:
+        for _ in range(count):
+            contents.add(content := Told())
+            journal.entries.add(0.0, "call", content)
+
+    tell(10)
+    events = event_stream._events(journal, 0)
+    assert [await anext(events) for _ in range(2)] == [": follow\n\n", "id: 1\nevent: call\ndata: {}\n\n"]
+    tell(30)
+    assert len(contents) <= 12  # the ten that the journal keeps, the one that was told, and the loop's own
+    assert await anext(events) == 'id: 30\nevent: dropped\ndata: {"dropped": 29}\n\n'
+    assert await anext(events) == "id: 31\nevent: call\ndata: {}\n\n"
+    await events.aclose()
 
 
 async def test_a_stream_without_news_has_comments(monkeypatch):

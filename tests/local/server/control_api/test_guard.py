@@ -11,6 +11,7 @@ import pytest
 from anyrelay.local import LocalRelay, SimulatedPhones
 from anyrelay.local.server.control_api import guard, operations
 from anyrelay.local.server.control_api import server as api_server
+from anyrelay.local.server.journal.frames import SeenFrame
 from tests.local.server.control_api.support import Api, application, controlled_relay
 
 pytestmark = pytest.mark.anyio
@@ -145,6 +146,40 @@ async def test_a_head_that_does_not_come_is_given_up(monkeypatch):
     monkeypatch.setattr(api_server, "HEAD_TIME", 0.2)
     async with controlled_relay() as (_, api):
         assert await raw(api, b"GET /health HTTP/1.1\r\nHo") == b""
+
+
+async def test_a_further_head_that_does_not_come_is_given_up(monkeypatch):
+    monkeypatch.setattr(api_server, "HEAD_TIME", 0.2)
+    async with controlled_relay() as (_, api):
+        whole = b"GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+        answer = await raw(api, whole, b"GET /health HTTP/1.1\r\nHo")
+        assert (answer.count(b"HTTP/1.1"), answer[:12]) == (1, b"HTTP/1.1 200")
+
+
+async def test_a_request_that_takes_long_is_not_given_up(monkeypatch):
+    monkeypatch.setattr(api_server, "HEAD_TIME", 0.05)
+    async with controlled_relay() as (_, api):
+        answer = await api.post("/v1/messages", {"to": "nobody", "wait_for_subscriber": 0.5})
+        assert answer.status == 409
+
+
+async def test_a_client_that_reads_no_answer_is_given_up(monkeypatch):
+    monkeypatch.setattr(api_server, "READ_TIME", 0.2)
+    async with controlled_relay() as (relay, api):
+        for _ in range(20):
+            relay.journal.entries.add(0.0, "frame", SeenFrame("rx", "x" * 1_000_000, 1))
+        address = urlsplit(api.url)
+        async with await anyio.connect_tcp(str(address.hostname), int(address.port or 0)) as connection:
+            await connection.send(b"GET /v1/frames HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+            received = len(await connection.receive())
+            connections = relay._control._server.server_state.connections
+            with anyio.fail_after(10):
+                while connections:
+                    await anyio.sleep(0.01)
+            with contextlib.suppress(anyio.BrokenResourceError, anyio.EndOfStream):
+                while True:
+                    received += len(await connection.receive())
+    assert received < 20_000_000
 
 
 async def test_a_head_that_is_too_long_is_refused():

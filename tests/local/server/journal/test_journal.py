@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import attrs
 import pytest
 
 from anyrelay import RelayClient
@@ -9,6 +10,7 @@ from anyrelay.local import CallRecord, JournalFrame, LocalRelay, SimulatedPhones
 from anyrelay.local.server.journal import calls, entries
 from anyrelay.local.server.journal.entries import Entries
 from anyrelay.local.server.journal.frames import SeenFrame, read_sip
+from anyrelay.local.server.journal.journal import Journal
 from anyrelay.local.sip.trace import SipMessageSeen
 from anyrelay.sync import RelayClient as BlockingClient
 
@@ -39,6 +41,41 @@ def test_entries_are_bounded_by_count_and_by_bytes(monkeypatch):
     assert [entry.content for entry in kept.after(0)] == ["larger than the budget"]
     kept.clear()
     assert (list(kept.after(0)), kept.oldest, kept.dropped) == ([], 8, 0)
+
+
+def test_entries_may_be_added_and_dropped_while_they_are_read(monkeypatch):
+    monkeypatch.setattr(entries, "ENTRIES_KEPT", 3)
+    kept = Entries()
+    for number in range(3):
+        kept.add(0.0, "call", number)
+    reading = kept.after(0)
+    assert next(reading).seq == 1
+    for number in range(4):
+        kept.add(0.0, "call", number)
+    assert [entry.seq for entry in reading] == [5, 6, 7]
+
+
+def test_a_message_is_read_once_and_its_call_is_found_later(monkeypatch):
+    journal = Journal(lambda: None)
+    steps = 0
+    look_up = Entries.next_after
+
+    def count(self, seq):
+        nonlocal steps
+        steps += 1
+        return look_up(self, seq)
+
+    monkeypatch.setattr(Entries, "next_after", count)
+    for _ in range(1_000):
+        journal.saw_sip(SipMessageSeen(1.0, "rx", "UDP", "127.0.0.1:5070", "127.0.0.1:5060", INVITE))
+    assert len(list(journal.frames())) == 1_000
+    assert steps < 5_000  # a million, when each message looked through all those before it
+    [last] = journal.frames(after=999)
+    assert (last.seq, last.call_id) == (1_000, None)
+    monkeypatch.setattr(journal._calls, "id_of_sip", lambda _: "call-1")
+    monkeypatch.setattr("anyrelay.local.server.journal.journal.read_sip", None)  # nothing is read again
+    [again] = journal.frames(after=999, call_id="call-1")
+    assert again == attrs.evolve(last, call_id="call-1")
 
 
 def test_watchers_are_called_until_they_end():

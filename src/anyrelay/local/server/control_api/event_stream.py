@@ -42,10 +42,11 @@ async def _events(journal: Journal, after: int) -> AsyncIterator[str]:
             if lost:
                 after += lost
                 yield _written(after, "dropped", {"dropped": lost})
-            for entry in journal.entries.after(after):
+            # One entry at a time: a client that reads slowly must not keep what the journal has dropped.
+            if (entry := journal.entries.next_after(after)) is not None:
                 after = entry.seq
                 yield _written(entry.seq, entry.event, _data(journal, entry))
-            if not await news.wait(COMMENT_INTERVAL):
+            elif not await news.wait(COMMENT_INTERVAL):
                 yield ": nothing new\n\n"
     finally:
         end()

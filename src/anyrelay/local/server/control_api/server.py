@@ -26,7 +26,10 @@ HEAD_BYTES: Final = 16_384
 """The longest head of a request, in bytes."""
 
 HEAD_TIME: Final = 10.0
-"""Seconds in which a new connection is to bring its first request."""
+"""Seconds in which a new connection is to bring its first request. A further request has up to twice as long."""
+
+READ_TIME: Final = 30.0
+"""Seconds for which a client may read nothing of an answer that waits for it."""
 
 CONNECTIONS: Final = 256
 """How many connections are served at once; further ones are answered with 503."""
@@ -132,13 +135,44 @@ class _Server(uvicorn.Server):
 
 
 class _Protocol(H11Protocol):
-    """HTTP whose connections do not wait for ever for their first request."""
+    """HTTP whose connections wait for a bounded time: for a request, and for a client that reads no answer."""
+
+    _unread: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
-        """Take a connection, and begin to wait."""
+        """Take a connection, and begin to wait for its first request."""
         super().connection_made(transport)
-        self.loop.call_later(HEAD_TIME, self._close_if_idle)
+        self.loop.call_later(HEAD_TIME, self._close_if_idle, (None,))
 
-    def _close_if_idle(self) -> None:
-        if self.cycle is None and not self.transport.is_closing():
+    def _close_if_idle(self, answered: tuple[object, ...]) -> None:
+        """Close a connection whose last request was answered before `HEAD_TIME`, whatever bytes came since.
+
+        uvicorn's own limit between two requests ends with the first byte of the next one.
+
+        Args:
+            answered: The request that was the last one then, None before the first; empty when it was not answered.
+        """
+        if self.transport.is_closing():
+            return
+        is_answered = self.cycle is None or self.cycle.response_complete
+        if is_answered and answered == (self.cycle,):
             self.transport.close()
+        else:
+            self.loop.call_later(HEAD_TIME, self._close_if_idle, (self.cycle,) if is_answered else ())
+
+    def pause_writing(self) -> None:
+        """Stop sending to a client that does not read, and begin to wait for it."""
+        super().pause_writing()
+        self._unread = self.loop.call_later(READ_TIME, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """Send again to a client that has read."""
+        super().resume_writing()
+        if self._unread is not None:
+            self._unread.cancel()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Wait no more."""
+        if self._unread is not None:
+            self._unread.cancel()
+        super().connection_lost(exc)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from itertools import islice
 from typing import Any, Final
 
 from attrs import frozen
@@ -76,8 +75,15 @@ class Entries:
             watcher()
 
     def after(self, seq: int) -> Iterator[Entry]:
-        """Return the entries after this number, oldest first."""
-        return iter(list(islice(self._kept, max(0, seq - self.oldest + 1), None)))
+        """Iterate over the entries after this number, oldest first; the iterator holds one of them at a time."""
+        while (entry := self.next_after(seq)) is not None:
+            seq = entry.seq
+            yield entry
+
+    def next_after(self, seq: int) -> Entry | None:
+        """Return the oldest entry after this number; None when there is none."""
+        index = max(0, seq - self.oldest + 1)
+        return self._kept[index] if index < len(self._kept) else None
 
     def clear(self) -> None:
         """Forget every entry; the numbers go on."""

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
+from attrs import evolve
 
 from anyrelay.local.server.journal.calls import CallRecord, CallRecords
 from anyrelay.local.server.journal.entries import Entries, Entry
@@ -80,10 +81,11 @@ class Journal:
             method: Only those of this method of RELAY or SIP, and the replies to these.
             after: Only those with a greater number.
         """
-        for frame in [self.frame(entry) for entry in self.entries.after(0) if entry.event == "frame"]:
-            if frame.seq <= after or (method is not None and frame.method != method):
+        for entry in self.entries.after(after):
+            if entry.event != "frame":
                 continue
-            if call_id is None or frame.call_id == call_id:
+            frame = self.frame(entry)
+            if call_id in (None, frame.call_id) and method in (None, frame.method):
                 yield frame
 
     def frame(self, entry: Entry) -> JournalFrame:
@@ -96,16 +98,27 @@ class Journal:
 
     def _read(self, entry: Entry) -> JournalFrame:
         seen: SeenFrame = entry.content
-        if seen.frame is not None and (seen.frame.call_id or seen.frame.kind == "relay"):
-            return seen.frame
-        if isinstance(seen.peer, int):
-            seen.frame = self._relay_frames.read(entry.seq, entry.time, seen)
-        elif isinstance(seen.peer, str):
-            seen.frame = read_step(entry.seq, entry.time, seen, self._calls.id_of_leg(seen.about))
-        else:
-            message: Any = seen.peer
-            seen.frame = read_sip(entry.seq, entry.time, message, self._calls.id_of_sip(sip_call_id(seen.text)))
+        if seen.frame is None:
+            seen.frame = self._first_read(entry, seen)
+        elif seen.frame.call_id is None and (call_id := self._call_of(seen)) is not None:
+            seen.frame = evolve(seen.frame, call_id=call_id)  # the call was not known yet
         return seen.frame
+
+    def _first_read(self, entry: Entry, seen: SeenFrame) -> JournalFrame:
+        if isinstance(seen.peer, int):
+            return self._relay_frames.read(entry.seq, entry.time, seen)
+        if isinstance(seen.peer, str):
+            return read_step(entry.seq, entry.time, seen, self._call_of(seen))
+        message: Any = seen.peer
+        return read_sip(entry.seq, entry.time, message, self._call_of(seen))
+
+    def _call_of(self, seen: SeenFrame) -> str | None:
+        """Return the RELAY call of a SIP message or of a step of a simulated phone."""
+        if isinstance(seen.peer, int):
+            return None
+        if isinstance(seen.peer, str):
+            return self._calls.id_of_leg(seen.about)
+        return self._calls.id_of_sip(sip_call_id(seen.text))
 
     @property
     def calls(self) -> CallRecords:
