@@ -21,7 +21,7 @@ def split_address(address: str) -> tuple[str, int]:
     """Split ``host:port``, also ``[v6]:port``.
 
     Raises:
-        ValueError: There is no port in it.
+        ValueError: The address has no port.
     """
     host, colon, port = address.rpartition(":")
     if not colon or not host or not port.isdecimal() or int(port) > 65535:
@@ -37,11 +37,11 @@ def joined_address(host: str, port: int) -> str:
 def check_dialable(uri: str) -> None:
     """Check that the stack can dial a URI.
 
-    A dial that the stack itself refuses leaves its memory corrupted (0.5.2a3), which ends the process sooner or later. So
-    whatever it would refuse has to be found before: other schemes, other transports, a URI without a host.
+    A dial that the stack itself refuses corrupts the stack's memory (0.5.2a3), which ends the process sooner or later. So this
+    function finds all that the stack would refuse: other schemes, other transports, a URI without a host.
 
     Raises:
-        ValueError: It cannot; the text says why.
+        ValueError: The stack cannot dial the URI; the text says why.
     """
     check_sip_uri(uri, "the SIP URI to call")
     scheme, _, rest = uri.partition(":")
@@ -53,7 +53,7 @@ def check_dialable(uri: str) -> None:
 
 
 def free_port(host: str, *, with_tls: bool) -> int:
-    """Find a port that is free on UDP and on TCP, and the next one too when TLS is to be taken there."""
+    """Find a port that is free on UDP and on TCP, and whose next port is free too for TLS (`with_tls`)."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     while True:
         with socket.socket(family, socket.SOCK_DGRAM) as udp, socket.socket(family, socket.SOCK_STREAM) as tcp:

@@ -1,7 +1,7 @@
-"""The calls of the SIP stack: calls to ``sip:<context>@host`` become legs, and what becomes of them is reported.
+"""The calls of the SIP stack: calls to ``sip:<context>@host`` become legs, which report to the exchange.
 
-One user agent for each transport takes the calls for every user. What the stack says of a call drives the leg; what became of
-a REFER is read from the stack's message trace (`anyrelay.local.sip.trace`). All of this runs in the process of the stack.
+One user agent for each transport takes the calls for every user. The stack's events drive the leg; the outcome of a REFER is
+read from the stack's message trace (`anyrelay.local.sip.trace`). This module runs in the process of the stack.
 """
 
 from __future__ import annotations
@@ -44,20 +44,20 @@ LINGER: Final = 35.0
 3261 section 17.1.2.2, Timer F)."""
 
 TRACE_LAG: Final = 0.25
-"""Seconds that a report may wait for the trace: trace and events come by two ways, and what was on the wire before the end
-of a call is to be reported before it. Some ends have no BYE."""
+"""Seconds that the report of a call's end waits for the trace, which comes by another way than the events: messages that were
+on the wire before the end are reported before the end. Some ends have no BYE."""
 
 INVITES_KEPT: Final = 1_000
-"""INVITEs whose calls the stack has not told of yet, or never will."""
+"""The most INVITEs that are kept whose calls the stack has not reported yet, or never will."""
 
 PROBE_REFUSED: Final = 486
-"""What the stack answers to a call of our own if all is well, since that is refused."""
+"""The SIP status that refuses a probe call, if the stack works."""
 
 PROBE_PAUSE: Final = 1.0
-"""Seconds between two such calls."""
+"""Seconds between two probe calls."""
 
 COUNT_DIFFERS: Final = 15
-"""Looks in a row in which the stack counts other calls than are known here, after which it is not trusted any more."""
+"""The stack counts as broken once its number of calls differs from the number of legs at so many looks in a row."""
 
 
 class SipCalls:
@@ -75,16 +75,16 @@ class SipCalls:
         shared_audio: SharedAudio | None = None,
         certificate: str | None = None,
     ) -> None:
-        """Describe them; nothing happens before `start`.
+        """Describe the calls; nothing happens before `start`.
 
         Args:
             listen: Where to take calls, host:port, over UDP and TCP; port 0 picks a free one.
             max_calls: How many calls there may be at once.
-            reports: Given every report.
-            on_forgotten: Called when nothing more will be reported of a call.
-            on_broken: Called with the reason when the stack is of no use any more.
-            on_message: Given every SIP message as it happens, on the event loop.
-            shared_audio: What the audio of all calls has in common; one that records nothing when None.
+            reports: Takes every report.
+            on_forgotten: Called with a leg when no more reports of its call will come.
+            on_broken: Called with the reason when the stack is broken.
+            on_message: Called with each SIP message at once, on the event loop.
+            shared_audio: The parts that the audio of all calls shares; when None, nothing can be recorded.
             certificate: A PEM file for TLS; see `SipStack`.
         """
         self._on_message = on_message
@@ -105,31 +105,31 @@ class SipCalls:
         self._legs: dict[int, StackLeg] = {}
         """Calls that are up, by the stack's handle."""
         self._by_call_id: dict[str, StackLeg] = {}
-        """The same, and calls whose trace is still followed, by Call-ID."""
+        """Calls that are up, and calls whose trace is still followed, by Call-ID."""
         self._over: set[str] = set()
-        """Calls whose end the trace has shown, the stack not yet."""
+        """Calls whose end the trace has shown, and the stack has not reported yet, by Call-ID."""
         self._closing: dict[StackLeg, str] = {}
-        """Calls whose end the stack has told, the trace not yet, and RELAY's reason for it."""
+        """Calls whose end the stack has reported, and the trace has not shown yet, with RELAY's end reason."""
         self._invites: OrderedDict[str, InviteReceived] = OrderedDict()
-        """INVITEs of the trace whose calls the stack has not told of yet, by Call-ID."""
+        """INVITEs of the trace whose calls the stack has not reported yet, by Call-ID."""
         self._arriving: dict[str, StackLeg] = {}
-        """Calls that the stack has told of, and the trace not yet, by Call-ID."""
+        """Calls that the stack has reported, and the trace has not shown yet, by Call-ID."""
         self._challenged: dict[str, asyncio.TimerHandle] = {}
         """REFERs that were challenged and may be sent again, by Call-ID."""
         self._dialing = 0
         self._early: dict[int, list[NativeEvent]] = {}
-        """What the stack said of calls that are being dialled and are not known by their handle yet."""
+        """Events of calls that are being dialled and are not known by their handle yet."""
         self._on_ringing: dict[int, Callable[[float], None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._counts_differ = 0
         self._probe: Probe | None = None
-        """The last call to the stack itself, by which it was seen whether it still takes calls."""
+        """The last probe call, which shows whether the stack still takes calls."""
         self._is_probed = False
         self._refusals = Refusals(max_calls)
 
     @property
     def address(self) -> str:
-        """Where calls are taken, host:port; with the real port once started."""
+        """The address at which calls are taken, host:port; with the real port once started."""
         return self._stack.listen
 
     async def start(self) -> None:
@@ -142,7 +142,7 @@ class SipCalls:
         await self._stack.start()
 
     async def hang_up_all(self, timeout: float) -> None:
-        """Hang up every call that is still up, and wait until they are over, for `timeout` seconds at most."""
+        """Hang up every call that is still up, and wait for their ends, for `timeout` seconds at most."""
         for leg in list(self._legs.values()):
             leg.hang_up()
         with contextlib.suppress(TimeoutError):
@@ -151,10 +151,10 @@ class SipCalls:
                     await asyncio.sleep(0.01)
 
     async def look(self) -> None:
-        """See whether the stack answers, and whether it has the calls that are known here; to be called once a second.
+        """Check that the stack answers, and that it has as many calls as there are legs; to be called once a second.
 
         Raises:
-            SipStackError: It does not answer.
+            SipStackError: The stack does not answer.
         """
         count = await self._stack.call_count()
         self._counts_differ = self._counts_differ + 1 if count != len(self._legs) else 0
@@ -169,19 +169,19 @@ class SipCalls:
         on_ringing: Callable[[float], None],
         on_leg: Callable[[StackLeg], None],
     ) -> StackLeg:
-        """Call a phone; answered and ended are reported.
+        """Call a phone; the answer and the end are reported.
 
         Args:
             to_uri: The SIP URI to call; a user of this host is called at the phone that has registered.
-            from_uri: The SIP URI to call from. Only its user part is taken: the host is where calls are taken here.
+            from_uri: The SIP URI to call from. Only its user part counts: the host is this stack's.
             on_ringing: Called with the time when the phone rings (SIP 180).
-            on_leg: Given the leg before anything is reported of it.
+            on_leg: Called with the leg before its first report.
 
         Returns:
             The leg, its INVITE on the way.
 
         Raises:
-            ValueError: A URI cannot travel in a request.
+            ValueError: The stack cannot call the URI.
             SipStackError: The stack refused to dial.
         """
         self._dialing += 1
@@ -199,7 +199,7 @@ class SipCalls:
             self._on_event(event)
         return leg
 
-    # --- what the stack says
+    # --- events of the stack
 
     def _on_incoming(self, call: NativeCall) -> None:
         if self._is_of_probe(call.call_id or ""):
@@ -215,7 +215,7 @@ class SipCalls:
             asyncio.get_running_loop().call_later(TRACE_LAG, self._arrived_untraced, leg)
 
     def _arrived_untraced(self, leg: StackLeg) -> None:
-        """Offer a call whose INVITE the trace has lost, as it does when it overflows: the To header names the context."""
+        """Offer a call whose INVITE the trace has lost in an overflow: the To header names the context."""
         if self._arriving.get(leg.call_id) is leg:
             self._arrived(leg, InviteReceived(leg.call_id, leg.to_uri, leg.from_uri, leg.to_uri))
 
@@ -235,7 +235,7 @@ class SipCalls:
             if self._dialing and event.call:
                 self._early.setdefault(event.call, []).append(event)
             return
-        if event.call_id and not leg.call_id:  # a call of ours has one only once its INVITE is out
+        if event.call_id and not leg.call_id:  # an outbound call has a Call-ID once its INVITE is sent
             leg.call_id = event.call_id
             self._by_call_id[event.call_id] = leg
         match event.event.name:
@@ -255,10 +255,10 @@ class SipCalls:
                 pass
 
     def _closed(self, handle: int, leg: StackLeg, text: str) -> None:
-        """Take the end of a call from the stack; it is reported once the trace has come as far."""
+        """Take in the end of a call from the stack; the end is reported once the trace has come as far."""
         del self._legs[handle]
         self._on_ringing.pop(handle, None)
-        if self._arriving.pop(leg.call_id, None) is not None:  # it was never offered to anybody
+        if self._arriving.pop(leg.call_id, None) is not None:  # the call was never offered to a client
             leg.disown()
         self._closing[leg] = leg.end_reason(text)
         if leg.call_id in self._over:
@@ -272,7 +272,7 @@ class SipCalls:
             asyncio.get_running_loop().call_later(LINGER, self._forget, leg)
             leg.closed(self._now(), reason)
 
-    # --- what the trace says
+    # --- facts of the trace
 
     def _on_trace(self, seen: SipMessageSeen) -> None:
         if self._on_message is not None and not (self._probe is not None and self._probe.call_id in seen.text):
@@ -290,7 +290,9 @@ class SipCalls:
                 self._invited(fact)
             case InviteRefused() if leg is None or not leg.answered:
                 self._refused(fact, leg)
-            case InviteRefused(by_us=False) if leg is not None:  # a re-INVITE, which ends nothing (section 14.1)
+            case InviteRefused(by_us=False) if (
+                leg is not None
+            ):  # a re-INVITE, which ends nothing (RFC 3261 section 14.1)
                 leg.offer_answered(accepted=False)
             case DialogOver(call_id) if leg is not None:
                 self._dialog_over(call_id, leg)
@@ -316,7 +318,7 @@ class SipCalls:
         arriving = self._arriving.get(invite.call_id)
         if arriving is not None:
             self._arrived(arriving, invite)
-        elif (leg := self._by_call_id.get(invite.call_id)) is None or leg.ended:  # or else it was sent again
+        elif (leg := self._by_call_id.get(invite.call_id)) is None or leg.ended:  # otherwise the INVITE was sent again
             self._invites[invite.call_id] = invite
             if len(self._invites) > INVITES_KEPT:
                 self._invites.popitem(last=False)
@@ -329,7 +331,7 @@ class SipCalls:
             self._refused_by_stack(refused)
 
     def _refused_by_stack(self, refused: InviteRefused) -> None:
-        """Say why the stack refused a call by itself, and look into it when that was an error of its own."""
+        """Log why the stack refused a call by itself, and probe the stack when it answered with 500."""
         self._refusals.log(refused)
         if refused.code == 500 and not self._is_probed:
             self._is_probed = True
@@ -337,7 +339,7 @@ class SipCalls:
             self._spawn(self._try_out(self._probe))
 
     async def _try_out(self, probe: Probe) -> None:
-        """See whether the stack would take a call that is in order; one that would not is of no use any more."""
+        """Call the stack, to see whether it still takes calls; a stack that does not is broken."""
         code = await probe.call(*split_address(self._stack.listen))
         if code != PROBE_REFUSED:
             self._on_broken("it refuses calls with 500" if code else "it does not answer calls")
@@ -355,7 +357,7 @@ class SipCalls:
             asyncio.get_running_loop().call_later(LINGER, self._over.discard, call_id)
 
     def _not_repeated(self, leg: StackLeg, code: int) -> None:
-        """The stack has no credentials for a challenged REFER, or they were refused: that is the phone's answer."""
+        """Report a challenge as the phone's answer: the stack has no credentials for the REFER, or the phone refused them."""
         self._challenged.pop(leg.call_id, None)
         self._reader.not_repeated(leg.call_id)
         leg.refer_answered(self._now(), code)

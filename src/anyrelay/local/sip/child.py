@@ -1,37 +1,37 @@
 """The process of the SIP stack: ``python -m anyrelay.local.sip.child``, started and watched by `anyrelay.local.sip.phones`.
 
-It speaks the exchange's ports as JSON, one object a line. What comes on its standard input are orders to a leg, by the names
-of the methods of `Leg`, such as ``{"order": "play", "leg": 3, "control_id": "a", "media": [], "volume": 0, "loop": 1}``; and
+The process speaks the exchange's ports as JSON, one object a line. On its standard input come orders to a leg, by the names of
+the methods of `Leg`, such as ``{"order": "play", "leg": 3, "control_id": "a", "media": [], "volume": 0, "loop": 1}``; and
 
 ==============  ========================================================================================================
 ``order``       other fields
 ==============  ========================================================================================================
-``turn_away``   ``leg``: refuse a call that nobody wants, and report nothing more of it
-``dial``        ``leg``: its number, below 0; ``to_uri``, ``from_uri``
-``start``       ``listen``: where to listen, host:port. Until then it waits, with all that takes time done
+``turn_away``   ``leg``: refuse a call that no client takes, and report nothing more of the call
+``dial``        ``leg``: the number of the leg, below 0; ``to_uri``, ``from_uri``
+``start``       ``listen``: the address to listen on, host:port. The process imports the stack before this order comes
 ``stop``        hang up everything and end
 ==============  ========================================================================================================
 
-What it prints are reports, by the names of their classes and with their fields, each with ``now`` (monotonic seconds, a
+The process prints reports, by the names of their classes and with their fields, each with ``now`` (monotonic seconds, a
 clock that all processes of a machine share) and ``leg``; and
 
 ==============  ========================================================================================================
 ``event``       other fields
 ==============  ========================================================================================================
 ``arrived``     the leg's number; ``now``, ``call_id``, ``context``, ``from_uri``, ``to_uri``: a phone calls (no ``event``)
-``ready``       ``listen``: the address that it listens on
-``failed``      ``message``: why it could not start
-``pulse``       once a second, while the stack answers, if it was started
-``broken``      ``reason``: the stack is of no use any more; the process ends
-``forgotten``   ``leg``: nothing more will be reported of it
+``ready``       ``listen``: the address that the stack listens on
+``failed``      ``message``: why the stack could not start
+``pulse``       once a second, while the stack answers, or was not started yet
+``broken``      ``reason``: the stack is broken; the process ends
+``forgotten``   ``leg``: no more reports of this leg will come
 ``ringing``     ``leg``, ``now``: a phone that is called rings
-``dialed``      ``leg``, ``call_id``: its INVITE is on the way
+``dialed``      ``leg``, ``call_id``: the INVITE is sent
 ``not_dialed``  ``leg``, ``message``: why the call could not be made
 ``sip``         a SIP message, the fields of `SipMessageSeen`
 ``log``         ``logger``, ``level``, ``message``, ``call_id``
 ==============  ========================================================================================================
 
-Audio never crosses: it is played, and received, in this process.
+Audio never leaves this process, which plays and receives all sound.
 """
 
 from __future__ import annotations
@@ -79,36 +79,36 @@ FILES_BESIDES: Final = 64
 """File descriptors of everything else."""
 
 BROKEN_TIME: Final = 0.3
-"""Seconds in which a stack that is of no use any more may still send BYEs."""
+"""Seconds in which a broken stack may still send BYEs."""
 
 HANG_UP_TIME: Final = 1.0
-"""Seconds that the calls still up get to end otherwise."""
+"""Seconds in which the calls that are still up may end, with a stack that works."""
 
 LAST_LINES_TIME: Final = 2.0
-"""Seconds in which the last lines are to be read."""
+"""Seconds in which the parent process must read the last lines."""
 
 
 class Reports:
-    """Writes what phones report as JSON lines, and knows the legs by their numbers."""
+    """Writes the reports of phones as JSON lines, and keeps the legs by their numbers."""
 
     def __init__(self, write: Callable[[Message], None]) -> None:
-        """Report through `write`."""
+        """Write the reports with `write`."""
         self._write = write
         self.legs: dict[int, StackLeg] = {}
         self._arrived = 0
 
     def know(self, leg: StackLeg, number: int) -> None:
-        """Know a leg by a number."""
+        """Keep a leg by its number."""
         leg.number = number
         self.legs[number] = leg
 
     def forget(self, leg: StackLeg) -> None:
-        """Nothing more will be reported of a leg."""
+        """Drop a leg of which no more reports will come, and tell the parent."""
         if self.legs.pop(leg.number, None) is not None:
             self._write({"event": "forgotten", "leg": leg.number})
 
     def call_arrived(self, now: float, leg: StackLeg, *, context: str, from_uri: str, to_uri: str) -> bool:
-        """A phone calls a context; whether anybody wants the call is told by an order."""
+        """Report a call of a phone to a context; an order tells whether a client takes the call."""
         self._arrived += 1
         self.know(leg, self._arrived)
         self._write(
@@ -130,7 +130,7 @@ class Reports:
 
 
 class SipChild:
-    """Follows orders and reports, until it is told to stop or the stack is of no use any more."""
+    """Follows orders and reports, until the order to stop, or until the stack is broken."""
 
     def __init__(self, options: argparse.Namespace) -> None:
         """Read the options of the command line."""
@@ -140,7 +140,7 @@ class SipChild:
         self._calls: SipCalls | None = None
         self._dialing: dict[int, list[Message]] = {}
         """The orders to legs that the stack has no call for yet, by the numbers of the legs."""
-        tempfile.tempdir = options.directory  # the stack makes a directory there, which this process is not to remove
+        tempfile.tempdir = options.directory  # the stack makes a directory there, which the parent removes
         self._loop = asyncio.get_running_loop()
         self._loop.set_exception_handler(_loop_failed)
         self._over = asyncio.Event()
@@ -148,13 +148,13 @@ class SipChild:
         self.broken = False
 
     def log_to_parent(self, level: int) -> None:
-        """Send what is logged here to the parent process, and nowhere else."""
+        """Send the log records of this process to the parent process, and nowhere else."""
         logging.root.handlers[:] = [_ParentLog(self._writer.put)]
         logging.root.setLevel(logging.WARNING)
         logging.getLogger("anyrelay").setLevel(level)
 
     async def run(self) -> int:
-        """Run; return the exit status."""
+        """Run until the end; return the exit status."""
         importlib.import_module("baresip")
         threading.Thread(target=self._read_orders, daemon=True).start()
         pulse = asyncio.create_task(self._pulse())
@@ -165,7 +165,7 @@ class SipChild:
         return 0
 
     def end(self, status: int) -> None:
-        """End the process, once its last lines were read. The stack is not torn down: that is where a broken one crashes."""
+        """End the process, once its last lines were read. The stack is not closed, since a broken stack crashes there."""
         self._writer.close(LAST_LINES_TIME)
         os._exit(status)
 
@@ -218,11 +218,11 @@ class SipChild:
             self._follow_on_leg(order, leg, **arguments)
 
     def _follow_on_leg(self, order: str, number: int, **arguments: Any) -> None:
-        """Follow an order to a leg: a method of `StackLeg`, or one of `LegSound`. One to a leg that is over is passed over.
+        """Follow an order to a leg: a method of `StackLeg` or of `LegSound`. An order to a leg that is over does nothing.
 
         Raises:
             AttributeError: There is no such order.
-            TypeError: The arguments are not its arguments.
+            TypeError: The order has other arguments.
         """
         is_of_call = hasattr(StackLeg, order)
         method = getattr(StackLeg if is_of_call else LegSound, order)
@@ -281,7 +281,7 @@ class SipChild:
 
 
 def _import_audio() -> None:
-    """Import what makes and takes in audio, so that the first order that needs it finds it there."""
+    """Import the modules of the audio, so that the first order for audio need not wait for the imports."""
     for module in ("media", "recorder", "mixes", "detectors", "player", "call_audio", "copies"):
         importlib.import_module(f"anyrelay.local.sip.audio.{module}")
 
@@ -299,13 +299,13 @@ class _ParentLog(logging.Handler):
 
 
 def _loop_failed(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """Pass over what the stack tells of a transfer that nobody waits for any more: its outcome is read from the trace."""
+    """Ignore the stack's error about a transfer without a waiter: the outcome of the transfer is read from the trace."""
     if not isinstance(context.get("exception"), stack_error()):
         loop.default_exception_handler(context)
 
 
 def _affordable(max_calls: int) -> int:
-    """Raise the limit of file descriptors as far as it goes, and return how many calls there may be with it."""
+    """Raise the limit of file descriptors as far as possible, and return how many calls the limit allows."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = FILES_BESIDES + max_calls * FILES_A_CALL
     if soft < wanted:
@@ -326,7 +326,7 @@ async def _run(options: argparse.Namespace) -> None:
 
 
 def main() -> None:
-    """Run the process; the options are those that `anyrelay.local.sip.phones` gives it."""
+    """Run the process, with the options that `anyrelay.local.sip.phones` gives."""
     parser = argparse.ArgumentParser(prog="python -m anyrelay.local.sip.child")
     parser.add_argument("--directory", required=True)
     parser.add_argument("--max-calls", type=int, required=True)

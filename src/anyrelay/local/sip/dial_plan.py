@@ -27,7 +27,7 @@ class SipDialPlan:
         """Take in the SIP URI of each pattern.
 
         Raises:
-            ValueError: A pattern is neither a number nor the beginning of numbers, or no such URI can be called.
+            ValueError: A pattern is neither a number nor the beginning of numbers, or the stack cannot call a URI.
         """
         for pattern, uri in uris.items():
             if not pattern or not _PATTERN.fullmatch(pattern):

@@ -17,7 +17,7 @@ DIGITS: Final = frozenset("0123456789*#ABCD")
 """The digits of DTMF."""
 
 PAUSES: Final[Mapping[str, float]] = MappingProxyType({"w": 0.5, "W": 1.0})
-"""The letters that stand for pauses, and their lengths in seconds."""
+"""The letters that stand for pauses, each with its length in seconds."""
 
 GAP: Final = 0.12
 """Seconds of silence between two digits."""
@@ -30,10 +30,10 @@ async def send_digits(call: NativeCall, digits: str) -> None:
 
     Args:
         call: The call, which is up.
-        digits: 0-9, #, *, A-D; w is a pause of 0.5 s, W one of 1 s.
+        digits: 0-9, #, *, A-D; w is a pause of 0.5 s, W a pause of 1 s.
 
     Raises:
-        BaresipError: The call is over, or the stack would not send a digit.
+        BaresipError: The call is over, or the stack refused to send a digit.
     """
     for run in _RUN.findall(digits):
         if run in PAUSES:

@@ -1,4 +1,4 @@
-"""One call with a real SIP phone, in the process of the SIP stack: its signalling. Its audio is `LegSound`."""
+"""The signalling of a call with a real SIP phone, in the process of the SIP stack. `LegSound` has the audio of the call."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ __all__ = ["LegReports", "StackLeg"]
 logger = logger_of(__name__)
 
 HOLD_TIME: Final = 5.0
-"""Seconds in which a re-INVITE that holds or resumes is to be sent and answered."""
+"""Seconds in which a re-INVITE that holds or resumes must be sent and answered."""
 
 HOLD_PAUSE: Final = 0.05
-"""Seconds between two attempts to send one: the stack sends none while another is under way (RFC 3261 section 14.1)."""
+"""Seconds between two attempts to send a re-INVITE, of which only one may be under way (RFC 3261 section 14.1)."""
 
 _NOT_SENT = 503
-"""What a REFER that could not be sent amounts to: RFC 3261 section 8.1.3.1."""
+"""The SIP status that stands for a REFER that could not be sent (RFC 3261 section 8.1.3.1)."""
 _TRANSFER_LIFE = 86_400.0
-"""Seconds after which the stack's own watch over a REFER ends; the trace is what is reported, so it may last."""
+"""Seconds after which the stack itself stops waiting for a REFER's outcome, which is read from the trace instead."""
 
 _REFUSAL_REASONS = {
     408: "noAnswer",
@@ -55,14 +55,14 @@ _REFUSAL_REASONS = {
     607: "decline",
     608: "decline",
 }
-"""End reasons of RELAY for the status codes of a refused INVITE; any other is an error."""
+"""RELAY's end reasons for the status codes that refuse an INVITE; for any other code the reason is ``error``."""
 
 
 class LegReports(Protocol):
     """The side of the stack's process that legs report to."""
 
     def call_arrived(self, now: float, leg: StackLeg, *, context: str, from_uri: str, to_uri: str) -> bool:
-        """Take in that a phone calls a context; False when the call is to be refused (480)."""
+        """Take in that a phone calls a context; return False when the call must be refused (480)."""
         ...
 
     def report(self, now: float, leg: StackLeg, report: PhoneReport) -> None:
@@ -71,7 +71,7 @@ class LegReports(Protocol):
 
 
 class StackLeg:
-    """One call of the SIP stack. Made by `SipCalls`; its methods are the orders of `Leg` that concern signalling."""
+    """A call of the SIP stack, made by `SipCalls`. Its methods are the orders of `Leg` that concern signalling."""
 
     call_id: str
     """The SIP Call-ID, by which the trace names the call."""
@@ -82,9 +82,9 @@ class StackLeg:
     outbound: bool
     """Whether this side called."""
     number: int
-    """Its number among the legs of this process, 0 until it has one."""
+    """The number among the legs of this process; 0 until the leg has a number."""
     sound: LegSound
-    """What it sends and hears."""
+    """The audio of the call."""
 
     def __init__(
         self,
@@ -125,7 +125,7 @@ class StackLeg:
 
     @property
     def answered(self) -> bool:
-        """Whether the call was answered, whatever became of it since."""
+        """Whether the call was answered, also after its end."""
         return self._answered.is_set()
 
     # --- orders of the exchange
@@ -135,12 +135,12 @@ class StackLeg:
         self._order(self._call.answer(), "answer")
 
     def refuse(self, code: int) -> None:
-        """Refuse the ringing call: with 486 whatever the code, for that is all that the stack can send."""
+        """Refuse the ringing call with 486, the only code that the stack can send; `code` decides RELAY's end reason."""
         self._end_ordered = _REFUSAL_REASONS.get(code, "error")
         self._order(self._call.reject(), "refuse")
 
     def turn_away(self) -> None:
-        """Refuse a call that no client takes; nothing more is reported of it."""
+        """Refuse a call that no client takes; nothing more is reported of the call."""
         self.disown()
         self.refuse(480)
 
@@ -150,7 +150,7 @@ class StackLeg:
         self._order(self._call.hangup(), "hang up")
 
     def refer(self, target: str, *, username: str | None = None, password: str | None = None) -> None:
-        """Send a REFER once the call is up. A second one takes the place of the first, whose subscription ends."""
+        """Send a REFER once the call is up. A second REFER ends the subscription of the first."""
         if not self._ended:
             if self._listener is not None:
                 self._listener.forget_credentials(self.call_id)
@@ -163,7 +163,7 @@ class StackLeg:
         self._listening = True
 
     def send_digits(self, control_id: str, digits: str) -> None:
-        """Send digits once the call is up; orders that come meanwhile wait for their turn."""
+        """Send digits once the call is up; later digits wait for their turn."""
         if self._ended:
             return
         self._begin(self._send_digits(control_id, digits))
@@ -183,17 +183,17 @@ class StackLeg:
     # --- reports of the stack and of the trace
 
     def established(self, now: float) -> None:
-        """Report that the call is up; the stack says so again after each renegotiation, which is passed over."""
+        """Report that the call is up, once: the stack repeats the event after each renegotiation."""
         if not self._ended and not self.answered:
             self._answered.set()
             self._reports.report(now, self, CallAnswered())
 
     def digit_began(self, now: float, digit: str) -> None:
-        """Report a digit of the phone's at its beginning.
+        """Report a digit of the phone when the digit begins.
 
-        The stack tells the end of a digit too. But by SIP INFO, where the length of a digit is a word of the message, the
-        next digit takes the place of an end that is not due yet: of three digits sent at once it tells three beginnings and
-        one end. So beginnings count.
+        The stack reports the end of a digit too. But with SIP INFO, where the message names the length of a digit, the next
+        digit cancels an end that is not due yet: for three digits sent at once the stack reports three beginnings and one end.
+        So beginnings count.
         """
         if self._listening and not self._ended and digit in DIGITS:
             self._reports.report(now, self, DigitHeard(digit))
@@ -210,7 +210,7 @@ class StackLeg:
             self._reports.report(now, self, CallEnded(reason))
 
     def disown(self) -> None:
-        """Let go of the call without a report: its end, or a call that was never offered to anybody."""
+        """Close the call without a report: after its end, or for a call that was never offered to a client."""
         self._ended = True
         self.sound.close()
         if self._listener is not None:
@@ -231,19 +231,19 @@ class StackLeg:
         self._reports.report(now, self, ReferNotified(code=code, terminated=terminated, expires=expires))
 
     def end_reason(self, text: str) -> str:
-        """Work out RELAY's reason for the end from the orders so far and the text that the stack closed it with."""
+        """Return RELAY's end reason, from the orders so far and the text of the stack's last event."""
         if self._end_ordered:
             return self._end_ordered
         if self.answered:
             return "hangup"
         if not self.outbound:
-            # The phone gave up before anybody answered; or nobody did in the stack's own time.
+            # The phone gave up before an answer, or there was no answer within the stack's own time.
             return "noAnswer" if text == "Local timeout" else "cancel"
         code, _, _ = text.partition(" ")
         return _REFUSAL_REASONS.get(int(code), "error") if code.isdecimal() else "error"
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Run what ends with the call."""
+        """Run work that ends with the call."""
         task = self._spawn(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -253,14 +253,14 @@ class StackLeg:
         self._spawn(self._carried_out(order, what))
 
     async def _carried_out(self, order: Coroutine[Any, Any, None], what: str) -> None:
-        """Carry out an order; a call that is gone by now is reported as ended, which is all there is to say."""
+        """Carry out an order. An order to a call that is gone is logged only: the end of the call is reported."""
         try:
             await order
         except stack_error() as error:
             logger.info("could not %s call %s: %s", what, self.call_id, error)
 
     async def _refer(self, target: str, earlier: asyncio.Task[None] | None) -> None:
-        """Send a REFER. Its outcome is read from the trace; the stack's own account of it is dropped."""
+        """Send a REFER. Its outcome is read from the trace; the stack's own report of the outcome is dropped."""
         await self._answered.wait()
         if earlier is not None and not earlier.done():
             # The stack's API sends no second REFER while it waits for the outcome of the first.
@@ -290,7 +290,7 @@ class StackLeg:
             self._report(DigitsSent(control_id))
 
     async def _hold(self, *, held: bool) -> None:
-        """Send a re-INVITE with another direction, and report it once the phone has agreed."""
+        """Send a re-INVITE with another direction, and report the hold once the phone has agreed."""
         await self._answered.wait()
         async with self._holding:
             if self._call.is_on_hold == held or await self._renegotiate(held=held):
@@ -298,13 +298,13 @@ class StackLeg:
             else:
                 logger.info("call %s: the phone did not agree to be %s", self.call_id, "held" if held else "resumed")
                 agreed = False
-                # The stack goes by its offer all the same: what was agreed before is offered again.
+                # The stack follows its own offer all the same: so the earlier direction is offered again.
                 await self._renegotiate(held=not held)
         if agreed and not self._ended:
             self._report(HoldChanged(held))
 
     async def _renegotiate(self, *, held: bool) -> bool:
-        """Send a re-INVITE, again and again while another is under way, and return whether the phone has accepted it."""
+        """Send a re-INVITE, repeatedly while another is under way, and return whether the phone has accepted the offer."""
         self._offer = self._loop.create_future()
         try:
             async with asyncio.timeout(HOLD_TIME):

@@ -1,4 +1,4 @@
-"""The audio orders of one call with a SIP phone: playbacks, recordings, mixes, echo, detections, copies."""
+"""The audio of a call with a SIP phone: playbacks, recordings, mixes, echo, detections, speech, copies."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ logger = logger_of(__name__)
 
 
 class LegSound:
-    """What a call sends and hears. Its methods are the orders of `Leg` that concern audio."""
+    """The audio of a call. Its methods are the orders of `Leg` that concern audio."""
 
     def __init__(
         self, audio: NativeAudio, shared: SharedAudio, report: Callable[[PhoneReport], None], call_id: Callable[[], str]
     ) -> None:
-        """Hold the audio of a call; nothing is read from it or made of it before an order asks for that.
+        """Hold the audio of a call; no sound is read or made before an order needs sound.
 
         Args:
-            audio: The audio.
-            shared: What the audio of all calls has in common.
-            report: Given the reports.
+            audio: The audio of the stack's call.
+            shared: The parts that the audio of all calls shares.
+            report: Called with each report.
             call_id: Returns the SIP Call-ID, by which streams name the call.
         """
         self._call_id = call_id
@@ -50,7 +50,7 @@ class LegSound:
         self._detectors: dict[str, Detector] = {}
         self._copies: dict[str, Copy] = {}
         self._utterances: Utterances | None = None
-        """What hears speech; None while no speech is wanted."""
+        """Cuts the speech of the phone's user; None while no order asks for speech."""
         self._recognizing = asyncio.Lock()
         self._closed = False
 
@@ -68,7 +68,7 @@ class LegSound:
         return Player(self._line, self._play_changed, self._shared.renderer)
 
     def close(self) -> None:
-        """End everything: the call is over. Recordings are reported; the end of the call says all the rest."""
+        """End everything, since the call is over. Recordings are reported; the end of the call reports all others."""
         self._closed = True
         if "_player" in self.__dict__:
             self._player.close()
@@ -116,7 +116,7 @@ class LegSound:
     # --- recording
 
     def record(self, control_id: str, settings: RecordSettings) -> None:
-        """Record into a WAV file of 8,000 samples a second; the beep, if there is one, comes first and is not in it."""
+        """Record into a WAV file of 8,000 samples a second, after the beep, if the settings want a beep."""
         from anyrelay.local.sip.audio.recorder import Recorder
 
         if self._closed or control_id in self._recorders:
@@ -159,7 +159,7 @@ class LegSound:
             self._shared.mixes.join(name, self._line, muted=muted)
 
     def leave_mix(self) -> None:
-        """Leave the mix, if the call is in one."""
+        """Leave the mix, if the call is in a mix."""
         if not self._closed:
             self._shared.mixes.leave(self._line)
 
@@ -193,7 +193,7 @@ class LegSound:
     # --- speech
 
     def start_speech(self) -> None:
-        """Report the words of what the phone's user says, as the speech command finds them."""
+        """Report the words of the phone's user, as the speech command finds the words."""
         from anyrelay.local.sip.audio.utterances import Utterances
 
         if self._closed or self._utterances is not None:

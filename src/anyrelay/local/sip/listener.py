@@ -1,16 +1,16 @@
-"""Stand in front of the SIP stack's own listeners: keep from it what would break it, take REGISTERs, give it credentials.
+"""A listener in front of the SIP stack's own listeners: refuse INVITEs that break the stack, take REGISTERs, set credentials.
 
-libre hands every message to its listeners in turn, and any of them may answer a request. The ones that are put in front here
-need no second parser, copy no byte, and leave the address of the phone what it is:
+libre hands every message to its listeners in turn, and any listener may answer a request. The listeners of this module need no
+second parser, copy no byte, and keep the address of the phone:
 
-- **INVITEs.** When no dialog can be made of one (no Contact, a Contact or a Record-Route that cannot be read), the user agents
-  of baresip-python 0.5.2a3 answer 500 and free their call, but its table of calls keeps the pointer. After some 255 of them
-  every call is refused, and stopping the stack ends in SIGABRT or SIGSEGV (docs/explanation/sip-stack.md). So libre itself is
-  asked first whether the dialog can be made, and the INVITE is answered 400 when it cannot. An INVITE that comes before the
-  user agents are made is answered 503: the stack alone would answer 404, and the caller would not try again.
-- **REGISTER.** The stack answers 501. So a `Registrar` takes it: without a password, as the phone's INVITEs are taken.
-- **Challenges.** The stack answers a 401 or a 407 by itself, with the credentials of its account, which all calls share. So
-  they are set to those of this very REFER, or to none, just before the stack sees the challenge.
+- **INVITEs.** When an INVITE makes no dialog (no Contact, a Contact or a Record-Route that cannot be read), the user agents
+  of baresip-python 0.5.2a3 answer 500 and free their call, but its table of calls keeps the pointer. After 255 such INVITEs
+  every call is refused, and stopping the stack ends in SIGABRT or SIGSEGV (docs/explanation/sip-stack.md). So the listener asks
+  libre first whether the dialog can be made, and answers 400 when it cannot. The listener answers 503 to an INVITE that comes
+  before the user agents are made: the stack alone would answer 404, and the caller would not try again.
+- **REGISTER.** The stack answers 501. So a `Registrar` takes the REGISTER, without a password, as INVITEs are taken.
+- **Challenges.** The stack answers a 401 or a 407 by itself, with the credentials of its account, which all calls share. So the
+  listener sets the account's credentials to those of the challenged REFER, or to none, before the stack sees the challenge.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _CALL_ID: Final = 3095
 _CONTACT: Final = 229
 _EXPIRES: Final = 1983
 _CHALLENGES: Final = (2763, 116)
-"""libre's numbers of these headers (``enum sip_hdrid``), the last ones of WWW-Authenticate and Proxy-Authenticate."""
+"""libre's numbers of the headers above (``enum sip_hdrid``); these two are WWW-Authenticate and Proxy-Authenticate."""
 
 _Handler = ctypes.CFUNCTYPE(ctypes.c_bool, ctypes.c_void_p, ctypes.c_void_p)
 
@@ -45,7 +45,7 @@ _FUNCTIONS: Final[dict[str, tuple[Any, tuple[Any, ...]]]] = {
     "sip_msg_hdr": (ctypes.c_void_p, (ctypes.c_void_p, ctypes.c_int)),
     "sip_dialog_accept": (ctypes.c_int, (ctypes.c_void_p, ctypes.c_void_p)),
     "sip_treply": (ctypes.c_int, (ctypes.c_void_p,) * 3 + (ctypes.c_uint16, ctypes.c_char_p)),
-    # The last argument is a format, and those that it names would follow: there are none here, and a % is doubled.
+    # The last argument is a printf format without arguments of its own, so a % in the text is doubled.
     "sip_treplyf": (
         ctypes.c_int,
         (ctypes.c_void_p,) * 4 + (ctypes.c_bool, ctypes.c_uint16, ctypes.c_char_p, ctypes.c_char_p),
@@ -58,7 +58,7 @@ _FUNCTIONS: Final[dict[str, tuple[Any, tuple[Any, ...]]]] = {
     "list_unlink": (None, (ctypes.c_void_p,)),
     "list_prepend": (None, (ctypes.c_void_p,) * 3),
 }
-"""What is called of libre and baresip: the result and the arguments of each."""
+"""The functions of libre and baresip that are called, each with its result and its arguments."""
 
 
 class _Text(ctypes.Structure):
@@ -80,24 +80,24 @@ class _Header(ctypes.Structure):
 
 
 class StackListener:
-    """Listens in front of all other listeners. Keep it as long as the stack runs: libre calls into it."""
+    """Listens in front of all other listeners. Keep the object as long as the stack runs: libre calls its methods."""
 
     refused: int
-    """How many INVITEs were refused because no dialog can be made of them."""
+    """How many INVITEs were refused because libre cannot make their dialogs."""
     registrar: Registrar
     """The phones that have registered."""
     takes_calls: bool
-    """Whether the user agents are made, so that they can be given INVITEs."""
+    """Whether the user agents are made, which then get the INVITEs."""
 
     def __init__(self, library: str) -> None:
-        """Prepare it.
+        """Load the functions of the stack.
 
         Args:
             library: The path of the stack's native module.
 
         Raises:
-            OSError: It cannot be loaded.
-            AttributeError: It does not show the functions of libre.
+            OSError: The native module cannot be loaded.
+            AttributeError: The native module does not export a function of libre.
         """
         native = ctypes.CDLL(library)
         self._call: dict[str, Any] = {}
@@ -112,10 +112,10 @@ class StackListener:
         self.takes_calls = False
 
     def install(self) -> None:
-        """Put it in front of the listeners of the running stack.
+        """Put this listener in front of the listeners of the running stack.
 
         Raises:
-            OSError: libre would not have it.
+            OSError: libre refused the listener.
         """
         self._call["re_thread_enter"]()
         try:
@@ -132,17 +132,17 @@ class StackListener:
             self._call["re_thread_leave"]()
 
     def set_credentials(self, call_id: str, username: str, password: str) -> None:
-        """Meet challenges of the REFERs of a call with these."""
+        """Answer challenges of a call's REFERs with these credentials."""
         self._credentials[call_id.encode()] = username.encode(), password.encode()
 
     def forget_credentials(self, call_id: str) -> None:
-        """Meet challenges of the REFERs of a call with none any more."""
+        """Answer challenges of a call's REFERs no more."""
         self._credentials.pop(call_id.encode(), None)
 
     def _on_request(self, message: int, _: int) -> bool:
         """Answer a REGISTER, and an INVITE that breaks the user agents; leave all others to the stack. SIP THREAD."""
         try:
-            # libre has seen to it that CSeq names the method of the request.
+            # libre has checked that CSeq names the method of the request.
             method = self._value(message, _CSEQ).upper().split()[-1:]
             if method == [b"REGISTER"]:
                 self._register(message)
@@ -164,7 +164,7 @@ class StackListener:
         return True
 
     def _on_response(self, message: int, _: int) -> bool:
-        """Set the credentials for a challenge; the response itself is for the listeners behind. SIP THREAD."""
+        """Set the credentials for a challenge; the stack's own listeners take the response. SIP THREAD."""
         try:
             if any(self._value(message, header) for header in _CHALLENGES):
                 call_id = self._value(message, _CALL_ID)
@@ -176,7 +176,7 @@ class StackListener:
                     self._call["account_set_auth_user"](account, username)
                     self._call["account_set_auth_pass"](account, password)
         except Exception:
-            logger.exception("a challenge could not be prepared for")
+            logger.exception("the credentials for a challenge could not be set")
         return False
 
     def _register(self, message: int) -> None:
@@ -191,7 +191,7 @@ class StackListener:
         self._call["sip_treply"](None, self._call["uag_sip"](), message, code, reason)
 
     def _opens_dialog(self, message: int) -> bool:
-        """Whether an INVITE is outside of a dialog."""
+        """Return whether an INVITE is outside of a dialog."""
         return b"tag=" not in self._value(message, _TO).lower().replace(b" ", b"")
 
     def _value(self, message: int, header: int) -> bytes:

@@ -1,7 +1,7 @@
-"""Read a SIP message as the SIP stack reads it, which is more tolerantly than its grammar asks (RFC 3261 sections 7.3 and 25).
+"""Read a SIP message as tolerantly as the SIP stack, beyond the grammar (RFC 3261 sections 7.3 and 25).
 
-Header names in any case and in their compact forms, white space before the colon, folded lines, LF alone, tabs, quoted strings:
-what the stack has accepted must be readable here, or an outcome would be missed.
+This module reads header names in any case and in their compact forms, white space before the colon, folded lines, LF alone,
+tabs and quoted strings: every message that the stack accepts must be readable here, or an outcome would be missed.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class SipMessage:
     """A request or a response."""
 
     method: str
-    """The method of a request, as it is spelled; "" for a response."""
+    """The method of a request, as the request spells it; "" for a response."""
     uri: str
     """The Request-URI; "" for a response."""
     code: int
@@ -54,7 +54,7 @@ class SipMessage:
     headers: dict[str, list[str]]
     """The values of each header, in order, by its long name in small letters."""
     body: str
-    """What follows the head."""
+    """The text after the head."""
 
     def header(self, name: str) -> str:
         """Return the first value of a header, by its long name in small letters; "" when there is none."""
@@ -80,7 +80,7 @@ def read_message(text: str) -> SipMessage | None:
         text: The whole message.
 
     Returns:
-        The message, None when its first line is that of neither a request nor a response.
+        The message; None when the first line is neither a request line nor a status line.
     """
     text = text.lstrip("\r\n")
     end = _HEAD_END.search(text)

@@ -1,4 +1,4 @@
-"""What is used of the SIP stack's objects, typed: `baresip-python` annotates little of its own surface."""
+"""Types of the SIP stack's objects, as far as this package uses them: `baresip-python` annotates few of its own."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ class NativeAudioInfo(Protocol):
 
 
 class NativeAudio(Protocol):
-    """A call's PCM streams (``baresip.CallAudio``): 16-bit samples, nothing blocks."""
+    """A call's PCM streams (``baresip.CallAudio``) of 16-bit samples; no method blocks."""
 
     def info(self) -> NativeAudioInfo:
         """Probe the streams."""
         ...
 
     def write(self, pcm: bytes) -> int:
-        """Queue PCM for sending; the number of bytes taken."""
+        """Queue PCM for sending; return the number of bytes taken."""
         ...
 
     def read(self, max_bytes: int) -> bytes:
-        """Take PCM that was received."""
+        """Return PCM that was received."""
         ...
 
     def flush_tx(self) -> None:
@@ -60,7 +60,7 @@ class NativeCall(Protocol):
         """Send 200."""
 
     async def reject(self) -> None:
-        """Send 486, the only refusal the stack has."""
+        """Send 486, the only refusal of the stack."""
 
     async def hangup(self) -> None:
         """Send BYE, CANCEL, or 486 to a ringing call."""
@@ -72,20 +72,20 @@ class NativeCall(Protocol):
         """Send a re-INVITE with sendrecv; refused while another is under way."""
 
     async def send_dtmf(self, digits: str, interdigit_ms: int) -> None:
-        """Send digits by RFC 4733 or SIP INFO; returns when the last one is over."""
+        """Send digits by RFC 4733 or SIP INFO; return after the last digit."""
 
     async def transfer(self, uri: str, *, timeout: float) -> None:
         """Send REFER."""
 
     def on_transfer_request(self, callback: Callable[[NativeTransfer], None]) -> None:
-        """Hear of every REFER that came on this call; it was answered 202 already."""
+        """Call a function with each REFER that comes on this call, which the stack has answered 202."""
 
     async def accept_transfer(self) -> NativeCall:
-        """Call the target of the REFER; the stack notifies the sender, and ends this call when the other is up."""
+        """Call the target of the REFER; the stack notifies the sender, and ends this call when the new call is up."""
         ...
 
     async def reject_transfer(self, status: int) -> None:
-        """Notify the sender of a REFER of this status instead."""
+        """Send the sender of a REFER a NOTIFY with this status instead."""
 
 
 class NativeEvent(Protocol):

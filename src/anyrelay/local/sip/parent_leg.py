@@ -1,23 +1,54 @@
-"""One call with a real SIP phone, as the server's process holds it: each order is one JSON line to the stack's process."""
+"""A call with a real SIP phone, as the server's process holds it: each order is a JSON line to the stack's process."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, Concatenate, ParamSpec
 
 import attrs
 
 from anyrelay.local.exchange.ports import Leg
-
-if TYPE_CHECKING:
-    from anyrelay.local.exchange.reports import RecordSettings
-    from anyrelay.protocol.schema import Media
+from anyrelay.local.exchange.reports import RecordSettings
+from anyrelay.protocol.schema import Media
 
 __all__ = ["SipLeg"]
 
+P = ParamSpec("P")
+
+
+def _sent(order: Callable[Concatenate[Any, P], None]) -> Callable[Concatenate[SipLeg, P], None]:
+    """Return a method that sends an order of `Leg` to the stack's process, by its name and the names of its parameters."""
+    name, signature = order.__name__, inspect.signature(order)
+
+    def send(self: SipLeg, /, *args: P.args, **kwargs: P.kwargs) -> None:
+        bound = signature.bind(self, *args, **kwargs)
+        bound.apply_defaults()
+        _, *arguments = bound.arguments.items()
+        self.order(name, **{parameter: _to_json(value) for parameter, value in arguments})
+
+    send.__name__, send.__qualname__, send.__doc__ = name, f"SipLeg.{name}", order.__doc__
+    vars(send)["__signature__"] = signature
+    return send
+
+
+def _to_json(value: Any) -> Any:
+    """Return an argument of an order as a value for JSON."""
+    match value:
+        case RecordSettings():
+            return attrs.asdict(value)
+        case Media():
+            return value.to_wire()
+        case Mapping():
+            return dict(value)
+        case list() | tuple():
+            return [_to_json(each) for each in value]
+        case _:
+            return value
+
 
 class SipLeg(Leg):
-    """One call with a SIP phone. Made by `SipPhones`."""
+    """A call with a SIP phone, made by `SipPhones`. `StackLeg` and `LegSound` follow the orders, in the stack's process."""
 
     call_id: str
     """The SIP Call-ID."""
@@ -28,132 +59,45 @@ class SipLeg(Leg):
     outbound: bool
     """Whether this side called."""
     ended: bool
-    """Whether its end was reported."""
+    """Whether the end of the call was reported."""
 
     def __init__(self, order: Callable[..., None], *, call_id: str, from_uri: str, to_uri: str, outbound: bool) -> None:
-        """Hold a call of the stack's process; `order` sends it an order."""
-        self._order = order
+        """Hold a call of the stack's process; `order` sends an order, by its name and its arguments, to the call."""
+        self.order = order
         self.ended = False
         self.call_id = call_id
         self.from_uri, self.to_uri, self.outbound = from_uri, to_uri, outbound
 
-    def answer(self) -> None:
-        """Answer the ringing call with 200."""
-        self._order("answer")
-
-    def refuse(self, code: int) -> None:
-        """Refuse the ringing call: with 486 whatever the code, for that is all that the stack can send."""
-        self._order("refuse", code=code)
-
     def turn_away(self) -> None:
-        """Refuse a call that no client takes; nothing more is reported of it."""
-        self._order("turn_away")
+        """Refuse a call that no client takes; nothing more is reported of the call."""
+        self.order("turn_away")
 
-    def hang_up(self) -> None:
-        """End the call: BYE, CANCEL if this side called and the phone has not answered, 486 if the phone did."""
-        self._order("hang_up")
-
-    def play(self, control_id: str, media: Sequence[Media], *, volume: float, loop: int) -> None:
-        """Play the media once the call's media flow; a playback that comes while another plays waits for its turn."""
-        items = [medium.to_wire() for medium in media]
-        self._order("play", control_id=control_id, media=items, volume=volume, loop=loop)
-
-    def stop_play(self, control_id: str) -> None:
-        """Stop a playback."""
-        self._order("stop_play", control_id=control_id)
-
-    def pause_play(self, control_id: str) -> None:
-        """Pause a playback."""
-        self._order("pause_play", control_id=control_id)
-
-    def resume_play(self, control_id: str) -> None:
-        """Go on with a paused playback."""
-        self._order("resume_play", control_id=control_id)
-
-    def set_volume(self, control_id: str, volume: float) -> None:
-        """Set a playback's volume in dB."""
-        self._order("set_volume", control_id=control_id, volume=volume)
-
-    def refer(self, target: str, *, username: str | None = None, password: str | None = None) -> None:
-        """Send a REFER once the call is up. A second one takes the place of the first, whose subscription ends."""
-        self._order("refer", target=target, username=username, password=password)
-
-    def listen(self) -> None:
-        """Report the digits that the phone sends from now on, by RFC 4733 or SIP INFO. Speech is not recognised."""
-        self._order("listen")
-
-    def send_digits(self, control_id: str, digits: str) -> None:
-        """Send digits by RFC 4733; by SIP INFO to a phone whose SDP has no telephone-event."""
-        self._order("send_digits", control_id=control_id, digits=digits)
-
-    def hold(self) -> None:
-        """Put the phone on hold by a re-INVITE with sendonly; reported once the phone has answered it."""
-        self._order("hold")
-
-    def unhold(self) -> None:
-        """Take the phone off hold by a re-INVITE with sendrecv; reported once the phone has answered it."""
-        self._order("unhold")
-
-    def record(self, control_id: str, settings: RecordSettings) -> None:
-        """Record into a WAV file of 8,000 samples a second, whose path is reported."""
-        self._order("record", control_id=control_id, settings=attrs.asdict(settings))
-
-    def pause_record(self, control_id: str, *, keep_silence: bool) -> None:
-        """Pause a recording."""
-        self._order("pause_record", control_id=control_id, keep_silence=keep_silence)
-
-    def resume_record(self, control_id: str) -> None:
-        """Go on with a paused recording."""
-        self._order("resume_record", control_id=control_id)
-
-    def stop_record(self, control_id: str) -> None:
-        """Stop a recording."""
-        self._order("stop_record", control_id=control_id)
-
-    def join_mix(self, name: str, *, muted: bool = False) -> None:
-        """Hear the other calls of a mix, and be heard by them unless `muted`."""
-        self._order("join_mix", name=name, muted=muted)
-
-    def leave_mix(self) -> None:
-        """Leave the mix, if the call is in one."""
-        self._order("leave_mix")
-
-    def start_speech(self) -> None:
-        """Report speech, if the phones have a program that recognises it."""
-        self._order("start_speech")
-
-    def stop_speech(self) -> None:
-        """Report speech no more."""
-        self._order("stop_speech")
-
-    def start_echo(self) -> None:
-        """Send the phone's own sound back to it."""
-        self._order("start_echo")
-
-    def stop_echo(self) -> None:
-        """Stop the echo."""
-        self._order("stop_echo")
-
-    def detect(self, control_id: str, kind: str, params: Mapping[str, Any]) -> None:
-        """Look for a machine or a fax, by the rules of thumb of docs/explanation/sip-stack.md."""
-        self._order("detect", control_id=control_id, kind=kind, params=dict(params))
-
-    def stop_detect(self, control_id: str) -> None:
-        """Stop a detection."""
-        self._order("stop_detect", control_id=control_id)
-
-    def tap(self, control_id: str, direction: str, device: Mapping[str, Any]) -> None:
-        """Send a copy to an RTP receiver or a WebSocket server."""
-        self._order("tap", control_id=control_id, direction=direction, device=dict(device))
-
-    def stop_tap(self, control_id: str) -> None:
-        """Stop a tap."""
-        self._order("stop_tap", control_id=control_id)
-
-    def stream(self, control_id: str, url: str, params: Mapping[str, Any]) -> None:
-        """Send a copy as JSON messages to a WebSocket server."""
-        self._order("stream", control_id=control_id, url=url, params=dict(params))
-
-    def stop_stream(self, control_id: str) -> None:
-        """Stop a stream."""
-        self._order("stop_stream", control_id=control_id)
+    answer = _sent(Leg.answer)
+    refuse = _sent(Leg.refuse)
+    hang_up = _sent(Leg.hang_up)
+    play = _sent(Leg.play)
+    stop_play = _sent(Leg.stop_play)
+    pause_play = _sent(Leg.pause_play)
+    resume_play = _sent(Leg.resume_play)
+    set_volume = _sent(Leg.set_volume)
+    refer = _sent(Leg.refer)
+    listen = _sent(Leg.listen)
+    start_speech = _sent(Leg.start_speech)
+    stop_speech = _sent(Leg.stop_speech)
+    send_digits = _sent(Leg.send_digits)
+    hold = _sent(Leg.hold)
+    unhold = _sent(Leg.unhold)
+    record = _sent(Leg.record)
+    pause_record = _sent(Leg.pause_record)
+    resume_record = _sent(Leg.resume_record)
+    stop_record = _sent(Leg.stop_record)
+    join_mix = _sent(Leg.join_mix)
+    leave_mix = _sent(Leg.leave_mix)
+    start_echo = _sent(Leg.start_echo)
+    stop_echo = _sent(Leg.stop_echo)
+    detect = _sent(Leg.detect)
+    stop_detect = _sent(Leg.stop_detect)
+    tap = _sent(Leg.tap)
+    stop_tap = _sent(Leg.stop_tap)
+    stream = _sent(Leg.stream)
+    stop_stream = _sent(Leg.stop_stream)

@@ -1,11 +1,11 @@
 """A real SIP phone as a process of its own: ``python -m anyrelay.local.sip.phone``.
 
-It takes calls or places one, follows every REFER that it is sent, and prints what happens as one JSON object per line:
+The phone takes calls or places a call, follows every REFER, and prints each event as a JSON object on a line of its own:
 
 ==============  ========================================================================================================
 ``event``       other fields
 ==============  ========================================================================================================
-``ready``       ``sip``: its SIP URI. Always the first line
+``ready``       ``sip``: the SIP URI of the phone. Always the first line
 ``sip``         a SIP message: ``time`` (seconds since the epoch), ``direction`` (tx or rx), ``source``, ``target``,
                 ``message``
 ``call``        ``state`` (incoming, outgoing, ringing, established, transferring, ended), ``call_id``, ``peer``,
@@ -14,8 +14,8 @@ It takes calls or places one, follows every REFER that it is sent, and prints wh
                 silence, and their ``rms``
 ==============  ========================================================================================================
 
-It ends by itself after ``--stay`` seconds, and before on SIGTERM, SIGINT, or when its standard input, if that is a
-pipe, is closed: so it dies with the process that started it.
+The process ends after ``--stay`` seconds, or on SIGTERM, on SIGINT, or when its standard input (a pipe or a socket) is
+closed: so the phone ends with the process that started it.
 """
 
 from __future__ import annotations
@@ -45,24 +45,24 @@ from anyrelay.protocol.schema import Media
 __all__ = ["ANSWERS", "UNPLAYABLE", "Phone", "main"]
 
 ANSWERS = ("answer", "busy", "silent", "no-answer", "decline", "reject")
-"""What a target can do with a call; the last three are beyond the stack."""
+"""The ways to answer a call; the stack cannot do the last three."""
 UNPLAYABLE = {
     "no-answer": "give up an unanswered call with 480: it can only ring for ever (silent) or answer 486 (busy)",
     "decline": "answer 603: the only refusal it can send is 486 (busy)",
     "reject": "refuse a REFER: it answers 202 to every one",
 }
-"""What the SIP stack cannot do, by the answer that would need it."""
+"""The ways to answer that the SIP stack cannot do, each with the reason."""
 
 _HEARING_PERIOD = 0.05
 _VOICED_RMS = 100.0
-"""Louder than this, of 32767, counts as sound: G.711 carries its own faint noise in silence."""
+"""The level of 32,767 from which a frame counts as sound: silence in G.711 has a faint noise."""
 _BYE_TIME = 1.0
 _UNSUPPORTED_URI = 416
-"""RFC 3261 section 21.4.14."""
+"""416 Unsupported URI Scheme (RFC 3261 section 21.4.14)."""
 
 
 class _Ear:
-    """Listens to one call."""
+    """Measures the audio that a call receives."""
 
     def __init__(self, call: NativeCall) -> None:
         self._call = call
@@ -72,7 +72,7 @@ class _Ear:
         self._rate = 8000
 
     def listen(self, errors: type[BaseException]) -> None:
-        """Take in what came since the last time; a call without media is silent."""
+        """Measure the audio that came since the last time; a call without media is silent."""
         with contextlib.suppress(errors):
             info = self._call.audio.info()
             while info.rx_ready and (pcm := self._call.audio.read(1 << 16)):
@@ -86,7 +86,7 @@ class _Ear:
                         self._energy += energy
 
     def heard(self) -> dict[str, float]:
-        """Sum up what was heard."""
+        """Return the totals of the audio received."""
         return {
             "seconds": round(self._samples / self._rate, 3),
             "voiced": round(self._voiced / self._rate, 3),
@@ -95,7 +95,7 @@ class _Ear:
 
 
 class Phone:
-    """One phone: a user agent with a habit of answering."""
+    """A phone: a user agent with one way to answer calls."""
 
     def __init__(self, options: argparse.Namespace) -> None:
         self._answers: str = options.answers
@@ -124,7 +124,7 @@ class Phone:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
-        """Be a phone until `stop`, or until its time is over.
+        """Run the phone until `stop`, or until its time is over.
 
         Raises:
             SipStackError: The stack is not installed, or the address cannot be listened on.
@@ -181,7 +181,7 @@ class Phone:
                 await call.answer()
 
     def _meet(self, call: NativeCall) -> None:
-        """Get to know a call; it may be up, even over, before the stack hands it out."""
+        """Take a new call, which may be up or over before the stack hands it out."""
         self._calls[call.handle] = call
         if self._follows:
             call.on_transfer_request(lambda request: self._begin(self._follow(call, request.target)))
@@ -191,7 +191,7 @@ class Phone:
             self._talk(call)
 
     async def _follow(self, call: NativeCall, target: str) -> None:
-        """Do as a REFER says: call its target."""
+        """Follow a REFER: call its target."""
         with contextlib.suppress(self._stack.error):  # the call is gone, or the stack told the sender already
             try:
                 check_dialable(target)
@@ -201,7 +201,7 @@ class Phone:
                 self._meet(await self._stack.accept_transfer(call))
 
     def _talk(self, call: NativeCall) -> None:
-        """Listen to a call that is up, and say over and over what this phone has to say."""
+        """Measure the audio of a call that is up, and say the phone's text again and again."""
         self._ears[call.handle] = _Ear(call)
         if self._says:
             mouth = Player(CallAudio(call.audio), lambda *_: None)
@@ -249,13 +249,13 @@ _STATES = {
     "CALL_TRANSFER_FAILED": "established",
     "CALL_CLOSED": "ended",
 }
-"""The states that are told, by the stack's events that bring them."""
+"""The states that are printed, by the stack's events."""
 _TELLING = {"CALL_TRANSFER", "CALL_TRANSFER_FAILED", "CALL_CLOSED"}
-"""The events whose text says why."""
+"""The events whose text is the reason."""
 
 
 def say(event: dict[str, Any]) -> None:
-    """Print an event; when nobody reads any more, end as quietly as a closed pipe asks for."""
+    """Print an event; when the pipe is closed, end the process without an error."""
     try:
         sys.stdout.write(json.dumps(event) + "\n")
         sys.stdout.flush()
@@ -265,7 +265,7 @@ def say(event: dict[str, Any]) -> None:
 
 
 def parser() -> argparse.ArgumentParser:
-    """Describe the options."""
+    """Return the parser of the options."""
     described = argparse.ArgumentParser(prog="python -m anyrelay.local.sip.phone", description="A real SIP phone.")
     described.add_argument("--listen", default="127.0.0.1:0", metavar="HOST:PORT", help="port 0 picks a free one")
     described.add_argument("--user", default="alice", help="the user part of its SIP address")
@@ -294,7 +294,7 @@ async def _live(options: argparse.Namespace) -> None:
 
 @contextlib.contextmanager
 def _parent_watched(loop: asyncio.AbstractEventLoop, phone: Phone) -> Any:
-    """End the phone when its standard input is closed, if that is something that a parent holds the other end of."""
+    """End the phone when its standard input is closed, if the standard input is a pipe or a socket of a parent process."""
     try:
         mode = os.fstat(0).st_mode
     except OSError:
@@ -319,10 +319,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the phone.
 
     Args:
-        arguments: The command line, that of the process by default.
+        arguments: The command line; None for the command line of the process.
 
     Returns:
-        The exit status: 0, or 2 when it cannot do what was asked.
+        The exit status: 0, or 2 when the phone cannot follow the options.
     """
     described = parser()
     options = described.parse_args(arguments)

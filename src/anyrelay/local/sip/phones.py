@@ -1,8 +1,8 @@
 """Real SIP phones: calls to ``sip:<context>@host`` become legs of the exchange.
 
-The SIP stack is not ours and is written in C: it runs in a process of its own (`anyrelay.local.sip.child`), which is watched
-from here. Orders to a leg and reports of one cross as JSON lines; audio does not. When that process dies, its calls end, each
-with an error, and another one is started on the same address; nothing else is lost.
+The SIP stack is a foreign library in C, so it runs in a process of its own (`anyrelay.local.sip.child`), which `SipSupervisor`
+watches. Orders to legs and reports of legs travel as JSON lines; audio does not. When that process dies, its calls end, each
+with an error, and a new process starts on the same address; nothing else is lost.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from anyrelay.local.sip.stack import SipStackError, is_installed
 from anyrelay.local.sip.supervisor import SipSupervisor
 from anyrelay.local.sip.trace import SipMessageSeen
 
-for _module in ("baresip", "numpy", "soxr"):  # what the stack's process cannot do without
+for _module in ("baresip", "numpy", "soxr"):  # the stack's process needs all three
     if not is_installed(_module):
         raise ImportError(f"SIP phones need {_module}: pip install 'anyrelay[sip]'")
 
@@ -43,19 +43,19 @@ __all__ = ["MAX_CALLS", "SipLeg", "SipMessageSeen", "SipPhones", "SipStackError"
 logger = logger_of(__name__)
 
 MAX_CALLS: Final = 200
-"""How many calls there may be at once when nobody says otherwise."""
+"""How many calls there may be at once by default."""
 
 MOST_CALLS: Final = 250
-"""The most that may be asked for: the SIP stack takes 255, and says nothing about a further one."""
+"""The highest `max_calls`: the SIP stack takes 255 calls, and does not report a further call."""
 
 TURNED_AWAY_LOGGED: Final = 100
-"""Calls that nobody wanted which are logged each; then one in so many."""
+"""How many calls that no client takes are logged one by one; of further such calls every 100th is logged."""
 
 
 class SipPhones:
     """Real SIP phones, driven through baresip-python in a process of its own.
 
-    Start it with a `PhoneEvents`, then every call to ``sip:<context>@host:port`` is reported there::
+    After `start` with a `PhoneEvents`, every call to ``sip:<context>@host:port`` is reported there::
 
         phones = SipPhones("127.0.0.1:5060")
         await phones.start(phone_events)
@@ -77,16 +77,16 @@ class SipPhones:
         """Describe the phones; nothing happens before `start`.
 
         Args:
-            listen: Where to take calls, host:port, over UDP and TCP; port 0 picks a free one, and IPv6 is ``[::1]:5060``.
-            max_calls: How many calls there may be at once, 1 to 250; one more is refused with 486.
-            on_message: Given every SIP message as it happens, on the event loop.
-            reach: What may be played: audio of loopback alone when None.
+            listen: The address for calls over UDP and TCP, host:port; port 0 picks a free port, and IPv6 is ``[::1]:5060``.
+            max_calls: How many calls there may be at once, 1 to 250; a further call is refused with 486.
+            on_message: Called with each SIP message at once, on the event loop.
+            reach: The addresses and files that audio may come from; loopback alone when None.
             dial_plan: The SIP URIs at which telephone numbers are called, by numbers and their beginnings; see `SipDialPlan`.
             certificate: A PEM file with a key and its certificates. With it, phones may call over TLS, and with SRTP, at the
                 port after that of `listen`.
-            speech_command: A program that recognises speech for ``calling.collect``, and its arguments. It is run for each
+            speech_command: A program that recognises speech for ``calling.collect``, with its arguments. It runs for each
                 utterance with the path of a WAV file as its last argument (8,000 samples a second, 16 bits, mono), and prints
-                the words within 30 seconds. Without it, collects hear digits only.
+                the words within 30 seconds. Without a program, ``calling.collect`` takes digits only.
 
         Raises:
             ValueError: `max_calls` is out of range, the dial plan cannot be read, or there is no such certificate.
@@ -106,20 +106,20 @@ class SipPhones:
         self._watchers = [] if on_message is None else [on_message]
         self._phone_events: PhoneEvents | None = None
         self._legs: dict[int, SipLeg] = {}
-        """By their numbers: those of calls that came count up from 1, those of calls that go out down from -1."""
+        """The legs by their numbers: inbound calls count up from 1, outbound calls count down from -1."""
         self._dialed = 0
         self._turned_away = 0
         self._ringing: dict[int, Callable[[float], None]] = {}
-        """What is to be called when the phones ring that are being called, by the numbers of the legs."""
+        """The functions to call when a called phone rings, by the numbers of the legs."""
         self._supervisor = SipSupervisor(listen, on_lines=self._took, on_broke=self._broke)
         self._recordings: tempfile.TemporaryDirectory[str] | None = None
-        """Where the stack's process records; it outlives that process."""
+        """The directory of the recordings, which outlives the stack's process."""
         self._clock = 0.0
-        """What is to be added to the monotonic clock for the event loop's."""
+        """The difference between the clock of the event loop and the monotonic clock, in seconds."""
 
     @property
     def address(self) -> str:
-        """Where calls are taken, host:port; with the real port once started."""
+        """The address at which calls are taken, host:port; with the real port once started."""
         return self._supervisor.listen
 
     @property
@@ -128,7 +128,7 @@ class SipPhones:
         return f"sip:{self.address}"
 
     def watch(self, watcher: Callable[[SipMessageSeen], None]) -> None:
-        """Give every SIP message to this function too; to be called before `start`."""
+        """Call a function with each SIP message from `start` on; to be called before `start`."""
         self._watchers.append(watcher)
 
     async def start(self, phone_events: PhoneEvents) -> None:
@@ -167,7 +167,7 @@ class SipPhones:
             await anyio.to_thread.run_sync(self._recordings.cleanup)
 
     def why_not(self, to_uri: str) -> str:
-        """Return why a phone cannot be called, in words; "" when only calling it can tell."""
+        """Return why a phone cannot be called, in words; "" when nothing is known against a call."""
         try:
             check_dialable(self._dialed_uri(to_uri))
         except ValueError as error:
@@ -178,9 +178,9 @@ class SipPhones:
         """Call a phone; the answer and the end of the call are reported to the `PhoneEvents`.
 
         Args:
-            to_uri: The SIP URI to call, or a tel URI, for which the dial plan has one.
-            from_uri: The SIP or tel URI to call from; "" for nobody in particular. Only its user or its number is taken: the
-                host is where calls are taken here.
+            to_uri: The SIP URI to call, or a tel URI, which the dial plan maps to a SIP URI.
+            from_uri: The SIP or tel URI to call from; "" for none. Only its user or its number counts: the host is the address
+                of these phones.
             on_ringing: Called with the time when the phone rings (SIP 180).
 
         Returns:
@@ -193,7 +193,7 @@ class SipPhones:
         why_not = self.why_not(to_uri)
         if not (why_not or self._supervisor.is_running):
             why_not = f"cannot call {to_uri}: the SIP stack is being started"
-        if why_not:  # an order reports nothing before it has returned: the report comes by way of a thread
+        if why_not:  # an order must return before its first report: so a thread reports
             threading.Thread(target=self._in_loop, args=(self._not_dialed, number, why_not), daemon=True).start()
         else:
             from_uri = f"sip:{number_of(from_uri)}@{self.address}" if is_tel(from_uri) else from_uri
@@ -205,7 +205,7 @@ class SipPhones:
         """Return the SIP URI to call.
 
         Raises:
-            ValueError: The dial plan has none for the number.
+            ValueError: The dial plan has no SIP URI for the number.
         """
         if not is_tel(to_uri):
             return to_uri
@@ -215,19 +215,19 @@ class SipPhones:
         return uri
 
     async def __aenter__(self) -> SipPhones:
-        """Return itself; `start` is a call of its own, since it wants a `PhoneEvents`."""
+        """Return the phones, not started: `start` needs a `PhoneEvents`."""
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stop."""
+        """Stop the phones."""
         await self.stop()
 
-    # --- what the process says
+    # --- messages of the stack's process
 
     def _took(self, messages: list[Message]) -> None:
-        """Hand messages to the event loop. IN A THREAD OF THE PROCESS'S."""
+        """Hand messages to the event loop. IN THE THREAD THAT READS THE PROCESS."""
         self._in_loop(self._take_all, messages)
 
     def _broke(self, error: str) -> None:
@@ -237,7 +237,7 @@ class SipPhones:
     def _in_loop(self, action: Callable[..., None], *arguments: Any) -> None:
         try:
             anyio.from_thread.run_sync(action, *arguments, token=self._token)
-        except RuntimeError as error:  # the event loop has ended: nobody is left to tell
+        except RuntimeError as error:  # the event loop has ended
             logger.debug("not told: %s", error)
 
     def _take_all(self, messages: list[Message]) -> None:
@@ -306,11 +306,11 @@ class SipPhones:
             except Exception:
                 logger.exception("on_message failed")
 
-    # --- book-keeping
+    # --- the legs
 
     def _adopt(self, number: int, *, call_id: str, from_uri: str, to_uri: str, outbound: bool) -> SipLeg:
         def order(name: str, /, **arguments: Any) -> None:
-            if self._legs.get(number) is leg:  # the process that runs now may have given the number to another call
+            if self._legs.get(number) is leg:  # a new process may have given the number to another call
                 self._supervisor.tell({"order": name, "leg": number, **arguments})
 
         leg = SipLeg(order, call_id=call_id, from_uri=from_uri, to_uri=to_uri, outbound=outbound)
@@ -327,7 +327,7 @@ class SipPhones:
             self._events().report(time.monotonic() + self._clock, leg, CallEnded("error"))
 
     def _fail_all(self, error: str) -> None:
-        """End every call: what carried them is gone."""
+        """End every call, since the process of the stack is gone."""
         legs, self._legs = self._legs, {}
         self._ringing.clear()
         now = time.monotonic() + self._clock
@@ -345,5 +345,5 @@ class SipPhones:
 
 
 def _log(logger: str, level: int, message: str, call_id: str) -> None:
-    """Log here what was logged in the stack's process."""
+    """Log a record of the stack's process in this process."""
     logging.getLogger(logger).log(level, "%s", message, extra={"call_id": call_id})

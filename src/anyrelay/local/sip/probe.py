@@ -1,4 +1,4 @@
-"""Call the SIP stack of this process, to see whether it still takes calls: it refuses offers that it cannot read alike."""
+"""Call the SIP stack of this process, to find out whether 500 means a broken stack or an offer that cannot be read."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from anyrelay.local.sip.message import read_message
 __all__ = ["Probe"]
 
 ANSWER_TIME: Final = 2.0
-"""Seconds in which the stack is to answer."""
+"""Seconds in which the stack must answer."""
 
 _OFFER: Final = (
     "v=0\r\no=- 1 1 IN {family} {host}\r\ns=-\r\nc=IN {family} {host}\r\nt=0 0\r\n"
@@ -21,15 +21,15 @@ _OFFER: Final = (
 
 
 class Probe(asyncio.DatagramProtocol):
-    """One call over UDP. The side that takes calls is to refuse the one with this `call_id`."""
+    """A call over UDP. The side that takes calls refuses the call with this `call_id`."""
 
     def __init__(self) -> None:
-        """Prepare a call with a Call-ID that nobody can guess."""
+        """Prepare a call with a random Call-ID."""
         self.call_id = f"{uuid.uuid4()}@probe"
         self._answer: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
     async def call(self, host: str, port: int) -> int:
-        """Call; return the final status code, 0 when none came in time."""
+        """Call the stack; return the final status code, or 0 when none came in time."""
         transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(lambda: self, remote_addr=(host, port))
         own = joined_address(*transport.get_extra_info("sockname")[:2])
         offer = _OFFER.format(host=host, family="IP6" if ":" in host else "IP4")
@@ -52,7 +52,7 @@ class Probe(asyncio.DatagramProtocol):
             self._answer.set_result(message.code)
 
     def error_received(self, exc: Exception) -> None:
-        """Nobody listens there: no answer will come."""
+        """Ignore an error of ICMP: no answer will come, and `call` returns 0."""
 
     def _request(self, method: str, host: str, port: int, own: str, body: str) -> bytes:
         lines = [

@@ -14,10 +14,10 @@ __all__ = ["Refusals"]
 logger = logger_of(__name__)
 
 REFUSALS_LOGGED: Final = 100
-"""Calls that the stack has refused by itself which are logged each; then one in so many."""
+"""How many refused calls are logged one by one; of further refused calls every 100th is logged."""
 
 TOO_MANY: Final = 486
-"""What the stack answers by itself when there are as many calls as there may be."""
+"""The SIP status with which the stack itself refuses a call over the limit."""
 
 REASONS: Final[Mapping[int, str]] = MappingProxyType(
     {
@@ -35,7 +35,7 @@ class Refusals:
     """Counts the refused calls, and logs them at WARNING."""
 
     def __init__(self, max_calls: int) -> None:
-        """Take in how many calls there may be at once."""
+        """Count refusals; `max_calls` is the limit that a log record names."""
         self._max_calls = max_calls
         self._count = 0
 

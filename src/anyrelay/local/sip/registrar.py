@@ -1,4 +1,4 @@
-"""Registrations: where the phone of a user is called (RFC 3261 section 10)."""
+"""Registrations: the SIP URI at which the phone of a user is called (RFC 3261 section 10)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["RegisterAnswer", "Registrar"]
 logger = logger_of(__name__)
 
 LONGEST: Final = 3_600
-"""The most seconds for which a phone is registered, and how many when it does not say."""
+"""The longest registration in seconds, and the length when the phone names none."""
 
 MOST: Final = 1_000
 """How many users may be registered at once."""
@@ -45,13 +45,13 @@ class _Binding:
 
 
 class Registrar:
-    """The phones of this server's users, one for each user: the newest one counts.
+    """The phones of this server's users. Each user has one phone: the newest registration counts.
 
-    No password is asked for. Who may register is who can reach the SIP port.
+    Registrations need no password: every phone that reaches the SIP port may register.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        """Know no phone yet; `clock` gives the time in seconds."""
+        """Make a registrar without phones; `clock` returns the time in seconds."""
         self._clock = clock
         self._bindings: dict[str, _Binding] = {}
 
@@ -59,12 +59,12 @@ class Registrar:
         """Take a REGISTER.
 
         Args:
-            to: Its To header, which names the user.
-            contact: Its Contact header; "" when it has none and only asks what is known.
-            expires: Its Expires header; "" when it has none.
+            to: The To header, which names the user.
+            contact: The Contact header; "" for a request without it, which only asks for the registration.
+            expires: The Expires header; "" for a request without it.
 
         Returns:
-            The answer: 200, 400 for what cannot be read or called, 503 when too many users are registered.
+            The answer: 200, 400 for a header that cannot be read or called, 503 when too many users are registered.
         """
         user = user_of(address_of(to))
         if not user:
@@ -85,7 +85,7 @@ class Registrar:
         return self._told(user)
 
     def contact_of(self, user: str) -> str:
-        """Return the SIP URI of a user's phone; "" when none is registered."""
+        """Return the SIP URI of a user's phone; "" when no phone is registered."""
         binding = self._bindings.get(user)
         return binding.contact if binding is not None and binding.until > self._clock() else ""
 

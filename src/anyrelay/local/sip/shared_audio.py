@@ -1,4 +1,4 @@
-"""What the audio of all calls has in common: one clock, the mixes, the rendered media, the directory of recordings."""
+"""The parts that the audio of all calls shares: the clock, the mixes, the renderer, the directory of recordings."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from anyrelay.local.logs import logger_of
 from anyrelay.local.reach import Reach
 
-# numpy takes longer to import than all the rest of the stack's process: it is imported when audio is first needed.
+# numpy takes longer to import than all the rest of the stack's process: it is imported for the first audio.
 if TYPE_CHECKING:
     from anyrelay.local.sip.audio.clock import AudioClock
     from anyrelay.local.sip.audio.media import Renderer
@@ -23,16 +23,16 @@ logger = logger_of(__name__)
 
 
 class SharedAudio:
-    """The audio of all calls of this process; each part is made when it is first asked for."""
+    """The shared audio of all calls of this process; each part is made on first use."""
 
     def __init__(
         self, reach: Reach | None = None, recordings: Path | None = None, speech_command: Sequence[str] = ()
     ) -> None:
-        """Take in the bounds.
+        """Take the bounds of the audio.
 
         Args:
-            reach: What may be played and where audio may be sent: files of nowhere and loopback alone when None.
-            recordings: The directory for recordings; None when there are to be none.
+            reach: The files and addresses that audio may come from and go to; when None, no files and loopback alone.
+            recordings: The directory for recordings; None when nothing can be recorded.
             speech_command: The program that recognises speech, with its arguments; empty for none.
         """
         self.reach = reach or Reach()
@@ -41,7 +41,7 @@ class SharedAudio:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        """Run what may last longer than its call."""
+        """Run work that may last longer than its call."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._done)
@@ -53,7 +53,7 @@ class SharedAudio:
 
     @cached_property
     def clock(self) -> AudioClock:
-        """The clock of all audio that is heard or mixed here."""
+        """The clock of all clocked audio."""
         from anyrelay.local.sip.audio.clock import AudioClock
 
         return AudioClock()
@@ -67,7 +67,7 @@ class SharedAudio:
 
     @cached_property
     def renderer(self) -> Renderer:
-        """What renders the media of all calls."""
+        """The renderer of the media of all calls."""
         from anyrelay.local.sip.audio.media import Renderer
 
         return Renderer(self.reach)

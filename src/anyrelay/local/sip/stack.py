@@ -1,6 +1,6 @@
-"""The SIP stack of this process, started and stopped, its message trace tapped.
+"""Start and stop the SIP stack of this process, and read its message trace.
 
-`baresip-python` keeps its state in the process: one `SipStack` runs at a time, and another may be started once it has
+`baresip-python` keeps its state in the process: one `SipStack` runs at a time, and another may start once the first has
 stopped. The package is imported when a stack starts, so that this module loads without the ``[sip]`` extra.
 """
 
@@ -50,68 +50,68 @@ _BIND_ATTEMPTS = 5
 
 
 class SipStackError(RuntimeError):
-    """Real SIP phones cannot be driven here; the text says what to do about it."""
+    """The SIP stack cannot be started or used; the text says what to do."""
 
 
 @attrs.define
 class SipStack:
-    """One running SIP stack with one or more user agents, listening on UDP, TCP and perhaps TLS at one host."""
+    """A SIP stack with its user agents, which listens on UDP, TCP and, with a certificate, TLS."""
 
     listen: str = "127.0.0.1:0"
-    """Where to listen, host:port; port 0 picks a free one."""
+    """The address to listen on, host:port; port 0 picks a free port."""
     user: str = "anyrelay"
-    """The user part of its own address."""
+    """The user part of the stack's own SIP address."""
     display: str = ""
-    """The name shown beside its own address; none when empty."""
+    """The display name of the stack's own SIP address; "" for none."""
     max_calls: int | None = None
-    """How many calls there may be at once; the stack itself refuses one more with 486. None for as many as it can."""
+    """How many calls there may be at once; the stack refuses a further call with 486. None for as many as the stack can."""
     ring_timeout: int = 120
-    """Seconds after which a call that nobody answers is refused; 0 lets it ring for ever."""
+    """Seconds after which the stack refuses a call without an answer; 0 lets calls ring for ever."""
     certificate: str | None = None
-    """A PEM file with a key and its certificates: with it, TLS is taken at the port after that of `listen`."""
+    """A PEM file with a key and its certificates, for TLS at the port after that of `listen`; None for no TLS."""
     transfer_policy: str = "reject"
-    """What becomes of a REFER that a phone sends to us: ``reject`` (202, then NOTIFY 603), ``manual`` (see
+    """How the stack treats a REFER that a phone sends: ``reject`` (202, then NOTIFY 603), ``manual`` (see
     `NativeCall.on_transfer_request`)."""
     on_event: Callable[[NativeEvent], None] | None = None
-    """Given every event of the stack, on the event loop."""
+    """Called with each event of the stack, on the event loop."""
     on_incoming: Callable[[NativeCall], None] | None = None
-    """Given every incoming call, on the event loop."""
+    """Called with each incoming call, on the event loop."""
     on_message: Callable[[SipMessageSeen], None] | None = None
-    """Given every SIP message, on the event loop, in the order of the wire."""
+    """Called with each SIP message, on the event loop, in the order of the wire."""
     on_death: Callable[[], None] | None = None
-    """Called when the stack's thread died: every call is gone, and this process can start no other stack."""
+    """Called when the stack's thread has died: every call is gone, and this process can start no other stack."""
     listener: StackListener | None = attrs.field(default=None, init=False)
-    """What stands in front of the stack's own listeners; None when this build of it does not let anybody."""
+    """The listener in front of the stack's own listeners; None when this build of the stack takes no listener."""
     _runtime: Any = attrs.field(default=None, init=False)
     _agents: dict[str, Any] = attrs.field(factory=dict, init=False)
     _making: int = attrs.field(default=0, init=False)
-    """How many calls are being made just now."""
+    """How many calls are being made now."""
     _early: dict[int, list[NativeEvent]] = attrs.field(factory=dict, init=False)
-    """What was heard meanwhile, by the handle of the call."""
+    """The events that came while calls were being made, by the handles of the calls."""
     _tap: logging.Handler | None = attrs.field(default=None, init=False)
     _trace_was: tuple[int, bool] = attrs.field(default=(logging.NOTSET, True), init=False)
 
     @property
     def host(self) -> str:
-        """The host that it listens on."""
+        """The host that the stack listens on."""
         return split_address(self.listen)[0]
 
     @property
     def domain(self) -> str:
-        """The host and port of its own SIP address."""
+        """The host and port of the stack's own SIP address."""
         return self.listen
 
     @property
     def error(self) -> type[BaseException]:
-        """What the stack's calls raise (``baresip.BaresipError``)."""
+        """The class of the errors that the stack raises (``baresip.BaresipError``)."""
         return stack_error()
 
     def __attrs_post_init__(self) -> None:
-        """Check what would end up inside a quoted string of the stack's own syntax.
+        """Check the values that the stack's own syntax has in quoted strings.
 
         Raises:
-            ValueError: The display name has a quote, a backslash or a line end in it; `listen` is not host:port; or the
-                certificate's path has a space in it.
+            ValueError: The display name has a quote, a backslash or a control character; `listen` is not host:port; or the
+                certificate's path has a space.
         """
         if any(sign in '"\\' or not sign.isprintable() for sign in self.display):
             raise ValueError(
@@ -134,14 +134,14 @@ class SipStack:
             address = joined_address(host, port or free_port(host, with_tls=self.certificate is not None))
             try:
                 await self._start_runtime(baresip, address)
-                # One agent takes calls over one transport only; over any other the stack answers 404.
+                # A user agent takes calls over one transport only; over another transport the stack answers 404.
                 for transport in self._transports:
                     await self._agent(self.user, catchall=True, transport=transport)
                 if self.listener is not None:
                     self.listener.takes_calls = True
             except baresip.BaresipError as error:
                 await self.stop()
-                # A port that was free a moment ago may be taken by now; only a port of our own choice can be changed.
+                # Another process may have taken the port meanwhile; only a port that `free_port` chose can be changed.
                 if port or attempt + 1 == _BIND_ATTEMPTS:
                     raise SipStackError(f"cannot listen for SIP on {address}: {error}") from error
             except BaseException:
@@ -151,7 +151,7 @@ class SipStack:
                 return
 
     async def stop(self) -> None:
-        """Stop the stack. Calls that are still up are dropped; hang them up first."""
+        """Stop the stack. Calls that are still up are dropped: hang up all calls first."""
         runtime, self._runtime = self._runtime, None
         self._agents.clear()
         if runtime is not None:
@@ -165,7 +165,7 @@ class SipStack:
 
         Args:
             to_uri: The SIP URI to call; a user of this host is called where the user's phone has registered.
-            user: The user part that it comes from, its own by default.
+            user: The user part to call from; None for the stack's own.
 
         Returns:
             The call, its INVITE on the way.
@@ -183,7 +183,7 @@ class SipStack:
             raise SipStackError(f"cannot call {to_uri}: {error}") from error
 
     def _registered(self, uri: str) -> str:
-        """Return where a user of this host is called; any other URI as it is."""
+        """Return the registered SIP URI of a user of this host; any other URI unchanged."""
         user = user_of(uri)
         own = f"sip:{quote(user)}@{self.listen}"
         if self.listener is None or not user or not same_sip_uri(uri.partition(";")[0], own):
@@ -191,15 +191,15 @@ class SipStack:
         return self.listener.registrar.contact_of(user) or uri
 
     async def accept_transfer(self, call: NativeCall) -> NativeCall:
-        """Call the target of the REFER that came on a call; the stack notifies the sender of what becomes of it."""
+        """Call the target of the REFER that came on a call; the stack sends the sender of the REFER the NOTIFYs."""
         return await self._informed(call.accept_transfer())
 
     async def _informed(self, making: Awaitable[NativeCall]) -> NativeCall:
-        """Wait for a call that is being made, and tell it what it missed.
+        """Wait for a call that is being made, and hand the call the events that it missed.
 
-        The stack's call object listens to events only from the moment at which the coroutine that makes it goes on; on
-        a busy event loop the call can be answered, and referred, before. It would then refuse to send a REFER, and keep
-        quiet about one that came. Events that it did see are told twice, which changes nothing.
+        The stack's call object takes events only once the coroutine that makes the call goes on; on a busy event loop the call
+        can be answered, and referred, before. The call would then refuse to send a REFER, and would not report a REFER that
+        came. Events that the call did see come twice, which changes nothing.
         """
         self._making += 1
         try:
@@ -210,7 +210,7 @@ class SipStack:
             if not self._making:
                 self._early.clear()
         for event in missed:
-            if call.state.name != "CLOSED":  # a closed one has stopped to listen and cannot do so again
+            if call.state.name != "CLOSED":  # a closed call takes no more events
                 call._on_stack_event(event)
         made: NativeCall = call
         return made
@@ -234,7 +234,7 @@ class SipStack:
         runtime.on_dead = self.on_death
         await runtime.start(
             baresip.Config(
-                # Interface discovery passes loopback over, so an address has to be pinned; a wildcard cannot be.
+                # The stack's search for interfaces skips loopback, so the address is given; a wildcard cannot be given.
                 net_interface=None if host in ("0.0.0.0", "::") else host,  # noqa: S104
                 max_concurrent_calls=self.max_calls,
                 expose_headers=("To",),
@@ -264,7 +264,7 @@ class SipStack:
         """Ask the stack how many calls it has.
 
         Raises:
-            SipStackError: It does not answer.
+            SipStackError: The stack does not answer.
         """
         native = importlib.import_module("baresip._native").lib
         try:
@@ -274,7 +274,7 @@ class SipStack:
         return int(json.loads(payload)["calls"])
 
     async def _agent(self, user: str, *, catchall: bool, transport: str = "udp") -> Any:
-        """Find or make the user agent of a user: the stack takes the From of a call from its agent."""
+        """Find or make the user agent of a user, from which the stack takes the From header of a call."""
         key = f"{user};{transport}"
         if key in self._agents:
             return self._agents[key]
@@ -286,8 +286,8 @@ class SipStack:
             reg_interval=0,
             transport=transport,
             dtmf_mode="auto",  # by RFC 4733, or by SIP INFO to a phone whose SDP has no telephone-event
-            # With the video codecs that it has by default, the stack sends a re-INVITE after every answer, to announce
-            # a video stream that is not there, and the call's audio starts anew. With an unknown one it sends none.
+            # With its default video codecs, the stack sends a re-INVITE after every answer, to announce a video stream that
+            # is not there, and the call's audio starts anew. With an unknown codec it sends no re-INVITE.
             extra_params=(
                 "video_codecs=none",
                 "catchall=yes" if catchall else "catchall=no",
@@ -307,7 +307,7 @@ class SipStack:
             self._trace_was = trace.level, trace.propagate
             self._tap = _TraceTap(asyncio.get_running_loop(), self.on_message or _ignore)
             trace.addHandler(self._tap)
-        # The trace is DEBUG, and is read here: it is not to spill through whatever the application's root logger does.
+        # The trace is logged at DEBUG, and is read here: it must not reach the handlers of the application's root logger.
         trace.setLevel(logging.DEBUG)
         trace.propagate = False
 
@@ -321,7 +321,7 @@ class SipStack:
 
 
 class _TraceTap(logging.Handler):
-    """Hands each traced message over from the stack's log thread to the event loop, with the time it was logged."""
+    """Hands each traced message from the stack's log thread to the event loop, with the time of the log record."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, deliver: Callable[[SipMessageSeen], None]) -> None:
         super().__init__(logging.DEBUG)
@@ -331,7 +331,7 @@ class _TraceTap(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         seen = SipMessageSeen.from_trace(record.getMessage(), time.monotonic())
         if seen is not None:
-            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is left to tell
+            with contextlib.suppress(RuntimeError):  # the event loop has ended
                 self._loop.call_soon_threadsafe(self._guarded, seen)
 
     def _guarded(self, seen: SipMessageSeen) -> None:
@@ -342,25 +342,29 @@ class _TraceTap(logging.Handler):
 
 
 def stack_error() -> type[BaseException]:
-    """Return what the stack's own calls raise (``baresip.BaresipError``)."""
+    """Return the class of the errors that the stack raises (``baresip.BaresipError``)."""
     raised: type[BaseException] = _load().BaresipError
     return raised
 
 
 def is_installed(module: str) -> bool:
-    """Whether a module can be found, without importing it."""
+    """Return whether a module can be found, without an import of the module."""
     try:
         return importlib.util.find_spec(module) is not None
-    except ValueError:  # it is barred from being imported
+    except ValueError:  # sys.modules bars the module from being imported
         return False
 
 
 def _ignore(seen: SipMessageSeen) -> None:
-    """Let a message go by."""
+    """Ignore a message."""
 
 
 def _load() -> Any:
-    """Import the stack, or say how to install it."""
+    """Import the stack.
+
+    Raises:
+        SipStackError: The stack is not installed; the text says how to install it.
+    """
     try:
         return importlib.import_module("baresip")
     except ImportError as error:

@@ -1,4 +1,4 @@
-"""Keep the process of the SIP stack running: start it, watch it, and start it again on the same address when it has ended."""
+"""Keep the process of the SIP stack running: start the process, watch it, and start a new one on the same address."""
 
 from __future__ import annotations
 
@@ -20,36 +20,36 @@ __all__ = ["SipSupervisor"]
 logger = logger_of(__name__)
 
 SILENCE: Final = 8.0
-"""Seconds without a sign of life after which the stack's process is killed; it gives one a second."""
+"""Seconds without a pulse after which the stack's process is killed; a process that works sends a pulse each second."""
 
 SPARE_AFTER: Final = 1.0
-"""Seconds after which a second process is started that waits to take the place of the first: Python takes its time to start."""
+"""Seconds until a spare process is started, which waits to replace the first: Python takes long to start."""
 
 STOP_TIME: Final = 6.0
-"""Seconds in which the stack's process is to hang up and end."""
+"""Seconds in which the stack's process must hang up and end."""
 
 START_AGAIN: Final = (0.0, 0.2, 0.5, 1.0, 2.0, 5.0)
-"""Seconds before each attempt to start the stack's process again; the last one is repeated."""
+"""Seconds before each attempt to start the stack's process again; the last value is repeated."""
 
 
 class SipSupervisor:
-    """One process that listens, one that waits to take its place, and a thread that watches both."""
+    """A process that listens, a spare process that waits to replace it, and a thread that watches both."""
 
     listen: str
-    """Where calls are taken, host:port; with the real port once it runs."""
+    """The address at which calls are taken, host:port; with the real port once the process runs."""
     broken: str
-    """Why the process said that it is of no use any more, "" when it did not."""
+    """The reason with which the process reported a broken stack; "" when there was no such report."""
 
     def __init__(
         self, listen: str, *, on_lines: Callable[[list[Message]], None], on_broke: Callable[[str], None]
     ) -> None:
-        """Describe it; nothing happens before `start`.
+        """Describe the process; nothing happens before `start`.
 
         Args:
-            listen: Where to take calls, host:port; port 0 picks a free one.
-            on_lines: Given what the process says, in order, in a thread of the process's.
-            on_broke: Called with the reason when it has ended by itself, in the supervisor's thread, before the next one
-                is started.
+            listen: The address for calls, host:port; port 0 picks a free port.
+            on_lines: Called with the messages of the process, in order, in the thread that reads the process.
+            on_broke: Called with the reason when the process has ended by itself, in the supervisor's thread, before the next
+                process is started.
         """
         self.listen = listen
         self.broken = ""
@@ -62,14 +62,14 @@ class SipSupervisor:
 
     @property
     def is_running(self) -> bool:
-        """Whether there is a process that listens."""
+        """Whether a process listens."""
         return self.process is not None
 
     def start(self, options: Sequence[str]) -> Future[None]:
         """Start the process with these options of `anyrelay.local.sip.child`.
 
         Returns:
-            What is done when it listens; it raises SipStackError when it does not come to that.
+            A future that is done when the process listens; its error is a SipStackError.
         """
         self._options = options
         self._stopping.clear()
@@ -79,7 +79,7 @@ class SipSupervisor:
         return started
 
     def stop(self) -> None:
-        """Let the process hang up and end, and wait until it has; it is killed if it takes too long."""
+        """Let the process hang up, and wait for its end; a process that takes too long is killed."""
         self._stopping.set()
         self.tell({"order": "stop"})
         if self._thread is not None:
@@ -91,13 +91,13 @@ class SipSupervisor:
             self._thread = None
 
     def tell(self, order: Message) -> None:
-        """Send the process an order; it is dropped while there is none that listens."""
+        """Send the process an order; the order is dropped while no process listens."""
         process = self.process
         if process is not None:
             process.tell(order)
 
     def _supervise(self, started: Future[None]) -> None:
-        """Start the process, and again whenever it has ended, until `stop`. IN A THREAD OF ITS OWN."""
+        """Start the process, and start a new process after each end, until `stop`. IN A THREAD OF ITS OWN."""
         try:
             run: _Run | None = self._start_process()
         except BaseException as error:
@@ -118,7 +118,7 @@ class SipSupervisor:
             run = self._start_again(spare)
 
     def _start_again(self, spare: _Run | None) -> _Run | None:
-        """Start the stack until it runs, first with the process that was kept for that, or until `stop`."""
+        """Try to start the stack until it runs, or until `stop`; the first attempt uses the spare process."""
         for attempt in itertools.count():
             if self._stopping.wait(START_AGAIN[min(attempt, len(START_AGAIN) - 1)]):
                 break
@@ -126,7 +126,7 @@ class SipSupervisor:
                 run, spare = self._start_process(spare), None
             except (SipStackError, OSError) as error:
                 spare = None
-                logger.error("the SIP stack cannot be started again: %s", error)  # noqa: TRY400 - the words say it all
+                logger.error("the SIP stack cannot be started again: %s", error)  # noqa: TRY400 - the message needs no traceback
             else:
                 logger.warning("the SIP stack runs again and takes calls on %s", self.listen)
                 return run
@@ -142,7 +142,7 @@ class SipSupervisor:
             return None
 
     def _new_run(self) -> _Run:
-        """Start a process that waits to be told where to listen."""
+        """Start a process, which waits for the order to listen."""
         run = _Run()
 
         def took(messages: list[Message]) -> None:
@@ -154,10 +154,10 @@ class SipSupervisor:
         return run
 
     def _start_process(self, spare: _Run | None = None) -> _Run:
-        """Let a process listen, one that waits for it or a new one.
+        """Let a process listen: the spare process, or a new process.
 
         Raises:
-            SipStackError: It does not.
+            SipStackError: The stack did not start.
         """
         self.broken = ""
         run = self._new_run() if spare is None else spare
@@ -174,7 +174,7 @@ class SipSupervisor:
 
 
 class _Run:
-    """One run of the stack's process."""
+    """A process of the stack, with its directory, from its start to its end."""
 
     process: JsonProcess
 
@@ -185,10 +185,10 @@ class _Run:
         self._started: queue.SimpleQueue[Message] = queue.SimpleQueue()
 
     def listening(self) -> str:
-        """Wait until it listens, and return where.
+        """Wait until the stack listens, and return the address.
 
         Raises:
-            SipStackError: It does not.
+            SipStackError: The stack did not start.
         """
         try:
             first = self._started.get(timeout=START_TIME)
@@ -199,18 +199,18 @@ class _Run:
         return str(first["listen"])
 
     def clear_up(self) -> None:
-        """End it if it has not ended, and remove what it leaves behind."""
+        """End the process if it still runs, and remove its directory."""
         self.process.stop()
         self.directory.cleanup()
 
     def took(self, messages: list[Message]) -> None:
-        """Messages of it came."""
+        """Take in the messages of the process that tell of its start."""
         for message in messages:
             if message.get("event") in ("ready", "failed"):
                 self._started.put(message)
 
     def over(self, status: int, final_bytes: str) -> None:
-        """It has ended."""
+        """Take in that the process has ended."""
         how = f"signal {-status}" if status < 0 else f"status {status}"
         self.end = f"{how} ({final_bytes})" if final_bytes else how
         self._started.put({"event": "failed", "message": f"the SIP stack could not start: {self.end}"})

@@ -1,10 +1,10 @@
-"""Read the SIP stack's message trace: what was sent and received, and what became of each REFER.
+"""Read the SIP stack's message trace: the messages sent and received, and the outcome of each REFER.
 
 The stack's own report on a transfer leaves out the response to the REFER, every provisional NOTIFY, a NOTIFY without a
-readable status line, and whatever comes after the BYE. All of that is in its trace, message by message, so the trace is
-what decides here. But the trace is a tap before validation: it also has what the stack refused. So a NOTIFY counts once the
-stack's own answer to it was seen, and a response to a REFER counts if it belongs to that transaction. Nothing in this module
-does I/O or knows the stack: text goes in, facts come out.
+readable status line, and every message after the BYE. The trace has all of these, message by message, so the trace decides.
+But the trace comes before the stack's checks: it also has messages that the stack refused. So a NOTIFY counts once the stack's
+own answer to it was seen, and a response to a REFER counts if it belongs to that transaction. This module does no I/O and does
+not know the stack: text goes in, facts come out.
 """
 
 from __future__ import annotations
@@ -36,25 +36,25 @@ _REFER_EVENT = re.compile(r"refer\s*(?:;|$)", re.IGNORECASE)
 
 _CHALLENGES: Final = (401, 407)
 _UNREADABLE: Final = 400
-"""What the stack answers to a NOTIFY of a subscription of its own whose body or Subscription-State it cannot read."""
+"""The stack's answer to a NOTIFY of its own subscription whose body or Subscription-State the stack cannot read."""
 _WAITING_LIMIT: Final = 64
-"""NOTIFYs of one call that may wait for the stack's answer."""
+"""The most NOTIFYs of a call that may wait for the stack's answer."""
 
 
 @attrs.frozen
 class SipMessageSeen:
-    """One SIP message on the wire, as it was sent or received."""
+    """A SIP message on the wire, as it was sent or received."""
 
     time: float
-    """When it was seen, in seconds of the monotonic clock."""
+    """When the message was logged, in seconds of the monotonic clock."""
     direction: Literal["tx", "rx"]
-    """Whether this side sent (tx) or received (rx) it."""
+    """``tx`` if this side sent the message, ``rx`` if this side received it."""
     transport: str
     """The transport in capitals: UDP, TCP, TLS."""
     source: str
-    """Where it came from, host:port."""
+    """The address of the sender, host:port."""
     target: str
-    """Where it went, host:port."""
+    """The address of the receiver, host:port."""
     text: str
     """The whole message, as it was on the wire."""
 
@@ -69,10 +69,10 @@ class SipMessageSeen:
 
         Args:
             record: The record as the stack logged it.
-            time: When it was logged, in seconds of the monotonic clock.
+            time: When the record was logged, in seconds of the monotonic clock.
 
         Returns:
-            The message, None when the record is something else (a keep-alive, a remark of the stack).
+            The message; None when the record is no message (a keep-alive, a remark of the stack).
         """
         heading = _HEADING.match(record)
         text = record[heading.end() :] if heading else ""
@@ -84,28 +84,28 @@ class SipMessageSeen:
 
 @attrs.frozen
 class InviteReceived:
-    """A phone calls: an INVITE came that belongs to no dialog yet."""
+    """A phone calls: an INVITE came that belongs to no dialog."""
 
     call_id: str
     """The SIP Call-ID of the call."""
     uri: str
-    """The Request-URI: what is called here (RFC 3261 section 8.2.2.1)."""
+    """The Request-URI, which names the callee (RFC 3261 section 8.2.2.1)."""
     from_uri: str
     """The URI of its From header."""
     to_uri: str
-    """The URI of its To header, which a proxy on the way leaves as it was."""
+    """The URI of its To header, which proxies do not change."""
 
 
 @attrs.frozen
 class InviteRefused:
-    """An INVITE was refused, by this side or by the other one."""
+    """An INVITE was refused, by this side or by the other side."""
 
     call_id: str
     """The SIP Call-ID of the call."""
     code: int
     """The status code, 300 to 699."""
     by_us: bool
-    """Whether this side refused it."""
+    """Whether this side refused the INVITE."""
     from_uri: str
     """The URI of its From header."""
 
@@ -122,7 +122,7 @@ class ReferAnswered:
 
 @attrs.frozen
 class ReferChallenged:
-    """The phone wants credentials for the newest REFER of a call: its answer, unless the stack sends the REFER again."""
+    """The phone wants credentials for the newest REFER of a call. This is its final answer, unless the REFER is sent again."""
 
     call_id: str
     """The SIP Call-ID of the call."""
@@ -137,7 +137,7 @@ class ReferRepeated:
     call_id: str
     """The SIP Call-ID of the call."""
     code: int
-    """The challenge that it meets, 401 or 407."""
+    """The status of the challenge, 401 or 407."""
 
 
 @attrs.frozen
@@ -147,21 +147,21 @@ class ReferNotified:
     call_id: str
     """The SIP Call-ID of the call."""
     code: int | None
-    """The status code in its sipfrag body, None when there is no readable one."""
+    """The status code in the sipfrag body; None when the body has no status line that can be read."""
     terminated: bool
     """Whether its Subscription-State is terminated (RFC 6665 section 4.1.3)."""
     expires: float | None
-    """The subscription's remaining life in seconds, None when the header names none."""
+    """The subscription's remaining life in seconds; None when the header names none."""
 
 
 @attrs.frozen
 class NotifyUnreadable:
-    """A NOTIFY came in a call with an open REFER, and nobody can tell what it reports."""
+    """A NOTIFY without a status that can be read came in a call with an open REFER."""
 
     call_id: str
     """The SIP Call-ID of the call."""
     reason: str
-    """What is wrong with it."""
+    """Why the NOTIFY cannot be read."""
 
 
 @attrs.frozen
@@ -186,12 +186,12 @@ Fact: TypeAlias = (
 
 @attrs.define
 class _Refer:
-    """One REFER that this side sent."""
+    """A REFER that this side sent."""
 
     sent: dict[int, str]
-    """The branch of its Via by its CSeq: more than one when it was sent again with credentials."""
+    """The branch of its Via by its CSeq: two or more when the REFER was sent again with credentials."""
     challenge: int = 0
-    """The last challenge that it met."""
+    """The status of the last challenge; 0 for none."""
     answered: bool = False
     over: bool = False
     """Whether its subscription is over, or never came to be."""
@@ -199,16 +199,16 @@ class _Refer:
 
 @attrs.define
 class _Dialog:
-    """What the trace has shown of one call so far."""
+    """The REFERs and NOTIFYs of a call that the trace has shown."""
 
     tags: tuple[str, str]
     """Our tag and the phone's (RFC 3261 section 12)."""
     refers: list[_Refer] = attrs.Factory(list)
-    """In the order in which they were sent."""
+    """The REFERs in the order in which they were sent."""
     notifies: set[tuple[str, int]] = attrs.Factory(set)
     """Branch and CSeq of every NOTIFY seen, to tell a retransmission (RFC 3261 section 17.2.3)."""
     waiting: dict[tuple[str, int], SipMessage] = attrs.Factory(dict)
-    """Those that the stack has not answered yet."""
+    """The NOTIFYs that the stack has not answered yet."""
 
     def refer_of(self, cseq: int) -> _Refer | None:
         return next((refer for refer in self.refers if cseq in refer.sent), None)
@@ -216,9 +216,10 @@ class _Dialog:
     def refer_notified(self, event: str) -> _Refer:
         """Find the REFER that a NOTIFY with this Event header reports on.
 
-        RFC 3515 section 2.4.6: several REFERs of one dialog are told apart by ``id``, the CSeq of the REFER, which only
-        the first may leave out. So one without it belongs to the oldest whose subscription still lives. An id that
-        names none of them is a phone's mistake; the newest is the one that somebody waits for.
+        RFC 3515 section 2.4.6: the parameter ``id``, the CSeq of the REFER, tells several REFERs of a dialog apart; only the
+        first REFER's NOTIFYs may leave it out. So a NOTIFY without ``id`` belongs to the oldest REFER whose subscription still
+        lives. An ``id`` that names no REFER is a mistake of the phone: the NOTIFY then belongs to the newest REFER, for whose
+        outcome a caller waits.
         """
         named = re.search(r";\s*id\s*=\s*\"?([0-9]+)", event, re.IGNORECASE)
         if named is not None:
@@ -228,10 +229,10 @@ class _Dialog:
 
 @attrs.define
 class ReferReader:
-    """Follows every INVITE and every REFER through the trace, over all calls at once.
+    """Follows every INVITE and every REFER of all calls through the trace.
 
-    Only the newest REFER of a call is reported on: RELAY has no word to say which of two transfers a report is about,
-    and a stale report must not settle the next attempt.
+    Only the newest REFER of a call is reported: RELAY has no field that names which of two transfers a report belongs to, and
+    a late report must not settle the next attempt.
     """
 
     _dialogs: dict[str, _Dialog] = attrs.field(factory=dict, init=False)
@@ -243,7 +244,7 @@ class ReferReader:
             seen: The message, in the order of the trace.
 
         Returns:
-            The facts it brings, each once: retransmissions and messages that mean nothing here bring none.
+            The facts of the message, each once: retransmissions and messages of other kinds have no facts.
         """
         message = read_message(seen.text)
         if message is None:
@@ -272,13 +273,13 @@ class ReferReader:
         return []
 
     def not_repeated(self, call_id: str) -> None:
-        """The stack does not meet the challenge of the newest REFER of a call: it was the phone's answer."""
+        """Take a challenge as the phone's final answer to the newest REFER of a call: the stack does not send it again."""
         dialog = self._dialogs.get(call_id)
         if dialog is not None:
             dialog.refers[-1].answered = dialog.refers[-1].over = True
 
     def forget(self, call_id: str) -> None:
-        """Drop what is known of a call: nothing of it is expected any more."""
+        """Drop the state of a call of which no more messages are expected."""
         self._dialogs.pop(call_id, None)
 
     def _sent(self, cseq: int, message: SipMessage) -> list[Fact]:
@@ -296,7 +297,7 @@ class ReferReader:
         return []
 
     def _answered(self, dialog: _Dialog, cseq: int, message: SipMessage) -> list[Fact]:
-        """Take a response to a REFER, if it is of that transaction (RFC 3261 section 17.1.3)."""
+        """Take a response to a REFER, if the response belongs to that transaction (RFC 3261 section 17.1.3)."""
         refer, code = dialog.refer_of(cseq), message.code
         if refer is None or refer.answered or code < 200 or branch_of(message.header("via")) != refer.sent[cseq]:
             return []
@@ -319,7 +320,7 @@ class ReferReader:
             dialog.waiting[key] = message
 
     def _judged(self, dialog: _Dialog, cseq: int, answer: SipMessage) -> list[Fact]:
-        """Take the stack's answer to a NOTIFY: what it did not accept means nothing."""
+        """Take the stack's answer to a NOTIFY; a NOTIFY that the stack did not accept brings no fact."""
         key = branch_of(answer.header("via")), cseq
         message = dialog.waiting.pop(key, None)
         if message is None or not (answer.code < 300 or answer.code == _UNREADABLE):
@@ -338,10 +339,10 @@ class ReferReader:
 
 
 def _sipfrag_code(body: str) -> int | None:
-    """Read the status code of a ``message/sipfrag`` body (RFC 3420), None when it has no readable status line.
+    """Read the status code of a ``message/sipfrag`` body (RFC 3420); None without a status line that can be read.
 
-    The Content-Type is not asked, and the line is looked for anywhere, as the stack does: phones mislabel it, and put it
-    among the parts of a multipart body.
+    As in the stack, the Content-Type does not count, and the status line may be anywhere: phones send a wrong type, and put the
+    line among the parts of a multipart body.
     """
     line = _SIPFRAG_STATUS.search(body)
     code = int(line[1]) if line and len(line[1]) == 3 else 0

@@ -1,4 +1,4 @@
-"""The audio of one call of the SIP stack, forgiving: media come and go while a call is negotiated."""
+"""The audio of a call of the SIP stack; a call without media reads as silence, since negotiation starts and stops media."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["CallAudio"]
 
 _READ_BYTES: Final = 1 << 16
-"""More than the stack keeps of a call's received audio."""
+"""The bytes of one read: more than the stack keeps of a call's received audio."""
 
 
 class CallAudio:
@@ -32,7 +32,7 @@ class CallAudio:
         return info if info.tx_ready else None
 
     def read(self) -> Samples:
-        """Take what was received since the last time, mixed down to one channel; nothing while no media flows."""
+        """Take the samples received since the last read, mixed down to one channel; none while no media flows."""
         import numpy
 
         try:
@@ -56,7 +56,7 @@ class CallAudio:
         return info.tx_buffered // (2 * info.tx_channels) if info else 0
 
     def write(self, samples: Samples) -> int:
-        """Queue samples, on every channel alike; how many of them were taken."""
+        """Queue samples on every channel; return how many samples the stack took."""
         import numpy
 
         info = self._info()
@@ -64,11 +64,11 @@ class CallAudio:
             return 0
         try:
             taken = self._audio.write(numpy.repeat(samples, info.tx_channels).tobytes())
-        except stack_error():  # renegotiated since the look above
+        except stack_error():  # the call was renegotiated since `_info`
             return 0
         return taken // (2 * info.tx_channels)
 
     def flush(self) -> None:
-        """Drop what is queued and not yet sent."""
+        """Drop the samples that are queued and not yet sent."""
         with contextlib.suppress(stack_error()):
             self._audio.flush_tx()

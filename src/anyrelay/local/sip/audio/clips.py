@@ -1,4 +1,4 @@
-"""Pieces of sound: what a playback plays, sample by sample, without holding an hour of silence in memory."""
+"""Clips: the sound of a playback, sample by sample, without an hour of silence in memory."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ MAX_CHANNELS: Final = 8
 
 MIN_RATE: Final = 4_000
 MAX_RATE: Final = 192_000
-"""From how few to how many samples a second a WAV file may have."""
+"""The lowest and the highest rate of a WAV file, in samples a second."""
 
 MAX_SECONDS: Final = 600
 """The longest WAV file that is played."""
 
 _BLOCK: Final = 65_536
-"""How many frames are decoded at a time: what they take meanwhile is eight times what they are."""
+"""How many frames are decoded at a time: decoding takes eight times the memory of the frames."""
 
 _TONE_AMPLITUDE = 6000.0
-"""Of each frequency of a tone: about -15 dB of full scale, so that two of them do not clip."""
+"""The amplitude of each frequency of a tone: about -15 dB of full scale, so that two frequencies do not clip."""
 
 
 @attrs.frozen(eq=False)
 class Clip:
-    """Some sound: one cycle of samples, repeated until it is long enough."""
+    """A sound: a cycle of samples, repeated until `length` is reached."""
 
     cycle: Samples
     """The samples that are repeated; empty only when `length` is 0."""
@@ -51,7 +51,7 @@ class Clip:
 
     @property
     def size(self) -> int:
-        """How many bytes it takes."""
+        """The size in memory, in bytes."""
         return int(self.cycle.nbytes)
 
     def piece(self, start: int, count: int) -> Samples:
@@ -82,16 +82,16 @@ def resample(samples: Samples, from_rate: int, to_rate: int) -> Samples:
 
 
 def wav(data: bytes, rate: int) -> Clip:
-    """Decode a WAV file: PCM of 8, 16, 24 or 32 bits, up to 8 channels, which are mixed down to one.
+    """Decode a WAV file of PCM (8, 16, 24 or 32 bits, up to 8 channels), and mix the channels down to one.
 
-    What its header says is checked before anything is decoded: a second of sound at 1 Hz has one byte there, and 96,000 here.
+    The header is checked before anything is decoded: a second at 1 Hz is one byte in the file, and 96,000 bytes here.
 
     Args:
         data: The whole file.
         rate: The rate to convert it to, in samples a second.
 
     Raises:
-        ValueError: It is not a WAV file, not one of PCM, too long, or of a rate or a number of channels that no phone needs.
+        ValueError: The data are no WAV file of PCM, too long, or of a rate or a number of channels that no phone needs.
     """
     try:
         with wave.open(io.BytesIO(data)) as file:
@@ -120,7 +120,7 @@ def _mono(block: bytes, width: int, channels: int) -> Samples:
     block = block[: len(block) - len(block) % (width * channels)]
     octets = numpy.frombuffer(block, numpy.uint8).reshape(-1, width)
     # Little-endian: the two highest octets of a sample are its 16 most significant bits. 8-bit samples are unsigned
-    # and have only the one.
+    # and have one octet only.
     high = octets[:, -1].astype(numpy.int32)
     wide = (high - 128) * 256 if width == 1 else ((high ^ 128) - 128) * 256 + octets[:, -2]
     mixed: Samples = wide.reshape(-1, channels).mean(axis=1).astype(numpy.int16)
@@ -132,7 +132,7 @@ class _Ring:
     """A country's ringing tone, as ITU-T E.180 Supplement 2 lists it."""
 
     frequencies: tuple[float, ...]
-    """Sounded together, in Hz."""
+    """The frequencies that sound together, in Hz."""
     cadence: tuple[float, ...]
     """On, off, on, off …, in seconds."""
 

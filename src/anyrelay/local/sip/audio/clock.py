@@ -1,4 +1,4 @@
-"""The clock of the audio that is heard, mixed or copied: every 20 ms all lines hear, the mixes mix, and all lines speak."""
+"""The clock of clocked audio: every 20 ms each line takes its phone's sound, the mixes mix, and each line sends sound."""
 
 from __future__ import annotations
 
@@ -18,38 +18,38 @@ FRAME: Final = 0.02
 """Seconds between two ticks, the length of a packet of audio."""
 
 LONGEST_TICK: Final = 1.0
-"""The most seconds of audio that one tick makes up for, after the process stood still."""
+"""The most seconds of audio that one tick makes up for, after the process was stopped."""
 
 
 class ClockedLine(Protocol):
-    """The audio of one call."""
+    """The audio of a call, as the clock drives it."""
 
     def hear(self, count: int) -> None:
-        """Take `count` samples of what the phone says."""
+        """Take `count` samples of the phone's sound."""
 
     def speak(self, count: int) -> None:
         """Send `count` samples to the phone, and hand both sides to the listeners."""
 
 
 class ClockedMix(Protocol):
-    """Lines that hear each other."""
+    """A mix of lines, as the clock drives it."""
 
     def mix(self, count: int) -> None:
-        """Work out what each line hears of the others, `count` samples long."""
+        """Compute the sum of the other lines for each line, `count` samples long."""
 
 
 class AudioClock:
-    """Ticks while there are lines that need it, and at no other time."""
+    """Ticks while a line needs the clock, and at no other time."""
 
     def __init__(self) -> None:
-        """Stand still."""
+        """Make a clock that does not tick yet."""
         self.mixes: list[ClockedMix] = []
         """The mixes of the lines."""
         self._lines: list[ClockedLine] = []
         self._task: asyncio.Task[None] | None = None
         self._began = 0.0
         self._moved = 0
-        """Samples by which the audio was moved on since then."""
+        """Samples by which the audio was moved on since `_began`."""
 
     def add(self, line: ClockedLine) -> None:
         """Let a line hear and speak from the next tick on."""
@@ -58,7 +58,7 @@ class AudioClock:
             self._task = asyncio.get_running_loop().create_task(self._run())
 
     def remove(self, line: ClockedLine) -> None:
-        """Leave a line alone; the clock stops with its last one."""
+        """Stop moving a line; the clock stops with its last line."""
         self._lines.remove(line)
         if not self._lines and self._task is not None:
             self._task.cancel()
@@ -75,9 +75,9 @@ class AudioClock:
             line.speak(count)
 
     def due(self, now: float) -> int:
-        """Return by how many samples the audio is behind the time, in seconds; `tick` is to move it on by so many.
+        """Return by how many samples the audio is behind the time `now` (seconds); the caller passes the number to `tick`.
 
-        So the audio is as long as the time, however late a tick comes. Of a time for which the process stood still, no more
+        So the audio is as long as the time, however late a tick comes. After a pause of the process, no more
         than `LONGEST_TICK` is made up for.
         """
         due = int((now - self._began) * RATE) - self._moved

@@ -33,7 +33,7 @@ class Encoder:
         Args:
             codec: ``PCMU``, ``PCMA`` or ``L16``, perhaps with its rate, as in ``L16@16000h``; PCMU when None.
             rate: Samples a second, when `codec` names none; 8,000 when None.
-            little_endian: Whether L16 begins with the low octet, as sound cards want it; RTP wants the high one.
+            little_endian: Whether L16 begins with the low octet, as for sound cards; RTP has the high octet first.
 
         Raises:
             ValueError: There is no such codec here, or not at this rate.
@@ -49,7 +49,7 @@ class Encoder:
         self._resampler = None if self.rate == RATE else soxr.ResampleStream(RATE, self.rate, 1, dtype="int16")
 
     def encode(self, samples: Samples) -> bytes:
-        """Encode the samples that follow, 8,000 of them a second."""
+        """Encode the next samples, at 8,000 samples a second."""
         if self.name == "L16":
             resampled = samples if self._resampler is None else self._resampler.resample_chunk(samples)
             return bytes(resampled.astype(self._order).tobytes())
@@ -67,13 +67,13 @@ def alaw(samples: Samples) -> bytes:
 
 
 def _all_samples() -> NDArray[numpy.int32]:
-    """Every sample of 16 bits, in the order of its bits."""
+    """Return every sample of 16 bits, in the order of its bits."""
     return numpy.arange(65_536, dtype=numpy.uint16).view(numpy.int16).astype(numpy.int32)
 
 
 @cache
 def _ulaw_table() -> NDArray[numpy.uint8]:
-    """What each sample becomes: a sign, three bits of its magnitude's segment, and four bits within the segment, inverted."""
+    """Return the code of each sample: a sign, three bits of the segment, and four bits within the segment, inverted."""
     samples = _all_samples()
     magnitude = numpy.minimum(numpy.abs(samples), 32_635) + 132
     segment = numpy.floor(numpy.log2(magnitude)).astype(numpy.int32) - 7
@@ -85,7 +85,7 @@ def _ulaw_table() -> NDArray[numpy.uint8]:
 
 @cache
 def _alaw_table() -> NDArray[numpy.uint8]:
-    """What each sample becomes, every second bit inverted."""
+    """Return the code of each sample, with every second bit inverted."""
     samples = _all_samples()
     magnitude = numpy.where(samples < 0, ~samples, samples) >> 4
     segment = numpy.where(

@@ -32,44 +32,44 @@ MOST_WAITING: Final = 5.0
 """Seconds of audio that may wait for a server that does not read."""
 
 FINISH_TIME: Final = 1.0
-"""Seconds after `Copy.stop` in which the other side is to take what still waits."""
+"""Seconds after `Copy.stop` in which the other side must take the audio that still waits."""
 
 PACKET_TIMES: Final = (10, 60)
 """The shortest and the longest packet of RTP, in milliseconds."""
 
 _PAYLOAD_TYPES: Final = {"PCMU": 0, "PCMA": 8, "L16": 96}
-"""RTP's numbers of the codecs (RFC 3551 section 6); 96 is the first that has no fixed meaning."""
+"""The RTP payload types of the codecs (RFC 3551 section 6); 96 is the first dynamic payload type."""
 
 _ENCODINGS: Final = {"PCMU": "audio/x-mulaw", "PCMA": "audio/x-alaw", "L16": "audio/l16"}
 
 
 class CopyTarget(Protocol):
-    """Where a copy goes."""
+    """The destination of a copy."""
 
     async def open(self, stack: AsyncExitStack) -> None:
-        """Connect; what is to be closed goes onto the stack.
+        """Connect, and put everything that must be closed onto the stack.
 
         Raises:
-            NotToBeHad: It is not to be reached from here.
+            NotToBeHad: This server may not reach the destination.
             OSError: The connection failed.
             ValueError: The other side refused.
         """
 
     async def send(self, heard: Samples, said: Samples) -> None:
-        """Send the audio that follows."""
+        """Send the next audio."""
 
     async def read(self) -> None:
-        """Read what comes; returns never, or raises ValueError when the other side has ended the copy."""
+        """Read from the other side; never return, and raise ValueError when the other side has ended the copy."""
 
     async def finish(self) -> None:
-        """Say that nothing follows."""
+        """Tell the other side that no more audio follows."""
 
 
 class Copy:
-    """One tap or stream that is under way, a `SoundListener`."""
+    """A tap or stream that is under way; a `SoundListener`."""
 
     def __init__(self, control_id: str, target: CopyTarget, changed: Callable[[CopyChanged], None]) -> None:
-        """Prepare a copy; `run` makes it, and gives `changed` the reports."""
+        """Prepare a copy; `run` sends the copy, and calls `changed` with the reports."""
         self._control_id = control_id
         self._target = target
         self._changed = changed
@@ -80,7 +80,7 @@ class Copy:
         self._stopped = anyio.Event()
 
     def take(self, heard: Samples, said: Samples) -> None:
-        """Take in what is to be sent; nothing more when the other side does not read."""
+        """Queue audio to be sent; fail the copy when the other side does not read."""
         if self._seconds > MOST_WAITING:
             self._too_slow.set()
             return
@@ -89,7 +89,7 @@ class Copy:
         self._news.set()
 
     def stop(self) -> None:
-        """End the copy; it is reported as finished."""
+        """End the copy, which is then reported as finished."""
         self._stopped.set()
         self._news.set()
 
@@ -118,7 +118,7 @@ class Copy:
         failures: list[Exception] = []
 
         async def guarded(work: Callable[[], Awaitable[None]]) -> None:
-            """The first work that is over ends the others."""
+            """Do some work, and end all other work when it is over."""
             try:
                 await work()
             except (OSError, ValueError) as failure:
@@ -154,12 +154,12 @@ class Copy:
 
 
 def tap_target(direction: str, device: Mapping[str, Any], reach: Reach) -> CopyTarget:
-    """Return where a tap goes.
+    """Return the destination of a tap.
 
     Args:
         direction: ``speak``, ``listen`` or ``both``.
         device: ``{"type": "rtp" or "ws", "params": {…}}``, as `RtpTapDevice` and `WsTapDevice` name them.
-        reach: Where it may lead.
+        reach: The addresses that the copy may go to.
 
     Raises:
         ValueError: A parameter cannot be followed.
@@ -213,19 +213,17 @@ class _RtpTarget:
             try:
                 self._socket.sendto(head + payload, self._target)
             except (BlockingIOError, ConnectionRefusedError):
-                logger.debug(
-                    "a packet of a tap was lost"
-                )  # as RTP's may be: nobody listens there yet, or the queue is full
+                logger.debug("a packet of a tap was lost")  # no receiver listens yet, or the queue is full
 
     async def read(self) -> None:
         await anyio.sleep_forever()
 
     async def finish(self) -> None:
-        """RTP alone has no last word."""
+        """Do nothing: RTP has no message for the end."""
 
 
 class _WsTarget:
-    """Binary WebSocket messages, each some milliseconds of audio."""
+    """Binary WebSocket messages, each with some milliseconds of audio."""
 
     def __init__(self, direction: str, params: Mapping[str, Any], reach: Reach) -> None:
         self._direction = direction
@@ -243,7 +241,7 @@ class _WsTarget:
         await self._socket.read()
 
     async def finish(self) -> None:
-        """The close frame says it."""
+        """Do nothing: the close frame tells the end."""
 
 
 class StreamTarget:
@@ -257,7 +255,7 @@ class StreamTarget:
             call_id: The SIP Call-ID of the call.
             url: The address of the server.
             params: name, codec, track, authorization_bearer_token and custom_parameters of ``calling.stream``.
-            reach: Where it may lead.
+            reach: The addresses that the copy may go to.
 
         Raises:
             ValueError: A parameter cannot be followed.

@@ -1,7 +1,7 @@
 """Tell people, answering machines and fax machines apart by their sound (``calling.detect``; RELAY facts, section 3).
 
-All of this is a rule of thumb. A person who answers says a word or two and waits; a machine speaks on. So the length of the
-first utterance decides, and the silence after it. No words are recognised: a limit on the number of words is passed over.
+The detectors follow rules of thumb. A person who answers says a word or two and waits; a machine speaks on. So the length of
+the first utterance decides, and the silence after it. No words are recognised: a limit on the number of words has no effect.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ from anyrelay.local.sip.audio.voice import VoiceMeter
 __all__ = ["Detector", "FaxDetector", "MachineDetector", "make_detector"]
 
 INITIAL_TIMEOUT: Final = 4.5
-"""Seconds without a voice after which nobody can tell, when the command does not say."""
+"""Seconds without a voice until UNKNOWN, when the command does not say."""
 
 END_SILENCE_TIMEOUT: Final = 1.0
 """Seconds of silence that end the first utterance, when the command does not say."""
 
 MACHINE_VOICE_THRESHOLD: Final = 1.25
-"""Seconds of one utterance from which a machine speaks, when the command does not say."""
+"""The length of an utterance in seconds from which the speaker is a machine, when the command does not say."""
 
 FAX_TONES: Final[Mapping[str, float]] = {"CED": 2_100.0, "CNG": 1_100.0}
-"""The tones of fax machines, in Hz (ITU-T T.30 section 4): the called one's and the calling one's."""
+"""The tones of fax machines, in Hz (ITU-T T.30 section 4): of the called machine and of the calling machine."""
 
 FAX_TONE_TIME: Final = 0.3
 """Seconds for which a tone must be heard; CNG lasts 0.5 s, CED 2.6 s and more."""
 
 _FAX_WINDOW: Final = round(0.05 * RATE)
 _FAX_SHARE: Final = 0.7
-"""Of the power of a window, what the tone must have: a voice spreads its power over many frequencies."""
+"""The share of a window's power that the tone must have: a voice spreads its power over many frequencies."""
 _FAX_LOUD: Final = 200.0
 """The level that a tone must have at least, of 32,768: -44 dB."""
 _FAX_HALF_WIDTH: Final = 40.0
@@ -44,12 +44,12 @@ _FAX_HALF_WIDTH: Final = 40.0
 class MachineDetector:
     """Tells a person (HUMAN) from an answering machine (MACHINE); a `SoundListener`.
 
-    After MACHINE, the end of its greeting is told as READY and the next voice as NOT_READY, unless ``detect_message_end`` is
-    false. UNKNOWN is told when no voice comes within ``initial_timeout``.
+    After MACHINE, READY reports the end of the greeting and NOT_READY the next voice, unless ``detect_message_end`` is false.
+    UNKNOWN reports that no voice came within ``initial_timeout``.
     """
 
     def __init__(self, params: Mapping[str, Any], found: Callable[[str], None]) -> None:
-        """Take the parameters of `DetectMachine`; `found` is given the words."""
+        """Take the parameters of `DetectMachine`; `found` is called with RELAY's words."""
 
         def seconds(name: str, default: float) -> float:
             return default if params.get(name) is None else float(params[name])
@@ -71,7 +71,7 @@ class MachineDetector:
                 self._found(word)
 
     def _word(self) -> str:
-        """Return what can be told now; "" for nothing yet, or nothing more."""
+        """Return RELAY's word for the result now; "" for no result yet, or no further result."""
         meter = self._meter
         match self._last:
             case "":
@@ -90,7 +90,7 @@ class FaxDetector:
     """Hears the tone of a fax machine, once; a `SoundListener`."""
 
     def __init__(self, params: Mapping[str, Any], found: Callable[[str], None]) -> None:
-        """Take the parameters of `DetectFax`: both tones are looked for when it names none."""
+        """Take the parameters of `DetectFax`; without a tone, detect both tones."""
         wanted = params.get("tone")
         self._tones = {name: hertz for name, hertz in FAX_TONES.items() if wanted in (None, name)}
         self._found = found
@@ -122,7 +122,7 @@ Detector: TypeAlias = MachineDetector | FaxDetector
 
 
 def make_detector(kind: str, params: Mapping[str, Any], found: Callable[[str], None]) -> Detector:
-    """Return what detects a ``machine`` or a ``fax``; `found` is given RELAY's words.
+    """Return the detector of a ``machine`` or a ``fax``; `found` is called with RELAY's words.
 
     Raises:
         ValueError: There is no such kind.

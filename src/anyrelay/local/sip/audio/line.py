@@ -1,4 +1,4 @@
-"""The audio of one call between its phone and everything here that hears it or speaks to it."""
+"""The audio of a call, between its phone and the playbacks, recordings, mixes, detections and copies."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ __all__ = ["BEEP_TIME", "AudioLine", "CallAudioStreams", "SoundListener", "clipp
 logger = logger_of(__name__)
 
 LEAD: Final = round(0.06 * RATE)
-"""Samples that are queued ahead in the stack: what a busy event loop may be late without a gap being heard."""
+"""Samples that are queued ahead in the stack, so that a busy event loop leaves no gap in the sound."""
 
 MOST_QUEUED: Final = round(0.25 * RATE)
 """Samples in the stack's queue from which nothing more is queued, so that the delay of a conversation has a bound."""
 
 JITTER: Final = round(0.04 * RATE)
-"""Samples of the phone's that are held back, so that a packet that comes late leaves no gap."""
+"""Samples of the phone's sound that are held back, so that a late packet leaves no gap."""
 
 MOST_HEARD: Final = round(0.2 * RATE)
-"""Samples of the phone's that may wait."""
+"""The most samples of the phone's sound that may wait."""
 
 BEEP_TIME: Final = 0.3
 """How long the beep before a recording is, in seconds."""
@@ -39,27 +39,27 @@ class CallAudioStreams(AudioSink, Protocol):
     """Both sides of a call's audio."""
 
     def read(self) -> Samples:
-        """Take what was received since the last time."""
+        """Take the samples received since the last read."""
         ...
 
 
 class SoundListener(Protocol):
-    """Something that hears a call: a recording, a detection, a copy that is sent elsewhere."""
+    """A recording, a detection or a copy, which takes the sound of a call."""
 
     def take(self, heard: Samples, said: Samples) -> None:
-        """Take in the next samples: `heard` is what the phone's user said, `said` what the user heard; both are as long."""
+        """Take the next samples: `heard` are what the phone's user said, `said` what the user heard; both have one length."""
 
 
 class AudioLine:
     """One call's audio, and the `AudioSink` of its playbacks.
 
-    While only playbacks need it, they write straight into the stack's queue, nothing is read, and no clock ticks: that is what
-    a call costs that is neither recorded nor mixed. With the first listener, mix or echo the clock takes over: every 20 ms it
-    takes what the phone said and queues what the phone is to hear, playbacks included.
+    While only playbacks use the line, they write straight into the stack's queue, no sound is read, and no clock ticks: a call
+    that is neither recorded nor mixed costs no more. With the first listener, mix or echo the clock takes over: every 20 ms the
+    line takes what the phone said and queues what the phone will hear, playbacks included.
     """
 
     def __init__(self, audio: CallAudioStreams, clock: AudioClock) -> None:
-        """Hold the audio of a call; `clock` moves it while it is needed."""
+        """Make the line of a call; `clock` drives the line while a listener, a mix or an echo uses it."""
         self._audio = audio
         self._clock = clock
         self._listeners: list[SoundListener] = []
@@ -68,26 +68,26 @@ class AudioLine:
         self._is_mixed = False
         self._heard_queue = JitterQueue(JITTER, MOST_HEARD)
         self._playing = SampleQueue()
-        """What playbacks have written and is not queued in the stack yet."""
+        """Samples of playbacks that are not queued in the stack yet."""
         self._beeps = SampleQueue()
         self._written: Samples = numpy.zeros(0, numpy.int16)
         """The last samples that playbacks wrote straight into the stack's queue, as many as may still be there."""
         self._in_stack = SampleQueue()
-        """Those of them that the phone has not heard when the clock takes over."""
+        """The part of `_written` that the phone has not heard when the clock takes over."""
         self.heard: Samples = numpy.zeros(0, numpy.int16)
-        """What the phone said in this tick."""
+        """The phone's sound in this tick."""
         self.others: NDArray[numpy.int32] | None = None
-        """What the other calls of its mix said in this tick; None when there are none. Set by the mix."""
+        """The sum of the other calls of its mix in this tick, set by the mix; None when there are none."""
 
-    # --- who needs it
+    # --- listeners, echo and mix
 
     def add(self, listener: SoundListener) -> None:
-        """Let something hear the call."""
+        """Give a listener the sound of the call."""
         self._listeners.append(listener)
         self._look()
 
     def remove(self, listener: SoundListener) -> None:
-        """Let something hear the call no more; one that does not hear it is passed over."""
+        """Give a listener the sound no more; do nothing for an object that is no listener of the call."""
         if listener in self._listeners:
             self._listeners.remove(listener)
             self._look()
@@ -118,17 +118,17 @@ class AudioLine:
         self._beeps.push(tone(_BEEP_FREQUENCY, BEEP_TIME, RATE))
 
     def close(self) -> None:
-        """Move nothing any more: the call is over."""
+        """Stop for good: the call is over."""
         self._listeners.clear()
         self._echoes = self._is_mixed = False
         self._look()
 
     def _look(self) -> None:
-        """Start or stop to be moved by the clock."""
+        """Add the line to the clock, or remove it, as its listeners, echo and mix require."""
         needed = bool(self._listeners) or self._echoes or self._is_mixed
         if needed and not self._is_clocked:
             self._is_clocked = True
-            self._audio.read()  # what came while nobody listened is old
+            self._audio.read()  # drop the sound that came before there was a listener
             self._heard_queue = JitterQueue(JITTER, MOST_HEARD)
             waiting = max(0, self._audio.buffered() - LEAD)
             self._in_stack.push(self._written[len(self._written) - waiting :])
@@ -151,7 +151,7 @@ class AudioLine:
         return len(self._playing) + len(self._in_stack) if self._is_clocked else self._audio.buffered()
 
     def write(self, samples: Samples) -> int:
-        """Queue samples of a playback; how many of them were taken."""
+        """Queue samples of a playback; return how many samples were taken."""
         if self._is_clocked:
             self._playing.push(samples)
             return len(samples)
@@ -160,7 +160,7 @@ class AudioLine:
         return taken
 
     def flush(self) -> None:
-        """Drop what playbacks have queued."""
+        """Drop the samples that playbacks have queued."""
         if self._is_clocked and not len(self._in_stack):
             self._playing.clear()
         else:
@@ -170,7 +170,7 @@ class AudioLine:
     # --- the clock
 
     def hear(self, count: int) -> None:
-        """Take `count` samples of what the phone says."""
+        """Take `count` samples of the phone's sound."""
         self._heard_queue.push(self._audio.read())
         self.heard = self._heard_queue.pull(count)
 
@@ -185,7 +185,7 @@ class AudioLine:
                 self.remove(listener)
 
     def _said(self, count: int) -> Samples:
-        """Queue what the phone is to hear next, and return it; silence is queued by the stack itself."""
+        """Queue the next samples that the phone will hear, and return them; the stack itself queues silence."""
         if not (len(self._playing) or len(self._beeps) or self._echoes or self.others is not None):
             return numpy.zeros(count, numpy.int16)
         queued = self._audio.buffered()
@@ -197,12 +197,12 @@ class AudioLine:
         if self._echoes:
             said += self.heard
         samples = clipped(said)
-        if queued < count // 2:  # the queue has run dry, or nothing was said lately
+        if queued < count // 2:  # the queue has run dry, or there was silence before
             self._audio.write(numpy.zeros(LEAD, numpy.int16))
         self._audio.write(samples)
         return samples
 
 
 def clipped(samples: NDArray[numpy.int32]) -> Samples:
-    """Cut off what is too loud for 16 bits."""
+    """Clip samples to 16 bits."""
     return numpy.clip(samples, -32_768, 32_767).astype(numpy.int16)

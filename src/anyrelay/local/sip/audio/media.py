@@ -1,7 +1,7 @@
 """Turn the media items of RELAY (relay-protocol, "Media items") into sound.
 
-Everything that takes time, reading a file, fetching one, decoding, synthesising speech, happens off the event loop, in
-threads that nothing else waits for, and for a bounded time. What was rendered lately is kept.
+Everything that takes time (reading a file, fetching a file, decoding, synthesising speech) happens in threads that no other
+work waits for, and for a bounded time. A cache keeps the sound that was rendered lately.
 """
 
 from __future__ import annotations
@@ -38,20 +38,20 @@ MAX_AUDIO_BYTES: Final = 10 * 1024 * 1024
 """The largest audio file that is played."""
 
 CACHE_BYTES: Final = 32 * 1024 * 1024
-"""How much sound is kept to be played again, in bytes; what was not used for longest goes first."""
+"""How much sound the cache keeps, in bytes; the least recently used sound is dropped first."""
 
 AUDIO_CACHE_TIME: Final = 60.0
 """Seconds for which an audio file is not read or fetched again."""
 
 PIECE_OF_TEXT: Final = 160
-"""About how many characters of a text are spoken at a time: others' texts get their turn in between."""
+"""About how many characters of a text are spoken at a time: texts of other calls get their turn in between."""
 
 _MAX_SECONDS: Final = 86_400.0
 _SENTENCE_END: Final = re.compile(r"(?<=[.!?;:…])\s+|\n+")
 _T = TypeVar("_T")
 
 _speaker = ThreadPoolExecutor(1, "local relay speech")
-"""Speech is synthesised by one thread, since the synthesiser is one: texts queue for it piece by piece."""
+"""One thread synthesises speech, since there is one synthesiser: texts queue for the thread piece by piece."""
 
 _decoders = ThreadPoolExecutor(2, "local relay decoding")
 
@@ -61,7 +61,7 @@ class MediaError(ValueError):
 
 
 def check_media(media: Sequence[Media]) -> None:
-    """Check what can be checked before anything is rendered.
+    """Check media before anything is rendered.
 
     Raises:
         MediaError: An item cannot be played; the text says which and why.
@@ -85,7 +85,7 @@ def check_media(media: Sequence[Media]) -> None:
 
 
 def in_pieces(media: Sequence[Media]) -> list[Media]:
-    """Return the same media with long texts cut at the ends of sentences, so that none is spoken in one go."""
+    """Return the same media with long texts cut at the ends of sentences, so that no long text is spoken in one go."""
     return [piece for medium in media for piece in (_cut(medium) if medium.type == "tts" else [medium])]
 
 
@@ -104,7 +104,7 @@ def _cut(medium: Media) -> list[Media]:
 
 
 def _at_spaces(sentence: str) -> list[str]:
-    """Cut a sentence that is too long at spaces, and where there are none, anywhere."""
+    """Cut a sentence that is too long: at spaces, or anywhere if there are no spaces."""
     parts = []
     while len(sentence) > 2 * PIECE_OF_TEXT:
         at = sentence.rfind(" ", PIECE_OF_TEXT // 2, 2 * PIECE_OF_TEXT)
@@ -115,10 +115,10 @@ def _at_spaces(sentence: str) -> list[str]:
 
 
 class Renderer:
-    """Renders media, within what they may reach, and keeps what it rendered lately."""
+    """Renders media, and keeps the sound that was rendered lately."""
 
     def __init__(self, reach: Reach | None = None) -> None:
-        """Have nothing rendered yet; what audio files may reach is nothing but loopback when None."""
+        """Make a renderer; `reach` bounds where audio files may come from, and None allows loopback alone."""
         self._reach = reach or Reach()
         self._cache: OrderedDict[tuple[str, str, int], tuple[Clip, float]] = OrderedDict()
         self._cached_bytes = 0
@@ -135,7 +135,7 @@ class Renderer:
             The sound.
 
         Raises:
-            MediaError: The item is of no known type, lacks something, or its file is not to be had or no WAV file.
+            MediaError: The item is of no known type, lacks a parameter, or its file cannot be had or is no WAV file.
             VoiceMissingError: There is no speech synthesiser here; the text says what to install.
         """
         key = (media.type, json.dumps(media.params, sort_keys=True, default=str), rate)
@@ -184,7 +184,7 @@ class Renderer:
                 return Clip.of(await _in(_speaker, spoken))
 
     async def _audio(self, url: str, rate: int) -> Clip:
-        """Read or fetch a WAV file: a path, a ``file:`` URL, or an ``http:`` or ``https:`` one."""
+        """Read or fetch a WAV file by its path, or by a ``file:``, ``http:`` or ``https:`` URL."""
         try:
             async with self._fetches:
                 data = await self._fetched(url)

@@ -1,4 +1,4 @@
-"""Mixes: groups of calls of which each hears all the others. A bridge of two calls is one, and so is a conference."""
+"""Mixes: groups of calls that hear each other. A bridge of two calls is a mix, and a conference is a mix."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ __all__ = ["Mix", "Mixes"]
 
 
 class Mix:
-    """One group of calls."""
+    """A group of calls that hear each other."""
 
     def __init__(self) -> None:
-        """Hold no calls yet."""
+        """Make a mix without calls."""
         self.lines: dict[AudioLine, bool] = {}
-        """The calls, and whether each is muted: not heard by the others."""
+        """The calls, and whether each call is muted: the others do not hear a muted call."""
 
     def mix(self, count: int) -> None:
-        """Add up what the calls say, and give each the sum without its own part."""
+        """Add up the sound of the calls, and give each call the sum without its own part."""
         total: NDArray[numpy.int32] = numpy.zeros(count, numpy.int32)
         speakers = 0
         for line, muted in self.lines.items():
@@ -39,13 +39,13 @@ class Mixes:
     """Every mix of this process, by its name."""
 
     def __init__(self, clock: AudioClock) -> None:
-        """Have none yet; `clock` moves them."""
+        """Make an object without mixes; `clock` drives the mixes."""
         self._clock = clock
         self._by_name: dict[str, Mix] = {}
         self._names: dict[AudioLine, str] = {}
 
     def join(self, name: str, line: AudioLine, *, muted: bool) -> None:
-        """Let a call hear a mix and, unless it is `muted`, be heard in it; it leaves any other one first."""
+        """Let a call hear a mix and, unless `muted`, be heard in the mix; the call leaves any other mix first."""
         if self._names.get(line) not in (None, name):
             self.leave(line)
         mix = self._by_name.get(name)
@@ -57,7 +57,7 @@ class Mixes:
         line.is_mixed = True
 
     def leave(self, line: AudioLine) -> None:
-        """Take a call out of its mix, if it is in one; the mix ends with its last call."""
+        """Take a call out of its mix, if any; the mix ends with its last call."""
         name = self._names.pop(line, None)
         if name is None:
             return

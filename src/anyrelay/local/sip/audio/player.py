@@ -10,8 +10,8 @@ import attrs
 
 from anyrelay.local.logs import logger_of
 
-# What makes the sound takes longer to import than all the rest of the stack's process, which is to be there within a second:
-# it is imported when something is played.
+# The modules that render sound take longer to import than all the rest of the stack's process, which must start within a
+# second: these modules are imported when a playback begins.
 if TYPE_CHECKING:
     from anyrelay.local.sip.audio.clips import Samples
     from anyrelay.local.sip.audio.media import Renderer
@@ -25,7 +25,7 @@ logger = logger_of(__name__)
 _PERIOD = 0.05
 """Seconds between two looks at the call's buffer."""
 _LEAD = 0.2
-"""Seconds of sound kept in the call's buffer: what a busy event loop may be late without a gap being heard."""
+"""Seconds of sound kept in the call's buffer, so that a busy event loop leaves no gap in the sound."""
 
 
 class AudioSink(Protocol):
@@ -40,31 +40,31 @@ class AudioSink(Protocol):
         ...
 
     def write(self, samples: Samples) -> int:
-        """Queue samples; how many of them were taken."""
+        """Queue samples; return how many samples were taken."""
         ...
 
     def flush(self) -> None:
-        """Drop what is queued and not yet sent."""
+        """Drop the samples that are queued and not yet sent."""
         ...
 
 
 @attrs.define(eq=False)
 class _Playback:
-    """One playback: where it is, and what was ordered."""
+    """A playback: the order, and its position."""
 
     control_id: str
     media: Sequence[Media]
     volume: float
-    """In dB."""
+    """The volume in dB."""
     loop: int
     running: asyncio.Event = attrs.Factory(asyncio.Event)
-    """Set while it is not paused."""
+    """Set while the playback is not paused."""
     started: bool = False
-    """Whether its turn has come and its first medium is rendered."""
+    """Whether the playback's turn has come and its first medium is rendered."""
     position: int = 0
     """The next sample to be queued, counted over all rounds at `rate`."""
     rate: int = 0
-    """The rate that it is rendered for."""
+    """The rate that the media are rendered for, in samples a second."""
     task: asyncio.Task[None] | None = None
 
 
@@ -81,8 +81,8 @@ class Player:
 
         Args:
             sink: The call's audio.
-            report: Told of every change: the control_id, the state (playing, paused, finished, error), and the error.
-            renderer: Renders the media, as a rule for many calls; one of its own when None.
+            report: Called with each change: the control_id, the state (playing, paused, finished, error), and the error.
+            renderer: Renders the media, as a rule for many calls; None for a renderer of this call alone.
         """
         self._sink = sink
         self._report = report
@@ -94,8 +94,7 @@ class Player:
     def play(self, control_id: str, media: Sequence[Media], *, volume: float, loop: int) -> None:
         """Start a playback, at `volume` dB, `loop` times over (0: until it is stopped).
 
-        One whose call ends just ends, unreported: the end of the call says it all. One whose control_id is taken by
-        another is passed over.
+        A playback whose call ends is not reported: the end of the call is. A playback whose control_id is in use is ignored.
         """
         if self._closed or control_id in self._playbacks:
             return
@@ -105,7 +104,7 @@ class Player:
         playback.task = asyncio.get_running_loop().create_task(self._run(playback))
 
     def stop(self, control_id: str) -> None:
-        """Stop a playback at once; it is reported as finished."""
+        """Stop a playback at once, and report the playback as finished."""
         playback = self._playbacks.pop(control_id, None)
         if playback is not None:
             if playback.task is not None:
@@ -115,7 +114,7 @@ class Player:
             self._report(control_id, "finished", "")
 
     def pause(self, control_id: str) -> None:
-        """Pause a playback; what is queued and was not heard yet comes when it goes on."""
+        """Pause a playback; `resume` queues again the samples that the phone has not heard yet."""
         playback = self._playbacks.get(control_id)
         if playback is not None and playback.running.is_set():
             playback.running.clear()
@@ -127,11 +126,11 @@ class Player:
         playback = self._playbacks.get(control_id)
         if playback is not None and not playback.running.is_set():
             playback.running.set()
-            if playback.started:  # or else it is reported when its turn comes
+            if playback.started:  # otherwise the playback is reported when its turn comes
                 self._report(control_id, "playing", "")
 
     def set_volume(self, control_id: str, volume: float) -> None:
-        """Set a playback's volume in dB, for what is still to be heard."""
+        """Set a playback's volume in dB, for the sound that the phone has not heard yet."""
         playback = self._playbacks.get(control_id)
         if playback is not None:
             playback.volume = volume
@@ -158,7 +157,7 @@ class Player:
         self._report(playback.control_id, state, error)
 
     async def _feed(self, playback: _Playback) -> None:
-        """Render the media as they are played and queue them bit by bit, until all of it was sent."""
+        """Render the media as they are played, and queue their samples bit by bit until all were sent."""
         from anyrelay.local.sip.audio.media import check_media
 
         check_media(playback.media)
@@ -166,7 +165,7 @@ class Player:
         try:
             await programme.piece(0, 1)
             playback.started = True
-            if playback.running.is_set():  # one that was paused before its turn is reported as playing when it goes on
+            if playback.running.is_set():  # else `resume` reports the playback
                 self._report(playback.control_id, "playing", "")
             while True:
                 await playback.running.wait()
@@ -177,7 +176,7 @@ class Player:
                 at = playback.position
                 piece = await programme.piece(at, max(room, 0))
                 if at != playback.position or not playback.running.is_set():
-                    continue  # while it was rendered the playback was paused or its volume changed
+                    continue  # meanwhile the playback was paused, or its volume changed
                 if len(piece):
                     playback.position += self._sink.write(_amplified(piece, playback.volume))
                 elif room > 0 and self._sink.buffered() == 0:
@@ -187,7 +186,7 @@ class Player:
             programme.close()
 
     async def _programme(self, playback: _Playback) -> Programme:
-        """Return what is to be played, for the rate that the call has now, once it has one."""
+        """Return the programme to play, for the rate of the call, once the call has a rate."""
         from anyrelay.local.sip.audio.media import Renderer, in_pieces
         from anyrelay.local.sip.audio.programme import Programme
 
@@ -199,7 +198,7 @@ class Player:
         return Programme(in_pieces(playback.media), playback.loop, rate, self._renderer.render)
 
     def _take_back(self, playback: _Playback) -> None:
-        """Empty the call's buffer of a playback that has its turn, to be queued again later."""
+        """Empty the call's buffer, and move the playback back by what the phone has not heard."""
         if playback.started:
             playback.position -= min(self._sink.buffered(), playback.position)
             self._sink.flush()

@@ -1,4 +1,4 @@
-"""What a playback plays: its media one after the other, each rendered when its turn comes, the next one a little ahead."""
+"""The programme of a playback: its media one after the other, each rendered while the medium before plays."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ __all__ = ["Programme"]
 
 
 class Programme:
-    """Media in order, the whole of them played `loop` times over. It holds the sound of two of them at a time."""
+    """Media in order, played `loop` times over. A programme holds the sound of two media at a time."""
 
     def __init__(
         self, media: Sequence[Media], loop: int, rate: int, render: Callable[[Media, int], Awaitable[Clip]]
     ) -> None:
-        """Render nothing yet.
+        """Make a programme, without rendering yet.
 
         Args:
             media: What to play.
-            loop: How many times; 0 is for ever.
+            loop: How many times to play the media; 0 is for ever.
             rate: Samples a second.
-            render: Turns one medium into sound of that rate; what it raises, `piece` raises.
+            render: Turns a medium into sound of that rate; `piece` raises its errors.
         """
         self._media = media
         self._loop = loop
@@ -35,13 +35,13 @@ class Programme:
         self._render = render
         self._clips: dict[int, asyncio.Future[Clip]] = {}
         self._lengths: list[int] = []
-        """Those of the media that have been rendered once, in samples."""
+        """The lengths of the media that have been rendered once, in samples."""
 
     async def piece(self, start: int, count: int) -> Samples:
         """Cut out up to `count` samples from sample `start` on, counted over all rounds.
 
         Returns:
-            The samples: fewer where the next medium is not rendered yet, none at all when the programme is over.
+            The samples: fewer when the next medium is not rendered yet, none when the programme is over.
         """
         parts: list[Samples] = []
         while count > 0 and (found := await self._at(start, wait=not parts)) is not None:
@@ -53,13 +53,13 @@ class Programme:
         return numpy.concatenate(parts) if parts else numpy.zeros(0, numpy.int16)
 
     def close(self) -> None:
-        """Render nothing any more."""
+        """Stop rendering."""
         for clip in self._clips.values():
             clip.cancel()
         self._clips.clear()
 
     async def _at(self, start: int, *, wait: bool) -> tuple[Clip, int] | None:
-        """Return the clip that sample `start` is in, and where in it; None when it is over, or would have to be waited for."""
+        """Return the clip of sample `start` and the place in the clip; None at the end, or for a clip that is not ready."""
         if len(self._lengths) == len(self._media):
             one = sum(self._lengths)
             if one == 0 or (self._loop and start >= one * self._loop):
@@ -78,7 +78,7 @@ class Programme:
                 if start < clip.length:
                     return clip, start
             start -= self._lengths[index]
-        return await self._at(start + sum(self._lengths), wait=wait)  # that was the first round
+        return await self._at(start + sum(self._lengths), wait=wait)  # the first round is over
 
     def _is_ready(self, index: int) -> bool:
         future = self._clips.get(index)
@@ -103,6 +103,6 @@ class Programme:
 
 
 def _note_failure(future: asyncio.Future[Clip]) -> None:
-    """Have a failure count as seen: it is raised when its turn comes, which it may never."""
+    """Mark a failure as retrieved: `piece` raises the failure when the medium's turn comes, which may be never."""
     if not future.cancelled():
         future.exception()

@@ -28,7 +28,7 @@ _UTTERANCE_END: Final = 0.5
 
 
 class Recorder:
-    """One recording, a `SoundListener`: 16-bit PCM at 8,000 samples a second."""
+    """A recording of a call, a `SoundListener`: 16-bit PCM at 8,000 samples a second."""
 
     def __init__(
         self,
@@ -41,25 +41,25 @@ class Recorder:
 
         Args:
             control_id: Repeated in the reports.
-            settings: What to record, and what ends it.
-            directory: Where the file goes; None when nothing can be recorded here.
-            changed: Given the reports.
+            settings: What to record, and what ends the recording.
+            directory: The directory of the file; None when nothing can be recorded here.
+            changed: Called with the reports.
         """
         self._control_id = control_id
         self._settings = settings
         self._directory = directory
         self._changed = changed
         self._skip = round((BEEP_TIME * RATE) + LEAD) if settings.beep else 0
-        """Samples that are not recorded: the beep, and as long as it waits in the stack's queue."""
+        """Samples that are not recorded: the beep, and the time that the beep waits in the stack's queue."""
         self._meter = VoiceMeter(settings.input_sensitivity)
         self._frames = 0
         self._paused: str = ""
-        """Whether it is paused, and what the file then holds: "skip" nothing, "silence" silence."""
+        """How the recording is paused: "skip" leaves the pause out, "silence" records silence, "" for no pause."""
         self._path = Path()
         self._file: BinaryIO | None = None
 
     def start(self) -> bool:
-        """Open the file; False, with an error reported, when there cannot be one."""
+        """Open the file; when this is impossible, report the error and return False."""
         settings = self._settings
         if settings.format != "wav":
             return self._fail(f"real SIP phones are recorded as wav, not as {settings.format}")
@@ -75,23 +75,23 @@ class Recorder:
         return True
 
     def pause(self, *, keep_silence: bool) -> None:
-        """Pause; the file holds the pause as silence or not at all."""
+        """Pause the recording; the file then holds silence for the pause, or leaves the pause out."""
         if not self._paused and self._file is not None:
             self._paused = "silence" if keep_silence else "skip"
             self._report("paused")
 
     def resume(self) -> None:
-        """Go on."""
+        """Go on with the recording."""
         if self._paused:
             self._paused = ""
             self._report("recording")
 
     def stop(self) -> None:
-        """End the recording: finished, or no_input when it waits for a voice and has heard none."""
+        """End the recording: finished, or no_input when the recording waits for a voice and has heard none."""
         self._end("no_input" if self._settings.initial_timeout and not self._meter.was_voice else "finished")
 
     def take(self, heard: Samples, said: Samples) -> None:
-        """Record what both sides say."""
+        """Record the sound of both sides."""
         if self._skip:
             skipped = min(self._skip, len(heard))
             self._skip -= skipped
@@ -154,7 +154,7 @@ class Recorder:
             self._report(state, duration=self._frames / RATE, size=size, path=str(self._path))
 
     def _header(self) -> bytes:
-        """Make the head of a WAV file that holds as many frames as were recorded by now."""
+        """Return the header of a WAV file with as many frames as were recorded so far."""
         channels = 2 if self._settings.stereo else 1
         frame, size = 2 * channels, 2 * channels * self._frames
         form = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, channels, RATE, RATE * frame, frame, 16)

@@ -1,4 +1,4 @@
-"""Queues of samples between audio that comes in packets and audio that is taken by the clock."""
+"""Queues of samples between the packets of a phone and the ticks of the audio clock."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class SampleQueue:
     """Samples, first in, first out."""
 
     def __init__(self) -> None:
-        """Hold none."""
+        """Make an empty queue."""
         self._held: Samples = numpy.zeros(0, numpy.int16)
 
     def __len__(self) -> int:
@@ -26,7 +26,7 @@ class SampleQueue:
             self._held = numpy.concatenate((self._held, samples)) if len(self._held) else samples
 
     def pull(self, count: int) -> Samples:
-        """Take `count` samples from the front; silence follows the last one."""
+        """Take `count` samples from the front, filled up with silence."""
         taken, self._held = self._held[:count], self._held[count:]
         if len(taken) < count:
             taken = numpy.concatenate((taken, numpy.zeros(count - len(taken), numpy.int16)))
@@ -38,18 +38,18 @@ class SampleQueue:
 
 
 class JitterQueue(SampleQueue):
-    """A queue that evens out how irregularly packets come, at the price of a short delay.
+    """A queue that evens out irregular packets, with a short delay.
 
-    It gives silence until it holds `delay` samples, also after it ran dry, so that the next packets are not cut apart. When it
-    holds more than `most`, because the clock of the phone is faster than ours, the oldest are dropped.
+    The queue gives silence until it holds `delay` samples, also after it ran dry, so that the next packets are not cut apart.
+    When the clock of the phone is faster than ours, and the queue holds more than `most` samples, it drops the oldest.
     """
 
     def __init__(self, delay: int, most: int) -> None:
-        """Hold no samples.
+        """Make an empty queue.
 
         Args:
-            delay: How many samples it holds before it gives the first.
-            most: How many samples it holds at most after some were taken.
+            delay: How many samples the queue holds before it gives the first sample.
+            most: The most samples that the queue holds after a `pull`.
         """
         super().__init__()
         self._delay = delay
@@ -57,7 +57,7 @@ class JitterQueue(SampleQueue):
         self._flows = False
 
     def pull(self, count: int) -> Samples:
-        """Take `count` samples, silence among them."""
+        """Take `count` samples, some of them silence."""
         if not self._flows and len(self) < self._delay + count:
             return numpy.zeros(count, numpy.int16)
         self._flows = len(self) >= count

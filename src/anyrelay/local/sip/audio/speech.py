@@ -1,7 +1,7 @@
 """Speech from espeak-ng, which `espeakng-loader` carries as a shared library with its voices.
 
-The library is GPLv3, so it is loaded only here, on the first text to be spoken, in the server's process and never in
-the client's. It keeps its state in the process and is not thread-safe: one lock guards all of it.
+The library is GPLv3. So this module alone loads the library, on the first text to be spoken, in the server's process and never
+in the client's. The library keeps its state in the process and is not thread-safe: one lock guards every use.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ __all__ = ["VoiceMissingError", "speak"]
 _SYNCHRONOUS = 2
 """AUDIO_OUTPUT_SYNCHRONOUS of speak_lib.h: espeak_Synth returns when the callback has had all the samples."""
 _DONT_EXIT = 1 << 15
-"""espeakINITIALIZE_DONT_EXIT: missing voices are to be an error here and not the end of the process."""
+"""espeakINITIALIZE_DONT_EXIT: missing voices are an error here, and not the end of the process."""
 _UTF8 = 1
 _OK = 0
 _CHARACTERS = 1
 _GENDERS = {"male": 1, "female": 2}
 _MAX_SECONDS = 600
-"""Of one text: speech that runs longer is cut, so that one play cannot fill the memory."""
+"""The longest speech of a text: longer speech is cut, so that a playback cannot fill the memory."""
 _LANGUAGE = re.compile(r"(?<![A-Za-z])([a-z]{2,3})-([A-Za-z]{2})(?![A-Za-z])")
 
 _VOICE_NAME = re.compile(r"[A-Za-z0-9+-]+")
 
 _lock = threading.Lock()
 _library: tuple[Any, int] | None = None
-"""The loaded library and its rate in samples a second, once somebody has asked for speech."""
+"""The library and its rate in samples a second; None until the first text is spoken."""
 
 _Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
 
@@ -60,21 +60,21 @@ class _Voice(ctypes.Structure):
 
 
 def speak(text: str, rate: int, *, language: str = "", gender: str = "", voice: str = "") -> Samples:
-    """Synthesise speech. It blocks for about a hundredth of the speech's length: call it in a thread.
+    """Synthesise speech. This blocks for about a hundredth of the speech's length: call it in a thread.
 
     Args:
         text: What to say.
         rate: The rate wanted, in samples a second.
-        language: Such as ``en-US``; English when it is empty or there is no voice for it.
+        language: The language, such as ``en-US``; English when empty, or when there is no voice for the language.
         gender: ``male`` or ``female``; the language's own voice when empty.
-        voice: A voice's name. One of espeak-ng's own is taken as it is; of another vendor's, such as
-            ``en-GB-Neural2-A``, the language is used when `language` is empty.
+        voice: The name of a voice of espeak-ng. The name of another vendor's voice, such as ``en-GB-Neural2-A``, gives the
+            language when `language` is empty.
 
     Returns:
         The samples.
 
     Raises:
-        VoiceMissingError: There is no speech synthesiser, or it has no voices.
+        VoiceMissingError: There is no speech synthesiser, or no voice.
     """
     with _lock:
         library, own_rate = _loaded()
@@ -103,7 +103,7 @@ _ADVICE = "for speech, run: pip install 'anyrelay[sip]'"
 
 
 def _loaded() -> tuple[Any, int]:
-    """Load and initialise the library, once in the life of the process."""
+    """Load and initialise the library, once in a process."""
     global _library
     if _library is None:
         try:
@@ -125,7 +125,7 @@ def _loaded() -> tuple[Any, int]:
 
 def _choose_voice(library: Any, language: str, gender: str, voice: str) -> None:
     """Choose the nearest voice: the named one, else one for the language, else English."""
-    # A name is looked up as a file too, so one that could leave the voices' directory is not passed on.
+    # espeak-ng looks a name up as a file too: a name that could leave the voices' directory is not passed on.
     if _VOICE_NAME.fullmatch(voice) and library.espeak_SetVoiceByName(voice.encode()) == _OK:
         return
     if not language and (named := _LANGUAGE.search(voice)):

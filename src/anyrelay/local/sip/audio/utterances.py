@@ -1,4 +1,4 @@
-"""Cut what a phone's user says into utterances, and let a program find their words (speech of ``calling.collect``)."""
+"""Cut the speech of a phone's user into utterances, and let a program find their words (speech of ``calling.collect``)."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ END_SILENCE: Final = 1.0
 """Seconds of silence that end an utterance; the default of ``end_silence_timeout`` in ``calling.collect``."""
 
 BEFORE_VOICE: Final = 0.2
-"""Seconds of sound before a voice that belong to the utterance: a consonant is quieter than the vowel after it."""
+"""Seconds of sound before a voice that belong to the utterance: a first consonant is quieter than the vowel after."""
 
 LONGEST: Final = 60.0
 """Seconds after which an utterance ends by itself; the default of ``speech_timeout``."""
 
 RECOGNITION_TIME: Final = 30.0
-"""Seconds in which the program is to print the words."""
+"""Seconds in which the program must print the words."""
 
 
 class Utterances:
@@ -45,7 +45,7 @@ class Utterances:
         self._speaks = False
 
     def take(self, heard: Samples, said: Samples) -> None:
-        """Take in what the phone's user says."""
+        """Take the sound of the phone's user."""
         self._sound = numpy.concatenate((self._sound, heard))
         for _ in self._meter.take(heard, END_SILENCE):
             pass
@@ -68,7 +68,7 @@ async def recognized(command: Sequence[str], sound: Samples) -> str:
         sound: The utterance.
 
     Returns:
-        What the program printed; "" when it understood nothing, failed, or took longer than `RECOGNITION_TIME`.
+        The words that the program printed; "" when the program failed, or took longer than `RECOGNITION_TIME`.
     """
     handle, path = tempfile.mkstemp(suffix=".wav")
     try:
@@ -87,11 +87,11 @@ async def recognized(command: Sequence[str], sound: Samples) -> str:
 
 
 async def _printed(*command: str) -> str:
-    """Run a program and return what it prints, as one line.
+    """Run a program, and return its output as one line.
 
     Raises:
-        OSError: It cannot be started, or ends with another status than 0.
-        TimeoutError: It takes too long, and is killed.
+        OSError: The program cannot be started, or ends with another status than 0.
+        TimeoutError: The program took too long, and was killed.
     """
     quiet = asyncio.subprocess.DEVNULL
     process = await asyncio.create_subprocess_exec(*command, stdin=quiet, stdout=asyncio.subprocess.PIPE, stderr=quiet)

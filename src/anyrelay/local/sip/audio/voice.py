@@ -1,4 +1,4 @@
-"""Tell voices from silence by how loud they are, 20 ms at a time."""
+"""Tell voices from silence by their level, in windows of 20 ms."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ DEFAULT_SENSITIVITY: Final = 44.0
 """The ``input_sensitivity`` of RELAY when a command does not say."""
 
 CLICK: Final = 0.04
-"""Seconds of sound that are still taken for a click, and for no voice."""
+"""The longest sound that counts as a click and not as a voice, in seconds."""
 
 _FULL_SCALE: Final = 32_768.0
 _WINDOW: Final = round(FRAME * RATE)
 
 
 class VoiceMeter:
-    """Measures the voice that it is given, and the silence after it.
+    """Measures voices, and the silence after them.
 
     Sound is a voice when it is louder than minus `sensitivity` decibels of full scale: 44, the default, is a level of 207
-    of 32,768, above the noise of a quiet line and below a low voice. 0 hears nothing; 100 takes any noise for a voice.
+    of 32,768, above the noise of a quiet line and below a low voice. At 0 no sound is a voice; at 100 any noise is.
     """
 
     def __init__(self, sensitivity: float = DEFAULT_SENSITIVITY) -> None:
-        """Have heard nothing yet."""
+        """Make a meter that has measured nothing yet."""
         self._loud = _FULL_SCALE * 10 ** (-sensitivity / 20)
         self._rest: Samples = numpy.zeros(0, numpy.int16)
         self._sound = 0.0
@@ -44,19 +44,19 @@ class VoiceMeter:
 
     @property
     def is_voice(self) -> bool:
-        """Whether a voice is heard just now."""
+        """Whether the last sound is a voice."""
         return self._sound > CLICK
 
     @property
     def was_voice(self) -> bool:
-        """Whether a voice was ever heard."""
+        """Whether there was a voice at any time."""
         return self.voice > 0
 
     def take(self, samples: Samples, utterance_end: float) -> Iterator[None]:
-        """Measure sound; the measures move on by a window of 20 ms for each item.
+        """Measure sound; the measures move on by a window of 20 ms with each item.
 
         Args:
-            samples: The sound that follows.
+            samples: The next sound.
             utterance_end: Seconds of silence after which the next voice begins a new utterance.
         """
         samples = numpy.concatenate((self._rest, samples))

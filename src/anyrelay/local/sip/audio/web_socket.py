@@ -1,4 +1,4 @@
-"""A WebSocket client for audio (RFC 6455): it sends text and binary messages, and takes no notice of those that come."""
+"""A WebSocket client for audio (RFC 6455), which sends text and binary messages, and ignores the server's messages."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ __all__ = ["WebSocketClient"]
 
 CHUNK: Final = 65_536
 OPEN_TIME: Final = 10.0
-"""Seconds in which a connection is to be made and accepted."""
+"""Seconds in which a connection must be made and accepted."""
 
 CLOSE_TIME: Final = 1.0
-"""Seconds in which the last messages and the close frame are to be sent."""
+"""Seconds in which the last messages and the close frame must be sent."""
 
 
 class WebSocketClient:
-    """One connection. Open it, then let `read` run beside what sends."""
+    """A connection to a WebSocket server. After `open`, run `read` beside the calls of `send`."""
 
     def __init__(self, stream: ByteStream) -> None:
-        """Use a connection that nothing has been sent on."""
+        """Use a stream on which nothing was sent yet."""
         self._stream = stream
         self._protocol = WSConnection(ConnectionType.CLIENT)
         self._sending = anyio.Lock()
@@ -50,11 +50,11 @@ class WebSocketClient:
 
         Args:
             url: The address of the server.
-            reach: Where it may lead.
+            reach: The addresses that the URL may lead to.
             headers: Further headers of the request.
 
         Raises:
-            NotToBeHad: It leads elsewhere, or nowhere.
+            NotToBeHad: The URL leads to another address, or nowhere.
             OSError: The connection failed, or took too long.
             ValueError: The server refused the upgrade, or is no WebSocket server.
         """
@@ -106,7 +106,7 @@ class WebSocketClient:
             raise ValueError("the WebSocket server has closed the connection") from None
 
     async def _send(self, event: Event) -> None:
-        """Send one frame, or the request; `read` and `send` do so in turn."""
+        """Send a frame, or the request; `read` and `send` take turns."""
         async with self._sending:
             await self._stream.send(self._protocol.send(event))
 
@@ -136,7 +136,7 @@ class WebSocketClient:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Send a close frame, if that is still possible, and end the connection."""
+        """Send a close frame, if possible, and end the connection."""
         with anyio.move_on_after(CLOSE_TIME, shield=True):
             with contextlib.suppress(LocalProtocolError, anyio.BrokenResourceError, anyio.ClosedResourceError):
                 await self._send(CloseConnection(1000))
