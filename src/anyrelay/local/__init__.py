@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from anyrelay.local.server.observers import Frame
     from anyrelay.local.server.relay import LocalRelay
     from anyrelay.local.server.relay_phones import RelayCaller, RelayPhones
+    from anyrelay.local.server.ringing import PhoneUnanswered
     from anyrelay.local.simulated.phones import SimulatedCaller, SimulatedPhones
     from anyrelay.local.sip.phones import SipPhones
 
@@ -23,6 +24,7 @@ __all__ = [
     "Frame",
     "JournalFrame",
     "LocalRelay",
+    "PhoneUnanswered",
     "Reach",
     "RelayCaller",
     "RelayPhones",
@@ -43,6 +45,7 @@ _MODULES = {
     "server.journal.frames": ("JournalFrame",),
     "server.observers": ("Frame",),
     "server.relay": ("LocalRelay",),
+    "server.ringing": ("PhoneUnanswered",),
     "simulated.phones": ("SimulatedCaller", "SimulatedPhones"),
     "sip.phones": ("SipPhones",),
     "process.sync_relay": ("SyncCaller", "SyncLocalRelay", "SyncPhones"),

@@ -52,7 +52,12 @@ def _options_of_all(command: Command) -> Command:
 
 @click.command()
 @click.argument("context", shell_complete=_complete_context)
-@click.option("--from", "from_uri", metavar="URI", help="The caller: a SIP URI or a number.")
+@click.option(
+    "--from",
+    "from_uri",
+    metavar="URI",
+    help="The caller: a SIP URI or a number; with SIP phones, the phone that the server rings.",
+)
 @click.option("--press", metavar="KEYS", help="The keys to press once the call is answered; w is a pause of 0.5 s.")
 @click.option("--say", "texts", multiple=True, metavar="TEXT", help="The text to say after that; may be repeated.")
 @click.option(
@@ -71,13 +76,17 @@ def call(
     server: str,
     as_json: bool,
 ) -> int:
-    """Let a simulated phone call CONTEXT at a running server, and print the call's id.
+    """Let a phone call CONTEXT at a running server, and print the call's id.
+
+    A simulated phone calls. A server with SIP phones rings the phone --from; once the phone answers, its call is offered to
+    the clients that receive CONTEXT. Only simulated phones press, say and hang up by themselves.
 
     The exit status is 0 when the call was placed and, with --wait, answered; else 1. It is 2 when an argument is wrong.
 
     \b
     anyrelay call support --press 1w2 --hangup-after 5
     anyrelay call support --from sip:alice@example.com --say "Sales, please." --wait
+    anyrelay call support --from sip:alice@127.0.0.1:5060
     """  # noqa: D301 - click reads the backspace: it does not wrap the paragraph
     from anyrelay.cli.drive.calls import run_call
     from anyrelay.cli.drive.output import Output, with_server

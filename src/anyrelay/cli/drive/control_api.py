@@ -16,6 +16,9 @@ __all__ = ["USUAL_SERVER", "ApiError", "CallSnapshot", "ControlApi", "FrameSnaps
 USUAL_SERVER: Final = "http://127.0.0.1:4010"
 """The URL of the control API when nobody names another one."""
 
+RINGING_TIMEOUT: Final = 60.0
+"""The longest wait for a call that is placed, in seconds: a SIP phone rings first."""
+
 TIMEOUT: Final = 20.0
 """Seconds to wait for a reply: a call waits some seconds for a client that receives its context."""
 
@@ -145,11 +148,11 @@ class ControlApi:
         texts: Sequence[str] = (),
         hangup_after: float | None = None,
     ) -> CallSnapshot:
-        """Let a simulated phone call (``POST /v1/calls``).
+        """Let a simulated phone call, or have a SIP phone rung (``POST /v1/calls``).
 
         Args:
             to: A context, or a SIP URI.
-            from_uri: The caller; None for the server's usual one.
+            from_uri: The caller; None for the server's usual one. A server with SIP phones rings it.
             press: The digits that the caller presses once the call is answered.
             texts: The texts that the caller says after that.
             hangup_after: Seconds after which the caller hangs up the answered call.
@@ -162,7 +165,7 @@ class ControlApi:
             "say": list(texts) or None,
             "hangup_after": hangup_after,
         }
-        call: CallSnapshot = self._post("/v1/calls", wanted)
+        call: CallSnapshot = self._post("/v1/calls", wanted, timeout=max(self._timeout, RINGING_TIMEOUT))
         return call
 
     def press(self, call_id: str, digits: str) -> None:
@@ -203,17 +206,20 @@ class ControlApi:
         reply: dict[str, Any] = self._post(f"/v1/calls/{quote(call_id, safe='')}/{act}", body)
         return reply
 
-    def _post(self, path: str, body: dict[str, Any]) -> Any:
-        return self._request("POST", path, {name: value for name, value in body.items() if value is not None})
+    def _post(self, path: str, body: dict[str, Any], *, timeout: float | None = None) -> Any:
+        given = {name: value for name, value in body.items() if value is not None}
+        return self._request("POST", path, given, timeout=timeout)
 
-    def _request(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+    def _request(
+        self, method: str, path: str, body: dict[str, Any] | None = None, *, timeout: float | None = None
+    ) -> Any:
         """Return the JSON of a reply, None when it has none.
 
         Raises:
             NoServer: No server replies, or what replies is no server of anyrelay.
             ApiError: The server refused the request.
         """
-        connection = http.client.HTTPConnection(self._host, self._port, timeout=self._timeout)
+        connection = http.client.HTTPConnection(self._host, self._port, timeout=timeout or self._timeout)
         headers = self._headers if body is None else {**self._headers, "Content-Type": "application/json"}
         try:
             connection.request(method, path, None if body is None else json.dumps(body), headers)

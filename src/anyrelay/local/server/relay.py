@@ -35,6 +35,7 @@ from anyrelay.local.server.observers import Frame, Observers
 from anyrelay.local.server.phone_events import FollowedPhoneEvents
 from anyrelay.local.server.recordings import RecordingServer
 from anyrelay.local.server.relay_phones import RelayPhones
+from anyrelay.local.server.ringing import RingingRelay
 from anyrelay.local.server.scripting import ScriptedRelay
 from anyrelay.local.server.upgrades import UpgradePolicy
 from anyrelay.local.simulated.phones import SimulatedPhones
@@ -60,7 +61,7 @@ TOKEN_BYTES: Final = 24
 """How many random bytes are in a token that the server makes."""
 
 
-class LocalRelay(ScriptedRelay, ObservedRelay):
+class LocalRelay(ScriptedRelay, RingingRelay, ObservedRelay):
     """A RELAY server on this machine, with phones behind it.
 
     Enter it, and clients can connect to its `url`::
@@ -171,7 +172,7 @@ class LocalRelay(ScriptedRelay, ObservedRelay):
             RuntimeError: Real SIP phones are behind this server: dial its `sip_uri` with one.
         """
         if not isinstance(self._phones, SimulatedPhones):
-            raise RuntimeError("this server has real SIP phones: let one call its sip_uri")
+            raise RuntimeError("this server has real SIP phones: let one call its sip_uri, or ring one with relay.ring")
         return RelayPhones(self, self._phones)
 
     @property

@@ -131,13 +131,19 @@ class StackLeg:
     # --- orders of the exchange
 
     def answer(self) -> None:
-        """Answer the ringing call with 200."""
-        self._order(self._call.answer(), "answer")
+        """Answer the ringing call with 200; a call that this side made has been answered by the phone, and is reported."""
+        if not self.outbound:
+            self._order(self._call.answer(), "answer")
+        elif not self._ended:
+            self._report(CallAnswered())
 
     def refuse(self, code: int) -> None:
-        """Refuse the ringing call with 486, the only code that the stack can send; `code` decides RELAY's end reason."""
+        """Refuse the ringing call with 486, the only code that the stack can send; `code` decides RELAY's end reason.
+
+        A call that this side made is hung up.
+        """
         self._end_ordered = _REFUSAL_REASONS.get(code, "error")
-        self._order(self._call.reject(), "refuse")
+        self._order(self._call.hangup() if self.outbound else self._call.reject(), "refuse")
 
     def turn_away(self) -> None:
         """Refuse a call that no client takes; nothing more is reported of the call."""

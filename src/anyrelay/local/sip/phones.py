@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
+from urllib.parse import quote
 
 import anyio
 import anyio.from_thread
@@ -23,13 +24,14 @@ import anyio.lowlevel
 import anyio.to_thread
 
 from anyrelay.local.exchange.ports import PhoneEvents
-from anyrelay.local.exchange.reports import CallEnded, CallFailed, read_report
+from anyrelay.local.exchange.reports import CallAnswered, CallEnded, CallFailed, read_report
 from anyrelay.local.json_process import Message
 from anyrelay.local.logs import logger_of
 from anyrelay.local.reach import Reach
 from anyrelay.local.sip.addresses import check_dialable
 from anyrelay.local.sip.dial_plan import SipDialPlan, is_tel, number_of
 from anyrelay.local.sip.parent_leg import SipLeg
+from anyrelay.local.sip.rung_phone import RungPhone
 from anyrelay.local.sip.stack import SipStackError, is_installed
 from anyrelay.local.sip.supervisor import SipSupervisor
 from anyrelay.local.sip.trace import SipMessageSeen
@@ -111,6 +113,8 @@ class SipPhones:
         self._turned_away = 0
         self._ringing: dict[int, Callable[[float], None]] = {}
         """The functions to call when a called phone rings, by the numbers of the legs."""
+        self._rung: dict[SipLeg, RungPhone] = {}
+        """The phones that ring, to be offered to a context."""
         self._supervisor = SipSupervisor(listen, on_lines=self._took, on_broke=self._broke)
         self._recordings: tempfile.TemporaryDirectory[str] | None = None
         """The directory of the recordings, which outlives the stack's process."""
@@ -201,6 +205,21 @@ class SipPhones:
             self._supervisor.tell({"order": "dial", "leg": number, **told})
         return leg
 
+    def ring(self, uri: str, context: str) -> RungPhone:
+        """Call a phone, and offer its call to a context once the phone answers, as a call that comes from the phone.
+
+        Args:
+            uri: The SIP URI of the phone, or a tel URI, for which the dial plan has one.
+            context: The context, which the phone also sees as the caller.
+
+        Returns:
+            The phone that rings; its `outcome` tells what became of the call. `RungPhone.leg` hangs up.
+        """
+        caller = f"sip:{quote(context, safe='')}@{self.address}"
+        rung = RungPhone(self.call(uri, caller, on_ringing=lambda _: None), uri, context)
+        self._rung[rung.leg] = rung
+        return rung
+
     def _dialed_uri(self, to_uri: str) -> str:
         """Return the SIP URI to call.
 
@@ -257,10 +276,24 @@ class SipPhones:
         if known is None:
             return
         read = read_report(report, fields)
+        rung = self._rung.pop(known, None)
+        if rung is not None and isinstance(read, CallAnswered):
+            self._offer(rung, now + self._clock)
+            return
         if isinstance(read, CallEnded):
             known.ended = True
             self._ringing.pop(leg, None)
+            if rung is not None:
+                rung.outcome = read.reason
         self._events().report(now + self._clock, known, read)
+
+    def _offer(self, rung: RungPhone, now: float) -> None:
+        """Offer the call of a phone that was rung and has answered; hang up when no client receives the context."""
+        rung.outcome = "offered"
+        to_uri = f"sip:{quote(rung.context, safe='')}@{self.address}"
+        if not self._events().call_arrived(now, rung.leg, context=rung.context, from_uri=rung.uri, to_uri=to_uri):
+            rung.outcome = "unwanted"
+            rung.leg.hang_up()
 
     def _arrived(self, arrived: int, now: float, *, call_id: str, context: str, from_uri: str, to_uri: str) -> None:
         leg = self._adopt(arrived, call_id=call_id, from_uri=from_uri, to_uri=to_uri, outbound=False)
@@ -324,12 +357,17 @@ class SipPhones:
         if leg is not None:
             logger.warning("a call could not be made: %s", why)
             leg.ended = True
+            if (rung := self._rung.pop(leg, None)) is not None:
+                rung.outcome = "error"
             self._events().report(time.monotonic() + self._clock, leg, CallEnded("error"))
 
     def _fail_all(self, error: str) -> None:
         """End every call, since the process of the stack is gone."""
         legs, self._legs = self._legs, {}
         self._ringing.clear()
+        for rung in self._rung.values():
+            rung.outcome = "error"
+        self._rung.clear()
         now = time.monotonic() + self._clock
         for leg in [leg for leg in legs.values() if not leg.ended]:
             leg.ended = True

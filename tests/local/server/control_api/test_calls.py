@@ -167,7 +167,7 @@ async def test_a_recording_is_fetched():
         assert (await api.get("/v1/recordings/none")).status == 404
 
 
-async def test_a_server_with_sip_phones_does_not_call_itself():
+async def test_a_server_with_sip_phones_is_told_which_phone_to_ring():
     class NoPhones:
         uri = "sip:127.0.0.1:5060"
 
@@ -184,5 +184,8 @@ async def test_a_server_with_sip_phones_does_not_call_itself():
         answer = await api.post("/v1/calls", {"context": "default"})
         assert answer.status == 409
         assert "let a softphone call sip:CONTEXT@127.0.0.1:5060" in answer.body["errors"][0]["message"]
+        for field, value in (("press", "1"), ("say", ["yes"]), ("hangup_after", 1), ("answer_refer", "refuse")):
+            answer = await api.post("/v1/calls", {"from": "sip:a@b", "context": "default", field: value})
+            assert (answer.status, answer.body["errors"][0]["message"].split()[0]) == (501, field)
         assert (await api.get("/v1/phones")).status == 501
         assert (await api.get("/health")).body["phones"] == "sip"

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from anyrelay.local.exchange.exchange import Exchange
+    from anyrelay.local.exchange.ports import Leg
     from anyrelay.local.server.faults import ServerFaults
     from anyrelay.local.server.journal.journal import Journal
     from anyrelay.local.server.relay_phones import RelayPhones
@@ -65,6 +66,12 @@ class ControlledRelay(Protocol):
 
     async def until(self, condition: Callable[[], bool], timeout: float) -> None:
         """Wait until a condition is true, `timeout` seconds at most, else raise TimeoutError."""
+
+    async def ring(
+        self, uri: str, *, context: str = "default", ring_time: float = 30.0, wait_for_subscriber: float = 5.0
+    ) -> Leg:
+        """Send a SIP phone an INVITE, and offer its call to a context once the phone answers."""
+        ...
 
     def drop_connections(self) -> None:
         """Close every client's transport without a word."""

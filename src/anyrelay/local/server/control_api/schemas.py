@@ -92,18 +92,33 @@ _STATES: Final = ["created", "ringing", "answered", "ending", "ended"]
 
 ASKED: Final[dict[str, Schema]] = {
     "NewCall": obj(
-        "A call of a simulated phone.",
+        "A call of a phone. A simulated phone calls the context. A SIP phone is sent an INVITE first: once the phone answers, "
+        "its call is offered to the context as a call from the phone. The request lasts until then; 409 says why the phone did "
+        "not answer.",
         {
             "context": text("The context that the phone calls.", limit=256, least=1),
-            "to": text("The context, or a SIP URI whose user is the context.", limit=1_000, least=1),
-            "from": text("The phone: a SIP URI or a number. Each call has a phone of its own when it is left out."),
+            "to": text(
+                "The context, or a SIP URI whose user is it. With `context` and without `from`, the SIP phone to ring.",
+                limit=1_000,
+                least=1,
+            ),
+            "from": text(
+                "The phone: a SIP URI, or a number (of a SIP phone: a number of the dial plan). Without it, a new simulated "
+                "phone calls."
+            ),
             "press": {
                 **DIGITS,
-                "description": "Digits that the phone presses once it hears the application, or 2 s after the answer.",
+                "description": "Digits that a simulated phone presses once it hears the application, or 2 s after the "
+                "answer.",
             },
-            "say": array("Texts that the phone's user says after that.", text("A text.")),
-            "hangup_after": number("Seconds after the answer at which the phone hangs up.", 0, 86_400),
-            "give_up_after": number("Seconds after which the phone gives up an unanswered call.", 0, 86_400),
+            "say": array("Texts that the user of a simulated phone says after that.", text("A text.")),
+            "hangup_after": number("Seconds after the answer at which a simulated phone hangs up.", 0, 86_400),
+            "give_up_after": number(
+                "Seconds after which a simulated phone gives up an unanswered call, or for which a SIP phone rings (30 when "
+                "left out).",
+                0,
+                86_400,
+            ),
             "answer_refer": BEHAVIOUR,
             "wait_for_subscriber": WAIT,
         },

@@ -15,10 +15,14 @@ from anyrelay.local.server.control_api.ladders import LADDERS, ladder_of
 from anyrelay.local.server.control_api.operations import LIST_LIMIT, Asked, Operation, answer_list
 from anyrelay.local.server.control_api.schemas import integer, listing, ref, text
 from anyrelay.local.server.relay_phones import RelayCaller
+from anyrelay.local.server.ringing import RING_TIME, PhoneUnanswered
 from anyrelay.protocol.schema.codec import decode_command
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from anyrelay.local.exchange.calls import Call
+    from anyrelay.local.exchange.ports import Leg
     from anyrelay.local.server.journal.calls import CallRecord
     from anyrelay.protocol.schema import CallCommand
 
@@ -29,6 +33,9 @@ ANSWER_TIME: Final = 600.0
 
 LISTEN_TIME: Final = 2.0
 """Seconds after the answer for which a phone waits until it hears something, before it presses and says."""
+
+_OF_SIMULATED_PHONES: Final = {"answer_refer", "hangup_after", "press", "say"}
+"""What `place_call` asks of simulated phones alone."""
 
 _numbers: Final = itertools.count(1)
 """Numbers of phones that nobody named, so that no two calls have the same phone."""
@@ -74,10 +81,9 @@ def _record(asked: Asked) -> CallRecord:
 
 
 async def place_call(asked: Asked) -> Response:
-    """Let a simulated phone call a context."""
+    """Let a simulated phone call a context, or ring a SIP phone and offer its call to the context."""
     if asked.relay.simulated_phones is None:
-        uri = (asked.relay.sip_uri or "").replace("sip:", "sip:CONTEXT@", 1)
-        raise conflict(f"this server has real SIP phones: let a softphone call {uri}")
+        return await _ring_phone(asked)
     body = asked.body
     context = body.get("context") or _context_of(body["to"])
     caller = await asked.relay.phones.dial(
@@ -88,11 +94,47 @@ async def place_call(asked: Asked) -> Response:
         hang_up_after=body.get("hangup_after"),
         wait_for_subscriber=body.get("wait_for_subscriber", 5.0),
     )
-    record = asked.journal.calls.get(asked.journal.calls.id_of_leg(caller.leg) or "")
-    if record is None:
-        raise conflict(f"no client receives in the context {context!r}")
     acts = BackgroundTask(_act_once_answered, caller, body.get("press", ""), body.get("say", []))
-    return JSONResponse(record.to_json(), 201, background=acts)
+    return _placed(asked, caller.leg, f"no client receives in the context {context!r}", acts)
+
+
+async def _ring_phone(asked: Asked) -> Response:
+    """Send a SIP phone an INVITE, and offer its call to a context once the phone answers."""
+    body = asked.body
+    phone, context = _phone_and_context(body)
+    if not phone:
+        uri = (asked.relay.sip_uri or "").replace("sip:", "sip:CONTEXT@", 1)
+        raise conflict(
+            f"this server has real SIP phones: name the phone to ring as from, or let a softphone call {uri}"
+        )
+    for name in _OF_SIMULATED_PHONES & body.keys():
+        raise not_served(f"{name} is for simulated phones: use the phone itself, or another request")
+    try:
+        leg = await asked.relay.ring(
+            _uri_of(phone),
+            context=context,
+            ring_time=body.get("give_up_after", RING_TIME),
+            wait_for_subscriber=body.get("wait_for_subscriber", 5.0),
+        )
+    except (PhoneUnanswered, TimeoutError) as error:
+        raise conflict(str(error)) from None
+    return _placed(asked, leg, "the call is over")
+
+
+def _phone_and_context(body: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the phone to ring, "" for none, and the context: `to` is the phone when `context` is given and `from` is not."""
+    context, to = body.get("context", ""), body.get("to", "")
+    if context and to:
+        return body.get("from") or to, context
+    return body.get("from", ""), context or _context_of(to)
+
+
+def _placed(asked: Asked, leg: Leg, otherwise: str, background: BackgroundTask | None = None) -> Response:
+    """Return the answer for a call that was placed; refuse with the words `otherwise` when there is none."""
+    record = asked.journal.calls.get(asked.journal.calls.id_of_leg(leg) or "")
+    if record is None:
+        raise conflict(otherwise)
+    return JSONResponse(record.to_json(), 201, background=background)
 
 
 async def _act_once_answered(caller: RelayCaller, press: str, say: list[str]) -> None:
@@ -218,7 +260,7 @@ CALL_OPERATIONS: Final = [
     Operation(
         method="POST",
         path="/v1/calls",
-        summary="Place a call with a simulated phone",
+        summary="Place a call: let a simulated phone call, or ring a SIP phone",
         handler=place_call,
         body="NewCall",
         answers={201: ("The call.", ref("Call"))},

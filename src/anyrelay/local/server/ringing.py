@@ -1,0 +1,89 @@
+"""The server rings a SIP phone, and offers its call to a context once the phone answers."""
+
+from __future__ import annotations
+
+import contextlib
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from anyrelay.local.exchange.ports import Leg
+from anyrelay.local.simulated.phones import SimulatedPhones
+
+if TYPE_CHECKING:
+    from anyrelay.local.exchange.exchange import Exchange
+    from anyrelay.local.sip.phones import SipPhones
+
+__all__ = ["RING_TIME", "PhoneUnanswered", "RingingRelay"]
+
+RING_TIME: Final = 30.0
+"""Seconds for which a phone rings when nobody says otherwise."""
+
+_OUTCOMES: Final = {
+    "busy": "is busy",
+    "decline": "declined the call",
+    "noAnswer": "did not answer",
+    "unwanted": "answered, but no client receives the context any more",
+}
+
+
+class PhoneUnanswered(Exception):
+    """A SIP phone that was rung did not answer; the message says why."""
+
+
+class RingingRelay(ABC):
+    """A running server that rings SIP phones."""
+
+    exchange: Exchange
+    """Its exchange."""
+    _phones: SimulatedPhones | SipPhones
+
+    @abstractmethod
+    async def until(self, condition: Callable[[], bool], timeout: float) -> None:
+        """Wait until a condition is true, `timeout` seconds at most, else raise TimeoutError."""
+
+    async def ring(
+        self, uri: str, *, context: str = "default", ring_time: float = RING_TIME, wait_for_subscriber: float = 5.0
+    ) -> Leg:
+        """Send a SIP phone an INVITE; once the phone answers, offer the call to a context as a call from the phone.
+
+        Args:
+            uri: The SIP URI of the phone, or a tel URI, for which the dial plan has one. ``sip:NAME@`` this server is the
+                phone that has registered under the name.
+            context: The context.
+            ring_time: The longest time for which the phone rings, in seconds.
+            wait_for_subscriber: The longest wait for a client that receives in the context, in seconds; the phone rings
+                after that.
+
+        Returns:
+            The leg of the call, by which `Exchange.calls` knows the call.
+
+        Raises:
+            RuntimeError: The server has simulated phones: `RelayPhones.dial` lets one of them call.
+            ValueError: The phone cannot be called.
+            TimeoutError: No client has received in the context in time.
+            PhoneUnanswered: The phone did not answer.
+        """
+        phones = self._phones
+        if isinstance(phones, SimulatedPhones):
+            raise RuntimeError("this server has simulated phones: let one call with phones.dial")
+        if why_not := phones.why_not(uri):
+            raise ValueError(why_not)
+        sessions = self.exchange.sessions
+        try:
+            await self.until(lambda: sessions.next_subscriber(context, peek=True) is not None, wait_for_subscriber)
+        except TimeoutError:
+            raise TimeoutError(
+                f"no client received in the context {context!r} within {wait_for_subscriber:g} s"
+            ) from None
+        rung = phones.ring(uri, context)
+        try:
+            with contextlib.suppress(TimeoutError):
+                await self.until(lambda: not rung.is_ringing, ring_time)
+        finally:
+            if rung.is_ringing:
+                rung.leg.hang_up()
+        if rung.outcome != "offered":
+            outcome = _OUTCOMES.get(rung.outcome or "noAnswer", "could not be reached")
+            raise PhoneUnanswered(f"{uri} {outcome}")
+        return rung.leg
