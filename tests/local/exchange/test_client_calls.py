@@ -83,6 +83,16 @@ def test_the_calling_client_gives_up(client, office):
     assert office.events("calling.call.state")[-1]["params"]["end_reason"] == "cancel"
 
 
+def test_the_calling_client_gives_up_before_the_call_is_offered(bench, client, office):
+    bench.exchange.new_id = lambda: "known"
+    begin = ("calling.begin", {"tag": "t", "device": OFFICE})
+    end = ("calling.end", {"call_id": "known", "node_id": "n", "reason": "cancel"})
+    assert [answer.result["code"] for answer in client.requests_at_once([begin, end])] == ["200", "200"]
+    assert client.states("known") == ["created", "ending", "ended"]
+    assert office.calls == []
+    assert len(bench.exchange.calls) == 0
+
+
 def test_digits_are_heard_on_the_other_side(client, office, call):
     collect = {"control_id": "c", "digits": {"max": 2}}
     assert office.command(call[1], "collect", **collect)[0] == 200

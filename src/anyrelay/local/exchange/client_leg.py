@@ -50,7 +50,8 @@ class ClientLeg(Leg):
         self._timers = timers
         self._report = report
         self._answered = False
-        self._ended = False
+        self.ended = False
+        """Whether the call is over, for both sides."""
         self._endless: set[str] = set()
 
     def answer(self) -> None:
@@ -110,8 +111,8 @@ class ClientLeg(Leg):
         self._tell(DigitsSent(control_id))
 
     def _end(self, reason: str, reason_there: str) -> None:
-        if not self._ended:
-            self._ended = self.other._ended = True
+        if not self.ended:
+            self.ended = self.other.ended = True
             self._tell(CallEnded(reason))
             self.other._tell(CallEnded(reason_there))
 

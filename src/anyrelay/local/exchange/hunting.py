@@ -109,6 +109,8 @@ class Hunting(Feature):
         shown = _phone_device(device) if device["type"] == "phone" else None
 
         def offer(now: float) -> None:
+            if calling.ended:  # given up before the other client has heard of it
+                return
             if self.host.call_arrived(now, called, context=context, device=shown, **uris):
                 on_ringing(now)
             else:

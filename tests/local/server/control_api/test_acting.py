@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import anyio
 import pytest
 
-from anyrelay import ConnectionLost, RelayError
+from anyrelay import ConnectionLost, DialFailed, RelayError
+from anyrelay.local.server.control_api.routes import acting
 from tests.local.server.control_api.support import application, controlled_relay
 
 pytestmark = pytest.mark.anyio
@@ -132,3 +135,44 @@ async def test_a_reset_forgets_all_but_the_clients():
         await relay.until(lambda: relay.calls[0].state == "answered", 10)
         assert [each.id for each in relay.calls] == [call["id"]]
         assert client.statistics()["connections"] == 1
+
+
+async def test_a_reset_cancels_dials_rather_than_to_wait_for_their_next_devices(monkeypatch):
+    monkeypatch.setattr(acting, "RESET_TIME", 60.0)
+    rings = [[{"type": "sip", "params": {"from": "sip:a@x.org", "to": f"sip:phone-{n}@x.org"}}] for n in range(2)]
+    async with controlled_relay() as (relay, api), application(relay) as client, anyio.create_task_group() as tasks:
+        for (device,) in rings:
+            relay.phones.add(device["params"]["to"], "silent")
+
+        async def dial() -> None:
+            with pytest.raises(DialFailed):
+                await client.dial(rings)
+
+        tasks.start_soon(dial)
+        await relay.until(lambda: [call.state for call in relay.calls] == ["ringing"], 10)
+        with anyio.fail_after(20):
+            assert (await api.post("/v1/reset")).status == 204
+        assert len(relay.exchange.calls) == 0
+
+
+async def test_a_reset_waits_for_no_call_that_an_application_dials_meanwhile(monkeypatch):
+    monkeypatch.setattr(acting, "RESET_TIME", 60.0)
+    device = {"type": "sip", "params": {"from": "sip:a@x.org", "to": "sip:phone@x.org"}}
+    async with controlled_relay() as (relay, api), application(relay) as client, anyio.create_task_group() as tasks:
+        relay.phones.add("sip:phone@x.org", "silent")
+        dialed = []
+
+        async def dial_again_and_again() -> None:
+            while True:
+                with contextlib.suppress(DialFailed):
+                    await client.dial([[device]])
+                dialed.append(device)
+
+        tasks.start_soon(dial_again_and_again)
+        await relay.until(lambda: [call.state for call in relay.calls] == ["ringing"], 10)
+        with anyio.fail_after(20):
+            assert (await api.post("/v1/reset")).status == 204
+        with anyio.fail_after(10):
+            while not dialed:
+                await anyio.sleep(0.01)
+        tasks.cancel_scope.cancel()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 from starlette.responses import JSONResponse, Response
 
+from anyrelay.local.exchange.calls import CallState
 from anyrelay.local.server.control_api.errors import conflict, not_found, not_served
 from anyrelay.local.server.control_api.operations import Asked, Operation, answer_list
 from anyrelay.local.server.control_api.schemas import listing, ref
@@ -82,11 +83,14 @@ async def reset(asked: Asked) -> Response:
     exchange = relay.exchange
     relay.faults.clear()
     exchange.scripts.clear()
-    for call in exchange.calls:
-        exchange.call_control.lifecycle.end_call(call, "hangup", exchange.now)
+    calls = list(exchange.calls)  # applications may dial anew meanwhile: those calls belong to what follows
+    for call in calls:
+        # A dial that is cancelled calls no further devices; they would ring for as long as nobody answers.
+        rings = call.direction == "outbound" and not call.answer_ordered
+        exchange.call_control.lifecycle.end_call(call, "cancel" if rings else "hangup", exchange.now)
     relay.follow_outputs()
     with contextlib.suppress(TimeoutError):
-        await relay.until(lambda: not len(exchange.calls), RESET_TIME)
+        await relay.until(lambda: all(call.state is CallState.ENDED for call in calls), RESET_TIME)
     if relay.simulated_phones is not None:
         relay.simulated_phones.forget_all()
     asked.journal.reset()
