@@ -151,8 +151,8 @@ class ThreadedRelay(SyncScriptedRelay):
         """Follow an order of the phones of `phones`, as the process of `SyncLocalRelay` does.
 
         Args:
-            do: The order: ``add``, ``dial``, ``look``, ``wait``, ``script``, ``text``, ``texts``, or a method of a caller,
-                such as ``hang_up``.
+            do: The order: ``add``, ``called``, ``dial``, ``look``, ``wait``, ``script``, ``text``, ``texts``, or a method
+                of a caller, such as ``hang_up``.
             order_timeout: Not used: each order names its own time.
             arguments: The order's arguments.
 
@@ -166,8 +166,8 @@ class ThreadedRelay(SyncScriptedRelay):
     async def _follow(self, do: str, arguments: dict[str, Any]) -> Any:
         if do == "add":
             return self.watched.phones.add(**arguments)
-        if do == "dial":
-            self._callers.append(await self.watched.phones.dial(**arguments))
+        if do in ("dial", "called"):
+            self._callers.append(await getattr(self.watched.phones, do)(**arguments))
             return len(self._callers)
         if do == "script":
             return self.watched.script(**arguments)

@@ -38,6 +38,7 @@ class Control:
         self._callers: dict[int, RelayCaller] = {}
         self._orders: dict[str, Callable[..., Awaitable[Any]]] = {
             "add": self._add,
+            "called": self._called,
             "dial": self._dial,
             "look": self._look,
             "hang_up": self._hang_up,
@@ -84,8 +85,17 @@ class Control:
     async def _add(self, **described: Any) -> None:
         self._relay.phones.add(**described)
 
+    async def _called(self, uri: str, timeout: float) -> int:
+        try:
+            return self._keep(await self._relay.phones.called(uri, timeout))
+        except TimeoutError:
+            raise TimeoutError(f"no client called {uri} within {timeout:g} s") from None
+
     async def _dial(self, **described: Any) -> int:
-        caller = await self._relay.phones.dial(**described)
+        return self._keep(await self._relay.phones.dial(**described))
+
+    def _keep(self, caller: RelayCaller) -> int:
+        """Keep a caller, and return its number."""
         self._callers[len(self._callers) + 1] = caller
         return len(self._callers)
 

@@ -164,6 +164,16 @@ class SyncPhones:
         sent = self._relay.order("texts")
         return [TextMessage(**{**each, "media": tuple(each["media"]), "tags": tuple(each["tags"])}) for each in sent]
 
+    def called(self, uri: str, timeout: float = 5.0) -> SyncCaller:
+        """Wait until a client calls a phone, and return the phone, as `RelayPhones.called` does.
+
+        Raises:
+            TimeoutError: No client called the phone within `timeout` seconds.
+        """
+        return SyncCaller(
+            self._relay, self._relay.order("called", order_timeout=timeout, uri=uri, timeout=timeout), uri
+        )
+
     def dial(
         self,
         uri: str,

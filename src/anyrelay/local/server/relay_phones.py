@@ -203,6 +203,28 @@ class RelayPhones:
         """Describe a target, as `SimulatedPhones.add` does."""
         self._phones.add(uri, answers, ring_time=ring_time, code=code)
 
+    async def called(self, uri: str, timeout: float = 5.0) -> RelayCaller:
+        """Wait until a client calls a phone (``calling.dial``, ``calling.connect``), and return the phone.
+
+        Each call is returned once, the oldest first. The phone may still ring: see `RelayCaller.answered`.
+
+        Args:
+            uri: The phone's URI, as `add` described it: ``sip:alice@example.com``, or ``tel:+15551230001``.
+            timeout: The longest wait, in seconds.
+
+        Raises:
+            TimeoutError: No client called the phone in time.
+        """
+        found: list[SimulatedCaller] = []
+
+        def is_called() -> bool:
+            if not found and (phone := self._phones.take_called(uri)) is not None:
+                found.append(phone)
+            return bool(found)
+
+        await self._relay.until(is_called, timeout)
+        return RelayCaller(self._relay, found[0])
+
     async def dial(
         self,
         uri: str,

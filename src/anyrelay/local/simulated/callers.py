@@ -104,6 +104,8 @@ class SimulatedCaller:
     """Whether the call is on hold."""
     was_called: bool
     """Whether a dial or a connect called the phone; if not, the phone called a context."""
+    was_taken: bool
+    """Whether `SimulatedPhones.take_called` has returned the phone."""
 
     def __init__(self, phones: CallerHost, uri: str, on_refer: Behaviour, hang_up_after: float | None) -> None:
         self.uri = uri
@@ -117,6 +119,7 @@ class SimulatedCaller:
         self.user_events = []
         self.on_hold = False
         self.was_called = False
+        self.was_taken = False
         self._busy_until = 0.0
         self._on_refer = on_refer
         self._hang_up_after = hang_up_after

@@ -218,6 +218,21 @@ class SimulatedPhones:
                 self.later(after, on_ringing)
         return phone.leg
 
+    def take_called(self, uri: str) -> SimulatedCaller | None:
+        """Return the oldest call that ``calling.dial`` or ``calling.connect`` placed to a phone, each call once.
+
+        Args:
+            uri: The phone's URI: ``sip:``, or ``tel:`` and a number.
+
+        Returns:
+            The phone during that call; None when there is no call that was not returned before.
+        """
+        calls = (each for each in self.callers if each.was_called and not each.was_taken)
+        phone = next((each for each in calls if same_sip_uri(each.uri, uri)), None)
+        if phone is not None:
+            phone.was_taken = True
+        return phone
+
     def dial(
         self,
         uri: str,

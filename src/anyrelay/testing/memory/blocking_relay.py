@@ -161,8 +161,8 @@ class SyncMemoryRelay(SyncScriptedRelay):
         """Follow an order of the phones of `phones`, as the process of `SyncLocalRelay` does.
 
         Args:
-            do: The order: ``add``, ``dial``, ``look``, ``wait``, ``script``, ``text``, ``texts``, or a method of a caller,
-                such as ``hang_up``.
+            do: The order: ``add``, ``called``, ``dial``, ``look``, ``wait``, ``script``, ``text``, ``texts``, or a method
+                of a caller, such as ``hang_up``.
             order_timeout: Not used: each order names its own time.
             arguments: The order's arguments.
 
@@ -178,6 +178,8 @@ class SyncMemoryRelay(SyncScriptedRelay):
             return None
         if do == "dial":
             return self._dial(**arguments)
+        if do == "called":
+            return self._called(**arguments)
         if do == "script":
             return self._server.exchange.scripts.set(**arguments)
         if do == "text":
@@ -200,6 +202,17 @@ class SyncMemoryRelay(SyncScriptedRelay):
         )
         self._callers.append(self._server.phones.dial(context=context, **described))
         self._turns.settle()
+        return len(self._callers)
+
+    def _called(self, *, uri: str, timeout: float) -> int:
+        phones, known = self._server.phones, len(self._callers)
+
+        def is_called() -> bool:
+            if len(self._callers) == known and (phone := phones.take_called(uri)) is not None:
+                self._callers.append(phone)
+            return len(self._callers) > known
+
+        self.until(is_called, timeout)
         return len(self._callers)
 
     def _text(self, *, to: str, media: list[str], wait_for_subscriber: float, **described: Any) -> None:
