@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import logging
 import resource
 import sys
@@ -82,8 +83,10 @@ async def test_a_call_that_comes_before_the_user_agents_is_asked_to_try_again(
         async with asyncio.timeout(30), asyncio.TaskGroup() as group:
             group.create_task(call_until_taken())
             await phones.start(RecordingPhoneEvents())
-    assert codes.count(404) <= 1  # in the moment in which the stack listens and nothing stands in front of it yet
-    assert set(codes) - {404} == {503, 200}
+    answers = [code for code, _ in itertools.groupby(codes)]
+    if answers[0] == 404:  # in the moment in which the stack listens and nothing stands in front of it yet
+        del answers[0]
+    assert answers == [503, 200]
 
 
 class Stack:
