@@ -279,6 +279,7 @@ _BY_NAME: Final[dict[str, SearchStrategy[Any]]] = {
     "is_caller": sip_uris() | _SOME_LINE.filter(lambda line: ":" not in line),
     "is_conference_id": _SOME_LINE,
     "is_named_value": st.fixed_dictionaries({"name": _LINE, "value": _JSON}),
+    "is_sip_header": st.fixed_dictionaries({"name": st.from_regex(r"X-[A-Za-z]{1,8}", fullmatch=True), "value": _LINE}),
 }
 _MEDIA: Final = st.one_of(
     st.builds(Media.tts, _SOME_LINE, language=st.none() | st.just("en-US")),

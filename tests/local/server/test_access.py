@@ -31,6 +31,7 @@ def test_no_web_page_connects(origin):
         ("[::ffff:127.0.0.1]:1", True),
         ("localhost:43117", True),
         ("LOCALHOST.:43117", True),
+        ("localhost:", True),  # RFC 3986 section 3.2.3: a port may be empty
         ("relay.test:80", True),
         ("other.test:80", True),
         ("192.0.2.7:80", True),

@@ -212,6 +212,27 @@ async def test_a_challenge_is_not_met_with_the_credentials_of_another_call() -> 
             await calls[1].hang_up()
 
 
+async def test_a_refer_of_the_phone_is_declined() -> None:
+    board = RecordingPhoneEvents()
+    async with SipPhones("127.0.0.1:0") as phones:
+        await phones.start(board)
+        async with sip_socket(phones.address) as socket:
+            call = UdpCall(socket, phones.address)
+            assert await call.call() == 200
+            call.cseq += 1
+            socket.send(call.request("REFER", call.contact, f"Refer-To: <{TARGET}>"))
+            assert (await call.final()).code == 202
+            text = ""
+            while "terminated" not in text:
+                notify = await call.next("NOTIFY")
+                call.answer(notify, 200)
+                text = notify.text
+            assert "SIP/2.0 603 " in text
+            await call.hang_up()
+            await board.until("ended", "hangup")
+    assert len(board.legs) == 1
+
+
 async def test_a_limit_of_calls(caplog: pytest.LogCaptureFixture) -> None:
     board = RecordingPhoneEvents()
     async with SipPhones("127.0.0.1:0", max_calls=3) as phones:

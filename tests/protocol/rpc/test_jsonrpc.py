@@ -173,7 +173,10 @@ def test_reading_never_raises(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("value", "code"),
-    [("200", 200), (200, 200), ("-1", -1), ("2e2", -1), ("", -1), (None, -1), (True, -1), (2.0, -1), ("9" * 10, -1)],
+    [
+        *(("200", 200), (200, 200), ("-1", -1), ("2e2", -1), ("", -1), (None, -1), (True, -1), ("9" * 10, -1)),
+        *((200.0, 200), (-32601.0, -32601), (200.5, -1), (1e300, -1), (math.inf, -1), (math.nan, -1)),
+    ],
 )
 def test_codes_come_as_strings_and_as_numbers(value: Any, code: int) -> None:
     assert as_code(value) == code

@@ -149,6 +149,24 @@ def test_every_setting_in_both_forms(read: Any, value: Any, wire: dict[str, Any]
             TypeError,
             "device.params.headers must be a list",
         ),
+        *(
+            (
+                read_device,
+                {"type": "sip", "params": {"to": "sip:a@b", "headers": [{"name": name, "value": "1"}]}},
+                ValueError,
+                r"device.params.headers\[0\].name must be the name of a SIP header, such as X-Account, not",
+            )
+            for name in ("", "X A", "X:", "X-A: 1\r\nX-B", "X-\u00e4", "X-\x00")
+        ),
+        *(
+            (
+                read_device,
+                {"type": "sip", "params": {"to": "sip:a@b", "headers": [{"name": "X-A", "value": value}]}},
+                ValueError,
+                r"device.params.headers\[0\].value contains",
+            )
+            for value in ("1\r\nVia: SIP/2.0/UDP evil", "1\n", "\r1", "a\x00b", "\x1b[31m")
+        ),
         (
             read_device,
             {"type": "new", "params": {"x": math.nan}},
@@ -215,6 +233,11 @@ def test_every_setting_in_both_forms(read: Any, value: Any, wire: dict[str, Any]
 def test_invalid_values_are_rejected(read: Any, value: Any, error: type[Exception], words: str) -> None:
     with pytest.raises(error, match=f"^{words}"):
         read(value)
+
+
+def test_a_header_whose_value_is_no_text_is_passed_on() -> None:
+    headers: list[dict[str, Any]] = [{"name": "X-Account", "value": 5}, {"name": "X-None"}]
+    assert SipDevice(to="sip:a@b", headers=headers).to_params()["headers"] == headers
 
 
 def test_a_class_checks_its_fields() -> None:

@@ -73,7 +73,12 @@ def test_invalid_uris_are_rejected(uri: Any, error: type[Exception], words: str)
         ("<sip:alice@example.com>", "sip:alice@example.com"),
         ("sip:a%3bb@example.com", "sip:a%3Bb@example.com"),
         ("sip:[2001:DB8::1]:5060", "sip:[2001:db8::1]:5060"),
+        ("sip:a@[2001:db8::1]", "sip:a@[2001:DB8:0:0::1]"),
+        ("sip:a@[2001:db8::G]", "sip:a@[2001:DB8::g]"),
         ("tel:+1-555-(0100)", "tel:+15550100"),
+        ("tel:+15550100;ext=5;isub=a", "TEL:+15550100;ISUB=A;ext=5"),
+        ('"Ann <x>" <sip:ann@h;lr>;tag=1', "sip:ann@h;lr"),
+        ("Ann <sip:ann@h>", " sip:ann@h "),
         ("no URI", "no URI"),
     ],
 )
@@ -97,6 +102,9 @@ def test_equivalent_uris(one: str, other: str) -> None:
         ("sip:a%3Bb@example.com", "sip:a;b@example.com"),  # an escaped reserved character is another character
         ("sip:a?b@example.com", "sip:a@example.com"),
         ("sip:%ff@example.com", "sip:%fe@example.com"),
+        ("tel:+15550100;ext=5", "tel:+15550100"),
+        ("tel:+15550100;ext=5", "tel:+15550100;ext=6"),
+        ('"<sip:a@b>" <sip:c@d>', "sip:a@b"),
         ("no URI", "No URI"),
         ("sip:a@b", "no URI"),
         ("sip:a@b;x=" + "y" * MAX_URI_LENGTH, "sip:a@b"),

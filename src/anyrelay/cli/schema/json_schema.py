@@ -42,6 +42,10 @@ _BY_NAME: Final[Mapping[str, Schema]] = {
     "is_caller": {"type": "string", "minLength": 1},
     "is_conference_id": {"type": "string", "minLength": 1, "maxLength": 256},
     "is_named_value": {"type": "object", "properties": {"name": {}, "value": {}}},
+    "is_sip_header": {
+        "type": "object",
+        "properties": {"name": {"pattern": "^[A-Za-z0-9\\-.!%*_+`'~]+$"}, "value": {"pattern": "^[^\\r\\n]*$"}},
+    },
 }
 """The values that pass a validator without settings, by the validator's name."""
 

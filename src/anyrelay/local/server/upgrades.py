@@ -25,7 +25,7 @@ FORBIDDEN: Final = 403
 MISDIRECTED: Final = 421
 """The HTTP status for a name that is not the server's (RFC 9110 section 15.5.20)."""
 
-_HOST = re.compile(r"(?:\[(?P<ipv6>[0-9A-Fa-f:.]+)\]|(?P<name>[^\[\]:@/\s]+))(?::[0-9]{1,5})?")
+_HOST = re.compile(r"(?:\[(?P<ipv6>[0-9A-Fa-f:.]+)\]|(?P<name>[^\[\]:@/\s]+))(?::[0-9]{0,5})?")
 
 
 class UpgradePolicy:

@@ -27,7 +27,7 @@ from anyrelay.protocol.schema.sip_uri import check_sip_uri
 
 if TYPE_CHECKING:
     from anyrelay.local.sip.listener import StackListener
-    from anyrelay.local.sip.native import NativeCall
+    from anyrelay.local.sip.native import NativeCall, NativeTransfer
     from anyrelay.local.sip.shared_audio import SharedAudio
 
 __all__ = ["LegReports", "StackLeg"]
@@ -42,6 +42,8 @@ HOLD_PAUSE: Final = 0.05
 
 _NOT_SENT = 503
 """The SIP status that stands for a REFER that could not be sent (RFC 3261 section 8.1.3.1)."""
+_DECLINED = 603
+"""The SIP status that a phone is notified of after a REFER of its own (RFC 3515 section 2.4.5)."""
 _TRANSFER_LIFE = 86_400.0
 """Seconds after which the stack itself stops waiting for a REFER's outcome, which is read from the trace instead."""
 
@@ -117,6 +119,7 @@ class StackLeg:
         self._end_ordered = ""
         self._refer_task: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        call.on_transfer_request(self._decline_transfer)
 
     @property
     def ended(self) -> bool:
@@ -284,6 +287,11 @@ class StackLeg:
         except (errors.BaresipError, ValueError) as error:
             logger.warning("a REFER to %s could not be sent on call %s: %s", target, self.call_id, error)
             self.refer_answered(self._loop.time(), _NOT_SENT)
+
+    def _decline_transfer(self, request: NativeTransfer) -> None:
+        """Tell a phone that its own REFER is declined: no application is asked. The stack has answered the REFER with 202."""
+        logger.info("call %s: the phone's REFER to %s was declined", self.call_id, request.target)
+        self._order(self._call.reject_transfer(_DECLINED), "decline the REFER of")
 
     async def _send_digits(self, control_id: str, digits: str) -> None:
         await self._answered.wait()

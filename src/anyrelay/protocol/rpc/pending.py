@@ -227,7 +227,8 @@ class PendingCommands:
             return False
         code = result.get("code", "200")
         if code != "200" and not 200 <= (code := as_code(code)) <= 299:
-            self._receive_error(command, code, str(result.get("message", "the server gave no message")), now)
+            message = result.get("message")
+            self._receive_error(command, code, "the server gave no message" if message is None else str(message), now)
             return True
         if command.timer is not None:
             self._stop_timer(command)

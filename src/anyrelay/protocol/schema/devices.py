@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Final, TypeAlias
 
 from attrs import field, frozen
 
 from anyrelay.protocol.schema.fields import (
+    Named,
     is_flag,
     is_json,
     is_number,
@@ -50,7 +52,21 @@ def is_caller(instance: Any, attribute: Any, value: Any) -> None:
         check_sip_uri(value, attribute.name)
 
 
+def is_sip_header(instance: Any, attribute: Any, value: Any) -> None:
+    """Accept a SIP header ``{"name", "value"}`` that begins no other line of the message (RFC 3261 section 25.1)."""
+    is_named_value(instance, attribute, value)
+    name, text = value.get("name"), value.get("value")
+    if isinstance(name, str) and not _HEADER_NAME.fullmatch(name):
+        raise ValueError(
+            f"{attribute.name}.name must be the name of a SIP header, such as X-Account, not {name[:80]!r}"
+        )
+    if isinstance(text, str):
+        _HEADER_VALUE(instance, Named(f"{attribute.name}.value"), text)
+
+
 _SOME_TEXT: Final = is_text()
+_HEADER_NAME: Final = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]+")
+_HEADER_VALUE: Final = is_text(empty=True)
 
 
 def _shown_uri(uri: str | None) -> str:
@@ -107,7 +123,7 @@ class SipDevice(Device):
     """The longest time that the device rings, in seconds."""
     max_duration: float | None = field(default=None, validator=optional(is_number(0)))
     """How long the call may last, passed on as given: SignalWire's pages and sources disagree on seconds or minutes."""
-    headers: list[dict[str, Any]] | None = field(default=None, validator=optional(list_of(is_named_value)))
+    headers: list[dict[str, Any]] | None = field(default=None, validator=optional(list_of(is_sip_header)))
     """Headers of the INVITE, each ``{"name", "value"}``."""
     codecs: list[str] | None = field(default=None, validator=optional(list_of(is_text(limit=64))))
     """The codecs to offer, in order of preference."""

@@ -97,7 +97,9 @@ def json_of_any(value: Any, **options: Any) -> str:
 
 
 def as_code(value: object) -> int:
-    """Read a RELAY code, which is ``"200"`` or 200; return -1 for anything else."""
+    """Read a RELAY code, which is ``"200"`` or 200 (or 200.0, the same number of JSON); return -1 for anything else."""
     if isinstance(value, str) and _CODE.fullmatch(value):
+        return int(value)
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e9:
         return int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) else -1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from ipaddress import IPv6Address
 from typing import Final
 
 from attrs import field, frozen
@@ -17,6 +18,8 @@ MAX_URI_LENGTH: Final = 2_048
 
 _UP_TO_AT: Final = re.compile(r"[^@\"\s]++@?")
 _USER: Final = re.compile(r"sips?:[^:]++:", re.IGNORECASE)
+_BRACKETED: Final = re.compile(r"<([^<>]*)>[^<>]*\Z")
+"""A URI in brackets, as in a header; a name before the brackets may have brackets too."""
 _ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
 _PORT = re.compile(r"[0-9]{0,5}")
 _RESERVED: Final = frozenset(";/?:@&=+$,")
@@ -84,7 +87,10 @@ def _strike_password(piece: re.Match[str]) -> str:
 
 
 def same_sip_uri(one: str, other: str) -> bool:
-    """Whether two URIs are equivalent by RFC 3261 section 19.1.4; text that is no URI is only equivalent to itself."""
+    """Whether two URIs are equivalent: sip and sips by RFC 3261 section 19.1.4, tel by RFC 3966 section 4.
+
+    A URI may be in brackets, with a name before them and parameters behind. Text that is no URI is only equivalent to itself.
+    """
     if one == other:
         return True
     if max(len(one), len(other)) > MAX_URI_LENGTH:
@@ -96,7 +102,7 @@ def same_sip_uri(one: str, other: str) -> bool:
         (first.scheme, first.user, first.password, first.host, first.port)
         == (second.scheme, second.user, second.password, second.host, second.port)
         and first.headers == second.headers
-        and _same_params(first.params, second.params)
+        and (first.params == second.params if first.scheme == "tel" else _same_params(first.params, second.params))
     )
 
 
@@ -110,7 +116,8 @@ def _same_params(one: dict[str, str], other: dict[str, str]) -> bool:
 
 @lru_cache(maxsize=512)
 def _parse(uri: str) -> SipUri | None:
-    scheme, colon, rest = uri.strip().strip("<>").partition(":")
+    bracketed = _BRACKETED.search(uri)
+    scheme, colon, rest = (bracketed[1] if bracketed else uri.strip()).partition(":")
     scheme = scheme.lower()
     if not colon or scheme not in ("sip", "sips", "tel"):
         return None
@@ -124,7 +131,7 @@ def _parse(uri: str) -> SipUri | None:
         rest, _, header_part = rest.partition("?")
         hostport, _, param_part = rest.partition(";")
         host, port = _split_port(hostport)
-        user, password, host = _unescaped(user), _unescaped(password), host.lower()
+        user, password, host = _unescaped(user), _unescaped(password), _compared_host(host)
     if not (host or (scheme == "tel" and user)) or not _PORT.fullmatch(port):
         return None
     return SipUri(scheme, user, password, host, port, _pairs(param_part, ";"), _pairs(header_part, "&"))
@@ -136,6 +143,14 @@ def _split_port(hostport: str) -> tuple[str, str]:
         return host + bracket if bracket else "", rest.removeprefix(":")
     host, _, port = hostport.partition(":")
     return host, port
+
+
+def _compared_host(host: str) -> str:
+    """Return a host in lower case, an IPv6 address in its shortest form (RFC 5954 section 4.2)."""
+    try:
+        return f"[{IPv6Address(host[1:-1])}]" if host.startswith("[") else host.lower()
+    except ValueError:
+        return host.lower()
 
 
 def _unescaped(text: str) -> str:
