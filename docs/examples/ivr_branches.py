@@ -5,9 +5,12 @@ caller act; it may also yield a command for the client to send. So the same
 branches test ivr.py and ivr_threads.py, with sockets and in memory.
 """
 
+from collections.abc import Callable, Iterator
+from typing import Any
+
 from ivr import MENU, NO_ANSWER, SALES, SUPPORT, VOICEMAIL, WRONG_KEY
 
-BRANCHES = {}
+BRANCHES: dict[str, tuple[Callable[..., Iterator[Any]], dict[str, str]]] = {}
 """The branches by name: the generator, and what the two targets do."""
 
 SLOW = {"no_key", "sales_never_answers"}

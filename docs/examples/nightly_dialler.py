@@ -25,14 +25,15 @@ def remind(client: RelayClient, number: str, when: str) -> str:
         return f"not reached: {error.message}"
     text = f"Your appointment is on {when}. Press 1 to confirm, 2 to cancel."
     media, collect = [{"type": "tts", "text": text}], {"digits": {"max": 1}}
+    key = ""
     try:
-        pressed = call.play_and_collect(media, collect).wait(timeout=60)
+        key = call.play_and_collect(media, collect).wait(timeout=60).digits
         call.play_tts("Thank you. Goodbye.").wait(timeout=60)
     except CallGone:
         pass
     finally:
         call.hangup()
-    return ANSWERS.get(pressed.digits, "no answer")
+    return ANSWERS.get(key, "no answer")
 
 
 def main(path: str) -> None:

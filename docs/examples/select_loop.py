@@ -63,7 +63,7 @@ class SelectDriver:
         writes = [sock] if sock and self.unsent else []
         readable, writable, _ = select.select(reads, writes, [], timeout)
         try:
-            if writable:
+            if sock and writable:
                 self.unsent = self.unsent[sock.send(self.unsent) :]
             if sock not in readable:
                 session.handle_timeout(now())

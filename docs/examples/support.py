@@ -3,6 +3,8 @@
 One function handles a call; the other makes the client, and takes settings.
 """
 
+from typing import Any
+
 from anyrelay import Call, RelayClient
 
 SUPPORT = "sip:support@example.com"
@@ -21,7 +23,7 @@ async def handle_call(call: Call) -> None:
     await call.hangup()
 
 
-def make_client(**settings: object) -> RelayClient:
+def make_client(**settings: Any) -> RelayClient:
     """Return the client; the environment has the settings not given."""
     client = RelayClient(contexts=["support"], **settings)
     client.on_call(handle_call)

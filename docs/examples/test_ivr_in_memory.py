@@ -19,10 +19,10 @@ async def play(name):
             relay.phones.add(uri, answers)
         caller = await relay.phones.dial(ALICE, context="menu")
         for step in branch(relay, caller):
-            if callable(step):
-                await caller.until(step, 120)
-            else:
+            if isinstance(step, tuple):
                 await client.execute(*step)
+            else:
+                await caller.until(step, 120)
         assert await caller.ended(120) == "hangup"
 
 
@@ -42,8 +42,8 @@ def test_a_branch_in_threads(name):
             relay.phones.add(uri, answers)
         caller = relay.phones.dial(ALICE, context="menu")
         for step in branch(relay, caller):
-            if callable(step):
-                relay.until(step, 120)
-            else:
+            if isinstance(step, tuple):
                 client.execute(*step)
+            else:
+                relay.until(step, 120)
         assert caller.ended(120) == "hangup"

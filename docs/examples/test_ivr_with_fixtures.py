@@ -21,10 +21,10 @@ async def test_a_branch(name, local_relay, relay_client):
         local_relay.phones.add(uri, answers)
     caller = await local_relay.phones.dial(ALICE, context="menu")
     for step in branch(local_relay, caller):
-        if callable(step):
-            await caller.until(step, 30)
-        else:
+        if isinstance(step, tuple):
             await relay_client.execute(*step)
+        else:
+            await caller.until(step, 30)
     assert await caller.ended(30) == "hangup"
 
 
@@ -36,10 +36,10 @@ def test_a_branch_in_threads(name, sync_local_relay, sync_relay_client):
         sync_local_relay.phones.add(uri, answers)
     caller = sync_local_relay.phones.dial(ALICE, context="menu")
     for step in branch(sync_local_relay, caller):
-        if callable(step):
-            wait_until(step)
-        else:
+        if isinstance(step, tuple):
             sync_relay_client.execute(*step)
+        else:
+            wait_until(step)
     assert caller.ended(30) == "hangup"
 
 

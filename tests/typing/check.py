@@ -1,5 +1,7 @@
 """Hold mypy and pyright to what `public_api.py` says: each rejects the marked lines, and nothing else.
 
+pyright also checks the package and the programs of the documentation in the same run, which saves a second start.
+
 Run it with the interpreter whose environment has both, and anyrelay: ``python tests/typing/check.py``.
 """
 
@@ -11,7 +13,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-SUBJECT = Path(__file__).with_name("public_api.py")
+ROOT = Path(__file__).resolve().parents[2]
+SUBJECT = Path(__file__).resolve().with_name("public_api.py")
+CORRECT = (ROOT / "src" / "anyrelay", ROOT / "docs" / "examples")
+"""The folders in which pyright finds no error."""
+
 MARK = "# rejected"
 
 
@@ -30,23 +36,34 @@ def rejected_by_mypy() -> dict[int, str]:
     return {int(line) if Path(path).name == SUBJECT.name else 0: text for path, line, text in found}
 
 
-def rejected_by_pyright() -> dict[int, str]:
-    """Return pyright's complaints about the subject by their line."""
-    command = [sys.executable, "-m", "pyright", "--outputjson", "--pythonpath", sys.executable, str(SUBJECT)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+def errors_of_pyright() -> tuple[dict[int, str], list[str]]:
+    """Return pyright's complaints about the subject by their line, and those about the correct folders."""
+    paths = [str(path) for path in (SUBJECT, *CORRECT)]
+    command = [sys.executable, "-m", "pyright", "--outputjson", "--pythonpath", sys.executable, *paths]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
     try:
-        found = json.loads(done.stdout)["generalDiagnostics"]
+        report = json.loads(done.stdout)
     except ValueError:
         raise SystemExit(f"pyright did not run: {done.stdout}{done.stderr}") from None
-    errors = [each for each in found if each["severity"] == "error"]
-    return {each["range"]["start"]["line"] + 1: each["message"] for each in errors}
+    if report["summary"]["filesAnalyzed"] < sum(len(list(folder.rglob("*.py"))) for folder in CORRECT):
+        raise SystemExit(f"pyright has read {report['summary']['filesAnalyzed']} files only")
+    rejected, errors = {}, []
+    for each in report["generalDiagnostics"]:
+        path, line = Path(each["file"]), each["range"]["start"]["line"] + 1
+        if each["severity"] == "error" and path == SUBJECT:
+            rejected[line] = each["message"]
+        elif each["severity"] == "error":
+            errors.append(f"{path.relative_to(ROOT)}:{line}: {each['message']}")
+    return rejected, errors
 
 
 def main() -> int:
     """Compare; print what differs, and return how much does."""
     expected = marked_lines()
-    differences = 0
-    for checker, rejected in (("mypy", rejected_by_mypy()), ("pyright", rejected_by_pyright())):
+    rejected_by_pyright, errors = errors_of_pyright()
+    differences = len(errors)
+    print(*errors, sep="\n", end="\n" if errors else "")
+    for checker, rejected in (("mypy", rejected_by_mypy()), ("pyright", rejected_by_pyright)):
         for line in sorted(expected - rejected.keys()):
             print(f"{SUBJECT.name}:{line}: {checker} accepts what is wrong")
             differences += 1
