@@ -301,6 +301,7 @@ def test_the_real_account_needs_a_target():
     [
         ("test_support.py", 5),
         ("test_support_with_fixtures.py", 7),
+        ("test_click_to_call.py", 2),
         ("test_ivr_in_memory.py test_ivr_with_fixtures.py test_ivr_machine.py", 55),
     ],
 )

@@ -140,7 +140,7 @@ def test_property_tests() -> None:
     for block in blocks("property-tests"):
         exec(block, names)
     tests = [value for name, value in names.items() if name.startswith("test_")]
-    assert len(tests) == 2
+    assert len(tests) == 3
     for test in tests:
         test()
 

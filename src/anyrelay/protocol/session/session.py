@@ -147,7 +147,10 @@ class Session(ClientMethods):
         return deadline is not None and deadline <= now
 
     def handle_soon(self, now: float) -> None:
-        """Call the functions that `Timers.soon` was given, and no deadline's."""
+        """Do the work that is due at once, and leave deadlines alone; `handle_timeout` does both.
+
+        A driver calls this method while arrived bytes wait to be read: a deadline may not be judged then.
+        """
         self.timers.run_soon(now)
 
     def handle_timeout(self, now: float) -> None:
