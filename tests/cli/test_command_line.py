@@ -152,7 +152,7 @@ def test_serve_wants_a_limit_of_calls_that_the_stack_has(calls):
 )
 def test_serve_says_what_is_wrong_with_the_address_of_real_phones(address, words, monkeypatch, capsys):
     monkeypatch.setattr(process_options, "need_sip", lambda: None)
-    assert serve.serve(sip=address) == 2
+    assert serve.serve(serve.ServeOptions(sip=address)) == 2
     assert words in capsys.readouterr().err
 
 
@@ -168,7 +168,7 @@ def test_serve_says_which_port_is_in_use(kind, monkeypatch, capsys):
             done = run(*SIMULATED, "--listen", address)
             assert (done.returncode, done.stdout) == (2, "")
             assert done.stderr == f"anyrelay: --listen {address} is in use; choose another port, or 0 for a free one\n"
-        assert serve.serve(sip=address) == 2
+        assert serve.serve(serve.ServeOptions(sip=address)) == 2
         assert f"--sip {address} is in use; choose another port, or 0 for a free one" in capsys.readouterr().err
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from anyrelay.cli.drive.commands import COMMANDS
@@ -147,7 +149,10 @@ def demo(phones: str, front: str, target: str) -> int:
 )
 @click.option("--ui", is_flag=True, help="Open the page of the control API; its address is 127.0.0.1:4010 by default.")
 @click.option(
-    "--seed", metavar="FILE", help="A TOML file: projects, numbers, phones, scripts and messages to begin with."
+    "--seed",
+    "seed_file",
+    metavar="FILE",
+    help="A TOML file: projects, numbers, phones, scripts and messages to begin with.",
 )
 @click.option(
     "--json",
@@ -156,33 +161,7 @@ def demo(phones: str, front: str, target: str) -> int:
     help="Print one JSON object per line; the first line says that the server is ready.",
 )
 @ends
-def serve(
-    listen: str,
-    sip: str | None,
-    phones: str,
-    pace: float,
-    max_calls: int,
-    tls_dir: str | None,
-    project: str | None,
-    token: str | None,
-    token_file: str | None,
-    no_token: bool,
-    media_dir: str | None,
-    allowed_hosts: tuple[str, ...],
-    accounts: tuple[str, ...],
-    numbers: tuple[str, ...],
-    dial_plan: tuple[str, ...],
-    sip_certificate: str | None,
-    act: bool,
-    dial_event: str,
-    strict: bool,
-    seed: str | None,
-    http: str | None,
-    http_token_file: str | None,
-    ui: bool,
-    trace: str | None,
-    as_json: bool,
-) -> int:
+def serve(trace: str | None, **options: Any) -> int:
     """Run a RELAY server on this machine, for any RELAY client, until Ctrl-C.
 
     A SIP phone that calls sip:CONTEXT@HOST:PORT reaches the clients that receive that context.
@@ -194,37 +173,12 @@ def serve(
     anyrelay serve --tls-dir certificates --listen 127.0.0.1:8443
     """  # noqa: D301 - click reads the backspace: it does not wrap the paragraph
     from anyrelay.cli.recording import recording
+    from anyrelay.local.process.options import ServeOptions
     from anyrelay.local.process.serve import serve as run_server
     from anyrelay.local.process.serve import token_of_environment
 
-    return recording(
-        trace,
-        run_server,
-        listen=listen,
-        sip=sip,
-        phones=phones,
-        pace=pace,
-        max_calls=max_calls,
-        tls_dir=tls_dir,
-        project=project,
-        token=token or token_of_environment(token_file, no_token=no_token),
-        token_file=token_file,
-        no_token=no_token,
-        media_dir=media_dir,
-        allowed_hosts=allowed_hosts,
-        accounts=accounts,
-        numbers=numbers,
-        dial_plan=dial_plan,
-        sip_certificate=sip_certificate,
-        act=act,
-        dial_event=dial_event,
-        strict=strict,
-        seed=seed,
-        http=http,
-        http_token_file=http_token_file,
-        ui=ui,
-        as_json=as_json,
-    )
+    options["token"] = options["token"] or token_of_environment(options["token_file"], no_token=options["no_token"])
+    return recording(trace, lambda **given: run_server(ServeOptions(**given)), **options)
 
 
 @anyrelay.command()

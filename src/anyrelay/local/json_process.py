@@ -1,7 +1,7 @@
-"""A child process that speaks JSON, one object a line, over its pipes: started, listened to, told things, and always ended.
+"""A child process that reads and writes JSON over its pipes, one object a line, and that is always ended.
 
-It is made of threads and locks alone, so that an event loop of any kind, a thread and a command can all use it. Nobody ever
-waits for the other side: what is told goes through a queue, and a child that stops reading, or falls silent, is killed.
+The module uses threads and locks alone, so that any event loop, a thread and a command can use it. No thread ever waits for the
+other side: messages go through a queue, and a child that stops reading, or stops writing, is killed.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ import orjson
 __all__ = ["ChildError", "JsonProcess", "LineWriter", "module_command", "stopping"]
 
 START_TIME: Final = 30.0
-"""Seconds in which a child is to send its first line."""
+"""Seconds in which a child must send its first line."""
 
 STOP_TIME: Final = 3.0
-"""Seconds in which a child is to end by itself before it is sent a signal, and again before it is killed."""
+"""Seconds in which a child must end by itself before SIGTERM, and again before SIGKILL."""
 
 LOOK_TIME: Final = 1.0
-"""Seconds between two looks at a child that is to send something regularly."""
+"""Seconds between two looks at a child that must send messages regularly."""
 
 BACKLOG_LIMIT: Final = 16 * 1024 * 1024
-"""Bytes that may wait for a reader who does not read."""
+"""Bytes that may wait for a reader that does not read."""
 
 CHUNK: Final = 1 << 16
 
@@ -44,14 +44,14 @@ class ChildError(RuntimeError):
 
 
 class LineWriter:
-    """Writes JSON lines to a pipe, and never waits for their reader: what the pipe does not take waits in a thread."""
+    """Writes JSON lines to a pipe, and never waits for the reader: a thread writes what the pipe does not take at once."""
 
     def __init__(self, descriptor: int, *, on_broken: Callable[[str], None]) -> None:
-        """Write to a file descriptor, which stays the caller's but does not block any more.
+        """Write to a file descriptor, which becomes non-blocking; the caller closes it.
 
         Args:
-            descriptor: Where to write.
-            on_broken: Called once, in any thread, with the reason: nobody reads any more, or not fast enough.
+            descriptor: The file descriptor to write to.
+            on_broken: Called once, in any thread, with the reason: the reader closed the pipe, or does not read fast enough.
         """
         os.set_blocking(descriptor, False)
         self._descriptor = descriptor
@@ -64,7 +64,7 @@ class LineWriter:
         self._thread.start()
 
     def put(self, message: Message) -> None:
-        """Write a message, in its turn; it is dropped once nobody reads any more."""
+        """Write a message, in its turn; drop the message once the reader is gone."""
         line = orjson.dumps(message) + b"\n"
         reason = ""
         with self._lock:
@@ -84,7 +84,7 @@ class LineWriter:
             self._break(reason)
 
     def close(self, timeout: float) -> bool:
-        """Write what waits, for `timeout` seconds at most; return whether all of it was written or given up."""
+        """Write the waiting lines, for `timeout` seconds at most; return whether all were written or given up."""
         self._queue.put(None)
         self._thread.join(timeout)
         return not self._thread.is_alive()
@@ -111,7 +111,7 @@ class LineWriter:
                 self._waiting -= len(data)
 
     def _written(self, data: bytes) -> int:
-        """Write what the pipe takes now, and return how much that was."""
+        """Write as much as the pipe takes now, and return the number of bytes."""
         try:
             return os.write(self._descriptor, data)
         except BlockingIOError:
@@ -135,7 +135,7 @@ class JsonProcess:
     args: list[str]
     """The program and its arguments."""
     name: str
-    """What it is called in errors."""
+    """The name of the process in errors."""
 
     def __init__(
         self,
@@ -147,15 +147,15 @@ class JsonProcess:
         silence: float | None = None,
         environment: Mapping[str, str] | None = None,
     ) -> None:
-        """Start it.
+        """Start the process.
 
         Args:
-            command: The program and its arguments. It is to end when its standard input does, and so with this process.
-            on_lines: Called with the messages that came, in order, in a thread of its own; the next ones wait for it.
+            command: The program and its arguments. The program must end with its standard input, and so with this process.
+            on_lines: Called with the messages that came, in order, in a thread of its own; later messages wait for its return.
             on_end: Called in that thread after the last message, with the exit status and the last lines of standard error.
-            keeps_quiet: Whether its standard error is kept for `on_end` and `ChildError`, rather than shown.
-            silence: Seconds without a message after which it is killed; never when None.
-            environment: Variables that it gets besides those of this process, or in their place.
+            keeps_quiet: Whether standard error is kept for `on_end` and `ChildError`, rather than shown.
+            silence: Seconds without a message after which the process is killed; never when None.
+            environment: Environment variables of the child, added to those of this process or in their place.
         """
         self.args = list(command)
         self.name = self.args[2].rpartition(".")[2] if self.args[1:2] == ["-m"] else self.args[0]
@@ -164,14 +164,14 @@ class JsonProcess:
         self._looks = None if silence is None else max(1, round(silence / LOOK_TIME))
         self._first: queue.SimpleQueue[Message | None] = queue.SimpleQueue()
         self._final_bytes: deque[str] = deque(maxlen=5)
-        self._process = subprocess.Popen(  # noqa: S603 - our own module, with words from our own options
+        self._process = subprocess.Popen(  # noqa: S603 - our own module, with our own options
             command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE if keeps_quiet else None,
             bufsize=0,
             env={**os.environ, **(environment or {})},
-            process_group=0,  # a Ctrl-C is this process's, which ends its children itself
+            process_group=0,  # Ctrl-C reaches this process alone, which ends its children itself
         )
         assert self._process.stdin is not None
         assert self._process.stdout is not None
@@ -180,24 +180,24 @@ class JsonProcess:
         self._readers = [threading.Thread(target=self._read, daemon=True)]
         if self._process.stderr is not None:
             self._readers.append(threading.Thread(target=self._read_errors, daemon=True))
-        for reader in reversed(self._readers):  # the first one joins the other, maybe at once
+        for reader in reversed(self._readers):  # the first reader joins the second, maybe at once
             reader.start()
 
     @property
     def pid(self) -> int:
-        """Its process id."""
+        """The process id."""
         return self._process.pid
 
     @property
     def status(self) -> int | None:
-        """Its exit status, negative for a signal; None while it runs."""
+        """The exit status, negative for a signal; None while the process runs."""
         return self._process.poll()
 
     def ready(self, timeout: float = START_TIME) -> Message:
-        """Wait for its first message, which says that it is ready, and return it.
+        """Wait for the first message, which says that the process is ready, and return the message.
 
         Raises:
-            ChildError: It ended before, or took too long.
+            ChildError: The process ended first, or took too long.
         """
         try:
             first = self._first.get(timeout=timeout)
@@ -208,21 +208,21 @@ class JsonProcess:
         return first
 
     def tell(self, message: Message) -> None:
-        """Send it a message, which never waits; a child that has ended gets none."""
+        """Send a message, without waiting; a child that has ended gets none."""
         self._writer.put(message)
 
     def final_bytes(self) -> str:
-        """Return the last lines of its standard error, on one line."""
+        """Return the last lines of standard error, on one line."""
         return " ".join(self._final_bytes)
 
     def signal(self, number: int) -> None:
-        """Send it a signal, unless it has ended."""
+        """Send a signal, unless the process has ended."""
         self._process.send_signal(number)
 
     def stop(self) -> None:
-        """End it: by closing its input, then by signals. Not to be called in `on_lines` or `on_end`."""
+        """End the process, by closing its input, then by signals. Not to be called in `on_lines` or `on_end`."""
         assert self._process.stdin is not None
-        if not self._writer.close(STOP_TIME):  # it does not read; a pipe must not be closed while it is written to
+        if not self._writer.close(STOP_TIME):  # the child does not read; a pipe must not be closed during a write
             self._process.kill()
             self._writer.close(STOP_TIME)
         with contextlib.suppress(OSError):
@@ -242,7 +242,7 @@ class JsonProcess:
             selector.register(self._stdout, selectors.EVENT_READ)
             while True:
                 if not selector.select(LOOK_TIME):
-                    # Looks are counted, not seconds: a machine that slept has not waited for this child.
+                    # Looks are counted, not seconds: while the machine slept, the child could not write.
                     silent += 1
                     if self._looks is not None and silent > self._looks:
                         self._final_bytes.append(f"it was silent for {silent * LOOK_TIME:g} s and was killed")
@@ -264,7 +264,7 @@ class JsonProcess:
     def _ended(self) -> None:
         try:
             status = self._process.wait(STOP_TIME)
-        except subprocess.TimeoutExpired:  # it has closed its output and lives on, of no use to anybody
+        except subprocess.TimeoutExpired:  # the child has closed its output and still runs
             self._process.kill()
             status = self._process.wait()
         for reader in self._readers[1:]:
@@ -297,7 +297,7 @@ def _message_of(line: bytes) -> Message | None:
 
 @contextlib.contextmanager
 def stopping(processes: list[JsonProcess]) -> Iterator[None]:
-    """End the processes of a list, the youngest first, whatever happens."""
+    """End the processes of a list after the block, also after an error, the youngest first."""
     try:
         yield
     finally:

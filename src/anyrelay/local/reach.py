@@ -1,7 +1,7 @@
-"""What a command may reach: files below one directory, and HTTP hosts that are loopback or were named.
+"""The files and hosts that a command may reach: files below one directory, loopback hosts, and named hosts.
 
-A client's command may name any URL, and it is this machine that reads the file or connects. What is refused, and what is
-not there, look the same from outside: `NotToBeHad` with one text. Why, the log says.
+A client's command may name any URL, and this machine reads the file or connects. A URL that is refused, and a URL that leads
+nowhere, look the same from outside: `NotToBeHad` with one text. The log says why.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ FILES_AT_ONCE: Final = 8
 """How many files are read at once, in threads of their own."""
 
 _FILE_HOSTS: Final = ("", "localhost")
-"""What may stand between ``file://`` and the path."""
+"""The hosts that a ``file:`` URL may name."""
 
 _Address: TypeAlias = IPv4Address | IPv6Address
 
@@ -43,10 +43,10 @@ _files: RunVar[anyio.CapacityLimiter] = RunVar("files")
 
 
 class NotToBeHad(Exception):
-    """A URL that leads nowhere, or where this server does not go: from outside, one is not told from the other."""
+    """A URL leads nowhere, or this server may not follow it: the text does not tell which."""
 
     def __init__(self, url: str, reason: str) -> None:
-        """Log why, and tell nobody else."""
+        """Log the reason, and keep it out of the text."""
         super().__init__(
             "it cannot be had: it does not exist, or this server may not reach it (--media-dir, --allow-host)"
         )
@@ -67,22 +67,22 @@ def _names(given: Sequence[str]) -> tuple[str, ...]:
 
 @frozen
 class Reach:
-    """What the commands of a server's clients may reach."""
+    """The files and hosts that the commands of a server's clients may reach."""
 
     media_dir: Path | None = field(default=None, converter=_directory)
-    """The directory below which files may be played; None for none."""
+    """The directory below which files may be played; None for no files."""
     allowed_hosts: tuple[str, ...] = field(default=(), converter=_names)
     """Hosts that may be reached by HTTP besides loopback: names, or addresses in numbers."""
 
     # --- hosts
 
     async def addresses_of(self, url: str, host: str, port: int) -> list[str]:
-        """Look a host up, and return those of its addresses that may be connected to: connect to these and no others.
+        """Look up a host, and return its addresses that may be connected to: connect to these and no others.
 
-        A host that was not named is not looked up at all, so that its name server hears of nothing.
+        A host that is not allowed is not looked up at all, so that its name server gets no query.
 
         Raises:
-            NotToBeHad: There is none.
+            NotToBeHad: The host has no such address.
         """
         name = _plain(host)
         named = name in self.allowed_hosts
@@ -109,7 +109,7 @@ class Reach:
         return allowed
 
     def _may_be(self, address: str, *, named: bool) -> bool:
-        """Whether a name that was looked up may lead to this address."""
+        """Return whether a name may lead to this address."""
         parsed = _parsed(address.partition("%")[0])
         if parsed is None:
             return False
@@ -125,11 +125,11 @@ class Reach:
         """Read a regular file below the media directory.
 
         Args:
-            url: A ``file:`` URL or a path; a relative one begins at the media directory.
-            limit: The most bytes that it may have.
+            url: A ``file:`` URL or a path; a relative path begins at the media directory.
+            limit: The most bytes that the file may have.
 
         Raises:
-            NotToBeHad: There is no such file there.
+            NotToBeHad: There is no such file below the media directory.
         """
         return await anyio.to_thread.run_sync(
             self._read_file, url, limit, abandon_on_cancel=True, limiter=_limiter(_files, FILES_AT_ONCE)
@@ -154,14 +154,14 @@ class Reach:
 
     @staticmethod
     def _open(root: Path, url: str) -> int:
-        """Open what a URL names, and nothing outside of the directory, even if links are swapped meanwhile.
+        """Open the file of a URL, and no file outside of the directory, even if links are swapped meanwhile.
 
-        The path is resolved first, so that links within the directory work; then each part of it is opened inside the one
-        before, links no more followed. A pipe without a writer does not block.
+        The path is resolved first, so that links within the directory work. Then each directory of the path is opened inside
+        its parent, without following links. A pipe without a writer does not block.
 
         Raises:
-            OSError: It cannot be opened.
-            ValueError: It is no path within the directory.
+            OSError: The file cannot be opened.
+            ValueError: The URL names no path within the directory.
         """
         parts = urlsplit(url)
         if parts.scheme and (parts.scheme.lower() != "file" or parts.netloc.lower() not in _FILE_HOSTS):
@@ -190,7 +190,7 @@ def _parsed(address: str) -> _Address | None:
 
 
 def _limiter(which: RunVar[anyio.CapacityLimiter], total: int) -> anyio.CapacityLimiter:
-    """Return the limiter of this event loop, made when it is first asked for."""
+    """Return the limiter of this event loop, made on first use."""
     try:
         return which.get()
     except LookupError:

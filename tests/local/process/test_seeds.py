@@ -169,7 +169,7 @@ MISTAKES = {
 @pytest.mark.parametrize(("text", "words"), MISTAKES.values(), ids=MISTAKES)
 def test_a_mistake_is_told_with_file_line_and_key(text, words, seed_of, capsys):
     file = seed_of(text)
-    assert serve.serve(phones="simulated", seed=file) == 2
+    assert serve.serve(serve.ServeOptions(phones="simulated", seed_file=file)) == 2
     out, err = capsys.readouterr()
     assert out == ""
     assert err.startswith(f"anyrelay: {file}:{words}")
@@ -179,7 +179,7 @@ def test_a_mistake_is_told_with_file_line_and_key(text, words, seed_of, capsys):
 
 def test_all_mistakes_of_a_file_are_told_in_the_order_of_their_lines(seed_of, capsys):
     file = seed_of('[[messages]]\nto = 1\n[[phones]]\ncode = 1\n\n[[phones]]\nanswers = "bussy"\n')
-    assert serve.serve(phones="simulated", seed=file) == 2
+    assert serve.serve(serve.ServeOptions(phones="simulated", seed_file=file)) == 2
     told = capsys.readouterr().err.splitlines()
     assert [line.removeprefix(f"anyrelay: {file}:")[:16] for line in told] == [
         "2: messages.to m",
@@ -204,7 +204,7 @@ def test_a_file_that_is_no_seed(text, words, seed_of):
 
 
 def test_a_file_that_is_not_there(tmp_path, capsys):
-    assert serve.serve(phones="simulated", seed=str(tmp_path / "none.toml")) == 2
+    assert serve.serve(serve.ServeOptions(phones="simulated", seed_file=str(tmp_path / "none.toml"))) == 2
     assert (
         capsys.readouterr().err == f"anyrelay: --seed {tmp_path}/none.toml cannot be read: No such file or directory\n"
     )
@@ -218,7 +218,7 @@ def test_simulated_phones_are_not_for_a_server_of_sip_phones(seed_of):
 
 
 def test_projects_of_a_seed_and_no_token_contradict_each_other(seed_of, capsys):
-    assert serve.serve(phones="simulated", seed=seed_of(WORLD), no_token=True) == 2
+    assert serve.serve(serve.ServeOptions(phones="simulated", seed_file=seed_of(WORLD), no_token=True)) == 2
     assert "--no-token and --account, or projects of a seed, contradict each other" in capsys.readouterr().err
 
 

@@ -123,7 +123,7 @@ def test_options_that_cannot_be_followed(options, words, tmp_path, capsys):
     filled = {key: value.format(tmp=tmp_path) if isinstance(value, str) else value for key, value in options.items()}
     if "accounts" in filled:
         filled["accounts"] = [account.format(tmp=tmp_path) for account in filled["accounts"]]
-    assert serve.serve(phones="simulated", **filled) == 2
+    assert serve.serve(serve.ServeOptions(phones="simulated", **filled)) == 2
     assert words in capsys.readouterr().err
 
 

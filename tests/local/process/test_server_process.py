@@ -249,7 +249,7 @@ def test_words(capsys):
     [({"listen": "x"}, "--listen must be HOST:PORT"), ({"phones": "tin cans"}, "--phones"), ({"pace": -1}, "pace")],
 )
 def test_what_cannot_be_served(options, words, capsys):
-    assert serve.serve(**{"phones": "simulated"} | options) == 2
+    assert serve.serve(serve.ServeOptions(**{"phones": "simulated"} | options)) == 2
     assert words in capsys.readouterr().err
 
 

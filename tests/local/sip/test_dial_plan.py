@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from anyrelay.local.process.serve import serve
+from anyrelay.local.process.serve import ServeOptions, serve
 from anyrelay.local.sip.dial_plan import SipDialPlan
 
 PLAN = SipDialPlan(
@@ -55,5 +55,5 @@ def test_what_is_no_plan(pattern: str, uri: str, complaint: str) -> None:
 
 @pytest.mark.sip
 def test_the_option_of_the_server(capsys: pytest.CaptureFixture[str]) -> None:
-    assert serve(sip="127.0.0.1:0", dial_plan=["x=sip:a@b"]) == 2
+    assert serve(ServeOptions(sip="127.0.0.1:0", dial_plan=["x=sip:a@b"])) == 2
     assert "a dial plan maps numbers such as +15550001111 or +1555*, not 'x'" in capsys.readouterr().err

@@ -1,7 +1,7 @@
 """Orders to a server process on its standard input: one JSON object per line, each answered by a ``reply`` event.
 
-An order is ``{"id": 1, "do": "add", …}`` with the arguments of the method it stands for; the reply carries the same id
-and ``result``, or ``error`` (the name of the exception) and ``message``. `anyrelay.local.SyncLocalRelay` speaks this.
+An order is ``{"id": 1, "do": "add", …}`` with the arguments of the method of the same name; the reply has the same id and
+``result``, or ``error`` (the name of the exception) and ``message``. `anyrelay.local.SyncLocalRelay` sends such orders.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import anyio
@@ -24,7 +25,7 @@ __all__ = ["Control"]
 
 CHUNK: Final = 65_536
 STATES: Final = ("answered", "ended")
-"""What can be waited for."""
+"""The states of a call that an order can wait for."""
 
 
 class Control:
@@ -41,10 +42,10 @@ class Control:
             "called": self._called,
             "dial": self._dial,
             "look": self._look,
-            "hang_up": self._hang_up,
-            "press": self._press,
-            "say": self._say,
-            "send_tone": self._send_tone,
+            "hang_up": partial(self._of_caller, "hang_up"),
+            "press": partial(self._of_caller, "press"),
+            "say": partial(self._of_caller, "say"),
+            "send_tone": partial(self._of_caller, "send_tone"),
             "wait": self._wait,
             "drop_connections": self._drop_connections,
             "forget_sessions": self._forget_sessions,
@@ -58,7 +59,7 @@ class Control:
         }
 
     async def run(self) -> None:
-        """Follow orders until the other end of the pipe is closed. A slow one does not hold up those behind it."""
+        """Follow orders until the other end of the pipe is closed. A slow order does not delay later orders."""
         buffer = b""
         async with anyio.create_task_group() as tasks:
             while True:
@@ -77,7 +78,7 @@ class Control:
             order = json.loads(line)
             id_ = order.pop("id")
             result = await self._orders[order.pop("do")](**order)
-        except Exception as error:  # whatever was wrong with the order is its sender's to know
+        except Exception as error:  # the reply tells the sender
             self._report({"event": "reply", "id": id_, "error": type(error).__name__, "message": str(error)})
         else:
             self._report({"event": "reply", "id": id_, "result": result})
@@ -102,17 +103,8 @@ class Control:
     async def _look(self, caller: int) -> dict[str, Any]:
         return describe_caller(self._callers[caller])
 
-    async def _hang_up(self, caller: int) -> None:
-        self._callers[caller].hang_up()
-
-    async def _press(self, caller: int, digits: str, after: float) -> None:
-        self._callers[caller].press(digits, after=after)
-
-    async def _say(self, caller: int, text: str, after: float) -> None:
-        self._callers[caller].say(text, after=after)
-
-    async def _send_tone(self, caller: int, tone: str, after: float) -> None:
-        self._callers[caller].send_tone(tone, after=after)
+    async def _of_caller(self, method: str, caller: int, **arguments: Any) -> None:
+        getattr(self._callers[caller], method)(**arguments)
 
     async def _wait(self, caller: int, state: str, timeout: float) -> None:
         if state not in STATES:

@@ -1,4 +1,4 @@
-"""The options of a server process: what they are, and that they can be followed."""
+"""The options of a server process, and the checks that the process can follow them."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ PHONES = ("sip", "simulated")
 """The kinds of phones."""
 
 USUAL_SIP: Final = "127.0.0.1:5060"
-"""Where real phones call by default."""
+"""The default address for real phones."""
 
 _SIP_MODULES: Final = ("baresip", "numpy", "soxr")
-"""What real phones cannot do without."""
+"""The modules that real phones need."""
 
 _HTTP_MODULES: Final = ("starlette", "uvicorn", "jsonschema_rs")
-"""What the control API cannot do without."""
+"""The modules that the control API needs."""
 
 USUAL_HTTP: Final = "127.0.0.1:4010"
-"""Where the control API listens for --ui, and where its clients look for it."""
+"""The default address of the control API for --ui, and for the commands that are its clients."""
 
 _EXAMPLES: Final = {"--listen": "127.0.0.1:8443", "--sip": USUAL_SIP, "--http": USUAL_HTTP}
 _STREAM: Final = (socket.SOCK_STREAM,)
@@ -48,53 +48,89 @@ _LONGEST_TOKEN: Final = 100_000
 _HOST: Final = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_.])?|\[?[0-9A-Fa-f]*:[0-9A-Fa-f:.]+\]?")
 
 
+def _tuple(values: Iterable[str]) -> tuple[str, ...]:
+    return tuple(values)
+
+
 @frozen(kw_only=True)
 class ServeOptions:
-    """What a server process is to be; see `serve`."""
+    """The options of a server process: of ``python -m anyrelay.local`` and of ``anyrelay serve``."""
 
-    listen: str
-    sip: str | None
-    phones: str
-    tls_dir: str | None
-    project: str | None
-    token: str | None
-    as_json: bool
-    show_frames: bool
-    quiet: bool
-    control: bool
-    pace: float
-    max_calls: int = 200
+    listen: str = "127.0.0.1:0"
+    """The address for RELAY clients, host:port; port 0 picks a free port."""
+    sip: str | None = None
+    """The address for real phones, host:port; port 0 picks a free port, and None is 127.0.0.1:5060."""
+    phones: str = "sip"
+    """The kind of phones: ``sip`` for real phones, ``simulated`` for scripted phones."""
+    tls_dir: str | None = None
+    """The directory where certificates are found or made; None for plain ws."""
+    project: str | None = None
+    """The project that clients must name; None for any project."""
+    token: str | None = field(default=None, repr=False)
+    """The token (or JWT) that clients must give. Without a token here and in `token_file`, any token will do on the loopback
+    interface; where other machines reach the server, it makes a token, which the first line of the report names."""
     token_file: str | None = None
+    """A file with the token."""
     no_token: bool = False
+    """Whether any token will do, also where other machines reach the server."""
     media_dir: str | None = None
-    allowed_hosts: tuple[str, ...] = ()
-    accounts: tuple[str, ...] = ()
-    numbers: tuple[str, ...] = ()
-    dial_plan: tuple[str, ...] = ()
+    """The directory below which files may be played; None for no files."""
+    allowed_hosts: tuple[str, ...] = field(default=(), converter=_tuple)
+    """Hosts that commands may reach by HTTP besides loopback, and by which clients may reach the server."""
+    as_json: bool = False
+    """Whether events are reported as JSON, one per line, rather than in words."""
+    show_frames: bool = False
+    """Whether each RELAY message, each SIP message and each step of a simulated phone is reported too."""
+    quiet: bool = False
+    """Whether only ``ready`` and replies to orders are reported."""
+    control: bool = False
+    """Whether the server takes orders on standard input, and ends with it."""
+    pace: float = 1.0
+    """How many times as fast as scripted simulated phones are."""
+    max_calls: int = 200
+    """How many calls of real phones there may be at once, 1 to 250."""
+    accounts: tuple[str, ...] = field(default=(), converter=_tuple)
+    """Further projects, each ``PROJECT:TOKEN-FILE``: the file has the project's token."""
+    numbers: tuple[str, ...] = field(default=(), converter=_tuple)
+    """The context that each number belongs to, each ``NUMBER=CONTEXT``."""
+    dial_plan: tuple[str, ...] = field(default=(), converter=_tuple)
+    """The SIP URI at which real phones of a number are called, each ``NUMBER=URI``; see `SipDialPlan`."""
     sip_certificate: str | None = None
+    """A PEM file with a key and its certificates, for real phones that call over TLS."""
     act: bool = False
+    """Whether scripts act the commands that need SignalWire's cloud with real phones too."""
     dial_event: str = "last"
+    """Whether ``calling.call.dial`` comes ``last`` or ``first``, after or before the ``calling.call.state`` of the leg."""
     strict: bool = False
+    """Whether the server refuses commands that RELAY's own schema does not allow."""
     seed_file: str | None = None
+    """A TOML file with the projects, numbers, phones, scripts and messages that the server begins with."""
     http: str | None = None
+    """The address of the control API, host:port; None for no control API."""
     http_token: str | None = field(default=None, repr=False)
+    """The bearer token of the control API, which `checked_options` takes from the file or the environment."""
     http_token_file: str | None = None
+    """A file with the bearer token of the control API; None for ANYRELAY_HTTP_TOKEN. Without a token, none is needed on the
+    loopback interface; where other machines reach the server, it makes a token, which the first line of the report names."""
     ui: bool = False
+    """Whether the page of the control API is opened in a browser; without `http` its address is 127.0.0.1:4010."""
     journal: bool = False
+    """Whether messages and calls are kept without `http` too, for orders that ask for them."""
+    on_frame: Callable[[Frame], None] | None = None
+    """Called with each RELAY message, its secrets struck out."""
     tokens: Mapping[str, str] = field(factory=dict, repr=False)
     """The token of each project in `accounts` and in the seed."""
     contexts: Mapping[str, str] = field(factory=dict)
     """The context of each number in `numbers` and in the seed."""
     seed: Seed | None = None
-    """What the seed file describes."""
-    on_frame: Callable[[Frame], None] | None = None
+    """The seed that `seed_file` describes."""
 
 
 def need_sip() -> None:
-    """Check that what real phones need is installed.
+    """Check that the modules of real phones are installed.
 
     Raises:
-        ValueError: Something is not; the message says what to do.
+        ValueError: A module is missing; the message says what to do.
     """
     for name in _SIP_MODULES:
         if importlib.util.find_spec(name) is None:
@@ -105,7 +141,7 @@ def need_sip() -> None:
 
 
 def checked_options(options: ServeOptions) -> ServeOptions:
-    """Return the options with addresses that can be listened on, and warn of those that other machines can reach.
+    """Return the options with addresses that can be listened on, and warn of addresses that other machines can reach.
 
     Raises:
         ValueError: An option cannot be followed; the message names it, and says what to do.
@@ -142,7 +178,7 @@ def checked_options(options: ServeOptions) -> ServeOptions:
         raise ValueError(f"--sip must name one address of this machine, such as {_EXAMPLES['--sip']}, not {host}")
     if not ip_address(host).is_loopback:
         complain(f"warning: other machines can call --sip {options.sip}, and phones need no password")
-    # With a name in place of numbers the stack would listen nowhere, and say nothing.
+    # With a name in place of numbers the stack would listen nowhere, without an error.
     return evolve(options, sip=f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
 
 
@@ -150,7 +186,7 @@ def _with_http(options: ServeOptions) -> ServeOptions:
     """Return the options with the address and the token of the control API, and warn when other machines reach it.
 
     Raises:
-        ValueError: An option cannot be followed, or what the control API needs is not installed.
+        ValueError: An option cannot be followed, or a module of the control API is not installed.
     """
     if options.http is None and not options.ui:
         if options.http_token_file:
@@ -168,10 +204,10 @@ def _with_http(options: ServeOptions) -> ServeOptions:
 
 
 def _token(options: ServeOptions) -> str | None:
-    """Return the token that clients must give, None for any or one that is to be made.
+    """Return the token that clients must give; None for any token, or for a token that the server makes.
 
     Raises:
-        ValueError: The options contradict each other, or the file has none.
+        ValueError: The options contradict each other, or the file has no token.
     """
     if options.no_token and (options.token or options.token_file):
         raise ValueError("--no-token and a token contradict each other: leave one out")
@@ -186,7 +222,7 @@ def _token_of_file(option: str, name: str) -> str:
     """Return the token that a file has.
 
     Raises:
-        ValueError: The file cannot be read, or has none; the message names the option.
+        ValueError: The file cannot be read, or has no token; the message names the option.
     """
     try:
         with open(name, encoding="utf-8") as file:
@@ -224,7 +260,7 @@ def _tokens(options: ServeOptions) -> dict[str, str]:
 
 
 def _contexts(options: ServeOptions) -> dict[str, str]:
-    """Return the context that each number belongs to; an option counts more than the seed.
+    """Return the context that each number belongs to; an option takes precedence over the seed.
 
     Raises:
         ValueError: An option has another form.
@@ -237,7 +273,7 @@ def _contexts(options: ServeOptions) -> dict[str, str]:
 
 
 def pairs_of(entries: Iterable[str]) -> dict[str, str]:
-    """Return the name and the value of each entry of an option, which has ``=`` between them."""
+    """Return the pairs of an option whose entries are ``NAME=VALUE``."""
     split = (entry.partition("=") for entry in entries)
     return {name: value for name, _, value in split}
 
@@ -246,7 +282,7 @@ def _check_allowed_host(host: str) -> None:
     """Check that a host is a name or an address alone.
 
     Raises:
-        ValueError: It is not.
+        ValueError: The text has a scheme or a port, or is no host.
     """
     if not _HOST.fullmatch(host):
         raise ValueError(f"--allow-host must be a host name or an IP address, without scheme and port, not {host!r}")
@@ -258,12 +294,12 @@ def complain(words: str) -> None:
 
 
 def _listening(option: str, address: str) -> tuple[str, int]:
-    """Return host, in numbers, and port of an address, once it has been listened on.
+    """Listen on an address once, and return its host, in numbers, and its port.
 
-    It is tried before anything is started, since the stack of the phones says in words alone why it could not start.
+    This happens before anything is started, since the stack of the phones reports only words when it cannot start.
 
     Raises:
-        ValueError: It is no address, or cannot be listened on.
+        ValueError: The text is no address, or the address cannot be listened on.
     """
     try:
         host, port = parse_address(address)
@@ -272,12 +308,14 @@ def _listening(option: str, address: str) -> tuple[str, int]:
             f"{option} must be HOST:PORT, such as {option} {_EXAMPLES[option]}, not {address!r}; port 0 is a free one"
         ) from None
     try:
-        # The stack takes one address, and phones expect that of IPv4 behind a name.
+        # The stack takes one address, and phones expect a name to mean its IPv4 address.
         family = socket.AF_INET if option == "--sip" and ":" not in host else socket.AF_UNSPEC
         found = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM)
         for kind in _KINDS[option]:
             with socket.socket(found[0][0], kind) as trial:
-                if kind is socket.SOCK_STREAM:  # as the server does: connections of the last one may still be closing
+                if (
+                    kind is socket.SOCK_STREAM
+                ):  # as the server does: connections of an earlier server may still be closing
                     trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 trial.bind(found[0][4])
     except (OSError, UnicodeError) as error:
@@ -292,7 +330,7 @@ def _listening(option: str, address: str) -> tuple[str, int]:
 
 
 def _check_tls_dir(directory: str) -> None:
-    """Find or make the certificates already here, where it is known which option is at fault."""
+    """Find or make the certificates now, so that an error can name the option."""
     from anyrelay.local.server.certificates import CertificatesMissingError, find_or_make
 
     try:

@@ -1,4 +1,4 @@
-"""Start phones of their own (`anyrelay.local.sip.phone`) and read what they say: for the demo and for tests."""
+"""Start SIP phones as processes (`anyrelay.local.sip.phone`) and read their events, for the demo and for tests."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ class PhoneProcess:
     """A phone that runs in a process of its own."""
 
     on_event: Callable[[dict[str, Any]], None] | None = None
-    """Given every event as it comes."""
+    """Called with each event as it comes."""
     events: list[dict[str, Any]] = attrs.Factory(list)
-    """Everything that it said so far, oldest first; see `anyrelay.local.sip.phone` for what the fields are."""
+    """The events so far, oldest first; `anyrelay.local.sip.phone` describes the fields."""
     status: int | None = None
-    """Its exit status once it has ended, negative for a signal."""
+    """The exit status once the process has ended, negative for a signal."""
     final_bytes: str = ""
-    """What it last said on standard error, once it has ended."""
+    """The last lines of standard error, once the process has ended."""
     _process: JsonProcess = attrs.field(default=None, init=False)
     _loop: asyncio.AbstractEventLoop = attrs.field(factory=asyncio.get_running_loop, init=False)
     _news: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
     _ended: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
 
     def start(self, *options: str) -> None:
-        """Start it with these options of `anyrelay.local.sip.phone`."""
+        """Start the process with these options of `anyrelay.local.sip.phone`."""
         self._process = JsonProcess(
             module_command("anyrelay.local.sip.phone", *options),
             on_lines=lambda events: self._loop_does(self._took, events),
@@ -44,21 +44,21 @@ class PhoneProcess:
 
     @property
     def uri(self) -> str:
-        """Its SIP URI."""
+        """The SIP URI of the phone."""
         return str(self.events[0]["sip"])
 
     async def expect(self, *, timeout: float = 10.0, **fields: Any) -> dict[str, Any]:
-        """Wait for an event, one that came already included.
+        """Wait for an event with these fields; an event that came before counts too.
 
         Args:
             timeout: How long to wait, in seconds.
-            **fields: What its fields are to be; others may be anything.
+            **fields: The values of fields; other fields may have any value.
 
         Returns:
             The first such event.
 
         Raises:
-            TimeoutError: None came in time, or the phone ended before one did.
+            TimeoutError: No such event came in time, or the phone ended first.
         """
         async with asyncio.timeout(timeout):
             seen = 0
@@ -73,17 +73,17 @@ class PhoneProcess:
                 await self._news.wait()
 
     async def wait(self) -> int:
-        """Wait until it has ended, and return its exit status."""
+        """Wait until the process has ended, and return its exit status."""
         await self._ended.wait()
         assert self.status is not None
         return self.status
 
     def signal(self, number: int) -> None:
-        """Send it a signal."""
+        """Send the process a signal."""
         self._process.signal(number)
 
     async def stop(self) -> None:
-        """Let the phone hang up and end; kill it if it does not."""
+        """Let the phone hang up and end; kill the process if it does not end."""
         await asyncio.to_thread(self._process.stop)
         await self._ended.wait()
 
@@ -120,21 +120,21 @@ async def phone_process(
     """Run a phone for the length of a block.
 
     Args:
-        user: The user part of its address.
-        display: The name shown beside its address.
-        listen: Where it listens, host:port; port 0 picks a free one.
-        answers: What it does with an incoming call: answer, busy or silent.
-        refers: What it does with a REFER: follow it, or decline it (202, then NOTIFY 603).
-        dial: A SIP URI that it calls at once.
-        say: What it says, over and over, while a call is up.
-        stay: Seconds after which it ends by itself.
-        on_event: Given every event as it comes.
+        user: The user part of the phone's address.
+        display: The display name of the phone's address.
+        listen: The address to listen on, host:port; port 0 picks a free port.
+        answers: How the phone answers a call: answer, busy or silent.
+        refers: How the phone treats a REFER: follow, or decline (202, then NOTIFY 603).
+        dial: A SIP URI that the phone calls at once; None for no call.
+        say: The text that the phone says again and again while a call is up.
+        stay: Seconds after which the phone ends by itself.
+        on_event: Called with each event as it comes.
 
     Yields:
         The phone, once it listens.
 
     Raises:
-        SipStackError: It could not start; the text is what it said.
+        SipStackError: The phone could not start; the text is its standard error.
     """
     options = [f"--user={user}", f"--display={display}", f"--listen={listen}", f"--answers={answers}"]
     options += [f"--refers={refers}", f"--say={say}", f"--stay={stay}", *([f"--dial={dial}"] if dial else [])]

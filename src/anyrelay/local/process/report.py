@@ -1,4 +1,4 @@
-"""What a server process reports on its standard output: JSON for programs, words for people."""
+"""Print the events of a server process on standard output: as JSON for programs, in words for people."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from anyrelay.protocol.schema.secrets import without_url_secrets
 __all__ = ["Report", "print_json", "print_words"]
 
 Report = Callable[[dict[str, Any]], None]
-"""Takes what the server reports, one event at a time, on its event loop."""
+"""Takes each event that the server reports, on its event loop."""
 
 
 def print_json(event: dict[str, Any]) -> None:
@@ -25,7 +25,7 @@ def print_json(event: dict[str, Any]) -> None:
 
 
 def print_words(event: dict[str, Any]) -> None:
-    """Print an event for people, fit for a terminal; orders are for programs, so replies are not for them."""
+    """Print an event for people, fit for a terminal. Replies to orders are for programs, and are not printed."""
     match event["event"]:
         case "ready":
             _print_ready(event)
@@ -63,12 +63,12 @@ def _print_ready(ready: dict[str, Any]) -> None:
 
 
 def _show(line: str) -> None:
-    """Print what others have a hand in."""
+    """Print a line with text from outside, without secrets and control characters."""
     _print(printable(without_url_secrets(line)))
 
 
 def _print(line: str) -> None:
-    """Print a line; when the reader has closed the pipe, end the process as a closed pipe asks for."""
+    """Print a line; when the reader has closed the pipe, end the process with SIGTERM and without an error."""
     try:
         sys.stdout.write(line + "\n")
         sys.stdout.flush()

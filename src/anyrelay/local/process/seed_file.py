@@ -1,4 +1,4 @@
-"""A seed file: TOML, whose mistakes are all told at once, each with the file, the line and the key."""
+"""Read a seed file (TOML), and report all its mistakes at once, each with the file, the line and the key."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _KEY: Final = re.compile(r"\s*([^=]*?)\s*=")
 
 
 def _is_phone(_: Any, attribute: Any, value: Any) -> None:
-    """Accept a SIP or tel URI; a tel URI may have any number that a dial may call, short ones such as 911 too."""
+    """Accept a SIP or tel URI; a tel URI may have any number that a dial may call, also a short number such as 911."""
     local = isinstance(value, str) and value.lower().startswith("tel:") and "+" not in value and ";" not in value
     check_sip_uri(f"{value};phone-context=example.com" if local else value, attribute.name)
 
@@ -87,7 +87,7 @@ def read_seed(file: str) -> Seed:
 
 
 def _syntax_mistake(file: str, text: str, words: str) -> str:
-    """Return what `tomllib` says of a text that is not TOML, with the line, the column, and the key of that line."""
+    """Return the error of `tomllib` for a text that is not TOML, with the line, the column, and the key of that line."""
     found = _POSITION.search(words)
     lines = text.splitlines() or [""]
     line = min(int(found[1]), len(lines)) if found and found[1] else len(lines)
@@ -97,7 +97,7 @@ def _syntax_mistake(file: str, text: str, words: str) -> str:
 
 
 class _SeedReader:
-    """Reads the tables of one document, and collects its mistakes."""
+    """Reads the tables of a document, and collects its mistakes."""
 
     def __init__(self, document: dict[str, Any], places: Places) -> None:
         self._document = document
@@ -126,7 +126,7 @@ class _SeedReader:
         return seed
 
     def _projects(self) -> tuple[SeedProject, ...]:
-        """Read the projects: each has a token, or a file with one."""
+        """Read the projects, each with a token or with the file of a token."""
         tables = self._tables(("projects",), _PROJECT, needed="project", same=str.__eq__)
         for index, given in enumerate(self._array(("projects",))):
             if ("token" in given) == ("token_file" in given):
@@ -166,7 +166,7 @@ class _SeedReader:
         return plan
 
     def _strings(self, name: str) -> dict[str, str]:
-        """Read a table of strings; a value that is wrong is left out."""
+        """Read a table of strings, without the wrong values."""
         table = self._document.get(name, {})
         if not isinstance(table, dict):
             self._complain((name,), f"must be a table: begin it with [{name}]")
@@ -176,13 +176,13 @@ class _SeedReader:
     def _tables(
         self, path: KeyPath, validators: Validators, *, needed: str, same: Callable[[str, str], bool] | None = None
     ) -> tuple[dict[str, Any], ...]:
-        """Read an array of tables; a value that is wrong is left out.
+        """Read an array of tables, without the wrong values.
 
         Args:
             path: The path of the array.
             validators: The validator of each key.
             needed: The key that each table must have.
-            same: A function that says whether two values of that key are the same, when they must differ.
+            same: Returns whether two values of that key are the same, which no two tables may have; None to allow this.
         """
         tables: list[dict[str, Any]] = []
         for index, given in enumerate(self._array(path)):
@@ -195,7 +195,7 @@ class _SeedReader:
         return tuple(tables)
 
     def _array(self, path: KeyPath) -> list[dict[str, Any]]:
-        """Return the tables of an array as the document has them."""
+        """Return the tables of an array, unchecked."""
         value: Any = self._document
         for key in path:
             value = value.get(key, []) if isinstance(value, dict) else value[key]
@@ -205,7 +205,7 @@ class _SeedReader:
         return []
 
     def _known(self, path: KeyPath, validators: Validators, table: dict[str, Any]) -> dict[str, Any]:
-        """Return what is right in a table."""
+        """Return the keys of a table that are known and right."""
         for key in table.keys() - validators.keys():
             self._complain((*path, key), f"is not known; known are {', '.join(validators)}")
         return {

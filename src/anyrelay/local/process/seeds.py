@@ -31,7 +31,7 @@ class SeedError(ValueError):
 
 @frozen
 class Places:
-    """Where the keys of a seed stand."""
+    """The file and the lines of a seed's keys."""
 
     file: str
     """The name of the file."""
@@ -39,13 +39,13 @@ class Places:
     """The line of each key, from 1."""
 
     def line(self, path: KeyPath) -> int:
-        """Return the line of a key, or that of the table around it where the seed does not have the key."""
+        """Return the line of a key, or the line of the table around it if the seed does not have the key."""
         while path and path not in self.lines:
             path = path[:-1]
         return self.lines.get(path, 1)
 
     def key(self, path: KeyPath) -> str:
-        """Return a path as a dotted key; the line says which item of an array it is."""
+        """Return a path as a dotted key, without indexes: the line tells the item of an array."""
         keys = [key for key in path if isinstance(key, str)]
         return ".".join(key if _BARE_KEY.fullmatch(key) else f'"{key}"' for key in keys)
 
@@ -59,21 +59,21 @@ class SeedProject:
     """A project whose clients may sign in."""
 
     project: str
-    """Its identifier."""
+    """The project's identifier."""
     token: str | None = field(default=None, repr=False)
-    """Its token; None when a file has it."""
+    """The project's token; None when a file has the token."""
     token_file: str | None = None
-    """The file with its token, as the seed names it."""
+    """The file with the token, as the seed names the file; None when the seed has the token."""
     where: str
     """The file and the line of the seed, and the key of the token."""
 
 
 @frozen(kw_only=True)
 class Seed:
-    """What a server begins with."""
+    """The projects, numbers, phones, scripts and text messages that a server begins with."""
 
     places: Places
-    """Where its keys stand."""
+    """The file and the lines of the keys."""
     projects: tuple[SeedProject, ...] = ()
     """The projects whose clients may sign in."""
     numbers: Mapping[str, str] = field(factory=dict)
@@ -91,7 +91,7 @@ class Seed:
         """Check that the seed is for a kind of phones, ``sip`` or ``simulated``.
 
         Raises:
-            SeedError: It describes phones of the other kind.
+            SeedError: The seed describes phones of the other kind.
         """
         if self.phones and kind == "sip":
             raise SeedError(f"{self.places.where('phones')} are simulated: take --phones simulated, or leave them out")
@@ -113,7 +113,7 @@ class Seed:
                 raise SeedError(f"{self.places.where('scripts', index, 'method')}: {error}") from None
 
     async def send_messages(self, relay: LocalRelay) -> None:
-        """Let the text messages arrive, those to one number in order, each once a client receives in its context."""
+        """Let the text messages arrive, in order for each number, each message once a client receives in its context."""
         by_number: defaultdict[str, list[Mapping[str, Any]]] = defaultdict(list)
         for message in self.messages:
             by_number[message["to"]].append(message)

@@ -1,4 +1,4 @@
-"""A server process that takes orders: started, talked to over its pipes, and ended, from any number of threads."""
+"""A server process that takes orders over its pipes, from any number of threads."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from anyrelay.local.json_process import START_TIME, JsonProcess
 __all__ = ["TOKEN_VARIABLE", "ServerProcess"]
 
 TOKEN_VARIABLE: Final = "ANYRELAY_SERVE_TOKEN"  # noqa: S105 - the name of one
-"""The environment variable of the server's token, which unlike an option is in no list of processes."""
+"""The environment variable of the server's token; the list of processes shows options, and no variables."""
 
 REPLY_TIME: Final = 10.0
-"""Seconds in which it is to answer an order, besides what the order itself waits for."""
+"""Seconds in which the process must answer an order, besides the time that the order itself waits."""
 
 _ERRORS: Final = {error.__name__: error for error in (ValueError, TypeError, TimeoutError)}
-"""What is raised here as what it was there; anything else is a RuntimeError."""
+"""The errors of the process that are raised here as the same class; any other error is a RuntimeError."""
 
 
 class ServerProcess:
-    """One process, whose replies find the threads that wait for them."""
+    """A server process, whose replies are handed to the threads that wait for them."""
 
     def __init__(self, command: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
-        """Start it.
+        """Start the process.
 
         Args:
-            command: The program and its arguments. It ends when its standard input does, and so with this process.
-            environment: Variables that it gets besides those of this process, or in their place.
+            command: The program and its arguments. The program ends with its standard input, and so with this process.
+            environment: Environment variables of the process, added to those of this process or in their place.
         """
         self._changed = threading.Condition()
         self._ended = False
@@ -39,11 +39,11 @@ class ServerProcess:
         )
 
     def ready(self) -> dict[str, Any]:
-        """Wait until it is ready, and return what it says then.
+        """Wait until the process is ready, and return its first event.
 
         Raises:
-            RuntimeError: It ended before it was; its standard error says why.
-            TimeoutError: It was not ready in time.
+            RuntimeError: The process ended first; its standard error says why.
+            TimeoutError: The process was not ready in time.
         """
         return self._wait_for("ready", START_TIME)
 
@@ -52,12 +52,12 @@ class ServerProcess:
 
         Args:
             do: The order's name.
-            arguments: Its arguments.
+            arguments: The order's arguments.
             timeout: Seconds that the order itself may wait for something.
 
         Raises:
-            RuntimeError: The process ended, or the order broke.
-            TimeoutError: No reply came in time, or what was waited for did not happen.
+            RuntimeError: The process ended, or the order failed with an error of another class.
+            TimeoutError: No reply came in time, or the event that the order waits for did not happen.
             ValueError: An argument is not allowed.
             TypeError: An argument is of a wrong type.
         """
@@ -71,7 +71,7 @@ class ServerProcess:
         return reply["result"]
 
     def stop(self) -> None:
-        """End it: its standard input is closed, and it is killed if that is not enough."""
+        """Close the standard input of the process, and kill the process if it does not end."""
         self._process.stop()
 
     def _wait_for(self, key: int | str, timeout: float) -> dict[str, Any]:

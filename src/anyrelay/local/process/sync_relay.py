@@ -1,4 +1,4 @@
-"""The local RELAY server for blocking code: a process of its own, with no event loop in this one."""
+"""The local RELAY server for blocking code: the server is a process of its own, so this process needs no event loop."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = ["SyncCaller", "SyncLocalRelay", "SyncPhones"]
 class SyncLocalRelay(SyncScriptedRelay):
     """A RELAY server in a process of its own, with simulated phones behind it.
 
-    It lives as long as the ``with`` block, and never longer than this process::
+    The server runs as long as the ``with`` block, and never longer than this process::
 
         with SyncLocalRelay() as relay:
             relay.phones.add("sip:support@example.com", answers="busy")
@@ -30,13 +30,13 @@ class SyncLocalRelay(SyncScriptedRelay):
     """
 
     url: str
-    """Where clients connect to."""
+    """The URL that clients connect to."""
     ca_file: str | None
-    """The authority to trust, with TLS."""
+    """The file of the certificate authority to trust; None without TLS."""
     token: str | None
-    """The token that clients must give; None for any."""
+    """The token that clients must give; None for any token."""
     phones: SyncPhones
-    """Its simulated phones."""
+    """The simulated phones of the server."""
 
     def __init__(
         self,
@@ -51,11 +51,11 @@ class SyncLocalRelay(SyncScriptedRelay):
         """Describe a server; nothing happens before ``with``.
 
         Args:
-            listen: Where to listen for clients, host:port; port 0 picks a free one.
-            tls_dir: Where the certificates for TLS are, or are to be made; None for plain ws.
-            project: The project that clients must name; any when None.
-            token: The token that clients must give. When None any will do on the loopback interface; beyond it one is
-                made, which the attribute `token` names.
+            listen: The address for clients, host:port; port 0 picks a free port.
+            tls_dir: The directory where certificates are found or made; None for plain ws.
+            project: The project that clients must name; None for any project.
+            token: The token that clients must give. When None, any token will do on the loopback interface; where other
+                machines reach the server, it makes a token, which the attribute `token` names.
             pace: How many times as fast as scripted the phones are.
             numbers: The context that each number belongs to, for calls and text messages.
         """
@@ -82,13 +82,13 @@ class SyncLocalRelay(SyncScriptedRelay):
         self._process: ServerProcess | None = None
 
     def __enter__(self) -> SyncLocalRelay:
-        """Start the process and wait until it is ready.
+        """Start the server, and wait until it is ready.
 
         Raises:
-            RuntimeError: It ended before it was; its standard error says why.
-            TimeoutError: It was not ready in time.
+            RuntimeError: The server ended first; its standard error says why.
+            TimeoutError: The server was not ready in time.
         """
-        # In the environment: every user who may list processes can read their options.
+        # The token is in the environment, because the list of processes shows options to every user.
         self._process = ServerProcess(self._command, {TOKEN_VARIABLE: self.token or ""})
         try:
             ready = self._process.ready()
@@ -112,7 +112,7 @@ class SyncLocalRelay(SyncScriptedRelay):
         self.order("drop_connections")
 
     def forget_sessions(self) -> None:
-        """Drop every connection and every session with its calls, as a server does that crashed and is back."""
+        """Drop every connection and every session with its calls, as a server that crashed and is back."""
         self.order("forget_sessions")
 
     def say_goodbye(self, *, restart: bool = False) -> None:
@@ -134,11 +134,11 @@ class SyncLocalRelay(SyncScriptedRelay):
         Args:
             do: The order's name.
             order_timeout: Seconds that the order itself may wait for something.
-            arguments: Its arguments.
+            arguments: The order's arguments.
 
         Raises:
             RuntimeError: The process is not running, or broke.
-            TimeoutError: No reply came, or what was waited for did not happen.
+            TimeoutError: No reply came, or the event that the order waits for did not happen.
             ValueError: An argument is not allowed.
             TypeError: An argument is of a wrong type.
         """
@@ -151,7 +151,7 @@ class SyncPhones:
     """The simulated phones of a server in another process."""
 
     def __init__(self, relay: SyncLocalRelay) -> None:
-        """Hold the server."""
+        """Hold the phones of this server."""
         self._relay = relay
 
     def add(self, uri: str, answers: str = "answer", *, ring_time: float = 0.2, code: int | None = None) -> None:
@@ -203,7 +203,7 @@ class SyncCaller:
     """A simulated phone that has called the server."""
 
     uri: str
-    """Its SIP URI."""
+    """The SIP URI of the phone."""
 
     def __init__(self, relay: SyncLocalRelay, number: int, uri: str) -> None:
         """Hold a caller by its number."""
@@ -213,7 +213,7 @@ class SyncCaller:
 
     @property
     def state(self) -> str:
-        """ringing, answered or ended."""
+        """The state of the call: ringing, answered or ended."""
         return str(self._look()["state"])
 
     @property
@@ -223,38 +223,38 @@ class SyncCaller:
 
     @property
     def heard(self) -> Sequence[Media]:
-        """What was played to it so far, each medium as it began."""
+        """The media that were played to the phone, each added when it began."""
         heard = self._look()["heard"]
         return read_media(heard) if heard else ()
 
     @property
     def referred_to(self) -> list[str]:
-        """The targets of the REFERs that it was sent."""
+        """The targets of the REFERs that the phone was sent."""
         return list(self._look()["referred_to"])
 
     @property
     def transferred_to(self) -> str:
-        """The target that it talks to now, once a REFER has succeeded; "" until then."""
+        """The target that the phone talks to once a REFER has succeeded; "" until then."""
         return str(self._look()["transferred_to"])
 
     @property
     def digits(self) -> str:
-        """The digits that it was sent."""
+        """The digits that the phone was sent."""
         return str(self._look()["digits"])
 
     @property
     def words(self) -> list[str]:
-        """What its user heard other users say: connected, in a conference, or as an echo."""
+        """The words that its user heard: of a connected phone, in a conference, or as an echo."""
         return list(self._look()["words"])
 
     @property
     def user_events(self) -> list[Any]:
-        """The events of the application that it was handed."""
+        """The events of the application that the phone was handed."""
         return list(self._look()["user_events"])
 
     @property
     def on_hold(self) -> bool:
-        """Whether it is on hold."""
+        """Whether the call is on hold."""
         return bool(self._look()["on_hold"])
 
     def hang_up(self) -> None:
@@ -282,7 +282,7 @@ class SyncCaller:
         """Send the fax tone CED or CNG, as `SimulatedCaller.send_tone` does.
 
         Raises:
-            ValueError: It is another tone.
+            ValueError: There is no such tone.
             TypeError: The tone is no string.
         """
         self._relay.order("send_tone", caller=self._number, tone=tone, after=after)
@@ -297,7 +297,7 @@ class SyncCaller:
         self._relay.order("text_from", order_timeout=wait_for_subscriber, caller=self._number, **given)
 
     def answered(self, timeout: float = 5.0) -> None:
-        """Wait until the call is answered, or over already.
+        """Wait until the call is answered or over.
 
         Raises:
             TimeoutError: Neither happened within `timeout` seconds.
@@ -308,7 +308,7 @@ class SyncCaller:
         """Wait until the call is over, and return why it ended.
 
         Raises:
-            TimeoutError: It was not over within `timeout` seconds.
+            TimeoutError: The call was not over within `timeout` seconds.
         """
         self._wait("ended", timeout)
         return self.end_reason

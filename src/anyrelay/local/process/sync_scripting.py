@@ -1,4 +1,4 @@
-"""What blocking tests script of a server elsewhere: the replies to acted commands, and messages that arrive."""
+"""Scripts for blocking code: the replies of a server to acted commands, and messages that arrive."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The line of each key of a TOML document: `tomllib` reads the values, and does not say where they stand."""
+"""The line of each key of a TOML document: `tomllib` reads the values, and does not tell their lines."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ def lines_of(text: str) -> dict[KeyPath, int]:
     """Return the line, from 1, on which each key, table and array item of a TOML document begins.
 
     Args:
-        text: A document that `tomllib.loads` has read: what is wrong with another document, this function does not say.
+        text: A document that `tomllib.loads` can read: this function finds no mistakes.
     """
     return _Reader(text).read()
 
 
 class _Reader:
-    """Reads one document, token by token."""
+    """Reads a document, token by token."""
 
     def __init__(self, text: str) -> None:
         self._tokens = _tokens_of(text)
@@ -113,7 +113,7 @@ class _Reader:
                 if not self._skip(",") and not self._skip("\n"):
                     self._read_pair(path)
         else:
-            while self._next.text not in _AFTER_A_VALUE:  # a number with a point is several tokens, and so is a date
+            while self._next.text not in _AFTER_A_VALUE:  # a number with a point and a date are several tokens
                 self._take()
 
     def _read_items(self, array: KeyPath) -> None:
@@ -130,7 +130,7 @@ class _Reader:
         return taken
 
     def _skip(self, text: str) -> bool:
-        """Take the next token if it is this one; return whether it is."""
+        """Take the next token if its text is `text`; return whether it is."""
         if self._next.text != text:
             return False
         self._take()
@@ -138,7 +138,7 @@ class _Reader:
 
 
 def _tokens_of(text: str) -> Iterator[_Token]:
-    """Return each token but blanks and comments, then tokens without text for ever."""
+    """Return each token except blanks and comments, then endless tokens without text."""
     line = 1
     for match in _TOKEN.finditer(text):
         if match.lastgroup != "blank":
@@ -149,5 +149,5 @@ def _tokens_of(text: str) -> Iterator[_Token]:
 
 
 def _key_of(token: str) -> str:
-    """Return a key as `tomllib` has it: without quotes and escapes."""
+    """Return a key as `tomllib` reads the key: without quotes and escapes."""
     return next(iter(tomllib.loads(f"{token} = 0")))
