@@ -74,7 +74,7 @@ class _Instruments:
 
 
 class _Command(CommandObserver):
-    """One command: its span, which ends with the reply, or with the operation or transfer that the command starts."""
+    """A command's span, which ends with the reply, or with the operation or transfer that the command starts."""
 
     def __init__(self, telemetry: _Telemetry, method: str, call_id: str, command_observer: CommandObserver) -> None:
         self._command_observer = command_observer

@@ -84,7 +84,7 @@ class Webhooks:
         self._lock = threading.Lock()
 
     def on(self, event: type[RelayEvent] | str | None = None) -> Callable[[H], H]:
-        """Return a decorator that has a handler called with each event of a kind, once however often it is POSTed.
+        """Return a decorator for a handler, which is called once with each event of a kind, however often the event is POSTed.
 
         A handler that raises makes the reply 500; when RELAY POSTs the event again, the handlers are called again.
 
@@ -106,7 +106,7 @@ class Webhooks:
         return decorate
 
     def outcome(self, call_id: str, refer_to: str | None = None) -> ReferOutcome:
-        """Return the outcome of the latest transfer of a call, as far as callbacks have told it.
+        """Return the outcome of the latest transfer of a call, as far as callbacks have reported it.
 
         The order in which callbacks arrived does not matter: their timestamps count. Where callbacks were lost, the outcome is
         UNKNOWN rather than a guess: because ``ACK_LOST`` when none has come, ``TIMED_OUT`` when none of them was final,
@@ -244,7 +244,7 @@ def _awaitable(handler: Handler, answer: Awaitable[Any], *, may_await: bool) -> 
 
 
 async def _body_of(receive: Receive) -> bytes | None:
-    """Return the body of a request; None when it is too long."""
+    """Return the body of a request; None when the body is too long."""
     body: bytes = b""
     while True:
         message = await receive()

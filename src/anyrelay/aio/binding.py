@@ -14,7 +14,7 @@ __all__ = ["Driver", "awaiting", "finding", "starting"]
 
 
 class Driver(binding.Driver, Protocol):
-    """What the driver of the async front end offers to the methods of a client, a call, an action and a message."""
+    """The members of the async front end's driver that the methods of a client, a call, an action and a message use."""
 
     def call(self, method: Callable[Concatenate[float, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Call a machine's method with the time, and send what the machine wants to send."""

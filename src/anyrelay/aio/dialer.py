@@ -53,7 +53,7 @@ class Dialer:
 
 
 class _Attempt:
-    """One attempt to connect in a thread; a connection that comes after `abandon` is closed."""
+    """An attempt to connect in a thread; a connection that comes after `abandon` is closed."""
 
     def __init__(self, addresses: list[Address], timeout: float) -> None:
         self._addresses = addresses

@@ -194,7 +194,7 @@ class Driver:
             finished.set()
 
     def forget_signals(self) -> None:
-        """Forget the signals that the session was not told of."""
+        """Forget the signals that were not handed to the session."""
         self._signals.clear()
 
     def note_signal(self) -> None:

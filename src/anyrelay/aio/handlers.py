@@ -77,7 +77,7 @@ def _first_line(warning: warnings.WarningMessage) -> str:
 
 
 def _is_suspect(handler: Callable[..., Any]) -> bool:
-    """Whether a handler is a plain function that may make coroutines: its code, or that of a function it calls, names one."""
+    """Return whether a plain function may make coroutines: its code, or a called function's, names a coroutine function."""
     function: object = handler if isinstance(handler, FunctionType) else _function_of(handler)
     if not isinstance(function, FunctionType):
         return False

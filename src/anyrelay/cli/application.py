@@ -26,7 +26,7 @@ class Application:
     """Runs the page's handler for one call, then waits for the outcome of the transfer."""
 
     def __init__(self, front: str, *, host: str, target: str, wait: float, tell: Callable[[str], None]) -> None:
-        """Describe an application; `run` runs it.
+        """Describe an application; `run` starts it.
 
         Args:
             front: ``asyncio``, ``trio`` or ``sync``.

@@ -33,7 +33,7 @@ class NoOutcome(RuntimeError):
 
 
 class Demo:
-    """One run of the demo."""
+    """A run of the demo."""
 
     def __init__(self, phones: str, front: str, target: str, ladder: Ladder) -> None:
         self._phones = phones

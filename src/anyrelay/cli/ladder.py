@@ -132,7 +132,7 @@ class Ladder:
         self._put(when, line)
 
     def _rungs(self, upto: int) -> str:
-        """Return the lanes up to and including one."""
+        """Return the lanes up to and including a lane."""
         return " " * (self._width // 2) + "│" + (" " * (self._width - 1) + "│") * upto
 
     def _lanes_after(self, lane: int) -> str:

@@ -22,7 +22,7 @@ LONGEST_HOLD: Final = 5.0
 
 
 class Arrivals:
-    """The reads of one connection, as far as deadlines depend on them."""
+    """The reads of a connection, as far as deadlines depend on them."""
 
     __slots__ = ("_quiet_at", "due_since")
 

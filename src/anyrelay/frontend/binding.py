@@ -47,7 +47,7 @@ COROUTINE_METHODS: Final[set[str]] = set()
 
 
 class Driver(Protocol):
-    """What the driver of either front end offers to the methods of a client, a call, an action and a message."""
+    """The members of either front end's driver that the methods of a client, a call, an action and a message use."""
 
     def locked(self, function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Call a function of the core that needs no time, while no other thread uses the core."""
@@ -57,7 +57,7 @@ class Driver(Protocol):
         """Note a signal, which the session is told soon; safe in a signal handler, which may have interrupted anything."""
 
     def forget_signals(self) -> None:
-        """Forget the signals that the session was not told of."""
+        """Forget the signals that were not handed to the session."""
 
 
 class Bound(Protocol[D_co, M_co]):
@@ -141,7 +141,7 @@ def bound_plain(method: Callable[..., Any], wrapper: Callable[[Any, Any], Any] |
 
     Args:
         method: The machine's method.
-        wrapper: The class of the object that the user gets for the method's answer; None hands the answer on as it is.
+        wrapper: The class of the object that the user gets for the method's answer; None returns the answer unchanged.
     """
     name = method.__name__
 

@@ -194,7 +194,7 @@ class ClientBase:
 
     @property
     def project(self) -> str:
-        """The project's identifier, "" when a JWT names it."""
+        """The project's identifier; "" when a JWT names the project."""
         return self._machine.settings.project
 
     @property

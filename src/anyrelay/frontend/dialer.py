@@ -42,7 +42,7 @@ def look_up(host: str, port: int) -> list[Address]:
 
     Raises:
         OSError: The name is not known.
-        UnicodeError: IDNA cannot encode it.
+        UnicodeError: IDNA cannot encode the name.
     """
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return _alternate([(family, where) for family, _, _, _, where in found])

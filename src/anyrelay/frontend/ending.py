@@ -1,4 +1,4 @@
-"""Close a session that no driver drives any more: its waiters are told, its callbacks are dropped."""
+"""Close a session that has no driver any more: its waiters get an error, its callbacks are dropped."""
 
 from __future__ import annotations
 

@@ -135,7 +135,7 @@ else:
         "anyrelay.protocol.session.session": ("ClientState",),
         constants.__name__: tuple(name for name in vars(constants) if name.isupper()),
     }
-    """The names that stand for the same object in both packages, by the module that defines them."""
+    """The names of objects that both packages share, by the module that defines them."""
 
     OWN_NAMES = {
         "call": (
@@ -158,7 +158,7 @@ else:
         "client": ("RelayClient",),
         "message": ("Message",),
     }
-    """The names of which each front end has a class of its own, by the module of its package that defines them."""
+    """The names for which each front end has a class of its own, by the module of its package that defines them."""
 
     def homes(package: str) -> dict[str, str]:
         """Return the full name of the module that defines each public name.

@@ -38,7 +38,7 @@ class TraceError(ValueError):
 
 @frozen
 class TraceFrame:
-    """One RELAY message of a trace."""
+    """A RELAY message of a trace."""
 
     time: float
     """When the message was read or written, in seconds since 1970, where the trace was recorded."""
@@ -183,7 +183,7 @@ class ClientTrace:
         self._is_over = False
 
     def record(self, message: TracedMessage) -> None:
-        """Record a message of the client, with the time that it is now."""
+        """Record a message of the client, with the time of now."""
         if self._is_over:
             return
         try:
@@ -218,7 +218,7 @@ def read_trace(path: str | os.PathLike[str]) -> list[TraceFrame]:
         path: The file.
 
     Returns:
-        Its frames, in the order of the file.
+        The frames, in the order of the file.
 
     Raises:
         TraceError: A line is no frame.

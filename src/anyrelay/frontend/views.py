@@ -255,7 +255,7 @@ class MessageView(Wrapper[MessageMachine]):
 
     @property
     def segments(self) -> int:
-        """The number of parts that the message is sent in; 0 until the server has said it."""
+        """The number of parts that the message is sent in; 0 until the server reports the number."""
         return self._machine.segments
 
     @property

@@ -14,7 +14,7 @@ __all__ = ["Driver", "blocking", "finding", "starting"]
 
 
 class Driver(binding.Driver, Protocol):
-    """What the driver of the blocking front end offers to the methods of a client, a call, an action and a message."""
+    """The members of the blocking front end's driver that the methods of a client, a call, an action and a message use."""
 
     def call_and_wait(
         self, method: Callable[Concatenate[float, P], Promise[T]], /, *args: P.args, **kwargs: P.kwargs

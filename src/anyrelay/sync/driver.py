@@ -152,7 +152,7 @@ class Driver:
         return period
 
     def forget_signals(self) -> None:
-        """Forget the signals that the session was not told of."""
+        """Forget the signals that were not handed to the session."""
         self.io.signals.clear()
 
     def note_signal(self) -> None:

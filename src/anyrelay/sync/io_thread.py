@@ -65,7 +65,7 @@ def _close_forgotten() -> None:
     forgotten = [each for each in list(_running) if each.made_in == os.getpid()]
     for each in forgotten:
         each.post(each.session.disconnect)
-    deadline = time.monotonic() + JOIN_TIMEOUT  # one for all of them
+    deadline = time.monotonic() + JOIN_TIMEOUT  # one deadline for all clients
     for each in forgotten:
         each.join(deadline)
 
@@ -111,7 +111,7 @@ class IoThread:
         self._posted: deque[Callable[[float], object]] = deque()
         self._todo: deque[Output] = deque()
         self.signals: deque[None] = deque()
-        """One item for each signal that the session has not been told of."""
+        """An item for each signal that was not handed to the session yet."""
         self._wakeup: PipeWakeup | None = None
         self._asleep = False
         self._lingers = False
@@ -345,7 +345,7 @@ class IoThread:
                 self._tokens.start(source)
 
     def _release_socket(self, final_bytes: bytes) -> None:
-        """Use the socket no more, or the one that is being opened; the core's lock is held."""
+        """Stop using the socket, or stop opening it; the core's lock is held."""
         self._dialer.cancel()
         self._transport.release(final_bytes)
 

@@ -103,7 +103,7 @@ class Transport:
                 method(*args, self._clock())
 
     def write(self) -> None:
-        """Write what waits, as far as the socket takes it."""
+        """Write the waiting bytes, as far as the socket takes them."""
         may_take_more = True
         while may_take_more:
             self.has_unwritten = False

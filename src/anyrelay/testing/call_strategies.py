@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["FAULTS", "WholeCall", "callers", "server_faults", "targets", "whole_calls"]
 
 FAULTS: Final[tuple[str, ...]] = ("drop_connections", "send_disconnect", "restart", "forget_sessions")
-"""What a server does wrong: a broken network, ``signalwire.disconnect``, the same with ``restart``, a crash."""
+"""The faults of a server: a broken network, ``signalwire.disconnect``, the same with ``restart``, a crash."""
 
 _seconds: Final = st.sampled_from([0.0, 0.05, 0.5, 1.0, 5.0, 20.0, 60.0])
 
@@ -64,7 +64,7 @@ class WholeCall:
     """The faults of the server, see `server_faults`."""
 
     def play(self, relay: SyncMemoryRelay, *, context: str = "default", timeout: float = 600.0) -> SyncCaller:
-        """Let the call happen, and wait until it is over for the caller.
+        """Make the call, and wait until the call is over for the caller.
 
         Args:
             relay: The server, with a client connected to it.

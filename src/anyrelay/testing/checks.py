@@ -59,7 +59,7 @@ class HandlerErrors(logging.Handler):
     def take(self) -> BaseException | None:
         """Return the first exception, with the others as notes, and forget all; None when no handler raised.
 
-        Its traceback begins in the application: the frames of anyrelay above the handler are cut off.
+        The traceback begins in the application, without the frames of anyrelay above the handler.
         """
         errors, self.errors = self.errors, []
         if not errors:
@@ -143,7 +143,7 @@ def assert_referred(call: Any, *, to: str) -> None:
         to: The SIP URI; compared as RFC 3261 section 19.1.4 says.
 
     Raises:
-        AssertionError: The call was not referred there; the message names the targets that it was referred to.
+        AssertionError: The call was not referred to this target; the message names the targets of its transfers.
         TypeError: `call` has no transfers.
     """
     if hasattr(call, "referred_to"):

@@ -1,4 +1,4 @@
-"""What a test says about its RELAY server: the marker ``relay``, and what the plugin keeps of each test."""
+"""The options of a test for its RELAY server (the marker ``relay``), and the state that the plugin keeps of each test."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def check_names(names: Any, where: str) -> None:
 
 
 class RelayOptions:
-    """What the marker ``relay`` of a test says; the nearest marker counts for each option."""
+    """The options of a test's markers ``relay``; for each option, the nearest marker counts."""
 
     def __init__(self, item: pytest.Item) -> None:
         given: dict[str, Any] = {}

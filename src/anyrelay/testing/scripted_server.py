@@ -25,7 +25,7 @@ class SignIn(StrEnum):
     """The server's treatment of the next ``signalwire.connect`` (RELAY facts, section 2)."""
 
     RESUME = auto()
-    """Resume the session that the client names if it is the last one, else begin a new session."""
+    """Resume the session that the client names if it is the last session, else begin a new session."""
     ANEW = auto()
     """Begin a new session, whichever session the client names."""
     UNRESTORED = auto()
@@ -41,11 +41,11 @@ class IncomingCommand:
     """A RELAY command as the server reads it. Reply with `reply` or `refuse`, or never."""
 
     method: str
-    """Its RELAY method, such as ``calling.refer``."""
+    """The RELAY method, such as ``calling.refer``."""
     params: dict[str, Any] = field(repr=shown)
-    """Its parameters as the client sent them."""
+    """The parameters as the client sent them."""
     command: Command | None
-    """Its parameters, checked; None for a method that has no class."""
+    """The parameters, checked; None for a method that has no class."""
     id: str | int
     """The JSON-RPC id of the request."""
     at: float
@@ -125,7 +125,7 @@ class ScriptedServer(ABC):
             id_: Its JSON-RPC id; a new one when None.
 
         Returns:
-            Its id, for `repeat_event`.
+            The event's id, for `repeat_event`.
         """
         id_ = self._new_server_id() if id_ is None else id_
         self._events[id_] = {"event_type": event_type, "timestamp": self.now, "params": params}

@@ -216,7 +216,7 @@ def _passing(validator: Any, kind: Any) -> SearchStrategy[Any]:
 
 
 def _given(kind: Any) -> Any:
-    """Return the type that a field has when it is not None."""
+    """Return the type of a field without None."""
     others = [each for each in get_args(kind) if each is not NoneType]
     return others[0] if get_origin(kind) in (Union, UnionType) and len(others) == 1 else kind
 

@@ -1,6 +1,6 @@
 """An in-memory wire: a client session and a scripted server, without a socket, on a clock that the test moves.
 
-The session and the server's protocol are the real ones, WebSocket included, and exchange bytes. Nothing happens until the
+The session and the server's protocol are those of production, WebSocket included, and exchange bytes. Nothing happens until the
 test calls `Wire.settle`, `Wire.advance` or `Wire.jump`. A test of thirty seconds takes a millisecond, and the order of
 events is the same in each run::
 

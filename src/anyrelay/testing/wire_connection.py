@@ -1,4 +1,4 @@
-"""One connection of `Wire`: the bytes that travel in each direction, and the log of every message."""
+"""A connection of `Wire`: the bytes that travel in each direction, and the log of every message."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Direction(StrEnum):
 
 
 class Fate(StrEnum):
-    """What happened to a message of the in-memory wire."""
+    """The fate of a message of the in-memory wire."""
 
     SENT = auto()
     """A side sent the message."""
@@ -54,7 +54,7 @@ class Logged:
 
 @define(eq=False)
 class WireConnection:
-    """One connection between client and server in memory, from its opening until both ends have closed it."""
+    """A connection between client and server in memory, from its opening until both ends have closed it."""
 
     number: int
     """The number of the connection; the first is 1."""

@@ -132,7 +132,7 @@ class AsyncioScope:
 
     @property
     def deadline(self) -> float:
-        """When it is cancelled, in seconds of the loop's clock."""
+        """When the scope is cancelled, in seconds of the loop's clock."""
         return self._deadline
 
     @deadline.setter
@@ -184,7 +184,7 @@ class AsyncioTransport(asyncio.BufferedProtocol):
         self._buffer = memoryview(bytearray(READ_SIZE))
 
     async def run(self, order: OpenTransport) -> None:
-        """Open the connection and serve it until it is closed."""
+        """Open the connection, and serve it until its end."""
         with self._opening:
             try:
                 sock = await self._owner.dialer.dial(order, self._owner.connect_timeout)
@@ -202,7 +202,7 @@ class AsyncioTransport(asyncio.BufferedProtocol):
                 tcp.abort()
 
     def has_unread(self) -> bool:
-        """Whether bytes, or the end of the stream, have arrived that the driver has not been told of."""
+        """Return whether bytes, or the end of the stream, have arrived that the driver has not got yet."""
         return has_unread(self._socket)
 
     def flush(self) -> None:

@@ -1,4 +1,4 @@
-"""What the async front end needs of an event loop beyond anyio: protocols, with an adapter for asyncio and one for trio.
+"""The protocols of the async front end for an event loop, beyond anyio; asyncio and trio have an adapter each.
 
 anyio serves everything that happens rarely. The adapters serve each message and each call, because anyio's streams, events and
 tasks cost more there than RELAY itself. Each adapter's docstring says what the adapter costs beside anyio's own, as the medians
@@ -35,7 +35,7 @@ class Dialer(Protocol):
 
 
 class TransportOwner(Protocol):
-    """What a transport tells the client that it belongs to, and what it asks the client for."""
+    """The client of a transport: takes the transport's reports, and gives the bytes to send."""
 
     @property
     def dialer(self) -> Dialer:
@@ -71,7 +71,7 @@ class Transport(Protocol):
         """Open the connection, which races the addresses of a name (RFC 8305), and serve it until it is closed."""
 
     def has_unread(self) -> bool:
-        """Whether bytes, or the end of the stream, have arrived that the driver has not been told of."""
+        """Return whether bytes, or the end of the stream, have arrived that the driver has not got yet."""
         ...
 
     def flush(self) -> None:
@@ -122,7 +122,7 @@ class Turns(Protocol):
 
 
 class EventLoop(Protocol):
-    """One of the two event loops, as far as they differ."""
+    """An event loop of asyncio or trio, as far as the two differ."""
 
     def time(self) -> float:
         """Return the time, in seconds of the loop's clock."""
@@ -161,7 +161,7 @@ class EventLoop(Protocol):
         """Return an object that has `turn` called.
 
         Args:
-            tasks: Where a task may be started for it.
+            tasks: The task group for a task of the turns.
             turn: The function; it must not raise.
             context: The context to call it in.
         """
@@ -199,7 +199,7 @@ class Wakeup:
 
 
 def has_unread(sock: socket.socket | None) -> bool:
-    """Whether a socket has bytes to read, the end of them, or an error to tell."""
+    """Return whether a socket has bytes to read, their end, or an error to report."""
     if sock is None:
         return False
     try:

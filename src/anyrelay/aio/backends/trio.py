@@ -209,7 +209,7 @@ class TrioTransport:
         self._final_bytes = b""
 
     def has_unread(self) -> bool:
-        """Whether bytes, or the end of the stream, have arrived that the driver has not been told of."""
+        """Return whether bytes, or the end of the stream, have arrived that the driver has not got yet."""
         return self._reads and has_unread(self._socket)
 
     def flush(self) -> None:
@@ -233,7 +233,7 @@ class TrioTransport:
         self._scope.cancel()
 
     async def run(self, order: OpenTransport) -> None:
-        """Open the connection and serve it until it is closed."""
+        """Open the connection, and serve it until its end."""
         with self._scope:
             try:
                 sock = await self._owner.dialer.dial(order, self._owner.connect_timeout)

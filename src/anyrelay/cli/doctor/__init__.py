@@ -1,1 +1,1 @@
-"""``anyrelay doctor``: what keeps a client from connecting, and how to mend it."""
+"""``anyrelay doctor``: find out why a client does not connect, and what to do."""

@@ -30,16 +30,16 @@ class Verdict(StrEnum):
 
 @frozen
 class Finding:
-    """What a check found."""
+    """The result of a check."""
 
     check: str
     """The name of the check."""
     verdict: Verdict
     """The result."""
     words: str
-    """What was found, in one line."""
+    """The result, in one line."""
     remedy: str = ""
-    """What to do about it, in one line; "" when nothing is to be done."""
+    """The advice, in one line; "" for none."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the finding as a JSON object."""

@@ -33,7 +33,7 @@ HEAD_LIMIT: Final = 65_536
 
 
 class Network:
-    """One connection to the server, made step by step."""
+    """A connection to the server, made step by step."""
 
     def __init__(self, settings: ClientSettings, timeout: float) -> None:
         """Prepare a connection.

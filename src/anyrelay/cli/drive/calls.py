@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["list_calls", "run_call", "watch_calls"]
 
 ID_LENGTH: Final = 8
-"""How many characters of a call's id are shown; `ControlApi.find_call` finds the call by them."""
+"""How many characters of a call's id are shown, by which `ControlApi.find_call` finds the call."""
 
 
 def run_call(
@@ -38,7 +38,7 @@ def run_call(
         to: The context, or the SIP URI, that is called.
         output: Where the lines go.
         wait: Whether to wait for the end.
-        from_uri: The caller; None for the server's usual one.
+        from_uri: The caller; None for the server's default caller.
         press: The keys that the caller presses once the call is answered.
         texts: The texts that the caller says after that.
         hangup_after: Seconds after which the caller hangs up the answered call.

@@ -1,4 +1,4 @@
-"""What the Tab key completes from the running server: calls and contexts. Without a server it completes nothing."""
+"""Completion by the Tab key: the calls and contexts of the running server; nothing without a server."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from anyrelay.cli.drive.event_stream import EventStream, StreamRefused
 __all__ = ["USUAL_SERVER", "ApiError", "CallSnapshot", "ControlApi", "FrameSnapshot", "NoServer", "ReferSnapshot"]
 
 USUAL_SERVER: Final = "http://127.0.0.1:4010"
-"""The URL of the control API when nobody names another one."""
+"""The default URL of the control API."""
 
 RINGING_TIMEOUT: Final = 60.0
 """The longest wait for a call that is placed, in seconds: a SIP phone rings first."""
@@ -64,7 +64,7 @@ FrameSnapshot = TypedDict("FrameSnapshot", {"kind": str, "time": float, "from": 
 
 
 class NoServer(Exception):
-    """No server replies at the URL, or something else than anyrelay's server does."""
+    """No server replies at the URL, or another program than anyrelay's server replies."""
 
 
 class ApiError(Exception):
@@ -85,7 +85,7 @@ class ControlApi:
     """The control API of one server. No proxy is used."""
 
     def __init__(self, url: str = USUAL_SERVER, *, token: str | None = None, timeout: float = TIMEOUT) -> None:
-        """Take in where the server is; nothing is sent yet.
+        """Use the control API at this URL; nothing is sent yet.
 
         Args:
             url: ``http://HOST:PORT``.
@@ -114,7 +114,7 @@ class ControlApi:
         return call
 
     def find_call(self, beginning: str) -> str:
-        """Return the id of the one call whose id begins so.
+        """Return the id of the only call whose id begins so.
 
         Raises:
             ValueError: No call's id begins so, or several do.
@@ -152,7 +152,7 @@ class ControlApi:
 
         Args:
             to: A context, or a SIP URI.
-            from_uri: The caller; None for the server's usual one. A server with SIP phones rings it.
+            from_uri: The caller, which a server with SIP phones rings; None for the server's default caller.
             press: The digits that the caller presses once the call is answered.
             texts: The texts that the caller says after that.
             hangup_after: Seconds after which the caller hangs up the answered call.
@@ -190,7 +190,7 @@ class ControlApi:
         return message
 
     def reset(self) -> None:
-        """Hang up all calls, and forget what the server was told (``POST /v1/reset``)."""
+        """Hang up all calls, and forget the phones, scripts and faults of the server (``POST /v1/reset``)."""
         self._post("/v1/reset", {})
 
     def events(self) -> EventStream:
@@ -213,10 +213,10 @@ class ControlApi:
     def _request(
         self, method: str, path: str, body: dict[str, Any] | None = None, *, timeout: float | None = None
     ) -> Any:
-        """Return the JSON of a reply, None when it has none.
+        """Return the JSON of a reply; None for a reply without a body.
 
         Raises:
-            NoServer: No server replies, or what replies is no server of anyrelay.
+            NoServer: No server replies, or a program that is no server of anyrelay.
             ApiError: The server refused the request.
         """
         connection = http.client.HTTPConnection(self._host, self._port, timeout=timeout or self._timeout)
@@ -257,7 +257,7 @@ def _host_and_port(url: str) -> tuple[str, int]:
     """Return the host and the port of a URL.
 
     Raises:
-        ValueError: It is not ``http://HOST:PORT``; the URL is not shown, since it may have a password.
+        ValueError: The URL is not ``http://HOST:PORT``; the text does not show the URL, which may have a password.
     """
     try:
         split = urlsplit(url)

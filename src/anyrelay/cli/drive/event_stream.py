@@ -34,16 +34,16 @@ class StreamRefused(Exception):
 
 @frozen
 class ServerEvent:
-    """One event of ``GET /v1/events``."""
+    """An event of ``GET /v1/events``."""
 
     kind: str
     """``call``, ``frame``, ``session``, ``message``, ``reset`` or ``dropped``."""
     data: Any
-    """Its JSON."""
+    """The JSON value of the event."""
 
 
 class EventStream:
-    """One stream of server-sent events."""
+    """A stream of server-sent events."""
 
     def __init__(self, host: str, port: int, path: str, headers: Mapping[str, str], *, timeout: float) -> None:
         """Send the request, and wait until the server has accepted it: no event after that is missed.
@@ -113,7 +113,7 @@ class EventStream:
         raise StreamRefused(getattr(response, "status_code", 0), body)
 
     def _next(self) -> object:
-        """Return the next part of the response, None where it is broken off or is not HTTP."""
+        """Return the next part of the response; None for a response that breaks off or is not HTTP."""
         try:
             while (part := self._http.next_event()) is h11.NEED_DATA:
                 self._http.receive_data(self._socket.recv(CHUNK))
@@ -134,7 +134,7 @@ class EventStream:
 
 
 class _Parser:
-    """Parses the text of server-sent events (WHATWG HTML, section 9.2.6), as far as the server uses it."""
+    """Parses the server's part of the format of server-sent events (WHATWG HTML, section 9.2.6)."""
 
     def __init__(self) -> None:
         self._rest = b""

@@ -1,4 +1,4 @@
-"""What happens on one call, read from the snapshots of the control API: texts, digits, transfers, the end."""
+"""The happenings on a call, read from the snapshots of the control API: texts, digits, transfers, the end."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["Happening", "Happenings"]
 
 @frozen
 class Happening:
-    """One thing that happened on a call."""
+    """A happening on a call."""
 
     kind: str
     """``says``, ``digits`` or ``refer``, which the application does; ``answered``, ``transfer`` or ``ended``, which follow."""
@@ -34,7 +34,7 @@ class Happenings:
     """Compares each snapshot of a call with those before, which may come late or twice."""
 
     def __init__(self, call: CallSnapshot) -> None:
-        """Take in the call as it is placed."""
+        """Start with the snapshot of the call when it was placed."""
         self.call = call
         """The latest snapshot."""
         self._answered = False

@@ -1,4 +1,4 @@
-"""What the commands print: lines for people, or one JSON object a line; and the exit status of an error."""
+"""Print the output of the commands, as lines for people or as one JSON object a line, and return their exit status."""
 
 from __future__ import annotations
 

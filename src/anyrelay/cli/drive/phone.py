@@ -44,7 +44,7 @@ def run_phone(
         api: The server.
         context: The context, or the SIP URI, that is called.
         output: Where the lines go.
-        from_uri: The caller; None for the server's usual one.
+        from_uri: The caller; None for the server's default caller.
         script: The script, or ``@`` and the name of its file; None for keys that are typed.
         timeout: The longest wait of one statement, in seconds.
 

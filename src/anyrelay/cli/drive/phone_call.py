@@ -21,7 +21,7 @@ __all__ = ["PhoneCall", "phone_call"]
 
 
 class PhoneCall:
-    """One call, and what has happened on it."""
+    """A call, and the happenings on it."""
 
     def __init__(
         self, api: ControlApi, stream: EventStream, call: CallSnapshot, tell: Callable[[Happening], None]
@@ -32,11 +32,11 @@ class PhoneCall:
             api: The server.
             stream: The server's events, from before the call was placed.
             call: The call as it was placed.
-            tell: Called with each happening as soon as it is known.
+            tell: Called with each happening at once.
         """
         self.id = call["id"]
         self.news: deque[Happening] = deque()
-        """What has happened, without what a script has passed."""
+        """The happenings that a script has not passed yet."""
         self._api = api
         self._stream = stream
         self._tell = tell

@@ -23,16 +23,16 @@ from anyrelay.protocol.schema.fields import Named, is_digits
 __all__ = ["ACTIONS", "Expectation", "ScriptError", "Statement", "read_keys", "read_script"]
 
 ACTIONS: Final = ("press", "say", "hangup")
-"""What the caller does."""
+"""The actions of the caller."""
 
 WAITS: Final = ("wait", "expect")
 """``wait`` passes over what comes before; ``expect`` does not."""
 
 HAPPENINGS: Final = ("answered", "digits", "refer", "transfer", "ended")
-"""What can be waited for, besides a text in quotation marks."""
+"""The happenings that a statement can wait for, besides a text in quotation marks."""
 
 PASSED_OVER: Final = ("answered", "transfer")
-"""What every statement passes over that does not name it: these follow from what the application has done before."""
+"""Happenings that a statement ignores unless it names them: they follow from earlier actions of the application."""
 
 _TOKEN: Final = re.compile(r"""(?P<end>[;\n])|(?P<quoted>'[^'\n]*'|"[^"\n]*")|(?P<word>[^\s;'"]+)|(?P<odd>['"])""")
 _KEYS: Final = re.compile(r"[0-9#*A-DwW]+")
@@ -45,12 +45,12 @@ class ScriptError(ValueError):
 
 @frozen
 class Expectation:
-    """What must happen."""
+    """The happening that a statement waits for."""
 
     kind: str
     """``says``, or one of `HAPPENINGS`."""
     text: str = ""
-    """What its text must contain, without regard to case and blanks; "" for any text."""
+    """The text that the happening's text must contain, without regard to case and blanks; "" for any text."""
 
     def fits(self, happening: Happening) -> bool:
         """Return whether this happened."""
@@ -59,18 +59,18 @@ class Expectation:
 
 @frozen
 class Statement:
-    """One statement of a script."""
+    """A statement of a script."""
 
     line: int
     """The line on which it begins, from 1."""
     source: str
     """The statement as it was written."""
     word: str
-    """One of `ACTIONS` and `WAITS`."""
+    """A word of `ACTIONS` or `WAITS`."""
     argument: str = ""
     """The digits or the text of an action."""
     expectation: Expectation | None = None
-    """What is waited for."""
+    """The happening that the statement waits for."""
     within: float | None = None
     """The longest wait in seconds; None for the wait of the whole script."""
 

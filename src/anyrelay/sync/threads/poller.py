@@ -33,7 +33,7 @@ class PipeWakeup:
             if self._writer >= 0:
                 try:
                     os.write(self._writer, b"\0")
-                except BlockingIOError:  # it is full: the selector was woken already
+                except BlockingIOError:  # the pipe is full: the selector was woken already
                     return
 
     def clear(self) -> None:
@@ -95,7 +95,7 @@ class Poller:
             self._events = events
 
     def forget(self, sock: socket.socket) -> None:
-        """Watch a socket no more; it is about to be closed."""
+        """Stop watching a socket, which is about to be closed."""
         if sock is self._socket:
             self._selector.unregister(sock)
             self._socket = None

@@ -1,4 +1,4 @@
-"""What a cassette expects of a client and what the server says meanwhile. No socket and no clock.
+"""The commands that a cassette expects of a client, and the server's messages between them. No socket and no clock.
 
 A command of the client may come in another order than in the recording, as long as the server had said the same before.
 Identifiers that a client makes up, and telephone numbers, may differ: the same one for the same one everywhere.
@@ -19,7 +19,7 @@ from anyrelay.frontend.trace import TraceFrame
 __all__ = ["CassetteScript"]
 
 STRUCK_OUT: Final = "***"
-"""What stands for a secret in a trace; it equals everything."""
+"""The value that stands for a secret in a trace, and equals every value."""
 
 _MADE_UP: Final = frozenset({"control_id", "tag"})
 _LEFT_OUT: Final = frozenset(
@@ -38,7 +38,7 @@ class _Expected:
     frame: TraceFrame
     """The command."""
     done: bool = False
-    """Whether the client has sent it."""
+    """Whether the client has sent the command."""
 
 
 class CassetteScript:

@@ -53,7 +53,7 @@ class BlockingMemoryClient(RelayClient):
 
 
 class BlockingMemoryDriver:
-    """What `anyrelay.sync.driver.Driver` is to a socket and an I/O thread, for a connection in memory and turns."""
+    """The driver of a client on a connection in memory and on turns, in place of `anyrelay.sync.driver.Driver`."""
 
     def __init__(
         self,
@@ -120,7 +120,7 @@ class BlockingMemoryDriver:
         self.call_and_wait(method)
 
     def close(self, method: Callable[Concatenate[float, P], Promise[None]], *args: P.args, **kwargs: P.kwargs) -> None:
-        """Close the session, and wait until it is closed."""
+        """Close the session, and wait for its end."""
         self.call_and_wait(method, *args, **kwargs)
         self.wait_finished(None)
 

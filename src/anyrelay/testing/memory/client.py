@@ -43,7 +43,7 @@ class MemoryDriver(Driver):
 
 
 class MemoryTransport:
-    """One connection in memory: a `Transport` whose other end is a connection of the exchange."""
+    """A `Transport` in memory, whose other end is a connection of the exchange."""
 
     def __init__(self, owner: TransportOwner, server: MemoryServer) -> None:
         self._owner = owner
@@ -54,7 +54,7 @@ class MemoryTransport:
         self._is_open = True
 
     async def run(self, order: OpenTransport) -> None:
-        """Open the connection, and hand the server's bytes to the client until it is closed."""
+        """Open the connection, and hand the server's bytes to the client until the connection is closed."""
         self._connection = connection = self._server.connect(self._now(), self._wake)
         try:
             if self._is_open:

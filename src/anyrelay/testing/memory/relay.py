@@ -164,7 +164,7 @@ class MemoryRelay(ScriptedRelay):
             self._deadline_moved.set()
 
     async def until(self, condition: Callable[[], bool], timeout: float) -> None:
-        """Wait until a condition holds; it is checked after each step of the server, and now and then.
+        """Wait until a condition holds, checked after each step of the server and at intervals.
 
         Args:
             condition: A function that returns whether it holds.

@@ -20,7 +20,7 @@ EPOCH: Final = 1_767_225_600.0
 """The time of the virtual clock's zero, in seconds since 1970: 2026-01-01. Timestamps are the same in each run."""
 
 HOST: Final = "ws://127.0.0.1:1"
-"""The `host` of the clients. They never connect to it."""
+"""The `host` of the clients, to which no client ever connects."""
 
 CREDENTIALS: Final[dict[str, Any]] = {"project": "memory-project", "token": "memory-token"}
 """The credentials of the clients; the server accepts any credentials."""
@@ -66,7 +66,7 @@ class MemoryServer:
         return connection
 
     def lose(self, connection: ClientConnection, now: float) -> None:
-        """End a client's connection: the client has closed it."""
+        """End a connection that its client has closed."""
         self._wakers.pop(connection, None)
         connection.receive_eof(now)
         self.settle(now)

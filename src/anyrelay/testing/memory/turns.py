@@ -46,11 +46,11 @@ class _Waiting:
     baton: threading.Lock = field(factory=threading.Lock)
     """Held while the thread sleeps; released when its turn comes."""
     failure: Exception | None = None
-    """What the thread raises in place of going on."""
+    """The error that the thread raises in place of going on."""
 
 
 class Turns:
-    """The clock, and the thread whose turn it is. Made by a thread that has the turn."""
+    """The clock, and the thread whose turn it is. The thread that makes the object has the first turn."""
 
     def __init__(self, limit: float) -> None:
         """Start the clock at 0.0.
