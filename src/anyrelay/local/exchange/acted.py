@@ -1,9 +1,8 @@
 """Acted commands: the reply and the events of a script, for commands that need SignalWire's cloud.
 
 These are the commands of AI agents, payments, faxes, transcription, translation, rooms and noise reduction; and taps and
-streams of phones whose sound nobody hears. The exchange
-keeps the state that RELAY has of them (which operation is under way, whether a call is in a room), so that an application
-gets the refusals that RELAY gives. The events of a script are told as they are.
+streams of phones that have no sound. The exchange keeps the state that these commands have in RELAY (the operations under way,
+the room of a call), so that an application gets the refusals of RELAY. The events of a script are sent unchanged.
 """
 
 from __future__ import annotations
@@ -54,10 +53,10 @@ OPERATIONS_LIMIT: Final = 10
 """How many operations of one kind one call may have, such as payments."""
 
 PERFORMANCES_LIMIT: Final = 100
-"""How many commands of one call may have events that are still to come, besides those of operations."""
+"""How many commands of a call may have events that are still to come, besides the events of operations."""
 
 PAGE_TIME: Final = 0.5
-"""Seconds that a page of a fax takes, and that a payment takes."""
+"""Seconds that a page of a fax takes, and seconds that a payment takes."""
 
 FINAL_STATES: Final = ("finished", "error")
 """The states that end an operation."""
@@ -142,22 +141,22 @@ TRANSLATION: Final = "live translation"
 
 @frozen(kw_only=True)
 class _Acted:
-    """How one command is acted."""
+    """How a command is acted: its events, and how it changes the call."""
 
     event_type: str = ""
-    """The event type of its events."""
+    """The type of the command's events."""
     events: Callable[[Any], list[ScriptedEvent]] = _no_events
-    """Returns its default events."""
+    """Returns the default events of the command."""
     operation: str = ""
-    """The kind of operation that it begins, "" for none."""
+    """The kind of operation that the command begins; "" for none."""
     stops: str = ""
-    """The kind of operation that it stops, "" for none."""
+    """The kind of operation that the command stops; "" for none."""
     sets: str = ""
-    """What the call has afterwards, "" for nothing."""
+    """What the command gives the call, such as a room; "" for nothing."""
     needs: str = ""
-    """What the call must have, "" for nothing."""
+    """What the call must have before the command; "" for nothing."""
     clears: str = ""
-    """What the call has no more afterwards, "" for nothing."""
+    """What the command takes from the call; "" for nothing."""
     once: bool = False
     """Whether a call has at most one such operation."""
 
@@ -202,7 +201,7 @@ _LIVE: Final[dict[type[CallCommand], tuple[str, tuple[str, ...]]]] = {
     LiveTranscribe: (TRANSCRIPTION, ("start", "stop", "summarize")),
     LiveTranslate: (TRANSLATION, ("start", "stop", "summarize", "inject")),
 }
-"""What these commands start and stop, and the names of their actions."""
+"""The feature that each of these commands starts and stops, and the names of its actions."""
 
 
 @define(eq=False)
@@ -215,10 +214,10 @@ class _Operation:
 
 @define
 class _CallState:
-    """What a call has of acted things."""
+    """The acted features of a call."""
 
     things: set[str] = field(factory=set)
-    """The AI agent, the room, the live transcription and the live translation."""
+    """The features that the call has: AI agent, room, live transcription, live translation."""
     performances: list[Performance] = field(factory=list)
     """The scripts of commands that begin no operation."""
 
@@ -227,7 +226,7 @@ class ActedFeature(Feature):
     """Acts commands by the scripts of the exchange."""
 
     def __init__(self, host: ExchangeHost) -> None:
-        """Act nothing yet."""
+        """Make the feature without operations."""
         super().__init__(host)
         kinds = {acted.operation for acted in _ACTED.values() if acted.operation}
         self._operations = {kind: Operations[_Operation](kind, OPERATIONS_LIMIT) for kind in kinds}
@@ -251,7 +250,7 @@ class ActedFeature(Feature):
     # --- what a call has
 
     def _check(self, acted: _Acted, command: CallCommand, call: Call) -> None:
-        """Check that a command fits to what the call has.
+        """Check that a command fits the features of the call.
 
         Raises:
             CommandRefused: It does not.
@@ -287,7 +286,7 @@ class ActedFeature(Feature):
         return call in self._states and thing in self._states[call].things
 
     def _keep_state(self, acted: _Acted, command: CallCommand, call: Call) -> dict[str, str]:
-        """Keep what the call has from now on; return the message of the reply where it is not the command's own."""
+        """Change the features of the call; return the message of the reply if it is not the command's own."""
         things = self._state_of(call).things
         if acted.sets:
             things.add(acted.sets)

@@ -53,7 +53,7 @@ class CallControl:
         self._commands: dict[type[CallCommand], list[ServedCommand]] = {}
         """How each command is served, in the order of preference: acted comes last."""
         self._reports: dict[type[PhoneReport], list[ReportHandler]] = {}
-        # A transfer is told to be over before the call that broke is: `ReferFeature` comes before `Lifecycle`.
+        # The end of a transfer is sent before the end of a call that broke: `ReferFeature` comes before `Lifecycle`.
         self.add(ReferFeature(host, self.lifecycle))
         self.add(self.lifecycle)
         self.add(self.offers)
@@ -125,7 +125,7 @@ class CallControl:
         return call
 
     def report(self, now: float, leg: Leg, report: PhoneReport) -> None:
-        """Take in something that happened on a call; on a call that is not known it is passed over."""
+        """Take in a phone's report; ignore a report on a call that is not known."""
         call = self._host.calls.of_leg(leg)
         if call is None:
             return

@@ -1,4 +1,4 @@
-"""The calls of the exchange: the state of each, which session controls it, and how events name it."""
+"""The calls of the exchange: the state of each call, its controller, and its parameters in events."""
 
 from __future__ import annotations
 
@@ -23,29 +23,29 @@ class CallState(StrEnum):
     """A call's state in RELAY's words (RELAY facts, section 3)."""
 
     CREATED = auto()
-    """It has arrived."""
+    """The call has arrived."""
     RINGING = auto()
-    """It was offered to a session."""
+    """The call was offered to a session."""
     ANSWERED = auto()
     """Media may flow."""
     ENDING = auto()
-    """It was ordered to end."""
+    """The phone was ordered to end the call."""
     ENDED = auto()
-    """It is over."""
+    """The call is over."""
 
 
 @define(eq=False)
 class Call:
-    """One call between a phone and the exchange."""
+    """A call between a phone and the exchange."""
 
     call_id: str
-    """Its identifier for RELAY's clients."""
+    """The call_id, by which RELAY's clients name the call."""
     node_id: str
     """The exchange's own name, which every command on the call repeats."""
     segment_id: str
-    """The segment of the call; there is only ever one here."""
+    """The segment_id of the call; a call of this exchange has one segment only."""
     leg: Leg
-    """The phone's side of it."""
+    """The phone's side of the call."""
     from_uri: str
     """The SIP URI of the side that called."""
     to_uri: str
@@ -55,36 +55,36 @@ class Call:
     direction: str = "inbound"
     """``inbound`` for a call that came from a phone, ``outbound`` for a call to a phone."""
     tag: str | None = None
-    """The tag of the command that made it; None for a call that came from a phone."""
+    """The tag of the command that made the call; None for a call that came from a phone."""
     device: dict[str, Any] | None = None
     """The device that was called; None for a SIP phone that called."""
     state: CallState = CallState.CREATED
-    """Where it is."""
+    """The state of the call."""
     controller: RelaySession | None = None
-    """The session that it is offered to, or that answered it; None while it waits for a session to offer it to."""
+    """The session that the call is offered to, or that answered it; None while the call waits for a session."""
     passed_by: set[RelaySession] = field(factory=set)
     """The sessions that gave the offer back in this round."""
     answer_ordered: bool = False
-    """Whether its controller answered it; the phone may still be on its way to it."""
+    """Whether its controller answered the call; the phone may not have answered yet."""
     taken: bool = False
-    """Whether the session that controls it now has answered it; a call that was handed on is answered once more."""
+    """Whether its present controller has answered the call; a call that was handed on is answered once more."""
     end_reason: str = ""
-    """The reason that its controller ended it for, "" until then."""
+    """The reason for which its controller ended the call; "" until then."""
     mix: str = ""
-    """The mix that its leg is in, of a connection or of a conference; "" for none."""
+    """The mix of its leg, for a connection or a conference; "" for none."""
     answer_told_after: float = 0.0
-    """How many seconds after the answer the client is told of it by ``calling.call.state``."""
+    """Seconds from the answer to its ``calling.call.state``."""
     awaited: set[object] = field(factory=set)
-    """Operations of which phones may still report after the end of the call; its leg is known until none is left."""
+    """Operations of which phones may still report after the end of the call; the leg is kept until none is left."""
 
     @property
     def is_up(self) -> bool:
-        """Whether commands can do something with it: it was answered, or is being answered, and nobody ended it."""
+        """Whether commands can act on the call: it was answered, or is being answered, and was not ended."""
         return self.answer_ordered and not self.is_ending
 
     @property
     def is_ending(self) -> bool:
-        """Whether it is over or was ordered to end."""
+        """Whether the call is over, or its phone was ordered to end it."""
         return self.state in (CallState.ENDING, CallState.ENDED)
 
     def names(self) -> dict[str, Any]:
@@ -131,7 +131,7 @@ class Calls:
     """Every call of the exchange, by its call_id and by its leg."""
 
     def __init__(self) -> None:
-        """Have no call yet."""
+        """Make an object without calls."""
         self._by_id: dict[str, Call] = {}
         self._by_leg: dict[Leg, Call] = {}
         self._gone: OrderedDict[str, None] = OrderedDict()
@@ -143,7 +143,7 @@ class Calls:
         return len(self._by_id)
 
     def get(self, call_id: str) -> Call | None:
-        """Return the call of this call_id; None when it is over, or was never known."""
+        """Return the call of this call_id; None when the call is over, or was never known."""
         return self._by_id.get(call_id)
 
     def is_gone(self, call_id: str) -> bool:
@@ -151,30 +151,30 @@ class Calls:
         return call_id in self._gone
 
     def of_leg(self, leg: Leg) -> Call | None:
-        """Return the call of this leg; None once nothing more is awaited of it."""
+        """Return the call of this leg; None once no more reports of the leg are awaited."""
         return self._by_leg.get(leg)
 
     def of_session(self, session: RelaySession) -> list[Call]:
-        """Return the calls that a session controls and that nobody has ordered to end."""
+        """Return the calls that a session controls, without calls that were ordered to end."""
         return [call for call in self if call.controller is session and call.state is not CallState.ENDING]
 
     def controllers(self) -> set[RelaySession]:
-        """Return the sessions that control a call which nobody has ordered to end."""
+        """Return the sessions that control a call, without calls that were ordered to end."""
         return {call.controller for call in self if call.controller and call.state is not CallState.ENDING}
 
     def add(self, call: Call) -> None:
-        """Know a call."""
+        """Add a call."""
         self._by_id[call.call_id] = call
         self._by_leg[call.leg] = call
 
     def end(self, call: Call) -> None:
-        """Forget the call_id of a call that is over, but for the fact that there was such a call."""
+        """Forget the call of a call_id, and remember that the call is over."""
         if self._by_id.pop(call.call_id, None) is not None:
             self._gone[call.call_id] = None
             if len(self._gone) > CALLS_REMEMBERED:
                 self._gone.popitem(last=False)
 
     def forget_leg(self, call: Call) -> None:
-        """Forget the leg of a call that is over, once nothing more is awaited of it."""
+        """Forget the leg of a call that is over, once no more reports of the leg are awaited."""
         if call.state is CallState.ENDED and not call.awaited:
             self._by_leg.pop(call.leg, None)

@@ -35,7 +35,7 @@ Report = Callable[[float, Leg, PhoneReport], None]
 
 
 class ClientLeg(Leg):
-    """One side of a call between two clients."""
+    """A side of a call between two clients."""
 
     other: ClientLeg
     """The other side."""
@@ -70,7 +70,7 @@ class ClientLeg(Leg):
         self._end("hangup", "hangup" if self._answered else "cancel")
 
     def play(self, control_id: str, media: Sequence[Media], *, volume: float, loop: int) -> None:
-        """Begin a playback; it is over at once, unless it plays until it is stopped."""
+        """Begin a playback, which is over at once, unless it plays until it is stopped."""
         self._tell(PlayChanged(control_id, "playing"))
         if loop:
             self._tell(PlayChanged(control_id, "finished"))
@@ -104,7 +104,7 @@ class ClientLeg(Leg):
         """Do nothing: the digits of the other client are always reported."""
 
     def send_digits(self, control_id: str, digits: str) -> None:
-        """Let the other client hear digits."""
+        """Send digits to the other client."""
         for digit in digits:
             if digit not in "wW":
                 self.other._tell(DigitHeard(digit))

@@ -36,7 +36,7 @@ LISTEN: Final = ("listen",)
 
 @define(eq=False)
 class _Collect:
-    """One collect that is under way."""
+    """A collect that is under way."""
 
     collector: Collector
     status_url: str | None
@@ -163,7 +163,7 @@ class CollectFeature(Feature):
             self._end(call, control_id)
 
     def _end(self, call: Call, control_id: str) -> None:
-        """Forget a collect that is over, and the speech of the phone with the last one that wants it."""
+        """Forget a collect that is over; the last collect with speech stops the speech of the phone."""
         wanted_speech = self._collects.find(call, control_id).wants_speech
         self._collects.end(call, control_id)
         if wanted_speech and not any(collect.wants_speech for _, collect in self._collects.of(call)):

@@ -1,4 +1,4 @@
-"""One collect, without I/O: digits and speech of a phone in, results as ``calling.call.collect`` tells them out."""
+"""A collect, without I/O: takes the digits and speech of a phone, and gives the results of ``calling.call.collect``."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ SPEECH_TIMEOUT: Final = 60.0
 
 @frozen
 class CollectResult:
-    """One ``calling.call.collect`` event."""
+    """A ``calling.call.collect`` event."""
 
     type: str
     """digit, speech, start_of_input, no_input, no_match or error."""
     detail: Mapping[str, Any]
-    """What was heard, as ``result.params`` says it."""
+    """The input, in the form of ``result.params``."""
     final: bool
     """Whether this input is complete."""
     ends: bool
@@ -42,7 +42,7 @@ class CollectResult:
 
 
 class Collector:
-    """Collects until a result is complete, or until a time is over, or, if it is continuous, until it is stopped."""
+    """Collects until a result is complete or a time is over; a continuous collect until it is stopped."""
 
     def __init__(
         self, settings: Mapping[str, Any], timers: Timers, report: Callable[[CollectResult, float], None]
@@ -52,7 +52,7 @@ class Collector:
         Args:
             settings: The parameters of ``calling.collect``: digits, speech, initial_timeout, partial_results, continuous,
                 send_start_of_input.
-            timers: Where deadlines go.
+            timers: The deadlines of the exchange.
             report: Called with each result and the time; nothing follows a result that ends the collect.
         """
         self.is_over = False
@@ -91,7 +91,7 @@ class Collector:
         self._wait(now + timeout, lambda at: self._complete("digit", {"digits": self._digits}, at))
 
     def speech_heard(self, text: str, confidence: float, now: float, *, final: bool) -> None:
-        """Take in words. An empty text is speech that begins or, when it is final, that nobody understood."""
+        """Take in words. An empty text is the beginning of speech or, when final, speech that was not understood."""
         settings = self._speech_settings
         if settings is None or self.is_over:
             return

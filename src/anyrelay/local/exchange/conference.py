@@ -32,17 +32,17 @@ BEEPS_ON_EXIT: Final = ("true", "onExit")
 
 @define(eq=False)
 class _Member:
-    """One call in a conference."""
+    """A call in a conference."""
 
     call: Call
     command: JoinConference
     waiting_id: str = ""
-    """The control_id of what it hears until the conference starts; "" for none."""
+    """The control_id of the playback until the conference starts; "" for none."""
 
 
 @define(eq=False)
 class _Conference:
-    """One conference."""
+    """A conference, with its calls."""
 
     conference_id: str
     name: str

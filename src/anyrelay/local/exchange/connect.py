@@ -27,7 +27,7 @@ MIX: Final = ("join_mix", "leave_mix")
 
 @define(eq=False)
 class _Connection:
-    """One ``calling.connect``, from the command to the end."""
+    """A ``calling.connect``, from the command to the end."""
 
     feature: ConnectFeature
     call: Call
@@ -129,7 +129,7 @@ class ConnectFeature(Feature):
     # --- for connections
 
     def connect(self, connection: _Connection, peer: Call, now: float) -> None:
-        """Let two calls hear each other, and say so."""
+        """Connect two calls, and send the events."""
         self._stop_ringback(connection)
         connection.peer, connection.connected = peer, True
         self._by_call[peer] = connection
@@ -185,7 +185,7 @@ class ConnectFeature(Feature):
     # --- calls that end
 
     def call_ended(self, call: Call, now: float) -> None:
-        """Take a call that is over apart from the one that it is connected with."""
+        """Disconnect a call that is over from the other call."""
         connection = self._by_call.get(call)
         if connection is None:
             return
@@ -196,5 +196,5 @@ class ConnectFeature(Feature):
 
 
 def _controller(call: Call) -> Any:
-    assert call.controller is not None  # the command came from it
+    assert call.controller is not None  # the command was on this call
     return call.controller

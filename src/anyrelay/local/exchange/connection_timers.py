@@ -32,7 +32,7 @@ GOING_AWAY: Final = 1001
 
 
 class ConnectionTimers:
-    """Sets the one timer that each connection has."""
+    """Sets the timer of each connection, which has one timer at a time."""
 
     def __init__(self, timers: Timers) -> None:
         """Put deadlines there."""
@@ -55,7 +55,7 @@ class ConnectionTimers:
         self.set(connection, now + PING_INTERVAL, self._ping)
 
     def close_soon(self, connection: ClientConnection, now: float) -> None:
-        """Close a connection whose client was told so by ``signalwire.disconnect``."""
+        """Close a connection whose client was sent ``signalwire.disconnect``."""
         self.set(connection, now + CLOSE_TIME, self.close)
 
     def close(self, connection: ClientConnection, now: float, reason: str = "going away") -> None:

@@ -1,4 +1,4 @@
-"""One client's connection to the exchange, from its first bytes to its end."""
+"""A client's connection to the exchange, from its first bytes to its end."""
 
 from __future__ import annotations
 
@@ -20,47 +20,47 @@ MESSAGE_SIZE: Final = 1024 * 1024
 """The largest message that is taken from a client, in bytes. RELAY's commands have a few kilobytes."""
 
 VALUES_LIMIT: Final = 10_000
-"""How many values the parameters of one command may have in all: looking into them takes some 50 ms at most."""
+"""How many values the parameters of a command may have in all: to check so many takes some 50 ms at most."""
 
 
 class ConnectionOwner(Protocol):
-    """What a connection tells the exchange."""
+    """The exchange, as a connection reports to it."""
 
     def command_received(self, now: float, connection: ClientConnection, received: CommandReceived) -> None:
-        """The client sent a command."""
+        """Take in a command of the client."""
 
     def connection_lost(self, now: float, connection: ClientConnection) -> None:
-        """The client is gone; it comes once."""
+        """Take in that the client is gone; called once."""
 
     def connection_has_output(self, connection: ClientConnection) -> None:
-        """There is something to send, or the transport is to be closed."""
+        """Take in that there are bytes to send, or that the transport must be closed."""
 
 
 class ClientConnection:
-    """One connection. Feed it bytes with the time; `data_to_send` and `wants_eof` say what to do with the transport."""
+    """A connection. `receive_data` takes bytes and the time; `data_to_send` and `wants_eof` say what the transport must do."""
 
     number: int
-    """Which connection it is, counted from 1."""
+    """The number of the connection, counted from 1."""
     peer: str
     """The client's address."""
     endpoint: ServerConnection
-    """The protocol on it."""
+    """The server's side of the protocol."""
     session: RelaySession | None
-    """Whose it is; None before sign-in and after the end."""
+    """The session of the connection; None before sign-in and after the end."""
     timer: Timer | None
-    """Its next deadline: to sign in, then to answer a ping, last to close."""
+    """The next deadline: to sign in, then to answer a ping, last to close."""
     said_disconnect: bool
-    """Whether the client was told that the connection is about to be closed."""
+    """Whether the client was sent ``signalwire.disconnect``."""
     left_politely: bool
-    """Whether the client closed the connection of its own accord, rather than lost it."""
+    """Whether the client closed the connection; if not, the connection was lost."""
     pongs_expected: int
     """How many pings the client was sent."""
     silent_since: float | None
-    """When the first of the pings was sent that it has not answered; None when it has answered all."""
+    """When the first ping without an answer was sent; None when all pings were answered."""
     refusals: int
-    """How many of its sign-ins were refused."""
+    """How many sign-ins on this connection were refused."""
     awaits_verdict: bool
-    """Whether a sign-in of it waits for its turn to be looked at."""
+    """Whether a sign-in waits for its verdict."""
 
     def __init__(
         self,
@@ -77,12 +77,12 @@ class ClientConnection:
 
         Args:
             owner: Told what happens.
-            number: Which connection it is, counted from 1.
+            number: The number of the connection, counted from 1.
             peer: The client's address.
             check_upgrade: Says which upgrades are refused, see `ServerConnection`.
             new_id: Makes an identifier that was never used before.
             tls: The TLS context, its certificate loaded; None for plain ws.
-            on_text: Shown every message, with ``rx`` or ``tx``, as it is.
+            on_text: Called with each message unchanged, after ``rx`` or ``tx``.
         """
         self.number = number
         self.peer = peer
@@ -108,7 +108,7 @@ class ClientConnection:
 
     @property
     def is_over(self) -> bool:
-        """Whether the client is gone, or was sent away: what it says is not listened to any more."""
+        """Whether the client is gone, or was sent away: its further messages are ignored."""
         return self._lost
 
     @property
@@ -138,7 +138,7 @@ class ClientConnection:
         self._end(now)
 
     def data_to_send(self) -> bytes:
-        """Return everything that waits for the transport, and forget it."""
+        """Return all bytes that wait for the transport, and remove them."""
         return self.endpoint.data_to_send()
 
     def reply(self, id_: str | int, result: dict[str, Any]) -> None:
@@ -157,19 +157,19 @@ class ClientConnection:
         self._owner.connection_has_output(self)
 
     def ping(self) -> None:
-        """Ask whether the client is there."""
+        """Send a ping."""
         self.pongs_expected = self.endpoint.pongs + 1
         self.endpoint.ping()
         self._owner.connection_has_output(self)
 
     def say_goodbye(self, *, restart: bool) -> None:
-        """Tell the client that the connection is about to be closed."""
+        """Send ``signalwire.disconnect``: the connection is about to be closed."""
         self.said_disconnect = True
         self.endpoint.say_goodbye(restart=restart)
         self._owner.connection_has_output(self)
 
     def close(self, now: float, code: int, reason: str) -> None:
-        """Begin the closing handshake; a client that does not answer is for a deadline and `drop`."""
+        """Begin the closing handshake; a deadline and `drop` end the connection of a client that does not answer."""
         self.endpoint.close(code, reason)
         self._drain(now)
         self._owner.connection_has_output(self)

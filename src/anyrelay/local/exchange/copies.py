@@ -23,13 +23,13 @@ STREAM_PARAMS: Final = ("name", "codec", "track", "authorization_bearer_token", 
 
 @define(eq=False)
 class _Copy:
-    """One tap or stream that is under way."""
+    """A tap or stream that is under way."""
 
     event_type: str
     state: str
-    """Its state while it is under way: ``tapping`` or ``streaming``."""
+    """The state while the copy is under way: ``tapping`` or ``streaming``."""
     told: dict[str, Any]
-    """What each of its events says of it."""
+    """The parameters of each event of the copy."""
     status_url: str | None
 
 

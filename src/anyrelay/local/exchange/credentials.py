@@ -1,4 +1,4 @@
-"""Who may sign in, and how fast somebody may guess."""
+"""The credentials of the clients that may sign in, and a limit for guesses."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ from attrs import define, field, frozen
 __all__ = ["Credentials", "GuessLimiter", "digest_of"]
 
 FREE_GUESSES: Final = 3
-"""How many refused sign-ins in a row an address has before it is slowed down."""
+"""How many sign-ins in a row are refused before the address is slowed down."""
 
 FIRST_GUESS_DELAY: Final = 0.5
-"""Seconds between the first two verdicts for an address that is slowed down; twice as many before each next one."""
+"""Seconds between the first two verdicts for an address that is slowed down; doubled before each further verdict."""
 
 LONGEST_GUESS_DELAY: Final = 5.0
 """The most seconds between two verdicts."""
 
 LONGEST_VERDICT_WAIT: Final = 8.0
-"""The most seconds that a sign-in waits for its verdict; one that would wait longer is not looked at."""
+"""The most seconds that a sign-in waits for its verdict; a sign-in that would wait longer is refused unchecked."""
 
 GUESSES_REMEMBERED: Final = 300.0
 """Seconds without a refused sign-in after which an address is trusted again."""
 
 ADDRESSES_REMEMBERED: Final = 1_000
-"""Of how many addresses refused sign-ins are counted."""
+"""The number of addresses whose refused sign-ins are counted."""
 
 UNKNOWN: Final = "project or token are not known here"
-"""One text for every wrong project and token, so that nobody learns which of the two was right."""
+"""The text for every wrong project or token, so that a guesser does not learn which of the two was right."""
 
 
 def digest_of(text: str) -> bytes:
-    """Return a digest to compare secrets by: of one length whatever the text's, so that comparing tells nothing."""
+    """Return a digest to compare secrets by: its length is constant, so that a comparison reveals nothing."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
 
 
@@ -47,17 +47,17 @@ def _same(given: object, wanted: str) -> bool:
 
 @frozen
 class Credentials:
-    """Who may sign in. What is None is not asked for."""
+    """The credentials that clients must give. A value that is None is not checked."""
 
     project: str | None = None
-    """The project that must be named."""
+    """The project that clients must name."""
     token: str | None = field(default=None, repr=False)
-    """The token, or the JWT, that must be given."""
+    """The token, or the JWT, that clients must give."""
     accounts: Mapping[str, str] = field(factory=dict, repr=False)
     """Further projects, each with its token. With accounts alone, a client must name one of them."""
 
     def refusal(self, authentication: object) -> str:
-        """Say why these credentials are refused, "" when they are not."""
+        """Return why these credentials are refused; "" when they are right."""
         if not isinstance(authentication, dict):
             return "authentication must be an object with project and token, or with jwt_token"
         jwt, token = authentication.get("jwt_token"), authentication.get("token")
@@ -69,13 +69,13 @@ class Credentials:
             pairs.append((self.project, self.token))
         fitting = [
             _fits(authentication, secret, *pair) for pair in pairs
-        ]  # all of them, so that the time tells nothing
+        ]  # compare all, so that the time reveals nothing
         return "" if any(fitting) else UNKNOWN
 
 
 def _fits(authentication: dict[str, Any], secret: str, project: str | None, token: str | None) -> bool:
     good_token = token is None or _same(secret, token)
-    # A JWT that was compared with ours needs no project beside it; an empty one, or one that nobody checks, does.
+    # A JWT that was compared with ours needs no project; an empty JWT, or a JWT that is not checked, needs a project.
     may_leave_out = bool(authentication.get("jwt_token")) and token is not None and "project" not in authentication
     good_project = project is None or may_leave_out or _same(authentication.get("project"), project)
     return good_token and good_project
@@ -83,14 +83,14 @@ def _fits(authentication: dict[str, Any], secret: str, project: str | None, toke
 
 @define
 class _Record:
-    """What is remembered of an address that guessed."""
+    """The refused sign-ins of an address."""
 
     failures: int = 0
-    """Refused sign-ins."""
+    """How many sign-ins in a row were refused."""
     latest: float = -math.inf
-    """When the latest was."""
+    """When the latest sign-in was refused, in seconds."""
     next_verdict: float = -math.inf
-    """When the next verdict may be given."""
+    """When the next verdict may be given, in seconds."""
     slowed: int = 0
     """How many verdicts had to wait."""
 
@@ -98,15 +98,15 @@ class _Record:
 class GuessLimiter:
     """Slows down addresses whose sign-ins are refused.
 
-    Right credentials wait their turn as wrong ones do: were they told at once, silence would tell that a guess is wrong.
+    Right credentials wait as wrong credentials do: if they did not, a late answer would reveal a wrong guess.
     """
 
     def __init__(self) -> None:
-        """Remember nobody."""
+        """Make a limiter without refused sign-ins."""
         self._records: OrderedDict[str, _Record] = OrderedDict()
 
     def wait(self, address: str, now: float) -> float | None:
-        """Take a place in the queue of an address: how many seconds to wait for the verdict; None when it is full."""
+        """Queue a sign-in of an address; return the seconds until its verdict, or None when the queue is full."""
         record = self._records.get(_key(address))
         if record is None or now - record.latest > GUESSES_REMEMBERED:
             return 0.0
@@ -120,7 +120,7 @@ class GuessLimiter:
         return at - now
 
     def failed(self, address: str, now: float) -> int:
-        """Count a refused sign-in; return how many there were in a row."""
+        """Count a refused sign-in; return how many were refused in a row."""
         key = _key(address)
         record = self._records.setdefault(key, _Record())
         self._records.move_to_end(key)
@@ -139,7 +139,7 @@ class GuessLimiter:
 
 
 def _key(address: str) -> str:
-    """Return what counts as one guesser: an IPv4 address, or the /64 network that one IPv6 host has to itself."""
+    """Return the key of a guesser: an IPv4 address, or the /64 network of an IPv6 address, which one host has to itself."""
     try:
         parsed: Any = ip_address(address.partition("%")[0])
     except ValueError:

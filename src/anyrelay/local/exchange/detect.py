@@ -30,7 +30,7 @@ WAITS_FOR_END: Final = ("MACHINE", "NOT_READY")
 
 @define(eq=False)
 class _Detect:
-    """One detection that is under way."""
+    """A detection that is under way."""
 
     kind: str
     params: dict[str, Any]

@@ -29,7 +29,7 @@ class ExchangeDials:
     """Every dial that is under way. The command names no call: the exchange hands it to `begin`."""
 
     def __init__(self, host: ExchangeHost, hunting: Hunting, *, dial_event_first: bool = False) -> None:
-        """Dial nobody yet.
+        """Make an object without dials.
 
         Args:
             host: The exchange.
@@ -91,7 +91,7 @@ class _BegunCall:
 
 
 class ExchangeDial:
-    """One dial."""
+    """A dial that is under way."""
 
     def __init__(self, dials: ExchangeDials, command: Dial, session: RelaySession) -> None:
         """Take in the command; `begin` begins."""

@@ -29,7 +29,7 @@ BOUND_DIGITS_LIMIT: Final = 64
 
 @define(eq=False)
 class _Binding:
-    """One digit binding."""
+    """A digit binding."""
 
     digits: str
     method: str
@@ -41,7 +41,7 @@ class _Binding:
 
 @define
 class _Bindings:
-    """The digit bindings of one call, and the digits that it sent last."""
+    """The digit bindings of a call, and the digits that its phone sent last."""
 
     bindings: list[_Binding]
     heard: str = ""

@@ -1,4 +1,4 @@
-"""What every feature of the exchange has in common: its commands, the phones' reports that it takes in, its operations."""
+"""The base of each feature of the exchange: its commands, the reports of phones that it takes in, its operations."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 
 class ExchangeHost(Protocol):
-    """What the features need of the exchange."""
+    """The members of the exchange that features use."""
 
     calls: Calls
     """Every call."""
@@ -77,7 +77,7 @@ class ExchangeHost(Protocol):
         *,
         status_url: str | None = None,
     ) -> None:
-        """Send an event to a session, if there is one, and POST it to a `status_url`, if there is one."""
+        """Send an event to a session, and POST the event to a `status_url`; either may be None."""
 
 
 CommandHandler: TypeAlias = Callable[[Any, "Call", float], dict[str, Any] | None]
@@ -97,16 +97,16 @@ class ServedCommand:
     handler: CommandHandler
     """Carries the command out."""
     orders: tuple[str, ...] = ()
-    """The orders of `Leg` that it needs. Phones that lack one of them refuse the command."""
+    """The orders of `Leg` that the command needs. On phones that lack such an order, the command is refused."""
 
 
 class Feature:
-    """One feature of the exchange; by itself it serves nothing."""
+    """A feature of the exchange; this base class serves no command."""
 
     commands: Mapping[type[CallCommand], ServedCommand]
-    """The commands that it serves."""
+    """The commands that the feature serves."""
     reports: Mapping[type[PhoneReport], ReportHandler]
-    """The reports that it takes in."""
+    """The reports that the feature takes in."""
 
     def __init__(self, host: ExchangeHost) -> None:
         """Serve the calls of this exchange."""
@@ -115,15 +115,15 @@ class Feature:
         self.reports = {}
 
     def call_ended(self, call: Call, now: float) -> None:
-        """A call is over, and its client was told: forget what the feature keeps of it."""
+        """Forget the feature's state of a call that is over; the client has got the last event of the call."""
 
     def call_handed_on(self, call: Call) -> None:
-        """Another client is to control a call: forget the operations of the client that controlled it."""
+        """Forget the operations of the client that controlled a call, which another client will control."""
 
     def tell(
         self, call: Call, event_type: str, params: dict[str, Any], now: float, status_url: str | None = None
     ) -> None:
-        """Send an event on a call to its controller, and POST it to a `status_url`, if there is one."""
+        """Send an event on a call to its controller, and POST the event to a `status_url`, if any."""
         self.host.tell(call.controller, event_type, {**call.names(), **params}, now, status_url=status_url)
 
 
@@ -131,7 +131,7 @@ class Operations(Generic[T]):
     """The operations of one feature that are under way, by call and control_id."""
 
     def __init__(self, name: str, limit: int) -> None:
-        """Have none under way; one of them is called `name`, and one call may have `limit` of them."""
+        """Make an object without operations; `name` is the name of an operation, `limit` the most operations of a call."""
         self._name = name
         self._limit = limit
         self._by_call: dict[Call, dict[str, T]] = {}
@@ -155,7 +155,7 @@ class Operations(Generic[T]):
         self._by_call.setdefault(call, {})[control_id] = operation
 
     def get(self, call: Call, control_id: str) -> T | None:
-        """Return the operation of this control_id; None when it is over, or was never known."""
+        """Return the operation of this control_id; None when the operation is over, or was never known."""
         return self._by_call.get(call, {}).get(control_id)
 
     def has(self, call: Call, control_id: str) -> bool:

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 __all__ = ["Device", "Hunt", "HuntOwner", "Hunting"]
 
 RING_TIME: Final = 30.0
-"""Seconds for which a device rings at most when the command does not say."""
+"""The most seconds for which a device rings, when the command does not say."""
 
 DEVICES_LIMIT: Final = 100
-"""How many devices one command may name."""
+"""How many devices a command may name."""
 
 Device = dict[str, Any]
 
@@ -31,17 +31,17 @@ class HuntOwner(Protocol):
     """The command that a hunt is for."""
 
     def hunt_answered(self, call: Call, now: float) -> None:
-        """Take in that a device has answered; the others are told to stop ringing."""
+        """Take in that a device has answered; the other devices stop ringing."""
 
     def hunt_failed(self, reasons: Sequence[str], now: float) -> None:
-        """Take in that no device has answered; `reasons` says which of them are not known, in words."""
+        """Take in that no device has answered; `reasons` tells, in words, which devices are not known."""
 
 
 class Hunting(Feature):
     """Every hunt that is under way."""
 
     def __init__(self, host: ExchangeHost, lifecycle: Lifecycle) -> None:
-        """Call nobody yet; `lifecycle` tells the states of the calls and ends them."""
+        """Make an object without hunts; `lifecycle` sends the states of calls, and ends calls."""
         super().__init__(host)
         self.lifecycle = lifecycle
         self._by_call: dict[Call, Hunt] = {}
@@ -135,7 +135,7 @@ class Hunting(Feature):
 
 
 class Hunt:
-    """One hunt. It is over with the first call that is answered, or with the last device that is not."""
+    """A hunt, which ends with the first call that is answered, or with the last device that is not."""
 
     def __init__(
         self,
@@ -147,21 +147,21 @@ class Hunt:
         *,
         answer_told_after: float = 0.0,
     ) -> None:
-        """Take in whom to call; `call_next` begins.
+        """Take in the devices to call; `call_next` begins.
 
         Args:
             hunting: Calls the devices.
-            devices: Lists of devices: the lists are tried in turn, those within one list are called at once.
+            devices: Lists of devices: the lists are tried in turn, and the devices of a list are called at once.
             session: The client that controls the calls.
             tag: The tag of the calls, None for none.
-            owner: Told about the answer, or that there is none.
-            answer_told_after: How many seconds after the answer the client is told of it by ``calling.call.state``.
+            owner: The command, which is told of the answer, or that there is none.
+            answer_told_after: Seconds from the answer to its ``calling.call.state``.
         """
         self.session = session
         self.tag = tag
         self.answer_told_after = answer_told_after
         self.unknown: list[str] = []
-        """Why those devices cannot be called that are not known, in words."""
+        """The devices that are not known, each with the reason in words."""
         self._hunting = hunting
         self._groups = [list(group) for group in devices]
         self._owner = owner
@@ -170,7 +170,7 @@ class Hunt:
         self._is_over = False
 
     def call_next(self, now: float) -> None:
-        """Call the next devices, those that are listed together at once; without any left, the hunt has failed."""
+        """Call the devices of the next list at once; when no list is left, the hunt has failed."""
         if self._groups and not self.session.is_over:
             self.ringing = [self._hunting.call(self, device, now) for device in self._groups.pop(0)]
             return
@@ -178,7 +178,7 @@ class Hunt:
         self._owner.hunt_failed(self.unknown, now)
 
     def cancel(self, now: float) -> None:
-        """Stop ringing, and call no others; the owner is told nothing more."""
+        """Stop ringing, and call no more devices; the owner is told nothing more."""
         self._is_over = True
         self._groups.clear()
         for call in list(self.ringing):
@@ -195,17 +195,17 @@ class Hunt:
         self._owner.hunt_answered(call, now)
 
     def ended(self, call: Call, now: float) -> None:
-        """Take in that a call of it is over; the next devices follow the last of these."""
+        """Take in that a call is over; after the last call of a list the next list follows."""
         self.ringing.remove(call)
         if call.end_reason == "cancel":
-            # A client that gives a dial up says so of each leg that rings: later devices would ring for nobody.
+            # A client that gives a dial up ends each leg that rings: later devices would ring in vain.
             self._groups.clear()
         if not self.ringing and not self._is_over:
             self.call_next(now)
 
 
 def _phone_device(device: Device) -> Device:
-    """Return a telephone that was called, as the client that is called sees it."""
+    """Return the device of a telephone that was called, in the form for the client that is called."""
     params = {name: device["params"].get(name) or "" for name in ("from_number", "to_number")}
     return {"type": "phone", "params": params}
 

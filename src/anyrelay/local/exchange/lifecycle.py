@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["Lifecycle"]
 
 REFUSALS: Final = {"busy": 486, "decline": 603, "noAnswer": 480, "error": 500, "not_found": 404}
-"""The SIP status that a ringing call is refused with, by the reason that it is ended for (RFC 3261 section 21)."""
+"""The SIP status that refuses a ringing call, by the end reason (RFC 3261 section 21)."""
 
 SECONDS_PER_MINUTE: Final = 60.0
 """``max_duration`` counts minutes here, as in the source of SignalWire's client."""
@@ -66,7 +66,7 @@ class Lifecycle(Feature):
         self.host.tell(call.controller, "calling.call.state", params, now, status_url=url)
 
     def end_call(self, call: Call, reason: str, now: float) -> None:
-        """Order a call to end, unless it is over or was ordered to."""
+        """Order a phone to end its call, unless the call is over or was ordered to end."""
         if call.is_ending:
             return
         call.end_reason = reason
@@ -108,7 +108,7 @@ class Lifecycle(Feature):
             self.set_state(call, CallState.ANSWERED, now)
 
     def _ended(self, report: CallEnded, call: Call, now: float) -> None:
-        """Tell the end at once, whatever is still to be told of a transfer."""
+        """Send the end of a call at once, before further events of a transfer."""
         if call.state is not CallState.ENDED:
             call.state = CallState.ENDED
             self._tell_state(call, call.state_params(call.end_reason or report.reason), now)

@@ -56,7 +56,7 @@ class Messages:
         self.contexts = dict(contexts or {})
 
     def context_of(self, number: str) -> str:
-        """Return the context that a number belongs to: the context of the same name when nobody has set another one."""
+        """Return the context that a number belongs to: the context of the same name unless another one was set."""
         return self.contexts.get(number, number)
 
     def send(self, command: SendMessage, session: RelaySession, now: float) -> dict[str, Any]:
@@ -97,14 +97,14 @@ class Messages:
         return True
 
     def is_over(self, session: RelaySession) -> None:
-        """Take in that nothing more is to be told of a message of this client."""
+        """Take in that a message of this client has its final state."""
         self._under_way[session] -= 1
         if not self._under_way[session]:
             del self._under_way[session]
 
 
 class _SentMessage:
-    """One message that a client sent, until its final state."""
+    """A message that a client sent, until its final state."""
 
     def __init__(
         self,

@@ -81,7 +81,7 @@ class Offers(Feature):
         self._cancel_deadline(call)
         session = self.host.sessions.next_subscriber(call.context, call.passed_by)
         if call.controller is not None and call.controller is not session:
-            # A client that is away would hear of the call when it is back.
+            # A client that is away would get the offer when it is back.
             call.controller.pending.forget_call(call.call_id)
         call.controller, call.taken = session, False
         if session is None:
@@ -93,7 +93,7 @@ class Offers(Feature):
         self._deadlines[call] = self.host.timers.at(now + OFFER_TIME, lambda at: self._not_taken(call, session, at))
 
     def _not_taken(self, call: Call, session: RelaySession, now: float) -> None:
-        """Offer a call to another client that is here, if the one that it was offered to has not answered it."""
+        """Offer a call to another client that is connected, if the call was offered and not answered."""
         del self._deadlines[call]
         if call.controller is session and not call.taken:
             passed_by = {*call.passed_by, session}

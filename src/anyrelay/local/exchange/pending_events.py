@@ -50,17 +50,17 @@ class PendingEvents:
             self.add(id_, envelope)
 
     def forget(self, id_: str) -> None:
-        """Forget an event, if it is kept."""
+        """Forget an event, if the event is kept."""
         _, size = self._events.pop(id_, (None, 0))
         self.size -= size
 
     def forget_call(self, call_id: str) -> None:
-        """Forget what there was to tell of a call: it is another client's now."""
+        """Forget the events of a call, which another client controls now."""
         for id_ in [id_ for id_, (event, _) in self._events.items() if event["params"].get("call_id") == call_id]:
             self.forget(id_)
 
     def take_all(self) -> list[tuple[str, dict[str, Any]]]:
-        """Return ids and events, oldest first, and keep none of them."""
+        """Return all ids and events, oldest first, and forget them."""
         taken = [(id_, envelope) for id_, (envelope, _) in self._events.items()]
         self._events.clear()
         self.size = 0

@@ -32,7 +32,7 @@ PLAYBACKS_LIMIT: Final = 100
 
 @frozen
 class _Playback:
-    """What a playback's events need."""
+    """The state of a playback that its events need."""
 
     status_url: str | None
 
@@ -98,7 +98,7 @@ def check_media(media: Sequence[Media]) -> None:
     """Check that media can be played by one command.
 
     Raises:
-        CommandRefused: There are too many of them, or their texts are too long (400).
+        CommandRefused: There are too many media, or their texts are too long (400).
     """
     if len(media) > MEDIA_LIMIT:
         raise CommandRefused(400, f"play has {len(media)} media; at most {MEDIA_LIMIT} are played")

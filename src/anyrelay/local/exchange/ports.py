@@ -23,10 +23,10 @@ __all__ = ["Dialer", "Leg", "PhoneEvents", "PhoneReport", "RecordSettings", "Tex
 
 
 class Leg(ABC):
-    """One call between the RELAY server and a phone, as the exchange drives it.
+    """A call between the RELAY server and a phone, as the exchange drives it.
 
-    Every kind of phone implements the abstract orders. A kind of phone serves one of the others once its class overrides the
-    method: the exchange asks `serves`, and refuses a command whose orders these phones do not serve with code 501.
+    Every kind of phone implements the abstract orders. A kind of phone serves another order once its class overrides the
+    method: the exchange asks `serves`, and refuses with code 501 a command whose orders these phones do not serve.
     """
 
     record_formats: ClassVar[tuple[str, ...]] = ("wav",)
@@ -59,7 +59,7 @@ class Leg(ABC):
 
     @abstractmethod
     def stop_play(self, control_id: str) -> None:
-        """Stop a playback; reported as finished. A control_id that is not known is passed over."""
+        """Stop a playback; reported as finished. A control_id that is not known is ignored."""
 
     @abstractmethod
     def pause_play(self, control_id: str) -> None:
@@ -90,15 +90,14 @@ class Leg(ABC):
     def listen(self) -> None:
         """From now on report the digits that the phone sends (`DigitHeard`).
 
-        Given again, it changes nothing. Phones that hear digits and have nothing to start override it with a method that does
-        nothing.
+        A repeated order changes nothing. Phones that always report digits override this method with a method that does nothing.
         """
         raise NotImplementedError
 
     def start_speech(self) -> None:
         """Report the speech of the phone's user until `stop_speech`: `SpeechHeard` with "" when it begins, then its words.
 
-        Given again, it changes nothing. Phones that always report speech do not override it.
+        A repeated order changes nothing. Phones that always report speech do not override this method.
         """
         raise NotImplementedError
 
@@ -144,19 +143,19 @@ class Leg(ABC):
     # --- hearing other calls
 
     def join_mix(self, name: str, *, muted: bool = False) -> None:
-        """Join a mix: a named group of legs of which each hears all the others. A leg is in one mix at most.
+        """Join a mix: a named group of legs that hear each other. A leg is in one mix at most.
 
         A bridge of two calls is a mix of two legs, a conference a mix of many. A mix begins with its first leg and ends with
         its last. A leg leaves its mix when its call ends.
 
         Args:
-            name: The mix. A leg that is in another one leaves that first; given again for the same one, only `muted` changes.
+            name: The mix. The leg leaves another mix first; a repeated order for the same mix changes only `muted`.
             muted: Whether the others do not hear this leg.
         """
         raise NotImplementedError
 
     def leave_mix(self) -> None:
-        """Leave the mix, if the leg is in one."""
+        """Leave the mix, if any."""
         raise NotImplementedError
 
     def hold(self) -> None:
@@ -168,7 +167,7 @@ class Leg(ABC):
         raise NotImplementedError
 
     def start_echo(self) -> None:
-        """Send the phone's own sound back to it until `stop_echo`."""
+        """Send the phone its own sound until `stop_echo`."""
         raise NotImplementedError
 
     def stop_echo(self) -> None:
@@ -188,7 +187,7 @@ class Leg(ABC):
         raise NotImplementedError
 
     def stop_detect(self, control_id: str) -> None:
-        """Stop a detection; nothing more is reported of it."""
+        """Stop a detection, without further reports."""
         raise NotImplementedError
 
     def tap(self, control_id: str, direction: str, device: Mapping[str, Any]) -> None:
@@ -233,7 +232,7 @@ class Dialer(Protocol):
 
         Args:
             to_uri: Whom to call: a SIP or tel URI.
-            from_uri: Who calls, "" for nobody in particular.
+            from_uri: The URI of the caller; "" for none.
             on_ringing: Called with the time when the phone rings.
         """
         ...
@@ -274,7 +273,7 @@ class PhoneEvents(Protocol):
             leg: The call.
             context: The context that the phone called.
             from_uri: The phone's SIP URI.
-            to_uri: The SIP URI that it called.
+            to_uri: The SIP URI that the phone called.
 
         Returns:
             False when no client has subscribed to the context: the phones then refuse the call (480).

@@ -24,7 +24,7 @@ QUEUE_LIMIT: Final = 1_000
 
 @define(eq=False)
 class _Waiting:
-    """One call that waits."""
+    """A call that waits."""
 
     call: Call
     queue: _Queue
@@ -34,12 +34,12 @@ class _Waiting:
 
 @define(eq=False)
 class _Queue:
-    """One queue."""
+    """A queue of calls."""
 
     queue_id: str
     name: str
     waiting: list[_Waiting] = field(factory=list)
-    """Its calls; the one that has waited longest is the first."""
+    """The calls, the longest waiting first."""
 
 
 class QueueFeature(Feature):

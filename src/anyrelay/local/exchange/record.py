@@ -40,11 +40,11 @@ OVER: Final = ("finished", "no_input", "error")
 
 @define(eq=False)
 class _Record:
-    """One recording that is under way."""
+    """A recording that is under way."""
 
     settings: RecordSettings
     audio: dict[str, Any]
-    """How it is recorded, in the words of the command."""
+    """The settings of the recording, in the words of the command."""
     url: str
     terminators: str
     status_url: str | None

@@ -18,7 +18,7 @@ RECORDINGS_BYTES: Final = 512 * 1024 * 1024
 
 @frozen
 class Recording:
-    """One recording that is over."""
+    """A recording that is over."""
 
     name: str
     """The last part of its URL, such as ``….wav``."""
@@ -27,7 +27,7 @@ class Recording:
     path: str = ""
     """The file that holds it; "" when `content` does."""
     content: bytes = field(default=b"", repr=False)
-    """Its bytes, of phones that write no file."""
+    """The bytes of the file, from phones that write no file."""
 
 
 class Recordings:
@@ -46,7 +46,7 @@ class Recordings:
         return self._by_name.get(name)
 
     def add(self, recording: Recording) -> list[Recording]:
-        """Keep a recording, and return those that were forgotten for it, whose files may be deleted."""
+        """Keep a recording, and return the recordings that were dropped in turn, whose files may be deleted."""
         self._by_name[recording.name] = recording
         self._size += recording.size
         forgotten: list[Recording] = []

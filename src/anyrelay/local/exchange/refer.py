@@ -19,10 +19,10 @@ __all__ = ["ReferFeature"]
 
 
 class ReferFeature(Feature):
-    """REFERs. A call's outcome may come after its end, and is told then."""
+    """Transfers by REFER. The outcome may come, and is sent, after the end of the call."""
 
     def __init__(self, host: ExchangeHost, lifecycle: Lifecycle) -> None:
-        """Refer nobody yet; `lifecycle` ends the calls that were transferred."""
+        """Make the feature without transfers; `lifecycle` ends the calls that were transferred."""
         super().__init__(host)
         self._lifecycle = lifecycle
         self._monitors: dict[Call, ReferMonitor] = {}

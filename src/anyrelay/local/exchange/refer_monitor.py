@@ -1,7 +1,7 @@
-"""One SIP REFER as the transferor lives it: facts of SIP in, what RELAY's clients are told out.
+"""A SIP REFER from the side of the transferor: takes facts of SIP, and gives the events for RELAY's clients.
 
 The phone's answer to the REFER, its NOTIFYs, its BYE and the time are the inputs; a `Report` of each step is the output,
-in the words of ``calling.call.refer``. What is done where is one transition table, `TRANSITIONS`, which is the table of
+in the words of ``calling.call.refer``. The transition table `TRANSITIONS` decides, which is the table of
 the RELAY server's side of a transfer. RFC 3515 is the REFER, RFC 6665 its subscription, RFC 5589 a transferor's habits.
 """
 
@@ -18,54 +18,54 @@ from anyrelay.protocol.core.timers import Timer, Timers
 __all__ = ["TRANSITIONS", "MonitorInput", "MonitorState", "ReferMonitor", "Report", "word_of"]
 
 ANSWER_TIME: Final = 32.0
-"""Seconds in which a REFER is to be answered: 64 * T1, Timer F of RFC 3261 section 17.1.2.2."""
+"""Seconds in which a REFER must be answered: 64 * T1, Timer F of RFC 3261 section 17.1.2.2."""
 
 FIRST_NOTIFY_TIME: Final = 32.0
-"""Seconds after the 2xx in which the first NOTIFY is to come, which RFC 3515 section 2.4.4 wants at once."""
+"""Seconds after the 2xx in which the first NOTIFY must come; RFC 3515 section 2.4.4 requires it at once."""
 
 SUBSCRIPTION_LIFE: Final = 180.0
-"""Seconds for which a subscription lives when its NOTIFY does not say."""
+"""The life of a subscription in seconds, when its NOTIFYs name none."""
 
 SUBSCRIPTION_GRACE: Final = 2.0
-"""Seconds that a subscription which has run out gets more: phones send their last NOTIFY late, and some name no life at all."""
+"""Seconds that a subscription lives beyond its named life: phones send their last NOTIFY late, and some name no life."""
 
 NO_DIALOG: Final = 481
-"""What a phone answers that does not know the call; it is over then (RFC 3261 section 12.2.1.2)."""
+"""The SIP status of a phone that does not know the call, which is over then (RFC 3261 section 12.2.1.2)."""
 
 WATCH_TIME: Final = 1.5
-"""Seconds after the end of the call in which the last NOTIFY may still come: phones do send it after their BYE."""
+"""Seconds after the end of the call in which the last NOTIFY may still come: some phones send it after their BYE."""
 
 
 class MonitorState(StrEnum):
-    """Where a REFER is."""
+    """The state of a REFER."""
 
     SENT = auto()
-    """Sent; nothing came back yet."""
+    """The REFER was sent; no answer and no NOTIFY came yet."""
     ACCEPTED = auto()
     """The phone answered 2xx; no NOTIFY came yet."""
     OVERTAKEN = auto()
-    """A NOTIFY came before the answer to the REFER (RFC 6665 section 4.1.2.4), and stands for it."""
+    """A NOTIFY came before the answer to the REFER (RFC 6665 section 4.1.2.4), and counts as the answer."""
     NOTIFIED = auto()
-    """Answered 2xx, and the subscription lives."""
+    """The phone answered 2xx, a NOTIFY came, and the subscription lives."""
     WATCHED = auto()
     """The call is over and the last NOTIFY may still come."""
     UNKNOWN = auto()
-    """Reported as unknown; a final NOTIFY that comes after all is reported, for the truth is late, not wrong."""
+    """The outcome was reported as unknown; a late final NOTIFY is still reported."""
     DONE = auto()
-    """Reported for good."""
+    """The final outcome was reported."""
 
 
 class MonitorInput(StrEnum):
-    """What happens to a REFER."""
+    """An input of a REFER's transition table."""
 
     ACCEPTED = auto()
-    """The phone answered it with 2xx."""
+    """The phone answered the REFER with 2xx."""
     REFUSED = auto()
-    """The phone answered it with 300 to 699."""
+    """The phone answered the REFER with 300 to 699."""
     CHALLENGED = auto()
-    """The phone wanted credentials (401, 407), and it was sent again with some."""
+    """The phone wanted credentials (401, 407), and the REFER was sent again with credentials."""
     PROGRESS = auto()
-    """A NOTIFY with a provisional status (100 to 199, and 202, which is final for nothing)."""
+    """A NOTIFY with a provisional status (100 to 199, and 202, which is no outcome)."""
     LIFE_SIGN = auto()
     """A NOTIFY without a status that can be read; the subscription goes on."""
     OUTCOME = auto()
@@ -73,7 +73,7 @@ class MonitorInput(StrEnum):
     SUBSCRIPTION_ENDED = auto()
     """A NOTIFY that ended the subscription without a final status."""
     ABANDONED = auto()
-    """What carried the call broke: nothing more will be heard."""
+    """The phones' connection or process broke: no more facts will come."""
     CALL_ENDED = auto()
     """The call is over, whichever side ended it."""
     NOT_ANSWERED = auto()
@@ -93,7 +93,7 @@ _OPEN: Final = {
     MonitorInput.NOT_REPORTED: MonitorState.UNKNOWN,
     MonitorInput.NOT_ANSWERED: MonitorState.UNKNOWN,
 }
-"""What happens alike wherever the REFER is under way."""
+"""The transitions of every state in which the REFER is under way."""
 
 
 def _rows(
@@ -147,17 +147,17 @@ TRANSITIONS: Final[dict[tuple[MonitorState, MonitorInput], MonitorState]] = {
     ),
     **_rows(MonitorState.UNKNOWN, {MonitorInput.REFUSED: MonitorState.DONE, MonitorInput.OUTCOME: MonitorState.DONE}),
 }
-"""Where a REFER goes; a pair that is not here changes nothing and is not reported."""
+"""The next state of a REFER, by state and input; a pair that is missing changes nothing and is not reported."""
 
 _QUIET: Final = frozenset({MonitorInput.LIFE_SIGN, MonitorInput.CALL_ENDED})
-"""Facts that nobody is told of: they say nothing about the transfer."""
+"""Inputs that are not reported, since they say nothing about the transfer."""
 
 _BUSY: Final = frozenset({486, 600})
 _NO_ANSWER: Final = frozenset({408, 480, 487})
 
 
 def word_of(code: int) -> str:
-    """Return RELAY's word for the final status that a NOTIFY carried."""
+    """Return RELAY's word for the final status of a NOTIFY."""
     if code < 300:
         return "success"
     if code in _BUSY:
@@ -167,28 +167,28 @@ def word_of(code: int) -> str:
 
 @frozen
 class Report:
-    """One ``calling.call.refer`` event, and what is to be done with the call."""
+    """A ``calling.call.refer`` event, and whether to end the call."""
 
     state: str
     """inProgress, success, busy, noAnswer, failed, cancel or unknown."""
     refer_to: str
     """The target's URI."""
     refer_code: int | None
-    """What the phone answered to the REFER; 408 when it never did, None when it did not need to."""
+    """The SIP status of the phone's answer to the REFER; 408 without an answer, None when a NOTIFY made it needless."""
     notify_code: int | None
-    """The last status that a NOTIFY carried; None when none did."""
+    """The last SIP status of a NOTIFY; None when no NOTIFY had a status."""
     hang_up: bool = False
-    """Whether the call is to be ended: the phone is with the target now (RFC 5589 section 6.1), or does not know the call."""
+    """Whether to end the call: the phone talks to the target (RFC 5589 section 6.1), or does not know the call."""
 
     def params(self) -> dict[str, str]:
-        """Return what the event says besides naming the call; codes that are not known are left out."""
+        """Return the parameters of the event without the call's; codes that are not known are left out."""
         codes = {"sip_refer_response_code": self.refer_code, "sip_notify_response_code": self.notify_code}
         known = {name: str(code) for name, code in codes.items() if code is not None}
         return {"state": self.state, "sip_refer_to": self.refer_to, **known}
 
 
 class ReferMonitor:
-    """One REFER of one call, from the moment it is sent."""
+    """A REFER of a call, from the moment it is sent."""
 
     def __init__(self, refer_to: str, *, now: float, timers: Timers, report: Callable[[float, Report], None]) -> None:
         """Start the clock of a REFER that is sent now.
@@ -196,7 +196,7 @@ class ReferMonitor:
         Args:
             refer_to: The target's URI.
             now: The time, in seconds.
-            timers: Where its deadlines go.
+            timers: The deadlines of the exchange.
             report: Called with the time and each report, in order.
         """
         self.refer_to = refer_to
@@ -211,16 +211,16 @@ class ReferMonitor:
 
     @property
     def is_open(self) -> bool:
-        """Whether its outcome is still to come."""
+        """Whether the outcome is still to come."""
         return self.state not in (MonitorState.UNKNOWN, MonitorState.DONE)
 
     def answered(self, now: float, code: int) -> None:
-        """The phone answered the REFER with a final status code."""
+        """Take in the phone's answer to the REFER, a final status code."""
         if self._answered or self.state is MonitorState.DONE:
-            return  # a copy of an answer that was seen already
+            return  # a repeated answer
         self._answered = True
         self.refer_code = code
-        # A 408 is no answer but the lack of one, whichever side made it up (RFC 3261 section 8.1.3.1).
+        # A 408 stands for a missing answer, no matter which side made it (RFC 3261 section 8.1.3.1).
         self._meet(
             MonitorInput.ACCEPTED if code < 300 else MonitorInput.NOT_ANSWERED if code == 408 else MonitorInput.REFUSED,
             now,
@@ -229,19 +229,19 @@ class ReferMonitor:
             self._wait_until(now + FIRST_NOTIFY_TIME, self._not_reported)
 
     def challenged(self, now: float, code: int) -> None:
-        """The phone wanted credentials (401, 407), and the REFER was sent again with some: the next answer decides."""
+        """Take in that the phone wanted credentials (401, 407), and that the REFER was sent again: the next answer decides."""
         if self.state is MonitorState.SENT:
             self.refer_code = code
             self._meet(MonitorInput.CHALLENGED, now)
             self._wait_until(now + ANSWER_TIME, self._not_answered)
 
     def abandoned(self, now: float) -> None:
-        """What carried the call broke: nothing more will be heard, and the outcome is not known."""
+        """Take in that the phones' connection or process broke: no more facts will come, and the outcome is unknown."""
         self._call_is_up = False
         self._meet(MonitorInput.ABANDONED, now)
 
     def notified(self, now: float, code: int | None, *, terminated: bool, expires: float | None) -> None:
-        """A NOTIFY came.
+        """Take in a NOTIFY.
 
         Args:
             now: The time, in seconds.
@@ -262,19 +262,19 @@ class ReferMonitor:
             is_first = self.state in (MonitorState.SENT, MonitorState.ACCEPTED)
             self._meet(MonitorInput.LIFE_SIGN if code is None else MonitorInput.PROGRESS, now)
             if self.state in (MonitorState.OVERTAKEN, MonitorState.NOTIFIED) and (is_first or expires is not None):
-                # A NOTIFY that names no life leaves the one that was named before.
+                # A NOTIFY that names no life leaves the earlier life as it is.
                 life = SUBSCRIPTION_LIFE if expires is None else expires
                 self._wait_until(now + life + SUBSCRIPTION_GRACE, self._not_reported)
 
     def call_ended(self, now: float) -> None:
-        """The call is over; a last NOTIFY may still come."""
+        """Take in that the call is over; a last NOTIFY may still come."""
         self._call_is_up = False
         if self.is_open and self.state is not MonitorState.WATCHED:
             self._meet(MonitorInput.CALL_ENDED, now)
             self._wait_until(now + WATCH_TIME, self._watch_over)
 
     def superseded(self, now: float) -> None:
-        """A later REFER of the same call is about to be sent: nothing more can be told about this one."""
+        """Take in that a later REFER of the same call is about to be sent: this REFER gets no more events."""
         if self.is_open:
             self._meet(MonitorInput.SUBSCRIPTION_ENDED, now)
         self._timer.cancel()

@@ -1,4 +1,4 @@
-"""What phones report of a call: facts of SIP and of audio, each a small class."""
+"""The reports of phones on a call: facts of SIP and of audio, each a small class."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class CallAnswered:
 
 @frozen
 class CallEnded:
-    """The call is over, whichever side ended it."""
+    """The call is over, no matter which side ended it."""
 
     reason: str
     """RELAY's word: hangup, cancel, busy, noAnswer, decline or error."""
@@ -46,7 +46,7 @@ class CallFailed:
     """The call is over because the SIP stack broke. No other report follows."""
 
     error: str
-    """What broke, in words."""
+    """The error, in words."""
 
 
 @frozen
@@ -58,7 +58,7 @@ class PlayChanged:
     state: str
     """playing, paused, finished or error."""
     error: str = ""
-    """What to do about the error, in words; "" for none."""
+    """The advice for the error, in words; "" for none."""
 
 
 @frozen
@@ -82,7 +82,7 @@ class ReferNotified:
     """A NOTIFY of the refer subscription came. It may come after `CallEnded`."""
 
     code: int | None
-    """The status code in its ``message/sipfrag`` body, None when there is no readable one."""
+    """The status code in the ``message/sipfrag`` body; None when the body has none that can be read."""
     terminated: bool
     """Whether its Subscription-State is terminated (RFC 6665 section 4.1.3)."""
     expires: float | None
@@ -102,7 +102,7 @@ class SpeechHeard:
     """The phone's user said something."""
 
     text: str
-    """The words; "" when it begins, or when nobody understood it."""
+    """The words; "" for the beginning of speech, and for speech that was not understood."""
     final: bool = True
     """False for words heard while the user still speaks: `SpeechHeard` with the whole text follows."""
     confidence: float = 100.0
@@ -148,11 +148,11 @@ class RecordChanged:
     state: str
     """recording, paused, finished, no_input or error."""
     duration: float = 0.0
-    """How long it is, in seconds; once it is over."""
+    """The length in seconds, once the recording is over."""
     size: int = 0
-    """How many bytes its file has, once it is over; 0 when there is no file, or when `content` tells."""
+    """The size of the file in bytes, once the recording is over; 0 without a file."""
     path: str = ""
-    """The file that holds it, once it is over; "" when `content` holds it, or when there is none."""
+    """The path of the file, once the recording is over; "" without a file."""
     content: bytes = field(default=b"", repr=False)
     """The file's bytes, of phones that write no file."""
     error: str = ""
@@ -164,7 +164,7 @@ class HoldChanged:
     """The phone was put on hold or taken off hold."""
 
     held: bool
-    """Whether it is on hold now."""
+    """Whether the phone is on hold now."""
 
 
 @frozen

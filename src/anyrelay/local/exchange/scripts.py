@@ -37,7 +37,7 @@ def _is_code(instance: Any, attribute: Any, value: Any) -> None:
 
 @frozen(kw_only=True)
 class ScriptedEvent:
-    """One event of a script."""
+    """An event of a script."""
 
     params: dict[str, Any] = field(validator=is_object)
     """The event's parameters, without those that name the call, the operation or the message."""
@@ -49,7 +49,7 @@ class ScriptedEvent:
 
 @frozen(kw_only=True)
 class Script:
-    """What the exchange replies to one command, and which events follow."""
+    """The reply of the exchange to a command, and the events that follow."""
 
     code: int = field(default=SUCCESS, validator=_is_code)
     """The code of the reply: 200, or a refusal from 400 to 599."""
@@ -149,7 +149,7 @@ def read_events(events: Iterable[ScriptedEvent | Mapping[str, Any]]) -> tuple[Sc
 
 
 class Performance:
-    """One script that is being acted: its events follow in time, until the last one or `stop`."""
+    """A script that is being acted: its events follow in time, until the last event or `stop`."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""RELAY sessions as the server sees them: who may sign in, what survives a lost connection, who hears which context.
+"""RELAY sessions on the server's side: resumption, the events kept for absent clients, and the contexts of each session.
 
 A session outlives its connection by some minutes. Whatever was not acknowledged when the connection was lost, and
 whatever happens until the client is back, is sent then, each event under the id it had (RELAY facts, section 2).
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["RelaySession", "SessionConnection", "Sessions", "too_many_contexts"]
 
 CONTEXTS_LIMIT: Final = 1_000
-"""How many contexts one session may hear."""
+"""How many contexts a session may have."""
 
 CONTEXTS_BYTES: Final = 65_536
 """How many characters their names may have in all."""
@@ -35,19 +35,19 @@ ABSENT_BYTES: Final = 32 * 1024 * 1024
 """How many bytes of events and of names these may have in all."""
 
 TURNS_REMEMBERED: Final = 10_000
-"""Of how many contexts it is known whose turn it is."""
+"""The number of contexts for which the next session is remembered."""
 
 VERSION_WITHOUT_STATE: Final = 3
 """The major version of the protocol from which clients resume without an authorization_state: SignalWire's in JavaScript."""
 
 
 class SessionConnection(Protocol):
-    """What a session needs of its client's connection."""
+    """The members of its client's connection that a session uses."""
 
     session: RelaySession | None
-    """The session that it is signed in to; None before sign-in and after the end."""
+    """The session of the connection; None before sign-in and after the end."""
     left_politely: bool
-    """Whether the client closed the connection of its own accord, rather than lost it."""
+    """Whether the client closed the connection; if not, the connection was lost."""
 
     @property
     def unacknowledged(self) -> dict[str, dict[str, Any]]:
@@ -67,44 +67,44 @@ class SessionConnection(Protocol):
 
 @define(eq=False)
 class RelaySession:
-    """One client's session."""
+    """A client's session."""
 
     protocol: str = field(repr=False)
-    """Its name, with which the client says what it resumes. Nobody else is told."""
+    """The name of the session, by which its client resumes it. No other client learns the name."""
     signature: str
-    """The second part of that name, which the client is told besides (RELAY facts, section 7)."""
+    """The second part of that name, which the client also gets alone (RELAY facts, section 7)."""
     channel: str
-    """The name that its events carry, which others see too: callbacks, observers."""
+    """The name in the session's events, which callbacks and observers see too."""
     project_id: str
     """The project that the client signed in for."""
     credentials: bytes = field(repr=False)
-    """A digest of what the client signed in with."""
+    """A digest of the credentials that the client signed in with."""
     shows_state: bool
-    """Whether it can only be resumed with its `authorization_state`."""
+    """Whether the session can be resumed only with its `authorization_state`."""
     authorization_state: str = field(default="", repr=False)
-    """What a client must show to resume it: an opaque secret, a new one from each sign-in on."""
+    """The opaque secret that a client must show to resume the session; each sign-in makes a new secret."""
     previous_state: str = field(default="", repr=False)
-    """The one before, good for as long as the client has not acknowledged the event that brings the new one."""
+    """The secret before, which is good until the client acknowledges the event with the new secret."""
     state_event: str = ""
     """The JSON-RPC id of that event."""
     connection: SessionConnection | None = None
-    """Its connection; None while the client is away."""
+    """The connection of the session; None while the client is away."""
     contexts: dict[str, None] = field(factory=dict)
-    """The contexts that it hears; changed by `hear` and `hear_no_more`."""
+    """The contexts that the session receives; changed by `hear` and `hear_no_more`."""
     contexts_size: int = 0
-    """How many characters their names have in all."""
+    """How many characters the names of the contexts have in all."""
     acknowledges: bool = True
-    """Whether its client acknowledges events; if not, what was sent counts as received."""
+    """Whether the client acknowledges events; if not, an event that was sent counts as received."""
     pending: PendingEvents = field(factory=PendingEvents)
     """Events for a client that is away."""
     expiry: Timer | None = None
-    """When it is given up; None while the client is here."""
+    """The deadline at which the session is given up; None while the client is connected."""
     has_left: bool = False
-    """Whether the client closed its connection of its own accord: it keeps its calls, and is offered no others."""
+    """Whether the client closed its connection itself: the session keeps its calls, and gets no new ones."""
     resumable: bool = True
-    """Whether it lives on when the connection is lost; not when the client was told that it is to begin anew."""
+    """Whether the session outlives a lost connection; not after ``signalwire.disconnect`` with ``restart``."""
     is_over: bool = False
-    """Whether it was given up: nobody can resume it."""
+    """Whether the session was given up and can be resumed no more."""
 
     def send_event(self, id_: str, envelope: dict[str, Any]) -> None:
         """Send an event now, or once the client is back."""
@@ -115,30 +115,30 @@ class RelaySession:
 
     @property
     def size(self) -> int:
-        """How many bytes it takes, as far as its client decides that."""
+        """How many bytes of the session its client is responsible for: events and names of contexts."""
         return self.pending.size + self.contexts_size
 
     def hear(self, contexts: Iterable[str], *, only: bool = False) -> None:
-        """Hear these contexts too, or these and no others."""
+        """Receive these contexts too; with `only`, receive these contexts alone."""
         if only:
             self.contexts = {}
         self.contexts.update(dict.fromkeys(contexts))
         self.contexts_size = sum(map(len, self.contexts))
 
     def hear_no_more(self, contexts: Iterable[str]) -> None:
-        """Hear these contexts no more."""
+        """Stop receiving these contexts."""
         for context in contexts:
             self.contexts.pop(context, None)
         self.contexts_size = sum(map(len, self.contexts))
 
     def may_be_resumed(self, command: Connect) -> bool:
-        """Whether a sign-in, whose credentials are good, is of the client that has this session: its name opens nothing."""
+        """Return whether a sign-in with good credentials may resume this session: the name of the session is not enough."""
         project = command.authentication.get("project")
         if not self.resumable or (isinstance(project, str) and project and project != self.project_id):
             return False
         if command.authorization_state is not None:
             return self._is_state(command.authorization_state)
-        # Such a client has nothing to show: its session's name, which nobody else is told, and what it signed in with.
+        # A client without an authorization_state shows the session's name, which is secret, and the same credentials.
         same = hmac.compare_digest(self.credentials, _digest_of_credentials(command))
         return not self.shows_state and not _shows_state(command) and same
 
@@ -151,14 +151,14 @@ class RelaySession:
         return any(hmac.compare_digest(digest_of(shown), digest_of(state)) for state in good if state)
 
     def renew_state(self, state: str, event_id: str) -> None:
-        """Have a new `authorization_state`, brought by the event of this id."""
-        self.pending.forget(self.state_event)  # nobody needs one that is no good any more
+        """Use a new `authorization_state`, which the event of this id brings."""
+        self.pending.forget(self.state_event)  # the event with the old secret is needless
         self.previous_state, self.authorization_state = self.authorization_state, state
         self.state_event = event_id
 
     def attach(self, connection: SessionConnection, now: float) -> None:
-        """The client is here, on this connection; what waited for it is sent by `send_pending`."""
-        if self.connection is not None:  # the client noticed the loss of its old connection before we did
+        """Use this connection of the client; `send_pending` sends the events that waited."""
+        if self.connection is not None:  # the client noticed the loss of its old connection first
             self.connection.drop(now)
         if self.expiry is not None:
             self.expiry.cancel()
@@ -168,7 +168,7 @@ class RelaySession:
         connection.session = self
 
     def detach(self) -> None:
-        """The connection is gone: keep what the client has not acknowledged."""
+        """Take in that the connection is gone: keep the events that the client has not acknowledged."""
         connection, self.connection = self.connection, None
         if connection is None:
             return
@@ -178,7 +178,7 @@ class RelaySession:
             self.pending.put_before(connection.unacknowledged)
 
     def send_pending(self) -> None:
-        """Send what waited for the client, oldest first."""
+        """Send the events that waited for the client, oldest first."""
         assert self.connection is not None
         for id_, envelope in self.pending.take_all():
             self.connection.send_event(id_, envelope)
@@ -188,7 +188,7 @@ class Sessions:
     """Every session of the exchange."""
 
     def __init__(self, new_id: Callable[[], str]) -> None:
-        """Keep no session yet; `new_id` makes identifiers that were never used before."""
+        """Make an object without sessions; `new_id` makes identifiers that were never used before."""
         self._new_id = new_id
         self._sessions: dict[str, RelaySession] = {}
         self._turns: OrderedDict[str, RelaySession] = OrderedDict()
@@ -227,7 +227,7 @@ class Sessions:
         return session
 
     def too_many_absent(self, busy: Callable[[], set[RelaySession]]) -> list[RelaySession]:
-        """Return the sessions that are to be given up, so that those of absent clients stay within their budget.
+        """Return the sessions to give up, so that the sessions of absent clients stay within their budget.
 
         Args:
             busy: Returns the sessions that control a call, which are given up last.
@@ -247,7 +247,7 @@ class Sessions:
         return given_up
 
     def forget(self, session: RelaySession) -> None:
-        """Give a session up: nobody can resume it."""
+        """Give a session up, which then can be resumed no more."""
         session.is_over = True
         session.pending.take_all()
         if session.expiry is not None:
@@ -260,7 +260,7 @@ class Sessions:
     def next_subscriber(
         self, context: str, passed_by: Iterable[RelaySession] = (), *, peek: bool = False
     ) -> RelaySession | None:
-        """Choose whose turn it is to be offered a call: one after the other, those that are here before those away.
+        """Return the session that gets the next call of a context: in turn, connected clients before absent ones.
 
         Args:
             context: The context that was called.
@@ -278,13 +278,13 @@ class Sessions:
         if chosen is not None and not peek:
             self._turns[context] = chosen
             self._turns.move_to_end(context)
-            if len(self._turns) > TURNS_REMEMBERED:  # anybody can call any context
+            if len(self._turns) > TURNS_REMEMBERED:  # any phone can call any context
                 self._turns.popitem(last=False)
         return chosen
 
 
 def too_many_contexts(contexts: Iterable[str]) -> str:
-    """Say why one session cannot hear so many contexts, "" when it can."""
+    """Return why a session cannot receive so many contexts; "" when it can."""
     names = set(contexts)
     if len(names) <= CONTEXTS_LIMIT and sum(map(len, names)) <= CONTEXTS_BYTES:
         return ""
@@ -292,7 +292,7 @@ def too_many_contexts(contexts: Iterable[str]) -> str:
 
 
 def _shows_state(command: Connect) -> bool:
-    """Whether a client is one that keeps the `authorization_state` and shows it."""
+    """Return whether a client keeps the `authorization_state` and shows it at its next sign-in."""
     major = command.version.get("major")
     return not isinstance(major, int) or major < VERSION_WITHOUT_STATE
 

@@ -23,7 +23,7 @@ UNAUTHORIZED: Final = 401
 """The code of an answer to a command before sign-in, and to a second sign-in."""
 
 AUTHENTICATION_FAILED: Final = -32002
-"""The code of an answer to credentials that are not known: the one at which SignalWire's client in JavaScript stops."""
+"""The error code for credentials that are not known, at which SignalWire's client in JavaScript stops."""
 
 TOO_MANY_GUESSES: Final = 429
 """The code of an answer to a sign-in that was not looked at, since too many were refused and others wait."""
@@ -33,7 +33,7 @@ REFUSALS_PER_CONNECTION: Final = 5
 
 
 class SignInHost(Protocol):
-    """What sign-ins need of the exchange."""
+    """The members of the exchange that sign-ins use."""
 
     sessions: Sessions
     """Every session."""
@@ -59,7 +59,7 @@ class SignIn:
         timers: ConnectionTimers,
         on_signed_in: Callable[[RelaySession, float], None],
     ) -> None:
-        """Know nobody yet.
+        """Make an object without refused sign-ins.
 
         Args:
             host: The exchange.
@@ -74,7 +74,7 @@ class SignIn:
         self._guesses = GuessLimiter()
 
     def connect(self, connection: ClientConnection, id_: str | int, command: Connect, now: float) -> None:
-        """Sign a client in: at once, or once it is its turn when sign-ins of its address were refused before."""
+        """Sign a client in: at once, or after a wait when sign-ins of its address were refused before."""
         if connection.session is not None or connection.awaits_verdict:
             connection.refuse(id_, UNAUTHORIZED, "this connection is signed in already, or about to be")
             return

@@ -1,4 +1,4 @@
-"""What RELAY's own schema refuses and this exchange accepts as a rule: names, types and forms of parameters.
+"""Refuse commands as RELAY's own schema does: names, types and forms of parameters that the exchange accepts by default.
 
 The schema is the one that SignalWire's client for Python carries (RELAY facts, section 7). Parameters that SignalWire's
 reference documents are accepted, although the schema does not name all of them.

@@ -15,7 +15,7 @@ __all__ = ["UserEventFeature"]
 
 
 class UserEventFeature(Feature):
-    """Hands events of the application to phones. Phones that speak SIP alone have no way to take them."""
+    """Hands events of the application to phones. Real SIP phones cannot take such events."""
 
     def __init__(self, host: ExchangeHost) -> None:
         """Serve the calls of this exchange."""
