@@ -16,7 +16,7 @@ ROOT: Final = Path(anyrelay.__file__).parent
 
 _CORE = {"errors", "_lazy", "protocol.core", "protocol.rpc", "protocol.schema"}
 
-_LOCAL = {"local.http_requests", "local.json_process", "local.logs", "local.reach"}
+_LOCAL = {"local.http_requests", "local.json_process", "local.logs", "local.mp3", "local.reach"}
 
 _PORTS = {"local.exchange.ports", "local.exchange.reports"}
 
@@ -38,7 +38,7 @@ ALLOWED: Final = {
     "telemetry": {"errors", "protocol", "frontend"},
     "webhooks": {"errors", "protocol"},
     "local.exchange": {"errors", "protocol", "local.exchange", "local.logs"},
-    "local.simulated": {"errors", "protocol", *_PORTS, "local.logs", "local.simulated"},
+    "local.simulated": {"errors", "protocol", *_PORTS, "local.logs", "local.mp3", "local.simulated"},
     "local.sip": {"errors", "protocol", *_LOCAL, *_PORTS, "local.sip"},
     "local": {"errors", "_lazy", "protocol", "local"},
 }

@@ -124,7 +124,7 @@ def test_a_recording_that_is_never_finished_is_forgotten(bench, client, leg, end
 
 def test_a_format_that_phones_do_not_write_is_refused(client, leg):
     refused = client.command(leg.call_id, "record", control_id="r", record={"audio": {"format": "mp3"}})
-    assert refused == (501, "calling.record: mp3 files are not written here, record wav")
+    assert refused == (501, "calling.record: mp3 files are not written here, record wav; for mp3, install lameenc")
 
 
 @pytest.mark.parametrize(("limit", "value"), [("RECORDINGS_LIMIT", 2), ("RECORDINGS_BYTES", 300)])

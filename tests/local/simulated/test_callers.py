@@ -151,6 +151,19 @@ def test_silence_ends_a_recording_that_holds_what_was_said(bench, caller):
     assert recording(bench, caller.client) == (pytest.approx(9.6), [5.6])
 
 
+def test_an_mp3_recording(bench, caller):
+    audio = {"format": "mp3", "stereo": True, "direction": "both", "initial_timeout": 0}
+    command(caller, "record", control_id="r", record={"audio": audio})
+    bench.advance(5)
+    command(caller, "record.stop", control_id="r")
+    event = caller.client.operation("calling.call.record", "r")[-1]
+    kept = bench.exchange.recordings.get(event["url"].rpartition("/")[2])
+    assert (event["state"], event["duration"], event["size"]) == ("finished", pytest.approx(5), len(kept.content))
+    assert kept.name.endswith(".mp3")
+    assert kept.content[:2] == b"\xff\xe3"  # MPEG 2.5 Layer III
+    assert len(kept.content) / 8_000 == pytest.approx(5, abs=0.2)  # 64 kbit/s
+
+
 def test_a_recording_of_nobody(bench, caller):
     command(caller, "record", control_id="r", record={"audio": {"initial_timeout": 3}})
     bench.advance(2.9)

@@ -79,6 +79,33 @@ def test_sides(record: Callable[..., Recording], direction: str, stereo: bool, e
     assert [round(frequency_of(channel)) for channel in recording.channels()] == expected
 
 
+@pytest.mark.parametrize(
+    ("stereo", "header"),
+    # MPEG 2.5 Layer III without a checksum, 8,000 samples a second: 32 kbit/s in one channel, 64 kbit/s in two
+    [(False, "ffe348c4"), (True, "ffe38864")],
+)
+def test_an_mp3_file(record: Callable[..., Recording], stereo: bool, header: str) -> None:
+    recording = record(format="mp3", stereo=stereo)
+    recording.take(sine(440, 2.0), sine(1_000, 2.0))
+    recording.recorder.stop()
+    report = recording.reports[-1]
+    content = Path(report.path).read_bytes()
+    assert (report.state, report.duration, report.size) == ("finished", 2.0, len(content))
+    assert Path(report.path).name == "call.mp3"
+    frame = 576 if stereo else 288  # bytes of 72 ms
+    frames, rest = divmod(len(content), frame)
+    assert rest == 0
+    assert {content[at : at + 3].hex() for at in range(0, len(content), frame)} == {header[:6]}
+    assert content[:4].hex() == header
+    assert 2.0 <= frames * 0.072 <= 2.2
+
+
+def test_an_mp3_file_of_a_recording_without_sound(record: Callable[..., Recording]) -> None:
+    recording = record(format="mp3")
+    recording.recorder.stop()
+    assert (recording.reports[-1].state, recording.reports[-1].size) == ("finished", 0)
+
+
 def test_the_beep_is_not_recorded(record: Callable[..., Recording]) -> None:
     recording = record(beep=True, direction="listen")
     beep = round(BEEP_TIME * RATE) + LEAD
@@ -169,7 +196,7 @@ def test_a_name_cannot_leave_the_directory(tmp_path: Path) -> None:
     [
         (None, {}, "there is no directory for recordings"),
         ("missing", {}, "No such file or directory"),
-        ("", {"format": "mp3"}, "real SIP phones are recorded as wav, not as mp3"),
+        ("", {"format": "ogg"}, "real SIP phones are recorded as wav or mp3, not as ogg"),
     ],
 )
 def test_what_cannot_be_recorded(tmp_path: Path, directory: str | None, settings: dict[str, str], error: str) -> None:
@@ -187,7 +214,7 @@ def test_a_disk_that_is_full(record: Callable[..., Recording]) -> None:
     full = open("/dev/full", "wb")  # noqa: SIM115 - the recorder closes it
     assert recording.recorder._file is not None
     recording.recorder._file.close()
-    recording.recorder._file = full
+    recording.recorder._file._file = full
     recording.take(silence(2.0))
     assert recording.states == ["recording", "error"]
     assert "No space left on device" in recording.reports[-1].error

@@ -77,7 +77,8 @@ class RecordFeature(Feature):
         audio: dict[str, Any] = command.record["audio"]
         file_format = audio.get("format") or "wav"
         if file_format not in call.leg.record_formats:
-            raise CommandRefused(501, f"calling.record: {file_format} files are not written here, record wav")
+            hint = "; for mp3, install lameenc" if file_format == "mp3" else ""
+            raise CommandRefused(501, f"calling.record: {file_format} files are not written here, record wav{hint}")
         settings = RecordSettings(
             name=self.host.new_id(),
             format=file_format,

@@ -18,6 +18,7 @@ from anyrelay.local.exchange.reports import (
     PlayChanged,
     SpeechHeard,
 )
+from anyrelay.local.mp3 import RECORD_FORMATS
 from anyrelay.local.simulated.callers import DIGIT_TIME, PAUSES, CallerLeg, SimulatedCaller
 from anyrelay.local.simulated.detector import SimulatedDetector
 from anyrelay.local.simulated.media import MediaClock, SimulatedPlayer, media_seconds
@@ -68,6 +69,8 @@ class LegHost(MediaClock, Protocol):
 
 class SimulatedLeg(CallerLeg):
     """The exchange's side of a simulated call. Each order is carried out in the next turn of the clock, in the order given."""
+
+    record_formats = RECORD_FORMATS
 
     def __init__(self, phones: LegHost, caller: SimulatedCaller) -> None:
         """Make the leg of this caller."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from attrs import define, field
 
 from anyrelay.local.exchange.reports import RecordChanged, RecordSettings
-from anyrelay.local.simulated.sound import LISTEN, SPEAK, SoundLog, wav_file
+from anyrelay.local.simulated.sound import LISTEN, SPEAK, SoundLog, sound_file
 
 if TYPE_CHECKING:
     from anyrelay.local.simulated.media import MediaClock
@@ -133,7 +133,7 @@ class SimulatedRecorder:
             self._report(now, RecordChanged(control_id=control_id, state="no_input"))
             return
         duration = sum(end - begin for begin, end, _ in recording.parts)
-        content = wav_file(duration, self._channels(recording))
+        content = sound_file(settings.format, duration, self._channels(recording))
         changed = RecordChanged(control_id=control_id, state="finished", duration=duration, content=content)
         self._report(now, changed)
 

@@ -1,4 +1,4 @@
-"""The sound of a simulated call: when each side made sound, and the WAV files of recordings."""
+"""The sound of a simulated call: when each side made sound, and the files of recordings."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import wave
 from array import array
 from typing import Final
 
-__all__ = ["LISTEN", "SPEAK", "SoundLog", "wav_file"]
+from anyrelay.local.mp3 import Mp3Encoder
+
+__all__ = ["LISTEN", "SPEAK", "SoundLog", "sound_file"]
 
 SPEAK: Final = "speak"
 """The side of the phone's user: what the user says."""
@@ -44,10 +46,11 @@ class SoundLog:
         return [(a, b) for a, b in found if a < b]
 
 
-def wav_file(duration: float, channels: list[list[tuple[float, float]]]) -> bytes:
-    """Return a WAV file with samples of 16 bits: a tone where a channel has sound, silence elsewhere.
+def sound_file(file_format: str, duration: float, channels: list[list[tuple[float, float]]]) -> bytes:
+    """Return a file with a tone where a channel has sound, and silence elsewhere.
 
     Args:
+        file_format: ``wav`` (samples of 16 bits) or ``mp3``.
         duration: The length of the file, in seconds.
         channels: The intervals of sound of each channel, in seconds after the beginning.
     """
@@ -55,6 +58,9 @@ def wav_file(duration: float, channels: list[list[tuple[float, float]]]) -> byte
     samples = array("h", bytes(2 * frames * len(channels)))
     for number, intervals in enumerate(channels):
         samples[number :: len(channels)] = _channel(frames, intervals)
+    if file_format == "mp3":
+        encoder = Mp3Encoder(len(channels), RATE)
+        return encoder.encode(samples.tobytes()) + encoder.finish()
     buffer = io.BytesIO()
     with wave.open(buffer, "wb") as file:
         file.setnchannels(len(channels))

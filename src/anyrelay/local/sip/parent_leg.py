@@ -10,6 +10,7 @@ import attrs
 
 from anyrelay.local.exchange.ports import Leg
 from anyrelay.local.exchange.reports import RecordSettings
+from anyrelay.local.mp3 import RECORD_FORMATS
 from anyrelay.protocol.schema import Media
 
 __all__ = ["SipLeg"]
@@ -49,6 +50,8 @@ def _to_json(value: Any) -> Any:
 
 class SipLeg(Leg):
     """A call with a SIP phone, made by `SipPhones`. `StackLeg` and `LegSound` follow the orders, in the stack's process."""
+
+    record_formats = RECORD_FORMATS
 
     call_id: str
     """The SIP Call-ID."""

@@ -1,20 +1,21 @@
-"""Record a call into a WAV file (``calling.record``; RELAY facts, section 3)."""
+"""Record a call into a WAV or MP3 file (``calling.record``; RELAY facts, section 3)."""
 
 from __future__ import annotations
 
 import contextlib
-import struct
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Final
 
 import numpy
 
 from anyrelay.local.exchange.reports import RecordChanged, RecordSettings
 from anyrelay.local.logs import logger_of
+from anyrelay.local.mp3 import RECORD_FORMATS
 from anyrelay.local.sip.audio.clips import Samples
 from anyrelay.local.sip.audio.clock import RATE
 from anyrelay.local.sip.audio.line import BEEP_TIME, LEAD, clipped
+from anyrelay.local.sip.audio.recording_file import Mp3File, WavFile
 from anyrelay.local.sip.audio.voice import VoiceMeter
 
 __all__ = ["LONGEST", "Recorder"]
@@ -56,19 +57,20 @@ class Recorder:
         self._paused: str = ""
         """How the recording is paused: "skip" leaves the pause out, "silence" records silence, "" for no pause."""
         self._path = Path()
-        self._file: BinaryIO | None = None
+        self._file: WavFile | Mp3File | None = None
 
     def start(self) -> bool:
         """Open the file; when this is impossible, report the error and return False."""
         settings = self._settings
-        if settings.format != "wav":
-            return self._fail(f"real SIP phones are recorded as wav, not as {settings.format}")
+        if settings.format not in RECORD_FORMATS:
+            return self._fail(
+                f"real SIP phones are recorded as {' or '.join(RECORD_FORMATS)}, not as {settings.format}"
+            )
         if self._directory is None:
             return self._fail("there is no directory for recordings")
-        self._path = self._directory / f"{Path(settings.name).name}.wav"
+        self._path = self._directory / f"{Path(settings.name).name}.{settings.format}"
         try:
-            self._file = self._path.open("xb")
-            self._file.write(self._header())
+            self._file = (Mp3File if settings.format == "mp3" else WavFile)(self._path, 2 if settings.stereo else 1)
         except OSError as error:
             return self._fail(str(error))
         self._report("recording")
@@ -138,8 +140,6 @@ class Recorder:
         if self._file is None:
             return
         try:
-            self._file.seek(0)
-            self._file.write(self._header())
             self._file.close()
             size = self._path.stat().st_size
             if state == "no_input":
@@ -152,13 +152,6 @@ class Recorder:
             self._report(state)
         else:
             self._report(state, duration=self._frames / RATE, size=size, path=str(self._path))
-
-    def _header(self) -> bytes:
-        """Return the header of a WAV file with as many frames as were recorded so far."""
-        channels = 2 if self._settings.stereo else 1
-        frame, size = 2 * channels, 2 * channels * self._frames
-        form = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, channels, RATE, RATE * frame, frame, 16)
-        return struct.pack("<4sI4s", b"RIFF", 36 + size, b"WAVE") + form + struct.pack("<4sI", b"data", size)
 
     def _fail(self, error: str) -> bool:
         if self._file is not None:
