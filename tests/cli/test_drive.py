@@ -290,7 +290,10 @@ def test_a_text_arrives(texts):
 def test_reset_forgets_the_calls_and_describes_the_phones_of_the_seed_again():
     assert invoke("call", "menu")[0] == 0
     assert invoke("reset") == (0, ["the server is reset"], "")
-    assert invoke("calls") == (0, [], "")
+    assert invoke("calls") == (0, ["no calls"], "")
+    assert invoke("calls", "--json") == (0, [], "")
+    filtered = ["calls", "--state", "ringing", "--context", "menu"]
+    assert invoke(*filtered) == (0, ["no ringing calls of the context menu"], "")
     script = "wait 'Press 1'; press 1; wait transfer success"
     assert invoke("phone", "menu", "--script", script, "--timeout", "30")[0] == 0
 

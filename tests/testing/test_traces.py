@@ -198,6 +198,13 @@ def test_the_command_says_what_is_wrong(arguments, words, trace):
     assert done.stderr.count("\n") == 1
 
 
+def test_a_trace_without_messages_says_so(tmp_path):
+    trace = tmp_path / "empty.relay.jsonl"
+    trace.touch()
+    drawn = run(trace)
+    assert (drawn.exit_code, drawn.output.splitlines()[-1]) == (0, "no messages")
+
+
 def test_serve_records_its_messages(tmp_path, capsys):
     path = tmp_path / "served.relay.jsonl"
 

@@ -38,7 +38,10 @@ def run_trace(source: str, *, call: str | None, form: str, output: str | None) -
         frames = list(_frames_of_server(source)) if is_url else read_trace(source)
         if call is not None:
             frames = _frames_of_call(call, frames, source)
-        drawing = draw(rungs_of(frames), form)
+        rungs = rungs_of(frames)
+        drawing = draw(rungs, form)
+        if form == "text" and not rungs:
+            drawing += "\nno messages"
         if output is None:
             click.echo(drawing)
         else:

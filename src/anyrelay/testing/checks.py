@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import anyrelay
+from anyrelay.local.server.journal.calls import ReferRecord
 from anyrelay.protocol.schema.sip_uri import same_sip_uri
 
 if TYPE_CHECKING:
@@ -139,7 +140,7 @@ def assert_referred(call: Any, *, to: str) -> None:
     """Assert that a call was referred to a SIP URI (``calling.refer``).
 
     Args:
-        call: A `Call` of either front end, or a caller of the phones.
+        call: A `Call` of either front end, a caller of the phones, or a call of `LocalRelay.calls`.
         to: The SIP URI; compared as RFC 3261 section 19.1.4 says.
 
     Raises:
@@ -149,8 +150,8 @@ def assert_referred(call: Any, *, to: str) -> None:
     if hasattr(call, "referred_to"):
         targets = list(call.referred_to)
     elif hasattr(call, "refers"):
-        targets = [refer.refer_to for refer in call.refers]
+        targets = [refer.to if isinstance(refer, ReferRecord) else refer.refer_to for refer in call.refers]
     else:
-        raise TypeError(f"call must be a Call or a caller, not {type(call).__name__}")
+        raise TypeError(f"call must be a Call, a caller or a CallRecord, not {type(call).__name__}")
     if not any(same_sip_uri(target, to) for target in targets):
         raise AssertionError(f"the call was not referred to {to}, but to {', '.join(targets) or 'no target'}")

@@ -64,7 +64,10 @@ def run_call(
 
 def list_calls(api: ControlApi, output: Output, *, state: str | None, context: str | None) -> int:
     """Print the calls that the server knows, oldest first, and return the exit status 0."""
-    for call in api.calls(state=state, context=context):
+    calls = api.calls(state=state, context=context)
+    if not calls:
+        output.words(_no_calls(state, context))
+    for call in calls:
         if not output.result(_row(call), call):
             break
     return DONE
@@ -85,6 +88,8 @@ def watch_calls(api: ControlApi, output: Output, *, state: str | None, context: 
     try:
         with terminable(), api.events() as stream:
             calls = api.calls(state=state, context=context)
+            if not calls:
+                output.words(f"{_no_calls(state, context)} yet")
             while all(map(show, calls)):
                 changed = [event.data for event in stream.receive() if event.kind == "call"]
                 calls = [
@@ -93,6 +98,11 @@ def watch_calls(api: ControlApi, output: Output, *, state: str | None, context: 
     except KeyboardInterrupt:
         pass
     return DONE
+
+
+def _no_calls(state: str | None, context: str | None) -> str:
+    """Return the words for an empty list of calls."""
+    return "no" + (f" {state}" if state else "") + " calls" + (f" of the context {context}" if context else "")
 
 
 def _row(call: CallSnapshot) -> str:

@@ -28,6 +28,11 @@ class Output:
         """Print a line or the JSON object for it; return False when standard output is closed."""
         return say(json.dumps(described) if self.as_json else line)
 
+    def words(self, line: str) -> None:
+        """Print a line that is for people alone; print nothing as JSON."""
+        if not self.as_json:
+            say(line)
+
     def happening(self, happening: Happening) -> None:
         """Print what has happened on a call."""
         self.result(happening.line(), happening.to_json())

@@ -12,7 +12,7 @@ from anyrelay.local.exchange.ports import TextMessage
 from anyrelay.local.process.server_process import TOKEN_VARIABLE, ServerProcess
 from anyrelay.local.process.sync_scripting import SyncScriptedRelay
 from anyrelay.local.server.journal.calls import CallRecord
-from anyrelay.local.server.journal.frames import JournalFrame
+from anyrelay.local.server.journal.frames import JournalFrame, sent_params
 from anyrelay.local.simulated.scripts import Behaviour, describe_behaviour
 from anyrelay.protocol.schema import Media, read_media
 
@@ -122,6 +122,10 @@ class SyncLocalRelay(SyncScriptedRelay):
     def frames(self, *, call_id: str | None = None, method: str | None = None) -> list[JournalFrame]:
         """Return the last RELAY messages and steps of phones, as `LocalRelay.frames` does."""
         return [JournalFrame.from_json(written) for written in self.order("frames", call_id=call_id, method=method)]
+
+    def sent(self, method: str) -> list[dict[str, Any]]:
+        """Return the parameters of the commands that clients sent, such as ``calling.refer``, as `LocalRelay.sent` does."""
+        return sent_params(self.frames(method=method))
 
     @property
     def calls(self) -> list[CallRecord]:

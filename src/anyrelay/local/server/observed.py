@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from anyrelay.local.exchange.acted import ACTED_METHODS
 from anyrelay.local.server.journal.calls import CallRecord
-from anyrelay.local.server.journal.frames import JournalFrame
+from anyrelay.local.server.journal.frames import JournalFrame, sent_params
 from anyrelay.local.server.journal.journal import Journal
 from anyrelay.local.simulated.phones import SimulatedPhones
 
@@ -88,6 +88,20 @@ class ObservedRelay(ABC):
             RuntimeError: The server keeps no journal.
         """
         return list(self._kept_journal().frames(call_id=call_id, method=method))
+
+    def sent(self, method: str) -> list[dict[str, Any]]:
+        """Return the parameters of the commands that clients sent, such as ``calling.refer``, without secrets.
+
+        Args:
+            method: The RELAY method.
+
+        Returns:
+            The parameters of each such command among the last messages, oldest first.
+
+        Raises:
+            RuntimeError: The server keeps no journal.
+        """
+        return sent_params(self.frames(method=method))
 
     @property
     def calls(self) -> list[CallRecord]:

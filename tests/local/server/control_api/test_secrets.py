@@ -1,10 +1,13 @@
-"""No answer of the control API has a secret: tokens, JWTs, passwords in SIP URIs, names of sessions."""
+"""No answer of the control API, page, log or trace has a secret: tokens, JWTs, passwords in SIP URIs, names of sessions."""
 
 from __future__ import annotations
+
+import logging
 
 import anyio
 import pytest
 
+from anyrelay import AuthenticationError, RelayClient
 from tests.local.server.control_api.support import Api, application, controlled_relay
 
 pytestmark = pytest.mark.anyio
@@ -59,3 +62,35 @@ async def test_no_answer_has_a_secret():
         assert not session.authorization_state or session.authorization_state not in "".join(said.values())
         assert "sip:alice" in said["/v1/calls"]
         assert "event: frame" in said["events"]
+
+
+async def test_a_jwt_is_in_no_answer_page_log_or_trace(tmp_path, caplog):
+    jwt, wrong = "header.marker-jwt.signature", "header.marker-wrong.signature"
+    caplog.set_level(logging.DEBUG)
+    trace = tmp_path / "calls.relay.jsonl"
+    messages = []
+    credentials = {"project": None, "token": None, "jwt_token": jwt}
+    async with (
+        controlled_relay(token=jwt, on_frame=messages.append) as (relay, api),
+        application(relay, **credentials, trace=trace) as client,
+    ):
+        with pytest.raises(AuthenticationError):
+            await RelayClient(**{**credentials, "jwt_token": wrong}, host=relay.url).connect()
+        await client.execute("signalwire.reauthenticate", {"authentication": {"jwt_token": jwt}})
+        call = (await api.post("/v1/calls", {"context": "default"})).body
+        await relay.until(lambda: relay.calls[0].state == "answered", 10)
+        said = {
+            **await answers(api, call["id"]),
+            "page": (await api.get("/")).text,
+            "events": await events(api),
+            "messages": "".join(frame.text for frame in messages),
+            "log": caplog.text,
+            "repr": f"{relay!r} {client!r} {list(relay.exchange.sessions)!r}",
+        }
+    said["trace"] = trace.read_text()
+    assert [
+        (place, text) for place, text in said.items() for marker in ("marker-jwt", "marker-wrong") if marker in text
+    ] == []
+    for place in ("/v1/frames", "events", "messages", "trace"):  # the sign-in and the reauthentication are there
+        assert "signalwire.reauthenticate" in said[place]
+        assert said[place].count("jwt_token") >= 2

@@ -13,6 +13,7 @@ from anyrelay.local.server.journal.frames import SeenFrame, read_sip
 from anyrelay.local.server.journal.journal import Journal
 from anyrelay.local.sip.trace import SipMessageSeen
 from anyrelay.sync import RelayClient as BlockingClient
+from anyrelay.testing import assert_referred
 
 INVITE = "\r\n".join(
     [
@@ -132,6 +133,29 @@ async def test_a_program_looks_at_calls_and_frames(monkeypatch):
         methods = {frame.method for frame in relay.frames(call_id=call.id) if frame.role == "command"}
         assert methods == {"calling.answer", "calling.play", "calling.send_digits", "calling.end"}
         assert [frame.role for frame in relay.frames(call_id=call.id, method="calling.end")] == ["command", "reply"]
+        assert [params["digits"] for params in relay.sent("calling.send_digits")] == ["12", "12", "12"]
+        assert relay.sent("calling.refer") == []
+
+
+@pytest.mark.anyio
+async def test_the_transfers_of_a_server_without_fixtures():
+    async with LocalRelay(SimulatedPhones(pace=50)) as relay:
+        client = RelayClient(project="p", token="t", host=relay.url, contexts=["default"])
+
+        @client.on_call
+        async def handle(call):
+            await call.answer()
+            await (await call.refer("sip:support@example.com")).wait(10)
+
+        async with client:
+            caller = await relay.phones.dial("sip:alice@example.com")
+            await relay.until(lambda: bool(relay.calls[0].refers), 10)
+            for call in (caller, relay.calls[0]):
+                assert_referred(call, to="sip:support@EXAMPLE.com")
+                with pytest.raises(AssertionError, match=r"to sip:sales@example\.com, but to sip:support@"):
+                    assert_referred(call, to="sip:sales@example.com")
+            [params] = relay.sent("calling.refer")
+            assert params["device"]["params"]["to"] == "sip:support@example.com"
 
 
 @pytest.mark.anyio
@@ -142,6 +166,8 @@ async def test_a_server_without_a_journal_says_what_to_do():
             relay.frames()
         with pytest.raises(RuntimeError, match="journal=True"):
             assert relay.calls
+        with pytest.raises(RuntimeError, match="journal=True"):
+            relay.sent("calling.refer")
 
 
 @pytest.mark.parametrize("anyio_backend", ["trio"])
@@ -165,3 +191,4 @@ def test_blocking_code_looks_at_calls_and_frames():
         assert (call.from_uri, call.end_reason, call.context) == ("sip:alice@example.com", "cancel", "a")
         summaries = [frame.summary for frame in relay.frames(call_id=call.id)]
         assert summaries[:2] == ["calls a", "call.receive created"]
+        assert [params["contexts"] for params in relay.sent("signalwire.connect")] == [["a"]]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import OrderedDict
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from anyrelay.local.exchange.ports import Leg
     from anyrelay.local.sip.trace import SipMessageSeen
 
-__all__ = ["SERVER", "JournalFrame", "RelayFrames", "SeenFrame", "read_sip", "read_step"]
+__all__ = ["SERVER", "JournalFrame", "RelayFrames", "SeenFrame", "read_sip", "read_step", "sent_params"]
 
 SERVER: Final = "server"
 """The label of the local server in the fields `JournalFrame.sender` and `JournalFrame.receiver`."""
@@ -72,6 +73,12 @@ class JournalFrame:
         """Read a frame that `to_json` wrote."""
         named = {"from": "sender", "to": "receiver"}
         return cls(**{named.get(name, name): value for name, value in written.items()})
+
+
+def sent_params(frames: Iterable[JournalFrame]) -> list[dict[str, Any]]:
+    """Return the parameters of the commands among RELAY messages, those that clients sent, in order."""
+    received = [_parsed(frame.text) for frame in frames if (frame.kind, frame.direction) == ("relay", "rx")]
+    return [message.get("params") or {} for message in received if "method" in message]
 
 
 class SeenFrame:
