@@ -130,6 +130,12 @@ def demo(phones: str, front: str, target: str) -> int:
     help="A PEM file with a key and its certificates: SIP phones may call over TLS, at the port after that of --sip.",
 )
 @click.option(
+    "--speech-command",
+    metavar="COMMAND",
+    help="A program, with its arguments, that recognises the speech of SIP phones: it gets the name of a WAV file as a further "
+    "argument, and prints the words.",
+)
+@click.option(
     "--act", is_flag=True, help="With SIP phones too, act the commands that need SignalWire's cloud by scripts."
 )
 @click.option(

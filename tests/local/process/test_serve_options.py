@@ -244,3 +244,27 @@ def test_projects_and_numbers_of_the_options(tmp_path, capsys):
     assert checked.contexts == {"+1555": "support", "+1556": "a=b"}
     assert "from-a-file" not in repr(checked)
     assert capsys.readouterr().err == ""
+
+
+def test_a_speech_command_is_split_as_a_shell_splits_it():
+    given = process_options.ServeOptions(
+        **{**DEFAULTS, "phones": "sip", "sip": "127.0.0.1:0", "speech_command": f"'{sys.executable}' -c 'print(1)' --x"}
+    )
+    checked = process_options.checked_options(given)
+    assert checked.speech == (sys.executable, "-c", "print(1)", "--x")
+    # The phones are given the program; that they run it is shown in tests/local/sip/test_speech_command.py.
+    assert serve._sip_phones(checked, lambda event: None)._speech_command == checked.speech
+
+
+@pytest.mark.parametrize(
+    ("phones", "command", "words"),
+    [
+        ("simulated", "cat", "--speech-command is for real phones"),
+        ("sip", "'", "--speech-command cannot be split into words: No closing quotation"),
+        ("sip", "", "there is no program ''"),
+        ("sip", "/no/such/program -x", "there is no program '/no/such/program' that can be run"),
+    ],
+)
+def test_a_speech_command_that_cannot_be_run(phones, command, words, capsys):
+    assert serve.serve(phones=phones, sip=None, speech_command=command) == 2
+    assert words in capsys.readouterr().err

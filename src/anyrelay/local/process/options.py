@@ -6,6 +6,8 @@ import errno
 import importlib.util
 import os
 import re
+import shlex
+import shutil
 import socket
 import stat
 import sys
@@ -97,6 +99,10 @@ class ServeOptions:
     """The SIP URI at which real phones of a number are called, each ``NUMBER=URI``; see `SipDialPlan`."""
     sip_certificate: str | None = None
     """A PEM file with a key and its certificates, for real phones that call over TLS."""
+    speech_command: str | None = None
+    """A program that recognises the speech of real phones, and its arguments, as one command line; see `SipPhones`."""
+    speech: tuple[str, ...] = ()
+    """The program of `speech_command` and its arguments, which `checked_options` takes apart."""
     act: bool = False
     """Whether scripts act the commands that need SignalWire's cloud with real phones too."""
     dial_event: str = "last"
@@ -154,6 +160,7 @@ def checked_options(options: ServeOptions) -> ServeOptions:
         )
     if options.phones == "sip":
         need_sip()
+    options = evolve(options, speech=_speech(options))
     if options.seed_file is not None:
         options = evolve(options, seed=read_seed(options.seed_file))
     if options.seed is not None:
@@ -180,6 +187,27 @@ def checked_options(options: ServeOptions) -> ServeOptions:
         complain(f"warning: other machines can call --sip {options.sip}, and phones need no password")
     # With a name in place of numbers the stack would listen nowhere, without an error.
     return evolve(options, sip=f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
+
+
+def _speech(options: ServeOptions) -> tuple[str, ...]:
+    """Return the program that recognises speech and its arguments, split as a POSIX shell splits a line; empty for none.
+
+    Raises:
+        ValueError: There is no such program, or the phones are simulated.
+    """
+    if options.speech_command is None:
+        return ()
+    if options.phones == "simulated":
+        raise ValueError(
+            "--speech-command is for real phones: the texts that simulated phones say are known, leave it out"
+        )
+    try:
+        command = tuple(shlex.split(options.speech_command))
+    except ValueError as error:
+        raise ValueError(f"--speech-command cannot be split into words: {error}") from None
+    if not command or shutil.which(command[0]) is None:
+        raise ValueError(f"--speech-command: there is no program {command[0] if command else ''!r} that can be run")
+    return command
 
 
 def _with_http(options: ServeOptions) -> ServeOptions:

@@ -174,6 +174,7 @@ def _sip_phones(options: ServeOptions, report: Report) -> SipPhones:
         reach=reach,
         dial_plan=plan,
         certificate=options.sip_certificate,
+        speech_command=options.speech,
     )
 
 
@@ -237,6 +238,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument(
         "--sip-certificate", metavar="FILE", help="a PEM file with key and certificates, for SIP over TLS"
+    )
+    parser.add_argument(
+        "--speech-command", metavar="COMMAND", help="a program that prints the words of the WAV file that it is given"
     )
     parser.add_argument("--act", action="store_true", help="act commands that need the cloud with real phones, too")
     parser.add_argument(

@@ -199,7 +199,10 @@ class LegSound:
         if self._closed or self._utterances is not None:
             return
         if not self._shared.speech_command:
-            logger.warning("call %s: speech is not heard: the SIP phones have no speech command", self._call_id())
+            logger.warning(
+                "call %s: speech is not heard: the SIP phones have no speech command (--speech-command)",
+                self._call_id(),
+            )
             return
         self._utterances = Utterances(lambda: self._report(SpeechHeard("", final=False)), self._utterance_ended)
         self._line.add(self._utterances)
