@@ -45,7 +45,7 @@ def _row(each: Comparison, top: float, scale: float) -> list[str]:
     """Return the elements of one row."""
     middle = top + ROW / 2
     colour = COLOURS[each.front]
-    target = LEFT + each.figure.target * scale
+    target = LEFT + each.target * scale
     title = f"{each.work.key}: {each.figure.title}, {FRONT_TITLES[each.front]}"
     bar = (
         f'<rect x="{LEFT}" y="{top + 5:.1f}" width="{each.ratio * scale:.1f}" height="{ROW - 10}" '
@@ -59,7 +59,7 @@ def _row(each: Comparison, top: float, scale: float) -> list[str]:
         f'<circle cx="{LEFT + ratio * scale:.1f}" cy="{middle:.1f}" r="2.5" fill="{colour}" stroke="#ffffff"/>'
         for ratio in each.ratios
     ]
-    end = LEFT + max(*each.ratios, each.ratio, each.figure.target) * scale + 8
+    end = LEFT + max(*each.ratios, each.ratio, each.target) * scale + 8
     return [
         _text(LEFT - 10, middle + 4, title, anchor="end"),
         bar,

@@ -39,9 +39,14 @@ class Comparison:
         return statistics.median(self.ratios)
 
     @property
+    def target(self) -> float:
+        """The ratio that is aimed at."""
+        return self.figure.target_of(self.front)
+
+    @property
     def met(self) -> bool:
         """Whether it is what is aimed at."""
-        return self.ratio <= self.figure.target
+        return self.ratio <= self.target
 
 
 @dataclass(frozen=True)
@@ -128,7 +133,7 @@ def table(found: Sequence[Comparison], *, absolute: bool) -> str:
         row += [f"{min(each.ratios):.2f} to {max(each.ratios):.2f}"]
         row.append("" if each.to_floor is None else f"{each.to_floor:.2f}")
         is_floor = each.front in FLOORS
-        row += ["", ""] if is_floor else [f"{each.figure.target:.2f}", "met" if each.met else "missed"]
+        row += ["", ""] if is_floor else [f"{each.target:.2f}", "met" if each.met else "missed"]
         if absolute:
             row += [f"{value * each.figure.scale:.1f} {each.figure.unit}" for value in (each.ours, each.theirs)]
         rows.append(row)
@@ -165,7 +170,7 @@ def as_json(works: Sequence[Work], results: Results) -> dict[str, Any]:
                 "ratio": each.ratio,
                 "runs": each.ratios,
                 "to_floor": each.to_floor,
-                "target": each.figure.target,
+                "target": each.target,
                 "met": each.met,
             }
             for each in found
