@@ -275,8 +275,7 @@ class Driver:
                     scope.deadline = min(scope.deadline, now + grace)
             deadline = self.session.next_deadline()
             self._armed = math.inf if deadline is None else deadline
-            with anyio.CancelScope(deadline=self._armed):
-                await self._running.sleep(self._rearm)
+            await self._running.sleep_until(self._rearm, self._armed)
             self._armed = _AWAKE
             if self._failure is not None:
                 raise self._failure

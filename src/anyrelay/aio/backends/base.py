@@ -157,6 +157,12 @@ class EventLoop(Protocol):
         """
         ...
 
+    async def sleep_until(self, source: Source, deadline: float) -> None:
+        """Sleep until `source` is ready, or until `deadline`, in seconds of the loop's clock.
+
+        After the deadline the source still has this task's waker: the task looks itself whether the source is ready.
+        """
+
     def turns(self, tasks: Tasks, turn: Callable[[], None], context: Context) -> Turns:
         """Return an object that has `turn` called.
 

@@ -64,6 +64,11 @@ class TrioLoop:
         sleeper.is_asleep = True
         return trio.lowlevel.wait_task_rescheduled(sleeper.give_up)
 
+    async def sleep_until(self, source: Source, deadline: float) -> None:
+        """Sleep until `source` is ready, or until `deadline`."""
+        with trio.CancelScope(deadline=deadline):
+            await self.sleep(source)
+
     def turns(self, tasks: Tasks, turn: Callable[[], None], context: Context) -> TrioTurns:
         """Return an object that has `turn` called, in a task of its own."""
         return TrioTurns(tasks, turn, self)

@@ -30,6 +30,9 @@ class RunningRelay(Protocol):
     async def until(self, condition: Callable[[], bool], timeout: float) -> None:
         """Wait until a condition is true, `timeout` seconds at most, else raise TimeoutError."""
 
+    async def until_step(self, condition: Callable[[], bool], timeout: float) -> None:
+        """Do the same for a condition that only a step of the server makes true."""
+
     async def text(
         self, *, to: str, body: str, from_number: str, media: Iterable[str], wait_for_subscriber: float
     ) -> None:
@@ -158,7 +161,7 @@ class RelayCaller:
         Raises:
             TimeoutError: Neither happened within `timeout` seconds.
         """
-        await self.until(lambda: self.state != "ringing", timeout)
+        await self._relay.until_step(lambda: self.state != "ringing", timeout)
 
     async def ended(self, timeout: float = 5.0) -> str:
         """Wait until the call is over, and return why it ended.
@@ -166,7 +169,7 @@ class RelayCaller:
         Raises:
             TimeoutError: It was not over within `timeout` seconds.
         """
-        await self.until(lambda: self.state == "ended", timeout)
+        await self._relay.until_step(lambda: self.state == "ended", timeout)
         return self.end_reason
 
     async def until(self, condition: Callable[[], bool], timeout: float = 5.0) -> None:
@@ -257,7 +260,7 @@ class RelayPhones:
 
         if not has_subscriber() and wait_for_subscriber > 0:
             with contextlib.suppress(TimeoutError):
-                await self._relay.until(has_subscriber, wait_for_subscriber)
+                await self._relay.until_step(has_subscriber, wait_for_subscriber)
         exchange.handle_timeout(anyio.current_time())
         caller = self._phones.dial(
             uri, context=context, on_refer=on_refer, patience=patience, hang_up_after=hang_up_after

@@ -30,6 +30,18 @@ class ScriptedRelay(ABC):
     async def until(self, condition: Callable[[], bool], timeout: float) -> None:
         """Wait until a condition is true, `timeout` seconds at most, else raise TimeoutError."""
 
+    async def until_step(self, condition: Callable[[], bool], timeout: float) -> None:
+        """Wait until a condition on the server's own state is true: only a step of the server makes such a condition true.
+
+        Args:
+            condition: A function that returns whether it holds.
+            timeout: The longest wait, in seconds.
+
+        Raises:
+            TimeoutError: The condition did not hold in time.
+        """
+        await self.until(condition, timeout)
+
     def script(
         self,
         method: str,
@@ -82,7 +94,7 @@ class ScriptedRelay(ABC):
         message = TextMessage(from_number=from_number, to_number=to, body=body, media=tuple(media))
         context = self.exchange.messages.context_of(to)
         try:
-            await self.until(
+            await self.until_step(
                 lambda: self.exchange.sessions.next_subscriber(context, peek=True) is not None, wait_for_subscriber
             )
         except TimeoutError:

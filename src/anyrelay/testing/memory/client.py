@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import anyio
-
 from anyrelay import RelayClient
+from anyrelay.aio.backends.base import Wakeup
 from anyrelay.aio.backends.running import running_loop
 from anyrelay.aio.driver import Driver
 
@@ -48,8 +47,10 @@ class MemoryTransport:
     def __init__(self, owner: TransportOwner, server: MemoryServer) -> None:
         self._owner = owner
         self._server = server
-        self._now = running_loop().time  # anyio's clock needs a task, and `flush` may be called without one
-        self._arrived = anyio.Event()
+        self._loop = running_loop()
+        self._now = self._loop.time  # anyio's clock needs a task, and `flush` may be called without one
+        self._arrived = Wakeup()
+        self._has_unread = False
         self._connection: ClientConnection | None = None
         self._is_open = True
 
@@ -66,14 +67,14 @@ class MemoryTransport:
                     self._owner.received_eof(self)
                     break
                 else:
-                    await self._arrived.wait()
-                    self._arrived = anyio.Event()
+                    await self._loop.sleep(self._arrived)
+                    self._has_unread = False
         finally:
             self._server.lose(connection, self._now())
 
     def has_unread(self) -> bool:
         """Whether the server has bytes that the driver has not read."""
-        return self._arrived.is_set()
+        return self._has_unread
 
     def flush(self) -> None:
         """Send the client's bytes to the server."""
@@ -93,4 +94,5 @@ class MemoryTransport:
         self._server.settle(now)
 
     def _wake(self) -> None:
-        self._arrived.set()
+        self._has_unread = True
+        self._arrived.wake()

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import anyio
 
+from anyrelay.aio.backends.base import Wakeup
+from anyrelay.aio.backends.running import running_loop
 from anyrelay.local.server.relay_phones import RelayPhones
 from anyrelay.local.server.scripting import ScriptedRelay
 from anyrelay.testing.memory.client import MemoryClient
@@ -59,9 +61,12 @@ class MemoryRelay(ScriptedRelay):
         self._failure: VirtualTimeError | None = None
         self._server = MemoryServer(self._settled)
         self.exchange: Exchange = self._server.exchange
-        self._step_done = anyio.Event()
-        self._deadline_moved = anyio.Event()
+        self._waiting: list[Wakeup] = []
+        self._looking = 0
+        self._look_pause = FIRST_LOOK
+        self._next_look = math.inf
         self._sleeps_until = math.inf
+        self._must_wake_earlier = Wakeup()
 
     async def __aenter__(self) -> MemoryRelay:
         """Start the server.
@@ -70,9 +75,10 @@ class MemoryRelay(ScriptedRelay):
             RuntimeError: The event loop's time is real; the message names the remedies.
         """
         check_virtual_time()
+        self._loop = running_loop()
         self._tasks = anyio.create_task_group()
         await self._tasks.__aenter__()
-        self._tasks.start_soon(self._keep_time, anyio.current_time() + self._limit)
+        self._tasks.start_soon(self._keep_time, self._loop.time() + self._limit)
         return self
 
     async def __aexit__(
@@ -154,14 +160,7 @@ class MemoryRelay(ScriptedRelay):
 
     def follow_outputs(self) -> None:
         """Do everything that is due; call this after each use of the exchange."""
-        self._server.settle(anyio.current_time())
-
-    def _settled(self) -> None:
-        self._step_done.set()
-        self._step_done = anyio.Event()
-        deadline = self.exchange.next_deadline()
-        if deadline is not None and deadline < self._sleeps_until:
-            self._deadline_moved.set()
+        self._server.settle(self._loop.time())
 
     async def until(self, condition: Callable[[], bool], timeout: float) -> None:
         """Wait until a condition holds, checked after each step of the server and at intervals.
@@ -173,23 +172,68 @@ class MemoryRelay(ScriptedRelay):
         Raises:
             TimeoutError: The condition did not hold in time; the message has the state of each caller.
         """
-        pause = FIRST_LOOK
-        with anyio.move_on_after(timeout):
-            while not condition():
-                with anyio.move_on_after(pause) as waiting:
-                    await self._step_done.wait()
-                # A handler may make the condition hold after the server's last step: then only another look finds it.
-                pause = min(4 * pause, LAST_LOOK) if waiting.cancelled_caught else FIRST_LOOK
-            return
+        self._looking += 1
+        self._plan_look(FIRST_LOOK)
+        try:
+            await self.until_step(condition, timeout)
+        finally:
+            self._looking -= 1
+
+    async def until_step(self, condition: Callable[[], bool], timeout: float) -> None:
+        """Wait until a condition on the server's own state holds; it is checked after each step of the server.
+
+        Args:
+            condition: A function that returns whether it holds.
+            timeout: The longest wait, in seconds of virtual time.
+
+        Raises:
+            TimeoutError: The condition did not hold in time; the message has the state of each caller.
+        """
+        wakeup = Wakeup()
+        self._waiting.append(wakeup)
+        try:
+            with anyio.move_on_after(timeout):
+                while not condition():
+                    await self._loop.sleep(wakeup)
+                return
+        finally:
+            self._waiting.remove(wakeup)
         raise TimeoutError(f"not within {timeout:g} s of virtual time: {self._server.describe_callers()}")
 
+    def _settled(self) -> None:
+        """Note a step of the server: conditions may hold now, and the next deadline may be earlier."""
+        if self._waiting:
+            self._look(FIRST_LOOK)
+        deadline = self.exchange.next_deadline()
+        if deadline is not None and deadline < self._sleeps_until:
+            self._must_wake_earlier.wake()
+
+    def _look(self, pause: float) -> None:
+        """Have the conditions checked now, and again after `pause` seconds.
+
+        A handler may make a condition hold after the server's last step: then only another look finds that.
+        """
+        for wakeup in self._waiting:
+            wakeup.wake()
+        self._plan_look(pause)
+
+    def _plan_look(self, pause: float) -> None:
+        self._look_pause = pause
+        self._next_look = self._loop.time() + pause if self._looking else math.inf
+        if self._next_look < self._sleeps_until:
+            self._must_wake_earlier.wake()
+
     async def _keep_time(self, limit: float) -> None:
-        while anyio.current_time() < limit:
+        loop = self._loop
+        while loop.time() < limit:
             deadline = self.exchange.next_deadline()
-            self._sleeps_until = math.inf if deadline is None else deadline
-            with anyio.CancelScope(deadline=self._sleeps_until):
-                await self._deadline_moved.wait()
-            self._deadline_moved = anyio.Event()
-            self.follow_outputs()
+            due_at = math.inf if deadline is None else deadline
+            self._sleeps_until = min(due_at, self._next_look)
+            await loop.sleep_until(self._must_wake_earlier, self._sleeps_until)
+            self._sleeps_until = -math.inf
+            if self._next_look <= loop.time():
+                self._look(min(4 * self._look_pause, LAST_LOOK))
+            if due_at <= loop.time():
+                self.follow_outputs()
         self._failure = VirtualTimeError(WAITS_FOR_EVER.format(self._limit))
         self._tasks.cancel_scope.cancel()

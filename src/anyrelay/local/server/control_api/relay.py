@@ -73,6 +73,9 @@ class ControlledRelay(Protocol):
         """Send a SIP phone an INVITE, and offer its call to a context once the phone answers."""
         ...
 
+    async def until_step(self, condition: Callable[[], bool], timeout: float) -> None:
+        """Do the same for a condition that only a step of the server makes true."""
+
     def drop_connections(self) -> None:
         """Close every client's transport without a word."""
 
