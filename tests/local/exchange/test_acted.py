@@ -150,9 +150,19 @@ def test_a_live_transcription_is_started_once_and_stopped_once(client, call_id, 
         assert client.command(call_id, command, action={action: {}}) == (200, "OK")
     assert client.command(call_id, command, action={"stop": {}}) == (200, f"Live {thing} stopped")
     assert client.command(call_id, command, action={"stop": {}})[0] == 409
-    for action in ({}, {"begin": {}}, {**start, "stop": {}}):
+    for action in ({}, {"begin": {}}, {**start, "stop": {}}, {"action": "begin"}, {"action": {}}, {"action": None}):
         code, message = client.command(call_id, command, action=action)
         assert (code, message.startswith("action must have one of the keys start, stop, summarize")) == (400, True)
+
+
+@pytest.mark.parametrize(("what", "thing"), [("transcribe", "transcription"), ("translate", "translation")])
+def test_the_action_of_live_commands_as_a_word(client, call_id, what, thing):
+    command = f"live_{what}"
+    start = {"action": "start", "language": "en-US", "source_language": "en-US", "target_language": "es-ES"}
+    assert client.command(call_id, command, action=start) == (200, f"Live {thing} started")
+    assert client.command(call_id, command, action=start) == (409, f"A live {thing} of this call is under way")
+    assert client.command(call_id, command, action={"action": "summarize"}) == (200, "OK")
+    assert client.command(call_id, command, action={"action": "stop"}) == (200, f"Live {thing} stopped")
 
 
 def test_a_call_leaves_the_room_that_it_joined(client, call_id):

@@ -170,7 +170,9 @@ def test_a_conference_posts_what_was_asked_for(bench, client, legs):
 def test_conferences_that_refuse(bench, client, legs):
     first, second, third = legs
     assert join(client, first, record="record-from-start")["code"] == "501"
-    assert join(client, first, coach="c")["code"] == "501"
+    assert join(client, first, coach="c")["message"] == "coach of a conference is not served here"
+    refused = join(client, first, stream={"url": "wss://example.com/x"})
+    assert (refused["code"], refused["message"][:26]) == ("501", "The stream of a conference")
     join(client, first)
     assert join(client, first, "other")["message"] == "The call is already in a conference, or connected"
     assert join(client, second, max_participants=1)["message"] == "The conference is full"

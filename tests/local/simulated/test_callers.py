@@ -262,6 +262,10 @@ def test_either_side_of_a_connection_hangs_up(bench, caller):
     assert (bob.state, bob.end_reason) == ("ended", "hangup")
 
 
+def test_the_stream_of_a_conference_is_acted(caller):
+    command(caller, "join_conference", name="team", stream={"url": "wss://example.com/audio", "codec": "PCMU"})
+
+
 def test_three_calls_in_a_conference_hear_each_other_but_the_muted_one(bench, caller):
     phones = [caller, *(bench.dial(f"sip:{name}@example.com") for name in ("bob", "carol"))]
     for phone, call_id in zip(phones[1:], caller.client.calls[1:], strict=True):

@@ -272,12 +272,11 @@ class ActedFeature(Feature):
             raise CommandRefused(429, f"The events of {PERFORMANCES_LIMIT} commands of this call are still to come")
 
     def _check_live(self, command: LiveTranscribe | LiveTranslate, call: Call) -> None:
-        thing, names = _LIVE[type(command)]
-        if len(command.action) != 1 or not command.action.keys() <= set(names):
-            raise CommandRefused(400, f"action must have one of the keys {', '.join(names)}")
-        if "start" in command.action and self._has(call, thing):
+        thing, _ = _LIVE[type(command)]
+        starts = _live_action(command) == "start"
+        if starts and self._has(call, thing):
             raise CommandRefused(409, f"A {thing} of this call is under way")
-        if "start" not in command.action and not self._has(call, thing):
+        if not starts and not self._has(call, thing):
             raise CommandRefused(409, f"The call has no {thing}")
 
     def _has(self, call: Call, thing: str) -> bool:
@@ -294,10 +293,11 @@ class ActedFeature(Feature):
         if not isinstance(command, LiveTranscribe | LiveTranslate):
             return {}
         thing, _ = _LIVE[type(command)]
-        if "start" in command.action:
+        action = _live_action(command)
+        if action == "start":
             things.add(thing)
             return {}
-        if "stop" in command.action:
+        if action == "stop":
             things.discard(thing)
             return {"message": f"{thing.capitalize()} stopped"}
         return {"message": "OK"}
@@ -359,6 +359,19 @@ class ActedFeature(Feature):
             for _, operation in operations.of(call):
                 operation.performance.stop()
             operations.forget(call)
+
+
+def _live_action(command: LiveTranscribe | LiveTranslate) -> str:
+    """Return the action of a command: ``start`` for ``{"start": {…}}``, and for ``{"action": "start", …}`` as Python's pages write.
+
+    Raises:
+        CommandRefused: There is no action, there are several, or there is no such action.
+    """
+    _, names = _LIVE[type(command)]
+    found = [command.action["action"]] if "action" in command.action else list(command.action)
+    if len(found) == 1 and found[0] in names:
+        return str(found[0])
+    raise CommandRefused(400, f"action must have one of the keys {', '.join(names)}, or one of these words as its action")
 
 
 def _is_final(params: dict[str, Any]) -> bool:

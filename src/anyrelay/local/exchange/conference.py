@@ -11,7 +11,7 @@ from attrs import define, field
 
 from anyrelay.local.exchange.feature import ExchangeHost, Feature, ServedCommand
 from anyrelay.local.exchange.refusal import CommandRefused
-from anyrelay.protocol.schema import JoinConference, LeaveConference, Media
+from anyrelay.protocol.schema import JoinConference, LeaveConference, Media, Stream
 
 if TYPE_CHECKING:
     from anyrelay.local.exchange.calls import Call
@@ -67,6 +67,9 @@ class ConferenceFeature(Feature):
 
     def _join(self, command: JoinConference, call: Call, now: float) -> dict[str, Any]:
         _check_served(command)
+        acted = not call.leg.serves("stream") and self.host.scripts.acts(Stream.method)
+        if command.stream_obj is not None and not acted:
+            raise CommandRefused(501, "The stream of a conference is not served here: stream the calls")
         if not call.is_up:
             raise CommandRefused(409, "The call is not answered")
         if call in self._by_call or call.mix:
@@ -163,5 +166,5 @@ def _check_served(command: JoinConference) -> None:
     """
     if command.record not in (None, "do-not-record"):
         raise CommandRefused(501, "Conferences are not recorded here: leave record out, or record the calls")
-    if command.coach is not None or command.stream_obj is not None:
-        raise CommandRefused(501, "coach and stream of a conference are not served here")
+    if command.coach is not None:
+        raise CommandRefused(501, "coach of a conference is not served here")

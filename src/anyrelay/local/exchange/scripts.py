@@ -88,6 +88,10 @@ class Scripts:
         self._refusable = frozenset(refusable)
         self._set: dict[str, Script] = {}
 
+    def acts(self, method: str) -> bool:
+        """Return whether the command of this name is acted where phones do not carry the command out."""
+        return method in self._acted
+
     def set(
         self,
         method: str,

@@ -37,7 +37,8 @@ class LiveTranscribe(CallCommand):
     """Transcribe the call while it lasts (``calling.live_transcribe``)."""
 
     action: dict[str, Any] = field(validator=is_object)
-    """The action and its settings: a dict with one of the keys ``start``, ``stop``, ``summarize``."""
+    """The action and its settings: a dict with one of the keys ``start``, ``stop``, ``summarize``, or with one of
+    these words under the key ``action``."""
 
 
 @command("calling.live_translate", reply="Live translation started")
@@ -46,7 +47,8 @@ class LiveTranslate(CallCommand):
     """Translate the call while it lasts (``calling.live_translate``)."""
 
     action: dict[str, Any] = field(validator=is_object)
-    """The action and its settings: a dict with one of the keys ``start``, ``stop``, ``summarize``, ``inject``."""
+    """The action and its settings: a dict with one of the keys ``start``, ``stop``, ``summarize``, ``inject``, or with
+    one of these words under the key ``action``."""
     status_url: str | None = field(default=None, validator=optional(is_text()))
     """The URL to which the server also POSTs the events."""
 
