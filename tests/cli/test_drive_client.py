@@ -111,7 +111,7 @@ def test_the_variable_names_the_server_and_the_token(monkeypatch):
     monkeypatch.setenv("ANYRELAY_HTTP_TOKEN", "s3cret")
     with server_that_replies({"/v1/calls": (200, b'{"data": []}')}) as (url, requests):
         monkeypatch.setenv("ANYRELAY_SERVER_URL", f"{url}/")
-        assert invoke("calls") == (0, "", "")
+        assert invoke("calls") == (0, "no calls\n", "")
     assert requests == [("GET", "/v1/calls?limit=1000", "Bearer s3cret")]
 
 

@@ -371,7 +371,9 @@ def _live_action(command: LiveTranscribe | LiveTranslate) -> str:
     found = [command.action["action"]] if "action" in command.action else list(command.action)
     if len(found) == 1 and found[0] in names:
         return str(found[0])
-    raise CommandRefused(400, f"action must have one of the keys {', '.join(names)}, or one of these words as its action")
+    raise CommandRefused(
+        400, f"action must have one of the keys {', '.join(names)}, or one of these words as its action"
+    )
 
 
 def _is_final(params: dict[str, Any]) -> bool:
