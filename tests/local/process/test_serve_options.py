@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 
+import attrs
 import pytest
 
 from anyrelay.local import SyncLocalRelay
@@ -70,6 +71,17 @@ def test_the_token_of_the_file_is_what_counts(tmp_path, capsys):
     assert process_options.checked_options(given).token == "from-a-file"
     assert "other users can read --token-file" in capsys.readouterr().err
     assert serve.token_of_environment(str(file), no_token=False) is None
+
+
+@pytest.mark.parametrize("blank", ["", "  ", "\t", "\n"])
+def test_blanks_are_no_token(blank, monkeypatch):
+    monkeypatch.setenv("ANYRELAY_HTTP_TOKEN", blank)
+    given = process_options.ServeOptions(**{**DEFAULTS, "listen": "0.0.0.0:0", "http": "0.0.0.0:0", "token": blank})
+    checked = process_options.checked_options(given)
+    assert (checked.token, checked.http_token) == (None, None)  # the server makes both
+    monkeypatch.setenv("ANYRELAY_HTTP_TOKEN", f"secret{blank}")
+    checked = process_options.checked_options(attrs.evolve(given, token=f"{blank}secret"))
+    assert (checked.token, checked.http_token) == ("secret", "secret")
 
 
 DEFAULTS = {

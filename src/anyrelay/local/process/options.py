@@ -224,7 +224,7 @@ def _with_http(options: ServeOptions) -> ServeOptions:
         if importlib.util.find_spec(name) is None:
             raise ValueError(f"--http needs {name}, which is not installed: pip install 'anyrelay[serve]'")
     file = options.http_token_file
-    token = _token_of_file("--http-token-file", file) if file else os.environ.get("ANYRELAY_HTTP_TOKEN") or None
+    token = _token_of_file("--http-token-file", file) if file else _given(os.environ.get("ANYRELAY_HTTP_TOKEN"))
     host, port = _listening("--http", options.http or USUAL_HTTP)
     if not ip_address(host).is_loopback:
         complain(f"warning: other machines can reach --http {options.http}; its token and calls travel in the clear")
@@ -237,13 +237,19 @@ def _token(options: ServeOptions) -> str | None:
     Raises:
         ValueError: The options contradict each other, or the file has no token.
     """
-    if options.no_token and (options.token or options.token_file):
+    token = _given(options.token)
+    if options.no_token and (token or options.token_file):
         raise ValueError("--no-token and a token contradict each other: leave one out")
-    if options.token and options.token_file:
+    if token and options.token_file:
         raise ValueError("--token and --token-file both name a token: leave one out")
     if options.no_token or options.token_file is None:
-        return options.token
+        return token
     return _token_of_file("--token-file", options.token_file)
+
+
+def _given(token: str | None) -> str | None:
+    """Return a token without the blanks around it; None for blanks alone, as of a variable of the shell that is not set."""
+    return (token or "").strip() or None
 
 
 def _token_of_file(option: str, name: str) -> str:

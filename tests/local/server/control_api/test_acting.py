@@ -78,6 +78,14 @@ async def test_phones_are_described_and_forgotten():
         assert (await api.ask("PUT", "/v1/phones/bob", {})).status == 422
 
 
+async def test_only_so_many_phones_are_described(monkeypatch):
+    monkeypatch.setattr(acting, "PHONES_LIMIT", 2)
+    async with controlled_relay() as (_, api):
+        answers = [await api.ask("PUT", f"/v1/phones/sip:phone{number}@example.com", {}) for number in (1, 2, 1, 3)]
+        assert [answer.status for answer in answers] == [201, 201, 200, 409]
+        assert "2 phones are described already" in answers[-1].text
+
+
 @pytest.mark.parametrize("fault", ["drop", "disconnect", "forget"])
 async def test_connections_break(fault):
     async with controlled_relay() as (relay, api), application(relay) as client:

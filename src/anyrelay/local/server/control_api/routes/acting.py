@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 __all__ = ["ACTING_OPERATIONS"]
 
+PHONES_LIMIT: Final = 500
+"""How many phones may be described through the API: a call looks through all of them."""
+
 RESET_TIME: Final = 5.0
 """Seconds for which a reset waits for the calls to end."""
 
@@ -110,6 +113,8 @@ async def set_phone(asked: Asked) -> Response:
     """Describe a simulated phone, anew if it is described already."""
     phones, uri = _simulated(asked), asked.path["uri"]
     known = any(same_sip_uri(phone.uri, uri) for phone in phones.targets)
+    if not known and len(phones.targets) >= PHONES_LIMIT:
+        raise conflict(f"{PHONES_LIMIT} phones are described already; forget some of them first")
     phones.add(uri, **asked.body)
     return JSONResponse(_described(phones.targets[-1]), 200 if known else 201)
 
