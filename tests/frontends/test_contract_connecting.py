@@ -312,3 +312,20 @@ async def test_a_jwt_from_a_coroutine_function(world: World) -> None:
     for source, token in ((fetch, "from a coroutine"), (Source(), "from an object")):
         async with world.client(project=None, token=None, jwt_token=source):
             assert world.relay.sent("signalwire.connect")[-1]["authentication"] == {"jwt_token": token}
+
+
+@pytest.mark.parametrize("error", [SystemExit, pytest.fail.Exception])
+async def test_a_token_function_that_raises_what_is_no_exception_is_asked_again(
+    world: World, error: type[BaseException]
+) -> None:
+    asked: list[None] = []
+
+    def fetch() -> str:
+        asked.append(None)
+        if len(asked) == 1:
+            raise error
+        return "a-jwt"
+
+    async with world.client(project=None, token=None, jwt_token=fetch) as client:
+        await client.execute("test.echo")
+    assert len(asked) == 2

@@ -248,12 +248,19 @@ async def test_a_handler_that_raises_is_logged(world: World, choice: str, caplog
     assert client.statistics()["handler_errors"] == 1
 
 
-async def test_a_handler_that_raises_system_exit_ends_no_other(world: World, caplog: pytest.LogCaptureFixture) -> None:
+NO_EXCEPTIONS = [SystemExit(3), pytest.fail.Exception("odd"), BaseExceptionGroup("odd", [SystemExit(3)])]
+"""Errors that `except Exception` does not catch."""
+
+
+@pytest.mark.parametrize("error", NO_EXCEPTIONS, ids=lambda error: type(error).__name__)
+async def test_a_handler_that_raises_what_is_no_exception_ends_no_other(
+    world: World, caplog: pytest.LogCaptureFixture, error: BaseException
+) -> None:
     client = world.client()
 
     @client.on_call
     async def handle(call: Any) -> None:
-        raise SystemExit(3)
+        raise error
 
     async with client:
         world.relay.offer()
@@ -277,7 +284,7 @@ async def test_a_handler_whose_caller_hung_up_ends_quietly(world: World, caplog:
     assert [record for record in caplog.records if record.levelno > logging.INFO] == []
 
 
-@pytest.mark.parametrize("error", [LookupError, SystemExit])
+@pytest.mark.parametrize("error", [LookupError, SystemExit, pytest.fail.Exception])
 @pytest.mark.parametrize("how", ["plain", "coroutine"])
 async def test_event_handlers_that_raise_are_logged_and_go_on(
     world: World, caplog: pytest.LogCaptureFixture, error: type[BaseException], how: str

@@ -112,21 +112,6 @@ async def test_a_token_function_that_hangs_takes_one_thread_in_all(
     assert world.relay.sent("signalwire.connect")[0]["authentication"] == {"jwt_token": "a-jwt"}
 
 
-async def test_a_token_function_that_ends_its_thread_is_asked_again(world: ThreadWorld) -> None:
-    asked: list[None] = []
-
-    def fetch() -> str:
-        asked.append(None)
-        if len(asked) == 1:
-            raise SystemExit
-        return "a-jwt"
-
-    here = f"ws://127.0.0.1:{world.relay.port}"
-    with Serving(client_of(world, host=here, project=None, token=None, jwt_token=fetch, connect_timeout=5.0)) as client:
-        await world.until(lambda: client.state is ClientState.READY)
-    assert len(asked) == 2
-
-
 async def test_no_connection_is_opened_once_the_client_is_closed(world: ThreadWorld, name: Hanging) -> None:
     client = client_of(world, connect_timeout=TIMEOUT)
     connecting = world.spawn(later(client.connect))

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from contextvars import copy_context
 from typing import Any, TypeAlias
 
-from anyrelay.aio.handlers import call_handler, check_result
+from anyrelay.aio.handlers import call_handler, check_result, is_own_error
 from anyrelay.frontend.ending import empty
 from anyrelay.protocol.core.handler_queue import HandlerQueue
 from anyrelay.protocol.session.session import ClientState, Session
@@ -54,7 +54,7 @@ class HandlerDispatcher:
         while (callback := handler_queue.take()) is not None:
             try:
                 answer = copy_context().run(call_handler, callback.handler, callback.subject)
-            except (Exception, SystemExit) as error:
+            except BaseException as error:
                 self._failed(handler_queue, error)
             else:
                 if answer is not None and inspect.isawaitable(answer):
@@ -67,7 +67,7 @@ class HandlerDispatcher:
                 handler, answer = pending
                 try:
                     check_result(handler, await answer)
-                except (Exception, SystemExit) as error:
+                except BaseException as error:
                     self._failed(handler_queue, error)
                 pending = self._call_until_pending(handler_queue)
         finally:
@@ -83,5 +83,8 @@ class HandlerDispatcher:
             self._pump()
 
     def _failed(self, handler_queue: HandlerQueue, error: BaseException) -> None:
+        """Note that a handler raised; raise again what is not the handler's own error."""
+        if not is_own_error(error):
+            raise error
         self._session.callback_failed(handler_queue, error)
         self._pump()

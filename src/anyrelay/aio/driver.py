@@ -25,7 +25,7 @@ from anyrelay.aio.backends.running import running_loop
 from anyrelay.aio.connections import Connections
 from anyrelay.aio.dialer import Dialer
 from anyrelay.aio.dispatcher import HandlerDispatcher
-from anyrelay.aio.handlers import call_handler, check_result
+from anyrelay.aio.handlers import call_handler, check_result, is_own_error
 from anyrelay.aio.tokens import fetch_token
 from anyrelay.frontend import log
 from anyrelay.frontend.binding import accepts
@@ -361,7 +361,9 @@ class Driver:
                     answer = call_handler(handler, wrapper)
                     if inspect.isawaitable(answer):  # else the handler is a plain function
                         check_result(handler, await answer)
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
+            if not is_own_error(error):
+                raise
             failure = error
         finally:
             self.session.handler_finished(subject, failure, self._now())

@@ -10,10 +10,12 @@ from types import CodeType, FunctionType
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
+import anyio
+
 from anyrelay.frontend.binding import COROUTINE_METHODS
 from anyrelay.frontend.handlers import GENERATORS, name_of, refuse_generator, refuse_unawaited
 
-__all__ = ["call_handler", "check_result"]
+__all__ = ["call_handler", "check_result", "is_own_error"]
 
 NEVER_AWAITED: Final = "was never awaited"
 """The end of Python's own warning about a coroutine that was made and not awaited."""
@@ -70,6 +72,15 @@ def check_result(handler: Callable[[Any], Any], result: object) -> None:
     """
     if result is not None:
         refuse_unawaited(handler, result, "write `await` before the call that made it")
+
+
+def is_own_error(error: BaseException) -> bool:
+    """Return whether an error is a handler's own, whatever its class; Ctrl-C and the end of the handler's task are not."""
+    if isinstance(error, Exception):
+        return True
+    if isinstance(error, BaseExceptionGroup):
+        return all(map(is_own_error, error.exceptions))
+    return not isinstance(error, KeyboardInterrupt | GeneratorExit | anyio.get_cancelled_exc_class())
 
 
 def _first_line(warning: warnings.WarningMessage) -> str:

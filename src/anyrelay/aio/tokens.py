@@ -6,7 +6,9 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+from anyrelay.aio.handlers import is_own_error
 from anyrelay.aio.threads import ThreadCall
+from anyrelay.frontend.handlers import token_error
 from anyrelay.protocol.session.session import Session
 
 __all__ = ["fetch_token"]
@@ -19,7 +21,9 @@ async def fetch_token(session: Session, source: Callable[[], Any], clock: Callab
         token = await ThreadCall(source).result()
         if inspect.isawaitable(token):
             token = await token
-    except Exception as error:
-        session.token_failed(error, clock())
+    except BaseException as error:
+        if not is_own_error(error):
+            raise
+        session.token_failed(token_error(error), clock())
     else:
         session.token_fetched(token, clock())

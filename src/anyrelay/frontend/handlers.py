@@ -8,7 +8,7 @@ from collections.abc import Callable
 from types import AsyncGeneratorType, GeneratorType
 from typing import Any, Final
 
-__all__ = ["GENERATORS", "NO_COROUTINES", "name_of", "refuse_generator", "refuse_unawaited"]
+__all__ = ["GENERATORS", "NO_COROUTINES", "name_of", "refuse_generator", "refuse_unawaited", "token_error"]
 
 NO_COROUTINES: Final = "with threads a handler is a plain function; leave out its `async` and each `await` in it"
 """The advice for a coroutine function in place of a plain function."""
@@ -57,3 +57,10 @@ def refuse_generator(handler: Callable[..., Any], answer: object) -> None:
     """
     if not inspect.isawaitable(answer):
         raise TypeError(f"{name_of(handler)} has a `yield` in it, so that nothing in it runs: leave out the `yield`")
+
+
+def token_error(error: BaseException) -> Exception:
+    """Return the error of a ``jwt_token`` function; in place of a `SystemExit` and the like, an error that ends no program."""
+    if isinstance(error, Exception):
+        return error
+    return RuntimeError(f"the jwt_token function raised {type(error).__name__}")

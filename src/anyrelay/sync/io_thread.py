@@ -365,7 +365,7 @@ class IoThread:
             handler, wrapper = self._addressed(subject)
             if handler is not None:
                 refuse_unawaited(handler, handler(wrapper), NO_COROUTINES)
-        except (Exception, SystemExit) as raised:
+        except BaseException as raised:
             error = raised
         self.post(lambda now: self.session.handler_finished(subject, error, now))
 

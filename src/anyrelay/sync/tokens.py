@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from anyrelay.frontend.handlers import NO_COROUTINES, refuse_unawaited
+from anyrelay.frontend.handlers import NO_COROUTINES, refuse_unawaited, token_error
 from anyrelay.protocol.session.session import Session
 from anyrelay.sync.threads.workers import Workers, may_hang
 
@@ -51,10 +51,8 @@ class TokenFetcher:
             with may_hang():
                 token = source()
                 refuse_unawaited(source, token, NO_COROUTINES)
-        except Exception as error:
-            failure = error
-        except SystemExit:
-            failure = RuntimeError("the jwt_token function raised SystemExit")
+        except BaseException as error:
+            failure = token_error(error)
 
         def tell(now: float) -> None:
             self._is_asking = False

@@ -88,5 +88,5 @@ class HandlerDispatcher:
             for callback in callbacks:
                 try:
                     refuse_unawaited(callback.handler, callback.handler(callback.subject), NO_COROUTINES)
-                except (Exception, SystemExit) as error:
+                except BaseException as error:
                     self._failed(handler_queue, error)

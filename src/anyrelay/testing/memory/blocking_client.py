@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from anyrelay.frontend import log
 from anyrelay.frontend.binding import accepts
-from anyrelay.frontend.handlers import NO_COROUTINES, refuse_unawaited
+from anyrelay.frontend.handlers import NO_COROUTINES, refuse_unawaited, token_error
 from anyrelay.protocol.core.handler_queue import HandlerQueue
 from anyrelay.protocol.schema import RelayEvent
 from anyrelay.protocol.session.outputs import (
@@ -229,7 +229,7 @@ class BlockingMemoryDriver:
             handler, wrapper = self._addressed(subject)
             if handler is not None:
                 refuse_unawaited(handler, handler(wrapper), NO_COROUTINES)
-        except (Exception, SystemExit) as error:
+        except BaseException as error:
             failure = error
         self.session.handler_finished(subject, failure, self._turns.now)
 
@@ -237,14 +237,14 @@ class BlockingMemoryDriver:
         while (callback := queue.take()) is not None:
             try:
                 refuse_unawaited(callback.handler, callback.handler(callback.subject), NO_COROUTINES)
-            except (Exception, SystemExit) as error:
+            except BaseException as error:
                 self.session.callback_failed(queue, error)
 
     def _fetch_token(self, source: Callable[[], Any]) -> None:
         try:
             token = source()
             refuse_unawaited(source, token, NO_COROUTINES)
-        except Exception as error:
-            self.session.token_failed(error, self._turns.now)
+        except BaseException as error:
+            self.session.token_failed(token_error(error), self._turns.now)
         else:
             self.session.token_fetched(token, self._turns.now)
