@@ -283,3 +283,12 @@ async def test_start_that_is_cancelled_closes_the_client(world: World) -> None:
 async def cancel_once_connecting(world: World, scope: anyio.CancelScope) -> None:
     await world.seen("signalwire.connect")
     scope.cancel()
+
+
+@pytest.mark.parametrize("front", ["asyncio"])
+def test_the_backend_of_run_is_checked(world: World) -> None:
+    client = world.client()
+    with pytest.raises(ValueError, match="backend must be one of asyncio, trio, not 'uvloop'"):
+        client.run(backend="uvloop")
+    with pytest.raises(TypeError, match="backend_options must be of the class dict, not int"):
+        client.run(backend_options=5)

@@ -15,6 +15,7 @@ from anyrelay.aio.message import Message
 from anyrelay.frontend.binding import bound_plain, public
 from anyrelay.frontend.client import ClientBase
 from anyrelay.frontend.signals import obeying_signals
+from anyrelay.protocol.schema.fields import Named, instance_of, one_of, optional
 from anyrelay.protocol.session.client_methods import ClientMethods
 
 if TYPE_CHECKING:
@@ -175,9 +176,13 @@ class RelayClient(ClientBase):
             ConnectFailed: The server's certificate is not to be trusted.
             AuthenticationError: The server refused the credentials three times, before any success.
             RuntimeError: An event loop runs in this thread already, as in a notebook; `run` starts an event loop of its own.
+            ValueError: `backend` is neither asyncio nor trio.
+            TypeError: `backend_options` is no dict.
         """
         from anyrelay.aio.backends.running import check_no_loop_runs  # here, as it imports asyncio
 
+        one_of("asyncio", "trio")(None, Named("backend"), backend)
+        optional(instance_of(dict))(None, Named("backend_options"), backend_options)
         check_no_loop_runs()
         self._driver.forget_signals()
         with obeying_signals(self._driver.note_signal):

@@ -685,3 +685,9 @@ def test_readers_of_an_ended_call_fail_when_the_report_of_its_transfer_is_lost()
     for reader in (events, search.subscription):
         with pytest.raises(ConnectionLost):
             reader.take()
+
+
+def test_a_predicate_must_be_a_function() -> None:
+    _, call = joined_call()
+    with pytest.raises(TypeError, match="predicate must be a function or None, not int"):
+        call.wait_for(0.0, "calling.call.play", predicate=5)  # type: ignore[call-overload]

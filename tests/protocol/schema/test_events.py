@@ -261,3 +261,9 @@ def test_an_event_is_read_as_a_class_that_no_type_names() -> None:
     event = Own.from_payload({"event_type": "x", "params": {"state": "playing", "call_id": 5}, "timestamp": 1e400})
     assert type(event) is Own
     assert (event.event_type, event.state, event.call_id, event.timestamp) == ("x", "playing", "5", 0.0)
+
+
+@pytest.mark.parametrize("payload", [5, None, "text", []])
+def test_what_is_no_payload_is_named(payload: Any) -> None:
+    with pytest.raises(TypeError, match=r"payload must be a dict, the params of a signalwire\.event, not "):
+        parse_event(payload)

@@ -222,3 +222,36 @@ def test_the_meant_word_of_a_misspelling() -> None:
     check_spelling({5: 1, "max": 2, "maxx": 3}, known, "it")  # the right key is there too
     with pytest.raises(ValueError, match="it has no 'maxx'; did you mean 'max'"):
         check_spelling({"maxx": 3}, known, "it")
+
+
+@pytest.mark.parametrize(
+    ("method", "given", "words"),
+    [
+        (
+            "play",
+            {"media": [{"type": "tts", "text": "x"}], "wolume": 3},
+            "calling.play has no 'wolume'; did you mean 'volume'",
+        ),
+        ("collect", {"digit": {"max": 1}}, "calling.collect has no 'digit'; did you mean 'digits'"),
+        ("record", {"statusUrl": "https://x"}, "calling.record has no 'statusUrl'; did you mean 'status_url'"),
+        ("connect", {"devices": [[{"type": "queue", "params": {}}]], "ringbak": []}, "did you mean 'ringback'"),
+        ("join_conference", {"name": "a", "max_participant": 3}, "did you mean 'max_participants'"),
+        ("refer", {"device": TARGET, "status_uri": "https://x"}, "calling.refer has no 'status_uri'"),
+    ],
+)
+def test_a_misspelt_argument_of_a_command_is_found(method: str, given: dict[str, Any], words: str) -> None:
+    _, call = joined_call()
+    with pytest.raises(ValueError, match=words):
+        getattr(call, method)(0.0, **given)
+
+
+def test_a_misspelt_argument_of_a_dial_is_found() -> None:
+    pair, _ = joined_call()
+    with pytest.raises(ValueError, match=r"calling\.dial has no 'max_durration'; did you mean 'max_duration'"):
+        pair.session.dial(0.0, [[{"type": "phone", "params": {"to_number": "+1"}}]], max_durration=4)
+
+
+def test_an_argument_without_resemblance_is_sent() -> None:
+    pair, call = joined_call()
+    call.answer(0.0, custom="as given", trace_id="t")
+    assert pair.sent("calling.answer")[-1]["custom"] == "as given"

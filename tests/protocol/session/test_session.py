@@ -922,3 +922,10 @@ def test_only_handle_timeout_runs_deadlines() -> None:
 def test_what_cannot_be_called_is_no_handler() -> None:
     with pytest.raises(TypeError, match="on_event: a handler must be a function, not int"):
         Joined().session.on_event(5)  # type: ignore[arg-type]
+
+
+def test_the_parameters_of_any_command_must_be_a_dict() -> None:
+    pair = Joined()
+    pair.connect()
+    with pytest.raises(TypeError, match="params must be a dict, not int"):
+        pair.session.execute(0.0, "calling.answer", 5)  # type: ignore[arg-type]

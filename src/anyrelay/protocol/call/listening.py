@@ -13,7 +13,7 @@ from anyrelay.protocol.call.methods import CallMethods
 from anyrelay.protocol.core.promise import Subscription
 from anyrelay.protocol.core.timers import Timers
 from anyrelay.protocol.schema import RelayEvent
-from anyrelay.protocol.schema.fields import check_timeout
+from anyrelay.protocol.schema.fields import check_handler, check_timeout
 
 __all__ = ["ListeningMethods", "Search"]
 
@@ -137,6 +137,7 @@ class ListeningMethods(CallMethods):
             ConnectionLost: The session could not be resumed.
         """
         check_timeout(timeout)
+        check_handler(predicate, "predicate")
         subscription = self._subscribe(*_kind(event_type), raises=True)
         if timeout is not None and not subscription.closed:
             name = event_type if isinstance(event_type, str) else event_type.__name__

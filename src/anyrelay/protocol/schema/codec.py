@@ -62,7 +62,12 @@ def parse_event(payload: dict[str, Any]) -> RelayEvent:
 
     Returns:
         An event of the class that its type names, a plain `RelayEvent` for any other type.
+
+    Raises:
+        TypeError: `payload` is no dict.
     """
+    if not isinstance(payload, dict):
+        raise TypeError(f"payload must be a dict, the params of a signalwire.event, not {type(payload).__name__}")
     return read_event(payload)
 
 

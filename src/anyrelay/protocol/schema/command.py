@@ -80,13 +80,18 @@ def make_command(kind: type[K], extra: dict[str, Any], **params: Any) -> K:
 
 
 def _take_fields(kind: type[Command], params: dict[str, Any], extra: dict[str, Any]) -> dict[str, Any]:
-    """Move the fields of a command from `extra` to `params`, and return the rest of `extra`."""
+    """Move the fields of a command from `extra` to `params`, and return the rest of `extra`, which has no misspelt field."""
     rest = dict(extra)
     for name, column in columns_of(kind).items():
         for given_as in {name, column.wire} & rest.keys():
             if params.get(name) is not None:
                 raise TypeError(f"{given_as} is given twice")
             params[name] = rest.pop(given_as)
+    if rest:
+        from anyrelay.protocol.schema.spelling import check_spelling  # imported for the first extra parameter
+
+        names = {name for each, column in columns_of(kind).items() for name in (each, column.wire)}
+        check_spelling(rest, names, kind.method, parts=False)
     return rest
 
 

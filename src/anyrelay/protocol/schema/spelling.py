@@ -15,7 +15,12 @@ _ALIKE: Final = 0.75
 
 
 def check_spelling(
-    given: Mapping[Any, Any], known: Collection[str], where: str, inside: Mapping[str, Iterable[str]] | None = None
+    given: Mapping[Any, Any],
+    known: Collection[str],
+    where: str,
+    inside: Mapping[str, Iterable[str]] | None = None,
+    *,
+    parts: bool = True,
 ) -> None:
     """Check that no key of a dict is misspelt.
 
@@ -24,6 +29,7 @@ def check_spelling(
         known: The keys that the dict may have.
         where: The name of the dict, for the text of an error.
         inside: The keys of each dict inside `given`, by the name of the inner dict: one of them in `given` is misplaced.
+        parts: Whether a part of a known key, such as ``number`` of ``to_number``, counts as misspelt.
 
     Raises:
         ValueError: A key resembles a known one, or belongs in a dict inside this one.
@@ -34,16 +40,16 @@ def check_spelling(
         for name, keys in (inside or {}).items():
             if key in keys:
                 raise ValueError(f"{where}.{key} belongs in {where}.{name}")
-        if (other := meant(key, known)) and other not in given:
+        if (other := meant(key, known, parts=parts)) and other not in given:
             raise ValueError(f"{where} has no {key!r}; did you mean {other!r}?")
 
 
-def meant(word: str, known: Collection[str]) -> str:
+def meant(word: str, known: Collection[str], *, parts: bool = True) -> str:
     """Return the known word that a misspelt word resembles; "" when there is none."""
     by_letters = {_letters(each): each for each in known}
     if same := by_letters.get(_letters(word)):
         return same
-    if part_of := [each for each in known if f"_{each}_".find(f"_{word.lower()}_") >= 0]:
+    if parts and (part_of := [each for each in known if f"_{each}_".find(f"_{word.lower()}_") >= 0]):
         return min(part_of)
     from difflib import get_close_matches  # imported for the first unknown word: most programs use none
 

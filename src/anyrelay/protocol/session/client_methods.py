@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from anyrelay.protocol import schema
@@ -257,13 +257,15 @@ class ClientMethods(ABC):
 
         Raises:
             ValueError: JSON cannot carry the parameters.
-            TypeError: A parameter is of a type that JSON does not know.
+            TypeError: `params` is no dict, or a parameter is of a type that JSON does not know.
             CallGone: The command was on a call, and the call does not exist.
             RelayError: The server refused.
             RequestTimeout: The reply did not come within `request_timeout`.
             ConnectionLost: The connection dropped while the command was under way.
         """
         is_text(limit=256)(None, Named("method"), method)
+        if params is not None and not isinstance(params, Mapping):
+            raise TypeError(f"params must be a dict, not {type(params).__name__}")
         params = dict(params or {})
         check_json(params, method)
         call_id = params.get("call_id") if method.startswith("calling.") else None
