@@ -38,7 +38,7 @@ myst_fence_as_directive = ["mermaid"]
 mermaid_init_config = {"startOnLoad": False, "deterministicIds": True}  # two pictures never share an identifier
 myst_heading_anchors = 3
 
-smartquotes = False  # they turn the `""` of a docstring, an empty string, into a pair of curly quotation marks
+smartquotes_action = "De"  # dashes and ellipses, but no curly quotation marks: `""` in a docstring is an empty string
 
 # Docstrings say `name` for code, as Markdown does.
 default_role = "code"

@@ -26,6 +26,7 @@ from anyio.streams.text import TextReceiveStream
 
 from anyrelay.local import LocalRelay, SimulatedPhones
 from tests.support.places import DOCS
+from tests.typing.pages import RUN
 
 EXAMPLES = DOCS / "examples"
 SUPPORT = "sip:support@example.com"
@@ -314,9 +315,6 @@ def test_the_tests_of_the_example_application_pass(name, passed):
 
 
 # --- code that is only in pages ---------------------------------------------------------------------------------------
-
-RUN = {"handler-errors.md", "notebook.md", "property-tests.md", "proxy.md"}
-"""The pages whose code tests/docs/test_howto_blocks.py runs, block after block."""
 
 PAGES = [
     EXAMPLES.parent / "tutorial.md",

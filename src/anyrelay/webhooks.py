@@ -20,7 +20,7 @@ import inspect
 import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from hashlib import sha256
 from typing import Any, Final, TypeAlias, TypeVar
 from urllib.parse import parse_qs
@@ -48,9 +48,9 @@ REPORTS_KEPT: Final = 1_000
 
 Handler: TypeAlias = Callable[[Any], Any]
 H = TypeVar("H", bound=Handler)
-Scope: TypeAlias = dict[str, Any]
-Receive: TypeAlias = Callable[[], Awaitable[dict[str, Any]]]
-Send: TypeAlias = Callable[[dict[str, Any]], Awaitable[None]]
+Scope: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 _REASONS: Final = {
     204: "No Content",

@@ -1,6 +1,7 @@
 """Hold mypy and pyright to what `public_api.py` says: each rejects the marked lines, and nothing else.
 
-pyright also checks the package and the programs of the documentation in the same run, which saves a second start.
+In the same run pyright checks the package, the programs of the documentation, and the blocks of Python on its pages: no
+error may be found there.
 
 Run it with the interpreter whose environment has both, and anyrelay: ``python tests/typing/check.py``.
 """
@@ -11,7 +12,11 @@ import json
 import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
+from typing import Any
+
+from pages import write_blocks
 
 ROOT = Path(__file__).resolve().parents[2]
 SUBJECT = Path(__file__).resolve().with_name("public_api.py")
@@ -37,24 +42,35 @@ def rejected_by_mypy() -> dict[int, str]:
 
 
 def errors_of_pyright() -> tuple[dict[int, str], list[str]]:
-    """Return pyright's complaints about the subject by their line, and those about the correct folders."""
-    paths = [str(path) for path in (SUBJECT, *CORRECT)]
-    command = [sys.executable, "-m", "pyright", "--outputjson", "--pythonpath", sys.executable, *paths]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
-    try:
-        report = json.loads(done.stdout)
-    except ValueError:
-        raise SystemExit(f"pyright did not run: {done.stdout}{done.stderr}") from None
-    if report["summary"]["filesAnalyzed"] < sum(len(list(folder.rglob("*.py"))) for folder in CORRECT):
+    """Return pyright's complaints about the subject by their line, and those about everything else in words."""
+    with tempfile.TemporaryDirectory() as folder:
+        blocks = {block.module: block for block in write_blocks(ROOT, Path(folder).resolve())}
+        report = run_pyright(SUBJECT, *CORRECT, *blocks)
+    if report["summary"]["filesAnalyzed"] < len(blocks) + sum(len(list(each.rglob("*.py"))) for each in CORRECT):
         raise SystemExit(f"pyright has read {report['summary']['filesAnalyzed']} files only")
     rejected, errors = {}, []
     for each in report["generalDiagnostics"]:
         path, line = Path(each["file"]), each["range"]["start"]["line"] + 1
-        if each["severity"] == "error" and path == SUBJECT:
+        if each["severity"] != "error":
+            continue
+        if path == SUBJECT:
             rejected[line] = each["message"]
-        elif each["severity"] == "error":
+        elif path in blocks:
+            errors.append(f"{blocks[path].page}:{line + blocks[path].offset}: {each['message']}")
+        else:
             errors.append(f"{path.relative_to(ROOT)}:{line}: {each['message']}")
     return rejected, errors
+
+
+def run_pyright(*paths: Path) -> dict[str, Any]:
+    """Return what pyright reports about files and folders."""
+    command = [sys.executable, "-m", "pyright", "--outputjson", "--pythonpath", sys.executable, *map(str, paths)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+    try:
+        report: dict[str, Any] = json.loads(done.stdout)
+    except ValueError:
+        raise SystemExit(f"pyright did not run: {done.stdout}{done.stderr}") from None
+    return report
 
 
 def main() -> int:
