@@ -1,4 +1,4 @@
-"""HTTP requests that commands ask for: POSTs to a ``status_url``, and audio to be played. They go where `Reach` lets them.
+"""HTTP requests for commands: POSTs to a ``status_url``, and GETs of audio. Requests go only where `Reach` allows.
 
 The host is looked up, its addresses are checked, and the connection is made to one that passed: a name that leads
 elsewhere at a second look changes nothing. Each redirect is checked as the first URL was. No proxy is used, which would do
@@ -34,12 +34,12 @@ _context: RunVar[ssl.SSLContext] = RunVar("tls")
 
 @frozen
 class HttpAnswer:
-    """What a server answered."""
+    """The answer of a server."""
 
     status: int
     """The HTTP status."""
     location: str
-    """Where a redirect leads, "" without one."""
+    """The URL of a redirect; "" for none."""
     body: bytes
     """The body, as far as it was asked for."""
 
@@ -147,7 +147,7 @@ async def connected(addresses: list[str], port: int, tls_name: str | None) -> By
 
 
 async def _tls() -> ssl.SSLContext:
-    """Return the one context: reading the authorities that this machine trusts takes long, so it is done once, in a thread."""
+    """Return the TLS context, made once, in a thread: reading the authorities that this machine trusts takes long."""
     try:
         return _context.get()
     except LookupError:
@@ -157,7 +157,7 @@ async def _tls() -> ssl.SSLContext:
 
 
 async def _answer(http: h11.Connection, stream: ByteStream, url: str, limit: int) -> HttpAnswer:
-    """Read an answer, and its body unless it is a redirect or none is wanted."""
+    """Read an answer, with its body unless the answer is a redirect or no body is wanted."""
     status, location, body = 0, "", bytearray()
     while True:
         event = http.next_event()

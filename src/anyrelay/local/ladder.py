@@ -29,7 +29,7 @@ _COLOURS_OF_PHONES: Final = {"request": "#8250df", "response": "#1a7f37", "step"
 
 @frozen
 class Rung:
-    """One message of a ladder."""
+    """A message of a ladder."""
 
     time: float
     """Seconds since the first message."""
@@ -51,7 +51,7 @@ def label_of(message: dict[str, Any], *, answered: str) -> tuple[str, str]:
 
     Args:
         message: The message.
-        answered: The method of the request that a reply answers; "" when it is not known.
+        answered: The method of the request that a reply answers; "" when unknown.
 
     Returns:
         The kind (command, event, reply, error, acknowledgement or ping) and the label.
@@ -107,7 +107,7 @@ def draw(rungs: Sequence[Rung], form: str = "text", lanes: Sequence[str] = RELAY
 
 
 def arrow(label: str, span: int, *, to_right: bool) -> str:
-    """Return an arrow of `span` characters with its label on it; a label that is too long is cut."""
+    """Return an arrow of `span` characters with its label, which is cut if it is too long."""
     longest = span - 4
     label = label if len(label) <= longest else label[: longest - 1] + "…"
     shaft = f" {label} ".center(span - 1, "─")

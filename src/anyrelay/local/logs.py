@@ -1,6 +1,6 @@
 """The loggers of the local server, and what their records and its live print must not show.
 
-As in those of the client, every record has a `call_id`, "" when it is about no call. What comes from outside may hold
+As in the client's log, every record has a `call_id`, "" for a record that belongs to no call. Text from outside may hold
 anything: characters that drive a terminal are escaped, and URLs lose what is often secret.
 """
 
@@ -21,7 +21,7 @@ def logger_of(module: str) -> logging.Logger:
 
 
 def printable(text: str) -> str:
-    """Return a text with everything escaped that a terminal would not print as it is: line ends, colours, direction marks."""
+    """Return a text with all characters escaped that a terminal would not print: line ends, colours, direction marks."""
     if text.isprintable():
         return text
     return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)

@@ -36,7 +36,7 @@ class Admission:
         self.open -= 1
 
     def has_place(self) -> bool:
-        """Return whether one more connection can be taken without closing another one."""
+        """Return whether a further connection can be taken without closing another connection."""
         if self._is_within_limits():
             return True
         self._unsigned = [one for one in self._unsigned if one.session is None and not one.is_over]
@@ -48,7 +48,7 @@ class Admission:
     def take_oldest_unsigned(self, newcomer: str) -> ClientConnection | None:
         """Return the connection to close for a client of the address `newcomer`; None when every client has signed in.
 
-        Of the connections without a sign-in, this is the oldest one of the address that has most of them.
+        This is the oldest such connection of the address that has most of them.
         """
         if not self._unsigned:
             return None

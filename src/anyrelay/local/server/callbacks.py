@@ -29,7 +29,7 @@ POST_TIME: Final = 5.0
 """Seconds that one POST may take, from the look-up of the name to the status of the answer."""
 
 QUEUE_LIMIT: Final = 1_000
-"""How many POSTs of one client may wait; later ones are dropped."""
+"""How many POSTs of a client may wait; further POSTs are dropped."""
 
 QUEUE_BYTES: Final = 1024 * 1024
 """How many bytes they may have in all."""
@@ -53,7 +53,7 @@ POSTS_AT_ONCE: Final = 64
 
 @frozen
 class _Post:
-    """One POST."""
+    """A POST that waits, or is under way."""
 
     url: str
     content: bytes
@@ -82,10 +82,10 @@ class StatusPoster:
     """How many POSTs wait or are under way."""
 
     def __init__(self, on_done: Callable[[], None], reach: Reach | None = None) -> None:
-        """Have nothing to do yet.
+        """Make a poster without POSTs.
 
         Args:
-            on_done: Called after each POST, whatever became of it.
+            on_done: Called after each POST, also after a POST that failed.
             reach: Where they may lead; loopback alone when None.
         """
         self.unfinished = 0
@@ -133,7 +133,7 @@ class StatusPoster:
                     request = queue.waiting.popleft()
                     queue.under_way += 1
                     self._under_way += 1
-                    self._queues[client] = self._queues.pop(client)  # the others come before its next one
+                    self._queues[client] = self._queues.pop(client)  # the other clients come first
                     self._tasks.start_soon(self._work, client, queue, request)
                     begun = True
 

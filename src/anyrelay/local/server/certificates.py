@@ -1,4 +1,4 @@
-"""A certificate authority of one's own: made once in a directory, found there again, good for this machine only."""
+"""The server's own certificate authority and certificate, made once in a directory, and good for this machine only."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ NAMES: Final = ("localhost",)
 """The names that the server's certificate is good for."""
 
 ADDRESSES: Final = ("127.0.0.1", "::1")
-"""The addresses that it is good for."""
+"""The addresses that the server's certificate is good for."""
 
 LIFE: Final = datetime.timedelta(days=365)
-"""How long certificates are good: no longer than clients accept."""
+"""How long certificates are good: as long as clients accept."""
 
 CERTIFICATE_CHECK: Final = 3_600.0
 """Seconds between two looks at the certificates, which are renewed in time."""
 
 RENEW_BEFORE: Final = datetime.timedelta(days=7)
-"""How much of that has to be left for one that is found to be used again."""
+"""The least time that a certificate must still be good to be used again."""
 
 
 logger = logger_of(__name__)
@@ -50,13 +50,13 @@ class ServerCertificate:
     """The files of a server's certificate and of the authority that signed it."""
 
     ca_file: Path
-    """The authority's certificate, which clients are to trust (PEM)."""
+    """The authority's certificate, which clients must trust (PEM)."""
     chain_file: Path
     """The server's certificate and the authority's (PEM)."""
     key_file: Path
     """The server's private key (PEM), which only its owner may read."""
     serial: int = 0
-    """The serial number of the server's certificate: another one is another certificate."""
+    """The serial number of the server's certificate, which tells a renewed certificate from the old."""
 
     def server_context(self) -> ssl.SSLContext:
         """Return a TLS context for the server, TLS 1.2 at least."""
@@ -66,12 +66,12 @@ class ServerCertificate:
 
 
 def find_or_make(directory: str | os.PathLike[str]) -> ServerCertificate:
-    """Find the certificates in a directory, or make what is missing, spoiled or about to run out.
+    """Find the certificates in a directory, and make those that are missing, damaged or about to expire.
 
-    The authority is kept as long as it is good, so that clients who trust it already need not be told anything.
+    The authority is kept as long as it is good, so that clients which trust it need not be changed.
 
     Args:
-        directory: Where they are; made if it is not there.
+        directory: The directory of the certificates, which is made if it is missing.
 
     Raises:
         CertificatesMissingError: cryptography is needed and not installed.
@@ -102,12 +102,12 @@ def find_or_make(directory: str | os.PathLike[str]) -> ServerCertificate:
 async def keep_renewed(
     directory: str | os.PathLike[str], certificate: ServerCertificate, renewed: Callable[[ServerCertificate], None]
 ) -> None:
-    """Renew the certificates of a directory before they run out, until cancelled.
+    """Renew the certificates of a directory before they expire, until cancelled.
 
     Args:
         directory: The directory.
         certificate: The certificate that is used now.
-        renewed: Called with what is in the directory once that is another one; new connections are to get it.
+        renewed: Called with each new certificate, for new connections.
     """
     while True:
         await anyio.sleep(CERTIFICATE_CHECK)
@@ -156,7 +156,7 @@ def _make_authority() -> tuple[x509.Certificate, EllipticCurvePrivateKey]:
     from cryptography.hazmat.primitives.asymmetric import ec
 
     key = ec.generate_private_key(ec.SECP256R1())
-    # A name of its own for each authority, or a client that trusts two of them could try the wrong one.
+    # Each authority has a name of its own, or a client that trusts two authorities could try the wrong one.
     name = _name(f"anyrelay local CA {x509.random_serial_number():x}"[:64])
     builder = _builder(name, name, key).add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
     usage = x509.KeyUsage(

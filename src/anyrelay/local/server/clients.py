@@ -1,4 +1,4 @@
-"""One client of the local server: bytes between its socket and its connection, without harm to other clients."""
+"""Serve a client of the local server: move bytes between its socket and its connection, without harm to other clients."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ FLUSH_TIME: Final = 1.0
 """Seconds in which the last bytes are to leave once a client's connection is over."""
 
 CHUNK: Final = 16_384
-"""How much is read at once, in bytes: other clients have their turn after it."""
+"""How much is read at once, in bytes: then other clients have their turn."""
 
 
 class ClientWakeup:
-    """Wakes one task; rung before anybody waits, it is heard at the next wait."""
+    """Wakes one task; a wakeup before the task waits ends its next wait."""
 
     def __init__(self) -> None:
         self._event = anyio.Event()
@@ -39,7 +39,7 @@ class ClientWakeup:
         self._event.set()
 
     async def wait(self) -> None:
-        """Wait until it rings."""
+        """Wait for the next wakeup."""
         await self._event.wait()
         self._event = anyio.Event()
 
@@ -47,13 +47,13 @@ class ClientWakeup:
 async def serve_client(
     connection: ClientConnection, stream: ByteStream, wakeup: ClientWakeup, follow_outputs: Callable[[], None]
 ) -> None:
-    """Serve one client until it is gone; whatever is wrong with it is logged and ends here.
+    """Serve a client until it is gone; an error of the client is logged, and ends here.
 
     Args:
-        connection: Its connection of the exchange.
-        stream: Its transport, closed in the end.
-        wakeup: Rung when the connection has something to send.
-        follow_outputs: Called after anything was done with the exchange.
+        connection: The client's connection of the exchange.
+        stream: The client's transport, closed in the end.
+        wakeup: Wakes the writing task when the connection has bytes to send.
+        follow_outputs: Called after each use of the exchange.
     """
     try:
         async with stream, anyio.create_task_group() as tasks:
@@ -73,7 +73,7 @@ async def _read(
 ) -> None:
     while True:
         if connection.is_over:
-            # A client that floods the server and does not read is not read from, nor waited for as long as others.
+            # A client that floods the server and does not read is read no more, and gets less time than others.
             scope.deadline = anyio.current_time() + FLUSH_TIME
             await anyio.sleep_forever()
         try:
@@ -89,7 +89,7 @@ async def _read(
 async def _write(
     connection: ClientConnection, stream: ByteStream, wakeup: ClientWakeup, scope: anyio.CancelScope
 ) -> None:
-    """Send what there is to send; end the connection when there will be no more."""
+    """Send the bytes of the connection as they come; close the transport after the last."""
     while True:
         data = connection.data_to_send()
         if data and not await _sent(connection, stream, data):

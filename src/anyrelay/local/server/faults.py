@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["COMMAND_FAULTS", "CommandFault", "ServerFaults"]
 
 COMMAND_FAULTS: Final = ("drop", "delay", "refuse")
-"""What may happen to a command: its connection drops, the server takes the command in late, or refuses the command."""
+"""The kinds of faults: the connection drops, the server takes the command late, or the server refuses the command."""
 
 FAULTS_LIMIT: Final = 100
 """How many faults may wait for their commands."""
@@ -24,7 +24,7 @@ FAULTS_LIMIT: Final = 100
 
 @frozen(kw_only=True)
 class CommandFault:
-    """What happens to the next commands."""
+    """A fault that the next commands meet."""
 
     fault: str = field(validator=one_of(*COMMAND_FAULTS))
     """drop, delay or refuse."""

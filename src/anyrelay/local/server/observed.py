@@ -1,4 +1,4 @@
-"""What programs may look at of a running server: its last messages and its calls."""
+"""The state of a running server that programs can read: its URLs, its last messages and its calls."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ __all__ = ["ObservedRelay", "control_server"]
 
 
 class ObservedRelay(ABC):
-    """A running server that says what it is, and keeps a journal."""
+    """A running server that describes itself, and keeps a journal."""
 
     journal: Journal | None
-    """What was seen of it; None for a server that keeps no journal."""
+    """The journal; None for a server that keeps none."""
     ca_file: str | None
-    """The authority to trust, with TLS."""
+    """The file of the certificate authority to trust; None without TLS."""
     token: str | None
-    """The token that clients must give; None for any."""
+    """The token that clients must give; None for any token."""
     _phones: SimulatedPhones | SipPhones
     _project: str | None
     _acts: bool
@@ -37,13 +37,13 @@ class ObservedRelay(ABC):
     @property
     @abstractmethod
     def url(self) -> str:
-        """Where clients connect to."""
+        """The URL that clients connect to."""
 
-    # --- what it is
+    # --- the server
 
     @property
     def http_url(self) -> str | None:
-        """Where the control API is, such as ``http://127.0.0.1:4010``; None for a server without one."""
+        """The URL of the control API, such as ``http://127.0.0.1:4010``; None for a server without a control API."""
         return None if self._control is None else self._control.url
 
     @property
@@ -75,14 +75,14 @@ class ObservedRelay(ABC):
         """The simulated phones behind the server; None with real SIP phones."""
         return self._phones if isinstance(self._phones, SimulatedPhones) else None
 
-    # --- what happened
+    # --- the journal
 
     def frames(self, *, call_id: str | None = None, method: str | None = None) -> list[JournalFrame]:
         """Return the last RELAY messages, SIP messages and steps of simulated phones, oldest first, without secrets.
 
         Args:
-            call_id: Only those of this call.
-            method: Only those of this method, such as ``calling.play`` or ``INVITE``, and the replies to them.
+            call_id: The call; None for every call.
+            method: A method, such as ``calling.play`` or ``INVITE``, with its replies; None for every method.
 
         Raises:
             RuntimeError: The server keeps no journal.
@@ -133,7 +133,7 @@ def control_server(
     """Return the control API of a server.
 
     Raises:
-        ImportError: What it needs is not installed; the message says what to do.
+        ImportError: A module of the control API is not installed; the message says what to do.
         ValueError: `listen` is not host:port.
     """
     try:

@@ -1,4 +1,4 @@
-"""The observers of a server: they are shown each RELAY message, secrets struck out, and each event."""
+"""The observers of a server, which get each RELAY message, its secrets struck out, and each event."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ logger = logger_of(__name__)
 
 @frozen
 class Frame:
-    """One RELAY message on the wire, its secrets struck out."""
+    """A RELAY message on the wire, its secrets struck out."""
 
     time: float
-    """When, in seconds since 1970."""
+    """When the message was sent or received, in seconds since 1970."""
     direction: str
-    """``rx`` from the client, ``tx`` to it."""
+    """``rx`` from the client, ``tx`` to the client."""
     client: int
-    """Which connection, counted from 1."""
+    """The number of the connection, counted from 1."""
     text: str
     """The JSON text."""
 

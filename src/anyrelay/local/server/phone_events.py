@@ -20,7 +20,7 @@ class FollowedPhoneEvents:
         self._follow_outputs = follow_outputs
 
     def call_arrived(self, now: float, leg: Leg, *, context: str, from_uri: str, to_uri: str) -> bool:
-        """Take in that a phone calls a context; return False when no client has subscribed to it."""
+        """Take in that a phone calls a context; return False when no client has subscribed to the context."""
         wanted = self._exchange.call_arrived(now, leg, context=context, from_uri=from_uri, to_uri=to_uri)
         self._follow_outputs()
         return wanted

@@ -1,6 +1,6 @@
 """Hands out recordings over plain HTTP: GET of the URLs in ``calling.call.record`` events.
 
-The names in these URLs are random, so only a client that was told a URL can fetch the recording. Each connection serves one
+The names in these URLs are random, so only a client that got a URL can fetch the recording. Each connection serves one
 request.
 """
 
@@ -43,7 +43,7 @@ MEDIA_TYPES: Final = {"wav": "audio/wav", "mp3": "audio/mpeg"}
 
 
 class RecordingServer:
-    """A listener beside the one for RELAY."""
+    """A listener beside the listener for RELAY."""
 
     url: str
     """The URL that the recordings' names are added to, after a slash."""
@@ -71,7 +71,7 @@ class RecordingServer:
         await self._listener.serve(self._serve)
 
     async def aclose(self) -> None:
-        """Stop listening, if it listens; `run` is to be cancelled first."""
+        """Stop listening; `run` must be cancelled first."""
         if self._listener is not None:
             await self._listener.aclose()
 

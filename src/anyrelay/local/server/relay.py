@@ -1,12 +1,11 @@
 """The local RELAY server: an exchange on a real socket, on a real clock, for asyncio and trio alike.
 
-Everything that RELAY is happens in `exchange.py`; here bytes are moved, time is kept, and waiting tasks are woken.
+`exchange.py` has the rules of RELAY; this module listens, moves bytes, and starts and stops the parts of the server.
 """
 
 from __future__ import annotations
 
 import contextlib
-import math
 import os
 import secrets
 import time
@@ -21,13 +20,12 @@ from anyio.abc import SocketListener, SocketStream
 
 from anyrelay.local.exchange.credentials import Credentials
 from anyrelay.local.exchange.exchange import Exchange
-from anyrelay.local.exchange.outputs import DeleteFile, Flush, PostStatus
 from anyrelay.local.logs import logger_of
 from anyrelay.local.reach import Reach
 from anyrelay.local.server.addresses import addresses_of, is_on_loopback, listened_port, parse_address, shown_host
 from anyrelay.local.server.admission import Admission
-from anyrelay.local.server.callbacks import StatusPoster
 from anyrelay.local.server.clients import ClientWakeup, serve_client
+from anyrelay.local.server.exchange_driver import ExchangeDriver
 from anyrelay.local.server.faults import ServerFaults
 from anyrelay.local.server.journal.journal import Journal
 from anyrelay.local.server.observed import ObservedRelay, control_server
@@ -52,10 +50,10 @@ __all__ = ["LocalRelay"]
 logger = logger_of(__name__)
 
 FINAL_BYTES_TIME: Final = 0.5
-"""Seconds in which the last bytes are to be sent to clients, and the last POSTs, when the server stops."""
+"""Seconds in which the last bytes must be sent to clients, and the last POSTs, when the server stops."""
 
 DIAL_EVENTS: Final = ("first", "last")
-"""Where ``calling.call.dial`` comes once a leg is answered."""
+"""The place of ``calling.call.dial`` once a leg is answered: before or after ``calling.call.state``."""
 
 TOKEN_BYTES: Final = 24
 """How many random bytes are in a token that the server makes."""
@@ -64,7 +62,7 @@ TOKEN_BYTES: Final = 24
 class LocalRelay(ScriptedRelay, RingingRelay, ObservedRelay):
     """A RELAY server on this machine, with phones behind it.
 
-    Enter it, and clients can connect to its `url`::
+    In its ``async with`` block, clients can connect to its `url`::
 
         async with LocalRelay(phones=SimulatedPhones()) as relay:
             relay.phones.add("sip:support@example.com", answers="busy")
@@ -96,30 +94,30 @@ class LocalRelay(ScriptedRelay, RingingRelay, ObservedRelay):
         """Describe a server; nothing happens before ``async with``.
 
         Args:
-            phones: The phones behind it; simulated ones when None.
-            listen: Where to listen for clients, host:port; port 0 picks a free one.
-            tls_dir: Where the certificates for TLS are, or are to be made; None for plain ws.
-            project: The project that clients must name; any when None.
-            token: The token (or JWT) that clients must give. When None any will do on the loopback interface; beyond it
-                one is made, which the attribute `token` names.
+            phones: The phones behind the server; simulated phones when None.
+            listen: The address for clients, host:port; port 0 picks a free port.
+            tls_dir: The directory where certificates are found or made; None for plain ws.
+            project: The project that clients must name; None for any project.
+            token: The token (or JWT) that clients must give. When None, any token will do on the loopback interface; where
+                other machines reach the server, it makes a token, which the attribute `token` names.
             require_token: Whether a token is made in that case; if not, every machine that reaches the server may sign in.
             allowed_hosts: Hosts that a ``status_url`` may lead to besides loopback, and by which clients may reach this
                 server: names, or addresses in numbers.
             on_frame: Called with each RELAY message, on the event loop.
-            on_event: Called with the envelope of each RELAY event, whether or not there is a client to hear it.
-            max_connections: How many clients are served at once; further ones are turned away.
-            numbers: The context that each number belongs to, for calls and text messages. A number that is not here belongs
+            on_event: Called with the envelope of each RELAY event, whether or not a client gets the event.
+            max_connections: How many clients are served at once; further clients are turned away.
+            numbers: The context that each number belongs to, for calls and text messages. A number without an entry belongs
                 to the context of the same name.
-            act: Whether the commands that need SignalWire's cloud are acted by scripts with SIP phones too.
+            act: Whether scripts act the commands that need SignalWire's cloud with SIP phones too.
             accounts: Further projects, each with its token. With accounts alone, clients must name one of them.
-            dial_event: Where ``calling.call.dial`` with ``answered`` comes: ``last``, after the leg's ``calling.call.state``,
-                as RELAY documents it; or ``first``, 50 ms before.
-            strict: Whether commands are refused (-32602) that RELAY's own schema does not allow: parameters that RELAY does
+            dial_event: The place of ``calling.call.dial`` with ``answered``: ``last``, after the leg's ``calling.call.state``,
+                as RELAY documents; or ``first``, 50 ms before.
+            strict: Whether to refuse (-32602) commands that RELAY's own schema does not allow: parameters that RELAY does
                 not have, numbers where RELAY has strings, media whose parameters are not under ``params``.
             journal: Whether `frames` and `calls` are kept; None keeps them with simulated phones, and with `http`.
-            http: Where the control API listens, host:port; None for nowhere. The control API needs asyncio.
-            http_token: The bearer token of the control API. When None, none is needed on the loopback interface; beyond it
-                one is made, which the attribute `http_token` names.
+            http: The address of the control API, host:port; None for no control API. The control API needs asyncio.
+            http_token: The bearer token of the control API. When None, no token is needed on the loopback interface; where
+                other machines reach the server, it makes a token, which the attribute `http_token` names.
 
         Raises:
             ValueError: `listen` or `http` is not host:port, or `dial_event` is another word.
@@ -145,20 +143,15 @@ class LocalRelay(ScriptedRelay, RingingRelay, ObservedRelay):
         self._strict = strict
         self._acts = act or isinstance(self._phones, SimulatedPhones)
         self._tls: ssl.SSLContext | None = None
-        self._wakeups: dict[ClientConnection, ClientWakeup] = {}
-        self._clock_wakeup = ClientWakeup()
-        self._sleeps_until = math.inf
         self._admission = Admission(max_connections)
-        self._following = False
         self._closed = anyio.Event()
-        self._step_done = anyio.Event()
         self.ca_file: str | None = None
         self.on_reset: Callable[[], None] = lambda: None
-        """Called after a reset by the control API: it describes again what the server begins with."""
+        """Called after a reset by the control API, to describe the phones and scripts of the seed again."""
 
     @property
     def url(self) -> str:
-        """Where clients connect to: ``ws://127.0.0.1:PORT``, or with TLS ``wss://localhost:PORT``."""
+        """The URL that clients connect to: ``ws://127.0.0.1:PORT``, or with TLS ``wss://localhost:PORT``."""
         host = shown_host(self._host)
         if self._tls and host in ("127.0.0.1", "[::1]"):
             host = "localhost"
@@ -181,7 +174,7 @@ class LocalRelay(ScriptedRelay, RingingRelay, ObservedRelay):
         return None if isinstance(self._phones, SimulatedPhones) else self._phones.uri
 
     async def __aenter__(self) -> LocalRelay:
-        """Listen.
+        """Start the server, and listen.
 
         Raises:
             OSError: The address cannot be listened on.
@@ -209,7 +202,7 @@ class LocalRelay(ScriptedRelay, RingingRelay, ObservedRelay):
             strict=self._strict,
         )
         self.faults: ServerFaults = ServerFaults(self.exchange)
-        self._poster = StatusPoster(self._announce_step, self._reach)
+        self._driver = ExchangeDriver(self.exchange, self._reach)
         self._recording_server = RecordingServer(self.exchange.recordings, self._upgrades)
         self._tasks = anyio.create_task_group()
         await self._tasks.__aenter__()
@@ -234,12 +227,11 @@ class LocalRelay(ScriptedRelay, RingingRelay, ObservedRelay):
             raise
         for one in self._listeners:
             self._tasks.start_soon(self._accept, one)
-        self._tasks.start_soon(self._keep_time)
+        self._tasks.start_soon(self._driver.run)
         if self._tls_dir is not None:
             from anyrelay.local.server.certificates import keep_renewed
 
             self._tasks.start_soon(keep_renewed, self._tls_dir, self._certificate, self._use_certificate)
-        self._tasks.start_soon(self._poster.run)
         self._tasks.start_soon(self._recording_server.run)
         if self._control is not None:
             self._tasks.start_soon(self._control.run)
@@ -259,13 +251,12 @@ class LocalRelay(ScriptedRelay, RingingRelay, ObservedRelay):
             for connection in list(self.exchange.connections):
                 connection.close(anyio.current_time(), 1001, "going away")
             self.follow_outputs()
-            with anyio.move_on_after(FINAL_BYTES_TIME):
-                while self._wakeups or self._poster.unfinished:
-                    await self._next_step()
+            with contextlib.suppress(TimeoutError):
+                await self._driver.until(lambda: self._driver.is_idle, FINAL_BYTES_TIME)
         self._tasks.cancel_scope.cancel()
         try:
             if isinstance(error, Exception):
-                # The body's own error: it is to leave as it is, not in a group with nothing else in it.
+                # The error of the block leaves unchanged, and not in a group of one error.
                 await self._tasks.__aexit__(None, None, None)
                 return None
             return await self._tasks.__aexit__(kind, error, trace)
@@ -284,7 +275,7 @@ class LocalRelay(ScriptedRelay, RingingRelay, ObservedRelay):
         self.follow_outputs()
 
     def forget_sessions(self) -> None:
-        """Drop every connection and every session with its calls, as a server does that crashed and is back."""
+        """Drop every connection and every session with its calls, as a server that crashed and is back."""
         self.exchange.forget_sessions(anyio.current_time())
         self.follow_outputs()
 
@@ -292,65 +283,26 @@ class LocalRelay(ScriptedRelay, RingingRelay, ObservedRelay):
         """Tell every client that its connection is about to be closed, and close it a second later.
 
         Args:
-            restart: Whether the clients are to forget their sessions, rather than to resume them.
+            restart: Whether the clients must begin new sessions; if not, they may resume their sessions.
         """
         self.exchange.say_goodbye(anyio.current_time(), restart=restart)
         self.follow_outputs()
 
     async def until(self, condition: Callable[[], bool], timeout: float) -> None:
-        """Wait until something is so; it is asked for whenever something has happened.
+        """Wait until a condition is true, checked whenever something has happened.
 
         Args:
-            condition: What is waited for.
-            timeout: For how many seconds.
+            condition: The condition.
+            timeout: The longest wait, in seconds.
 
         Raises:
-            TimeoutError: It was not so in time.
+            TimeoutError: The condition was not true in time.
         """
-        with anyio.fail_after(timeout):
-            while not condition():
-                await self._next_step()
-
-    # --- the exchange's outputs and its clock -----------------------------------------------------------------------
+        await self._driver.until(condition, timeout)
 
     def follow_outputs(self) -> None:
-        """Do what is due and what the exchange wants; to be called after anything was done with it."""
-        if self._following:  # an observer that was called on the way did something with the exchange
-            return
-        self._following = True
-        try:
-            self.exchange.handle_timeout(anyio.current_time())
-            while (output := self.exchange.next_output()) is not None:
-                match output:
-                    case Flush(connection):
-                        if connection in self._wakeups:
-                            self._wakeups[connection].wake()
-                    case PostStatus(url, envelope, client):
-                        self._poster.put(url, envelope, client)
-                    case DeleteFile(path):
-                        with contextlib.suppress(OSError):
-                            os.unlink(path)
-        finally:
-            self._following = False
-        deadline = self.exchange.next_deadline()
-        if deadline is not None and deadline < self._sleeps_until:
-            self._clock_wakeup.wake()
-        self._announce_step()
-
-    def _announce_step(self) -> None:
-        self._step_done.set()
-        self._step_done = anyio.Event()
-
-    async def _next_step(self) -> None:
-        await self._step_done.wait()
-
-    async def _keep_time(self) -> None:
-        while True:
-            deadline = self.exchange.next_deadline()
-            self._sleeps_until = math.inf if deadline is None else deadline
-            with anyio.CancelScope(deadline=self._sleeps_until):
-                await self._clock_wakeup.wait()
-            self.follow_outputs()
+        """Handle the deadlines that have passed, and follow the exchange's outputs; to be called after each use of it."""
+        self._driver.follow_outputs()
 
     def _use_certificate(self, certificate: ServerCertificate) -> None:
         self._tls, self._certificate = certificate.server_context(), certificate
@@ -363,7 +315,7 @@ class LocalRelay(ScriptedRelay, RingingRelay, ObservedRelay):
                 stream = await listener.accept()
             except anyio.ClosedResourceError:
                 return
-            except OSError as error:  # no file descriptors left, most likely: those in use are to go on
+            except OSError as error:  # mostly, no file descriptor is left: the other clients must be served on
                 logger.warning("a client could not be accepted: %s", error)
                 await anyio.sleep(0.1)
                 continue
@@ -391,7 +343,7 @@ class LocalRelay(ScriptedRelay, RingingRelay, ObservedRelay):
         return True
 
     async def _serve_client(self, connection: ClientConnection, stream: SocketStream) -> None:
-        self._wakeups[connection] = wakeup = ClientWakeup()
+        self._driver.wakeups[connection] = wakeup = ClientWakeup()
         self.follow_outputs()
         try:
             await serve_client(connection, stream, wakeup, self.follow_outputs)
@@ -399,5 +351,5 @@ class LocalRelay(ScriptedRelay, RingingRelay, ObservedRelay):
             self._admission.closed()
             if self.journal is not None:
                 self.journal.saw_end(connection)
-            del self._wakeups[connection]
-            self._announce_step()
+            del self._driver.wakeups[connection]
+            self._driver.announce_step()

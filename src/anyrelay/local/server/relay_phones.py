@@ -19,13 +19,13 @@ __all__ = ["RelayCaller", "RelayPhones"]
 
 
 class RunningRelay(Protocol):
-    """What phones need of the server that they are behind."""
+    """The members of a running server that its phones use."""
 
     exchange: Exchange
-    """Its exchange."""
+    """The exchange of the server."""
 
     def follow_outputs(self) -> None:
-        """Do what the exchange wants, after something was done with it."""
+        """Follow the outputs of the exchange; to be called after each use of it."""
 
     async def until(self, condition: Callable[[], bool], timeout: float) -> None:
         """Wait until a condition is true, `timeout` seconds at most, else raise TimeoutError."""
@@ -43,18 +43,18 @@ class RelayCaller:
     """A simulated phone that calls a running server."""
 
     def __init__(self, relay: RunningRelay, caller: SimulatedCaller) -> None:
-        """Hold a caller of the server's phones."""
+        """Hold a simulated phone of the server."""
         self._relay = relay
         self._caller = caller
 
     @property
     def uri(self) -> str:
-        """Its SIP URI."""
+        """The SIP URI of the phone."""
         return self._caller.uri
 
     @property
     def state(self) -> str:
-        """ringing, answered or ended."""
+        """The state of the call: ringing, answered or ended."""
         return self._caller.state
 
     @property
@@ -64,42 +64,42 @@ class RelayCaller:
 
     @property
     def heard(self) -> list[Media]:
-        """What was played to it so far, each medium as it began."""
+        """The media that were played to the phone, each added when it began."""
         return self._caller.heard
 
     @property
     def referred_to(self) -> list[str]:
-        """The targets of the REFERs that it was sent."""
+        """The targets of the REFERs that the phone was sent."""
         return self._caller.referred_to
 
     @property
     def transferred_to(self) -> str:
-        """The target that it talks to now, once a REFER has succeeded; "" until then."""
+        """The target that the phone talks to once a REFER has succeeded; "" until then."""
         return self._caller.transferred_to
 
     @property
     def digits(self) -> str:
-        """The digits that it was sent."""
+        """The digits that the phone was sent."""
         return self._caller.digits
 
     @property
     def words(self) -> list[str]:
-        """What its user heard other users say: connected, in a conference, or as an echo."""
+        """The words that its user heard: of a connected phone, in a conference, or as an echo."""
         return self._caller.words
 
     @property
     def user_events(self) -> list[Any]:
-        """The events of the application that it was handed."""
+        """The events of the application that the phone was handed."""
         return self._caller.user_events
 
     @property
     def on_hold(self) -> bool:
-        """Whether it is on hold."""
+        """Whether the call is on hold."""
         return self._caller.on_hold
 
     @property
     def leg(self) -> Leg:
-        """The call as the exchange sees it."""
+        """The exchange's side of the call."""
         return self._caller.leg
 
     def hang_up(self) -> None:
@@ -150,13 +150,13 @@ class RelayCaller:
         )
 
     def _act(self, action: Callable[[], None]) -> None:
-        """Let the phone do something, at the time that it is now."""
+        """Let the phone do something now."""
         self._relay.exchange.handle_timeout(anyio.current_time())
         action()
         self._relay.follow_outputs()
 
     async def answered(self, timeout: float = 5.0) -> None:
-        """Wait until the call is answered, or over already.
+        """Wait until the call is answered or over.
 
         Raises:
             TimeoutError: Neither happened within `timeout` seconds.
@@ -167,16 +167,16 @@ class RelayCaller:
         """Wait until the call is over, and return why it ended.
 
         Raises:
-            TimeoutError: It was not over within `timeout` seconds.
+            TimeoutError: The call was not over within `timeout` seconds.
         """
         await self._relay.until_step(lambda: self.state == "ended", timeout)
         return self.end_reason
 
     async def until(self, condition: Callable[[], bool], timeout: float = 5.0) -> None:
-        """Wait until something is so.
+        """Wait until a condition is true, checked whenever something has happened.
 
         Raises:
-            TimeoutError: It was not so within `timeout` seconds.
+            TimeoutError: The condition was not true within `timeout` seconds.
         """
         await self._relay.until(condition, timeout)
 
@@ -194,7 +194,7 @@ class RelayPhones:
 
     @property
     def callers(self) -> list[SimulatedCaller]:
-        """Everybody who has called so far."""
+        """The phones that have called, or were called, so far."""
         return self._phones.callers
 
     @property
@@ -242,11 +242,11 @@ class RelayPhones:
 
         Args:
             uri: The phone's SIP URI.
-            context: The context that it calls.
-            on_refer: How it treats a REFER.
-            patience: Seconds after which it gives up an unanswered call; never when None.
-            hang_up_after: Seconds after which it hangs up an answered call; never when None.
-            wait_for_subscriber: Seconds to wait for a client that has subscribed to the context; then it is called
+            context: The context that the phone calls.
+            on_refer: How the phone treats a REFER.
+            patience: Seconds after which the phone gives up an unanswered call; never when None.
+            hang_up_after: Seconds after which the phone hangs up an answered call; never when None.
+            wait_for_subscriber: Seconds to wait for a client that has subscribed to the context; after that the phone calls
                 all the same, and the call is refused.
 
         Raises:

@@ -1,4 +1,4 @@
-"""What tests and applications script of a running server: the replies to acted commands, and messages that arrive."""
+"""Scripts of a running server: the replies to acted commands, and text messages that arrive."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ class ScriptedRelay(ABC):
     """A running server whose replies and messages are scripted."""
 
     exchange: Exchange
-    """Its exchange."""
+    """The exchange of the server."""
 
     @abstractmethod
     def follow_outputs(self) -> None:
-        """Do what is due and what the exchange wants, after something was done with it."""
+        """Handle the deadlines that have passed, and follow the exchange's outputs; to be called after each use of it."""
 
     @abstractmethod
     async def until(self, condition: Callable[[], bool], timeout: float) -> None:

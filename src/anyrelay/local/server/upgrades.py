@@ -1,7 +1,7 @@
-"""Which upgrades to WebSocket the server accepts: those of programs that know its name, and none of a web page's.
+"""Decide which upgrades to WebSocket the server accepts: of programs that know the server's name, and of no web page.
 
 A browser lets any web page open a WebSocket to any address, loopback included, and sends the page's Origin along (RFC 6455
-section 10.2). A page whose name was made to lead here (DNS rebinding) names itself in the Host header.
+section 10.2). A page whose name leads here by DNS rebinding has its own name in the Host header.
 """
 
 from __future__ import annotations
@@ -29,25 +29,25 @@ _HOST = re.compile(r"(?:\[(?P<ipv6>[0-9A-Fa-f:.]+)\]|(?P<name>[^\[\]:@/\s]+))(?:
 
 
 class UpgradePolicy:
-    """Judges the upgrades of one server's clients."""
+    """Accepts or refuses the upgrades of a server's clients."""
 
     def __init__(self, listen_host: str, names: Iterable[str] = ()) -> None:
-        """Know the server's names.
+        """Take the names of the server.
 
         Args:
-            listen_host: The host that it listens on, as it was given.
-            names: Further hosts that clients may reach it by.
+            listen_host: The host that the server listens on, as the user gave it.
+            names: Further hosts by which clients may reach the server.
         """
         own = socket.gethostname()
         self._names = {_plain(name) for name in ("localhost", listen_host, own, f"{own}.local", *names)}
 
     def refusal(self, local_address: str, peer: str, headers: Headers) -> tuple[int, str] | None:
-        """Return the HTTP status and the words to refuse an upgrade with, None to accept it.
+        """Return the HTTP status and the text that refuse an upgrade; None to accept the upgrade.
 
         Args:
             local_address: The server's own address of this connection.
-            peer: The client's, for the log.
-            headers: Those of the request, names in lower case.
+            peer: The client's address, for the log.
+            headers: The headers of the request, names in lower case.
         """
         found = dict(headers)
         if "origin" in found:
@@ -69,7 +69,7 @@ class UpgradePolicy:
 
 
 def is_loopback(address: str) -> bool:
-    """Whether an IP address, in numbers, is of the loopback interface; False for a name."""
+    """Return whether an IP address, in numbers, is of the loopback interface; False for a name."""
     try:
         parsed = ip_address(address)
     except ValueError:
@@ -79,7 +79,7 @@ def is_loopback(address: str) -> bool:
 
 
 def _plain(host: str) -> str:
-    """Return a host in the one way it is compared: lower case, no dot at its end, an address in its shortest form."""
+    """Return a host in the form in which hosts are compared: lower case, no dot at its end, an address in its shortest form."""
     host = host.lower().removesuffix(".").removeprefix("[").removesuffix("]")
     try:
         parsed = ip_address(host.partition("%")[0])

@@ -1,4 +1,4 @@
-"""The journal as a stream of server-sent events, which a client resumes with the number of the last event that it saw."""
+"""The journal as a stream of server-sent events, which a client resumes by the number of the last event it got."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ _HEADERS: Final = {
     "X-Frame-Options": "DENY",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
 }
-"""What every answer carries that says nothing else of it; the page has a policy of its own."""
+"""The default headers of every answer; the page has a policy of its own."""
 
 
 class Guard:
@@ -117,7 +117,7 @@ def _refused_body(method: str, headers: Headers) -> tuple[int, str] | None:
     """Return the HTTP status and the words to refuse a request for its body, from its headers alone."""
     length: Any = headers.get("content-length", "0")
     has_body = "transfer-encoding" in headers or length.strip() != "0"
-    if method in ("GET", "HEAD") or not has_body:  # nobody reads the body of a GET
+    if method in ("GET", "HEAD") or not has_body:  # the body of a GET is not read
         return None
     if headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         return 415, "the body must be JSON, with the header Content-Type: application/json"

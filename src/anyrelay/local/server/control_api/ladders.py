@@ -14,7 +14,7 @@ from anyrelay.local.server.journal.frames import SERVER, JournalFrame
 __all__ = ["LADDERS", "ladder_of"]
 
 _LEFT_OUT: Final = ("acknowledgement", "ping")
-"""What would outnumber the other messages."""
+"""The kinds of messages that would outnumber all others."""
 
 
 @frozen
@@ -22,7 +22,7 @@ class LadderForm:
     """A format of a ladder."""
 
     media_type: str
-    """Its media type."""
+    """The media type of the drawing."""
     ending: str
     """The ending of its file."""
 

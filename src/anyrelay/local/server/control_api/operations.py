@@ -1,4 +1,4 @@
-"""The operations of the control API: what each takes and gives, checked and documented from one description."""
+"""The operations of the control API: one description each, from which requests are checked and the document is made."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Asked", "Operation", "answer_list"]
 
 BODY_TIME: Final = 10.0
-"""Seconds in which the body of a request is to arrive."""
+"""Seconds in which the body of a request must arrive."""
 
 LIST_LIMIT: Final = 1_000
 """How many entries a list has at most."""
@@ -39,7 +39,7 @@ class Asked:
     relay: ControlledRelay
     """The server."""
     journal: Journal
-    """What was seen of it."""
+    """The journal of the server."""
     request: Request
     """The request itself."""
     path: Mapping[str, str]
@@ -55,22 +55,22 @@ Handler: TypeAlias = Callable[[Asked], Awaitable[Response]]
 
 @frozen(kw_only=True)
 class Operation:
-    """One operation of the API."""
+    """An operation of the control API."""
 
     method: str
     """The HTTP method."""
     path: str
     """The path, with names in braces."""
     summary: str
-    """What it does, in one line."""
+    """The effect of the operation, in one line."""
     handler: Handler
-    """Does it."""
+    """Carries out the operation, and returns the response."""
     query: Mapping[str, Schema] = field(factory=dict)
     """The schemas of the query's parameters."""
     body: str | None = None
-    """The component that the body is; None for no body."""
+    """The name of the schema of the body; None for no body."""
     answers: Mapping[int, tuple[str, Any]] = field(factory=dict)
-    """By HTTP status: what the answer is, in words, and its schema, or a media type, or None for no body."""
+    """The answers by HTTP status: a description, and a schema, a media type, or None for no body."""
 
     @property
     def name(self) -> str:
@@ -86,7 +86,7 @@ class Operation:
             return await self.handler(Asked(relay, relay.journal, request, request.path_params, query, body))
         except ApiError as error:
             return error_answer(error.status, error.message, attribute=error.attribute)
-        except (ValueError, TypeError) as error:  # of what the server was asked to do: the words say what is wrong
+        except (ValueError, TypeError) as error:  # of the server: its text says what is wrong
             return error_answer(422, str(error))
 
     def _checked_query(self, request: Request) -> dict[str, Any]:
@@ -111,11 +111,11 @@ class Operation:
 
 
 def answer_list(data: list[dict[str, Any]], *, dropped: int = 0, after: int | None = None) -> Response:
-    """Return the answer that is a list.
+    """Return a list as an answer.
 
     Args:
         data: The entries.
-        dropped: How many were forgotten.
+        dropped: How many entries were forgotten.
         after: The parameter `after` with which the list goes on; None at its end.
     """
     return JSONResponse({"data": data, "dropped": dropped, "next": after})
@@ -137,7 +137,7 @@ async def _body_of(request: Request) -> bytes:
 
 
 def _number(value: str) -> Any:
-    """Return the number that a text stands for, or the text itself, which the schema refuses."""
+    """Return the number that a text stands for; any other text unchanged, which the schema refuses."""
     try:
         return int(value) if len(value) < 20 and value.isascii() else value
     except ValueError:
@@ -148,7 +148,7 @@ def _check(validator: jsonschema_rs.Validator, value: Any, name: str | None) -> 
     """Check a value.
 
     Raises:
-        ApiError: It is not allowed (422).
+        ApiError: The value is not allowed (422).
     """
     for error in validator.iter_errors(value):
         where = ".".join(str(part) for part in error.instance_path)

@@ -1,4 +1,4 @@
-"""What the control API needs of the server that it controls."""
+"""The members of a server that its control API uses."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ class ControlledRelay(Protocol):
     """A running server; `LocalRelay` is one."""
 
     exchange: Exchange
-    """Its exchange."""
+    """The exchange of the server."""
     journal: Journal | None
-    """What was seen of it."""
+    """The journal of the server; None for none."""
     faults: ServerFaults
     """The faults that are made on purpose."""
     on_reset: Callable[[], None]
-    """Called after a reset: it describes again what the server begins with."""
+    """Called after a reset, to describe the phones and scripts of the seed again."""
 
     @property
     @abstractmethod
     def url(self) -> str:
-        """Where RELAY clients connect to."""
+        """The URL that RELAY clients connect to."""
 
     @property
     @abstractmethod
@@ -62,7 +62,7 @@ class ControlledRelay(Protocol):
         """The simulated phones of the running server."""
 
     def follow_outputs(self) -> None:
-        """Do what the exchange wants, after something was done with it."""
+        """Follow the outputs of the exchange; to be called after each use of it."""
 
     async def until(self, condition: Callable[[], bool], timeout: float) -> None:
         """Wait until a condition is true, `timeout` seconds at most, else raise TimeoutError."""

@@ -32,7 +32,7 @@ READ_TIME: Final = 30.0
 """Seconds for which a client may read nothing of an answer that waits for it."""
 
 CONNECTIONS: Final = 256
-"""How many connections are served at once; further ones are answered with 503."""
+"""How many connections are served at once; further connections get 503."""
 
 TOKEN_BYTES: Final = 24
 """How many random bytes are in a token that the server makes."""
@@ -51,7 +51,7 @@ class ControlServer:
 
         Args:
             relay: The server.
-            listen: Where to listen, host:port; port 0 picks a free one.
+            listen: The address to listen on, host:port; port 0 picks a free port.
             token: The bearer token. When None, none is needed on loopback; beyond it one is made.
             allowed_hosts: Further names by which clients may reach the server.
 

@@ -29,7 +29,7 @@ IN_PROGRESS: Final = "inProgress"
 
 @frozen
 class ReferRecord:
-    """One SIP REFER of a call."""
+    """A SIP REFER of a call."""
 
     to: str
     """The URI of the target."""
@@ -41,24 +41,24 @@ class ReferRecord:
 
 @frozen
 class RecordingRecord:
-    """One recording of a call."""
+    """A recording of a call."""
 
     id: str
     """The name by which the control API hands the recording out."""
     url: str
-    """The URL that RELAY's client was told."""
+    """The URL that RELAY's client got."""
     duration: float
-    """How long it is, in seconds."""
+    """The length of the recording, in seconds."""
     size: int
     """How many bytes it has."""
 
 
 @frozen(kw_only=True)
 class CallRecord:
-    """One call, as it was after one of its events."""
+    """The state of a call after an event."""
 
     id: str
-    """Its call_id."""
+    """The call_id of the call."""
     node_id: str
     """The node_id that commands repeat."""
     direction: str
@@ -70,9 +70,9 @@ class CallRecord:
     end_reason: str | None = None
     """Why the call ended, in RELAY's words; None until then."""
     from_uri: str
-    """Who called: a SIP URI, or a number."""
+    """The caller: a SIP URI, or a number."""
     to_uri: str
-    """Who was called."""
+    """The callee: a SIP URI, a number or a context."""
     context: str | None
     """The context that a phone called; None for a call that a client dialed."""
     project_id: str | None = None
@@ -114,7 +114,7 @@ _JSON_NAMES: Final = {"from_uri": "from", "to_uri": "to"}
 
 @frozen
 class _KnownCall:
-    """A call and the phone's side of it."""
+    """A call, and the leg of its phone."""
 
     record: CallRecord
     leg: Leg = field(repr=False)
@@ -142,7 +142,7 @@ class CallRecords:
         return known.record if known is not None else None
 
     def id_of_leg(self, leg: Leg | None) -> str | None:
-        """Return the call of a phone's side, the latest ones first; None when it is not known."""
+        """Return the call_id of a leg, searched from the latest call; None when the leg is not known."""
         found = (call_id for call_id, known in reversed(self._known.items()) if known.leg is leg)
         return None if leg is None else next(found, None)
 
@@ -162,11 +162,11 @@ class CallRecords:
     # --- what happens
 
     def take_event(self, envelope: dict[str, Any], call: Call | None) -> CallRecord | None:
-        """Take in an event of RELAY; return the call as it is now, None when the event changes no call.
+        """Take in an event of RELAY; return the state of the call now, None when the event changes no call.
 
         Args:
             envelope: The event.
-            call: The exchange's call; None when it is over.
+            call: The exchange's call; None when the call is over.
         """
         params, time = envelope["params"], envelope["timestamp"]
         known = self._known.get(params.get("call_id", ""))
@@ -185,7 +185,7 @@ class CallRecords:
         return self._keep(known, record)
 
     def took_command(self, call_id: str, method: str, params: dict[str, Any]) -> CallRecord | None:
-        """Take in that the server accepted a client's command; return the call as it is now, None when nothing changed."""
+        """Take in a command that the server accepted; return the state of the call now, None when nothing changed."""
         known = self._known.get(call_id)
         if known is None:
             return None

@@ -19,18 +19,18 @@ BYTES_KEPT: Final = 32 * 1024 * 1024
 
 @frozen
 class Entry:
-    """One thing that happened."""
+    """An entry of the journal."""
 
     seq: int
-    """Its number; each entry has the next one, from 1."""
+    """The number of the entry, counted from 1."""
     time: float
-    """When it happened, in seconds since 1970."""
+    """The time of the entry, in seconds since 1970."""
     event: str
     """frame, call, session, message or reset."""
     content: Any
-    """What happened: the kind depends on `event`."""
+    """The content of the entry, whose type depends on `event`."""
     size: int
-    """How many bytes count for it."""
+    """How many bytes the entry counts for."""
 
 
 class Entries:

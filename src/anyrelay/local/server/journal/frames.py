@@ -1,6 +1,6 @@
 """The frames of a journal: RELAY messages, SIP messages and the steps of simulated phones, in one form.
 
-A message is kept as it was seen. Its secrets are struck out, and its method and call are found, once somebody reads it.
+A message is kept unchanged. Its secrets are struck out, and its method and call are found, when the frame is read.
 """
 
 from __future__ import annotations
@@ -38,20 +38,20 @@ _HEARS: Final = ("hears", "is ", "rings")
 
 @frozen
 class JournalFrame:
-    """One message of a journal, its secrets struck out."""
+    """A message of a journal, its secrets struck out."""
 
     seq: int
-    """Its number in the journal."""
+    """The number of the message in the journal."""
     time: float
-    """When it was sent or received, in seconds since 1970."""
+    """When the message was sent or received, in seconds since 1970."""
     kind: str
     """``relay`` (a RELAY message), ``sip`` (a SIP message) or ``phone`` (a step of a simulated phone)."""
     direction: str
     """``rx`` when the server received the message, ``tx`` when the server sent it."""
     sender: str
-    """Who sent it: ``server``, ``client 1``, a host with its port, or the SIP URI of a simulated phone."""
+    """The sender: ``server``, ``client 1``, a host with its port, or the SIP URI of a simulated phone."""
     receiver: str
-    """Who received it."""
+    """The receiver, in the same form."""
     method: str | None
     """The method of RELAY or SIP, of a reply that of its request; None for a step of a simulated phone."""
     role: str
@@ -82,7 +82,7 @@ def sent_params(frames: Iterable[JournalFrame]) -> list[dict[str, Any]]:
 
 
 class SeenFrame:
-    """A message as it was seen; `frame` is what was read of it."""
+    """A message unchanged; `frame` is the frame once it was read."""
 
     __slots__ = ("about", "direction", "frame", "peer", "text")
 

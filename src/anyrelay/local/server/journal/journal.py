@@ -51,7 +51,7 @@ class Journal:
     """The journal of one server. Every method is called on the server's event loop."""
 
     entries: Entries
-    """Its entries."""
+    """The entries of the journal."""
     is_closed: bool
     """Whether the server has ended, and nothing more comes."""
 
@@ -69,7 +69,7 @@ class Journal:
         self.is_closed = False
         self._monotonic_epoch = time.time() - time.monotonic()
 
-    # --- reading it
+    # --- reading the journal
 
     def frames(
         self, *, call_id: str | None = None, method: str | None = None, after: int = 0
@@ -148,7 +148,7 @@ class Journal:
         self.is_closed = True
         self.entries.wake()
 
-    # --- feeding it
+    # --- feeding the journal
 
     def saw_relay(self, connection: ClientConnection, direction: str, text: str) -> None:
         """Take in a RELAY message."""
@@ -170,7 +170,7 @@ class Journal:
         self.entries.add(time.time(), "frame", kept, len(words) + 300)
 
     def saw_event(self, envelope: dict[str, Any]) -> None:
-        """Take in an event of RELAY, whether or not a client heard it."""
+        """Take in an event of RELAY, whether or not a client got the event."""
         event_type: str = envelope["event_type"]
         if event_type.startswith("messaging."):
             self._add(self._messages.take_event(envelope))

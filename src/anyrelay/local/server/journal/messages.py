@@ -20,10 +20,10 @@ _JSON_NAMES: Final = {"from_number": "from", "to_number": "to"}
 
 @frozen(kw_only=True)
 class MessageRecord:
-    """One text message, as it was after one of its events."""
+    """The state of a text message after an event."""
 
     id: str
-    """Its message_id."""
+    """The message_id of the message."""
     direction: str
     """``inbound`` for a message to a client, ``outbound`` for a message that a client sent."""
     from_number: str
@@ -67,7 +67,7 @@ class MessageRecords:
         self.dropped = 0
 
     def take_event(self, envelope: dict[str, Any]) -> MessageRecord:
-        """Take in ``messaging.receive`` or ``messaging.state``; return the message as it is now."""
+        """Take in ``messaging.receive`` or ``messaging.state``; return the state of the message now."""
         params = envelope["params"]
         id_, state = str(params.get("message_id", "")), str(params.get("message_state", ""))
         known = self._known.get(id_)

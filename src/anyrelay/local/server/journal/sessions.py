@@ -19,7 +19,7 @@ __all__ = ["SessionRecord", "SessionRecords"]
 
 @frozen(kw_only=True)
 class SessionRecord:
-    """One session of a RELAY client."""
+    """A session of a RELAY client."""
 
     id: str
     """An identifier that opens nothing: not the session's ``protocol`` string."""
@@ -30,7 +30,7 @@ class SessionRecord:
     connected: bool
     """Whether the client is connected now."""
     agent: str | None
-    """The program that the client says it is; None when it says nothing."""
+    """The program that the client names as its agent; None when the client names none."""
     calls: int
     """How many calls the session controls."""
     connected_at: float
@@ -42,7 +42,7 @@ class SessionRecord:
 
 
 class SessionRecords:
-    """What the exchange does not know of its sessions: the program of the client, and the time of its sign-in."""
+    """The facts of sessions that the exchange does not keep: the client's program, and the time of its sign-in."""
 
     def __init__(self) -> None:
         """Know no session yet."""
@@ -62,7 +62,7 @@ class SessionRecords:
         return connection.session
 
     def record(self, session: RelaySession, calls: Iterable[Call]) -> SessionRecord:
-        """Return a session as it is now."""
+        """Return the state of a session now."""
         agent, connected_at = self._signed_in.get(session, (None, 0.0))
         return SessionRecord(
             id=session.channel,

@@ -14,7 +14,7 @@ __all__ = ["ABOUT_OPERATIONS"]
 
 
 async def get_health(asked: Asked) -> Response:
-    """Return that the server is there, and how clients reach it."""
+    """Return the state of the server, and how clients reach it."""
     if not asked.request.scope["authorized"]:
         return JSONResponse({"status": "ok"})
     relay = asked.relay

@@ -32,13 +32,13 @@ ANSWER_TIME: Final = 600.0
 """Seconds for which a phone waits for the answer before it presses and says what it was asked to."""
 
 LISTEN_TIME: Final = 2.0
-"""Seconds after the answer for which a phone waits until it hears something, before it presses and says."""
+"""The longest time after the answer, in seconds, that a phone waits for sound before it presses and says."""
 
 _OF_SIMULATED_PHONES: Final = {"answer_refer", "hangup_after", "press", "say"}
 """What `place_call` asks of simulated phones alone."""
 
 _numbers: Final = itertools.count(1)
-"""Numbers of phones that nobody named, so that no two calls have the same phone."""
+"""Numbers for phones without a name, so that no two calls have the same phone."""
 
 
 # --- looking ------------------------------------------------------------------------------------------------------------

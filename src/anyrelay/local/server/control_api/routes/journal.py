@@ -1,4 +1,4 @@
-"""What the journal has: frames, sessions, recordings, and all of it as a stream of events."""
+"""The journal: frames, sessions, recordings, and the stream of all events."""
 
 from __future__ import annotations
 
