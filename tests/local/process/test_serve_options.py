@@ -278,5 +278,5 @@ def test_a_speech_command_is_split_as_a_shell_splits_it():
     ],
 )
 def test_a_speech_command_that_cannot_be_run(phones, command, words, capsys):
-    assert serve.serve(phones=phones, sip=None, speech_command=command) == 2
+    assert serve.serve(serve.ServeOptions(phones=phones, speech_command=command)) == 2
     assert words in capsys.readouterr().err

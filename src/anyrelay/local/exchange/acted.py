@@ -362,7 +362,7 @@ class ActedFeature(Feature):
 
 
 def _live_action(command: LiveTranscribe | LiveTranslate) -> str:
-    """Return the action of a command: ``start`` for ``{"start": {…}}``, and for ``{"action": "start", …}`` as Python's pages write.
+    """Return the action of a command: ``start`` for ``{"start": {…}}`` and, as in Python's pages, ``{"action": "start", …}``.
 
     Raises:
         CommandRefused: There is no action, there are several, or there is no such action.
