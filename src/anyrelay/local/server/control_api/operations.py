@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 import anyio
 import jsonschema_rs
 import orjson
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 from starlette.responses import JSONResponse, Response
 
 from anyrelay.local.server.control_api.errors import ApiError, error_answer, invalid
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from anyrelay.local.server.control_api.relay import ControlledRelay
     from anyrelay.local.server.journal.journal import Journal
 
-__all__ = ["Asked", "Operation", "answer_list"]
+__all__ = ["Asked", "Operation", "answer_list", "operation"]
 
 BODY_TIME: Final = 10.0
 """Seconds in which the body of a request must arrive."""
@@ -108,6 +108,29 @@ class Operation:
             raise ApiError(400, "the body is not JSON") from None
         _check(_validator_of_component(self.body), body, None)
         return dict(body)
+
+
+def operation(
+    operations: list[Operation],
+    method: str,
+    path: str,
+    *,
+    answers: Mapping[int, tuple[str, Any]],
+    query: Mapping[str, Schema] | None = None,
+    body: str | None = None,
+) -> Callable[[Handler], Handler]:
+    """Return a decorator that adds a handler to `operations`; the first line of its docstring is the summary.
+
+    The other arguments are those of `Operation`.
+    """
+
+    def add(handler: Handler) -> Handler:
+        summary = (handler.__doc__ or "").partition("\n")[0].removesuffix(".")
+        described = Operation(method=method, path=path, summary=summary, handler=handler, body=body, answers=answers)
+        operations.append(described if query is None else evolve(described, query=query))
+        return handler
+
+    return add
 
 
 def answer_list(data: list[dict[str, Any]], *, dropped: int = 0, after: int | None = None) -> Response:

@@ -7,14 +7,18 @@ from typing import Final
 
 from starlette.responses import JSONResponse, Response
 
-from anyrelay.local.server.control_api.operations import Asked, Operation
+from anyrelay.local.server.control_api.operations import Asked, Operation, operation
 from anyrelay.local.server.control_api.schemas import ref
 
 __all__ = ["ABOUT_OPERATIONS"]
 
+ABOUT_OPERATIONS: Final[list[Operation]] = []
+"""The operations of this module, in the order of the document."""
 
+
+@operation(ABOUT_OPERATIONS, "GET", "/health", answers={200: ("The server.", ref("Health"))})
 async def get_health(asked: Asked) -> Response:
-    """Return the state of the server, and how clients reach it."""
+    """Ask whether the server is there, and how clients reach it."""
     if not asked.request.scope["authorized"]:
         return JSONResponse({"status": "ok"})
     relay = asked.relay
@@ -29,14 +33,3 @@ async def get_health(asked: Asked) -> Response:
             "environment": relay.environment,
         }
     )
-
-
-ABOUT_OPERATIONS: Final = [
-    Operation(
-        method="GET",
-        path="/health",
-        summary="Ask whether the server is there, and how clients reach it",
-        handler=get_health,
-        answers={200: ("The server.", ref("Health"))},
-    )
-]

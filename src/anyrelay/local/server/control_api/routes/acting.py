@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 
 from anyrelay.local.exchange.calls import CallState
 from anyrelay.local.server.control_api.errors import conflict, not_found, not_served
-from anyrelay.local.server.control_api.operations import Asked, Operation, answer_list
+from anyrelay.local.server.control_api.operations import Asked, Operation, answer_list, operation
 from anyrelay.local.server.control_api.schemas import listing, ref
 from anyrelay.local.server.faults import CommandFault
 from anyrelay.protocol.schema.sip_uri import same_sip_uri, without_password
@@ -27,16 +27,23 @@ PHONES_LIMIT: Final = 500
 RESET_TIME: Final = 5.0
 """Seconds for which a reset waits for the calls to end."""
 
+ACTING_OPERATIONS: Final[list[Operation]] = []
+"""The operations of this module, in the order of the document."""
+
 
 # --- text messages ------------------------------------------------------------------------------------------------------
 
 
+@operation(ACTING_OPERATIONS, "GET", "/v1/messages", answers={200: ("The messages.", listing("Message"))})
 async def list_messages(asked: Asked) -> Response:
-    """Return the text messages, oldest first."""
+    """List the text messages, oldest first."""
     messages = asked.journal.messages
     return answer_list([message.to_json() for message in messages.all()], dropped=messages.dropped)
 
 
+@operation(
+    ACTING_OPERATIONS, "POST", "/v1/messages", body="NewMessage", answers={201: ("The message.", ref("Message"))}
+)
 async def receive_message(asked: Asked) -> Response:
     """Let a text message arrive at a client."""
     body = asked.body
@@ -56,8 +63,9 @@ async def receive_message(asked: Asked) -> Response:
 # --- scripts and faults -------------------------------------------------------------------------------------------------
 
 
+@operation(ACTING_OPERATIONS, "POST", "/v1/scripts", body="NewScript", answers={201: ("The script.", ref("NewScript"))})
 async def set_script(asked: Asked) -> Response:
-    """Set the reply to a command and the events after it, or the treatment of the next REFER."""
+    """Script the reply to a command, or the treatment of the next REFER."""
     if "refer" in asked.body:
         _simulated(asked).script_next_refer(asked.body["refer"])
     else:
@@ -65,8 +73,11 @@ async def set_script(asked: Asked) -> Response:
     return JSONResponse(dict(asked.body), 201)
 
 
+@operation(
+    ACTING_OPERATIONS, "POST", "/v1/faults", body="NewFault", answers={202: ("The server does it.", ref("Accepted"))}
+)
 async def make_fault(asked: Asked) -> Response:
-    """Let something fail: connections now, or the next commands."""
+    """Break connections, or let the next commands fail."""
     body: dict[str, Any] = dict(asked.body)
     match body["fault"]:
         case "disconnect":
@@ -80,8 +91,12 @@ async def make_fault(asked: Asked) -> Response:
     return JSONResponse({}, 202)
 
 
+@operation(ACTING_OPERATIONS, "POST", "/v1/reset", answers={204: ("It is done.", None)})
 async def reset(asked: Asked) -> Response:
-    """End the calls, and forget messages, scripts, faults and phones, but those of the seed; clients stay connected."""
+    """End the calls, and forget messages, scripts, faults and phones.
+
+    The phones and scripts of the seed are described again; clients stay connected.
+    """
     relay = asked.relay
     exchange = relay.exchange
     relay.faults.clear()
@@ -104,13 +119,24 @@ async def reset(asked: Asked) -> Response:
 # --- phones -------------------------------------------------------------------------------------------------------------
 
 
+@operation(ACTING_OPERATIONS, "GET", "/v1/phones", answers={200: ("The phones.", listing("Phone"))})
 async def list_phones(asked: Asked) -> Response:
-    """Return the simulated phones that can be called."""
+    """List the simulated phones that can be called."""
     return answer_list([_described(phone) for phone in _simulated(asked).targets])
 
 
+@operation(
+    ACTING_OPERATIONS,
+    "PUT",
+    "/v1/phones/{uri}",
+    body="PhoneSettings",
+    answers={200: ("It was described anew.", ref("Phone")), 201: ("It was described.", ref("Phone"))},
+)
 async def set_phone(asked: Asked) -> Response:
-    """Describe a simulated phone, anew if it is described already."""
+    """Describe a simulated phone.
+
+    A phone that is described already is described anew.
+    """
     phones, uri = _simulated(asked), asked.path["uri"]
     known = any(same_sip_uri(phone.uri, uri) for phone in phones.targets)
     if not known and len(phones.targets) >= PHONES_LIMIT:
@@ -119,6 +145,7 @@ async def set_phone(asked: Asked) -> Response:
     return JSONResponse(_described(phones.targets[-1]), 200 if known else 201)
 
 
+@operation(ACTING_OPERATIONS, "DELETE", "/v1/phones/{uri}", answers={204: ("It is done.", None)})
 async def delete_phone(asked: Asked) -> Response:
     """Forget a simulated phone."""
     if not _simulated(asked).remove(asked.path["uri"]):
@@ -134,67 +161,3 @@ def _simulated(asked: Asked) -> SimulatedPhones:
     if asked.relay.simulated_phones is None:
         raise not_served("this server has real SIP phones, which the API does not describe")
     return asked.relay.simulated_phones
-
-
-ACTING_OPERATIONS: Final = [
-    Operation(
-        method="GET",
-        path="/v1/messages",
-        summary="List the text messages, oldest first",
-        handler=list_messages,
-        answers={200: ("The messages.", listing("Message"))},
-    ),
-    Operation(
-        method="POST",
-        path="/v1/messages",
-        summary="Let a text message arrive at a client",
-        handler=receive_message,
-        body="NewMessage",
-        answers={201: ("The message.", ref("Message"))},
-    ),
-    Operation(
-        method="POST",
-        path="/v1/scripts",
-        summary="Script the reply to a command, or the treatment of the next REFER",
-        handler=set_script,
-        body="NewScript",
-        answers={201: ("The script.", ref("NewScript"))},
-    ),
-    Operation(
-        method="POST",
-        path="/v1/faults",
-        summary="Break connections, or let the next commands fail",
-        handler=make_fault,
-        body="NewFault",
-        answers={202: ("The server does it.", ref("Accepted"))},
-    ),
-    Operation(
-        method="POST",
-        path="/v1/reset",
-        summary="End the calls, and forget messages, scripts, faults and phones",
-        handler=reset,
-        answers={204: ("It is done.", None)},
-    ),
-    Operation(
-        method="GET",
-        path="/v1/phones",
-        summary="List the simulated phones that can be called",
-        handler=list_phones,
-        answers={200: ("The phones.", listing("Phone"))},
-    ),
-    Operation(
-        method="PUT",
-        path="/v1/phones/{uri}",
-        summary="Describe a simulated phone",
-        handler=set_phone,
-        body="PhoneSettings",
-        answers={200: ("It was described anew.", ref("Phone")), 201: ("It was described.", ref("Phone"))},
-    ),
-    Operation(
-        method="DELETE",
-        path="/v1/phones/{uri}",
-        summary="Forget a simulated phone",
-        handler=delete_phone,
-        answers={204: ("It is done.", None)},
-    ),
-]

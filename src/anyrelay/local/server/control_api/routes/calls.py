@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, Response
 
 from anyrelay.local.server.control_api.errors import ApiError, conflict, not_found, not_served
 from anyrelay.local.server.control_api.ladders import LADDERS, ladder_of
-from anyrelay.local.server.control_api.operations import LIST_LIMIT, Asked, Operation, answer_list
+from anyrelay.local.server.control_api.operations import LIST_LIMIT, Asked, Operation, answer_list, operation
 from anyrelay.local.server.control_api.schemas import integer, listing, ref, text
 from anyrelay.local.server.relay_phones import RelayCaller
 from anyrelay.local.server.ringing import RING_TIME, PhoneUnanswered
@@ -40,12 +40,29 @@ _OF_SIMULATED_PHONES: Final = {"answer_refer", "hangup_after", "press", "say"}
 _numbers: Final = itertools.count(1)
 """Numbers for phones without a name, so that no two calls have the same phone."""
 
+CALL_OPERATIONS: Final[list[Operation]] = []
+"""The operations of this module, in the order of the document."""
+
+_CALL: Final = {200: ("The call.", ref("Call"))}
+_DONE: Final = {202: ("The server does it.", ref("Accepted"))}
+
 
 # --- looking ------------------------------------------------------------------------------------------------------------
 
 
+@operation(
+    CALL_OPERATIONS,
+    "GET",
+    "/v1/calls",
+    query={
+        "state": text("Only calls in this state.", limit=20),
+        "context": text("Only calls of this context.", limit=256),
+        "limit": integer("How many of the latest calls.", 1, LIST_LIMIT, default=LIST_LIMIT),
+    },
+    answers={200: ("The calls.", listing("Call"))},
+)
 async def list_calls(asked: Asked) -> Response:
-    """Return the calls, oldest first."""
+    """List the calls, oldest first."""
     calls = asked.journal.calls
     found = [call for call in calls.all() if _fits(call, asked)][-int(asked.query.get("limit", LIST_LIMIT)) :]
     return answer_list([call.to_json() for call in found], dropped=calls.dropped)
@@ -55,13 +72,21 @@ def _fits(call: CallRecord, asked: Asked) -> bool:
     return all(getattr(call, name) == asked.query[name] for name in ("state", "context") if name in asked.query)
 
 
+@operation(CALL_OPERATIONS, "GET", "/v1/calls/{id}", answers=_CALL)
 async def get_call(asked: Asked) -> Response:
-    """Return one call."""
+    """Get a call."""
     return JSONResponse(_record(asked).to_json())
 
 
+@operation(
+    CALL_OPERATIONS,
+    "GET",
+    "/v1/calls/{id}/ladder",
+    query={"format": {**text("The format.", limit=20, default="svg"), "enum": list(LADDERS)}},
+    answers={200: ("The ladder.", [kind.media_type for kind in LADDERS.values()])},
+)
 async def draw_call(asked: Asked) -> Response:
-    """Return the ladder of one call."""
+    """Draw the ladder of a call."""
     record = _record(asked)
     form = asked.query.get("format", "svg")
     drawing = ladder_of(list(asked.journal.frames(call_id=record.id)), form)
@@ -80,8 +105,12 @@ def _record(asked: Asked) -> CallRecord:
 # --- calling ------------------------------------------------------------------------------------------------------------
 
 
+@operation(CALL_OPERATIONS, "POST", "/v1/calls", body="NewCall", answers={201: ("The call.", ref("Call"))})
 async def place_call(asked: Asked) -> Response:
-    """Let a simulated phone call a context, or ring a SIP phone and offer its call to the context."""
+    """Place a call: let a simulated phone call, or ring a SIP phone.
+
+    A SIP phone is rung, and its call is offered to the context once the phone answers.
+    """
     if asked.relay.simulated_phones is None:
         return await _ring_phone(asked)
     body = asked.body
@@ -168,20 +197,26 @@ def _uri_of(given: str | None) -> str:
 # --- acting on a call -----------------------------------------------------------------------------------------------------
 
 
+@operation(CALL_OPERATIONS, "POST", "/v1/calls/{id}/digits", body="Digits", answers=_DONE)
 async def press_digits(asked: Asked) -> Response:
-    """Let the phone of a call press digits."""
+    """Press digits."""
     _caller(asked).press(asked.body["digits"])
     return _accepted(asked)
 
 
+@operation(CALL_OPERATIONS, "POST", "/v1/calls/{id}/say", body="Speech", answers=_DONE)
 async def say_text(asked: Asked) -> Response:
-    """Let the user of the phone say a text."""
+    """Say a text."""
     _caller(asked).say(asked.body["text"])
     return _accepted(asked)
 
 
+@operation(CALL_OPERATIONS, "POST", "/v1/calls/{id}/hangup", body="HangUp", answers=_DONE)
 async def hang_up(asked: Asked) -> Response:
-    """Let the phone hang up, or let the server end the call for a reason."""
+    """End a call.
+
+    The phone hangs up, or the server ends the call for a reason.
+    """
     call = _live_call(asked)
     reason = asked.body.get("reason")
     if reason is None and asked.relay.simulated_phones is not None:
@@ -193,8 +228,12 @@ async def hang_up(asked: Asked) -> Response:
     return _accepted(asked)
 
 
+@operation(CALL_OPERATIONS, "POST", "/v1/calls/{id}/refer", body="NewRefer", answers=_DONE)
 async def refer_call(asked: Asked) -> Response:
-    """Send the phone a SIP REFER, as if the client that controls the call had asked for it."""
+    """Transfer a call.
+
+    The phone gets a SIP REFER, as if the client that controls the call had asked for it.
+    """
     call, exchange = _live_call(asked), asked.relay.exchange
     if call.controller is None:
         raise conflict("no client controls the call")
@@ -239,61 +278,3 @@ def _caller(asked: Asked) -> RelayCaller:
 
 def _accepted(asked: Asked) -> Response:
     return JSONResponse({"id": asked.path["id"]}, 202)
-
-
-_CALL: Final = {200: ("The call.", ref("Call"))}
-_DONE: Final = {202: ("The server does it.", ref("Accepted"))}
-
-CALL_OPERATIONS: Final = [
-    Operation(
-        method="GET",
-        path="/v1/calls",
-        summary="List the calls, oldest first",
-        handler=list_calls,
-        query={
-            "state": text("Only calls in this state.", limit=20),
-            "context": text("Only calls of this context.", limit=256),
-            "limit": integer("How many of the latest calls.", 1, LIST_LIMIT, default=LIST_LIMIT),
-        },
-        answers={200: ("The calls.", listing("Call"))},
-    ),
-    Operation(
-        method="POST",
-        path="/v1/calls",
-        summary="Place a call: let a simulated phone call, or ring a SIP phone",
-        handler=place_call,
-        body="NewCall",
-        answers={201: ("The call.", ref("Call"))},
-    ),
-    Operation(method="GET", path="/v1/calls/{id}", summary="Get a call", handler=get_call, answers=_CALL),
-    Operation(
-        method="GET",
-        path="/v1/calls/{id}/ladder",
-        summary="Draw the ladder of a call",
-        handler=draw_call,
-        query={"format": {**text("The format.", limit=20, default="svg"), "enum": list(LADDERS)}},
-        answers={200: ("The ladder.", [kind.media_type for kind in LADDERS.values()])},
-    ),
-    Operation(
-        method="POST",
-        path="/v1/calls/{id}/digits",
-        summary="Press digits",
-        handler=press_digits,
-        body="Digits",
-        answers=_DONE,
-    ),
-    Operation(
-        method="POST", path="/v1/calls/{id}/say", summary="Say a text", handler=say_text, body="Speech", answers=_DONE
-    ),
-    Operation(
-        method="POST", path="/v1/calls/{id}/hangup", summary="End a call", handler=hang_up, body="HangUp", answers=_DONE
-    ),
-    Operation(
-        method="POST",
-        path="/v1/calls/{id}/refer",
-        summary="Transfer a call",
-        handler=refer_call,
-        body="NewRefer",
-        answers=_DONE,
-    ),
-]

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from anyrelay.local.server.control_api.errors import ApiError, invalid, not_found
 from anyrelay.local.server.control_api.event_stream import EventStream
-from anyrelay.local.server.control_api.operations import LIST_LIMIT, Asked, Operation, answer_list
+from anyrelay.local.server.control_api.operations import LIST_LIMIT, Asked, Operation, answer_list, operation
 from anyrelay.local.server.control_api.schemas import integer, listing, text
 from anyrelay.local.server.recordings import MEDIA_TYPES
 
@@ -20,9 +20,26 @@ __all__ = ["JOURNAL_OPERATIONS"]
 LARGEST_SEQ: Final = 2**53
 """The largest number that JavaScript counts exactly."""
 
+JOURNAL_OPERATIONS: Final[list[Operation]] = []
+"""The operations of this module, in the order of the document."""
 
+_AFTER: Final = integer("Only what has a greater number.", 0, LARGEST_SEQ)
+
+
+@operation(
+    JOURNAL_OPERATIONS,
+    "GET",
+    "/v1/frames",
+    query={
+        "call_id": text("Only those of this call.", limit=256),
+        "method": text("Only those of this method, and the replies to them.", limit=256),
+        "after": _AFTER,
+        "limit": integer("How many.", 1, LIST_LIMIT, default=LIST_LIMIT),
+    },
+    answers={200: ("The messages.", listing("Frame"))},
+)
 async def list_frames(asked: Asked) -> Response:
-    """Return messages, oldest first, from a number onwards."""
+    """List RELAY messages, SIP messages and steps of phones, oldest first."""
     limit = int(asked.query.get("limit", LIST_LIMIT))
     dropped = asked.journal.entries.dropped
     names = {name: asked.query[name] for name in ("call_id", "method", "after") if name in asked.query}
@@ -34,21 +51,35 @@ async def list_frames(asked: Asked) -> Response:
     return answer_list(found, dropped=dropped)
 
 
+@operation(
+    JOURNAL_OPERATIONS,
+    "GET",
+    "/v1/events",
+    query={"after": _AFTER},
+    answers={200: ("The events frame, call, session, message, reset and dropped.", "text/event-stream")},
+)
 async def stream_events(asked: Asked) -> Response:
-    """Return what happens from now on, or from a number onwards, as server-sent events."""
+    """Follow what happens, as server-sent events."""
     seen, latest = asked.request.headers.get("last-event-id"), asked.journal.entries.latest
     if seen is not None and not re.fullmatch(r"[0-9]{1,16}", seen):
         raise invalid("Last-Event-ID must be the id of an event", "Last-Event-ID")
     return EventStream(asked.journal, min(int(seen or asked.query.get("after", latest)), latest))
 
 
+@operation(JOURNAL_OPERATIONS, "GET", "/v1/sessions", answers={200: ("The sessions.", listing("Session"))})
 async def list_sessions(asked: Asked) -> Response:
-    """Return the sessions of RELAY clients."""
+    """List the sessions of RELAY clients."""
     return answer_list([session.to_json() for session in asked.journal.sessions()])
 
 
+@operation(
+    JOURNAL_OPERATIONS,
+    "GET",
+    "/v1/recordings/{id}",
+    answers={200: ("The recording.", [*MEDIA_TYPES.values(), "application/octet-stream"])},
+)
 async def get_recording(asked: Asked) -> Response:
-    """Return a recording."""
+    """Get a recording."""
     recording = asked.relay.exchange.recordings.get(asked.path["id"])
     if recording is None:
         raise not_found("recording")
@@ -58,44 +89,3 @@ async def get_recording(asked: Asked) -> Response:
         raise ApiError(404, "the file of the recording is gone") from None
     media_type = MEDIA_TYPES.get(Path(recording.name).suffix[1:], "application/octet-stream")
     return Response(content, media_type=media_type)
-
-
-_AFTER: Final = integer("Only what has a greater number.", 0, LARGEST_SEQ)
-
-JOURNAL_OPERATIONS: Final = [
-    Operation(
-        method="GET",
-        path="/v1/sessions",
-        summary="List the sessions of RELAY clients",
-        handler=list_sessions,
-        answers={200: ("The sessions.", listing("Session"))},
-    ),
-    Operation(
-        method="GET",
-        path="/v1/frames",
-        summary="List RELAY messages, SIP messages and steps of phones, oldest first",
-        handler=list_frames,
-        query={
-            "call_id": text("Only those of this call.", limit=256),
-            "method": text("Only those of this method, and the replies to them.", limit=256),
-            "after": _AFTER,
-            "limit": integer("How many.", 1, LIST_LIMIT, default=LIST_LIMIT),
-        },
-        answers={200: ("The messages.", listing("Frame"))},
-    ),
-    Operation(
-        method="GET",
-        path="/v1/events",
-        summary="Follow what happens, as server-sent events",
-        handler=stream_events,
-        query={"after": _AFTER},
-        answers={200: ("The events frame, call, session, message, reset and dropped.", "text/event-stream")},
-    ),
-    Operation(
-        method="GET",
-        path="/v1/recordings/{id}",
-        summary="Get a recording",
-        handler=get_recording,
-        answers={200: ("The recording.", [*MEDIA_TYPES.values(), "application/octet-stream"])},
-    ),
-]
