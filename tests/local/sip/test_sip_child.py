@@ -8,18 +8,14 @@ import itertools
 import logging
 import resource
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from anyrelay.local import SipPhones
 from anyrelay.local.json_process import JsonProcess, module_command
-from anyrelay.local.sip import calls as sip_calls
-from anyrelay.local.sip import child, supervisor
-from anyrelay.local.sip.calls import SipCalls
-from anyrelay.local.sip.probe import Probe
+from anyrelay.local.sip import child, stack_checks, supervisor
+from anyrelay.local.sip.stack_checks import StackChecks
 from tests.local.sip.udp_phone import UdpCall, sip_socket
 from tests.support.recording_phone_events import RecordingPhoneEvents
 from tests.support.sipp import free_port
@@ -93,37 +89,27 @@ class Stack:
     """A stack that counts wrong."""
 
     listen = "127.0.0.1:9"
-    listener = None
 
     async def call_count(self) -> int:
         return 7
 
 
-def calls_of(broken: list[str]) -> SipCalls:
-    nothing: Callable[..., Any] = lambda *_: None  # noqa: E731
-    calls = SipCalls(
-        "127.0.0.1:0", max_calls=9, reports=child.Reports(nothing), on_forgotten=nothing, on_broken=broken.append
-    )
-    calls._stack = Stack()  # type: ignore[assignment]
-    return calls
-
-
 async def test_a_stack_that_counts_wrong_for_long() -> None:
     broken: list[str] = []
-    calls = calls_of(broken)
-    for _ in range(sip_calls.COUNT_DIFFERS - 1):
-        await calls.look()
+    checks = StackChecks(Stack(), broken.append, lambda _: None)
+    for _ in range(stack_checks.COUNT_DIFFERS - 1):
+        await checks.look(0)
     assert not broken
-    await calls.look()
+    await checks.look(0)
     assert broken == ["it counts 7 calls where there are 0"]
 
 
 async def test_a_stack_that_answers_no_probe(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("anyrelay.local.sip.probe.ANSWER_TIME", 0.05)
-    monkeypatch.setattr(sip_calls, "PROBE_PAUSE", 0)
+    monkeypatch.setattr(stack_checks, "PROBE_PAUSE", 0)
     broken: list[str] = []
-    calls = calls_of(broken)
-    await calls._try_out(Probe())
+    async with asyncio.TaskGroup() as group:
+        StackChecks(Stack(), broken.append, group.create_task).probe()
     assert broken == ["it does not answer calls"]
 
 

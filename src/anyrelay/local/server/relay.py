@@ -190,17 +190,7 @@ class LocalRelay(ScriptedRelay, RingingRelay, ObservedRelay):
         self._port = listened_port(listener)
         if self.token is None and self._require_token and not all(map(is_on_loopback, self._listeners)):
             self.token = secrets.token_urlsafe(TOKEN_BYTES)
-        self.exchange: Exchange = Exchange(
-            new_id=lambda: str(uuid.uuid4()),
-            epoch=time.time() - anyio.current_time(),
-            credentials=self._credentials(token=self.token),
-            on_text=self._observers.text_observer,
-            on_event=self._observers.event_observer,
-            acts=self._acts,
-            numbers=self._numbers,
-            dial_event_first=self._dial_event == "first",
-            strict=self._strict,
-        )
+        self.exchange: Exchange = self._new_exchange()
         self.faults: ServerFaults = ServerFaults(self.exchange)
         self._driver = ExchangeDriver(self.exchange, self._reach)
         self._recording_server = RecordingServer(self.exchange.recordings, self._upgrades)
@@ -211,12 +201,7 @@ class LocalRelay(ScriptedRelay, RingingRelay, ObservedRelay):
             self.exchange.recordings_url = self._recording_server.url
             if self._control is not None:
                 self._control.listen()
-            if isinstance(self._phones, SimulatedPhones):
-                self._phones.start(self.exchange)
-            else:
-                await self._phones.start(FollowedPhoneEvents(self.exchange, self.follow_outputs))
-                self.exchange.dial_plan.own_hosts = [self._phones.uri.removeprefix("sip:")]
-                self.exchange.dialer = self._phones
+            await self._start_phones()
         except BaseException:
             await listener.aclose()
             await self._recording_server.aclose()
@@ -225,8 +210,33 @@ class LocalRelay(ScriptedRelay, RingingRelay, ObservedRelay):
             self._tasks.cancel_scope.cancel()
             await self._tasks.__aexit__(None, None, None)
             raise
-        for one in self._listeners:
-            self._tasks.start_soon(self._accept, one)
+        self._start_tasks()
+        return self
+
+    def _new_exchange(self) -> Exchange:
+        return Exchange(
+            new_id=lambda: str(uuid.uuid4()),
+            epoch=time.time() - anyio.current_time(),
+            credentials=self._credentials(token=self.token),
+            on_text=self._observers.text_observer,
+            on_event=self._observers.event_observer,
+            acts=self._acts,
+            numbers=self._numbers,
+            dial_event_first=self._dial_event == "first",
+            strict=self._strict,
+        )
+
+    async def _start_phones(self) -> None:
+        if isinstance(self._phones, SimulatedPhones):
+            self._phones.start(self.exchange)
+        else:
+            await self._phones.start(FollowedPhoneEvents(self.exchange, self.follow_outputs))
+            self.exchange.dial_plan.own_hosts = [self._phones.uri.removeprefix("sip:")]
+            self.exchange.dialer = self._phones
+
+    def _start_tasks(self) -> None:
+        for listener in self._listeners:
+            self._tasks.start_soon(self._accept, listener)
         self._tasks.start_soon(self._driver.run)
         if self._tls_dir is not None:
             from anyrelay.local.server.certificates import keep_renewed
@@ -235,7 +245,6 @@ class LocalRelay(ScriptedRelay, RingingRelay, ObservedRelay):
         self._tasks.start_soon(self._recording_server.run)
         if self._control is not None:
             self._tasks.start_soon(self._control.run)
-        return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -13,14 +13,13 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
 from anyrelay.local.logs import logger_of
-from anyrelay.local.sip.addresses import split_address
 from anyrelay.local.sip.leg import LegReports, StackLeg
 from anyrelay.local.sip.message import address_of, user_of
 from anyrelay.local.sip.native import NativeCall, NativeEvent
-from anyrelay.local.sip.probe import Probe
 from anyrelay.local.sip.refusals import Refusals
 from anyrelay.local.sip.shared_audio import SharedAudio
 from anyrelay.local.sip.stack import SipStack
+from anyrelay.local.sip.stack_checks import StackChecks
 from anyrelay.local.sip.trace import (
     DialogOver,
     Fact,
@@ -49,15 +48,6 @@ on the wire before the end are reported before the end. Some ends have no BYE.""
 
 INVITES_KEPT: Final = 1_000
 """The most INVITEs that are kept whose calls the stack has not reported yet, or never will."""
-
-PROBE_REFUSED: Final = 486
-"""The SIP status that refuses a probe call, if the stack works."""
-
-PROBE_PAUSE: Final = 1.0
-"""Seconds between two probe calls."""
-
-COUNT_DIFFERS: Final = 15
-"""The stack counts as broken once its number of calls differs from the number of legs at so many looks in a row."""
 
 
 class SipCalls:
@@ -90,7 +80,6 @@ class SipCalls:
         self._on_message = on_message
         self._shared_audio = shared_audio or SharedAudio()
         self._on_forgotten = on_forgotten
-        self._on_broken = on_broken
         self._stack = SipStack(
             listen,
             max_calls=max_calls,
@@ -121,10 +110,7 @@ class SipCalls:
         """Events of calls that are being dialled and are not known by their handle yet."""
         self._on_ringing: dict[int, Callable[[float], None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._counts_differ = 0
-        self._probe: Probe | None = None
-        """The last probe call, which shows whether the stack still takes calls."""
-        self._is_probed = False
+        self._checks = StackChecks(self._stack, on_broken, self._spawn)
         self._refusals = Refusals(max_calls)
 
     @property
@@ -156,10 +142,7 @@ class SipCalls:
         Raises:
             SipStackError: The stack does not answer.
         """
-        count = await self._stack.call_count()
-        self._counts_differ = self._counts_differ + 1 if count != len(self._legs) else 0
-        if self._counts_differ >= COUNT_DIFFERS:
-            self._on_broken(f"it counts {count} calls where there are {len(self._legs)}")
+        await self._checks.look(len(self._legs))
 
     async def dial(
         self,
@@ -202,7 +185,7 @@ class SipCalls:
     # --- events of the stack
 
     def _on_incoming(self, call: NativeCall) -> None:
-        if self._is_of_probe(call.call_id or ""):
+        if self._checks.is_probe(call.call_id or ""):
             self._spawn(call.reject())
             return
         from_uri, to_uri = address_of(call.peer or ""), address_of(call.headers.get("To", ""))
@@ -275,7 +258,7 @@ class SipCalls:
     # --- facts of the trace
 
     def _on_trace(self, seen: SipMessageSeen) -> None:
-        if self._on_message is not None and not (self._probe is not None and self._probe.call_id in seen.text):
+        if self._on_message is not None and not self._checks.is_of_probe(seen.text):
             try:
                 self._on_message(seen)
             except Exception:
@@ -326,28 +309,11 @@ class SipCalls:
     def _refused(self, refused: InviteRefused, leg: StackLeg | None) -> None:
         if leg is not None:
             self._dialog_over(refused.call_id, leg)
-        elif refused.by_us and not self._is_of_probe(refused.call_id):
+        elif refused.by_us and not self._checks.is_probe(refused.call_id):
             self._invites.pop(refused.call_id, None)
-            self._refused_by_stack(refused)
-
-    def _refused_by_stack(self, refused: InviteRefused) -> None:
-        """Log why the stack refused a call by itself, and probe the stack when it answered with 500."""
-        self._refusals.log(refused)
-        if refused.code == 500 and not self._is_probed:
-            self._is_probed = True
-            self._probe = Probe()
-            self._spawn(self._try_out(self._probe))
-
-    async def _try_out(self, probe: Probe) -> None:
-        """Call the stack, to see whether it still takes calls; a stack that does not is broken."""
-        code = await probe.call(*split_address(self._stack.listen))
-        if code != PROBE_REFUSED:
-            self._on_broken("it refuses calls with 500" if code else "it does not answer calls")
-        await asyncio.sleep(PROBE_PAUSE)
-        self._is_probed = False
-
-    def _is_of_probe(self, call_id: str) -> bool:
-        return self._probe is not None and call_id == self._probe.call_id
+            self._refusals.log(refused)
+            if refused.code == 500:  # an offer that cannot be read, or a broken stack
+                self._checks.probe()
 
     def _dialog_over(self, call_id: str, leg: StackLeg) -> None:
         if leg in self._closing:
