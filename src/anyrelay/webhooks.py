@@ -70,7 +70,7 @@ class Webhooks:
 
         Args:
             token: The word that the ``status_url`` must carry as its query parameter ``token``:
-                ``https://example.com/relay?token=…``. When None, everybody who reaches the URL can send events.
+                ``https://example.com/relay?token=…``. When None, every program that reaches the URL can send events.
 
         Raises:
             ValueError: `token` is empty.

@@ -25,7 +25,7 @@ class Driver(binding.Driver, Protocol):
         ...
 
     def abandon(self, promise: Promise[Any]) -> None:
-        """Tell a promise that the task which slept was cancelled."""
+        """Tell a promise that the task which waited for the promise was cancelled."""
 
     async def find(self, method: Callable[Concatenate[float, P], Search[E]], /, *args: P.args, **kwargs: P.kwargs) -> E:
         """Call a machine's method and await the event that it looks for."""

@@ -26,7 +26,7 @@ class HandlerDispatcher:
         """Make a dispatcher that has no queue yet.
 
         Args:
-            session: The session that is told of handlers that raised.
+            session: The session, which gets the errors of handlers.
             spawn: Starts a task: called with a coroutine function and its arguments.
             pump: Does what the session asks for.
         """

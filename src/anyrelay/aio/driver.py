@@ -163,8 +163,8 @@ class Driver:
         """Check that the caller is in the process and in the thread of the client's event loop.
 
         Raises:
-            ClientClosed: This is a forked process.
-            RuntimeError: This is another thread.
+            ClientClosed: The caller is in a forked process.
+            RuntimeError: The caller is in another thread.
         """
         check_process(self._made_in)
         if self._thread not in (None, threading.get_ident()):
@@ -206,7 +206,7 @@ class Driver:
                 loop.call_soon(self.obey_signals)
 
     def obey_signals(self) -> None:
-        """Tell the session of the signals noted so far."""
+        """Hand the signals noted so far to the session."""
         while self._signals:
             self._signals.popleft()
             self.call(self.session.signal_received)

@@ -54,7 +54,7 @@ class Driver(Protocol):
         ...
 
     def note_signal(self) -> None:
-        """Note a signal, which the session is told soon; safe in a signal handler, which may have interrupted anything."""
+        """Note a signal, which the session gets soon; safe in a signal handler, which may have interrupted anything."""
 
     def forget_signals(self) -> None:
         """Forget the signals that were not handed to the session."""

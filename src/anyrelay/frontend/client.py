@@ -176,7 +176,7 @@ class ClientBase:
         return handler
 
     def _observe(self, observer: Observer) -> None:
-        """Tell an observer of what the session does from now on.
+        """Tell an observer from now on what the session does.
 
         Raises:
             RuntimeError: The client is connected, so that the observer would miss open work; or the client has an observer.
@@ -205,7 +205,7 @@ class ClientBase:
 
     @property
     def contexts(self) -> list[str]:
-        """The contexts that the client was made with; `receive` and `unreceive` change what it receives, not these."""
+        """The contexts that the client was made with; `receive` and `unreceive` do not change this attribute."""
         return list(self._machine.settings.contexts)
 
     @property

@@ -50,10 +50,10 @@ async def post(url: str, content: bytes, reach: Reach) -> HttpAnswer:
     Args:
         url: An http or https URL.
         content: The JSON.
-        reach: Where it may lead.
+        reach: The addresses that the URL may lead to.
 
     Raises:
-        NotToBeHad: It leads elsewhere, or nowhere.
+        NotToBeHad: The URL leads to another address, or nowhere.
         OSError: The connection failed.
         h11.RemoteProtocolError: The answer is not HTTP.
     """
@@ -64,7 +64,7 @@ async def get(url: str, reach: Reach, limit: int) -> bytes:
     """GET a body of up to `limit` bytes, redirects followed. It has no deadline of its own.
 
     Raises:
-        NotToBeHad: It leads elsewhere, or nowhere, or the body is larger, or the status is none of success.
+        NotToBeHad: The URL leads to another address or nowhere, the body is larger, or the status is no success.
         OSError: The connection failed.
         h11.RemoteProtocolError: The answer is not HTTP.
     """

@@ -91,7 +91,7 @@ def draw(rungs: Sequence[Rung], form: str = "text", lanes: Sequence[str] = RELAY
 
     Args:
         rungs: The messages, in order.
-        form: One of `FORMATS`.
+        form: A format of `FORMATS`.
         lanes: The parties, from left to right.
 
     Returns:

@@ -31,7 +31,7 @@ def _complete(record: logging.LogRecord) -> bool:
     record.__dict__.setdefault("call_id", "")
     try:
         text = record.getMessage()
-    except Exception:  # a mistake of ours, which logging itself reports once the record is to be written
+    except Exception:  # a bug of anyrelay, which logging itself reports when it writes the record
         return True
     record.msg, record.args = printable(without_url_secrets(text)), None
     return True

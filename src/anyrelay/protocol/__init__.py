@@ -3,7 +3,7 @@
 Nothing in here opens a socket or a file, reads a clock, starts a thread or knows an event loop. Identifiers and jitter
 come from factories that are passed in. `tests/test_layers.py` holds this.
 
-The names in ``__all__`` are the stable ones: an event loop of your own needs no others. The reference of the core describes
+The names in ``__all__`` are stable, and an event loop of your own needs no others. The reference of the core describes
 them. Each name is imported when a program first uses the name (PEP 562).
 """
 

@@ -96,7 +96,7 @@ class ServerConnection:
             new_id: Makes an identifier that was never used before.
             tls: The TLS context, its certificate loaded; None for plain ws.
             knows_all: Whether a method without a class is refused here; else it is handed up with no command.
-            on_text: Called with ``rx`` or ``tx`` and each message's text as it is, secrets and all.
+            on_text: Called with ``rx`` or ``tx`` and the unchanged text of each message, secrets included.
             max_message_size: The largest message to take, in bytes.
             max_values: How many values the parameters of one command may have in all, however they are nested; a command with
                 more is refused before it is looked into. Any number when None.
@@ -122,7 +122,7 @@ class ServerConnection:
 
     @property
     def wants_eof(self) -> bool:
-        """Whether the transport is to be closed: everything was said."""
+        """Whether the transport must be closed, after the last bytes."""
         return self._connection.wants_eof
 
     @property
@@ -170,10 +170,10 @@ class ServerConnection:
 
         Args:
             params: The envelope: event_type, timestamp, params.
-            id_: Its JSON-RPC id, to send one again; a new one when None.
+            id_: The event's JSON-RPC id, to send the event again; a new id when None.
 
         Returns:
-            Its id.
+            The event's id.
         """
         id_ = id_ or self._new_id()
         text = encode_request(id_, "signalwire.event", params)

@@ -59,7 +59,7 @@ class Driver:
         """Check that a call can return.
 
         Raises:
-            ClientClosed: This is a forked process, where the lock may be held by a thread that does not exist.
+            ClientClosed: The caller is in a forked process, where a thread that does not exist may hold the lock.
             RuntimeError: This is the I/O thread, which would wait for itself: user code runs there as a logging handler or as
                 a finalizer.
         """

@@ -53,7 +53,7 @@ def check_names(names: Any, where: str) -> None:
 
     Args:
         names: The names.
-        where: Where they stand, for the error.
+        where: The place of the options, for the error.
 
     Raises:
         pytest.UsageError: There is no such check.

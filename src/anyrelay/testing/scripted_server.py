@@ -120,9 +120,9 @@ class ScriptedServer(ABC):
         """Send a ``signalwire.event``; without a connection, the event is sent at the next resumption.
 
         Args:
-            event_type: Such as ``calling.call.play``.
+            event_type: The event type, such as ``calling.call.play``.
             params: The inner parameters.
-            id_: Its JSON-RPC id; a new one when None.
+            id_: The event's JSON-RPC id; a new id when None.
 
         Returns:
             The event's id, for `repeat_event`.

@@ -123,7 +123,7 @@ def run_virtual(main: Callable[..., Awaitable[T]], *args: Any, backend: str = "a
 
     Args:
         main: The coroutine function.
-        args: Its arguments.
+        args: The arguments of the function.
         backend: ``asyncio`` or ``trio``.
 
     Raises:
@@ -137,7 +137,7 @@ def check_virtual_time() -> None:
     """Check that the event loop that runs here has virtual time.
 
     Raises:
-        RuntimeError: Its time is real; the message names the remedies.
+        RuntimeError: The time of the loop is real; the message names the remedies.
     """
     if isinstance(asyncio._get_running_loop(), VirtualLoop):
         return

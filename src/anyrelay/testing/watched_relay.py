@@ -157,7 +157,7 @@ class ThreadedRelay(SyncScriptedRelay):
             arguments: The order's arguments.
 
         Raises:
-            TimeoutError: What was waited for did not happen.
+            TimeoutError: The condition was not true in time.
             ValueError: An argument is not allowed.
             TypeError: An argument is of a wrong type.
         """

@@ -176,7 +176,7 @@ class AsyncioScope:
 
 
 class AsyncioTransport(asyncio.BufferedProtocol):
-    """One connection, as a `BufferedProtocol`: asyncio calls it with the bytes that come, and the driver is told at once.
+    """A connection, as a `BufferedProtocol`: asyncio calls it with the bytes that come, and the driver gets them at once.
 
     A message and its echo take 16 µs, with anyio's stream and a task that writes 85 µs (ratio 0.19). The buffer is the
     transport's own, because asyncio's would be 256 KiB for each read, which the C library maps, cuts and unmaps again: that

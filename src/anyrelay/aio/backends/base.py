@@ -65,7 +65,7 @@ class TransportOwner(Protocol):
 
 
 class Transport(Protocol):
-    """One TCP connection, from the request to open it to its close."""
+    """A TCP connection, from the request to open it to its close."""
 
     async def run(self, order: OpenTransport) -> None:
         """Open the connection, which races the addresses of a name (RFC 8305), and serve it until it is closed."""

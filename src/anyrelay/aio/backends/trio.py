@@ -197,7 +197,7 @@ async def _own(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
 
 
 class TrioTransport:
-    """One connection: any task sends at once what the socket takes, and a task of its own sends the rest.
+    """A connection: any task sends at once the bytes that the socket takes, and a task of its own sends the rest.
 
     A message and its echo take 33 µs. With anyio's stream they take 67 µs (ratio 0.49), because the driver may not wait for a
     slow peer, so that each message wakes a task that writes; where the reader itself may wait, anyio takes 32 µs.

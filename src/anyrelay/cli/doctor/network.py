@@ -176,8 +176,8 @@ def _within(seconds: float, function: Callable[[], T]) -> T:
     """Return what a function that may hang returns.
 
     Raises:
-        TimeoutError: It did not return in time.
-        Exception: What it raised.
+        TimeoutError: The function did not return in time.
+        Exception: The error of the function.
     """
     results: list[T] = []
     errors: list[Exception] = []

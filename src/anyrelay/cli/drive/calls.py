@@ -36,7 +36,7 @@ def run_call(
     Args:
         api: The server.
         to: The context, or the SIP URI, that is called.
-        output: Where the lines go.
+        output: Prints the lines.
         wait: Whether to wait for the end.
         from_uri: The caller; None for the server's default caller.
         press: The keys that the caller presses once the call is answered.

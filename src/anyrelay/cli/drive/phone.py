@@ -43,7 +43,7 @@ def run_phone(
     Args:
         api: The server.
         context: The context, or the SIP URI, that is called.
-        output: Where the lines go.
+        output: Prints the lines.
         from_uri: The caller; None for the server's default caller.
         script: The script, or ``@`` and the name of its file; None for keys that are typed.
         timeout: The longest wait of one statement, in seconds.
@@ -73,7 +73,7 @@ def run_script(call: PhoneCall, statements: list[Statement], output: Output, *, 
     Args:
         call: The call.
         statements: The statements, in order.
-        output: Where each statement is printed before it is followed.
+        output: Prints each statement before it is followed.
         timeout: The longest wait of one statement, in seconds.
 
     Raises:
@@ -112,7 +112,7 @@ def _meet(call: PhoneCall, statement: Statement, limit: float) -> None:
 
 
 def _silence(call: PhoneCall, limit: float) -> str:
-    """Say why nothing more comes of a call."""
+    """Return why no more happenings of a call come."""
     if call.ended:
         return f"the call has ended ({call.last['end_reason']})"
     if not call.answered:

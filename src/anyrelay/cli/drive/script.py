@@ -92,7 +92,7 @@ def read_keys(line: str) -> Statement:
     """Read a line that a person typed at a phone: keys alone, ``say TEXT`` without quotation marks, or ``hangup``.
 
     Raises:
-        ScriptError: It is something else; the message says what can be typed.
+        ScriptError: The line is no statement; the message names the statements.
     """
     line = line.strip()
     word, _, rest = line.partition(" ")

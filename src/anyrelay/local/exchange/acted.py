@@ -253,7 +253,7 @@ class ActedFeature(Feature):
         """Check that a command fits the features of the call.
 
         Raises:
-            CommandRefused: It does not.
+            CommandRefused: The command does not fit, or too many events of the call are still to come.
         """
         if isinstance(command, OperationCommand) and acted.operation:
             operations = self._operations[acted.operation]

@@ -1,6 +1,6 @@
 """A call between two clients of the server: each side is a leg, and what one side does happens to the other.
 
-Such a call carries digits and no sound: a playback is over as soon as it has begun.
+A call between clients carries digits and no sound: a playback is over as soon as it has begun.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class ClientLeg(Leg):
         """Belong to no call yet.
 
         Args:
-            timers: Where reports are put, so that they come after the order has returned.
+            timers: The deadlines of the exchange, by which reports come after the order has returned.
             report: Takes the reports: the time, the leg and what happened.
         """
         self._timers = timers

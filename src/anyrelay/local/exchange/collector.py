@@ -73,7 +73,7 @@ class Collector:
             self._wait(now + timeout, lambda at: self._end("no_input", {}, at))
 
     def digit_heard(self, digit: str, now: float) -> None:
-        """Take in a digit; digits that the command does not ask for are passed over."""
+        """Take in a digit; ignore digits that the command does not ask for."""
         settings = self._digit_settings
         if settings is None or self.is_over:
             return

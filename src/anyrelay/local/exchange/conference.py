@@ -54,7 +54,7 @@ class ConferenceFeature(Feature):
     """Conferences by name."""
 
     def __init__(self, host: ExchangeHost) -> None:
-        """Have no conference yet."""
+        """Make the feature without conferences."""
         super().__init__(host)
         self._by_name: dict[str, _Conference] = {}
         self._by_call: dict[Call, tuple[_Conference, _Member]] = {}
@@ -162,7 +162,7 @@ def _check_served(command: JoinConference) -> None:
     """Check that a command asks for nothing that this server does not do.
 
     Raises:
-        CommandRefused: It does (501).
+        CommandRefused: The command has such a parameter (501).
     """
     if command.record not in (None, "do-not-record"):
         raise CommandRefused(501, "Conferences are not recorded here: leave record out, or record the calls")

@@ -46,7 +46,7 @@ class _Connection:
         self.feature.connect(self, call, now)
 
     def hunt_failed(self, reasons: Sequence[str], now: float) -> None:
-        """Tell that no device has answered."""
+        """Send the event that no device has answered."""
         self.feature.fail(self, "; ".join(reasons) or "no device has answered", now)
 
 
@@ -61,7 +61,7 @@ class ConnectFeature(Feature):
         Args:
             host: The exchange.
             hunting: Calls devices.
-            take_from_queue: Given a queue's name and the time, takes the call out of it that has waited longest.
+            take_from_queue: Takes the call that has waited longest out of a queue; called with the queue's name and the time.
         """
         super().__init__(host)
         self._hunting = hunting
@@ -141,7 +141,7 @@ class ConnectFeature(Feature):
         self._tell(connection, "connected", peer, now)
 
     def fail(self, connection: _Connection, reason: str, now: float) -> None:
-        """Tell that a call could not be connected."""
+        """Send the event that a call could not be connected."""
         self._stop_ringback(connection)
         self._by_call.pop(connection.call, None)
         self._tell(connection, "failed", None, now, failed_reason=reason)

@@ -76,7 +76,7 @@ class ClientConnection:
         """Wait for a client's first bytes.
 
         Args:
-            owner: Told what happens.
+            owner: The exchange, which gets the commands and the end of the connection.
             number: The number of the connection, counted from 1.
             peer: The client's address.
             check_upgrade: Says which upgrades are refused, see `ServerConnection`.
@@ -113,7 +113,7 @@ class ClientConnection:
 
     @property
     def wants_eof(self) -> bool:
-        """Whether the transport is to be closed, once `data_to_send` was sent."""
+        """Whether the transport must be closed, once `data_to_send` was sent."""
         return self._dropped or self.endpoint.wants_eof
 
     @property

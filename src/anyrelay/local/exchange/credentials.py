@@ -54,7 +54,7 @@ class Credentials:
     token: str | None = field(default=None, repr=False)
     """The token, or the JWT, that clients must give."""
     accounts: Mapping[str, str] = field(factory=dict, repr=False)
-    """Further projects, each with its token. With accounts alone, a client must name one of them."""
+    """Further projects, each with its token. With accounts alone, clients must name an account."""
 
     def refusal(self, authentication: object) -> str:
         """Return why these credentials are refused; "" when they are right."""

@@ -42,7 +42,7 @@ class ExchangeDials:
         self._by_tag: dict[tuple[RelaySession, str], ExchangeDial] = {}
 
     def begin(self, command: Dial, session: RelaySession, now: float) -> dict[str, Any]:
-        """Begin a dial, and return the result for the client; events tell what becomes of the dial.
+        """Begin a dial, and return the result for the client; events report the dial.
 
         Raises:
             CommandRefused: The devices cannot be called, the tag is in use (409), or there are too many dials (429).
@@ -87,7 +87,7 @@ class _BegunCall:
             self.dials.hunting.lifecycle.end_after(call, self.max_duration, now)
 
     def hunt_failed(self, reasons: Sequence[str], now: float) -> None:
-        """Tell nothing: the state of the call says so."""
+        """Send no event: the state of the call tells the answer."""
 
 
 class ExchangeDial:
@@ -108,14 +108,14 @@ class ExchangeDial:
         self._hunt.call_next(now)
 
     def hunt_answered(self, call: Call, now: float) -> None:
-        """Tell the client that a device has answered."""
+        """Send the client the event that a device has answered."""
         self._dials.forget(self)
         if self._max_duration:
             self._dials.hunting.lifecycle.end_after(call, self._max_duration, now)
         self._tell("answered", {"call": {**call.state_params(), "dial_winner": True}}, now)
 
     def hunt_failed(self, reasons: Sequence[str], now: float) -> None:
-        """Tell the client that no device has answered."""
+        """Send the client the event that no device has answered."""
         self._dials.forget(self)
         self._tell("failed", {"failed_reason": "; ".join(reasons)} if reasons else {}, now)
 

@@ -51,7 +51,7 @@ class DigitsFeature(Feature):
     """Sends digits, and runs commands that digits are bound to."""
 
     def __init__(self, host: ExchangeHost, run: Callable[[Call, str, dict[str, Any], float], None]) -> None:
-        """Have no bindings yet.
+        """Make the feature without bindings.
 
         Args:
             host: The exchange.

@@ -32,7 +32,7 @@ class ExchangeHost(Protocol):
     sessions: Sessions
     """Every session."""
     timers: Timers
-    """Where deadlines go."""
+    """The deadlines of the exchange."""
     node_id: str
     """The exchange's own name."""
     new_id: Callable[[], str]
@@ -151,7 +151,7 @@ class Operations(Generic[T]):
             raise CommandRefused(429, f"{self._limit} {self._name}s of this call wait already")
 
     def add(self, call: Call, control_id: str, operation: T) -> None:
-        """Know an operation."""
+        """Add an operation."""
         self._by_call.setdefault(call, {})[control_id] = operation
 
     def get(self, call: Call, control_id: str) -> T | None:

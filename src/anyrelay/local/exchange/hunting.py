@@ -1,4 +1,4 @@
-"""Calls to devices in turn and at once, until one of them answers: the part that dial and connect share."""
+"""Calls to devices, in turn and at once, until a device answers: the part that dial and connect share."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ class Messages:
     """The context that each number belongs to."""
 
     def __init__(self, host: ExchangeHost, contexts: Mapping[str, str] | None = None) -> None:
-        """Have no message under way.
+        """Make an object without messages.
 
         Args:
             host: The exchange.
@@ -123,7 +123,7 @@ class _SentMessage:
         self._session = session
 
     def begin(self, events: Sequence[ScriptedEvent] | None, now: float) -> None:
-        """Tell the states of a script; None tells those of a message that is delivered if somebody has its number."""
+        """Send the states of a script; None for the states of a message that is delivered if a phone has its number."""
         states = ("queued", "initiated", "sent", DELIVERED)
         default = [ScriptedEvent(params={"message_state": state}, after=STATE_TIME) for state in states]
         default[0] = evolve(default[0], after=0.0)

@@ -45,7 +45,7 @@ class Offers(Feature):
         Args:
             host: The exchange.
             lifecycle: Tells the states of offered calls.
-            on_handed_on: Called with a call before it is offered to another client than the one that controlled it.
+            on_handed_on: Called with a call before the call is offered to another client than its controller.
         """
         super().__init__(host)
         self._lifecycle = lifecycle

@@ -40,4 +40,4 @@ class DeleteFile:
 
 
 ExchangeOutput: TypeAlias = Flush | PostStatus | DeleteFile
-"""What the exchange asks its driver to do."""
+"""An order of the exchange to its driver."""

@@ -81,7 +81,7 @@ class Leg(ABC):
 
         Args:
             target: The SIP URI to refer to.
-            username: Who to be if the phone challenges the REFER (RFC 3261 section 22).
+            username: The user name for a phone that challenges the REFER (RFC 3261 section 22).
             password: The password for that.
         """
 
@@ -196,7 +196,7 @@ class Leg(ABC):
         Args:
             control_id: Repeated in the reports.
             direction: Which side: ``speak`` (what the phone's user says), ``listen`` (what the user hears) or ``both``.
-            device: Where to: ``{"type": "rtp" or "ws", "params": {…}}``, as `RtpTapDevice` and `WsTapDevice` name them.
+            device: The destination: ``{"type": "rtp" or "ws", "params": {…}}``, as in `RtpTapDevice` and `WsTapDevice`.
         """
         raise NotImplementedError
 
@@ -281,11 +281,11 @@ class PhoneEvents(Protocol):
         ...
 
     def report(self, now: float, leg: Leg, report: PhoneReport) -> None:
-        """Take in something that happened on a call. A report on a call that is over, or not known, is passed over.
+        """Take in something that happened on a call. A report on a call that is over, or not known, is ignored.
 
         Args:
-            now: When it happened, in seconds.
+            now: The time, in seconds.
             leg: The call.
-            report: What happened.
+            report: The report.
         """
         ...

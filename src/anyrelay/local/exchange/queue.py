@@ -46,7 +46,7 @@ class QueueFeature(Feature):
     """Queues by name."""
 
     def __init__(self, host: ExchangeHost) -> None:
-        """Have no queue yet."""
+        """Make the feature without queues."""
         super().__init__(host)
         self._queues: dict[str, _Queue] = {}
         self._by_call: dict[Call, _Waiting] = {}

@@ -38,7 +38,7 @@ class ReferFeature(Feature):
         if not call.is_up:
             raise CommandRefused(409, "The call is not answered")
         if call in self._monitors:
-            # Told before the reply to the newer one: with the same target, clients could not tell which REFER it means.
+            # Sent before the reply to the newer REFER: with the same target, clients could not tell the two REFERs apart.
             self._monitors[call].superseded(now)
             call.awaited.discard(self._monitors[call])
         device, status_url = command.device, command.status_url

@@ -78,7 +78,7 @@ class Scripts:
     """The scripts of one exchange, by the RELAY method."""
 
     def __init__(self, acted: Collection[str], refusable: Collection[str] = ()) -> None:
-        """Have no script of the user's own.
+        """Make an object without scripts of the user.
 
         Args:
             acted: The methods whose scripts give the reply and the events.
@@ -165,7 +165,7 @@ class Performance:
         """Take in the events; `begin` begins.
 
         Args:
-            timers: Where the deadlines go.
+            timers: The deadlines of the exchange.
             events: The events, in order.
             tell: Called with each event and the time.
             on_end: Called when no event is left to tell; not called after `stop`.
@@ -179,7 +179,7 @@ class Performance:
         """Whether no event is left to tell."""
 
     def begin(self, now: float) -> None:
-        """Tell the first event at its time, and the others after it; none before the caller has sent the reply."""
+        """Send the events in time, none before the caller has sent the reply."""
         event = next(self._events, None)
         if event is None:
             self.is_over = True
@@ -192,7 +192,7 @@ class Performance:
         self._tell(event, now)
 
     def stop(self) -> None:
-        """Tell no more events."""
+        """Send no more events."""
         self.is_over = True
         if self._timer is not None:
             self._timer.cancel()

@@ -63,7 +63,7 @@ class SignIn:
 
         Args:
             host: The exchange.
-            credentials: Who may sign in.
+            credentials: The credentials that clients must give.
             timers: The deadlines of connections.
             on_signed_in: Called with a session whose client is here, and the time.
         """

@@ -1,6 +1,6 @@
 """Refuse commands as RELAY's own schema does: names, types and forms of parameters that the exchange accepts by default.
 
-The schema is the one that SignalWire's client for Python carries (RELAY facts, section 7). Parameters that SignalWire's
+The schema comes from SignalWire's client for Python (RELAY facts, section 7). Parameters that SignalWire's
 reference documents are accepted, although the schema does not name all of them.
 """
 
@@ -65,7 +65,7 @@ def why_refused(command: Command, params: Mapping[str, Any]) -> str:
 
     Args:
         command: The command.
-        params: Its parameters as they came.
+        params: The command's parameters as they came.
     """
     kind = type(command)
     unknown = params.keys() - _names_of(kind) - _FURTHER.get(kind, frozenset()) - _EVERYWHERE

@@ -116,7 +116,7 @@ class SyncLocalRelay(SyncScriptedRelay):
         self.order("forget_sessions")
 
     def say_goodbye(self, *, restart: bool = False) -> None:
-        """Tell every client that its connection is about to be closed, and close it a second later."""
+        """Send every client ``signalwire.disconnect``, and close its connection a second later."""
         self.order("say_goodbye", restart=restart)
 
     def frames(self, *, call_id: str | None = None, method: str | None = None) -> list[JournalFrame]:

@@ -44,7 +44,7 @@ def parse_address(address: str) -> tuple[str, int]:
     """Split host:port; an IPv6 address stands in brackets.
 
     Raises:
-        ValueError: It is something else. Without a host, every address of the machine would be meant.
+        ValueError: The text has another form. Without a host, every address of the machine would be meant.
     """
     host, _, port = address.rpartition(":")
     if not host or not port.isdecimal() or int(port) > 65_535:

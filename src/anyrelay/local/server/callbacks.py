@@ -86,7 +86,7 @@ class StatusPoster:
 
         Args:
             on_done: Called after each POST, also after a POST that failed.
-            reach: Where they may lead; loopback alone when None.
+            reach: The addresses that POSTs may go to; loopback alone when None.
         """
         self.unfinished = 0
         self._on_done = on_done

@@ -109,7 +109,7 @@ class LocalRelay(ScriptedRelay, RingingRelay, ObservedRelay):
             numbers: The context that each number belongs to, for calls and text messages. A number without an entry belongs
                 to the context of the same name.
             act: Whether scripts act the commands that need SignalWire's cloud with SIP phones too.
-            accounts: Further projects, each with its token. With accounts alone, clients must name one of them.
+            accounts: Further projects, each with its token. With accounts alone, clients must name an account.
             dial_event: The place of ``calling.call.dial`` with ``answered``: ``last``, after the leg's ``calling.call.state``,
                 as RELAY documents; or ``first``, 50 ms before.
             strict: Whether to refuse (-32602) commands that RELAY's own schema does not allow: parameters that RELAY does
@@ -289,7 +289,7 @@ class LocalRelay(ScriptedRelay, RingingRelay, ObservedRelay):
         self.follow_outputs()
 
     def say_goodbye(self, *, restart: bool = False) -> None:
-        """Tell every client that its connection is about to be closed, and close it a second later.
+        """Send every client ``signalwire.disconnect``, and close its connection a second later.
 
         Args:
             restart: Whether the clients must begin new sessions; if not, they may resume their sessions.

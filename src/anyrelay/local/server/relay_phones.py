@@ -127,7 +127,7 @@ class RelayCaller:
         """Send the fax tone CED or CNG, as `SimulatedCaller.send_tone` does.
 
         Raises:
-            ValueError: It is another tone.
+            ValueError: There is no such tone.
             TypeError: The tone is no string.
         """
         self._act(lambda: self._caller.send_tone(tone, after=after))

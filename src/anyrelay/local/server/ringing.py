@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["RING_TIME", "PhoneUnanswered", "RingingRelay"]
 
 RING_TIME: Final = 30.0
-"""Seconds for which a phone rings when nobody says otherwise."""
+"""Seconds for which a phone rings by default."""
 
 _OUTCOMES: Final = {
     "busy": "is busy",
@@ -35,7 +35,7 @@ class RingingRelay(ABC):
     """A running server that rings SIP phones."""
 
     exchange: Exchange
-    """Its exchange."""
+    """The exchange of the server."""
     _phones: SimulatedPhones | SipPhones
 
     @abstractmethod
@@ -59,7 +59,7 @@ class RingingRelay(ABC):
             The leg of the call, by which `Exchange.calls` knows the call.
 
         Raises:
-            RuntimeError: The server has simulated phones: `RelayPhones.dial` lets one of them call.
+            RuntimeError: The server has simulated phones: `RelayPhones.dial` lets a simulated phone call.
             ValueError: The phone cannot be called.
             TimeoutError: No client has received in the context in time.
             PhoneUnanswered: The phone did not answer.

@@ -23,7 +23,7 @@ PAUSES: Final = {"w": 0.5, "W": 1.0}
 """Seconds of a pause among digits."""
 
 TONES: Final = ("CED", "CNG")
-"""The tones of fax machines: of the one that is called, and of the one that calls."""
+"""The tones of fax machines: of the called machine, and of the calling machine."""
 
 _check_digits = is_digits(also="wW")
 _check_tone = one_of(*TONES)

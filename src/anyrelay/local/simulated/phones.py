@@ -62,7 +62,7 @@ class SimulatedPhones:
         Args:
             pace: How many times as fast as scripted the phones ring, answer, speak and report: tests on a real clock need
                 not wait for a voice.
-            on_step: Called with a phone's URI and what it does, in words.
+            on_step: Called with the URI of a phone and its step, in words.
 
         Raises:
             ValueError: The pace is not above 0.
@@ -275,7 +275,7 @@ class SimulatedPhones:
 
 
 def _checked(uri: str) -> str:
-    """Return the URI of a phone; a ``tel`` URI may have any number that a dial may call, short ones such as 911 too."""
+    """Return the URI of a phone; a ``tel`` URI may have any number that a dial may call, also a short number such as 911."""
     if isinstance(uri, str) and uri.lower().startswith("tel:") and "+" not in uri and ";" not in uri:
         check_sip_uri(f"{uri};phone-context=example.com", "uri")
         return uri

@@ -114,7 +114,7 @@ class HangUp:
 
 
 Step: TypeAlias = AnswerRefer | Notify | HangUp
-"""One step of a phone that was sent a REFER."""
+"""A step of a phone that was sent a REFER."""
 
 
 class Behaviour(ABC):

@@ -68,7 +68,7 @@ class SipCalls:
         """Describe the calls; nothing happens before `start`.
 
         Args:
-            listen: Where to take calls, host:port, over UDP and TCP; port 0 picks a free one.
+            listen: The address for calls over UDP and TCP, host:port; port 0 picks a free port.
             max_calls: How many calls there may be at once.
             reports: Takes every report.
             on_forgotten: Called with a leg when no more reports of its call will come.

@@ -46,7 +46,7 @@ class NativeTransfer(Protocol):
 
 
 class NativeCall(Protocol):
-    """A call of the stack (``baresip.Call``), as far as it is used here."""
+    """A call of the stack (``baresip.Call``), with the members that this package uses."""
 
     handle: int
     call_id: str | None
@@ -89,7 +89,7 @@ class NativeCall(Protocol):
 
 
 class NativeEvent(Protocol):
-    """An event of the stack (``baresip.StackEvent``), as far as it is used here."""
+    """An event of the stack (``baresip.StackEvent``), with the members that this package uses."""
 
     event: Any
     call: int

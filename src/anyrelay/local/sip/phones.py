@@ -213,7 +213,7 @@ class SipPhones:
             context: The context, which the phone also sees as the caller.
 
         Returns:
-            The phone that rings; its `outcome` tells what became of the call. `RungPhone.leg` hangs up.
+            The phone that rings; its `outcome` tells how the ringing ended. `RungPhone.leg` hangs up.
         """
         caller = f"sip:{quote(context, safe='')}@{self.address}"
         rung = RungPhone(self.call(uri, caller, on_ringing=lambda _: None), uri, context)

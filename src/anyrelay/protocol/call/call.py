@@ -1,4 +1,4 @@
-"""One call: its state, its operations, its transfers, and how its events get to handlers, readers and machines.
+"""A call: its state, its operations, its transfers, and the way of its events to handlers, readers and machines.
 
 Every public method of `Call`, in either front end, is a method of `CallMachine`: arguments, checks, docstring, and a
 promise of the result. The first parameter is always the time, from the front end. Most are in the files of the features.
@@ -79,7 +79,7 @@ class CallMachine(
     ListeningMethods,
     WaitingMethods,
 ):
-    """One call of a session."""
+    """A call of a session."""
 
     def __init__(self, host: CallHost[CallMachine], offer: RelayEvent) -> None:
         """Make a call from its first event."""
@@ -205,7 +205,7 @@ class CallMachine(
             self._end_readers()
 
     def _retire(self) -> None:
-        """Nothing more will be heard of the call."""
+        """No more events of the call will come."""
         if self._subscriptions:
             self._end_readers()
         self.host.forget_call(self)
@@ -356,7 +356,7 @@ class CallMachine(
     ) -> Promise[O]:
         """Send a command that starts an operation; the operation listens before the command leaves.
 
-        Where an event has told its end by then, the promise is kept whatever the server replies.
+        If an event has told the operation's end by then, the promise is kept no matter what the server replies.
         """
         check_handler(on_completed, "on_completed")
         begun = operation(self, self.host.new_id() if control_id is None else control_id, on_completed)

@@ -90,11 +90,11 @@ class CallHost(Protocol[C]):
         Args:
             now: The time, in seconds.
             kind: The class of the command.
-            params: Its JSON-RPC params.
+            params: The command's JSON-RPC params.
             call_id: The call.
             command_observer: The machine that is told what becomes of the command.
             options: How the command is sent, and how the reply is read.
-            result_if_accepted: What the promise is of; None for the reply.
+            result_if_accepted: The result of the promise once the server accepted the command; None for the reply.
         """
         ...
 

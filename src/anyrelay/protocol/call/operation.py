@@ -212,7 +212,7 @@ class OperationMachine(CommandObserver, Generic[E]):
         self._move(OperationInput.SESSION_LOST, last, error)
 
     def _last_event(self, state: str, cause: RelayEvent | None = None) -> RelayEvent:
-        """Return an event of its own class for an end that no event of its own tells of."""
+        """Return an event of the operation's class for an end that no event of the server reports."""
         params = {"call_id": self.call.call_id, "control_id": self.control_id, "state": state}
         if cause is not None:
             told = ("node_id", "call_state", "end_reason")
@@ -320,7 +320,7 @@ class PausableMachine(StoppableMachine[E]):
         """Pause the operation.
 
         Args:
-            behavior: What a recording holds meanwhile: skip, or silence.
+            behavior: What a recording holds for the pause: ``skip`` nothing, or ``silence``.
         """
         return self._send_command(now, self._command(self.PAUSE), behavior=behavior)
 

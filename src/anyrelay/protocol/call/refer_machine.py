@@ -1,4 +1,4 @@
-"""The state machine of one SIP REFER: `TRANSITIONS` says what it does with each verdict of `judge`.
+"""The state machine of a SIP REFER: the table `TRANSITIONS` has the next state for each verdict of `judge`.
 
 The reply to ``calling.refer`` says only that the command was accepted. What became of the transfer is told by events, by
 the end of the call, by time, or not at all. Sources: RFC 3515 (REFER), RFC 6665 (subscriptions), RFC 5589.
@@ -177,9 +177,9 @@ class ReferMachine(CommandObserver):
         Args:
             refer_to: The target's URI.
             now: The time, in seconds.
-            timers: Where its deadlines go.
+            timers: The deadlines of the session.
             grace: How long a final event may come after the end of the call, in seconds.
-            number: Its place among the transfers of its call, counted from 1.
+            number: The number of the transfer among the transfers of its call, counted from 1.
         """
         self.refer_to = refer_to
         self.number = number
@@ -253,7 +253,7 @@ class ReferMachine(CommandObserver):
         """The server refused the command, or the command was withdrawn: there was no transfer, so there is no outcome.
 
         After any event of the transfer this changes nothing: the transfer exists, no matter what the server replies. A transfer
-        that was settled before stays settled: its waiters and `on_completed` have been told.
+        that was settled before stays settled: its waiters and `on_completed` have got the outcome.
         """
         self.waits_for_reply = False
         if (self.state, ReferInput.REJECTED) in TRANSITIONS and not self.events and self.ack is None:
@@ -289,7 +289,7 @@ class ReferMachine(CommandObserver):
         self._move(ReferInput.CALL_ENDED, now)
 
     def grace_over(self, now: float) -> None:
-        """Nothing more is waited for after the end of the call, or the word cancel."""
+        """Settle the transfer: the time after the end of the call, or after the word cancel, is over."""
         self._move(ReferInput.GRACE_OVER, now)
 
     def session_lost(self, now: float) -> None:

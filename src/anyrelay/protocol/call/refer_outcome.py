@@ -35,7 +35,7 @@ class ReferStatus(StrEnum):
     REJECTED = auto()
     """The phone refused the REFER itself; the target was never called."""
     CANCELED = auto()
-    """The call ended before anybody reported; whether the target was reached is not known."""
+    """The call ended before any report; whether the target was reached is not known."""
     UNKNOWN = auto()
     """The outcome is not known; `ReferOutcome.unknown_because` gives the reason. Neither success nor failure."""
 
@@ -52,9 +52,9 @@ class UnknownReason(StrEnum):
     SUPERSEDED = auto()
     """A later transfer of the same call was taken by the server."""
     TIMED_OUT = auto()
-    """This waiter's `timeout` ran out; the transfer itself goes on."""
+    """The `timeout` of this waiter is over; the transfer itself goes on."""
     ACK_LOST = auto()
-    """This waiter's `timeout` ran out before the server had said anything at all."""
+    """The `timeout` of this waiter was over before any reply or event of the server."""
 
 
 @frozen
@@ -128,7 +128,7 @@ def _plain(word: str) -> str:
 
 
 def judge(word: str, refer_code: int | None, notify_code: int | None) -> ReferStatus | None:
-    """Say what a server's report means: the first row that matches, codes before the word.
+    """Return the status that a server's report means: the first row that matches, codes before the word.
 
     Args:
         word: The event's state, in any spelling.

@@ -29,7 +29,7 @@ class Refers:
         """Begin with no transfer.
 
         Args:
-            timers: Where deadlines go.
+            timers: The deadlines of the session.
             grace: How long a final event may come after the end of the call, in seconds.
             on_over: Called once for each transfer that was settled, and with None for one whose command was refused.
         """

@@ -70,7 +70,7 @@ class LinkTimers:
         """Begin with the link down.
 
         Args:
-            timers: Where the deadlines go that the driver is to keep.
+            timers: The deadlines of the session, which the driver keeps.
             ask: Called with the time when the server is to be asked for a sign of life; `asked` and `answered` tell the rest.
         """
         self.timers = timers
@@ -85,7 +85,7 @@ class LinkTimers:
 
         Args:
             seconds: How long.
-            action: What to do then.
+            action: The function to call at the deadline, with the time.
             now: The time, in seconds.
         """
         timer = LinkTimer(self, seconds, action)

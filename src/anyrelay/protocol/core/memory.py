@@ -41,7 +41,7 @@ class SharedTexts:
         self._known: dict[str, str] = {}
 
     def shared(self, *texts: str) -> Iterable[str]:
-        """Return equal texts: the first of each kind, as long as that is known; the same ones when one of them is long."""
+        """Return equal texts: for each text the first equal text that is known; the given texts when a text is long."""
         if max(map(len, texts)) > SHARED_LENGTH:
             return texts
         if len(self._known) + len(texts) > TEXTS_SHARED:
@@ -73,7 +73,7 @@ def pack_device(device: dict[str, Any]) -> bytes:
 
 
 def unpack_device(packed: bytes) -> dict[str, Any]:
-    """Return a device that is equal to the one that was packed, as a dict of the caller's own."""
+    """Return the packed device as a new dict, which the caller may change."""
     device: dict[str, Any] = _unpacked(packed)
     return device
 

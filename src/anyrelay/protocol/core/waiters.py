@@ -30,7 +30,7 @@ class Waiter(Promise[T]):
         """Give the caller a deadline.
 
         Args:
-            timers: Where the deadline goes.
+            timers: The deadlines of the session.
             now: The time, in seconds.
             timeout: The longest wait, in seconds; None, and infinity, wait without limit.
             late: Called with the time at the deadline, once the caller is taken out; it settles the promise.
@@ -62,7 +62,7 @@ class Waiters(list[Waiter[T]]):
         """Return the promise to one more caller.
 
         Args:
-            target: What the caller waits for.
+            target: The thing that the caller waits for.
             on_abandon: Called when the caller waits no more.
         """
         waiter: Waiter[T] = Waiter(on_abandon)

@@ -176,7 +176,7 @@ class DialMachine(CommandObserver):
         self._close()
 
     def _find_or_add_leg(self, call_id: str, params: dict[str, Any]) -> CallMachine:
-        """Return a leg, new ones in state created: the leg then receives its state event like any other call."""
+        """Return a leg; a new leg is in state created, and then receives its state event like any other call."""
         call = self._legs.get(call_id) or self._host.calls.get(call_id)
         if call is None:
             known = {"tag": self.tag, **params, "direction": "outbound", "call_state": str(CallState.CREATED)}

@@ -50,14 +50,14 @@ _TOKENS: Final = re.compile(
 nothing ends is one to the end of the text, and nothing is tried twice: the time grows with the length alone."""
 
 
-@define  # not frozen, here and for a response: one is made of every message, and that takes three times as long
+@define  # not frozen, as `Response`: each message makes one, and a frozen class takes three times as long
 class Request:
     """A request of the peer's."""
 
     id: str | int | None
     """The id that the answer repeats; None for a notification, which is not answered."""
     method: str
-    """Such as ``signalwire.event``."""
+    """The method, such as ``signalwire.event``."""
     params: dict[str, Any] = field(repr=shown)
     """The parameters; empty when the request has none."""
 

@@ -100,7 +100,7 @@ class PendingCommands:
         """Make an object without commands.
 
         Args:
-            timers: Where deadlines go.
+            timers: The deadlines of the session.
             new_id: Makes an identifier that was never used before.
             send: Queues a message for the transport.
             fit_for_a_log: Strikes secrets out of the server's messages.
@@ -116,7 +116,7 @@ class PendingCommands:
         self._queued: dict[str, _Command] = {}
         self._sent: dict[str, _Command] = {}
         self.observe_command: Callable[[str, str, CommandObserver], CommandObserver] | None = None
-        """Given each command's method, its call_id and its observer, returns the observer that takes its place."""
+        """Takes the method, the call_id and the observer of each command, and returns the observer to use."""
 
     @property
     def queued(self) -> int:

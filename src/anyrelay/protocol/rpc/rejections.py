@@ -21,7 +21,7 @@ _ABOUT_THE_SERVER: Final = frozenset({408, 425, 429})
 
 
 def is_rejection(code: int) -> bool:
-    """Say whether a code of an error reply means that nothing will happen.
+    """Return whether a code of an error reply means that nothing will happen.
 
     Args:
         code: The code of a JSON-RPC error, or of a result that is not 2xx; -1 where none can be read.

@@ -89,7 +89,7 @@ CollectLike: TypeAlias = Mapping[str, Any]
 
 
 def read_digits(digits: DigitsLike, where: str = "digits") -> dict[str, Any]:
-    """Return the ``digits`` of a collect as the server wants them.
+    """Return the ``digits`` of a collect in the server's form.
 
     Raises:
         TypeError: `digits` is neither a dict nor a `CollectDigits`, or a parameter has a wrong type.
@@ -99,7 +99,7 @@ def read_digits(digits: DigitsLike, where: str = "digits") -> dict[str, Any]:
 
 
 def read_speech(speech: SpeechLike, where: str = "speech") -> dict[str, Any]:
-    """Return the ``speech`` of a collect as the server wants it.
+    """Return the ``speech`` of a collect in the server's form.
 
     Raises:
         TypeError: `speech` is neither a dict nor a `CollectSpeech`, or a parameter has a wrong type.

@@ -140,7 +140,7 @@ def write_params(
 
     Args:
         kind: The command's class.
-        params: Its fields.
+        params: The fields of the command.
         extra: Further parameters, as for `make_command`.
         checked: Fields that need no check, as they are written on the wire under the same name.
 

@@ -72,7 +72,7 @@ _DETECT: Final[dict[str, type[Typed]]] = {kind.type: kind for kind in (DetectMac
 
 
 def read_detect(detect: DetectLike) -> dict[str, Any]:
-    """Return the ``detect`` of ``calling.detect`` as the server wants it; a dict is checked, and stays as it is.
+    """Return the ``detect`` of ``calling.detect`` in the server's form; a dict is checked, and not changed.
 
     Raises:
         TypeError: `detect` is something else, or a parameter has a wrong type.

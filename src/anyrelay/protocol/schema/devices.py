@@ -228,7 +228,7 @@ _FORM: Final = "the lists are called one after the other, the devices within one
 
 
 def read_device(device: DeviceLike, where: str = "device") -> dict[str, Any]:
-    """Return a device as the server wants it; a dict is checked, and stays as it is.
+    """Return a device in the server's form; a dict is checked, and not changed.
 
     Raises:
         TypeError: The device is something else, or a parameter has a wrong type.

@@ -61,7 +61,7 @@ RecordLike: TypeAlias = RecordAudio | Mapping[str, Any]
 
 
 def read_record(record: RecordLike) -> dict[str, Any]:
-    """Return the ``record`` of ``calling.record`` as the server wants it; a dict is checked, and stays as it is.
+    """Return the ``record`` of ``calling.record`` in the server's form; a dict is checked, and not changed.
 
     Raises:
         TypeError: `record` is something else, or a parameter has a wrong type.

@@ -154,7 +154,7 @@ def _compared_host(host: str) -> str:
 
 
 def _unescaped(text: str) -> str:
-    # 19.1.4: a character equals its escape, unless it is one of the reserved ones.
+    # 19.1.4: a character equals its escape, unless the character is reserved.
     def plain(escape: re.Match[str]) -> str:
         character = chr(int(escape[1], 16))
         return escape[0].upper() if character in _RESERVED else character

@@ -81,7 +81,7 @@ _TAP_DEVICES: Final[dict[str, type[Typed]]] = {kind.type: kind for kind in (RtpT
 
 
 def read_tap(tap: TapLike) -> dict[str, Any]:
-    """Return the ``tap`` of ``calling.tap`` as the server wants it; a dict is checked, and stays as it is.
+    """Return the ``tap`` of ``calling.tap`` in the server's form; a dict is checked, and not changed.
 
     Raises:
         TypeError: `tap` is something else, or a parameter has a wrong type.
@@ -91,7 +91,7 @@ def read_tap(tap: TapLike) -> dict[str, Any]:
 
 
 def read_tap_device(device: TapDeviceLike) -> dict[str, Any]:
-    """Return the ``device`` of ``calling.tap`` as the server wants it; a dict is checked, and stays as it is.
+    """Return the ``device`` of ``calling.tap`` in the server's form; a dict is checked, and not changed.
 
     Raises:
         TypeError: `device` is something else, or a parameter has a wrong type.

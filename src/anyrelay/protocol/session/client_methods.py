@@ -100,7 +100,7 @@ class ClientMethods(ABC):
 
     @abstractmethod
     def submit_quietly(self, now: float, command: Command) -> bool:
-        """Send a command, and pass over its reply."""
+        """Send a command, and ignore its reply."""
 
     # --- connecting and closing -------------------------------------------------------------------------------------
 
@@ -250,7 +250,7 @@ class ClientMethods(ABC):
         Args:
             now: The time, in seconds.
             method: The command's name on the wire, such as ``calling.answer``.
-            params: Its parameters.
+            params: The command's parameters.
 
         Returns:
             The server's reply.
@@ -337,7 +337,7 @@ class ClientMethods(ABC):
             to_number: Whom to, in E.164 form such as +15551234567.
             from_number: The number that the message comes from.
             context: The context that gets the events of the message; this session when None.
-            body: Its text; this or `media` must be given.
+            body: The text; `body` or `media` must be given.
             media: The URLs of its pictures and files.
             tags: What it can be found by.
             region: The region that the message is sent from.
@@ -376,7 +376,7 @@ class ClientMethods(ABC):
             The handler.
 
         Raises:
-            TypeError: It is no function.
+            TypeError: The handler is no function.
         """
         if not callable(handler):
             raise TypeError(f"on_event: a handler must be a function, not {type(handler).__name__}")

@@ -1,4 +1,4 @@
-"""What follows once a handler has returned or raised: the call is hung up or handed over, the next message is handled."""
+"""Act on the results of handlers: hang up or hand over a call, handle the next message, count and log errors."""
 
 from __future__ import annotations
 

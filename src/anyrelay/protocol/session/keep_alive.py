@@ -26,7 +26,7 @@ class KeepAlive:
 
         Args:
             settings: The intervals.
-            timers: Where the deadlines go.
+            timers: The deadlines of the session.
             messages: Sends the pings.
             lost: Called with an error and the time when the connection is dead.
         """

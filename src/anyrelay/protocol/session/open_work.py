@@ -19,7 +19,7 @@ CALLS_NAMED: Final = 5
 def describe_open_work(
     handled: Iterable[CallMachine | MessageMachine], calls: Iterable[CallMachine], dials: int
 ) -> str:
-    """Say which handlers, operations, transfers and dials have not ended, each with its call_id.
+    """Name the handlers, operations, transfers and dials that have not ended, each with its call_id.
 
     Args:
         handled: The calls and messages whose handlers run.

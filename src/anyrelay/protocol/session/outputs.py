@@ -86,7 +86,7 @@ class LogEntry:
     call_id: str = ""
     """The call that the record is about, empty for none."""
     error: BaseException | None = None
-    """The exception, when its traceback is of use."""
+    """The exception whose traceback the log record shows; None for none."""
     layer: Layer = Layer.CONNECTION
     """The subject of the record."""
 

@@ -48,7 +48,7 @@ PROTOCOL_VERSION: Final = {"major": 2, "minor": 0, "revision": 0}
 
 
 class Session(ClientMethods):
-    """One client's session with the server, over as many connections as it takes."""
+    """A client's session with the server, over any number of connections, one after another."""
 
     def __init__(self, settings: ClientSettings, *, new_id: Callable[[], str], random: Callable[[], float]) -> None:
         """Make a session that is not connected.

@@ -54,7 +54,7 @@ def parse_host(host: str, *, allow_insecure: bool = False) -> ServerAddress:
         allow_insecure: Whether plain ``ws://`` may go to another machine.
 
     Raises:
-        ValueError: It is none of these, or plain ``ws://`` to another machine, which would send the token in the clear.
+        ValueError: The host has another form, or is ``ws://`` to another machine, which would send the token in the clear.
     """
     if isinstance(host, str) and "@" in host:  # the URL may have a password, so the error does not quote the URL
         raise ValueError("host must not carry a user name or a password; pass project=… and token=… instead")
@@ -99,7 +99,7 @@ def _check_jwt(_: Any, attribute: Any, value: object) -> None:
 
 @frozen(kw_only=True)
 class ClientSettings:
-    """Everything a session needs to know."""
+    """The settings of a session."""
 
     project: str = field(default="", validator=is_text(empty=True))
     """The project's identifier; may be empty with a JWT."""

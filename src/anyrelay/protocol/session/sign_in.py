@@ -19,7 +19,7 @@ REFUSALS: Final = 3
 """How many refused sign-ins in a row are final before any success, and cost the old session after one."""
 
 SHORTEST_SECRET: Final = 8
-"""The fewest characters of a credential that is struck out of messages. Shorter ones are part of ordinary words."""
+"""The fewest characters of a credential that is struck out of messages. A shorter text is part of ordinary words."""
 
 
 class SignInOwner(Protocol):

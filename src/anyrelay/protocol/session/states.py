@@ -49,7 +49,7 @@ class LinkInput(StrEnum):
     RETRY = auto()
     """The wait is over."""
     CLOSE = auto()
-    """This connection is not wanted any more: send a close frame."""
+    """The connection is needed no more: send a close frame."""
     ABORT = auto()
     """No connection is wanted any more, and none is open; or more attempts are useless."""
 

@@ -16,7 +16,7 @@ class Statistics:
     frames_sent: int = 0
     """Messages to the server."""
     broken_messages: int = 0
-    """Messages that could not be read and were passed over."""
+    """Messages that could not be read and were ignored."""
     unknown_answers: int = 0
     """Answers to no command of ours, or to one that was answered before."""
     unknown_requests: int = 0
@@ -24,13 +24,13 @@ class Statistics:
     events: int = 0
     """Events handled."""
     duplicate_events: int = 0
-    """Events that came again and were passed over."""
+    """Events that came again and were ignored."""
     unknown_events: int = 0
     """Events of a type that has no class of its own; they are passed on all the same."""
     stray_events: int = 0
     """Events of calls that this session does not know."""
     dropped_events: int = 0
-    """Events and messages that a handler was not told of, since it was 10,000 behind."""
+    """Events and messages that a handler did not get, because 10,000 others waited for it."""
     connections: int = 0
     """Times signed in."""
     connections_lost: int = 0

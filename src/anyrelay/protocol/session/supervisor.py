@@ -313,7 +313,7 @@ class Link:
         self._put_out(CloseTransport(self.messages.end()))
 
     def _over(self, error: RelayError, now: float) -> None:
-        """Tell all who wait, whether they wanted the link closed or not, and the session."""
+        """Resolve or fail every waiter of the link, and tell the session."""
         self.sign_in.reset()
         self._session_ends = False
         self._owner.link_closed(error, now)

@@ -105,7 +105,7 @@ class Connection:
 
         Args:
             host: The server's name or address, an IPv6 address without brackets.
-            port: Its TCP port.
+            port: The server's TCP port.
             tls: The context for wss, or None for ws.
             server_hostname: The name that the certificate has to carry; `host` if None.
             path: The path and query to ask for.
@@ -177,7 +177,7 @@ class Connection:
         """Queue the client's first bytes: CONNECT, a TLS ClientHello, or the WebSocket request.
 
         Raises:
-            RuntimeError: It is a server, or was opened or closed before.
+            RuntimeError: The connection is a server's, or was opened or closed before.
         """
         if self._begun or self.closed:
             raise RuntimeError("open: only a client opens, once, and not after close")

@@ -74,7 +74,7 @@ class Opened:
     """The handshakes are done: text may be sent from now on. If it comes at all it comes once, before the others."""
 
 
-@attrs.define  # not frozen: one is made of every message, and that takes three times as long
+@attrs.define  # not frozen: each message makes one, and a frozen class takes three times as long
 class TextReceived:
     """A whole text message, its fragments joined."""
 
@@ -87,12 +87,12 @@ class BrokenMessage:
     """A message came that is none of ours and was dropped; the connection goes on."""
 
     reason: str
-    """What was wrong with it."""
+    """What was wrong with the message."""
 
 
 @attrs.frozen
 class PongReceived:
-    """The peer answered our latest ping (RFC 6455 section 5.5.3). Other pongs are passed over."""
+    """The peer answered our latest ping (RFC 6455 section 5.5.3). Other pongs are ignored."""
 
     payload: bytes
     """The payload of that ping."""
@@ -119,4 +119,4 @@ class ConnectionClosed:
 
 
 ConnectionEvent: TypeAlias = Opened | TextReceived | BrokenMessage | PongReceived | ConnectionClosed
-"""Everything that `Connection.next_event` returns."""
+"""An event that `Connection.next_event` returns."""

@@ -23,7 +23,7 @@ def bypasses_proxy(no_proxy: str, host: str, port: int) -> bool:
     Args:
         no_proxy: The value.
         host: The server's name or address, an IPv6 address without brackets.
-        port: Its TCP port.
+        port: The TCP port of the host.
     """
     address = _address_of(host)
     name = "" if address else _name_of(host)

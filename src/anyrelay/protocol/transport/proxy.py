@@ -52,8 +52,8 @@ def parse_proxy_url(url: str, name: str = "proxy") -> ProxyAddress:
         name: What errors call the URL: the argument or the environment variable that it comes from.
 
     Raises:
-        ValueError: It is no such URL. The text names the part at fault and never quotes the URL: a password is in it.
-        TypeError: It is no string.
+        ValueError: The text is no such URL. The error names the part at fault and never quotes the URL, which has a password.
+        TypeError: The URL is no string.
     """
     if not isinstance(url, str):
         raise TypeError(

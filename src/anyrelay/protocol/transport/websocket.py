@@ -162,7 +162,7 @@ class WebSocketLayer:
     def _long_frame(self, payload: bytes) -> bytes | bytearray:
         return self._frames.send_data(payload.decode())
 
-    # What we say
+    # Our side
 
     def send(self, *payloads: bytes) -> bool:
         """Queue text messages, unless the connection is not open.
@@ -247,7 +247,7 @@ class WebSocketLayer:
         peer = "server" if self._client else "client"
         self.fail(ConnectionError(f"the {peer} does not read: more than {OUTBOX_LIMIT // 1024**2} MiB wait to be sent"))
 
-    # What we hear
+    # The peer's side
 
     def receive_data(self, data: bytes) -> None:
         """Take bytes from the peer; then look at `next_event` and `data_to_send`. After the end, they are dropped."""

@@ -167,7 +167,7 @@ class SyncMemoryRelay(SyncScriptedRelay):
             arguments: The order's arguments.
 
         Raises:
-            TimeoutError: What was waited for did not happen.
+            TimeoutError: The condition was not true in time.
             ValueError: An argument is not allowed.
             TypeError: An argument is of a wrong type.
         """

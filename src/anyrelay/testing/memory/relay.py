@@ -88,7 +88,7 @@ class MemoryRelay(ScriptedRelay):
         self.drop_connections()
         self._tasks.cancel_scope.cancel()
         if isinstance(error, Exception):
-            # The block's own error leaves as it is, and not in a group of one error.
+            # The error of the block leaves unchanged, and not in a group of one error.
             await self._tasks.__aexit__(None, None, None)
             return None
         swallowed = await self._tasks.__aexit__(kind, error, trace)

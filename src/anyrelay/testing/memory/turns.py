@@ -118,7 +118,7 @@ class Turns:
         """Check that this thread is one of the turns'.
 
         Raises:
-            RuntimeError: It is a thread that the application started.
+            RuntimeError: The caller is a thread that the application started.
         """
         if threading.get_ident() not in self._threads:
             raise RuntimeError(FOREIGN)

@@ -34,7 +34,7 @@ class ApiError(Exception):
 
         Args:
             status: The HTTP status.
-            message: What is wrong, in words.
+            message: The error, in words.
             attribute: The parameter or the field that is wrong; None for none.
         """
         super().__init__(message)

@@ -83,7 +83,7 @@ class ControlledRelay(Protocol):
         """Drop every connection and every session with its calls."""
 
     def say_goodbye(self, *, restart: bool = False) -> None:
-        """Tell every client that its connection is about to be closed, and close it a second later."""
+        """Send every client ``signalwire.disconnect``, and close its connection a second later."""
 
     def script(
         self,

@@ -67,7 +67,7 @@ class ControlServer:
 
     @property
     def url(self) -> str:
-        """Where the API is, without a slash at the end."""
+        """The URL of the control API, without a slash at the end."""
         return f"http://{shown_host(self._host)}:{self._port}"
 
     def listen(self) -> None:

@@ -127,7 +127,7 @@ class CallRecords:
     """How many calls that are over were forgotten."""
 
     def __init__(self) -> None:
-        """Know no call yet."""
+        """Make an object without calls."""
         self.dropped = 0
         self._known: OrderedDict[str, _KnownCall] = OrderedDict()
         self._ended: OrderedDict[str, None] = OrderedDict()

@@ -40,7 +40,7 @@ class Entries:
     """How many entries were dropped because there were too many."""
 
     def __init__(self) -> None:
-        """Have no entry yet."""
+        """Make an object without entries."""
         self.dropped = 0
         self._kept: deque[Entry] = deque()
         self._size = 0
@@ -75,7 +75,7 @@ class Entries:
             watcher()
 
     def after(self, seq: int) -> Iterator[Entry]:
-        """Iterate over the entries after this number, oldest first; the iterator holds one of them at a time."""
+        """Iterate over the entries after this number, oldest first; the iterator holds one entry at a time."""
         while (entry := self.next_after(seq)) is not None:
             seq = entry.seq
             yield entry

@@ -106,7 +106,7 @@ class RelayFrames:
     """Reads RELAY messages, in the order in which they were seen."""
 
     def __init__(self) -> None:
-        """Know no request yet."""
+        """Make an object without requests."""
         self._requests: OrderedDict[tuple[int, str, str], tuple[str, str | None]] = OrderedDict()
 
     def read(self, seq: int, time: float, seen: SeenFrame) -> JournalFrame:

@@ -53,7 +53,7 @@ class MessageRecords:
     """How many messages were forgotten."""
 
     def __init__(self) -> None:
-        """Know no message yet."""
+        """Make an object without messages."""
         self.dropped = 0
         self._known: OrderedDict[str, MessageRecord] = OrderedDict()
 

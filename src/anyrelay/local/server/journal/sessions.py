@@ -45,7 +45,7 @@ class SessionRecords:
     """The facts of sessions that the exchange does not keep: the client's program, and the time of its sign-in."""
 
     def __init__(self) -> None:
-        """Know no session yet."""
+        """Make an object without sessions."""
         self._agents: WeakKeyDictionary[ClientConnection, str | None] = WeakKeyDictionary()
         self._signed_in: WeakKeyDictionary[RelaySession, tuple[str | None, float]] = WeakKeyDictionary()
 

@@ -51,7 +51,7 @@ class SoundListener(Protocol):
 
 
 class AudioLine:
-    """One call's audio, and the `AudioSink` of its playbacks.
+    """The audio of a call, and the `AudioSink` of its playbacks.
 
     While only playbacks use the line, they write straight into the stack's queue, no sound is read, and no clock ticks: a call
     that is neither recorded nor mixed costs no more. With the first listener, mix or echo the clock takes over: every 20 ms the

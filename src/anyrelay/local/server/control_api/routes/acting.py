@@ -1,4 +1,4 @@
-"""What the server and its phones are made to do: text messages, scripts, faults, phones, a reset."""
+"""Operations that act on the server and its phones: text messages, scripts, faults, phones, a reset."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ async def reset(asked: Asked) -> Response:
     exchange.scripts.clear()
     calls = list(exchange.calls)  # applications may dial anew meanwhile: those calls belong to what follows
     for call in calls:
-        # A dial that is cancelled calls no further devices; they would ring for as long as nobody answers.
+        # A dial that is cancelled calls no further devices, which would ring until an answer.
         rings = call.direction == "outbound" and not call.answer_ordered
         exchange.call_control.lifecycle.end_call(call, "cancel" if rings else "hangup", exchange.now)
     relay.follow_outputs()

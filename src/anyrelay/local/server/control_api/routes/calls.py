@@ -29,13 +29,13 @@ if TYPE_CHECKING:
 __all__ = ["CALL_OPERATIONS"]
 
 ANSWER_TIME: Final = 600.0
-"""Seconds for which a phone waits for the answer before it presses and says what it was asked to."""
+"""Seconds for which a phone waits for the answer, before it presses digits and says texts."""
 
 LISTEN_TIME: Final = 2.0
 """The longest time after the answer, in seconds, that a phone waits for sound before it presses and says."""
 
 _OF_SIMULATED_PHONES: Final = {"answer_refer", "hangup_after", "press", "say"}
-"""What `place_call` asks of simulated phones alone."""
+"""The keys of the body of `place_call` for simulated phones alone."""
 
 _numbers: Final = itertools.count(1)
 """Numbers for phones without a name, so that no two calls have the same phone."""
@@ -173,7 +173,7 @@ async def _act_once_answered(caller: RelayCaller, press: str, say: list[str]) ->
         await caller.answered(ANSWER_TIME)
     except TimeoutError:
         return
-    with contextlib.suppress(TimeoutError):  # applications pass over digits that come before they listen
+    with contextlib.suppress(TimeoutError):  # applications ignore digits that come before they listen
         await caller.until(lambda: caller.state == "ended" or bool(caller.heard), LISTEN_TIME)
     if press:
         caller.press(press)
