@@ -194,6 +194,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Under ``--control``, or when standard input is a pipe or a socket, the server takes orders from its standard input, and ends
     when the process at the other end closes it.
     """
+    given = _parser().parse_args(arguments)
+    given.control = given.control or _has_parent()
+    given.token = given.token or token_of_environment(given.token_file, no_token=given.no_token)
+    return serve(ServeOptions(**vars(given)))
+
+
+def _parser() -> argparse.ArgumentParser:
+    """Return the parser of the options; each option is a field of `ServeOptions`."""
     parser = argparse.ArgumentParser(prog="python -m anyrelay.local", description="A RELAY server on your own machine.")
     parser.add_argument("--listen", default="127.0.0.1:0", metavar="HOST:PORT", help="where clients connect to")
     parser.add_argument("--sip", metavar="HOST:PORT", help=f"where real phones call; {USUAL_SIP} when left out")
@@ -257,10 +265,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--journal", action="store_true", help="keep messages and calls, for orders that ask for them")
     parser.add_argument("--control", action="store_true", help="take orders on standard input, whatever it is")
     parser.add_argument("--pace", type=float, default=1.0, help="how many times as fast simulated phones are")
-    given = parser.parse_args(arguments)
-    given.control = given.control or _has_parent()
-    given.token = given.token or token_of_environment(given.token_file, no_token=given.no_token)
-    return serve(ServeOptions(**vars(given)))
+    return parser
 
 
 def token_of_environment(token_file: str | None, *, no_token: bool) -> str | None:
