@@ -253,6 +253,13 @@ def interop(session: nox.Session) -> None:
 
 
 @nox.session
+def documentation(session: nox.Session) -> None:
+    """Run the programs of a folder, a checkout of SignalWire's documentation, against the local server."""
+    install_for_tests(session, *CONSTRAINTS)
+    session.run("python", "-m", "tests.interop.documentation", *session.posargs)
+
+
+@nox.session
 def soak(session: nox.Session) -> None:
     """Keep 200 calls in the air for ten minutes on each front end; arguments go to the soak (``--help``)."""
     session.install(*CONSTRAINTS, "-e", ".[trio]")
