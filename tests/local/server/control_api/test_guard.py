@@ -61,6 +61,7 @@ async def test_what_a_page_loads_without_an_origin_is_refused():
             assert (await api.get("/v1/events", Sec_Fetch_Site=site, Sec_Fetch_Mode="no-cors")).status == 403
             link = {"Sec_Fetch_Site": site, "Sec_Fetch_Mode": "navigate", "Sec_Fetch_Dest": "document"}
             assert (await api.get("/health", **link)).status == 200
+            assert (await api.post("/v1/reset", **link)).status == 403  # a form, of a browser that sends no Origin
             frame = {**link, "Sec_Fetch_Dest": "iframe"}
             assert (await api.get("/health", **frame)).status == 403
 

@@ -83,7 +83,7 @@ class Guard:
         if not self._hosts.names_server(headers.get("host", ""), local):
             logger.warning("refused a request to the control API: its Host is %.200s", headers.get("host", ""))
             return 421, "the Host header does not name this server; --allow-host adds a name"
-        if not self._is_from_own_page(headers):
+        if not self._is_from_own_page(scope["method"], headers):
             logger.warning("refused a web page's request to the control API: %.200s", headers.get("origin", ""))
             return 403, "web pages of another origin may not use this server"
         if not (scope["authorized"] or self._is_open(scope["path"])):
@@ -103,13 +103,14 @@ class Guard:
         )
 
     @staticmethod
-    def _is_from_own_page(headers: Headers) -> bool:
+    def _is_from_own_page(method: str, headers: Headers) -> bool:
         """Whether a request comes from the server's own page or from no page at all."""
         origin = headers.get("origin")
         if origin is not None:
             return urlsplit(origin).scheme == "http" and origin.partition("://")[2] == headers.get("host")
         # Browsers send no Origin with a page's GET; they tell here where it comes from. Following a link is no harm.
-        is_link = headers.get("sec-fetch-mode") == "navigate" and headers.get("sec-fetch-dest") == "document"
+        leads_here = headers.get("sec-fetch-mode") == "navigate" and headers.get("sec-fetch-dest") == "document"
+        is_link = leads_here and method in ("GET", "HEAD")  # a form's POST leads here too, and does something
         return is_link or headers.get("sec-fetch-site", "none") in ("none", "same-origin")
 
 
