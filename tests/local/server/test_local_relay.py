@@ -367,6 +367,26 @@ async def test_one_address_takes_no_other_ones_room(monkeypatch):
         assert [one.is_over for one in connections] == [False, True, False, False]
 
 
+async def test_halves_of_messages_before_the_sign_in_keep_little(monkeypatch):
+    """200 connections with a megabyte each took 210 MB: the one that sent most is closed, and the others may go on."""
+    monkeypatch.setattr("anyrelay.local.server.admission.UNSIGNED_BYTES", 100_000)
+    async with LocalRelay(fast()) as relay, contextlib.AsyncExitStack() as sockets:
+        port = int(relay.url.rpartition(":")[2])
+        streams = []
+        for size in (30_000, 50_000, 40_000):
+            stream = await sockets.enter_async_context(await anyio.connect_tcp("127.0.0.1", port))
+            await stream.send(b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n")
+            await stream.send(b"Sec-WebSocket-Key: MTIzNDU2Nzg5MDEyMzQ1Ng==\r\nSec-WebSocket-Version: 13\r\n\r\n")
+            assert b" 101 " in await stream.receive()
+            await stream.send(b"\x81\xff" + (200_000).to_bytes(8, "big") + bytes(4 + size))
+            streams.append(stream)
+        with anyio.fail_after(10), pytest.raises((anyio.EndOfStream, anyio.BrokenResourceError)):
+            await streams[1].receive()
+        async with make_client(relay) as client:
+            assert client.relay_protocol
+        assert len(relay.exchange.connections) == 2
+
+
 async def test_a_client_that_floods_and_never_reads_is_closed():
     """It never reads, and goes on sending: its connection ends as soon as 16 MiB wait for it, and others are served."""
     async with LocalRelay(fast()) as relay, make_client(relay) as other:

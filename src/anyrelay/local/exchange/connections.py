@@ -61,6 +61,8 @@ class ClientConnection:
     """How many sign-ins on this connection were refused."""
     awaits_verdict: bool
     """Whether a sign-in waits for its verdict."""
+    unsigned_bytes: int
+    """How many bytes came before the sign-in."""
 
     def __init__(
         self,
@@ -94,6 +96,7 @@ class ClientConnection:
         self.silent_since = None
         self.refusals = 0
         self.awaits_verdict = False
+        self.unsigned_bytes = 0
         self._owner = owner
         self._dropped = False
         self._lost = False
@@ -128,6 +131,8 @@ class ClientConnection:
     def receive_data(self, data: bytes, now: float) -> None:
         """Take bytes from the transport."""
         if not self._dropped:
+            if self.session is None:
+                self.unsigned_bytes += len(data)
             self.endpoint.receive_data(data)
             self._drain(now)
 

@@ -13,6 +13,9 @@ __all__ = ["Admission"]
 UNSIGNED_LIMIT: Final = 200
 """How many connections may be open whose clients have not signed in."""
 
+UNSIGNED_BYTES: Final = 16 * 1024 * 1024
+"""How many bytes these connections may have sent in all: each may hold half of a message."""
+
 
 class Admission:
     """Counts the connections of one server."""
@@ -58,3 +61,12 @@ class Admission:
         oldest = next((one for one in self._unsigned if counts[one.peer] == most), self._unsigned[0])
         self._unsigned.remove(oldest)
         return oldest
+
+    def take_largest_unsigned(self) -> ClientConnection | None:
+        """Return the connection to close because the clients that have not signed in have sent too much; None if not."""
+        self._unsigned = [one for one in self._unsigned if one.session is None and not one.is_over]
+        if sum(one.unsigned_bytes for one in self._unsigned) <= UNSIGNED_BYTES:
+            return None
+        largest = max(self._unsigned, key=lambda one: one.unsigned_bytes)
+        self._unsigned.remove(largest)
+        return largest

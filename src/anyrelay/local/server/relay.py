@@ -351,11 +351,18 @@ class LocalRelay(ScriptedRelay, RingingRelay, ObservedRelay):
         self.follow_outputs()
         return True
 
+    def _follow_client(self, connection: ClientConnection) -> None:
+        """Follow what a client's bytes brought; drop a connection when those without a sign-in hold too many bytes."""
+        if connection.session is None and (largest := self._admission.take_largest_unsigned()) is not None:
+            logger.warning("dropped a connection from %s: too many bytes before the sign-in", largest.peer)
+            largest.drop(anyio.current_time())
+        self.follow_outputs()
+
     async def _serve_client(self, connection: ClientConnection, stream: SocketStream) -> None:
         self._driver.wakeups[connection] = wakeup = ClientWakeup()
         self.follow_outputs()
         try:
-            await serve_client(connection, stream, wakeup, self.follow_outputs)
+            await serve_client(connection, stream, wakeup, partial(self._follow_client, connection))
         finally:
             self._admission.closed()
             if self.journal is not None:
