@@ -138,6 +138,24 @@ def test_a_refusal_is_told_in_the_words_of_the_server(reply, status, words):
     assert done[2].count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    "body", [b"", b"null", b"[]", b'"text"', b"{}", b'{"data": "x"}', b'{"data": [{"id": 5}]}', b"[" * 100_000]
+)
+@pytest.mark.parametrize(
+    ("path", "command"),
+    [
+        ("/v1/calls", ("calls",)),
+        ("/v1/calls", ("call", "default")),
+        ("/v1/calls", ("refer", "c1", "sip:a@x.example")),
+        ("/v1/messages", ("text", "+1555", "Hello")),
+    ],
+)
+def test_another_program_that_replies_with_json_is_no_control_api(path, command, body):
+    with server_that_replies({path: (200, body)}) as (url, _):
+        done = invoke(*command, "--server", url)
+    assert done == (1, "", f"anyrelay: what listens at {url} is not the control API of anyrelay serve\n")
+
+
 def test_another_protocol_is_no_control_api():
     with socket.create_server(("127.0.0.1", 0)) as server:
         api = ControlApi(f"http://127.0.0.1:{server.getsockname()[1]}")

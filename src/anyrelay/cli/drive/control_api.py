@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, Final, TypedDict
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -105,12 +105,13 @@ class ControlApi:
         """Return the calls that the server knows (``GET /v1/calls``), oldest first."""
         wanted = {"state": state, "context": context, "limit": LIMIT}
         query = urlencode({name: value for name, value in wanted.items() if value is not None})
-        calls: list[CallSnapshot] = self._request("GET", f"/v1/calls?{query}")["data"]
+        calls: list[CallSnapshot] = self._page(f"/v1/calls?{query}", CallSnapshot.__required_keys__)["data"]
         return sorted(calls, key=lambda call: call["created_at"])
 
     def call(self, call_id: str) -> CallSnapshot:
         """Return one call (``GET /v1/calls/ID``)."""
-        call: CallSnapshot = self._request("GET", f"/v1/calls/{quote(call_id, safe='')}")
+        path = f"/v1/calls/{quote(call_id, safe='')}"
+        call: CallSnapshot = self._request("GET", path, keys=CallSnapshot.__required_keys__)
         return call
 
     def find_call(self, beginning: str) -> str:
@@ -130,13 +131,13 @@ class ControlApi:
         """Return the RELAY messages that the server still has (``GET /v1/frames``), oldest first."""
         after: int | None = 0
         while after is not None:
-            page = self._request("GET", f"/v1/frames?limit={LIMIT}&after={after}")
+            page = self._page(f"/v1/frames?limit={LIMIT}&after={after}", FrameSnapshot.__required_keys__)
             yield from (frame for frame in page["data"] if frame["kind"] == "relay")
-            after = page["next"]
+            after = page.get("next")
 
     def contexts(self) -> list[str]:
         """Return the contexts that clients receive (``GET /v1/sessions``)."""
-        sessions = self._request("GET", "/v1/sessions")["data"]
+        sessions = self._page("/v1/sessions", ("contexts",))["data"]
         return sorted({context for session in sessions for context in session["contexts"]})
 
     def place_call(
@@ -165,7 +166,8 @@ class ControlApi:
             "say": list(texts) or None,
             "hangup_after": hangup_after,
         }
-        call: CallSnapshot = self._post("/v1/calls", wanted, timeout=max(self._timeout, RINGING_TIMEOUT))
+        timeout = max(self._timeout, RINGING_TIMEOUT)
+        call: CallSnapshot = self._post("/v1/calls", wanted, timeout=timeout, keys=CallSnapshot.__required_keys__)
         return call
 
     def press(self, call_id: str, digits: str) -> None:
@@ -186,7 +188,8 @@ class ControlApi:
 
     def send_text(self, to: str, body: str, *, from_number: str | None = None) -> dict[str, Any]:
         """Let a text message arrive at a number (``POST /v1/messages``)."""
-        message: dict[str, Any] = self._post("/v1/messages", {"to": to, "from": from_number, "body": body})
+        wanted = {"to": to, "from": from_number, "body": body}
+        message: dict[str, Any] = self._post("/v1/messages", wanted, keys=("id",))
         return message
 
     def reset(self) -> None:
@@ -206,14 +209,36 @@ class ControlApi:
         reply: dict[str, Any] = self._post(f"/v1/calls/{quote(call_id, safe='')}/{act}", body)
         return reply
 
-    def _post(self, path: str, body: dict[str, Any], *, timeout: float | None = None) -> Any:
+    def _post(
+        self, path: str, body: dict[str, Any], *, timeout: float | None = None, keys: Collection[str] = ()
+    ) -> Any:
         given = {name: value for name, value in body.items() if value is not None}
-        return self._request("POST", path, given, timeout=timeout)
+        return self._request("POST", path, given, timeout=timeout, keys=keys)
+
+    def _page(self, path: str, keys: Collection[str]) -> Any:
+        """Return a list of the control API, each entry of which has these keys."""
+        page = self._request("GET", path, keys=("data",))
+        if not isinstance(page["data"], list) or not all(_has(entry, keys) for entry in page["data"]):
+            raise self._something_else()
+        return page
 
     def _request(
-        self, method: str, path: str, body: dict[str, Any] | None = None, *, timeout: float | None = None
+        self,
+        method: str,
+        path: str,
+        body: dict[str, Any] | None = None,
+        *,
+        timeout: float | None = None,
+        keys: Collection[str] = (),
     ) -> Any:
         """Return the JSON of a reply; None for a reply without a body.
+
+        Args:
+            method: The HTTP method.
+            path: The path, and the query.
+            body: The body, to be written as JSON; None for no body.
+            timeout: The longest wait for the reply, in seconds; None for that of the control API.
+            keys: The keys that the reply must have: another program's replies may be JSON too.
 
         Raises:
             NoServer: No server replies, or a program that is no server of anyrelay.
@@ -227,19 +252,22 @@ class ControlApi:
             body_of_reply = response.read()
             if response.status >= 300:
                 raise self._refusal(response.status, body_of_reply)
-            return json.loads(body_of_reply) if body_of_reply else None
+            reply = json.loads(body_of_reply) if body_of_reply else None
         except OSError as error:
             raise self._no_server(error) from None
-        except (http.client.HTTPException, ValueError):
+        except (http.client.HTTPException, ValueError, RecursionError):
             raise self._something_else() from None
         finally:
             connection.close()
+        if keys and not _has(reply, keys):
+            raise self._something_else()
+        return reply
 
     def _refusal(self, status: int, body: bytes) -> ApiError | NoServer:
         """Return the error for a reply other than success."""
         try:
             return ApiError(status, _message_of(json.loads(body), status))
-        except ValueError:
+        except (ValueError, RecursionError):
             return self._something_else()
 
     def _something_else(self) -> NoServer:
@@ -251,6 +279,10 @@ class ControlApi:
             f"no server replies at {self.url} ({error.strerror or error}): start one with"
             f" anyrelay serve --phones simulated --http {address}, or name another with --server or ANYRELAY_SERVER_URL"
         )
+
+
+def _has(value: Any, keys: Collection[str]) -> bool:
+    return isinstance(value, dict) and value.keys() >= set(keys)
 
 
 def _host_and_port(url: str) -> tuple[str, int]:
