@@ -362,7 +362,9 @@ class ActedFeature(Feature):
 
 
 def _live_action(command: LiveTranscribe | LiveTranslate) -> str:
-    """Return the action of a command: ``start`` for ``{"start": {…}}`` and, as in Python's pages, ``{"action": "start", …}``.
+    """Return the action of a command: ``start`` for ``{"start": {…}}``, and for ``{"action": "start", …}``.
+
+    The second form is that of the pages on Python.
 
     Raises:
         CommandRefused: There is no action, there are several, or there is no such action.

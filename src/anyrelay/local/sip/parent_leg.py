@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any, Concatenate, ParamSpec
+from typing import Any, TypeVar, cast
 
 import attrs
 
@@ -15,14 +15,14 @@ from anyrelay.protocol.schema import Media
 
 __all__ = ["SipLeg"]
 
-P = ParamSpec("P")
+Order = TypeVar("Order", bound=Callable[..., None])
 
 
-def _sent(order: Callable[Concatenate[Any, P], None]) -> Callable[Concatenate[SipLeg, P], None]:
+def _sent(order: Order) -> Order:
     """Return a method that sends an order of `Leg` to the stack's process, by its name and the names of its parameters."""
     name, signature = order.__name__, inspect.signature(order)
 
-    def send(self: SipLeg, /, *args: P.args, **kwargs: P.kwargs) -> None:
+    def send(self: SipLeg, /, *args: Any, **kwargs: Any) -> None:
         bound = signature.bind(self, *args, **kwargs)
         bound.apply_defaults()
         _, *arguments = bound.arguments.items()
@@ -30,7 +30,7 @@ def _sent(order: Callable[Concatenate[Any, P], None]) -> Callable[Concatenate[Si
 
     send.__name__, send.__qualname__, send.__doc__ = name, f"SipLeg.{name}", order.__doc__
     vars(send)["__signature__"] = signature
-    return send
+    return cast("Order", send)
 
 
 def _to_json(value: Any) -> Any:
