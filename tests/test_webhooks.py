@@ -131,6 +131,48 @@ def test_a_body_that_is_no_event_is_refused(post, body, caplog):
     assert f"a callback of {len(body)} bytes is no RELAY event" in caplog.text
 
 
+def yields(_: RelayEvent) -> Any:
+    yield
+
+
+async def yields_later(_: RelayEvent) -> Any:
+    yield
+
+
+@both
+@pytest.mark.parametrize("handler", [yields, yields_later])
+def test_a_handler_with_a_yield_is_named(post, handler, caplog):
+    hooks = Webhooks()
+    hooks.on()(handler)
+    assert post(hooks, BUSY[2]) == 500
+    assert "has a `yield` in it, so that nothing in it runs" in caplog.text
+
+
+@both
+@pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt, pytest.fail.Exception])
+def test_an_event_whose_handler_was_ended_is_handled_with_the_next_post(post, error):
+    hooks = Webhooks()
+    seen: list[RelayEvent] = []
+
+    @hooks.on()
+    def handle(event: RelayEvent) -> None:
+        seen.append(event)
+        if len(seen) == 1:
+            raise error
+
+    with pytest.raises((error, BaseExceptionGroup)):
+        post(hooks, BUSY[2])
+    assert [post(hooks, BUSY[2]), post(hooks, BUSY[2])] == [204, 204]
+    assert len(seen) == 2
+
+
+def test_a_length_of_thousands_of_digits_is_too_long():
+    environ = {"REQUEST_METHOD": "POST", "CONTENT_LENGTH": "9" * 5_000, "wsgi.input": io.BytesIO(b"{}")}
+    started: list[str] = []
+    Webhooks().wsgi(environ, lambda status, headers: started.append(status))
+    assert started == ["413 Content Too Large"]
+
+
 @both
 def test_other_methods_long_bodies_and_wrong_tokens_are_refused(post, monkeypatch, caplog):
     hooks = Webhooks(token="right")

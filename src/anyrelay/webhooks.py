@@ -144,7 +144,7 @@ class Webhooks:
         status = self._refusal(environ["REQUEST_METHOD"], environ.get("QUERY_STRING", ""))
         if status is None:
             length = environ.get("CONTENT_LENGTH") or "0"
-            size = int(length) if length.isdecimal() else BODY_LIMIT + 1
+            size = int(length) if length.isdecimal() and len(length) < 10 else BODY_LIMIT + 1
             status = 413 if size > BODY_LIMIT else self._receive_now(environ["wsgi.input"].read(size))
         start_response(f"{status} {_REASONS[status]}", [("Content-Length", "0")])
         return [b""]
@@ -177,14 +177,14 @@ class Webhooks:
             return 204
         try:
             for handler in self._handlers_of(event):
-                answer = handler(event)
-                if inspect.isawaitable(answer):
-                    await _awaitable(handler, answer, may_await=may_await)
-        except Exception:
-            name = event.event_type[:100].encode("unicode_escape").decode()
-            logger.exception("a handler of %s raised", name)
+                await _handled(handler, handler(event), may_await=may_await)
+        except BaseException as error:
             with self._lock:
                 self._seen.pop(key, None)  # RELAY may POST the event again
+            if not isinstance(error, Exception):  # a cancelled request, or the end of the program
+                raise
+            name = event.event_type[:100].encode("unicode_escape").decode()
+            logger.exception("a handler of %s raised", name)
             return 500
         return 204
 
@@ -230,17 +230,23 @@ class Webhooks:
         ]
 
 
-def _awaitable(handler: Handler, answer: Awaitable[Any], *, may_await: bool) -> Awaitable[Any]:
-    """Return what a handler returned, to be awaited.
+async def _handled(handler: Handler, answer: object, *, may_await: bool) -> None:
+    """Await what a handler returned, if it can be awaited.
 
     Raises:
-        TypeError: This is WSGI, where nothing can be awaited.
+        TypeError: The handler is a coroutine function and this is WSGI, where nothing can be awaited; or it is a generator
+            function.
+        BaseException: The error of the handler.
     """
-    if may_await:
-        return answer
-    if inspect.iscoroutine(answer):
-        answer.close()
-    raise TypeError(f"{handler!r} is a coroutine function, which WSGI cannot await: write a plain function")
+    if inspect.isawaitable(answer):
+        if may_await:
+            await answer
+            return
+        if inspect.iscoroutine(answer):
+            answer.close()
+        raise TypeError(f"{handler!r} is a coroutine function, which WSGI cannot await: write a plain function")
+    if inspect.isgenerator(answer) or inspect.isasyncgen(answer):
+        raise TypeError(f"{handler!r} has a `yield` in it, so that nothing in it runs: leave out the `yield`")
 
 
 async def _body_of(receive: Receive) -> bytes | None:
