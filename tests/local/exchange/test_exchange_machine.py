@@ -128,9 +128,10 @@ class ExchangeMachine(RuleBasedStateMachine):
         device = {"type": "queue", "params": {"node_id": "n", "queue_name": "q"}}
         self.order(which, number, "connect", devices=[[device]])
 
-    @rule(which=st.sampled_from([0, 0, 0, 1]), number=numbers, end_on_exit=st.booleans())
-    def join(self, which, number, end_on_exit):
-        self.order(which, number, "join_conference", name="team", end_on_exit=end_on_exit)
+    @rule(which=st.sampled_from([0, 0, 0, 1]), number=numbers, end_on_exit=st.booleans(), recorded=st.booleans())
+    def join(self, which, number, end_on_exit, recorded):
+        record = "record-from-start" if recorded else "do-not-record"
+        self.order(which, number, "join_conference", name="team", end_on_exit=end_on_exit, record=record)
 
     @rule(which=st.integers(0, 1))
     def lose_the_connection(self, which):
@@ -165,7 +166,7 @@ class ExchangeMachine(RuleBasedStateMachine):
     @invariant()
     def only_calls_that_are_up_hear_each_other(self):
         if hasattr(self, "bench"):
-            for name, legs in self.bench.phones.mixes._mixes.items():
+            for name, legs in self.bench.phones.mixes.by_name().items():
                 assert name.startswith("conference-") or len(legs) == 2, "a connection of one call"
                 for leg in legs:
                     call = self.bench.exchange.calls.of_leg(leg)
@@ -188,7 +189,7 @@ class ExchangeMachine(RuleBasedStateMachine):
         assert self.recordings_under_way() == Counter(), "recordings that outlive their calls"
         self.bench.advance(60)
         assert list(self.bench.exchange.calls) == []
-        assert self.bench.phones.mixes._mixes == {}
+        assert self.bench.phones.mixes.by_name() == {}
         assert {phone.state for phone in self.bench.phones.callers} <= {"ended"}
         assert self.bench.exchange.calls._by_leg == {}
 
@@ -196,8 +197,10 @@ class ExchangeMachine(RuleBasedStateMachine):
         """How often each recording has begun, less how often it has ended."""
         under_way = Counter()
         for envelope in self.bench.happened:
+            params = envelope["params"]
+            if params.get("status", "").startswith("recording-"):
+                under_way[params["conference_id"]] += 1 if params["status"] == "recording-in-progress" else -1
             if envelope["event_type"] == "calling.call.record":
-                params = envelope["params"]
                 under_way[params["control_id"]] += -1 if params["state"] in RECORD_ENDS else 1
         assert min(under_way.values(), default=0) >= 0, "a recording ends twice"
         return +under_way

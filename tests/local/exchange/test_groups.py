@@ -2,7 +2,7 @@
 
 import pytest
 
-from anyrelay.local.exchange.reports import CallEnded
+from anyrelay.local.exchange.reports import CallEnded, CallFailed
 from tests.support.exchange_bench import Bench, ServingLeg
 
 
@@ -167,9 +167,71 @@ def test_a_conference_posts_what_was_asked_for(bench, client, legs):
     ]
 
 
+def recordings(client):
+    events = [event["params"] for event in client.events("calling.conference")]
+    return [event for event in events if event["status"].startswith("recording-")]
+
+
+def test_a_conference_is_recorded_from_its_start_to_its_end(bench):
+    client = bench.client()
+    guest, host = (bench.call(client, uri=f"sip:{name}@example.com")[0] for name in ("guest", "host"))
+    record = {"record": "record-from-start", "recording_status_callback": "http://127.0.0.1/recording"}
+    (first, second) = client.calls
+    join_all = {"node_id": "n", "name": "team"}
+    client.request("calling.join_conference", call_id=first, start_on_enter=False, **record, **join_all)
+    assert recordings(client) == []  # it has not started
+    reply = client.request("calling.join_conference", call_id=second, **join_all)
+    started = recordings(client)
+    assert [(event["call_id"], event["status"]) for event in started] == [(first, "recording-in-progress")]
+    host.say("Good morning.", after=1.0)
+    guest.hang_up()  # the phone that the recording was ordered from
+    bench.advance(5)
+    assert recordings(client) == started
+    conference_id = reply.result["conference_id"]
+    assert client.command(second, "leave_conference", conference_id=conference_id)[0] == 200
+    bench.settle()
+    completed = recordings(client)[-1]
+    assert completed["status"] == "recording-completed"
+    assert completed["duration"] == pytest.approx(5.0)
+    assert (completed["call_id"], completed["url"]) == (first, started[0]["url"])
+    kept = bench.exchange.recordings.get(completed["url"].rpartition("/")[2])
+    assert (kept.size, kept.content[:4]) == (completed["size"], b"RIFF")
+    assert any(kept.content[44:])  # the tone that stands for what the host said
+    assert [(url, envelope["params"]["status"]) for url, envelope in bench.posts] == [
+        ("http://127.0.0.1/recording", "recording-completed")
+    ]
+
+
+def test_the_recording_of_a_conference_ends_with_the_last_call(bench):
+    caller, client, call_id = bench.call()
+    muted = {"muted": True, "recording_status_callback_event": "in-progress"}
+    callback = {"record": "record-from-start", "recording_status_callback": "http://127.0.0.1/r"}
+    client.request("calling.join_conference", node_id="n", call_id=call_id, name="team", **muted, **callback)
+    caller.say("Nobody hears this.")
+    bench.advance(2)
+    caller.hang_up()
+    bench.advance(20)
+    assert [event["status"] for event in recordings(client)] == ["recording-in-progress", "recording-completed"]
+    kept = bench.exchange.recordings.get(recordings(client)[-1]["url"].rpartition("/")[2])
+    assert not any(kept.content[44:])
+    assert [envelope["params"]["status"] for _, envelope in bench.posts] == ["recording-in-progress"]
+
+
+def test_the_recording_of_a_conference_that_phones_do_not_report(bench, client, legs):
+    join(client, legs[0], record="record-from-start")
+    join(client, legs[1], record="record-from-start")
+    orders = [order[0] for leg in legs for order in leg.orders if isinstance(order, tuple)]
+    assert orders.count("record_mix") == 1
+    for leg in legs[:2]:
+        bench.report(leg, CallFailed("the stack broke"))
+    bench.advance(10)
+    assert [event["status"] for event in recordings(client)] == ["recording-absent"]
+    assert recordings(client)[0]["error"] == "the phones did not report the recording"
+
+
 def test_conferences_that_refuse(bench, client, legs):
     first, second, third = legs
-    assert join(client, first, record="record-from-start")["code"] == "501"
+    assert join(client, first, record="record-from-answer")["code"] == "400"
     assert join(client, first, coach="c")["message"] == "coach of a conference is not served here"
     refused = join(client, first, stream={"url": "wss://example.com/x"})
     assert (refused["code"], refused["message"][:26]) == ("501", "The stream of a conference")

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import wave
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy
 import pytest
 
+from anyrelay.local.exchange.reports import RecordChanged, RecordSettings
 from anyrelay.local.sip.audio.clock import RATE, AudioClock
 from anyrelay.local.sip.audio.line import JITTER, LEAD, AudioLine
 from anyrelay.local.sip.audio.mixes import Mixes
+from anyrelay.local.sip.audio.recorder import Recorder
 from anyrelay.local.sip.audio.sample_queue import JitterQueue, SampleQueue
 from tests.local.sip.fake_audio import FakeAudio, Samples, frequency_of, level_at, silence, sine
 
@@ -168,6 +172,31 @@ async def test_a_call_leaves_one_mix_when_it_joins_another(clock: AudioClock) ->
     run(clock, audios, 1.0)
     assert level_at(audios[0].sent[2_000:8_000], 1_000) > 7_000
     assert not audios[1].sent.any()
+
+
+async def test_the_recording_of_a_mix_outlives_the_call_that_asked_for_it(clock: AudioClock, tmp_path: Path) -> None:
+    audios = [FakeAudio(sine(tone, 3.0)) for tone in (440, 1_000)]
+    first, second = (AudioLine(audio, clock) for audio in audios)
+    reports: list[tuple[str, RecordChanged]] = []
+    mixes = Mixes(clock)
+    mixes.join("one", first, muted=False, report=lambda report: reports.append(("first", report)))
+    mixes.join("one", second, muted=False, report=lambda report: reports.append(("second", report)))
+    mix = mixes.mix_of(first)
+    assert mix is not None
+    settings = RecordSettings(name="conference")
+    mix.recorder = Recorder("r", settings, tmp_path, mix.recorder_changed)
+    mix.recorder.start()
+    run(clock, audios, 1.0)
+    mixes.leave(first)
+    run(clock, audios, 1.0)
+    mixes.leave(second)
+    assert [(who, report.state) for who, report in reports] == [("first", "recording"), ("second", "finished")]
+    with wave.open(reports[-1][1].path) as file:
+        samples = numpy.frombuffer(file.readframes(file.getnframes()), numpy.int16)
+    assert len(samples) == 2 * RATE
+    halves = samples[1_000:7_000], samples[9_000:15_000]
+    assert all(level_at(halves[0], tone) > 7_000 for tone in (440, 1_000))
+    assert (level_at(halves[1], 1_000) > 7_000, level_at(halves[1], 440) < 100) == (True, True)
 
 
 async def test_loud_calls_are_cut_off_and_do_not_wrap_around(clock: AudioClock) -> None:

@@ -10,11 +10,11 @@ import wave
 import numpy
 import pytest
 
-from anyrelay import Call, DialFailed, RecordEvent, RelayClient
+from anyrelay import Call, ConferenceEvent, DialFailed, RecordEvent, RelayClient, RelayEvent
 from anyrelay.local import LocalRelay, SipPhones
 from anyrelay.local.process.phone_process import phone_process
-from tests.local.sip.fake_audio import frequency_of, sine, voiced
-from tests.local.sip.rtp_phone import RtpCall, rtp_stream
+from tests.local.sip.fake_audio import frequency_of, level_at, sine, voiced
+from tests.local.sip.rtp_phone import RtpCall, rtp_call, rtp_stream
 from tests.local.sip.udp_phone import sip_socket
 
 pytestmark = [pytest.mark.anyio, pytest.mark.sip]
@@ -150,3 +150,44 @@ async def test_a_menu_is_answered_with_a_digit_and_the_caller_is_connected() -> 
             heard = await bob.expect(event="heard")
             assert digits == ["7"]
             assert heard["voiced"] > 1.0
+
+
+async def test_a_conference_is_recorded_until_its_last_call_ends() -> None:
+    completed: asyncio.Future[ConferenceEvent] = asyncio.get_running_loop().create_future()
+    async with LocalRelay(SipPhones("127.0.0.1:0")) as relay:
+        client = client_of(relay)
+
+        @client.on_call
+        async def meet(call: Call) -> None:
+            await call.answer()
+            await call.wait_for_answered()
+            await call.join_conference("team", record="record-from-start")
+            await call.wait_for_ended()
+
+        @client.on_event
+        def ended(event: RelayEvent) -> None:
+            if isinstance(event, ConferenceEvent) and event.status == "recording-completed":
+                completed.set_result(event)
+
+        address = address_of(relay)
+        async with client, rtp_call(address) as first:
+            async with rtp_call(address) as second:
+                await relay.until(
+                    lambda: len(relay.exchange.calls) == 2 and all(c.mix for c in relay.exchange.calls), 10
+                )
+                await asyncio.gather(first.rtp.say(sine(440, 1.0)), second.rtp.say(sine(1_000, 1.0)))
+                await second.hang_up()
+            await first.rtp.say(sine(440, 1.0))
+            await first.hang_up()
+            async with asyncio.timeout(20):
+                event = await completed
+        content = await asyncio.to_thread(content_of, event.params["url"])
+    assert event.params["size"] == len(content)
+    with wave.open(io.BytesIO(content)) as file:
+        samples = numpy.frombuffer(file.readframes(file.getnframes()), numpy.int16)
+        assert abs(file.getnframes() / 8_000 - event.params["duration"]) < 0.01
+    heard = voiced(samples)
+    assert len(heard) / 8_000 > 1.5
+    assert all(level_at(heard[1_000:5_000], tone) > 2_000 for tone in (440, 1_000))
+    assert level_at(heard[-4_000:-1_000], 440) > 2_000
+    assert level_at(heard[-4_000:-1_000], 1_000) < 500

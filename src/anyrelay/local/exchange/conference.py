@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from attrs import define, field
 
+from anyrelay.local.exchange.conference_recording import ConferenceRecordings, asks_for_recording, check_recording
 from anyrelay.local.exchange.feature import ExchangeHost, Feature, ServedCommand
 from anyrelay.local.exchange.refusal import CommandRefused
+from anyrelay.local.exchange.reports import RecordChanged
 from anyrelay.protocol.schema import JoinConference, LeaveConference, Media, Stream
 
 if TYPE_CHECKING:
@@ -48,6 +50,12 @@ class _Conference:
     name: str
     members: list[_Member] = field(factory=list)
     started: bool = False
+    recording_id: str = ""
+    """The control_id of its recording; "" for a conference that is not recorded."""
+
+    def names(self) -> dict[str, Any]:
+        """Return the parameters that name the conference in an event."""
+        return {"conference_id": self.conference_id, "name": self.name}
 
 
 class ConferenceFeature(Feature):
@@ -58,6 +66,8 @@ class ConferenceFeature(Feature):
         super().__init__(host)
         self._by_name: dict[str, _Conference] = {}
         self._by_call: dict[Call, tuple[_Conference, _Member]] = {}
+        self._recordings = ConferenceRecordings(host, self.tell)
+        self.reports = {RecordChanged: self._recordings.record_changed}
         self.commands = {
             JoinConference: ServedCommand(self._join, MIX),
             LeaveConference: ServedCommand(self._leave, MIX),
@@ -66,7 +76,7 @@ class ConferenceFeature(Feature):
     # --- commands
 
     def _join(self, command: JoinConference, call: Call, now: float) -> dict[str, Any]:
-        _check_served(command)
+        _check_served(command, call)
         acted = not call.leg.serves("stream") and self.host.scripts.acts(Stream.method)
         if command.stream_obj is not None and not acted:
             raise CommandRefused(501, "The stream of a conference is not served here: stream the calls")
@@ -86,6 +96,7 @@ class ConferenceFeature(Feature):
         call.mix = f"conference-{conference.conference_id}"
         if conference.started:
             call.leg.join_mix(call.mix, muted=bool(command.muted))
+            self._record_if_asked(conference, member)
         elif command.start_on_enter is not False:
             self._start(conference, now)
         else:
@@ -101,6 +112,14 @@ class ConferenceFeature(Feature):
                 member.waiting_id = ""
             member.call.leg.join_mix(member.call.mix, muted=bool(member.command.muted))
             self._tell(conference, member, "start", now)
+        for member in conference.members:
+            self._record_if_asked(conference, member)
+
+    def _record_if_asked(self, conference: _Conference, member: _Member) -> None:
+        """Record a conference that is not recorded yet, if the command of this call asks for it."""
+        if asks_for_recording(member.command) and not conference.recording_id:
+            names = conference.names()
+            conference.recording_id = self._recordings.start(member.call, member.command, names)
 
     def _let_wait(self, member: _Member) -> None:
         if member.command.wait_url:
@@ -128,6 +147,8 @@ class ConferenceFeature(Feature):
                 self._tell(conference, other, "end", now)
         if not conference.members:
             self._by_name.pop(conference.name, None)
+            if conference.recording_id:
+                self._recordings.conference_ended(conference.recording_id, now)
             self._tell(conference, member, "end", now)
 
     def _release(self, conference: _Conference, member: _Member) -> None:
@@ -149,7 +170,7 @@ class ConferenceFeature(Feature):
         command = member.command
         asked_for = (command.status_callback_event or status).split()
         status_url = command.status_callback if status in asked_for else None
-        params = {"conference_id": conference.conference_id, "name": conference.name, "status": status}
+        params = {**conference.names(), "status": status}
         self.tell(member.call, "calling.conference", params, now, status_url)
 
     def call_ended(self, call: Call, now: float) -> None:
@@ -158,13 +179,12 @@ class ConferenceFeature(Feature):
             self._remove(*self._by_call[call], now)
 
 
-def _check_served(command: JoinConference) -> None:
+def _check_served(command: JoinConference, call: Call) -> None:
     """Check that a command asks for nothing that this server does not do.
 
     Raises:
-        CommandRefused: The command has such a parameter (501).
+        CommandRefused: The command has such a parameter (400, 501).
     """
-    if command.record not in (None, "do-not-record"):
-        raise CommandRefused(501, "Conferences are not recorded here: leave record out, or record the calls")
+    check_recording(command, call)
     if command.coach is not None:
         raise CommandRefused(501, "coach of a conference is not served here")

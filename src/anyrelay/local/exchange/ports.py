@@ -158,6 +158,14 @@ class Leg(ABC):
         """Leave the mix, if any."""
         raise NotImplementedError
 
+    def record_mix(self, control_id: str, settings: RecordSettings) -> None:
+        """Record what all legs of the leg's mix say, on one channel, until the mix ends; a mix has one recording at most.
+
+        Reported as `RecordChanged` of any leg of the mix; by the last leg before the leg's `CallEnded`. Of the settings only
+        the name and the format count.
+        """
+        raise NotImplementedError
+
     def hold(self) -> None:
         """Put the phone on hold (a re-INVITE with sendonly, RFC 3264 section 8.4); reported as `HoldChanged`."""
         raise NotImplementedError

@@ -22,7 +22,7 @@ from anyrelay.local.mp3 import RECORD_FORMATS
 from anyrelay.local.simulated.callers import DIGIT_TIME, PAUSES, CallerLeg, SimulatedCaller
 from anyrelay.local.simulated.detector import SimulatedDetector
 from anyrelay.local.simulated.media import MediaClock, SimulatedPlayer, media_seconds
-from anyrelay.local.simulated.mixes import Mixes
+from anyrelay.local.simulated.mixes import Mixes, MixRecording
 from anyrelay.local.simulated.recorder import SimulatedRecorder
 from anyrelay.local.simulated.refers import SimulatedRefers
 from anyrelay.local.simulated.scripts import Behaviour, Target
@@ -149,11 +149,20 @@ class SimulatedLeg(CallerLeg):
 
     def join_mix(self, name: str, *, muted: bool = False) -> None:
         """Join a mix of simulated calls."""
+        if not self._phones.mixes.is_in(self, name):
+            self.leave_mix()
         self._phones.mixes.join(self, name, muted=muted)
 
     def leave_mix(self) -> None:
         """Leave the mix."""
-        self._phones.mixes.leave(self)
+        if (recording := self._phones.mixes.leave(self)) is not None:
+            recording.stop()
+
+    def record_mix(self, control_id: str, settings: RecordSettings) -> None:
+        """Record what is said in the mix."""
+        recording = MixRecording(self, self._phones, self._phones.scripted_now)
+        if self._phones.mixes.record(self, recording):
+            recording.begin(control_id, settings)
 
     def hold(self) -> None:
         """Put the caller on hold."""
@@ -197,7 +206,8 @@ class SimulatedLeg(CallerLeg):
             self._player.close()
             self._recorder.close(now)
             self._detector.close()
-            self._phones.mixes.leave(self)
+            if (recording := self._phones.mixes.leave(self)) is not None:
+                recording.close(now)
             self._caller.changed("ended", reason)
             self.tell(now, CallEnded(reason))
 
@@ -224,6 +234,8 @@ class SimulatedLeg(CallerLeg):
         self._sound.add(SPEAK, begin, begin + seconds)
         for other in self._phones.mixes.hearers(self):
             other._sound.add(LISTEN, begin, begin + seconds)
+        if (recording := self._phones.mixes.recording_of(self)) is not None:
+            recording.add(begin, begin + seconds)
         self._recorder.voice_begins()
         self._detector.voice_begins()
         if first := text.split()[:1]:

@@ -156,12 +156,23 @@ class LegSound:
     def join_mix(self, name: str, *, muted: bool = False) -> None:
         """Hear the other calls of a mix, and be heard by them unless `muted`."""
         if not self._closed:
-            self._shared.mixes.join(name, self._line, muted=muted)
+            self._shared.mixes.join(name, self._line, muted=muted, report=self._report)
 
     def leave_mix(self) -> None:
         """Leave the mix, if the call is in a mix."""
         if not self._closed:
             self._shared.mixes.leave(self._line)
+
+    def record_mix(self, control_id: str, settings: RecordSettings) -> None:
+        """Record the mix into a WAV file until it ends; nothing when the call is in no mix, or in one that is recorded."""
+        from anyrelay.local.sip.audio.recorder import Recorder
+
+        mix = self._shared.mixes.mix_of(self._line)
+        if self._closed or mix is None or mix.recorder is not None:
+            return
+        recorder = Recorder(control_id, settings, self._shared.recordings, mix.recorder_changed)
+        if recorder.start():
+            mix.recorder = recorder
 
     def start_echo(self) -> None:
         """Send the phone's own sound back."""

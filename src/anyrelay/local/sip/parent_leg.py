@@ -96,6 +96,7 @@ class SipLeg(Leg):
     stop_record = _sent(Leg.stop_record)
     join_mix = _sent(Leg.join_mix)
     leave_mix = _sent(Leg.leave_mix)
+    record_mix = _sent(Leg.record_mix)
     start_echo = _sent(Leg.start_echo)
     stop_echo = _sent(Leg.stop_echo)
     detect = _sent(Leg.detect)

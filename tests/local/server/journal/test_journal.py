@@ -159,6 +159,25 @@ async def test_the_transfers_of_a_server_without_fixtures():
 
 
 @pytest.mark.anyio
+async def test_the_recording_of_a_conference_is_in_the_journal():
+    async with LocalRelay(SimulatedPhones(pace=50)) as relay:
+        client = RelayClient(project="p", token="t", host=relay.url, contexts=["default"])
+
+        @client.on_call
+        async def handle(call):
+            await call.answer()
+            await call.join_conference("team", record="record-from-start")
+
+        async with client:
+            caller = await relay.phones.dial("sip:alice@example.com")
+            await relay.until(lambda: any(call.mix for call in relay.exchange.calls), 10)
+            caller.hang_up()
+            await relay.until(lambda: relay.calls[0].recordings != (), 10)
+        [recording] = relay.calls[0].recordings
+        assert relay.exchange.recordings.get(recording.id).size == recording.size
+
+
+@pytest.mark.anyio
 async def test_a_server_without_a_journal_says_what_to_do():
     async with LocalRelay(journal=False) as relay:
         assert relay.http_url is None

@@ -182,6 +182,8 @@ class CallRecords:
                 record = _referred(record, params)
             case "calling.call.record" if params.get("url") and params.get("state") == "finished":
                 record = _recorded(record, params)
+            case "calling.conference" if params.get("status") == "recording-completed":
+                record = _recorded(record, params)
         return self._keep(known, record)
 
     def took_command(self, call_id: str, method: str, params: dict[str, Any]) -> CallRecord | None:

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeAlias
+
 import numpy
 from numpy.typing import NDArray
 
+from anyrelay.local.exchange.reports import RecordChanged
 from anyrelay.local.sip.audio.clock import AudioClock
-from anyrelay.local.sip.audio.line import AudioLine
+from anyrelay.local.sip.audio.line import AudioLine, clipped
+from anyrelay.local.sip.audio.recorder import Recorder
 
 __all__ = ["Mix", "Mixes"]
+
+Reporter: TypeAlias = Callable[[RecordChanged], None]
+
+
+def _unreported(_: RecordChanged) -> None:
+    """Report nothing."""
 
 
 class Mix:
@@ -18,6 +29,16 @@ class Mix:
         """Make a mix without calls."""
         self.lines: dict[AudioLine, bool] = {}
         """The calls, and whether each call is muted: the others do not hear a muted call."""
+        self.reporters: dict[AudioLine, Reporter] = {}
+        """By which each call reports a change of the recording; the first one does."""
+        self.recorder: Recorder | None = None
+        """The recorder of the calls; None while they are not recorded."""
+
+    def recorder_changed(self, report: RecordChanged) -> None:
+        """Report a change of the recording by a call that is in the mix."""
+        if report.state in ("finished", "error"):
+            self.recorder = None
+        next(iter(self.reporters.values()))(report)
 
     def mix(self, count: int) -> None:
         """Add up the sound of the calls, and give each call the sum without its own part."""
@@ -33,6 +54,8 @@ class Mix:
                 line.others = None
             else:
                 line.others = total if muted else total - line.heard
+        if self.recorder is not None:
+            self.recorder.take(clipped(total), numpy.zeros(count, numpy.int16))
 
 
 class Mixes:
@@ -44,7 +67,7 @@ class Mixes:
         self._by_name: dict[str, Mix] = {}
         self._names: dict[AudioLine, str] = {}
 
-    def join(self, name: str, line: AudioLine, *, muted: bool) -> None:
+    def join(self, name: str, line: AudioLine, *, muted: bool, report: Reporter = _unreported) -> None:
         """Let a call hear a mix and, unless `muted`, be heard in the mix; the call leaves any other mix first."""
         if self._names.get(line) not in (None, name):
             self.leave(line)
@@ -52,9 +75,13 @@ class Mixes:
         if mix is None:
             mix = self._by_name[name] = Mix()
             self._clock.mixes.append(mix)
-        mix.lines[line] = muted
+        mix.lines[line], mix.reporters[line] = muted, report
         self._names[line] = name
         line.is_mixed = True
+
+    def mix_of(self, line: AudioLine) -> Mix | None:
+        """Return the mix that a call is in; None for none."""
+        return self._by_name.get(self._names.get(line, ""))
 
     def leave(self, line: AudioLine) -> None:
         """Take a call out of its mix, if any; the mix ends with its last call."""
@@ -63,7 +90,9 @@ class Mixes:
             return
         line.is_mixed = False
         mix = self._by_name[name]
-        del mix.lines[line]
+        if len(mix.lines) == 1 and mix.recorder is not None:
+            mix.recorder.stop()
+        del mix.lines[line], mix.reporters[line]
         if not mix.lines:
             del self._by_name[name]
             self._clock.mixes.remove(mix)
