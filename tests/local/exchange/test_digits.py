@@ -107,15 +107,27 @@ def test_bindings_are_limited(client, leg):
     assert (codes.count(200), codes[-1]) == (100, 429)
 
 
-def test_a_user_event_reaches_the_phone(client, leg):
-    assert client.command(leg.call_id, "user_event", event={"type": "hello"}) == (200, "Event sent")
-    assert leg.orders[-1] == ("send_user_event", {"type": "hello"})
+def test_a_user_event_reaches_the_phone_and_the_observers(bench, client, leg):
+    event = {"type": "hello"}
+    assert client.command(leg.call_id, "user_event", event=event) == (200, "Event sent")
+    assert leg.orders[-1] == ("send_user_event", event)
+    assert (bench.happened[-1]["event_type"], bench.happened[-1]["params"]["event"]) == ("user_event", event)
+    assert client.events("user_event") == []
+
+
+def test_a_user_event_is_accepted_for_a_phone_that_takes_none(bench, client, caplog):
+    caplog.set_level("INFO")
+    bench.ring(RecordingLeg())
+    assert client.command(client.calls[-1], "user_event", event=1) == (409, "The call is not answered")
+    call_id = bench.answered(client, RecordingLeg())
+    assert client.command(call_id, "user_event", event="pump") == (200, "Event sent")
+    assert bench.happened[-1]["params"]["call_id"] == call_id
+    assert f"call {call_id}: the phone takes no events of applications" in caplog.text
 
 
 @pytest.mark.parametrize(
     ("method", "params"),
     [
-        ("user_event", {"event": 1}),
         ("send_digits", {"control_id": "s", "digits": "1"}),
         ("bind_digit", {"digits": "1", "bind_method": "calling.end"}),
     ],
