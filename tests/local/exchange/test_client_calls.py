@@ -150,3 +150,20 @@ def test_a_caller_is_connected_with_another_client(bench, office):
     leg = RecordingLeg()
     call_id = bench.answered(caller, leg)
     assert caller.command(call_id, "connect", devices=[[OFFICE]])[0] == 501  # this phone joins no mix
+
+
+@pytest.mark.parametrize("ends", ["office", "caller"])
+def test_a_simulated_phone_is_connected_with_another_client(bench, office, ends):
+    phone, caller, call_id = bench.call()
+    assert caller.command(call_id, "connect", devices=[[OFFICE]])[0] == 200
+    called = office.calls[0]
+    assert office.command(called, "answer") == (200, "Answered")
+    assert caller.events("calling.call.connect")[-1]["params"]["connect_state"] == "connected"
+    if ends == "office":
+        assert office.command(called, "end")[0] == 200
+    else:
+        phone.hang_up()
+    bench.settle()
+    assert office.states(called)[-1] == "ended"
+    assert phone.state == ("answered" if ends == "office" else "ended")
+    assert caller.events("calling.call.connect")[-1]["params"]["connect_state"] == "disconnected"

@@ -135,7 +135,8 @@ class ConnectFeature(Feature):
         self._by_call[peer] = connection
         for one in (connection.call, peer):
             one.mix = connection.mix
-            one.leg.join_mix(connection.mix)
+            if one.leg.serves("join_mix"):  # a call with another client of this server has no sound to mix
+                one.leg.join_mix(connection.mix)
         if connection.command.max_duration:
             self._hunting.lifecycle.end_after(peer, connection.command.max_duration, now)
         self._tell(connection, "connected", peer, now)
@@ -160,7 +161,7 @@ class ConnectFeature(Feature):
         self._by_call.pop(peer, None)
         for one in (connection.call, peer):
             one.mix = ""
-            if not one.is_ending:
+            if not one.is_ending and one.leg.serves("leave_mix"):
                 one.leg.leave_mix()
         self._tell(connection, "disconnected", peer, now)
 
