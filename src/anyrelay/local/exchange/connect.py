@@ -135,8 +135,7 @@ class ConnectFeature(Feature):
         self._by_call[peer] = connection
         for one in (connection.call, peer):
             one.mix = connection.mix
-            if one.leg.serves("join_mix"):  # a call with another client of this server has no sound to mix
-                one.leg.join_mix(connection.mix)
+            one.leg.join_mix(connection.mix)
         if connection.command.max_duration:
             self._hunting.lifecycle.end_after(peer, connection.command.max_duration, now)
         self._tell(connection, "connected", peer, now)
@@ -161,7 +160,7 @@ class ConnectFeature(Feature):
         self._by_call.pop(peer, None)
         for one in (connection.call, peer):
             one.mix = ""
-            if not one.is_ending and one.leg.serves("leave_mix"):
+            if not one.is_ending:
                 one.leg.leave_mix()
         self._tell(connection, "disconnected", peer, now)
 

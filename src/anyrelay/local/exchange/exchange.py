@@ -46,7 +46,7 @@ from anyrelay.protocol.server import INVALID_PARAMS
 if TYPE_CHECKING:
     import ssl
 
-    from anyrelay.local.exchange.ports import Dialer, Leg, PhoneReport, TextPhones
+    from anyrelay.local.exchange.ports import ClientCallMaker, Dialer, Leg, PhoneReport, TextPhones
     from anyrelay.protocol.server import CommandReceived
     from anyrelay.protocol.transport.websocket import UpgradeCheck
 
@@ -124,6 +124,7 @@ class Exchange:
         arrived = self.call_control.offers.subscriber_arrived
         self._sign_in = SignIn(self, credentials or Credentials(), self._connection_timers, arrived)
         self.dial_plan = DialPlan(self.messages.contexts)
+        self.client_calls: ClientCallMaker | None = None  # set by the phones, or by the server that has real ones
         self.dialer: Dialer | None = None  # set by phones that can be called, when they start
         self.text_phones: TextPhones | None = None  # set by phones that take text messages, when they start
         self.faults: CommandFaults | None = None  # set by `ServerFaults`

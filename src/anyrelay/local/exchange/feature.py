@@ -12,7 +12,7 @@ from anyrelay.local.exchange.refusal import CommandRefused
 if TYPE_CHECKING:
     from anyrelay.local.exchange.calls import Call, Calls
     from anyrelay.local.exchange.dial_plan import DialPlan
-    from anyrelay.local.exchange.ports import Dialer, Leg, PhoneReport, TextPhones
+    from anyrelay.local.exchange.ports import ClientCallMaker, Dialer, Leg, PhoneReport, TextPhones
     from anyrelay.local.exchange.recordings import Recording
     from anyrelay.local.exchange.scripts import Scripts
     from anyrelay.local.exchange.sessions import RelaySession, Sessions
@@ -37,6 +37,8 @@ class ExchangeHost(Protocol):
     """The exchange's own name."""
     new_id: Callable[[], str]
     """Makes an identifier that was never used before."""
+    client_calls: ClientCallMaker | None
+    """Makes the calls between clients; None when clients cannot be called."""
     dialer: Dialer | None
     """The phones that can be called; None when no phones can."""
     recordings_url: str

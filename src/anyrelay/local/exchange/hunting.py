@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from anyrelay.local.exchange.calls import Call, CallState
-from anyrelay.local.exchange.client_leg import pair_of_legs
 from anyrelay.local.exchange.feature import ExchangeHost, Feature
 from anyrelay.local.exchange.refusal import CommandRefused
 from anyrelay.local.exchange.reports import CallAnswered
@@ -96,20 +95,22 @@ class Hunting(Feature):
 
     def _context_of(self, device: Device) -> str:
         """Return the context of this server that a device names and that a client receives; "" for none."""
-        if device["type"] not in ("sip", "phone"):
+        if device["type"] not in ("sip", "phone") or self.host.client_calls is None:
             return ""
         context = self.host.dial_plan.context_of(_uris_of(device)[0])
         return context if context and self.host.sessions.next_subscriber(context, peek=True) else ""
 
     def _call_client(self, context: str, device: Device, on_ringing: Callable[[float], None]) -> Leg:
         """Call a context of this server; the client that receives it is offered the other side of the call."""
-        calling, called = pair_of_legs(self.host.timers, self.host.report)
+        assert self.host.client_calls is not None
+        calling, called = self.host.client_calls.pair()
         to_uri, from_uri = _uris_of(device)
         uris = {"from_uri": from_uri, "to_uri": to_uri}
         shown = _phone_device(device) if device["type"] == "phone" else None
 
         def offer(now: float) -> None:
-            if calling.ended:  # given up before the other client has heard of it
+            call = self.host.calls.of_leg(calling)
+            if call is None or call.is_ending:  # given up before the other client has heard of it
                 return
             if self.host.call_arrived(now, called, context=context, device=shown, **uris):
                 on_ringing(now)

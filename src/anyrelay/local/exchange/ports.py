@@ -19,7 +19,16 @@ from anyrelay.local.exchange.reports import PhoneReport, RecordSettings
 if TYPE_CHECKING:
     from anyrelay.protocol.schema import Media
 
-__all__ = ["Dialer", "Leg", "PhoneEvents", "PhoneReport", "RecordSettings", "TextMessage", "TextPhones"]
+__all__ = [
+    "ClientCallMaker",
+    "Dialer",
+    "Leg",
+    "PhoneEvents",
+    "PhoneReport",
+    "RecordSettings",
+    "TextMessage",
+    "TextPhones",
+]
 
 
 class Leg(ABC):
@@ -243,6 +252,14 @@ class Dialer(Protocol):
             from_uri: The URI of the caller; "" for none.
             on_ringing: Called with the time when the phone rings.
         """
+        ...
+
+
+class ClientCallMaker(Protocol):
+    """Makes the calls between two clients of the server."""
+
+    def pair(self) -> tuple[Leg, Leg]:
+        """Return both sides of a new call: the leg of the client that calls, and the leg of the client that is called."""
         ...
 
 

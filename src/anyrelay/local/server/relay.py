@@ -36,6 +36,8 @@ from anyrelay.local.server.relay_phones import RelayPhones
 from anyrelay.local.server.ringing import RingingRelay
 from anyrelay.local.server.scripting import ScriptedRelay
 from anyrelay.local.server.upgrades import UpgradePolicy
+from anyrelay.local.simulated.client_leg import ClientCalls
+from anyrelay.local.simulated.media import ExchangeClock
 from anyrelay.local.simulated.phones import SimulatedPhones
 
 if TYPE_CHECKING:
@@ -233,6 +235,7 @@ class LocalRelay(ScriptedRelay, RingingRelay, ObservedRelay):
             await self._phones.start(FollowedPhoneEvents(self.exchange, self.follow_outputs))
             self.exchange.dial_plan.own_hosts = [self._phones.uri.removeprefix("sip:")]
             self.exchange.dialer = self._phones
+            self.exchange.client_calls = ClientCalls(self.exchange, ExchangeClock(self.exchange))
 
     def _start_tasks(self) -> None:
         for listener in self._listeners:

@@ -22,7 +22,7 @@ from anyrelay.local.mp3 import RECORD_FORMATS
 from anyrelay.local.simulated.callers import DIGIT_TIME, PAUSES, CallerLeg, SimulatedCaller
 from anyrelay.local.simulated.detector import SimulatedDetector
 from anyrelay.local.simulated.media import MediaClock, SimulatedPlayer, media_seconds
-from anyrelay.local.simulated.mixes import Mixes, MixRecording
+from anyrelay.local.simulated.mixes import MixedLeg, Mixes, MixRecording
 from anyrelay.local.simulated.recorder import SimulatedRecorder
 from anyrelay.local.simulated.refers import SimulatedRefers
 from anyrelay.local.simulated.scripts import Behaviour, Target
@@ -47,7 +47,7 @@ REASONS: Final = {
 class LegHost(MediaClock, Protocol):
     """The members of the simulated phones that one leg uses."""
 
-    mixes: Mixes[SimulatedLeg]
+    mixes: Mixes[MixedLeg]
     """Which calls hear each other."""
 
     @property
@@ -160,7 +160,7 @@ class SimulatedLeg(CallerLeg):
 
     def record_mix(self, control_id: str, settings: RecordSettings) -> None:
         """Record what is said in the mix."""
-        recording = MixRecording(self, self._phones, self._phones.scripted_now)
+        recording = MixRecording[MixedLeg](self, self._phones, self._phones.scripted_now)
         if self._phones.mixes.record(self, recording):
             recording.begin(control_id, settings)
 
@@ -227,13 +227,21 @@ class SimulatedLeg(CallerLeg):
         """Hear a digit."""
         self._caller.digits += digit
 
+    def hear_sound(self, begin: float, end: float) -> None:
+        """Hear a sound from `begin` to `end`, in scripted seconds."""
+        self._sound.add(LISTEN, begin, end)
+
+    def hear_words(self, text: str) -> None:
+        """Hear words that another user has said."""
+        self._caller.words.append(text)
+
     def begin_speech(self, text: str, seconds: float) -> None:
         """Begin to say something that lasts so many scripted seconds."""
         begin = self._phones.scripted_now()
         self.note(f"says {text}".rstrip())
         self._sound.add(SPEAK, begin, begin + seconds)
         for other in self._phones.mixes.hearers(self):
-            other._sound.add(LISTEN, begin, begin + seconds)
+            other.hear_sound(begin, begin + seconds)
         if (recording := self._phones.mixes.recording_of(self)) is not None:
             recording.add(begin, begin + seconds)
         self._recorder.voice_begins()
@@ -247,7 +255,7 @@ class SimulatedLeg(CallerLeg):
         self._detector.voice_ends(len(text.split()))
         self.tell(now, SpeechHeard(text))
         for other in [*self._phones.mixes.hearers(self), *([self] if self._echoes else [])]:
-            other._caller.words.append(text)
+            other.hear_words(text)
 
     def send_tone(self, tone: str, now: float) -> None:
         """Send a fax tone."""

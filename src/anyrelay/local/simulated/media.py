@@ -8,10 +8,10 @@ from typing import Final, Protocol
 
 from attrs import define, field
 
-from anyrelay.protocol.core.timers import Timer
+from anyrelay.protocol.core.timers import Timer, Timers
 from anyrelay.protocol.schema import Media
 
-__all__ = ["MediaClock", "SimulatedPlayer", "media_seconds"]
+__all__ = ["ExchangeClock", "MediaClock", "ScriptedClock", "SimulatedPlayer", "media_seconds"]
 
 SECONDS_A_CHARACTER: Final = 0.056
 """How long a synthetic voice takes for a character, in seconds: espeak-ng says 28 characters in 1.57 s."""
@@ -54,6 +54,47 @@ class MediaClock(Protocol):
     def at(self, when: float, action: Callable[[float], None]) -> Timer:
         """Call `action` with the time, at time `when`."""
         ...
+
+
+class ScriptedClock(MediaClock, Protocol):
+    """A clock with a time in scripted seconds."""
+
+    def scripted_now(self) -> float:
+        """Return the time in scripted seconds, which a pace does not shorten."""
+        ...
+
+
+class TimedExchange(Protocol):
+    """The time of an exchange."""
+
+    timers: Timers
+    """The deadlines of the exchange."""
+    now: float
+    """The time that the exchange was told last, in seconds."""
+
+
+class ExchangeClock:
+    """The clock of an exchange at the speed of the world."""
+
+    def __init__(self, exchange: TimedExchange) -> None:
+        """Take the time of this exchange."""
+        self._exchange = exchange
+
+    def now(self) -> float:
+        """Return the time, in seconds."""
+        return self._exchange.now
+
+    def scripted_now(self) -> float:
+        """Return the time, in seconds."""
+        return self._exchange.now
+
+    def later(self, delay: float, action: Callable[[float], None]) -> Timer:
+        """Call `action` with the time, `delay` seconds from now."""
+        return self.at(self.now() + delay, action)
+
+    def at(self, when: float, action: Callable[[float], None]) -> Timer:
+        """Call `action` with the time, at this time."""
+        return self._exchange.timers.at(when, action)
 
 
 @define(eq=False)

@@ -21,6 +21,15 @@ __all__ = ["MixRecording", "MixedLeg", "Mixes"]
 class MixedLeg(Protocol):
     """A leg that mixes hold."""
 
+    def hear_sound(self, begin: float, end: float) -> None:
+        """Hear a sound from `begin` to `end`, in scripted seconds."""
+
+    def hear_words(self, text: str) -> None:
+        """Hear words that were said."""
+
+    def hear_digit(self, digit: str) -> None:
+        """Hear a digit."""
+
     def tell(self, now: float, report: RecordChanged) -> None:
         """Report something to the exchange."""
 

@@ -10,11 +10,12 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Protocol
 
-from anyrelay.local.exchange.ports import Dialer, Leg, PhoneEvents, TextMessage, TextPhones
+from anyrelay.local.exchange.ports import ClientCallMaker, Dialer, Leg, PhoneEvents, TextMessage, TextPhones
 from anyrelay.local.logs import logger_of
 from anyrelay.local.simulated.callers import SimulatedCaller
+from anyrelay.local.simulated.client_leg import ClientCalls
 from anyrelay.local.simulated.leg import SimulatedLeg
-from anyrelay.local.simulated.mixes import Mixes
+from anyrelay.local.simulated.mixes import MixedLeg, Mixes
 from anyrelay.local.simulated.scripts import (
     NOT_FOUND,
     REJECTION,
@@ -48,6 +49,8 @@ class TheExchange(PhoneEvents, Protocol):
     """Calls phones for the exchange."""
     text_phones: TextPhones | None
     """Takes text messages from the exchange."""
+    client_calls: ClientCallMaker | None
+    """Makes the calls between clients."""
 
 
 class SimulatedPhones:
@@ -76,7 +79,7 @@ class SimulatedPhones:
         self.callers: list[SimulatedCaller] = []
         self.texts: list[TextMessage] = []
         """The last 1,000 text messages that the phones were sent, oldest first."""
-        self.mixes: Mixes[SimulatedLeg] = Mixes[SimulatedLeg]()
+        self.mixes: Mixes[MixedLeg] = Mixes()
         self._targets: list[Target] = []
         self._next_behaviour: Behaviour | None = None
         self._exchange: TheExchange | None = None
@@ -86,6 +89,7 @@ class SimulatedPhones:
         self._exchange = exchange
         exchange.dialer = self
         exchange.text_phones = self
+        exchange.client_calls = ClientCalls(exchange, self, self.mixes)
 
     @property
     def exchange(self) -> TheExchange:

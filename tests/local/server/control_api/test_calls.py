@@ -8,6 +8,7 @@ from typing import Any
 import anyio.to_thread
 import pytest
 
+from anyrelay import RelayClient
 from anyrelay.frontend.trace import read_trace
 from anyrelay.local import LocalRelay
 from anyrelay.protocol.schema.codec import decode_command
@@ -167,19 +168,41 @@ async def test_a_recording_is_fetched():
         assert (await api.get("/v1/recordings/none")).status == 404
 
 
+class NoPhones:
+    uri = "sip:127.0.0.1:5060"
+
+    def watch(self, watcher):
+        pass
+
+    async def start(self, events):
+        pass
+
+    async def stop(self):
+        pass
+
+
+async def test_clients_of_a_server_with_sip_phones_hear_each_other():
+    async with controlled_relay(phones=NoPhones()) as (relay, _):
+        settings = {"project": "p", "token": "t", "host": relay.url}
+        heard = []
+        office = RelayClient(**settings, contexts=["office"])
+
+        @office.on_call
+        async def listen(call):
+            await call.answer()
+            collect = await call.collect(speech={}, initial_timeout=10)
+            heard.append((await collect.wait()).result["params"]["text"])
+            await call.hangup()
+
+        async with office, RelayClient(**settings) as client:
+            device = {"type": "sip", "params": {"from": "sip:a@x.org", "to": "sip:office@127.0.0.1:5060"}}
+            call = await client.dial([[device]])
+            await call.play_tts("Yes.")
+            await call.wait_for_ended()
+    assert heard == ["Yes."]
+
+
 async def test_a_server_with_sip_phones_is_told_which_phone_to_ring():
-    class NoPhones:
-        uri = "sip:127.0.0.1:5060"
-
-        def watch(self, watcher):
-            pass
-
-        async def start(self, events):
-            pass
-
-        async def stop(self):
-            pass
-
     async with controlled_relay(phones=NoPhones()) as (_, api):
         answer = await api.post("/v1/calls", {"context": "default"})
         assert answer.status == 409
