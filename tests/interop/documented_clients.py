@@ -74,6 +74,7 @@ def command_of(client: str, text: str, folder: Path) -> tuple[list[str], Path]:
     """
     if client == "typescript":
         folder = Path(os.environ["SIGNALWIRE_TYPESCRIPT"])
+        text = re.sub(r"'[\w-]+\.signalwire\.com'", "process.env.SIGNALWIRE_SPACE", text)
     for pattern, replacement in IMPORTS.items() if client == "anyrelay" else ():
         text = re.sub(pattern, replacement, text, flags=re.MULTILINE)
     path = folder / f"program-{uuid.uuid4()}.{'mts' if client == 'typescript' else 'py'}"

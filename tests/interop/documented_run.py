@@ -47,8 +47,8 @@ PROJECT, TOKEN = "your-project-id", "your-api-token"
 
 GREETING: Final = "Hello, nobody is at home just now, please leave a message after the tone."
 
-NUMBER: Final = re.compile(r"\bto_?[nN]umber['\"]?: ['\"](\+\d+)['\"]|\bto_number=['\"](\+\d+)['\"]")
-"""A number that a program calls or sends a text to."""
+NUMBER: Final = re.compile(r"['\"](\+\d{5,})['\"]")
+"""A number, which the program may call or send a text to."""
 
 HANDED_TO: Final = re.compile(r"\b(?:transfer\((?:dest=)?|dest['\"]?: )['\"]([^'\"]+)['\"]")
 """A context that a program hands a call to."""
@@ -156,8 +156,8 @@ async def run_program(client: str, text: str, digits: str, tls_dir: Path) -> Run
     """
     traffic = Traffic(digits)
     phones = SimulatedPhones(pace=PACE)
-    async with LocalRelay(phones, tls_dir=tls_dir, project=PROJECT, token=TOKEN, on_frame=traffic.saw) as relay:
-        for number in {one or other for one, other in NUMBER.findall(text)}:
+    async with LocalRelay(phones, tls_dir=tls_dir, on_frame=traffic.saw) as relay:
+        for number in set(NUMBER.findall(text)):
             relay.phones.add(f"tel:{number}")
         relay.phones.add("sip:support@example.com")
         async with other_client(relay, sorted(set(HANDED_TO.findall(text))), traffic):

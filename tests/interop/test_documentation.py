@@ -25,7 +25,7 @@ async def menu(call):
     if digit == "4":
         await call.transfer("clerk")
     elif digit == "2":
-        await call.connect([[{"type": "phone", "params": {"to_number": "+15550001", "from_number": "+15550002"}}]])
+        await call.connect([[{"type": "phone", "params": {"to_number": "+15550001111", "from_number": "+15550002222"}}]])
     else:
         print("no such entry:", digit)
         await call.hangup()
