@@ -60,11 +60,11 @@ class Driver:
 
         Raises:
             ClientClosed: The caller is in a forked process, where a thread that does not exist may hold the lock.
-            RuntimeError: This is the I/O thread, which would wait for itself: user code runs there as a logging handler or as
-                a finalizer.
+            RuntimeError: This thread runs the client, and would wait for itself: user code runs there as a logging handler or
+                as a finalizer.
         """
         check_process(self.io.made_in)
-        if threading.current_thread() is self.io.thread:
+        if self.io.turns.runner == threading.get_ident():
             raise RuntimeError(
                 "a client cannot be used in its own I/O thread, where logging handlers and finalizers may run:"
                 " let another thread do it"
@@ -75,11 +75,11 @@ class Driver:
     ) -> T:
         """Have the I/O thread call a machine's method, and wait for the promised result; Ctrl-C abandons the request."""
         io = self.io
-        if os.getpid() != io.made_in or (io.thread is not None and io.thread.ident == threading.get_ident()):
+        if os.getpid() != io.made_in or io.turns.runner == threading.get_ident():
             self._check_caller()
         request = ThreadRequest(method, *args, **kwargs)
         try:
-            io.post(request.run)
+            io.ask(request)
             wait_for_release(request.waiter)
         except BaseException:
             self._abandon(request)
@@ -92,6 +92,7 @@ class Driver:
 
         def abandon(now: float) -> None:
             try:
+                self.io.turns.forget(request)
                 request.abandon(now)
             finally:
                 waiter.release()
@@ -130,6 +131,7 @@ class Driver:
                     return subscription.take()
                 waiter = new_waiter()
                 subscription.on_ready(waiter.release)
+            self.io.turns.end_pause()
             wait_for_release(waiter)
 
     # --- starting and closing ---------------------------------------------------------------------------------------

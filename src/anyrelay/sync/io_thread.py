@@ -37,7 +37,9 @@ from anyrelay.protocol.session.session import ClientState, Session
 from anyrelay.sync.dialer import Dialer
 from anyrelay.sync.threads.dispatcher import HandlerDispatcher
 from anyrelay.sync.threads.poller import PipeWakeup, Poller
-from anyrelay.sync.threads.waiting import OnceEvent
+from anyrelay.sync.threads.requests import ThreadRequest
+from anyrelay.sync.threads.turns import Turns
+from anyrelay.sync.threads.waiting import ConnectionPeriod
 from anyrelay.sync.threads.workers import MOMENT, Workers
 from anyrelay.sync.tokens import TokenFetcher
 from anyrelay.sync.transport import Transport
@@ -68,14 +70,6 @@ def _close_forgotten() -> None:
     deadline = time.monotonic() + JOIN_TIMEOUT  # one deadline for all clients
     for each in forgotten:
         each.join(deadline)
-
-
-class ConnectionPeriod:
-    """A client's time from one connect to the next, or to its end; a thread that closes the client waits for that end."""
-
-    def __init__(self, thread: threading.Thread | None) -> None:
-        self.ended = OnceEvent()
-        self.thread = thread
 
 
 class IoThread:
@@ -112,7 +106,11 @@ class IoThread:
         self._todo: deque[Output] = deque()
         self.signals: deque[None] = deque()
         """An item for each signal that was not handed to the session yet."""
+        self._main_thread = threading.main_thread().ident
         self._wakeup: PipeWakeup | None = None
+        self._poller: Poller | None = None
+        self.turns = Turns(self._posted)
+        """The right to run turns, which a calling thread may have for a while."""
         self._asleep = False
         self._lingers = False
         self._transport = Transport(session, self.core, clock, self._sort_outputs)
@@ -132,6 +130,26 @@ class IoThread:
             self._follow_outputs()
         elif self._asleep:
             self.wake_up()
+        else:
+            self.turns.end_pause()
+
+    def ask(self, request: ThreadRequest[Any]) -> None:
+        """Have a request run, in this thread while the I/O thread pauses; its waiter is released when there is a result.
+
+        The main thread runs no turns: Ctrl-C may strike there at any line, and half a change of the core cannot be undone.
+        """
+        if (caller := threading.get_ident()) != self._main_thread:
+            if self.turns.run(request, self._take_turns):
+                return
+            self.turns.wait_for(request, caller)
+        self.post(request.run)
+
+    def _take_turns(self, request: ThreadRequest[Any]) -> None:
+        assert self._poller is not None
+        self._posted.append(request.run)
+        self._handle(self._poller, self._transport.socket, looks=False)
+        while request.waiter.locked():
+            self._turn(self._poller)
 
     def _do_posted(self) -> None:
         self._transport.has_unwritten = self._transport.has_unwritten or bool(self._posted)
@@ -160,6 +178,7 @@ class IoThread:
 
     def _start_thread(self) -> None:
         wakeup = PipeWakeup()
+        self.turns = Turns(self._posted)
         thread = threading.Thread(target=self._run, args=(wakeup,), name="anyrelay client", daemon=True)
         self.workers.recall()
         _running.add(self)
@@ -194,10 +213,13 @@ class IoThread:
         with self.core:
             if self.thread is not threading.current_thread():
                 return
-        poller = Poller(wakeup)
+        self._poller = poller = Poller(wakeup)
+        self.turns.begin()
         try:
             while self._transport.socket is not None or (period := self._stop_if_over()) is None:
                 self._turn(poller)
+                if not self._transport.has_unwritten and not self._transport.left_over:
+                    self.turns.pause()
         except Exception as error:  # a bug of ours, or of a logging filter, must not leave a caller waiting
             period = self._stop_because(error)
             with contextlib.suppress(Exception):
@@ -237,6 +259,7 @@ class IoThread:
 
     def _stop(self) -> ConnectionPeriod:
         self.thread = None
+        self.turns.end()
         _running.discard(self)
         self.workers.dismiss()
         self._do_posted()
@@ -244,15 +267,18 @@ class IoThread:
 
     def _turn(self, poller: Poller) -> None:
         """Sleep until bytes, a job, a signal or a deadline comes, and handle all that have come."""
-        transport, session = self._transport, self.session
         self._asleep = True
         with self.core:
-            sock, blocked = transport.socket, bool(transport.left_over)
-            deadline = session.timers.soonest()
+            sock, blocked = self._transport.socket, bool(self._transport.left_over)
+            deadline = self.session.timers.soonest()
             timeout = self._time_to_wait()
         ready = poller.wait(sock, blocked, None if timeout == math.inf else timeout)
         self._asleep = False
-        looks = bool(ready & selectors.EVENT_READ) or deadline <= self._clock()
+        self._handle(poller, sock, looks=bool(ready & selectors.EVENT_READ) or deadline <= self._clock())
+
+    def _handle(self, poller: Poller, sock: socket.socket | None, *, looks: bool) -> None:
+        """Handle bytes, jobs, signals and deadlines; `looks` is whether to read the socket `sock`."""
+        transport, session = self._transport, self.session
         reads = sock is not None and looks and transport.read(sock)
         with self.core:
             if self._posted:

@@ -1,4 +1,4 @@
-"""Requests of threads to the I/O thread, which alone calls methods of the core; the caller sleeps meanwhile."""
+"""Requests of threads to the thread that runs the client and alone calls methods of the core; the caller sleeps meanwhile."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ T = TypeVar("T")
 
 
 class ThreadRequest(Generic[T]):
-    """A method of a machine that the I/O thread calls for another thread, and the result.
+    """A method of a machine that the thread which runs the client calls for another thread, and the result.
 
-    The I/O thread calls the method, and not the thread that wants the result: otherwise the threads would wait for each other
-    at the core's lock (docs/explanation/architecture.md).
+    That thread is the I/O thread, and the calling thread itself while the I/O thread pauses (`sync/threads/turns.py`). If each
+    thread called its method, the threads would wait for each other at the core's lock (docs/explanation/architecture.md).
     """
 
-    __slots__ = ("_abandoned", "_call", "_context", "_error", "_promise", "waiter")
+    __slots__ = ("_abandoned", "_call", "_context", "_error", "_promise", "has_result", "waiter")
 
     def __init__(
         self, method: Callable[Concatenate[float, P], Promise[T]], /, *args: P.args, **kwargs: P.kwargs
@@ -34,6 +34,8 @@ class ThreadRequest(Generic[T]):
         self._abandoned = False
         self.waiter = new_waiter()
         """Released once there is a result."""
+        self.has_result: Callable[[], None] = self.waiter.release
+        """Called in the thread that runs the client, once there is a result."""
 
     def run(self, now: float) -> None:
         """Call the method, in the I/O thread."""
@@ -43,9 +45,9 @@ class ThreadRequest(Generic[T]):
             self._promise = self._context.run(self._call, now)
         except Exception as error:
             self._error = error
-            self.waiter.release()
+            self.has_result()
         else:
-            self._promise.on_ready(self.waiter.release)
+            self._promise.on_ready(self.has_result)
 
     def abandon(self, _now: float) -> None:
         """Abandon the request in the I/O thread: its caller waits no more."""

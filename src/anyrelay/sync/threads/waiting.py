@@ -11,7 +11,7 @@ import time
 from collections import deque
 from typing import Final
 
-__all__ = ["OnceEvent", "new_waiter", "wait_for_release"]
+__all__ = ["ConnectionPeriod", "OnceEvent", "new_waiter", "wait_for_release"]
 
 LOOK_UP: Final = 0.5
 """The longest time that the main thread sleeps without a look for signals, in seconds."""
@@ -68,3 +68,11 @@ class OnceEvent:
         self._waiters.append(waiter)
         if not self._is_set:  # `set` notes the event first, and releases the waiters then
             wait_for_release(waiter, timeout)
+
+
+class ConnectionPeriod:
+    """A client's time from one connect to the next, or to its end; a thread that closes the client waits for that end."""
+
+    def __init__(self, thread: threading.Thread | None) -> None:
+        self.ended = OnceEvent()
+        self.thread = thread
