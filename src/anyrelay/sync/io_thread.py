@@ -16,6 +16,7 @@ import time
 import weakref
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 from anyrelay.frontend import log
@@ -130,7 +131,7 @@ class IoThread:
             self._follow_outputs()
         elif self._asleep:
             self.wake_up()
-        else:
+        elif self.turns.pauses:
             self.turns.end_pause()
 
     def ask(self, request: ThreadRequest[Any]) -> None:
@@ -139,15 +140,15 @@ class IoThread:
         The main thread runs no turns: Ctrl-C may strike there at any line, and half a change of the core cannot be undone.
         """
         if (caller := threading.get_ident()) != self._main_thread:
-            if self.turns.run(request, self._take_turns):
+            if self.turns.pauses and self.turns.run(request, self._take_turns):
                 return
-            self.turns.wait_for(request, caller)
+            request.has_result = partial(self.turns.answered, request, caller)
+            self.turns.waiting.add(request)
         self.post(request.run)
 
     def _take_turns(self, request: ThreadRequest[Any]) -> None:
         assert self._poller is not None
         self._posted.append(request.run)
-        self._handle(self._poller, self._transport.socket, looks=False)
         while request.waiter.locked():
             self._turn(self._poller)
 
@@ -218,7 +219,7 @@ class IoThread:
         try:
             while self._transport.socket is not None or (period := self._stop_if_over()) is None:
                 self._turn(poller)
-                if not self._transport.has_unwritten and not self._transport.left_over:
+                if self.turns.pause_pays and not (self._transport.has_unwritten or self._transport.left_over):
                     self.turns.pause()
         except Exception as error:  # a bug of ours, or of a logging filter, must not leave a caller waiting
             period = self._stop_because(error)
@@ -267,18 +268,15 @@ class IoThread:
 
     def _turn(self, poller: Poller) -> None:
         """Sleep until bytes, a job, a signal or a deadline comes, and handle all that have come."""
+        transport, session = self._transport, self.session
         self._asleep = True
         with self.core:
-            sock, blocked = self._transport.socket, bool(self._transport.left_over)
-            deadline = self.session.timers.soonest()
+            sock, blocked = transport.socket, bool(transport.left_over)
+            deadline = session.timers.soonest()
             timeout = self._time_to_wait()
         ready = poller.wait(sock, blocked, None if timeout == math.inf else timeout)
         self._asleep = False
-        self._handle(poller, sock, looks=bool(ready & selectors.EVENT_READ) or deadline <= self._clock())
-
-    def _handle(self, poller: Poller, sock: socket.socket | None, *, looks: bool) -> None:
-        """Handle bytes, jobs, signals and deadlines; `looks` is whether to read the socket `sock`."""
-        transport, session = self._transport, self.session
+        looks = bool(ready & selectors.EVENT_READ) or deadline <= self._clock()
         reads = sock is not None and looks and transport.read(sock)
         with self.core:
             if self._posted:

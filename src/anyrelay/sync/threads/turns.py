@@ -35,29 +35,27 @@ class Turns:
         self._lock.acquire()
         self.runner = 0
         """The identifier of the thread that runs turns, 0 while no thread does."""
-        self._pauses = False
+        self.pauses = False
+        """Whether the I/O thread pauses, so that a calling thread may run turns."""
+        self.pause_pays = False
+        """Whether one thread sends command after command."""
         self._pause_ends = new_waiter()
-        self._waiting: set[ThreadRequest[Any]] = set()
+        self.waiting: set[ThreadRequest[Any]] = set()
+        """The requests of threads beside the main one that another thread runs."""
         self._latest_caller = 0
-        self._pause_pays = False
         self._failure: Exception | None = None
 
     # --- what any thread uses ---------------------------------------------------------------------------------------
 
     def end_pause(self) -> None:
         """Have the I/O thread go on now, if it pauses and no other thread runs turns: there is something to do or to read."""
-        if self._pauses and not self._lock.locked():
+        if self.pauses and not self._lock.locked():
             with contextlib.suppress(RuntimeError):  # another thread has just done that
                 self._pause_ends.release()
 
-    def wait_for(self, request: ThreadRequest[Any], caller: int) -> None:
-        """Note that a thread beside the main one is about to wait for a request that another thread runs."""
-        request.has_result = lambda: self._answered(request, caller)
-        self._waiting.add(request)
-
     def forget(self, request: ThreadRequest[Any]) -> None:
         """Note that the caller of a request waits no more."""
-        self._waiting.discard(request)
+        self.waiting.discard(request)
 
     def run(self, request: ThreadRequest[Any], take_turns: Callable[[ThreadRequest[Any]], None]) -> bool:
         """Run turns in the calling thread until its request has a result, if the I/O thread pauses.
@@ -69,7 +67,7 @@ class Turns:
         Returns:
             Whether this thread has run turns.
         """
-        if not self._pauses or not self._lock.acquire(blocking=False):
+        if not self.pauses or not self._lock.acquire(blocking=False):
             return False
         self.runner = threading.get_ident()
         try:
@@ -85,7 +83,7 @@ class Turns:
         finally:
             self.runner = 0
             self._lock.release()
-            if self._waiting or self._failure is not None or self._jobs:
+            if self.waiting or self._failure is not None or self._jobs:
                 self.end_pause()
         return True
 
@@ -99,10 +97,10 @@ class Turns:
         """Note that the I/O thread runs no more turns; no other thread will either."""
         self.runner = 0
 
-    def _answered(self, request: ThreadRequest[Any], caller: int) -> None:
+    def answered(self, request: ThreadRequest[Any], caller: int) -> None:
         """Wake the caller of a request. A pause pays when one thread sends command after command and no other thread waits."""
-        self._waiting.discard(request)
-        self._pause_pays = caller == self._latest_caller
+        self.waiting.discard(request)
+        self.pause_pays = caller == self._latest_caller
         self._latest_caller = caller
         request.waiter.release()
 
@@ -112,16 +110,16 @@ class Turns:
         Raises:
             Exception: The error of a turn in another thread: the state of the core is not to be trusted any more.
         """
-        if not self._pause_pays or self._waiting:
+        self.pause_pays = False
+        if self.waiting:
             return
-        self._pause_pays = False
         self._pause_ends.acquire(blocking=False)  # an earlier pause may have been ended too late
         self.runner = 0
-        self._pauses = True
+        self.pauses = True
         self._lock.release()
         if not self._jobs:  # a job that is posted from now on ends the pause
             self._pause_ends.acquire(timeout=PAUSE)
-        self._pauses = False
+        self.pauses = False
         self._lock.acquire()  # waits for the thread that runs turns
         self.runner = threading.get_ident()
         if self._failure is not None:
