@@ -4,24 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, ExitStack
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, cast
 
 import anyio.from_thread
-from attrs import asdict
 
 from anyrelay.frontend.trace import TraceFrame, frame_of, of_call
+from anyrelay.local.process.orders import Orders
 from anyrelay.local.process.sync_relay import SyncPhones
 from anyrelay.local.process.sync_scripting import SyncScriptedRelay
 from anyrelay.local.server.observers import Frame
 from anyrelay.local.server.relay import LocalRelay
-from anyrelay.local.simulated.callers import describe_caller
 from anyrelay.local.simulated.phones import SimulatedPhones
 
 if TYPE_CHECKING:
     from anyrelay.local.exchange.exchange import Exchange
     from anyrelay.local.process.sync_relay import SyncLocalRelay
-    from anyrelay.local.server.relay_phones import RelayCaller
     from anyrelay.local.simulated.phones import SimulatedCaller
 
 __all__ = ["ThreadedRelay", "WatchedRelay"]
@@ -90,7 +89,6 @@ class ThreadedRelay(SyncScriptedRelay):
         """
         self._settings = settings
         self._stack = ExitStack()
-        self._callers: list[RelayCaller] = []
 
     def __enter__(self) -> ThreadedRelay:
         """Start the server.
@@ -105,6 +103,7 @@ class ThreadedRelay(SyncScriptedRelay):
             )
             self.watched = cast("WatchedRelay", stack.enter_context(server))
             self._stack = stack.pop_all()
+        self._orders = Orders(self.watched)
         self.url, self.ca_file, self.token = self.watched.url, self.watched.ca_file, self.watched.token
         return self
 
@@ -161,34 +160,7 @@ class ThreadedRelay(SyncScriptedRelay):
             ValueError: An argument is not allowed.
             TypeError: An argument is of a wrong type.
         """
-        return self._portal.call(self._follow, do, arguments)
-
-    async def _follow(self, do: str, arguments: dict[str, Any]) -> Any:
-        if do == "add":
-            return self.watched.phones.add(**arguments)
-        if do in ("dial", "called"):
-            self._callers.append(await getattr(self.watched.phones, do)(**arguments))
-            return len(self._callers)
-        if do == "script":
-            return self.watched.script(**arguments)
-        if do == "text":
-            return await self.watched.text(**arguments)
-        if do == "texts":
-            return [asdict(message) for message in self.watched.phones.texts]
-        caller = self._callers[arguments.pop("caller") - 1]
-        if do == "look":
-            return describe_caller(caller)
-        if do == "text_from":
-            return await caller.text(**arguments)
-        if do == "wait":
-            wait = caller.answered if arguments["state"] == "answered" else caller.ended
-            try:
-                return await wait(arguments["timeout"])
-            except TimeoutError:
-                raise TimeoutError(
-                    f"{caller.uri} was not {arguments['state']} within {arguments['timeout']:g} s: it is {caller.state}"
-                ) from None
-        return getattr(caller, do)(**arguments)
+        return self._portal.call(partial(self._orders.follow, do, **arguments))
 
 
 async def _made(settings: dict[str, Any]) -> WatchedRelay:
