@@ -25,6 +25,7 @@ from anyrelay.local.reach import Reach
 from anyrelay.local.server.addresses import addresses_of, is_on_loopback, listened_port, parse_address, shown_host
 from anyrelay.local.server.admission import Admission
 from anyrelay.local.server.clients import ClientWakeup, serve_client
+from anyrelay.local.server.control_api.relay import ControlledRelay
 from anyrelay.local.server.exchange_driver import ExchangeDriver
 from anyrelay.local.server.faults import ServerFaults
 from anyrelay.local.server.journal.journal import Journal
@@ -33,8 +34,6 @@ from anyrelay.local.server.observers import Frame, Observers
 from anyrelay.local.server.phone_events import FollowedPhoneEvents
 from anyrelay.local.server.recordings import RecordingServer
 from anyrelay.local.server.relay_phones import RelayPhones
-from anyrelay.local.server.ringing import RingingRelay
-from anyrelay.local.server.scripting import ScriptedRelay
 from anyrelay.local.server.upgrades import UpgradePolicy
 from anyrelay.local.simulated.client_leg import ClientCalls
 from anyrelay.local.simulated.media import ExchangeClock
@@ -61,7 +60,7 @@ TOKEN_BYTES: Final = 24
 """How many random bytes are in a token that the server makes."""
 
 
-class LocalRelay(ScriptedRelay, RingingRelay, ObservedRelay):
+class LocalRelay(ObservedRelay, ControlledRelay):
     """A RELAY server on this machine, with phones behind it.
 
     In its ``async with`` block, clients can connect to its `url`::

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import anyio
 
 if TYPE_CHECKING:
-    from anyrelay.local.exchange.exchange import Exchange
     from anyrelay.local.exchange.ports import Leg, TextMessage
+    from anyrelay.local.server.scripting import ScriptedRelay
     from anyrelay.local.simulated.phones import SimulatedCaller, SimulatedPhones
     from anyrelay.local.simulated.scripts import Behaviour
     from anyrelay.protocol.schema import Media
@@ -18,31 +18,10 @@ if TYPE_CHECKING:
 __all__ = ["RelayCaller", "RelayPhones"]
 
 
-class RunningRelay(Protocol):
-    """The members of a running server that its phones use."""
-
-    exchange: Exchange
-    """The exchange of the server."""
-
-    def follow_outputs(self) -> None:
-        """Follow the outputs of the exchange; to be called after each use of it."""
-
-    async def until(self, condition: Callable[[], bool], timeout: float) -> None:
-        """Wait until a condition is true, `timeout` seconds at most, else raise TimeoutError."""
-
-    async def until_step(self, condition: Callable[[], bool], timeout: float) -> None:
-        """Do the same for a condition that only a step of the server makes true."""
-
-    async def text(
-        self, *, to: str, body: str, from_number: str, media: Iterable[str], wait_for_subscriber: float
-    ) -> None:
-        """Let a text message arrive."""
-
-
 class RelayCaller:
     """A simulated phone that calls a running server."""
 
-    def __init__(self, relay: RunningRelay, caller: SimulatedCaller) -> None:
+    def __init__(self, relay: ScriptedRelay, caller: SimulatedCaller) -> None:
         """Hold a simulated phone of the server."""
         self._relay = relay
         self._caller = caller
@@ -187,7 +166,7 @@ class RelayCaller:
 class RelayPhones:
     """The simulated phones of a running server."""
 
-    def __init__(self, relay: RunningRelay, phones: SimulatedPhones) -> None:
+    def __init__(self, relay: ScriptedRelay, phones: SimulatedPhones) -> None:
         """Hold the server's phones."""
         self._relay = relay
         self._phones = phones

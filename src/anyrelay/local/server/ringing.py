@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-from abc import ABC, abstractmethod
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from anyrelay.local.exchange.ports import Leg
+from anyrelay.local.server.running import RunningRelay
 from anyrelay.local.simulated.phones import SimulatedPhones
 
 if TYPE_CHECKING:
-    from anyrelay.local.exchange.exchange import Exchange
     from anyrelay.local.sip.phones import SipPhones
 
 __all__ = ["RING_TIME", "PhoneUnanswered", "RingingRelay"]
@@ -31,16 +29,10 @@ class PhoneUnanswered(Exception):
     """A SIP phone that was rung did not answer; the message says why."""
 
 
-class RingingRelay(ABC):
+class RingingRelay(RunningRelay):
     """A running server that rings SIP phones."""
 
-    exchange: Exchange
-    """The exchange of the server."""
     _phones: SimulatedPhones | SipPhones
-
-    @abstractmethod
-    async def until(self, condition: Callable[[], bool], timeout: float) -> None:
-        """Wait until a condition is true, `timeout` seconds at most, else raise TimeoutError."""
 
     async def ring(
         self, uri: str, *, context: str = "default", ring_time: float = RING_TIME, wait_for_subscriber: float = 5.0
@@ -69,13 +61,7 @@ class RingingRelay(ABC):
             raise RuntimeError("this server has simulated phones: let one call with phones.dial")
         if why_not := phones.why_not(uri):
             raise ValueError(why_not)
-        sessions = self.exchange.sessions
-        try:
-            await self.until(lambda: sessions.next_subscriber(context, peek=True) is not None, wait_for_subscriber)
-        except TimeoutError:
-            raise TimeoutError(
-                f"no client received in the context {context!r} within {wait_for_subscriber:g} s"
-            ) from None
+        await self.until_received(context, wait_for_subscriber)
         rung = phones.ring(uri, context)
         try:
             with contextlib.suppress(TimeoutError):

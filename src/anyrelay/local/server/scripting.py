@@ -2,45 +2,19 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import anyio
 
 from anyrelay.local.exchange.ports import TextMessage
-
-if TYPE_CHECKING:
-    from anyrelay.local.exchange.exchange import Exchange
+from anyrelay.local.server.running import RunningRelay
 
 __all__ = ["ScriptedRelay"]
 
 
-class ScriptedRelay(ABC):
+class ScriptedRelay(RunningRelay):
     """A running server whose replies and messages are scripted."""
-
-    exchange: Exchange
-    """The exchange of the server."""
-
-    @abstractmethod
-    def follow_outputs(self) -> None:
-        """Handle the deadlines that have passed, and follow the exchange's outputs; to be called after each use of it."""
-
-    @abstractmethod
-    async def until(self, condition: Callable[[], bool], timeout: float) -> None:
-        """Wait until a condition is true, `timeout` seconds at most, else raise TimeoutError."""
-
-    async def until_step(self, condition: Callable[[], bool], timeout: float) -> None:
-        """Wait until a condition on the server's own state is true: only a step of the server makes such a condition true.
-
-        Args:
-            condition: A function that returns whether it holds.
-            timeout: The longest wait, in seconds.
-
-        Raises:
-            TimeoutError: The condition did not hold in time.
-        """
-        await self.until(condition, timeout)
 
     def script(
         self,
@@ -92,14 +66,6 @@ class ScriptedRelay(ABC):
             TimeoutError: No client has received in that context in time.
         """
         message = TextMessage(from_number=from_number, to_number=to, body=body, media=tuple(media))
-        context = self.exchange.messages.context_of(to)
-        try:
-            await self.until_step(
-                lambda: self.exchange.sessions.next_subscriber(context, peek=True) is not None, wait_for_subscriber
-            )
-        except TimeoutError:
-            raise TimeoutError(
-                f"no client received in the context {context!r} within {wait_for_subscriber:g} s"
-            ) from None
+        await self.until_received(self.exchange.messages.context_of(to), wait_for_subscriber)
         self.exchange.messages.deliver(message, anyio.current_time())
         self.follow_outputs()

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
+
+from anyrelay.local.server.ringing import RingingRelay
+from anyrelay.local.server.scripting import ScriptedRelay
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-    from typing import Any
+    from collections.abc import Callable
 
-    from anyrelay.local.exchange.exchange import Exchange
-    from anyrelay.local.exchange.ports import Leg
     from anyrelay.local.server.faults import ServerFaults
     from anyrelay.local.server.journal.journal import Journal
     from anyrelay.local.server.relay_phones import RelayPhones
@@ -19,11 +19,9 @@ if TYPE_CHECKING:
 __all__ = ["ControlledRelay"]
 
 
-class ControlledRelay(Protocol):
-    """A running server; `LocalRelay` is one."""
+class ControlledRelay(ScriptedRelay, RingingRelay):
+    """A running server that its control API can drive."""
 
-    exchange: Exchange
-    """The exchange of the server."""
     journal: Journal | None
     """The journal of the server; None for none."""
     faults: ServerFaults
@@ -61,48 +59,14 @@ class ControlledRelay(Protocol):
     def phones(self) -> RelayPhones:
         """The simulated phones of the running server."""
 
-    def follow_outputs(self) -> None:
-        """Follow the outputs of the exchange; to be called after each use of it."""
-
-    async def until(self, condition: Callable[[], bool], timeout: float) -> None:
-        """Wait until a condition is true, `timeout` seconds at most, else raise TimeoutError."""
-
-    async def ring(
-        self, uri: str, *, context: str = "default", ring_time: float = 30.0, wait_for_subscriber: float = 5.0
-    ) -> Leg:
-        """Send a SIP phone an INVITE, and offer its call to a context once the phone answers."""
-        ...
-
-    async def until_step(self, condition: Callable[[], bool], timeout: float) -> None:
-        """Do the same for a condition that only a step of the server makes true."""
-
+    @abstractmethod
     def drop_connections(self) -> None:
         """Close every client's transport without a word."""
 
+    @abstractmethod
     def forget_sessions(self) -> None:
         """Drop every connection and every session with its calls."""
 
+    @abstractmethod
     def say_goodbye(self, *, restart: bool = False) -> None:
         """Send every client ``signalwire.disconnect``, and close its connection a second later."""
-
-    def script(
-        self,
-        method: str,
-        *,
-        code: int = 200,
-        message: str | None = None,
-        reply: Mapping[str, Any] | None = None,
-        events: Iterable[Mapping[str, Any]] | None = None,
-    ) -> None:
-        """Set the reply to an acted command."""
-
-    async def text(
-        self,
-        *,
-        to: str,
-        body: str = "",
-        from_number: str = "+15550000000",
-        media: Iterable[str] = (),
-        wait_for_subscriber: float = 5.0,
-    ) -> None:
-        """Let a text message arrive."""
