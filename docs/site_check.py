@@ -1,6 +1,6 @@
 """Look at the built documentation in Chromium: ``python -m docs.site_check site [PICTURES]``, in the folder of the repository.
 
-Each page is opened as wide as on a desk and as narrow as on a phone. The script prints what is wrong, and exits with 1: a
+Each page is opened as wide as on a computer and as narrow as on a phone. The script prints what is wrong, and exits with 1: a
 page that is wider than its window, a picture that is not shown, a heading that skips a level, a page with no or several
 titles. With the folder PICTURES it saves pictures of some pages in light and dark colours.
 """
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tests.support.browser import Browser, open_browser
 
-WIDTHS = {"desk": (1280, 900), "phone": (390, 844)}
+WIDTHS = {"computer": (1280, 900), "phone": (390, 844)}
 """The sizes of the window, in CSS pixels."""
 
 SHOWN = ("index", "tutorial", "reference/call", "howto/transfer", "explanation/new-users")
