@@ -85,6 +85,7 @@ def _is_struck(once_event: OnceEvent, skipped: int) -> bool:
         return trace
 
     before = sys.gettrace()
+    sys._getframe().f_trace_opcodes = True  # or CPython 3.12 tells of no byte code
     try:
         sys.settrace(trace)
         once_event.wait(0.001)
