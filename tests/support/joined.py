@@ -29,7 +29,7 @@ def always_heard(timers: Timers) -> LinkTimers:
     """Return deadlines of a server that is connected, and answers every ping at once."""
 
     def ask(now: float) -> None:
-        link_timers.asked()
+        link_timers.asked(now)
         link_timers.answered(now)
 
     link_timers = LinkTimers(timers, ask)

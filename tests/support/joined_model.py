@@ -917,7 +917,7 @@ class Model:
             case "ping":
                 if self.clock.is_looking:
                     self.pass_time(mark.at)
-                self.clock.ping(mark.ping_id, mark.at)
+                self.clock.ping(mark.ping_id, mark.now)
                 return
         if self.clock.is_looking:
             self.pass_time(mark.at)

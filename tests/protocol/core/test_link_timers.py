@@ -23,7 +23,7 @@ class Bench:
 
     def ask(self, now: float) -> None:
         self.asked.append(now)
-        self.link.asked()
+        self.link.asked(now)
         if self.answers:
             self.link.answered(now)
 
@@ -127,9 +127,35 @@ def test_a_pong_of_an_earlier_ping_does_not_count() -> None:
     bench.link.answered(5.0)
     assert bench.fired == []
     assert bench.asked == [3.0, 4.0, 5.0]
-    bench.link.asked()
+    bench.link.asked(5.0)
     bench.link.answered(6.0)
     assert bench.fired == [("first", 6.0), ("second", 6.0)]
+
+
+def test_one_answer_is_enough_for_all_deadlines_up_to_the_ping() -> None:
+    bench = Bench(answers=False)
+    bench.up()
+    bench.after(3.0, "first")
+    bench.after(3.0, "second")
+    bench.after(3.5, "third")
+    bench.link._ask_server = lambda now: None if bench.asked else bench.ask(now)
+    bench.advance(5.0)
+    assert bench.asked == [3.0]
+    bench.link.answered(5.0)
+    assert bench.fired == [("first", 5.0), ("second", 5.0)]
+
+
+def test_a_ping_that_a_lost_connection_left_unanswered_counts_for_no_deadline() -> None:
+    bench = Bench(answers=False)
+    bench.up()
+    bench.link.asked(10.0)
+    bench.down()
+    bench.up()
+    bench.after(3.0)
+    bench.advance(3.0)
+    assert bench.asked == [3.0]
+    bench.link.answered(3.5)
+    assert bench.fired == [("", 3.5)]
 
 
 def test_a_server_without_a_pong_does_not_count_as_connected() -> None:

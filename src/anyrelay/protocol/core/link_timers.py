@@ -9,6 +9,7 @@ it does not answer, the connection is lost, and the deadline stands still like a
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Final
 
@@ -59,6 +60,11 @@ class LinkTimer:
         assert action is not None
         action(now)
 
+    @property
+    def deadline(self) -> float:
+        """When the connection has been up for long enough, in seconds, unless it is lost before."""
+        return self._began + self._period
+
     def _reached(self, now: float) -> None:
         self._owner._ask(self, now)
 
@@ -79,6 +85,8 @@ class LinkTimers:
         self._pending: dict[LinkTimer, None] = {}
         self._reached: dict[LinkTimer, None] = {}
         self._asked: dict[LinkTimer, None] = {}
+        self._asked_at = -math.inf
+        """When the ping was sent that has no answer yet."""
 
     def after(self, seconds: float, action: Callable[[float], None], now: float) -> LinkTimer:
         """Ask for `action` to be called, with the time, once the server could be heard for `seconds`.
@@ -105,16 +113,19 @@ class LinkTimers:
         self._is_up = False
         self._reached.clear()
         self._asked.clear()
+        self._asked_at = -math.inf
         for timer in self._pending:
             timer.stop(now)
 
-    def asked(self) -> None:
+    def asked(self, now: float) -> None:
         """Note that a ping was sent, for whatever reason."""
+        self._asked_at = now
         self._asked.update(self._reached)
         self._reached.clear()
 
     def answered(self, now: float) -> None:
         """Call the actions of the deadlines that waited for this answer to a ping."""
+        self._asked_at = -math.inf
         over, self._asked = self._asked, {}
         for timer in over:
             if timer in self._pending:  # the action of an earlier deadline may have cancelled this one
@@ -123,8 +134,11 @@ class LinkTimers:
             self._ask_server(now)
 
     def _ask(self, timer: LinkTimer, now: float) -> None:
-        self._reached[timer] = None
-        self._ask_server(now)
+        if timer.deadline <= self._asked_at:  # another deadline of the same moment has asked
+            self._asked[timer] = None
+        else:
+            self._reached[timer] = None
+            self._ask_server(now)
 
     def _forget(self, timer: LinkTimer) -> None:
         for timers in (self._pending, self._reached, self._asked):

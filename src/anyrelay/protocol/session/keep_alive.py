@@ -62,7 +62,7 @@ class KeepAlive:
     def _ping(self, now: float) -> None:
         """Ping. Only the answer counts: data that comes in does not show that our data gets out."""
         self.ping_id = self._messages.call("signalwire.ping", {}, lambda _, at: self._answered(at))
-        self.link_timers.asked()
+        self.link_timers.asked(now)
         self._timer = self._timers.at(now + self._settings.ping_timeout, self._no_answer)
 
     def _answered(self, now: float) -> None:
