@@ -10,18 +10,24 @@ from __future__ import annotations
 import asyncio
 import selectors
 import sys
+import time
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final, NoReturn, TypeVar
+from contextvars import Context
+from heapq import heappop, heappush
+from typing import Any, Final, NoReturn, TypeVar, TypeVarTuple
 
 import anyio
 
 __all__ = ["VirtualLoop", "check_virtual_time", "run_virtual", "virtual_backend"]
 
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 WAKE_TIMEOUT: Final = 5.0
 """The real seconds in which another thread may wake a loop whose tasks all wait without a deadline."""
 
+_RESOLUTION: Final = time.get_clock_info("monotonic").resolution
+"""The resolution that asyncio takes for that of its loops' clocks, in seconds."""
 
 WAITS_FOR_EVER: Final = (
     "{:g} s of virtual time are over and the test still waits: give the wait a timeout, or let the phone hang up"
@@ -56,7 +62,7 @@ class _LeapingSelector(selectors.BaseSelector):
         if ready:
             return ready
         if timeout is not None:
-            self._loop.virtual_now += max(timeout, 0.0)
+            self._loop.leap(max(timeout, 0.0))
             return []
         ready = self._real.select(WAKE_TIMEOUT)
         if not ready:
@@ -82,11 +88,29 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def __init__(self) -> None:
         self.virtual_now = 0.0
+        self._deadlines: list[float] = []
         super().__init__(_LeapingSelector(self))
 
     def time(self) -> float:
         """Return the time, in seconds."""
         return self.virtual_now
+
+    def call_at(
+        self, when: float, callback: Callable[[*Ts], object], *args: *Ts, context: Context | None = None
+    ) -> asyncio.TimerHandle:
+        """Call a function at a time of this loop's clock, in seconds."""
+        heappush(self._deadlines, when)
+        return super().call_at(when, callback, *args, context=context)
+
+    def leap(self, seconds: float) -> None:
+        """Move the clock, and exactly to a deadline that asyncio takes for over.
+
+        asyncio calls a timer that is due within the clock's resolution, when another one is due now. A function that then sleeps
+        until its own time once more would be called for ever, since this clock does not move by itself.
+        """
+        self.virtual_now += seconds
+        while self._deadlines and self._deadlines[0] <= self.virtual_now + _RESOLUTION:
+            self.virtual_now = max(self.virtual_now, heappop(self._deadlines))
 
     def run_in_executor(self, *_: Any) -> NoReturn:  # type: ignore[override]
         """Refuse: the clock would leap while the thread works.
