@@ -105,8 +105,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def leap(self, seconds: float) -> None:
         """Move the clock, and exactly to a deadline that asyncio takes for over.
 
-        asyncio calls a timer that is due within the clock's resolution, when another one is due now. A function that then sleeps
-        until its own time once more would be called for ever, since this clock does not move by itself.
+        asyncio calls a timer that is due within the clock's resolution, when another one is due now. A function that then
+        sleeps until its own time once more would be called for ever, since this clock does not move by itself.
         """
         self.virtual_now += seconds
         while self._deadlines and self._deadlines[0] <= self.virtual_now + _RESOLUTION:
