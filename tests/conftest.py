@@ -1,10 +1,14 @@
-"""The order in which the files of tests are run."""
+"""What all tests share: the order of their files, and one copy of the modules that do not bear to be imported twice."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
+import trustme  # noqa: F401
+
+# pytester removes the modules that a test within a test imported first, and the classes of `cryptography` are known to native
+# code: a second copy of them is refused. So the module that imports them is imported here, before all tests.
 
 LONGEST = (
     "test_joined_machine.py",
