@@ -75,9 +75,8 @@ class Turns:
             contextvars.Context().run(take_turns, request)
         except Exception as error:
             self._failure = error
-        except (
-            BaseException
-        ) as error:  # raised in this thread by another one, perhaps in the midst of a change of the core
+        except BaseException as error:
+            # Another thread raised the error in this one, perhaps in the midst of a change of the core.
             self._failure = RuntimeError(f"{type(error).__name__} was raised in a thread that ran the client")
             raise
         finally:
