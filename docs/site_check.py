@@ -47,6 +47,8 @@ def save_pictures(browser: Browser, page: Path, folder: Path, name: str) -> None
 def main(site: str, pictures: str | None = None) -> int:
     """Open every page in every size, print the faults, and return how many there are."""
     root, count = Path(site).resolve(), 0
+    if pictures:
+        Path(pictures).mkdir(parents=True, exist_ok=True)
     pages = sorted(path for path in root.rglob("*.html") if path.stem not in ("genindex", "search", "404"))
     with tempfile.TemporaryDirectory() as downloads, open_browser(Path(downloads)) as browser:
         for size, (width, height) in WIDTHS.items():
