@@ -6,15 +6,14 @@ recordings work as on the call of a simulated phone. With simulated phones a sid
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from anyrelay.local.exchange.ports import Leg, PhoneEvents, RecordSettings
+from anyrelay.local.exchange.ports import Leg, PhoneEvents
 from anyrelay.local.exchange.reports import (
     CallAnswered,
     CallEnded,
-    Detected,
     DigitHeard,
     DigitsSent,
     PhoneReport,
@@ -22,12 +21,10 @@ from anyrelay.local.exchange.reports import (
     ReferAnswered,
     SpeechHeard,
 )
-from anyrelay.local.mp3 import RECORD_FORMATS
-from anyrelay.local.simulated.detector import SimulatedDetector
-from anyrelay.local.simulated.media import ScriptedClock, SimulatedPlayer, media_seconds
-from anyrelay.local.simulated.mixes import MixedLeg, Mixes, MixRecording
-from anyrelay.local.simulated.recorder import SimulatedRecorder
-from anyrelay.local.simulated.sound import LISTEN, SPEAK, SoundLog
+from anyrelay.local.simulated.media import ScriptedClock, media_seconds
+from anyrelay.local.simulated.mixes import MixedLeg, Mixes
+from anyrelay.local.simulated.sound import LISTEN, SPEAK
+from anyrelay.local.simulated.soundless_leg import SoundlessLeg
 
 if TYPE_CHECKING:
     from anyrelay.protocol.core.timers import Timer
@@ -66,28 +63,22 @@ class ClientCalls:
         return calling, called
 
 
-class ClientLeg(Leg):
-    """A side of a call between two clients. Its user is the other client."""
-
-    record_formats = RECORD_FORMATS
+class ClientLeg(SoundlessLeg):
+    """A side of a call between two clients. Its user is the other client, who hears every volume alike."""
 
     other: ClientLeg
     """The other side."""
 
     def __init__(self, calls: ClientCalls) -> None:
         """Belong to no call yet."""
+        super().__init__(calls.clock, calls.mixes)
         self._calls = calls
-        self._clock = clock = calls.clock
         self._answered = False
         self._ended = False
         self._hears_words = False
         """Whether the user is saying a text, which may be broken off."""
         self._speaking: Timer | None = None
         """The end of the text or sound that this client plays now."""
-        self._sound = SoundLog()
-        self._player = SimulatedPlayer(clock, self._play_changed, self._plays)
-        self._recorder = SimulatedRecorder(clock, clock.scripted_now, self._sound, self.tell)
-        self._detector = SimulatedDetector(clock, lambda now, *found: self.tell(now, Detected(*found)))
 
     def answer(self) -> None:
         """Answer the call, for both sides."""
@@ -104,31 +95,9 @@ class ClientLeg(Leg):
         """End the call, for both sides."""
         self._end("hangup", "hangup" if self._answered else "cancel")
 
-    def play(self, control_id: str, media: Sequence[Media], *, volume: float, loop: int) -> None:
-        """Play the media; the other client hears them at any volume."""
-        self._player.play(control_id, media, loop)
-
-    def stop_play(self, control_id: str) -> None:
-        """Stop a playback."""
-        self._player.stop(control_id)
-
-    def pause_play(self, control_id: str) -> None:
-        """Pause a playback."""
-        self._player.pause(control_id)
-
-    def resume_play(self, control_id: str) -> None:
-        """Go on with a paused playback; the other client does not understand the rest of a text."""
-        self._player.resume(control_id)
-
-    def set_volume(self, control_id: str, volume: float) -> None:
-        """Change nothing: a client hears every volume alike."""
-
     def refer(self, target: str, *, username: str | None = None, password: str | None = None) -> None:
         """Report that the other client takes no REFER."""
         self._tell_soon(ReferAnswered(NOT_IMPLEMENTED))
-
-    def listen(self) -> None:
-        """Do nothing: the digits of the other client are always reported."""
 
     def send_digits(self, control_id: str, digits: str) -> None:
         """Send digits to the other client."""
@@ -136,47 +105,6 @@ class ClientLeg(Leg):
             if digit not in "wW":
                 self._clock.later(0.0, partial(self.other.user_digit, digit))
         self._tell_soon(DigitsSent(control_id))
-
-    def record(self, control_id: str, settings: RecordSettings) -> None:
-        """Record the call: a tone stands for each sound."""
-        self._recorder.record(control_id, settings)
-
-    def pause_record(self, control_id: str, *, keep_silence: bool) -> None:
-        """Pause a recording."""
-        self._recorder.pause(control_id, keep_silence=keep_silence)
-
-    def resume_record(self, control_id: str) -> None:
-        """Go on with a paused recording."""
-        self._recorder.resume(control_id)
-
-    def stop_record(self, control_id: str) -> None:
-        """Stop a recording."""
-        self._recorder.stop(control_id)
-
-    def detect(self, control_id: str, kind: str, params: Mapping[str, Any]) -> None:
-        """Look for a machine or a fax."""
-        self._detector.detect(control_id, kind, params)
-
-    def stop_detect(self, control_id: str) -> None:
-        """Stop a detection."""
-        self._detector.stop(control_id)
-
-    def join_mix(self, name: str, *, muted: bool = False) -> None:
-        """Join a mix of simulated calls."""
-        if not self._calls.mixes.is_in(self, name):
-            self.leave_mix()
-        self._calls.mixes.join(self, name, muted=muted)
-
-    def leave_mix(self) -> None:
-        """Leave the mix."""
-        if (recording := self._calls.mixes.leave(self)) is not None:
-            recording.stop()
-
-    def record_mix(self, control_id: str, settings: RecordSettings) -> None:
-        """Record what is said in the mix."""
-        recording = MixRecording[MixedLeg](self, self._clock, self._clock.scripted_now)
-        if self._calls.mixes.record(self, recording):
-            recording.begin(control_id, settings)
 
     # --- what this client plays is what the other side's user says
 
@@ -212,11 +140,7 @@ class ClientLeg(Leg):
 
     def user_begins(self, text: str, begin: float, end: float) -> None:
         """Take in that the user speaks from `begin` to `end`, in scripted seconds."""
-        self._sound.add(SPEAK, begin, end)
-        self._recorder.voice_begins()
-        self._detector.voice_begins()
-        if (recording := self._calls.mixes.recording_of(self)) is not None:
-            recording.add(begin, end)
+        self._voice_begins(begin, end)
         self._hears_words = bool(text.strip())
         if self._hears_words:
             self.tell(self._clock.now(), SpeechHeard(text.split()[0], final=False))
@@ -224,8 +148,7 @@ class ClientLeg(Leg):
 
     def user_ends(self, text: str) -> None:
         """Take in that the user is silent, and has said a text; "" for sound without words."""
-        self._recorder.voice_ends()
-        self._detector.voice_ends(len(text.split()))
+        self._voice_ends(text)
         if text or self._hears_words:
             self._hears_words = False
             self.tell(self._clock.now(), SpeechHeard(text))
@@ -239,7 +162,7 @@ class ClientLeg(Leg):
 
     def _forward(self, pass_on: Callable[[MixedLeg], None]) -> None:
         """Let the other calls of the mix hear what the user says, unless the user is in the mix too."""
-        mixes, passing = self._calls.mixes, self._calls.passing
+        mixes, passing = self._mixes, self._calls.passing
         if self in passing or self.other in mixes.hearers(self):
             return
         is_first = not passing
@@ -251,7 +174,7 @@ class ClientLeg(Leg):
             if is_first:
                 passing.clear()
 
-    # --- what the user hears of a mix, which the other side hears as its user's words (MixedLeg)
+    # --- what the user hears of a mix, which the other side hears as its user's words
 
     def hear_sound(self, begin: float, end: float) -> None:
         """Hear a sound of the mix."""
@@ -274,13 +197,9 @@ class ClientLeg(Leg):
             self._clock.later(0.0, partial(self.other._is_over, reason_there))
 
     def _is_over(self, reason: str, now: float) -> None:
-        self._player.close()
+        self._close(now)
         if self._speaking is not None:
             self._speaking.cancel()
-        self._recorder.close(now)
-        self._detector.close()
-        if (recording := self._calls.mixes.leave(self)) is not None:
-            recording.close(now)
         self.tell(now, CallEnded(reason))
 
     def _tell_soon(self, report: PhoneReport) -> None:

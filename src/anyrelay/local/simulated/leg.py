@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from functools import partial
 from typing import Any, Final, Protocol
 
-from anyrelay.local.exchange.ports import PhoneEvents, RecordSettings
+from anyrelay.local.exchange.ports import PhoneEvents
 from anyrelay.local.exchange.reports import (
     CallAnswered,
     CallEnded,
-    Detected,
     DigitHeard,
     DigitsSent,
     HoldChanged,
@@ -18,15 +17,13 @@ from anyrelay.local.exchange.reports import (
     PlayChanged,
     SpeechHeard,
 )
-from anyrelay.local.mp3 import RECORD_FORMATS
 from anyrelay.local.simulated.callers import DIGIT_TIME, PAUSES, CallerLeg, SimulatedCaller
-from anyrelay.local.simulated.detector import SimulatedDetector
-from anyrelay.local.simulated.media import MediaClock, SimulatedPlayer, media_seconds
-from anyrelay.local.simulated.mixes import MixedLeg, Mixes, MixRecording
-from anyrelay.local.simulated.recorder import SimulatedRecorder
+from anyrelay.local.simulated.media import MediaClock, media_seconds
+from anyrelay.local.simulated.mixes import MixedLeg, Mixes
 from anyrelay.local.simulated.refers import SimulatedRefers
 from anyrelay.local.simulated.scripts import Behaviour, Target
-from anyrelay.local.simulated.sound import LISTEN, SPEAK, SoundLog
+from anyrelay.local.simulated.sound import LISTEN
+from anyrelay.local.simulated.soundless_leg import SoundlessLeg
 from anyrelay.protocol.core.timers import Timer
 from anyrelay.protocol.schema import Media
 
@@ -67,21 +64,16 @@ class LegHost(MediaClock, Protocol):
         ...
 
 
-class SimulatedLeg(CallerLeg):
+class SimulatedLeg(SoundlessLeg, CallerLeg):
     """The exchange's side of a simulated call. Each order is carried out in the next turn of the clock, in the order given."""
-
-    record_formats = RECORD_FORMATS
 
     def __init__(self, phones: LegHost, caller: SimulatedCaller) -> None:
         """Make the leg of this caller."""
+        super().__init__(phones, phones.mixes)
         self._phones = phones
         self._caller = caller
         self._refers = SimulatedRefers(self)
         self._echoes = False
-        self._sound = SoundLog()
-        self._player = SimulatedPlayer(phones, self._play_changed, self._heard)
-        self._recorder = SimulatedRecorder(phones, phones.scripted_now, self._sound, self.tell)
-        self._detector = SimulatedDetector(phones, lambda now, *found: self.tell(now, Detected(*found)))
 
     def answer(self) -> None:
         """Answer the call."""
@@ -94,28 +86,6 @@ class SimulatedLeg(CallerLeg):
     def hang_up(self) -> None:
         """End the call."""
         self._phones.later(0.0, lambda now: self.end(now, "hangup"))
-
-    def play(self, control_id: str, media: Sequence[Media], *, volume: float, loop: int) -> None:
-        """Play the media; the volume makes no difference to a simulated phone."""
-        self._player.play(control_id, media, loop)
-
-    def stop_play(self, control_id: str) -> None:
-        """Stop a playback."""
-        self._player.stop(control_id)
-
-    def pause_play(self, control_id: str) -> None:
-        """Pause a playback."""
-        self._player.pause(control_id)
-
-    def resume_play(self, control_id: str) -> None:
-        """Go on with a paused playback."""
-        self._player.resume(control_id)
-
-    def set_volume(self, control_id: str, volume: float) -> None:
-        """Do nothing: the volume makes no difference to a simulated phone."""
-
-    def listen(self) -> None:
-        """Do nothing: digits and speech are always reported."""
 
     def send_digits(self, control_id: str, digits: str) -> None:
         """Send the caller digits."""
@@ -130,39 +100,6 @@ class SimulatedLeg(CallerLeg):
         """Hand the caller an event of the application's own."""
         self._caller.user_events.append(event)
         self.note("is handed an event of the application")
-
-    def record(self, control_id: str, settings: RecordSettings) -> None:
-        """Record the call: a tone stands for each sound."""
-        self._recorder.record(control_id, settings)
-
-    def pause_record(self, control_id: str, *, keep_silence: bool) -> None:
-        """Pause a recording."""
-        self._recorder.pause(control_id, keep_silence=keep_silence)
-
-    def resume_record(self, control_id: str) -> None:
-        """Go on with a paused recording."""
-        self._recorder.resume(control_id)
-
-    def stop_record(self, control_id: str) -> None:
-        """Stop a recording."""
-        self._recorder.stop(control_id)
-
-    def join_mix(self, name: str, *, muted: bool = False) -> None:
-        """Join a mix of simulated calls."""
-        if not self._phones.mixes.is_in(self, name):
-            self.leave_mix()
-        self._phones.mixes.join(self, name, muted=muted)
-
-    def leave_mix(self) -> None:
-        """Leave the mix."""
-        if (recording := self._phones.mixes.leave(self)) is not None:
-            recording.stop()
-
-    def record_mix(self, control_id: str, settings: RecordSettings) -> None:
-        """Record what is said in the mix."""
-        recording = MixRecording[MixedLeg](self, self._phones, self._phones.scripted_now)
-        if self._phones.mixes.record(self, recording):
-            recording.begin(control_id, settings)
 
     def hold(self) -> None:
         """Put the caller on hold."""
@@ -180,14 +117,6 @@ class SimulatedLeg(CallerLeg):
         """Stop the echo."""
         self._echoes = False
 
-    def detect(self, control_id: str, kind: str, params: Mapping[str, Any]) -> None:
-        """Look for a machine or a fax."""
-        self._detector.detect(control_id, kind, params)
-
-    def stop_detect(self, control_id: str) -> None:
-        """Stop a detection."""
-        self._detector.stop(control_id)
-
     def refer(self, target: str, *, username: str | None = None, password: str | None = None) -> None:
         """Send the caller a REFER, and drop the steps of an earlier REFER that are still to come."""
         self._caller.referred_to.append(target)
@@ -203,11 +132,7 @@ class SimulatedLeg(CallerLeg):
     def end(self, now: float, reason: str) -> None:
         """End the call with RELAY's word for the reason, unless the call has ended."""
         if self._caller.state != "ended":
-            self._player.close()
-            self._recorder.close(now)
-            self._detector.close()
-            if (recording := self._phones.mixes.leave(self)) is not None:
-                recording.close(now)
+            self._close(now)
             self._caller.changed("ended", reason)
             self.tell(now, CallEnded(reason))
 
@@ -217,7 +142,7 @@ class SimulatedLeg(CallerLeg):
         """Send a digit, which the exchange and the calls in the same mix hear."""
         self.note(f"presses {digit}")
         self.tell(now, DigitHeard(digit))
-        for other in self._phones.mixes.hearers(self):
+        for other in self._mixes.hearers(self):
             other.hear_digit(digit)
 
     def _hear_digit_at(self, digit: str, _: float) -> None:
@@ -239,22 +164,17 @@ class SimulatedLeg(CallerLeg):
         """Begin to say something that lasts so many scripted seconds."""
         begin = self._phones.scripted_now()
         self.note(f"says {text}".rstrip())
-        self._sound.add(SPEAK, begin, begin + seconds)
-        for other in self._phones.mixes.hearers(self):
+        for other in self._mixes.hearers(self):
             other.hear_sound(begin, begin + seconds)
-        if (recording := self._phones.mixes.recording_of(self)) is not None:
-            recording.add(begin, begin + seconds)
-        self._recorder.voice_begins()
-        self._detector.voice_begins()
+        self._voice_begins(begin, begin + seconds)
         if first := text.split()[:1]:
             self.tell(self._phones.now(), SpeechHeard(first[0], final=False))
 
     def end_speech(self, text: str, now: float) -> None:
         """End the speech: the exchange and the calls in the same mix have heard the words."""
-        self._recorder.voice_ends()
-        self._detector.voice_ends(len(text.split()))
+        self._voice_ends(text)
         self.tell(now, SpeechHeard(text))
-        for other in [*self._phones.mixes.hearers(self), *([self] if self._echoes else [])]:
+        for other in [*self._mixes.hearers(self), *([self] if self._echoes else [])]:
             other.hear_words(text)
 
     def send_tone(self, tone: str, now: float) -> None:
@@ -301,7 +221,7 @@ class SimulatedLeg(CallerLeg):
             self._caller.changed("answered")
             self.tell(now, CallAnswered())
 
-    def _heard(self, medium: Media) -> None:
+    def _plays(self, medium: Media) -> None:
         self._caller.heard.append(medium)
         if medium.type != "silence":
             begin = self._phones.scripted_now()
