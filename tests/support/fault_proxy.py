@@ -146,6 +146,8 @@ class Link:
             lingering = struct.pack("ii", 1, 0)  # closing sends a TCP reset
             writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, lingering)
             writer.transport.abort()
+        elif self.proxy.is_closing:
+            writer.transport.abort()  # the peer may not read what is still to be sent
         writer.close()
         with contextlib.suppress(OSError):
             await writer.wait_closed()
@@ -170,6 +172,7 @@ class FaultProxy:
         self.links: list[Link] = []
         self.port = 0
         self.handshakes: list[str] = []
+        self.is_closing = False
         self._target_port = target_port
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -179,6 +182,7 @@ class FaultProxy:
         return self
 
     async def __aexit__(self, *trouble: object) -> None:
+        self.is_closing = True
         self._server.close()
         for task in self._tasks:
             task.cancel()
@@ -217,6 +221,9 @@ class FaultProxy:
         task = asyncio.create_task(self._serve(reader, writer))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        # A task that is cancelled before its first step closes nothing, and from Python 3.12 on a server waits for its
+        # connections.
+        task.add_done_callback(lambda _: writer.transport.abort())
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
