@@ -56,11 +56,13 @@ class _ConferenceRecording:
     """One recording that is under way."""
 
     call: Call
-    """The call whose command asked for it."""
+    """The call whose command asked for the recording."""
     command: JoinConference
+    """The command."""
     names: dict[str, Any]
-    """How events name the conference."""
+    """The parameters that name the conference in events."""
     url: str
+    """The URL of the file."""
 
 
 class ConferenceRecordings:

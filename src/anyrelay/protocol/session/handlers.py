@@ -66,9 +66,8 @@ class HandlerResults:
 
     def finished(self, subject: CallMachine | MessageMachine, error: BaseException | None, now: float) -> None:
         """A handler has returned (`error` is None) or raised."""
-        self._host.timers.run_soon(
-            now
-        )  # a dial that the handler abandoned at its end has legs that must be hung up first
+        # A dial that the handler abandoned at its end has legs that must be hung up first.
+        self._host.timers.run_soon(now)
         self._drain.handled.discard(subject)
         if isinstance(error, ClientClosed) and self._host.state is ClientState.CLOSED:
             call_id = subject.call_id if isinstance(subject, CallMachine) else ""

@@ -74,9 +74,8 @@ class Workers:
         with self._lock:
             lacked_threads = self._lacks_threads
             while self.idle < 0:
-                job = (
-                    self._jobs.get_nowait()
-                )  # there is a job for each: a thread that is about to take a job has counted itself
+                # There is a job for each: a thread that is about to take a job has counted itself.
+                job = self._jobs.get_nowait()
                 self.idle += 1
                 if job is not None and not self._start_thread(job):
                     self._hand_over(job)
@@ -109,9 +108,8 @@ class Workers:
 
     def _work(self, job: Callable[[], None] | None) -> None:
         while job is not None:
-            contextvars.Context().run(
-                job
-            )  # the next handler in this thread does not see the context variables of this one
+            # The next handler in this thread does not see the context variables of this one.
+            contextvars.Context().run(job)
             job = self._next_job()
         with self._lock:
             self._threads.discard(threading.current_thread())
