@@ -17,6 +17,8 @@ from metering import turns
 PROGRAMS = {
     "bare-asyncio": "client_bare",
     "bare-blocking": "client_bare",
+    "bare-handler": "client_bare_threads",
+    "bare-handover": "client_bare_threads",
     "sdk": "client_sdk",
     "asyncio": "client_aio",
     "trio": "client_aio",

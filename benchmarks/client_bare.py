@@ -136,32 +136,51 @@ class BareBlocking:
     def __init__(self, host: str) -> None:
         """Connect and sign in."""
         name, _, port = host.rpartition(":")
-        self._socket = _tls_context().wrap_socket(socket.create_connection((name, int(port))), server_hostname=name)
+        tcp = socket.create_connection((name, int(port)))
+        # Nagle's algorithm would hold each command back until the server's delayed ACK of the write before it.
+        tcp.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._socket = _tls_context().wrap_socket(tcp, server_hostname=name)
         self._websocket = WSConnection(ConnectionType.CLIENT)
         self._socket.sendall(self._websocket.send(Request(host="localhost", target="/")))
         self._number = 0
-        self._replies: dict[str, Figures] = {}
+        self.replies: dict[str, Figures] = {}
+        """The results that nobody has taken, by the identifier of the command."""
         self.on_event: Callable[[Figures], None] = lambda event: None
         self._open, self._text = False, ""
         while not self._open:
-            self._read()
-        self.command("signalwire.connect", CONNECT)
+            self.read()
+        BareBlocking.command(self, "signalwire.connect", CONNECT)
 
-    def command(self, method: str, params: Figures) -> Figures:
-        """Send a command, and read until its result is here."""
+    def fileno(self) -> int:
+        """Return the socket's descriptor."""
+        return self._socket.fileno()
+
+    def send(self, method: str, params: Figures) -> str:
+        """Send a command, and return its identifier."""
         self._number += 1
         id_ = str(self._number)
         text = json.dumps({"jsonrpc": "2.0", "id": id_, "method": method, "params": params})
         self._socket.sendall(self._websocket.send(Message(data=text)))
-        self.read_while(lambda: id_ not in self._replies)
-        return self._replies.pop(id_)
+        return id_
+
+    def command(self, method: str, params: Figures) -> Figures:
+        """Send a command, and read until its result is here."""
+        id_ = self.send(method, params)
+        while id_ not in self.replies:
+            self.read()
+        return self.replies.pop(id_)
 
     def read_while(self, goes_on: Callable[[], object]) -> None:
         """Read as long as something goes on."""
         while goes_on():
-            self._read()
+            self.read()
 
-    def _read(self) -> None:
+    def close(self) -> None:
+        """Close the connection."""
+        self._socket.close()
+
+    def read(self) -> None:
+        """Wait for bytes, and take in every message that they end."""
         self._websocket.receive_data(self._socket.recv(65_536))
         for event in self._websocket.events():
             if isinstance(event, AcceptConnection):
@@ -176,7 +195,7 @@ class BareBlocking:
                     self._socket.sendall(self._websocket.send(Message(data=text)))
                     self.on_event(message["params"])
                 else:
-                    self._replies[message["id"]] = message["result"]
+                    self.replies[message["id"]] = message["result"]
 
 
 class Heard:
@@ -218,10 +237,9 @@ async def _do_asyncio(host: str, work: str, count: int) -> Figures:
     return _told(figures, trips, before, after)
 
 
-def _do_blocking(host: str, work: str, count: int) -> Figures:
-    """Do the same in one thread."""
-    client, heard, trips = BareBlocking(host), Heard(), []
-    client.on_event = heard
+def do_blocking(client: BareBlocking, heard: Heard, work: str, count: int) -> Figures:
+    """Do the same in a blocking program."""
+    client.on_event, trips = heard, []
     client.command("bench.offer", offer(1, 1, "answered", progress=False))
     client.read_while(lambda: not heard.call)
     client.command("calling.answer", heard.call)
@@ -237,6 +255,7 @@ def _do_blocking(host: str, work: str, count: int) -> Figures:
     figures, after = meter.stop(count), client.command("bench.report", {})
     client.command("bench.end", {})
     _check(client.command("bench.report", {}), before, heard, work, count)
+    client.close()
     return _told(figures, trips, before, after)
 
 
@@ -260,4 +279,4 @@ def run(
         if front == "bare-asyncio":
             tell(asyncio.run(_do_asyncio(host, work, sizes["count"])))
         else:
-            tell(_do_blocking(host, work, sizes["count"]))
+            tell(do_blocking(BareBlocking(host), Heard(), work, sizes["count"]))

@@ -15,13 +15,15 @@ FRONTS = ("asyncio", "trio", "sync")
 COROUTINES, THREADS = FRONTS[:2], FRONTS[2:]
 """The same, by what a waiting handler is."""
 
-FLOORS = ("bare-asyncio", "bare-blocking")
-"""Clients that do what a client in Python cannot do without, and nothing else; see `client_bare`."""
+FLOORS = ("bare-asyncio", "bare-blocking", "bare-handler", "bare-handover")
+"""Clients that do what a client in Python cannot do without, and nothing else; see `client_bare`, `client_bare_threads`."""
 
 FRONT_TITLES = {
     "sdk": "SDK",
     "bare-asyncio": "bare asyncio",
     "bare-blocking": "bare blocking",
+    "bare-handler": "bare, 2 threads",
+    "bare-handover": "bare, 3 threads",
     "asyncio": "asyncio",
     "trio": "trio",
     "sync": "threads",
@@ -99,7 +101,7 @@ WORKS = (
         {"count": 3_000},
         {"count": 300},
         (Figure("cpu", "CPU per event", 0.22),),
-        FLOORS,
+        FLOORS[:2],
         turns=10,
     ),
     _refer("refer", "3,000 refers of one call, one after another", FRONTS),
