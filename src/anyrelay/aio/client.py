@@ -116,7 +116,7 @@ class RelayClient(ClientBase):
         self._exclude_caller()
         await self._driver.close(self._machine.drain, timeout)
 
-    async def serve_forever(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
+    async def serve_forever(self, *, task_status: TaskStatus[None] | None = None) -> None:
         """Connect, try again as long as it takes, stay connected, and return when the client is closed.
 
         A task that is cancelled in here, because another task of its task group failed for example, closes the client first:
@@ -125,7 +125,7 @@ class RelayClient(ClientBase):
         Args:
             task_status: Told when the client has signed in for the first time, so that
                 ``await nursery.start(client.serve_forever)`` returns with a client that is ready. Task groups of anyio and
-                trio pass it.
+                trio pass it; None tells nobody.
 
         Raises:
             ConnectFailed: The server's certificate is not to be trusted.
@@ -139,9 +139,9 @@ class RelayClient(ClientBase):
             await self._close_in_any_case()
             raise
 
-    async def _serve_and_tell(self, task_status: TaskStatus[None]) -> None:
+    async def _serve_and_tell(self, task_status: TaskStatus[None] | None) -> None:
         serving = self._driver.call(self._machine.serve)
-        if task_status is not anyio.TASK_STATUS_IGNORED:
+        if task_status is not None:
             await self._driver.result_of(self._driver.call(self._machine.wait_until_ready))
             task_status.started()
         await self._driver.result_of(serving)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from functools import lru_cache
-from ipaddress import IPv6Address
 from typing import Final
 
 from attrs import field, frozen
@@ -147,10 +147,12 @@ def _split_port(hostport: str) -> tuple[str, str]:
 
 def _compared_host(host: str) -> str:
     """Return a host in lower case, an IPv6 address in its shortest form (RFC 5954 section 4.2)."""
-    try:
-        return f"[{IPv6Address(host[1:-1])}]" if host.startswith("[") else host.lower()
-    except ValueError:
-        return host.lower()
+    if host.startswith("["):
+        from ipaddress import IPv6Address  # imported for the first IPv6 address
+
+        with suppress(ValueError):
+            return f"[{IPv6Address(host[1:-1])}]"
+    return host.lower()
 
 
 def _unescaped(text: str) -> str:

@@ -6,7 +6,6 @@ SIP and SIPS follow RFC 3261 section 25.1 (its IPv6 addresses as RFC 5954 correc
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from typing import Final
 
@@ -102,8 +101,10 @@ def _is_host(text: str) -> bool:
 def _is_ipv6(text: str) -> bool:
     if "%" in text:  # a zone is only valid on one machine
         return False
+    from ipaddress import IPv6Address  # imported for the first IPv6 address
+
     try:
-        ipaddress.IPv6Address(text)
+        IPv6Address(text)
     except ValueError:
         return False
     return True
