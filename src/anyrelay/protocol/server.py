@@ -219,7 +219,7 @@ class ServerConnection:
                     self.broken_messages += 1
                 case ConnectionClosed() as closed:
                     self._events.append(Gone(closed.error))
-                case _:  # the connection is open, or a pong came
+                case _:  # the connection is open
                     pass
 
     def _receive_text(self, text: str) -> None:

@@ -21,7 +21,6 @@ from anyrelay.protocol.transport.events import (
     ConnectionEvent,
     HandshakeRefused,
     Opened,
-    PongReceived,
     ProtocolViolation,
     TextReceived,
 )
@@ -175,13 +174,13 @@ def test_a_client_opens(way: str, interim: bytes, trailing: bytes) -> None:
 @ways
 @pytest.mark.parametrize("trailing", [b"", frame(FIN | TEXT, b"first", key=KEY)])
 def test_a_server_opens(way: str, trailing: bytes) -> None:
-    server = WebSocketLayer.server()
+    requests: list[tuple[tuple[str, str], ...]] = []
+    server = WebSocketLayer.server(check_upgrade=requests.append)
     for piece in pieces_of(REQUEST + trailing, way):
         server.receive_data(piece)
     assert events_of(server) == [Opened(), *([TextReceived("first")] if trailing else [])]
     assert server.data_to_send() == accepting(REQUEST)
-    assert server.target == "/api/relay/ws?x=1"
-    headers = dict(server.headers)
+    headers = dict(requests[0])
     assert headers["host"] == "relay.example"
     assert headers["x-extra"] == "é"
 
@@ -455,21 +454,13 @@ def test_the_latest_of_many_pings_is_answered(role: str) -> None:
 
 @roles
 @ways
-def test_only_the_pong_of_the_latest_ping_is_reported(role: str, way: str) -> None:
+def test_pongs_that_nobody_asked_for_are_passed_over(role: str, way: str) -> None:
     layer = new_open(role)
-    layer.ping(b"one")
-    layer.ping(b"two")
-    assert read_frames(layer.data_to_send()) == [(FIN | PING, b"one"), (FIN | PING, b"two")]
-    for payload in [b"", b"one", b"two", b"two"]:
+    for payload in [b"", b"one"]:
         for piece in pieces_of(sent_to(role, FIN | PONG, payload), way):
             layer.receive_data(piece)
-    assert events_of(layer) == [PongReceived(b"two")]
-
-
-def test_a_ping_that_is_too_long_raises() -> None:
-    layer = new_open("client")
-    with pytest.raises(ValueError, match="payload"):
-        layer.ping(b"x" * 126)
+    layer.receive_data(sent_to(role, FIN | TEXT, b"text"))
+    assert events_of(layer) == [TextReceived("text")]
     assert layer.data_to_send() == b""
 
 
@@ -575,8 +566,6 @@ def test_sending_when_not_open_raises(phase: str) -> None:
     layer.data_to_send()
     with pytest.raises(RuntimeError, match=f"cannot send text: .* {phase.upper()}"):
         layer.send_text("x")
-    with pytest.raises(RuntimeError, match=f"cannot ping: .* {phase.upper()}"):
-        layer.ping()
     assert layer.data_to_send() == b""
 
 
@@ -681,14 +670,6 @@ def test_a_peer_that_does_not_read_is_left(role: str, peer: str) -> None:
     assert str(end.error) == end.reason == f"the {peer} does not read: more than 16 MiB wait to be sent"
     assert (end.code, end.clean) == (None, False)
     assert layer.data_to_send() == b""
-
-
-def test_a_ping_counts_like_text() -> None:
-    layer = new_open("client")
-    for _ in range(OUTBOX_LIMIT // len(MEBIBYTE)):
-        layer.send_text(MEBIBYTE)
-    layer.ping(b"p")
-    assert "does not read" in the_end(layer).reason
 
 
 def test_a_peer_that_reads_gets_everything() -> None:

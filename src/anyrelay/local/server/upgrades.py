@@ -13,7 +13,7 @@ from ipaddress import ip_address
 from typing import Final
 
 from anyrelay.local.logs import logger_of
-from anyrelay.protocol.transport.websocket import Headers
+from anyrelay.protocol.transport.upgrade import Headers
 
 __all__ = ["UpgradePolicy", "is_loopback"]
 

@@ -220,10 +220,9 @@ class Link:
                     self.sign_in.start()
                 case BrokenMessage(reason):
                     messages.note_broken(reason)
-                case ConnectionClosed() as closed:
+                case closed:
+                    assert isinstance(closed, ConnectionClosed)
                     self._lost(closed.error or self._closed_by_peer(closed), now, retry_after=closed.retry_after)
-                case _:  # a pong: RELAY's own pings decide
-                    pass
 
     def _closed_by_peer(self, closed: ConnectionClosed) -> Exception:
         words = self.sign_in.without_credentials(closed.reason)

@@ -17,7 +17,6 @@ from anyrelay.protocol.transport.events import (
     ConnectionEvent,
     HandshakeRefused,
     Opened,
-    PongReceived,
     ProtocolViolation,
     ProxyRefused,
     TextReceived,
@@ -39,7 +38,6 @@ __all__ = [
     "ConnectionEvent",
     "HandshakeRefused",
     "Opened",
-    "PongReceived",
     "ProtocolViolation",
     "ProxyRefused",
     "TextReceived",
@@ -163,16 +161,6 @@ class Connection:
         """Whether the transport must be shut: the connection is over, and `data_to_send` has handed out the last bytes."""
         return self._drained
 
-    @property
-    def request_target(self) -> str:
-        """Server: the path and query that the client asked for; empty before `Opened`."""
-        return self._websocket.target
-
-    @property
-    def request_headers(self) -> tuple[tuple[str, str], ...]:
-        """Server: the headers of the client's request, names in lower case; empty before `Opened`."""
-        return self._websocket.headers
-
     def open(self) -> None:
         """Queue the client's first bytes: CONNECT, a TLS ClientHello, or the WebSocket request.
 
@@ -229,18 +217,6 @@ class Connection:
             self._note_tls(self._tls)
         else:
             self._websocket.receive_eof()
-
-    def ping(self, payload: bytes = b"") -> None:
-        """Queue a WebSocket ping (RFC 6455 section 5.5.2); the answer to the latest one comes as `PongReceived`.
-
-        Args:
-            payload: Up to 125 bytes, which the answer repeats.
-
-        Raises:
-            RuntimeError: The connection is not open.
-            ValueError: The payload is too long.
-        """
-        self._websocket.ping(payload)
 
     def close(self, code: int = 1000, reason: str = "") -> None:
         """Begin the end with a close frame; text may still come until the peer's. A second call does nothing.

@@ -16,7 +16,6 @@ __all__ = [
     "ConnectionEvent",
     "HandshakeRefused",
     "Opened",
-    "PongReceived",
     "ProtocolViolation",
     "ProxyRefused",
     "TextReceived",
@@ -91,14 +90,6 @@ class BrokenMessage:
 
 
 @attrs.frozen
-class PongReceived:
-    """The peer answered our latest ping (RFC 6455 section 5.5.3). Other pongs are ignored."""
-
-    payload: bytes
-    """The payload of that ping."""
-
-
-@attrs.frozen
 class ConnectionClosed:
     """The connection is over. This event comes exactly once, and no event follows."""
 
@@ -118,5 +109,5 @@ class ConnectionClosed:
     """Whether both sides sent a close frame."""
 
 
-ConnectionEvent: TypeAlias = Opened | TextReceived | BrokenMessage | PongReceived | ConnectionClosed
+ConnectionEvent: TypeAlias = Opened | TextReceived | BrokenMessage | ConnectionClosed
 """An event that `Connection.next_event` returns."""

@@ -44,10 +44,6 @@ class Upgrade:
         """Whether the WebSocket connection is open."""
         self.error: Exception | None = None
         """Why there is no WebSocket connection; None as long as there may be one."""
-        self.target = ""
-        """Server: the path and query that the client asked for."""
-        self.headers: Headers = ()
-        """Server: the headers of the client's request, names in lower case."""
         self._handshake = handshake
         self._check = check
         self._heads = HeadCutter(b"HTTP/1.") if self.is_client else HeadCutter()
@@ -121,11 +117,9 @@ class Upgrade:
             self._broken(fault, self._status_for(fault, data))
 
     def _receive_request(self, request: Request) -> None:
-        self.target = request.target
         host = [("host", request.host)]
         extra = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in request.extra_headers]
-        self.headers = tuple(host + extra)
-        refused = None if self._check is None else self._check(self.headers)
+        refused = None if self._check is None else self._check(tuple(host + extra))
         if refused is not None:
             self.error = self._refuse(*refused)
         else:

@@ -19,14 +19,13 @@ from anyrelay.protocol.transport.events import (
     ConnectionEvent,
     HandshakeRefused,
     Opened,
-    PongReceived,
     ProtocolViolation,
     TextReceived,
 )
 from anyrelay.protocol.transport.fast_frames import FrameSplitter, MessageTooBig, text_frames
-from anyrelay.protocol.transport.upgrade import Headers, Upgrade, UpgradeCheck
+from anyrelay.protocol.transport.upgrade import Upgrade, UpgradeCheck
 
-__all__ = ["DEFAULT_MAX_MESSAGE_SIZE", "OUTBOX_LIMIT", "Headers", "Phase", "UpgradeCheck", "WebSocketLayer"]
+__all__ = ["DEFAULT_MAX_MESSAGE_SIZE", "OUTBOX_LIMIT", "Phase", "UpgradeCheck", "WebSocketLayer"]
 
 DEFAULT_MAX_MESSAGE_SIZE = 10 * 1024 * 1024
 """The largest message that is taken, in bytes."""
@@ -37,9 +36,6 @@ OUTBOX_LIMIT = 16 * 1024 * 1024
 A peer that reads never comes near the limit: 16 MiB hold the acknowledgements of nearly 200,000 events, or all commands that
 may be open at a time. What counts is what waits before a message, so that a large one of ours leaves whatever its size.
 """
-
-LONGEST_CONTROL_PAYLOAD = 125
-"""RFC 6455 section 5.5."""
 
 LONGEST_HEADER = 14
 """With it each text counts towards `OUTBOX_LIMIT` before its frame is built, in bytes (section 5.2)."""
@@ -77,7 +73,6 @@ class WebSocketLayer:
         self._splitter = FrameSplitter(masked=not self._client, max_message_size=max_message_size)
         self._text = bytearray()  # the message so far, in UTF-8 again: a string for each fragment takes 84 bytes
         self._pong: bytes | None = None
-        self._pinged: bytes | None = None
         self.phase = Phase.IDLE if self._client else Phase.HANDSHAKE
         """The phase of the connection."""
 
@@ -114,16 +109,6 @@ class WebSocketLayer:
             check_upgrade: Says which upgrades are refused; None accepts each.
         """
         return cls(Upgrade.server(check_upgrade), max_message_size)
-
-    @property
-    def target(self) -> str:
-        """Server: the path and query that the client asked for."""
-        return self._upgrade.target
-
-    @property
-    def headers(self) -> Headers:
-        """Server: the headers of the client's request, names in lower case."""
-        return self._upgrade.headers
 
     @property
     def closed(self) -> bool:
@@ -191,22 +176,8 @@ class WebSocketLayer:
             UnicodeEncodeError: The text has lone surrogates.
         """
         if self.phase is not Phase.OPEN:
-            raise self._not_open("send text")
+            raise RuntimeError(f"cannot send text: the WebSocket connection is not open (it is {self.phase.name})")
         self.send(text.encode())
-
-    def ping(self, payload: bytes = b"") -> None:
-        """Queue a ping; the answer to the latest one is reported as `PongReceived`.
-
-        Raises:
-            RuntimeError: The connection is not open.
-            ValueError: The payload is longer than 125 bytes (RFC 6455 section 5.5).
-        """
-        if len(payload) > LONGEST_CONTROL_PAYLOAD:
-            raise ValueError(f"payload: a ping carries {LONGEST_CONTROL_PAYLOAD} bytes at most, not {len(payload)}")
-        if self.phase is not Phase.OPEN:
-            raise self._not_open("ping")
-        self._pinged = bytes(payload)
-        self._queue(self._frames.ping(payload))
 
     def close(self, code: int = 1000, reason: str = "") -> None:
         """Begin the end: queue a close frame and go on reading until the peer's; before it is open, end at once.
@@ -310,11 +281,7 @@ class WebSocketLayer:
         elif frame.opcode is Opcode.PING:
             # Of pings that come faster than we send, the latest is the one to answer (section 5.5.3): one pong waits.
             self._pong = payload
-        elif frame.opcode is Opcode.PONG:
-            if payload == self._pinged:
-                self._pinged = None
-                self.events.append(PongReceived(payload))
-        elif frame.message_finished:
+        elif frame.opcode is not Opcode.PONG and frame.message_finished:
             self.events.append(
                 BrokenMessage(f"a binary message of {self._splitter.message_size} bytes; RELAY speaks text")
             )
@@ -337,15 +304,6 @@ class WebSocketLayer:
         error.__cause__ = fault
         self._finish(ConnectionClosed(code=int(code), reason=words, error=error))
 
-    def _queue(self, frame: bytes | bytearray) -> None:
-        """Queue a frame behind the texts that wait."""
-        self._frame_texts()
-        if self._waiting > OUTBOX_LIMIT:
-            self.fail_unread()
-            return
-        self._outgoing.append(frame)
-        self._waiting += len(frame)
-
     def _queue_pong(self) -> None:
         if self._pong is not None and self.phase is Phase.OPEN:
             self._frame_texts()
@@ -363,6 +321,3 @@ class WebSocketLayer:
         self.phase = Phase.CLOSED
         self.events.append(event)
         self._text = bytearray()
-
-    def _not_open(self, what: str) -> RuntimeError:
-        return RuntimeError(f"cannot {what}: the WebSocket connection is not open (it is {self.phase.name})")
