@@ -2,37 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from anyrelay.protocol.call.call import CallMachine
-from anyrelay.protocol.core.timers import Timer, Timers
+from anyrelay.protocol.core.timers import Timer
+from anyrelay.protocol.session.host import SessionHost
 from anyrelay.protocol.session.open_work import describe_open_work
 
 if TYPE_CHECKING:
     from anyrelay.protocol.outbound.message import MessageMachine
-    from anyrelay.protocol.outbound.outbound import Outbound
 
-__all__ = ["Drain", "DrainHost"]
-
-
-class DrainHost(Protocol):
-    """The members of the session that a drain uses."""
-
-    timers: Timers
-    """Deadlines on what the application waits for."""
-    calls: dict[str, CallMachine]
-    """The calls of the session, by their call_id."""
-    outbound: Outbound
-    """The dials of the session."""
-
-    def close_now(self, now: float) -> object:
-        """Close the client."""
+__all__ = ["Drain"]
 
 
 class Drain:
     """Keeps the set of running handlers, and closes a draining client once no work is open, or its time is over."""
 
-    def __init__(self, host: DrainHost) -> None:
+    def __init__(self, host: SessionHost) -> None:
         self._host = host
         self.is_on = False
         self.handled: set[CallMachine | MessageMachine] = set()

@@ -2,55 +2,24 @@
 
 from __future__ import annotations
 
-from collections import deque
-from typing import Protocol
-
 from anyrelay.errors import CallGone, ClientClosed
 from anyrelay.protocol.call.call import CallMachine
 from anyrelay.protocol.core.handler_queue import HandlerQueue
-from anyrelay.protocol.core.timers import Timers
 from anyrelay.protocol.outbound.message import MessageMachine
 from anyrelay.protocol.session.drain import Drain
 from anyrelay.protocol.session.hang_ups import HangUps
-from anyrelay.protocol.session.observer import Observer
-from anyrelay.protocol.session.outputs import Layer, LogEntry, Output
+from anyrelay.protocol.session.host import SessionHost
+from anyrelay.protocol.session.outputs import Layer, LogEntry
 from anyrelay.protocol.session.routing import EventRouter
-from anyrelay.protocol.session.settings import ClientSettings
 from anyrelay.protocol.session.states import ClientState
-from anyrelay.protocol.session.statistics import Statistics
 
-__all__ = ["HandlerHost", "HandlerResults"]
-
-
-class HandlerHost(Protocol):
-    """The members of the session that the results of handlers use."""
-
-    settings: ClientSettings
-    """The settings of the client."""
-    statistics: Statistics
-    """The counts of the session."""
-    timers: Timers
-    """The deadlines of the session."""
-    outputs: deque[Output]
-    """The orders to the driver of the session."""
-    observer: Observer | None
-    """The observer of the session, None without one."""
-
-    @property
-    def state(self) -> ClientState:
-        """The state of the client."""
-        ...
-
-    def log(
-        self, level: int, text: str, *, call_id: str = "", error: BaseException | None = None, layer: Layer = Layer.CALL
-    ) -> None:
-        """Ask for a log record."""
+__all__ = ["HandlerResults"]
 
 
 class HandlerResults:
     """Acts on the results of the handlers of one session, and makes the queues of their callbacks."""
 
-    def __init__(self, host: HandlerHost, drain: Drain, router: EventRouter, hang_ups: HangUps) -> None:
+    def __init__(self, host: SessionHost, drain: Drain, router: EventRouter, hang_ups: HangUps) -> None:
         """Act on the results of the handlers of this session.
 
         Args:

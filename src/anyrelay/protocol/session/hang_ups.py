@@ -7,15 +7,15 @@ an error. Hanging up twice does no harm.
 from __future__ import annotations
 
 import math
-from typing import Final, Protocol
+from typing import Final
 
 from anyrelay.errors import ConnectionLost, LocalError, RelayError
 from anyrelay.protocol.call.call import CallMachine, CallState
 from anyrelay.protocol.core.promise import Promise
-from anyrelay.protocol.core.timers import Timers
 from anyrelay.protocol.rpc.rejections import is_rejection
 from anyrelay.protocol.rpc.submission import CommandOptions, Reply
 from anyrelay.protocol.schema import End
+from anyrelay.protocol.session.host import SessionHost
 from anyrelay.protocol.session.outputs import LogEntry
 
 __all__ = ["HANG_UPS", "HANG_UP_AGAIN", "HangUps"]
@@ -30,22 +30,10 @@ _OPTIONS: Final = CommandOptions(ok_codes=(404, 410), timeout=math.inf)
 """Without a timeout the command waits until there is a connection."""
 
 
-class HangUpHost(Protocol):
-    """The members of the session that hanging up uses."""
-
-    calls: dict[str, CallMachine]
-    """The calls of the session, by call_id."""
-    timers: Timers
-    """The deadlines of the session."""
-
-    def log(self, level: int, text: str, *, call_id: str = "") -> None:
-        """Write a log record."""
-
-
 class HangUps:
     """The calls of one session that are being hung up."""
 
-    def __init__(self, host: HangUpHost) -> None:
+    def __init__(self, host: SessionHost) -> None:
         """Hang up calls of this session."""
         self._host = host
 

@@ -4,33 +4,22 @@ from __future__ import annotations
 
 from collections import OrderedDict, deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
 from anyrelay.protocol.call.states import CallState
-from anyrelay.protocol.core.handler_queue import HandlerQueue
 from anyrelay.protocol.rpc.jsonrpc import fingerprint
-from anyrelay.protocol.schema import (
-    AuthorizationStateEvent,
-    CallReceiveEvent,
-    Command,
-    Pass,
-    RelayEvent,
-)
+from anyrelay.protocol.schema import AuthorizationStateEvent, CallReceiveEvent, Pass, RelayEvent
 from anyrelay.protocol.schema.codec import read_event
-from anyrelay.protocol.session.outputs import Layer, LogEntry, Output, RunHandler
-from anyrelay.protocol.session.settings import ClientSettings
-from anyrelay.protocol.session.statistics import Statistics
+from anyrelay.protocol.session.host import SessionHost
+from anyrelay.protocol.session.outputs import Layer, LogEntry, RunHandler
 
 if TYPE_CHECKING:
-    from anyrelay.protocol.call.call import CallMachine
     from anyrelay.protocol.outbound.message import MessageMachine
-    from anyrelay.protocol.outbound.outbound import Outbound
     from anyrelay.protocol.session.drain import Drain
-    from anyrelay.protocol.session.observer import Observer
 
-__all__ = ["EventRouter", "RoutingHost"]
+__all__ = ["EventRouter"]
 
 EVENTS_REMEMBERED: Final = 4_096
 """Among how many of the last events a duplicate is found."""
@@ -45,51 +34,10 @@ MESSAGES_WAITING: Final = 10_000
 """How many messages wait for a handler to end; further messages are dropped and counted."""
 
 
-class RoutingHost(Protocol):
-    """The members of the session that the router of events uses."""
-
-    settings: ClientSettings
-    """The settings of the client."""
-    statistics: Statistics
-    """The counts of the session."""
-    calls: dict[str, CallMachine]
-    """The calls of the session, by their call_id."""
-    outbound: Outbound
-    """The dials and text messages of the session."""
-    outputs: deque[Output]
-    """The orders to the driver of the session."""
-    observer: Observer | None
-    """The observer of the session, None without one."""
-
-    @property
-    def is_closing(self) -> bool:
-        """Whether nothing can be answered any more."""
-        ...
-
-    def new_handler_queue(self, call_id: str) -> HandlerQueue:
-        """Make a queue of callbacks."""
-        ...
-
-    def add_call(self, event: RelayEvent) -> CallMachine:
-        """Make a call of the session."""
-        ...
-
-    def make_message(self, message_id: str, event: RelayEvent) -> MessageMachine:
-        """Make a message that was received."""
-        ...
-
-    def log(self, level: int, text: str, *, call_id: str = "", layer: Layer = Layer.CALL) -> None:
-        """Ask for a log record."""
-
-    def submit_quietly(self, now: float, command: Command) -> bool:
-        """Send a command whose reply no caller waits for; False when it cannot be sent."""
-        ...
-
-
 class EventRouter:
     """Hands each event to the call, dial, message or handler that the event is for."""
 
-    def __init__(self, host: RoutingHost, drain: Drain) -> None:
+    def __init__(self, host: SessionHost, drain: Drain) -> None:
         """Begin with nothing seen, and without handlers.
 
         Args:

@@ -82,8 +82,18 @@ class Session(ClientMethods):
             random=random,
         )
         self.link_timers: LinkTimers = self._link.keep_alive.link_timers
+        self.transport_opened: Callable[[float], None] = self._link.transport_opened
+        """Takes in that the transport which `OpenTransport` asked for is open: the time."""
+        self.transport_failed: Callable[[Exception, float], None] = self._link.transport_failed
+        """Takes in that the transport could not be opened, or broke: the error and the time."""
         self.receive_data: Callable[[bytes, float], None] = self._link.receive_data
         """Takes bytes from the transport, and the time. No deadline is judged here, however late the bytes are."""
+        self.receive_eof: Callable[[float], None] = self._link.receive_eof
+        """Takes in that the transport brings no more bytes: the time."""
+        self.token_fetched: Callable[[str, float], None] = self._link.sign_in.token_fetched
+        """Takes the JWT that `FetchToken` asked for, and the time."""
+        self.token_failed: Callable[[Exception, float], None] = self._link.sign_in.token_failed
+        """Takes in that the JWT could not be had: the error and the time."""
         self.data_to_send: Callable[[], bytes] = self._link.messages.data_to_send
         """Returns all bytes that wait for the transport as one piece, and removes them from the session."""
         self._requests = PendingCommands(
@@ -120,26 +130,6 @@ class Session(ClientMethods):
         return ClientState.DRAINING if self._drain.is_on and public is not ClientState.CLOSED else public
 
     # --- driving it -------------------------------------------------------------------------------------------------
-
-    def transport_opened(self, now: float) -> None:
-        """The transport that `OpenTransport` asked for is open."""
-        self._link.transport_opened(now)
-
-    def transport_failed(self, error: Exception, now: float) -> None:
-        """The transport that `OpenTransport` asked for could not be opened, or broke."""
-        self._link.transport_failed(error, now)
-
-    def receive_eof(self, now: float) -> None:
-        """The transport brings no more bytes."""
-        self._link.receive_eof(now)
-
-    def token_fetched(self, token: str, now: float) -> None:
-        """The JWT that `FetchToken` asked for is here."""
-        self._link.sign_in.token_fetched(token, now)
-
-    def token_failed(self, error: Exception, now: float) -> None:
-        """The JWT that `FetchToken` asked for could not be had."""
-        self._link.sign_in.token_failed(error, now)
 
     def is_overdue(self, now: float) -> bool:
         """Whether a deadline has passed; the driver then reads everything that has arrived, and calls `handle_timeout`."""
