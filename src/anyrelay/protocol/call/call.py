@@ -6,8 +6,8 @@ promise of the result. The first parameter is always the time, from the front en
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
 
 from anyrelay.errors import CallGone, RelayError
 from anyrelay.protocol.call.ai import AIMethods
@@ -18,7 +18,7 @@ from anyrelay.protocol.call.detect import DetectMethods
 from anyrelay.protocol.call.digits import DigitMethods
 from anyrelay.protocol.call.fax import FaxMethods
 from anyrelay.protocol.call.listening import ListeningMethods, Search
-from anyrelay.protocol.call.methods import NONE_YET, NOTHING_CHECKED, OnCompleted
+from anyrelay.protocol.call.methods import NONE_YET
 from anyrelay.protocol.call.operation import OperationMachine
 from anyrelay.protocol.call.pay import PayMethods
 from anyrelay.protocol.call.play import PlayMethods
@@ -38,21 +38,15 @@ from anyrelay.protocol.call.user_event import UserEventMethods
 from anyrelay.protocol.call.waiting import WaitingMethods
 from anyrelay.protocol.core.handler_queue import HandlerQueue
 from anyrelay.protocol.core.link_timers import LinkTimer
-from anyrelay.protocol.core.memory import pack_device, unpack_device
-from anyrelay.protocol.core.promise import Promise
+from anyrelay.protocol.core.memory import pack_device
 from anyrelay.protocol.core.timers import Timers
-from anyrelay.protocol.rpc.submission import NO_OBSERVER, USUAL, CommandObserver, CommandOptions
-from anyrelay.protocol.schema import CallCommand, CallReceiveEvent, CallStateEvent, ReferEvent, RelayEvent, write_params
-from anyrelay.protocol.schema.fields import check_handler
+from anyrelay.protocol.schema import CallReceiveEvent, CallStateEvent, ReferEvent, RelayEvent
 
 if TYPE_CHECKING:
     from anyrelay.protocol.call.host import CallHost
     from anyrelay.protocol.call.refer_machine import ReferMachine
 
 __all__ = ["TRANSITIONS", "CallMachine", "CallState", "Search"]
-
-E = TypeVar("E", bound=RelayEvent)
-O = TypeVar("O", bound=OperationMachine[Any])  # noqa: E741
 
 
 class CallMachine(
@@ -249,29 +243,11 @@ class CallMachine(
     # --- what public methods and machines use -----------------------------------------------------------------------
 
     @property
-    def device(self) -> dict[str, Any]:
-        """The call's device, as the last event with a device told; a new dict for each access."""
-        packed = self._device  # which another thread may be about to set
-        return unpack_device(packed) if packed else self._latest_device()
-
-    @property
-    def handler_queue(self) -> HandlerQueue:
-        """The queue of the handlers; made on first use, since most calls need none."""
-        if self._handler_queue is None:
-            self._handler_queue = self.host.new_handler_queue(self.call_id)
-        return self._handler_queue
-
-    @property
     def refers(self) -> Refers:
         """The transfers; made when they are first used, since most calls have none."""
         if self._refers is None:
             self._refers = Refers(self.host.link_timers, self.host.settings.refer_grace, self._refer_over)
         return self._refers
-
-    @property
-    def has_handler(self) -> bool:
-        """Whether the call's handler runs, or is about to."""
-        return self.host.has_handler_at(self)
 
     @property
     def has_open_work(self) -> bool:
@@ -293,96 +269,6 @@ class CallMachine(
     def is_silent(self) -> bool:
         """Whether the call and its last open transfer have ended: no more events of the call will come."""
         return self.state is CallState.ENDED and not self.refers.any_open
-
-    def ended_error(self) -> CallGone:
-        """Return what is raised for a call that has ended."""
-        return CallGone(410, f"call {self.call_id} has ended", self.call_id)
-
-    def operation_ended(self, operation: OperationMachine[Any]) -> None:
-        """An operation is over and needs no more events."""
-        self._operations.pop(operation.control_id, None)
-        if self.host.observer is not None:
-            self.host.observer.operation_over(operation)
-        self.host.work_ended()
-
-    def send_command(
-        self,
-        now: float,
-        kind: type[CallCommand],
-        *,
-        command_observer: CommandObserver = NO_OBSERVER,
-        options: CommandOptions = USUAL,
-        extra: dict[str, Any] | None = None,
-        result_if_accepted: object = None,
-        checked: Mapping[str, Any] = NOTHING_CHECKED,
-        **params: Any,
-    ) -> Promise[Any]:
-        """Send a command on this call. Whatever is not named here is a parameter of the command, its ``timeout`` too.
-
-        Raises:
-            ValueError: A parameter is not allowed.
-            TypeError: A parameter has a wrong type.
-            CallGone: The call has ended, and 410 is not among the `ok_codes` of the options.
-            ConnectionLost: The session of this call is over.
-        """
-        checked = {"node_id": self.node_id, "call_id": self.call_id, **checked}
-        wire_params = write_params(kind, params, extra, checked)
-        if self._gone is not None:
-            raise self._gone.renewed()
-        if self.state is CallState.ENDED:
-            if 410 in options.ok_codes:
-                return Promise.resolved({})
-            raise self.ended_error()
-        return self.host.submit_on_call(
-            now,
-            kind,
-            wire_params,
-            call_id=self.call_id,
-            command_observer=command_observer,
-            options=options,
-            result_if_accepted=result_if_accepted,
-        )
-
-    def start_operation(
-        self,
-        now: float,
-        operation: Callable[[CallMachine, str, OnCompleted[E]], O],
-        kind: type[CallCommand],
-        *,
-        control_id: str | None,
-        on_completed: OnCompleted[E],
-        extra: dict[str, Any],
-        **params: Any,
-    ) -> Promise[O]:
-        """Send a command that starts an operation; the operation listens before the command leaves.
-
-        If an event has told the operation's end by then, the promise is kept no matter what the server replies.
-        """
-        check_handler(on_completed, "on_completed")
-        begun = operation(self, self.host.new_id() if control_id is None else control_id, on_completed)
-        begun.method = kind.method
-        control_id = begun.control_id
-        if control_id in self._operations:
-            raise ValueError(f"control_id {control_id!r} is in use by another operation of this call")
-        self._operations = self._operations or {}
-        self._operations[control_id] = begun
-        try:
-            return self.send_command(
-                now,
-                kind,
-                command_observer=begun,
-                extra=extra,
-                result_if_accepted=begun,
-                control_id=control_id,
-                **params,
-            )
-        except BaseException:
-            del self._operations[control_id]
-            raise
-
-    def make_id(self) -> str:
-        """Make an identifier that was never used before."""
-        return self.host.new_id()
 
 
 _STATES: Final[dict[str, CallState]] = {state.value: state for state in CallState}

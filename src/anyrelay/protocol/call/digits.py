@@ -24,7 +24,7 @@ class DigitMethods(CallMethods):
             digits: ``0-9``, ``#``, ``*``, ``A-D``; ``w`` is a pause of 0.5 s, ``W`` a pause of 1 s.
         """
         return self.send_command(
-            now, schema.SendDigits, control_id=self.make_id() if control_id is None else control_id, digits=digits
+            now, schema.SendDigits, control_id=self.host.new_id() if control_id is None else control_id, digits=digits
         )
 
     @command_doc

@@ -8,10 +8,9 @@ from typing import Any, Generic, TypeVar, overload
 
 from attrs import field, frozen
 
-from anyrelay.errors import CallGone, RelayError
+from anyrelay.errors import RelayError
 from anyrelay.protocol.call.methods import CallMethods
 from anyrelay.protocol.core.promise import Subscription
-from anyrelay.protocol.core.timers import Timers
 from anyrelay.protocol.schema import RelayEvent
 from anyrelay.protocol.schema.fields import check_handler, check_timeout
 
@@ -42,10 +41,6 @@ class _Listener:
 class ListeningMethods(CallMethods):
     """The listeners to a call's events. The call itself gives them each event, without a step in between."""
 
-    call_id: str
-    timers: Timers
-    _gone: RelayError | None
-
     _listeners: tuple[_Listener, ...]
     _subscriptions: dict[Subscription[Any], bool]
 
@@ -53,10 +48,6 @@ class ListeningMethods(CallMethods):
     @abstractmethod
     def is_silent(self) -> bool:
         """Whether the call and its last open transfer have ended: no further event comes."""
-
-    @abstractmethod
-    def ended_error(self) -> CallGone:
-        """Return the error for a call that has ended."""
 
     def on(self, event_type: type[E] | str, handler: Callable[[E], Any]) -> Callable[[], None]:
         """Call a handler with each event of one kind, in order; the handler may use the call.

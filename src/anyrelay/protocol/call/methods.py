@@ -1,15 +1,23 @@
-"""The base class of a call's public methods: sending a command, and starting an operation."""
+"""The base class of a call's public methods: sends commands, and starts operations."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
+from anyrelay.errors import CallGone, RelayError
 from anyrelay.protocol.call.operation import OperationMachine
+from anyrelay.protocol.call.states import CallState
+from anyrelay.protocol.core.handler_queue import HandlerQueue
 from anyrelay.protocol.core.promise import Promise
+from anyrelay.protocol.core.timers import Timers
 from anyrelay.protocol.rpc.submission import NO_OBSERVER, USUAL, CommandObserver, CommandOptions
-from anyrelay.protocol.schema import CallCommand, RelayEvent
+from anyrelay.protocol.schema import CallCommand, RelayEvent, write_params
+from anyrelay.protocol.schema.fields import check_handler
+
+if TYPE_CHECKING:
+    from anyrelay.protocol.call.host import CallHost
 
 __all__ = ["NONE_YET", "NOTHING_CHECKED", "CallMethods", "OnCompleted"]
 
@@ -28,9 +36,33 @@ NOTHING_CHECKED: Final[Mapping[str, Any]] = {}
 
 
 class CallMethods(ABC):
-    """The methods of a call on which the public methods of each feature are built."""
+    """The methods of a call on which the public methods of each feature are built. `CallMachine` sets the attributes."""
 
-    @abstractmethod
+    host: CallHost[Any]
+    call_id: str
+    node_id: str
+    timers: Timers
+    state: CallState
+    _gone: RelayError | None
+    _operations: dict[str, OperationMachine[Any]]
+    _handler_queue: HandlerQueue | None
+
+    @property
+    def handler_queue(self) -> HandlerQueue:
+        """The queue of the handlers; made on first use, since most calls need none."""
+        if self._handler_queue is None:
+            self._handler_queue = self.host.new_handler_queue(self.call_id)
+        return self._handler_queue
+
+    @property
+    def has_handler(self) -> bool:
+        """Whether the call's handler runs, or is about to."""
+        return self.host.has_handler_at(self)
+
+    def ended_error(self) -> CallGone:
+        """Return what is raised for a call that has ended."""
+        return CallGone(410, f"call {self.call_id} has ended", self.call_id)
+
     def send_command(
         self,
         now: float,
@@ -43,9 +75,32 @@ class CallMethods(ABC):
         checked: Mapping[str, Any] = NOTHING_CHECKED,
         **params: Any,
     ) -> Promise[Any]:
-        """Send a command on this call."""
+        """Send a command on this call. Whatever is not named here is a parameter of the command, its ``timeout`` too.
 
-    @abstractmethod
+        Raises:
+            ValueError: A parameter is not allowed.
+            TypeError: A parameter has a wrong type.
+            CallGone: The call has ended, and 410 is not among the `ok_codes` of the options.
+            ConnectionLost: The session of this call is over.
+        """
+        checked = {"node_id": self.node_id, "call_id": self.call_id, **checked}
+        wire_params = write_params(kind, params, extra, checked)
+        if self._gone is not None:
+            raise self._gone.renewed()
+        if self.state is CallState.ENDED:
+            if 410 in options.ok_codes:
+                return Promise.resolved({})
+            raise self.ended_error()
+        return self.host.submit_on_call(
+            now,
+            kind,
+            wire_params,
+            call_id=self.call_id,
+            command_observer=command_observer,
+            options=options,
+            result_if_accepted=result_if_accepted,
+        )
+
     def start_operation(
         self,
         now: float,
@@ -57,16 +112,38 @@ class CallMethods(ABC):
         extra: dict[str, Any],
         **params: Any,
     ) -> Promise[O]:
-        """Send a command that starts an operation; the operation gets events from before the command is sent."""
+        """Send a command that starts an operation; the operation listens before the command leaves.
 
-    @abstractmethod
-    def make_id(self) -> str:
-        """Make a new unique identifier."""
+        If an event has told the operation's end by then, the promise is kept no matter what the server replies.
+        """
+        check_handler(on_completed, "on_completed")
+        begun = operation(self, self.host.new_id() if control_id is None else control_id, on_completed)
+        begun.method = kind.method
+        control_id = begun.control_id
+        if control_id in self._operations:
+            raise ValueError(f"control_id {control_id!r} is in use by another operation of this call")
+        self._operations = self._operations or {}
+        self._operations[control_id] = begun
+        try:
+            return self.send_command(
+                now,
+                kind,
+                command_observer=begun,
+                extra=extra,
+                result_if_accepted=begun,
+                control_id=control_id,
+                **params,
+            )
+        except BaseException:
+            del self._operations[control_id]
+            raise
 
-    @property
-    @abstractmethod
-    def has_handler(self) -> bool:
-        """Whether the call's handler runs, or is about to."""
+    def operation_ended(self, operation: OperationMachine[Any]) -> None:
+        """An operation is over and needs no more events."""
+        self._operations.pop(operation.control_id, None)
+        if self.host.observer is not None:
+            self.host.observer.operation_over(operation)
+        self.host.work_ended()
 
     @abstractmethod
     def passed(self, now: float) -> None:

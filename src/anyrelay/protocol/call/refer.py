@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from anyrelay.errors import ReferInProgress
 from anyrelay.protocol import schema
@@ -17,18 +17,11 @@ from anyrelay.protocol.rpc.submission import USUAL, CommandOptions, Reply
 from anyrelay.protocol.schema import ReferDeviceLike, read_refer_device
 from anyrelay.protocol.schema.fields import check_handler, check_timeout
 
-if TYPE_CHECKING:
-    from anyrelay.protocol.call.host import CallHost
-
 __all__ = ["ReferMethods"]
 
 
 class ReferMethods(CallMethods):
     """Transfer a SIP call by SIP REFER."""
-
-    host: CallHost[Any]
-
-    call_id: str
 
     _refers: Refers | None
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from typing import TYPE_CHECKING, Any
 
 from anyrelay.errors import CallGone, RelayError
@@ -10,9 +9,8 @@ from anyrelay.protocol import schema
 from anyrelay.protocol.call.documented import wait_doc
 from anyrelay.protocol.call.methods import CallMethods
 from anyrelay.protocol.call.states import TRANSITIONS, CallState
-from anyrelay.protocol.core.memory import pack_event, unpack_events
+from anyrelay.protocol.core.memory import pack_event, unpack_device, unpack_events
 from anyrelay.protocol.core.promise import Promise
-from anyrelay.protocol.core.timers import Timers
 from anyrelay.protocol.core.waiters import Waiter, Waiters
 from anyrelay.protocol.schema.fields import check_timeout
 
@@ -25,18 +23,17 @@ __all__ = ["WaitingMethods"]
 class WaitingMethods(CallMethods):
     """Methods that wait for a state of the call. They return at once when the call has reached or skipped the state."""
 
-    call_id: str
-    state: CallState
-    timers: Timers
-    _gone: RelayError | None
-
+    _device: bytes
     _state_waiters: Waiters[CallStateEvent] | None
     _state_events: bytes
 
     @property
-    @abstractmethod
     def device(self) -> dict[str, Any]:
-        """The call's device."""
+        """The call's device, as the last event with a device told; a new dict for each access."""
+        packed = self._device  # which another thread may be about to set
+        if packed:
+            return unpack_device(packed)
+        return next((event.device for event in unpack_events(self._state_events) if event.device), {})
 
     @wait_doc
     def wait_for_ringing(self, now: float, /, timeout: float | None = None) -> Promise[CallStateEvent]:
@@ -85,10 +82,6 @@ class WaitingMethods(CallMethods):
         self._state_events += pack_event(event)
         if self._state_waiters is not None:
             self._answer_state_waiters(self._state_waiters)
-
-    def _latest_device(self) -> dict[str, Any]:
-        """Return the device of the latest state event that has one, else an empty dict."""
-        return next((event.device for event in unpack_events(self._state_events) if event.device), {})
 
     def _answer_state_waiters(self, waiters: Waiters[CallStateEvent]) -> None:
         """Settle the promises of the callers that wait for a state which the call has reached."""
