@@ -27,7 +27,7 @@ async def test_a_machines_own_method_is_called(world: World) -> None:
     client = world.client()
     async with client:
         call = undisguised(await world.taken_call(client))
-        machine = OwnFax.sending(call._machine, "c-1", None)
+        machine = OwnFax(call._machine, "c-1", None)
         action = disguised(package_of(world).FaxAction(call._driver, machine))
         assert await action.stop("busy") == {"own": "busy", "has_time": True}
         assert world.relay.sent("calling.send_fax.stop") == []
@@ -37,7 +37,7 @@ async def test_a_call_that_does_not_fit_the_override_is_told_what_the_override_t
     client = world.client()
     async with client:
         call = undisguised(await world.taken_call(client))
-        action = disguised(package_of(world).FaxAction(call._driver, OwnFax.sending(call._machine, "c-1", None)))
+        action = disguised(package_of(world).FaxAction(call._driver, OwnFax(call._machine, "c-1", None)))
         message = ""
         try:
             await action.stop()

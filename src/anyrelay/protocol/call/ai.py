@@ -20,7 +20,6 @@ class AIMachine(StoppableMachine[RelayEvent]):
 
     EVENT = "calling.call.ai"
     WORDS: ClassVar = ENDS
-    STOP = "AiStop"
 
 
 class AIMethods(CallMethods):
@@ -69,10 +68,8 @@ class AIMethods(CallMethods):
         """
         return self.start_operation(
             now,
-            AIMachine,
             schema.Ai,
-            control_id=control_id,
-            on_completed=on_completed,
+            AIMachine(self, control_id, on_completed),
             extra=extra,
             agent=agent,
             prompt=prompt,

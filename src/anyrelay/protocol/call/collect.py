@@ -43,20 +43,15 @@ class CollectingMachine(ResultMachine["CollectEvent"]):
     @command_doc
     def start_input_timers(self, now: float, /) -> Promise[Reply]:
         """Start the `initial_timeout` of the collect (``calling.collect.start_input_timers``)."""
-        return self._send_command(now, self._command("CollectStartInputTimers"))
+        return self.call.send_command(now, schema.CollectStartInputTimers, control_id=self.control_id)
 
 
 class CollectMachine(CollectingMachine, AudibleMachine["CollectEvent"]):
     """A collect that plays media (``calling.play_and_collect``); the end of the playback does not end the collect."""
 
-    STOP, PAUSE, RESUME = "PlayAndCollectStop", "PlayAndCollectPause", "PlayAndCollectResume"
-    VOLUME = "PlayAndCollectVolume"
-
 
 class StandaloneCollectMachine(CollectingMachine):
     """A collect that plays nothing (``calling.collect``)."""
-
-    STOP = "CollectStop"
 
 
 class CollectMethods(CallMethods):
@@ -95,10 +90,8 @@ class CollectMethods(CallMethods):
         """
         return self.start_operation(
             now,
-            StandaloneCollectMachine,
             schema.Collect,
-            control_id=control_id,
-            on_completed=on_completed,
+            StandaloneCollectMachine(self, control_id, on_completed),
             extra=extra,
             digits=digits,
             speech=speech,
@@ -133,10 +126,8 @@ class CollectMethods(CallMethods):
         """
         return self.start_operation(
             now,
-            CollectMachine,
             schema.PlayAndCollect,
-            control_id=control_id,
-            on_completed=on_completed,
+            CollectMachine(self, control_id, on_completed),
             extra=extra,
             play=read_media(media),
             collect=collect,

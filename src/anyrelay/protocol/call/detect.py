@@ -22,7 +22,6 @@ class DetectMachine(ResultMachine["DetectEvent"]):
 
     EVENT = "calling.call.detect"
     WORDS: ClassVar = ENDS
-    STOP = "DetectStop"
 
     def judge(self, event: RelayEvent) -> OperationInput | None:
         """Return the input that an event is for the detection: any result ends the detection."""
@@ -62,10 +61,8 @@ class DetectMethods(CallMethods):
         """
         return self.start_operation(
             now,
-            DetectMachine,
             schema.Detect,
-            control_id=control_id,
-            on_completed=on_completed,
+            DetectMachine(self, control_id, on_completed),
             extra=extra,
             detect=detect,
             timeout=timeout,

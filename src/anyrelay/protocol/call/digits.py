@@ -23,9 +23,7 @@ class DigitMethods(CallMethods):
         Args:
             digits: ``0-9``, ``#``, ``*``, ``A-D``; ``w`` is a pause of 0.5 s, ``W`` a pause of 1 s.
         """
-        return self.send_command(
-            now, schema.SendDigits, control_id=self.host.new_id() if control_id is None else control_id, digits=digits
-        )
+        return self.send_command(now, schema.SendDigits, control_id=self.control_id_or_new(control_id), digits=digits)
 
     @command_doc
     def bind_digit(

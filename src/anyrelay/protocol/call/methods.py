@@ -14,7 +14,6 @@ from anyrelay.protocol.core.promise import Promise
 from anyrelay.protocol.core.timers import Timers
 from anyrelay.protocol.rpc.submission import NO_OBSERVER, USUAL, CommandObserver, CommandOptions
 from anyrelay.protocol.schema import CallCommand, RelayEvent, write_params
-from anyrelay.protocol.schema.fields import check_handler
 
 if TYPE_CHECKING:
     from anyrelay.protocol.call.host import CallHost
@@ -59,6 +58,10 @@ class CallMethods(ABC):
         """Whether the call's handler runs, or is about to."""
         return self.host.has_handler_at(self)
 
+    def control_id_or_new(self, control_id: str | None) -> str:
+        """Return a control_id; a new one when None."""
+        return self.host.new_id() if control_id is None else control_id
+
     def ended_error(self) -> CallGone:
         """Return what is raised for a call that has ended."""
         return CallGone(410, f"call {self.call_id} has ended", self.call_id)
@@ -102,35 +105,25 @@ class CallMethods(ABC):
         )
 
     def start_operation(
-        self,
-        now: float,
-        operation: Callable[[Any, str, OnCompleted[E]], O],
-        kind: type[CallCommand],
-        *,
-        control_id: str | None,
-        on_completed: OnCompleted[E],
-        extra: dict[str, Any],
-        **params: Any,
+        self, now: float, kind: type[CallCommand], operation: O, *, extra: dict[str, Any], **params: Any
     ) -> Promise[O]:
         """Send a command that starts an operation; the operation listens before the command leaves.
 
         If an event has told the operation's end by then, the promise is kept no matter what the server replies.
         """
-        check_handler(on_completed, "on_completed")
-        begun = operation(self, self.host.new_id() if control_id is None else control_id, on_completed)
-        begun.method = kind.method
-        control_id = begun.control_id
+        operation.method = kind.method
+        control_id = operation.control_id
         if control_id in self._operations:
             raise ValueError(f"control_id {control_id!r} is in use by another operation of this call")
         self._operations = self._operations or {}
-        self._operations[control_id] = begun
+        self._operations[control_id] = operation
         try:
             return self.send_command(
                 now,
                 kind,
-                command_observer=begun,
+                command_observer=operation,
                 extra=extra,
-                result_if_accepted=begun,
+                result_if_accepted=operation,
                 control_id=control_id,
                 **params,
             )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from enum import StrEnum, auto
+from functools import cache
 from typing import Any, ClassVar, Final, Generic, Protocol, TypeVar
 
 from anyrelay.errors import CallGone, ClientClosed, RelayError
@@ -19,7 +20,7 @@ from anyrelay.protocol.core.timers import Timers
 from anyrelay.protocol.core.waiters import Waiters
 from anyrelay.protocol.rpc.submission import USUAL, CommandObserver, CommandOptions, Reply
 from anyrelay.protocol.schema import CallCommand, OperationCommand, RelayEvent
-from anyrelay.protocol.schema.fields import check_timeout
+from anyrelay.protocol.schema.fields import check_handler, check_timeout
 
 __all__ = [
     "CALL_ENDED",
@@ -127,6 +128,10 @@ class OperationHost(Protocol):
         """The callbacks of the call."""
         ...
 
+    def control_id_or_new(self, control_id: str | None) -> str:
+        """Return a control_id; a new one when None."""
+        ...
+
     def send_command(
         self, now: float, kind: type[CallCommand], *, options: CommandOptions = USUAL, **params: Any
     ) -> Promise[Reply]:
@@ -145,9 +150,11 @@ class OperationMachine(CommandObserver, Generic[E]):
     WORDS: ClassVar[dict[str, OperationInput]] = {}
     """The input that each state word of the events is."""
 
-    def __init__(self, call: OperationHost, control_id: str, on_completed: Callable[[E], Any] | None) -> None:
+    def __init__(self, call: OperationHost, control_id: str | None, on_completed: Callable[[E], Any] | None) -> None:
+        if on_completed is not None:
+            check_handler(on_completed, "on_completed")
         self.call = call
-        self.control_id = control_id
+        self.control_id = call.control_id_or_new(control_id)
         self.method = "the operation"
         """The RELAY method that starts the operation."""
         self.state: OperationState = OperationState.STARTING
@@ -275,14 +282,16 @@ class OperationMachine(CommandObserver, Generic[E]):
         if self._on_completed is not None and event is not None:
             self.call.handler_queue.post(self._on_completed, event, never_drop=True)
 
-    def _send_command(self, now: float, kind: type[OperationCommand], **params: Any) -> Promise[dict[str, Any]]:
-        return self.call.send_command(now, kind, control_id=self.control_id, **params)
+    def _send_command(self, now: float, action: str, **params: Any) -> Promise[Reply]:
+        """Send a command on the operation: its RELAY method is the operation's own with the action behind it."""
+        return self.call.send_command(now, _command(f"{self.method}.{action}"), control_id=self.control_id, **params)
 
-    def _stop(self, now: float, kind: type[OperationCommand]) -> Promise[dict[str, Any]]:
-        """Stop it unless it has ended; that the server knows it no more (404) is what was asked for."""
-        if self.is_done:
-            return Promise.resolved({})
-        return self.call.send_command(now, kind, control_id=self.control_id, options=_NOT_FOUND_IS_FINE)
+
+@cache
+def _command(method: str) -> type[OperationCommand]:
+    """Return the class of a command on an operation, by its RELAY method."""
+    kind: type[Any] = schema.COMMANDS[method]
+    return kind
 
 
 ENDS: Final = {"finished": OperationInput.ENDS, "error": OperationInput.ENDS}
@@ -291,9 +300,6 @@ ENDS: Final = {"finished": OperationInput.ENDS, "error": OperationInput.ENDS}
 class StoppableMachine(OperationMachine[E]):
     """An operation that can be stopped."""
 
-    STOP: ClassVar[str] = ""
-    """The class of the command that stops the operation."""
-
     @command_doc
     def stop(self, now: float, /) -> Promise[Reply]:
         """Stop it; one that has ended already is left alone.
@@ -301,19 +307,11 @@ class StoppableMachine(OperationMachine[E]):
         Returns:
             The server's reply; ``{}`` when it had ended already.
         """
-        return self._stop(now, self._command(self.STOP))
-
-    @staticmethod
-    def _command(name: str) -> type[OperationCommand]:
-        kind: type[OperationCommand] = getattr(schema, name)
-        return kind
+        return Promise.resolved({}) if self.is_done else self._send_command(now, "stop", options=_NOT_FOUND_IS_FINE)
 
 
 class PausableMachine(StoppableMachine[E]):
     """An operation that can be held, too."""
-
-    PAUSE: ClassVar[str] = ""
-    RESUME: ClassVar[str] = ""
 
     @command_doc
     def pause(self, now: float, /, behavior: str | None = None) -> Promise[Reply]:
@@ -322,23 +320,21 @@ class PausableMachine(StoppableMachine[E]):
         Args:
             behavior: What a recording holds for the pause: ``skip`` nothing, or ``silence``.
         """
-        return self._send_command(now, self._command(self.PAUSE), behavior=behavior)
+        return self._send_command(now, "pause", behavior=behavior)
 
     @command_doc
     def resume(self, now: float, /) -> Promise[Reply]:
         """Resume the operation."""
-        return self._send_command(now, self._command(self.RESUME))
+        return self._send_command(now, "resume")
 
 
 class AudibleMachine(PausableMachine[E]):
     """An operation with a volume, too."""
 
-    VOLUME: ClassVar[str] = ""
-
     @command_doc
     def volume(self, now: float, /, volume: float) -> Promise[Reply]:
         """Change the volume of the operation."""
-        return self._send_command(now, self._command(self.VOLUME), volume=volume)
+        return self._send_command(now, "volume", volume=volume)
 
 
 class ResultMachine(StoppableMachine[E]):
@@ -352,5 +348,5 @@ class ResultMachine(StoppableMachine[E]):
             The server's reply; ``{}`` when the server was at it no more.
         """
         if self.state is OperationState.DONE:
-            return self._send_command(now, self._command(self.STOP), options=_GONE_IS_FINE)
+            return self._send_command(now, "stop", options=_GONE_IS_FINE)
         return super().stop(now)

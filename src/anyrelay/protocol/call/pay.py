@@ -21,7 +21,6 @@ class PayMachine(StoppableMachine["PayEvent"]):
 
     EVENT = "calling.call.pay"
     WORDS: ClassVar = ENDS
-    STOP = "PayStop"
 
 
 class PayMethods(CallMethods):
@@ -81,10 +80,8 @@ class PayMethods(CallMethods):
         """
         return self.start_operation(
             now,
-            PayMachine,
             schema.Pay,
-            control_id=control_id,
-            on_completed=on_completed,
+            PayMachine(self, control_id, on_completed),
             extra=extra,
             payment_connector_url=payment_connector_url,
             input_method=input_method,

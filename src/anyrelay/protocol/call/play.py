@@ -23,7 +23,6 @@ class PlayMachine(AudibleMachine["PlayEvent"]):
 
     EVENT = "calling.call.play"
     WORDS: ClassVar = {"playing": OperationInput.RUNS, "paused": OperationInput.PAUSES, **ENDS}
-    STOP, PAUSE, RESUME, VOLUME = "PlayStop", "PlayPause", "PlayResume", "PlayVolume"
 
 
 class PlayMethods(CallMethods):
@@ -55,10 +54,8 @@ class PlayMethods(CallMethods):
         """
         return self.start_operation(
             now,
-            PlayMachine,
             schema.Play,
-            control_id=control_id,
-            on_completed=on_completed,
+            PlayMachine(self, control_id, on_completed),
             extra=extra,
             checked={"play": [medium.to_wire() for medium in read_media(media)]},
             volume=volume,

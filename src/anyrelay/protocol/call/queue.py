@@ -36,7 +36,7 @@ class QueueMethods(CallMethods):
             now,
             schema.QueueEnter,
             extra=extra,
-            control_id=self.host.new_id() if control_id is None else control_id,
+            control_id=self.control_id_or_new(control_id),
             queue_name=queue_name,
             status_url=status_url,
         )
@@ -63,7 +63,7 @@ class QueueMethods(CallMethods):
             now,
             schema.QueueLeave,
             extra=extra,
-            control_id=self.host.new_id() if control_id is None else control_id,
+            control_id=self.control_id_or_new(control_id),
             queue_name=queue_name,
             queue_id=queue_id,
             status_url=status_url,

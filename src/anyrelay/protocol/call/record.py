@@ -27,7 +27,6 @@ class RecordMachine(PausableMachine["RecordEvent"]):
         "no_input": OperationInput.ENDS,
         **ENDS,
     }
-    STOP, PAUSE, RESUME = "RecordStop", "RecordPause", "RecordResume"
 
 
 class RecordMethods(CallMethods):
@@ -56,10 +55,8 @@ class RecordMethods(CallMethods):
         """
         return self.start_operation(
             now,
-            RecordMachine,
             schema.Record,
-            control_id=control_id,
-            on_completed=on_completed,
+            RecordMachine(self, control_id, on_completed),
             extra=extra,
             record=audio
             if isinstance(audio, Mapping) and "audio" in audio

@@ -21,7 +21,6 @@ class StreamMachine(StoppableMachine["StreamEvent"]):
 
     EVENT = "calling.call.stream"
     WORDS: ClassVar = {"streaming": OperationInput.RUNS, **ENDS}
-    STOP = "StreamStop"
 
 
 class StreamMethods(CallMethods):
@@ -61,10 +60,8 @@ class StreamMethods(CallMethods):
         """
         return self.start_operation(
             now,
-            StreamMachine,
             schema.Stream,
-            control_id=control_id,
-            on_completed=on_completed,
+            StreamMachine(self, control_id, on_completed),
             extra=extra,
             url=url,
             name=name,

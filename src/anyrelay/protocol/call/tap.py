@@ -21,7 +21,6 @@ class TapMachine(StoppableMachine["TapEvent"]):
 
     EVENT = "calling.call.tap"
     WORDS: ClassVar = {"tapping": OperationInput.RUNS, **ENDS}
-    STOP = "TapStop"
 
 
 class TapMethods(CallMethods):
@@ -49,12 +48,5 @@ class TapMethods(CallMethods):
             The tap, which has started; wait for its end, or stop it.
         """
         return self.start_operation(
-            now,
-            TapMachine,
-            schema.Tap,
-            control_id=control_id,
-            on_completed=on_completed,
-            extra=extra,
-            tap=tap,
-            device=device,
+            now, schema.Tap, TapMachine(self, control_id, on_completed), extra=extra, tap=tap, device=device
         )

@@ -22,7 +22,6 @@ class TranscribeMachine(StoppableMachine["TranscribeEvent"]):
 
     EVENT = "calling.call.transcribe"
     WORDS: ClassVar = {"transcribing": OperationInput.RUNS, **ENDS}
-    STOP = "TranscribeStop"
 
 
 class TranscribeMethods(CallMethods):
@@ -46,10 +45,8 @@ class TranscribeMethods(CallMethods):
         """
         return self.start_operation(
             now,
-            TranscribeMachine,
             schema.Transcribe,
-            control_id=control_id,
-            on_completed=on_completed,
+            TranscribeMachine(self, control_id, on_completed),
             extra=extra,
             status_url=status_url,
         )
