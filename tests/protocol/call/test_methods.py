@@ -566,6 +566,18 @@ def test_every_argument_is_described(method: Callable[..., Any]) -> None:
         assert doc.count(f"\n{section}:\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("method", "result"),
+    [
+        (CallMachine.detect_fax, "The detection, which has started; wait for its first result, or stop it."),
+        (CallMachine.prompt_audio, "The collect, which has started; wait for its result, or stop it."),
+        (CallMachine.hold, "The server's reply."),
+    ],
+)
+def test_the_result_is_the_operation_that_starts_or_the_reply(method: Callable[..., Any], result: str) -> None:
+    assert f"\nReturns:\n    {result}\n" in (method.__doc__ or "")
+
+
 @pytest.mark.parametrize("complete", [command_doc, wait_doc])
 def test_a_docstring_may_come_without_its_indentation(complete: Callable[..., Any]) -> None:
     """From Python 3.13 on, the compiler removes the indentation."""

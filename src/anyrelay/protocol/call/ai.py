@@ -18,6 +18,7 @@ __all__ = ["AIMachine", "AIMethods"]
 class AIMachine(StoppableMachine[RelayEvent]):
     """An AI agent's session on a call (``calling.ai``); ends with its own event, or with the call."""
 
+    STARTED = "The agent's session, which has started; wait for its end, or stop the agent."
     EVENT = "calling.call.ai"
     WORDS: ClassVar = ENDS
 
@@ -62,9 +63,6 @@ class AIMethods(CallMethods):
             languages: The languages that the agent speaks.
             SWAIG: The functions that the agent may call.
             ai_params: The agent's settings.
-
-        Returns:
-            The agent's session, which has started; wait for its end, or stop the agent.
         """
         return self.start_operation(
             now,

@@ -23,6 +23,7 @@ __all__ = ["CollectMachine", "CollectMethods", "StandaloneCollectMachine"]
 class CollectingMachine(ResultMachine["CollectEvent"]):
     """A collect; only its own events end it: a final result, or a final state."""
 
+    STARTED = "The collect, which has started; wait for its result, or stop it."
     EVENT = "calling.call.collect"
     WORDS: ClassVar = {
         "collecting": OperationInput.RUNS,
@@ -84,9 +85,6 @@ class CollectMethods(CallMethods):
             continuous: Whether the collect goes on after a result.
             send_start_of_input: Whether the start of the input is reported.
             start_input_timers: Whether `initial_timeout` runs at once; if not, `start_input_timers()` starts the timeout.
-
-        Returns:
-            The collect, which has started; wait for its result, or stop it.
         """
         return self.start_operation(
             now,
@@ -156,9 +154,6 @@ class CollectMethods(CallMethods):
             language: The language, such as en-US.
             gender: male or female.
             voice: The name of a voice.
-
-        Returns:
-            The collect, which has started; wait for its result, or stop it.
         """
         speech = Media.tts(text, language=language, gender=gender, voice=voice)
         return self.play_and_collect(now, [speech], collect, volume=volume, on_completed=on_completed)
@@ -179,8 +174,5 @@ class CollectMethods(CallMethods):
         Args:
             url: The URL of the audio file.
             collect: The input to wait for, as for `play_and_collect`.
-
-        Returns:
-            The collect, which has started; wait for its result, or stop it.
         """
         return self.play_and_collect(now, [Media.audio(url)], collect, volume=volume, on_completed=on_completed)

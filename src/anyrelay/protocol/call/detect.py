@@ -20,6 +20,7 @@ __all__ = ["DetectMachine", "DetectMethods"]
 class DetectMachine(ResultMachine["DetectEvent"]):
     """A detection (``calling.detect``); its first result ends it, long before the ``finished`` event."""
 
+    STARTED = "The detection, which has started; wait for its first result, or stop it."
     EVENT = "calling.call.detect"
     WORDS: ClassVar = ENDS
 
@@ -55,9 +56,6 @@ class DetectMethods(CallMethods):
         Args:
             detect: The kind of detection: ``{"type": "machine" | "fax" | "digit", "params": {…}}``.
             timeout: The longest detection, in seconds.
-
-        Returns:
-            The detection, which has started; wait for its first result, or stop it.
         """
         return self.start_operation(
             now,
@@ -83,9 +81,6 @@ class DetectMethods(CallMethods):
         Args:
             digits: The digits to detect; all when None.
             timeout: The longest detection, in seconds.
-
-        Returns:
-            The detection, which has started; wait for its first result, or stop it.
         """
         wanted = {"type": "digit", "params": _given(digits=digits)}
         return self.detect(now, wanted, timeout=timeout, on_completed=on_completed)
@@ -115,9 +110,6 @@ class DetectMethods(CallMethods):
             detect_interruptions: Whether interruptions by a person are reported.
             detect_message_end: Whether the end of the greeting is reported.
             timeout: The longest detection, in seconds.
-
-        Returns:
-            The detection, which has started; wait for its first result, or stop it.
         """
         params = _given(
             initial_timeout=initial_timeout,
@@ -144,9 +136,6 @@ class DetectMethods(CallMethods):
         Args:
             tone: The tone: CED, which the called machine sends, or CNG, which the calling machine sends.
             timeout: The longest detection, in seconds.
-
-        Returns:
-            The detection, which has started; wait for its first result, or stop it.
         """
         wanted = {"type": "fax", "params": _given(tone=tone)}
         return self.detect(now, wanted, timeout=timeout, on_completed=on_completed)

@@ -38,8 +38,8 @@ _WAIT_ERRORS: Final = {
 
 
 def command_doc(method: F) -> F:
-    """Complete the docstring of a method that sends a command: the common arguments, the reply, and the errors."""
-    return _complete(method, _COMMAND_ARGS, "The server's reply.", _COMMAND_ERRORS)
+    """Complete the docstring of a method that sends a command: the common arguments, the result, and the errors."""
+    return _complete(method, _COMMAND_ARGS, _result_of(method), _COMMAND_ERRORS)
 
 
 def client_command_doc(method: F) -> F:
@@ -50,6 +50,12 @@ def client_command_doc(method: F) -> F:
 def wait_doc(method: F) -> F:
     """Complete the docstring of a method that waits for a state of the call: its arguments, the event, and the errors."""
     return _complete(method, _WAIT_ARGS, "The `CallStateEvent` of that state.", _WAIT_ERRORS)
+
+
+def _result_of(method: Callable[..., Any]) -> str:
+    """Return the words for the result: those of the operation in an annotation ``Promise[PlayMachine]``, else the reply."""
+    name = method.__annotations__["return"].removeprefix("Promise[").removesuffix("]")
+    return getattr(method.__globals__.get(name), "STARTED", "The server's reply.")
 
 
 def _complete(method: F, arguments: Mapping[str, str], returns: str, errors: Mapping[str, str]) -> F:

@@ -20,6 +20,7 @@ __all__ = ["FaxMachine", "FaxMethods"]
 class FaxMachine(StoppableMachine["FaxEvent"]):
     """A fax that is sent or received (``calling.send_fax``, ``calling.receive_fax``)."""
 
+    STARTED = "The fax, which has started; wait for its end, or stop it."
     EVENT = "calling.call.fax"
     WORDS: ClassVar = ENDS
 
@@ -54,9 +55,6 @@ class FaxMethods(CallMethods):
             document: The URL of the document.
             identity: The sender, as the receiving machine shows it.
             header_info: The text at the head of each page.
-
-        Returns:
-            The fax, which has started; wait for its end, or stop it.
         """
         return self.start_operation(
             now,
@@ -72,9 +70,5 @@ class FaxMethods(CallMethods):
     def receive_fax(
         self, now: float, /, *, control_id: str | None = None, on_completed: OnCompleted[FaxEvent] = None, **extra: Any
     ) -> Promise[FaxMachine]:
-        """Receive a fax (``calling.receive_fax``).
-
-        Returns:
-            The fax, which has started; wait for its end, or stop it.
-        """
+        """Receive a fax (``calling.receive_fax``)."""
         return self.start_operation(now, schema.ReceiveFax, FaxMachine(self, control_id, on_completed), extra=extra)

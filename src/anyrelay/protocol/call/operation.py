@@ -145,6 +145,8 @@ class OperationHost(Protocol):
 class OperationMachine(CommandObserver, Generic[E]):
     """An operation of a call; `E` is the class of its events."""
 
+    STARTED: ClassVar[str] = "The operation, which has started; wait for its end, or stop it."
+    """The operation as the result of the methods that start it, for their docstrings."""
     EVENT: ClassVar[str] = ""
     """The RELAY event that reports the operation."""
     WORDS: ClassVar[dict[str, OperationInput]] = {}

@@ -19,6 +19,7 @@ __all__ = ["PayMachine", "PayMethods"]
 class PayMachine(StoppableMachine["PayEvent"]):
     """A payment (``calling.pay``)."""
 
+    STARTED = "The payment, which has started; wait for its end, or stop it."
     EVENT = "calling.call.pay"
     WORDS: ClassVar = ENDS
 
@@ -74,9 +75,6 @@ class PayMethods(CallMethods):
             valid_card_types: The accepted cards, separated by spaces.
             parameters: Parameters for the payment processor.
             prompts: The prompts, in place of the server's own.
-
-        Returns:
-            The payment, which has started; wait for its end, or stop it.
         """
         return self.start_operation(
             now,

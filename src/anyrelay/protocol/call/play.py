@@ -21,6 +21,7 @@ __all__ = ["PlayMachine", "PlayMethods"]
 class PlayMachine(AudibleMachine["PlayEvent"]):
     """A playback (``calling.play``)."""
 
+    STARTED = "The playback, which has started; wait for its end, stop, pause or resume it, or change its volume."
     EVENT = "calling.call.play"
     WORDS: ClassVar = {"playing": OperationInput.RUNS, "paused": OperationInput.PAUSES, **ENDS}
 
@@ -48,9 +49,6 @@ class PlayMethods(CallMethods):
             media: The media, in order: `Media`, or dicts such as ``{"type": "tts", "text": "Hello"}``.
             direction: Who hears the media: listen, speak or both.
             loop: How often the media are played; 0 plays without end.
-
-        Returns:
-            The playback, which has started; wait for its end, stop, pause or resume it, or change its volume.
         """
         return self.start_operation(
             now,
@@ -83,9 +81,6 @@ class PlayMethods(CallMethods):
             language: The language, such as en-US.
             gender: male or female.
             voice: The name of a voice.
-
-        Returns:
-            The playback, which has started; wait for its end, or stop it.
         """
         speech = Media.tts(text, language=language, gender=gender, voice=voice)
         return self.play(now, [speech], volume=volume, on_completed=on_completed)
@@ -98,9 +93,6 @@ class PlayMethods(CallMethods):
 
         Args:
             url: The URL of the file.
-
-        Returns:
-            The playback, which has started; wait for its end, or stop it.
         """
         return self.play(now, [Media.audio(url)], volume=volume, on_completed=on_completed)
 
@@ -112,9 +104,6 @@ class PlayMethods(CallMethods):
 
         Args:
             duration: The length of the silence, in seconds.
-
-        Returns:
-            The playback, which has started; wait for its end, or stop it.
         """
         return self.play(now, [Media.silence(duration)], on_completed=on_completed)
 
@@ -134,8 +123,5 @@ class PlayMethods(CallMethods):
         Args:
             name: The country's code, such as us.
             duration: The length, in seconds; None lets the server decide.
-
-        Returns:
-            The playback, which has started; wait for its end, or stop it.
         """
         return self.play(now, [Media.ringtone(name, duration)], volume=volume, on_completed=on_completed)

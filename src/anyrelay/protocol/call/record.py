@@ -20,6 +20,7 @@ __all__ = ["RecordMachine", "RecordMethods"]
 class RecordMachine(PausableMachine["RecordEvent"]):
     """A recording (``calling.record``)."""
 
+    STARTED = "The recording, which has started; wait for its end, or stop, pause or resume it."
     EVENT = "calling.call.record"
     WORDS: ClassVar = {
         "recording": OperationInput.RUNS,
@@ -49,9 +50,6 @@ class RecordMethods(CallMethods):
             audio: The settings: beep, format (mp3, wav), stereo, direction (listen, speak, both), initial_timeout and
                 end_silence_timeout in seconds, terminators, input_sensitivity. The server chooses a setting that is left out.
                 RELAY's form ``{"audio": …}`` is accepted too.
-
-        Returns:
-            The recording, which has started; wait for its end, or stop, pause or resume it.
         """
         return self.start_operation(
             now,

@@ -19,6 +19,7 @@ __all__ = ["StreamMachine", "StreamMethods"]
 class StreamMachine(StoppableMachine["StreamEvent"]):
     """A stream (``calling.stream``)."""
 
+    STARTED = "The stream, which has started; wait for its end, or stop it."
     EVENT = "calling.call.stream"
     WORDS: ClassVar = {"streaming": OperationInput.RUNS, **ENDS}
 
@@ -54,9 +55,6 @@ class StreamMethods(CallMethods):
             status_url_method: The HTTP method of the requests to `status_url`: GET or POST.
             authorization_bearer_token: The token for the Authorization header of the WebSocket request; never shown.
             custom_parameters: Parameters for the WebSocket server.
-
-        Returns:
-            The stream, which has started; wait for its end, or stop it.
         """
         return self.start_operation(
             now,

@@ -19,6 +19,7 @@ __all__ = ["TapMachine", "TapMethods"]
 class TapMachine(StoppableMachine["TapEvent"]):
     """A tap (``calling.tap``)."""
 
+    STARTED = "The tap, which has started; wait for its end, or stop it."
     EVENT = "calling.call.tap"
     WORDS: ClassVar = {"tapping": OperationInput.RUNS, **ENDS}
 
@@ -43,9 +44,6 @@ class TapMethods(CallMethods):
         Args:
             tap: The sound: ``{"type": "audio", "params": {"direction": "both"}}``.
             device: The destination: type rtp with addr, port, codec and ptime, or type ws with uri, codec and rate.
-
-        Returns:
-            The tap, which has started; wait for its end, or stop it.
         """
         return self.start_operation(
             now, schema.Tap, TapMachine(self, control_id, on_completed), extra=extra, tap=tap, device=device

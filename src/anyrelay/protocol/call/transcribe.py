@@ -20,6 +20,7 @@ __all__ = ["LiveTranscribeMethods", "TranscribeMachine", "TranscribeMethods"]
 class TranscribeMachine(StoppableMachine["TranscribeEvent"]):
     """A transcription (``calling.transcribe``)."""
 
+    STARTED = "The transcription, which has started; wait for its end, or stop it."
     EVENT = "calling.call.transcribe"
     WORDS: ClassVar = {"transcribing": OperationInput.RUNS, **ENDS}
 
@@ -38,11 +39,7 @@ class TranscribeMethods(CallMethods):
         on_completed: OnCompleted[TranscribeEvent] = None,
         **extra: Any,
     ) -> Promise[TranscribeMachine]:
-        """Transcribe the call; the text can be fetched at the end (``calling.transcribe``).
-
-        Returns:
-            The transcription, which has started; wait for its end, or stop it.
-        """
+        """Transcribe the call; the text can be fetched at the end (``calling.transcribe``)."""
         return self.start_operation(
             now,
             schema.Transcribe,
