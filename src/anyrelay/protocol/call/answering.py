@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from anyrelay.protocol import schema
+from anyrelay.protocol.call.documented import command_doc, command_doc_without
 from anyrelay.protocol.call.methods import CallMethods
 from anyrelay.protocol.core.promise import Promise
 from anyrelay.protocol.rpc.submission import CommandObserver, CommandOptions, Reply
@@ -28,60 +29,32 @@ class _PassObserver(CommandObserver):
 class AnswerMethods(CallMethods):
     """Answer a call, hang it up, or give an offered call back."""
 
+    @command_doc
     def answer(
         self, now: float, /, *, codecs: list[str] | None = None, max_duration: float | None = None, **extra: Any
     ) -> Promise[Reply]:
         """Answer an inbound call.
 
         Args:
-            now: The time, in seconds.
             codecs: The codecs to offer, in order of preference; the server's choice when None.
             max_duration: How long the call may last, passed on as given: SignalWire's pages and sources disagree on seconds or
                 minutes.
-            extra: Further parameters, sent as given.
-
-        Returns:
-            The server's reply.
-
-        Raises:
-            ValueError: A parameter is not allowed.
-            CallGone: The call does not exist any more.
-            RelayError: The server refused.
-            RequestTimeout: The reply did not come within `request_timeout`.
-            ConnectionLost: The connection dropped while the command was under way.
         """
         return self.send_command(now, schema.Answer, codecs=codecs, max_duration=max_duration, extra=extra)
 
+    @command_doc_without("CallGone")
     def hangup(self, now: float, /, reason: str = "hangup") -> Promise[Reply]:
         """End the call; one that has ended already is left alone.
 
         Args:
-            now: The time, in seconds.
             reason: The end reason, such as hangup, busy or decline.
 
         Returns:
             The server's reply, ``{}`` when the call had ended already.
-
-        Raises:
-            RelayError: The server refused.
-            RequestTimeout: The reply did not come within `request_timeout`.
-            ConnectionLost: The connection dropped while the command was under way.
         """
         return self.send_command(now, schema.End, reason=reason, options=_GONE_IS_FINE)
 
+    @command_doc
     def pass_(self, now: float, /) -> Promise[Reply]:
-        """Give an offered call back to routing, to be offered to another subscriber.
-
-        Args:
-            now: The time, in seconds.
-
-        Returns:
-            The server's reply.
-
-        Raises:
-            CallGone: The call does not exist any more.
-            RelayError: The server refused.
-            RequestTimeout: The reply did not come within `request_timeout`.
-            ConnectionLost: The connection dropped while the command was under way.
-        """
+        """Give an offered call back to routing, to be offered to another subscriber."""
         return self.send_command(now, schema.Pass, command_observer=_PassObserver(self))

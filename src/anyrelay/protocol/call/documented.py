@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeVar
 
-__all__ = ["client_command_doc", "command_doc", "wait_doc"]
+__all__ = ["client_command_doc", "command_doc", "command_doc_without", "wait_doc"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -26,7 +26,6 @@ _COMMAND_ERRORS: Final = {
     "RequestTimeout": "The reply did not come within `request_timeout`.",
     "ConnectionLost": "The connection dropped while the command was under way.",
 }
-_CLIENT_ERRORS: Final = {name: words for name, words in _COMMAND_ERRORS.items() if name != "CallGone"}
 _WAIT_ARGS: Final = {
     "now": "The time, in seconds.",
     "timeout": "How long to wait, in seconds; None waits as long as it takes.",
@@ -42,9 +41,14 @@ def command_doc(method: F) -> F:
     return _complete(method, _COMMAND_ARGS, _result_of(method), _COMMAND_ERRORS)
 
 
-def client_command_doc(method: F) -> F:
-    """Complete the docstring of a client's method that sends a command, as `command_doc` does, without the errors of a call."""
-    return _complete(method, _COMMAND_ARGS, "The server's reply.", _CLIENT_ERRORS)
+def command_doc_without(error: str) -> Callable[[F], F]:
+    """Return a decorator like `command_doc`, for methods that do not raise one of the common errors."""
+    errors = {name: words for name, words in _COMMAND_ERRORS.items() if name != error}
+    return lambda method: _complete(method, _COMMAND_ARGS, _result_of(method), errors)
+
+
+client_command_doc = command_doc_without("CallGone")
+"""Completes the docstring of a client's method that sends a command, as `command_doc` does, without the error of a call."""
 
 
 def wait_doc(method: F) -> F:

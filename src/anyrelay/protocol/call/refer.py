@@ -8,6 +8,7 @@ from typing import Any
 
 from anyrelay.errors import ReferInProgress
 from anyrelay.protocol import schema
+from anyrelay.protocol.call.documented import command_doc, command_doc_without
 from anyrelay.protocol.call.methods import CallMethods
 from anyrelay.protocol.call.refer_machine import ReferMachine
 from anyrelay.protocol.call.refer_outcome import ReferOutcome
@@ -30,6 +31,7 @@ class ReferMethods(CallMethods):
     def refers(self) -> Refers:
         """The SIP REFERs of the call: every transfer."""
 
+    @command_doc
     def refer(
         self, now: float, /, device: ReferDeviceLike, *, status_url: str | None = None, **extra: Any
     ) -> Promise[Reply]:
@@ -39,10 +41,7 @@ class ReferMethods(CallMethods):
         transfer of this call, the latest at its end.
 
         Args:
-            now: The time, in seconds.
             device: The target: a SIP URI, a dict ``{"type": "sip", "params": {"uri": …}}``, or a `SipReferDevice`.
-            status_url: The URL to which the server also POSTs the transfer's events.
-            extra: Further parameters, sent as given.
 
         Returns:
             The server's reply, such as ``{"code": "200", "message": "Starting SIP REFER"}``; ``{}`` when an event
@@ -50,17 +49,15 @@ class ReferMethods(CallMethods):
 
         Raises:
             ValueError: `device` is no valid target.
-            TypeError: A parameter has a wrong type.
-            CallGone: The call does not exist any more.
             RelayError: The server answered with an error. Unless its code says that nothing will happen (-32600, -32601,
                 -32602, -32700, and 400 to 499 but 408, 425 and 429), the transfer may still happen: `refers` keeps it.
             RequestTimeout: The reply did not come within `request_timeout`; the transfer may still happen.
-            ConnectionLost: The connection dropped while the command was under way; the command is never
-                sent again.
+            ConnectionLost: The connection dropped while the command was under way; the command is never sent again.
         """
         _, reply = self._refer(now, device, status_url, extra)
         return reply
 
+    @command_doc
     def start_refer(
         self,
         now: float,
@@ -74,11 +71,8 @@ class ReferMethods(CallMethods):
         """Start a transfer by SIP REFER; return once the server accepted the command (``calling.refer``).
 
         Args:
-            now: The time, in seconds.
             device: The target, as for `refer`.
-            status_url: The URL to which the server also POSTs the transfer's events.
             on_completed: Called with the `ReferOutcome`, once.
-            extra: Further parameters, sent as given.
 
         Returns:
             The transfer, which has started: `wait` for its outcome. When an event brings the outcome before the reply, the
@@ -86,20 +80,18 @@ class ReferMethods(CallMethods):
 
         Raises:
             ValueError: `device` is no valid target.
-            TypeError: A parameter has a wrong type.
             ReferInProgress: Another transfer of this call has a waiter; nothing was sent.
-            CallGone: The call does not exist any more.
             RelayError: The server answered with an error. As for `refer`, the transfer may still happen after some codes;
                 `on_completed` is then called too.
             RequestTimeout: The reply did not come within `request_timeout`; the transfer may still happen.
-            ConnectionLost: The connection dropped while the command was under way; the command is never
-                sent again.
+            ConnectionLost: The connection dropped while the command was under way; the command is never sent again.
         """
         _, started = self._refer(
             now, device, status_url, extra, alone=True, on_completed=on_completed, returns_transfer=True
         )
         return started
 
+    @command_doc_without("ConnectionLost")
     def refer_and_wait(
         self,
         now: float,
@@ -116,21 +108,16 @@ class ReferMethods(CallMethods):
         outcome UNKNOWN with its reason, and no exception.
 
         Args:
-            now: The time, in seconds.
             device: The target, as for `refer`.
-            status_url: The URL to which the server also POSTs the transfer's events.
             timeout: The longest wait for the outcome, in seconds from now; None waits without limit. After this time the
                 outcome is UNKNOWN because TIMED_OUT, and the transfer itself goes on.
-            extra: Further parameters, sent as given.
 
         Returns:
             The outcome of the transfer.
 
         Raises:
             ValueError: `device` is no valid target, or `timeout` is negative.
-            TypeError: A parameter has a wrong type.
             ReferInProgress: Another transfer of this call has a waiter; nothing was sent.
-            CallGone: The call does not exist any more.
             RelayError: The server refused the command, with a code that says that nothing will happen (as for `refer`). After
                 any other error reply the method waits on.
             RequestTimeout: There was no connection for `request_timeout` (or `timeout`) seconds; the command was not sent.

@@ -6,6 +6,7 @@ from typing import Any
 
 from anyrelay.errors import RelayError
 from anyrelay.protocol import schema
+from anyrelay.protocol.call.documented import command_doc
 from anyrelay.protocol.call.methods import CallMethods
 from anyrelay.protocol.core.promise import Promise
 from anyrelay.protocol.rpc.submission import CommandObserver, Reply
@@ -42,6 +43,7 @@ class TransferMethods(CallMethods):
     was_handed_over = False
     """Whether the server has accepted ``calling.transfer``."""
 
+    @command_doc
     def transfer(self, now: float, /, dest: str, **extra: Any) -> Promise[Reply]:
         """Hand the call to another RELAY application or a SWML script (``calling.transfer``); this client loses the call.
 
@@ -49,18 +51,9 @@ class TransferMethods(CallMethods):
         REFER are UNKNOWN.
 
         Args:
-            now: The time, in seconds.
             dest: A context, the URL of a SWML script, or inline SWML.
-            extra: Further parameters, sent as given.
-
-        Returns:
-            The server's reply.
 
         Raises:
             ValueError: `dest` is empty.
-            CallGone: The call does not exist any more.
-            RelayError: The server refused.
-            RequestTimeout: The reply did not come within `request_timeout`.
-            ConnectionLost: The connection dropped while the command was under way.
         """
         return self.send_command(now, schema.Transfer, dest=dest, extra=extra, command_observer=_TransferObserver(self))
