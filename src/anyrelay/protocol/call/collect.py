@@ -151,9 +151,6 @@ class CollectMethods(CallMethods):
         Args:
             text: The question.
             collect: The input to wait for, as for `play_and_collect`.
-            language: The language, such as en-US.
-            gender: male or female.
-            voice: The name of a voice.
         """
         speech = Media.tts(text, language=language, gender=gender, voice=voice)
         return self.play_and_collect(now, [speech], collect, volume=volume, on_completed=on_completed)
@@ -172,7 +169,6 @@ class CollectMethods(CallMethods):
         """Play an audio file and collect the answer (``calling.play_and_collect``).
 
         Args:
-            url: The URL of the audio file.
             collect: The input to wait for, as for `play_and_collect`.
         """
         return self.play_and_collect(now, [Media.audio(url)], collect, volume=volume, on_completed=on_completed)

@@ -12,11 +12,16 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 _COMMAND_ARGS: Final = {
     "now": "The time, in seconds.",
+    "queue_name": "The queue's name.",
+    "url": "The URL of the audio file.",
+    "language": "The language, such as en-US.",
+    "gender": "male or female.",
+    "voice": "The name of a voice.",
+    "volume": "The volume, from -40 to 40 dB.",
     "control_id": "The operation's identifier; a new one when None.",
     "on_completed": "Called with the final event, once.",
-    "extra": "Further parameters, sent as given.",
     "status_url": "The URL to which the server also POSTs the events.",
-    "volume": "The volume, from -40 to 40 dB.",
+    "extra": "Further parameters, sent as given.",
 }
 _COMMAND_ERRORS: Final = {
     "ValueError": "A parameter is not allowed; the error names the parameter, its value and its range.",

@@ -78,9 +78,6 @@ class PlayMethods(CallMethods):
 
         Args:
             text: The text.
-            language: The language, such as en-US.
-            gender: male or female.
-            voice: The name of a voice.
         """
         speech = Media.tts(text, language=language, gender=gender, voice=voice)
         return self.play(now, [speech], volume=volume, on_completed=on_completed)
@@ -89,11 +86,7 @@ class PlayMethods(CallMethods):
     def play_audio(
         self, now: float, /, url: str, *, volume: float | None = None, on_completed: OnCompleted[PlayEvent] = None
     ) -> Promise[PlayMachine]:
-        """Play an audio file (``calling.play``).
-
-        Args:
-            url: The URL of the file.
-        """
+        """Play an audio file (``calling.play``)."""
         return self.play(now, [Media.audio(url)], volume=volume, on_completed=on_completed)
 
     @command_doc

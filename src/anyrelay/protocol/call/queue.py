@@ -27,11 +27,7 @@ class QueueMethods(CallMethods):
         status_url: str | None = None,
         **extra: Any,
     ) -> Promise[Reply]:
-        """Put the call into a queue (``calling.queue.enter``).
-
-        Args:
-            queue_name: The queue's name.
-        """
+        """Put the call into a queue (``calling.queue.enter``)."""
         return self.send_command(
             now,
             schema.QueueEnter,
@@ -56,7 +52,6 @@ class QueueMethods(CallMethods):
         """Take the call out of a queue (``calling.queue.leave``).
 
         Args:
-            queue_name: The queue's name.
             queue_id: The queue's identifier.
         """
         return self.send_command(
