@@ -1,4 +1,4 @@
-"""The members of its session that a call uses.
+"""The members of its session that a call uses, and those that dials and text messages use as well.
 
 The session is above its calls and imports them, so a call names only the members that it uses. The class of the call is a
 parameter of each protocol, because `CallMachine` imports this module.
@@ -20,7 +20,7 @@ from anyrelay.protocol.core.timers import Timers
 from anyrelay.protocol.rpc.submission import CommandObserver, CommandOptions
 from anyrelay.protocol.schema import CallCommand
 
-__all__ = ["CallHost", "CallObserver", "CallSettings"]
+__all__ = ["CallHost", "CallObserver", "CallSettings", "SessionHost"]
 
 C = TypeVar("C", contravariant=True)
 
@@ -52,8 +52,8 @@ class CallObserver(Protocol[C]):
         """A transfer of the call is settled; None when the server rejected its command."""
 
 
-class CallHost(Protocol[C]):
-    """The members of its session that a call uses."""
+class SessionHost(Protocol):
+    """The members of a session that calls, dials and text messages use."""
 
     new_id: Callable[[], str]
     """Makes an identifier that was never used before."""
@@ -61,6 +61,18 @@ class CallHost(Protocol[C]):
     """Deadlines on what the application waits for."""
     link_timers: LinkTimers
     """Deadlines on what the server says: they count only time in which it can be heard."""
+
+    def new_handler_queue(self, call_id: str) -> HandlerQueue:
+        """Make the queue of the callbacks of one call, or of one message: its call_id is ""."""
+        ...
+
+    def work_ended(self) -> None:
+        """An operation, a transfer or a dial has ended, for which a drain may wait."""
+
+
+class CallHost(SessionHost, Protocol[C]):
+    """The members of its session that a call uses."""
+
     texts: SharedTexts
     """Shares equal texts between the calls of the session."""
 
@@ -98,10 +110,6 @@ class CallHost(Protocol[C]):
         """
         ...
 
-    def new_handler_queue(self, call_id: str) -> HandlerQueue:
-        """Make the queue of the callbacks of one call."""
-        ...
-
     def has_handler_at(self, call: C) -> bool:
         """Whether a handler of the call runs, or is about to."""
         ...
@@ -111,6 +119,3 @@ class CallHost(Protocol[C]):
 
     def forget_call(self, call: C) -> None:
         """No more events of the call are expected."""
-
-    def work_ended(self) -> None:
-        """An operation or a transfer has ended, for which a drain may wait."""

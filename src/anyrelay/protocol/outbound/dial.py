@@ -15,11 +15,11 @@ from anyrelay.protocol.call.call import CallMachine, CallState
 from anyrelay.protocol.core.link_timers import LinkTimer
 from anyrelay.protocol.core.promise import Promise
 from anyrelay.protocol.core.timers import Timer
-from anyrelay.protocol.outbound.host import OutboundHost
 from anyrelay.protocol.rpc.submission import CommandObserver, CommandOptions
 from anyrelay.protocol.schema import CallStateEvent, RelayEvent
 
 if TYPE_CHECKING:
+    from anyrelay.protocol.outbound.host import OutboundHost
     from anyrelay.protocol.schema import Dial
 
 __all__ = ["TRANSITIONS", "DialInput", "DialMachine", "DialState"]

@@ -6,25 +6,17 @@ from collections.abc import Callable
 from typing import Protocol
 
 from anyrelay.protocol.call.call import CallMachine
-from anyrelay.protocol.core.handler_queue import HandlerQueue
-from anyrelay.protocol.core.link_timers import LinkTimers
+from anyrelay.protocol.call.host import SessionHost
 from anyrelay.protocol.core.promise import Promise
-from anyrelay.protocol.core.timers import Timers
 from anyrelay.protocol.rpc.submission import USUAL, CommandObserver, CommandOptions, Reply
 from anyrelay.protocol.schema import Command, RelayEvent
 
 __all__ = ["OutboundHost"]
 
 
-class OutboundHost(Protocol):
+class OutboundHost(SessionHost, Protocol):
     """The members of a session that dials and text messages use."""
 
-    new_id: Callable[[], str]
-    """Makes a new unique identifier."""
-    timers: Timers
-    """Deadlines of the application's waits."""
-    link_timers: LinkTimers
-    """Deadlines of the server's reports: only time with a connection counts."""
     calls: dict[str, CallMachine]
     """The calls of the session, by call_id."""
     relay_protocol: str
@@ -49,10 +41,3 @@ class OutboundHost(Protocol):
     def hang_up(self, call: CallMachine, now: float, reason: str) -> None:
         """Hang up a call, again if the command is lost; when that is not possible, write a log record."""
         ...
-
-    def new_handler_queue(self, call_id: str) -> HandlerQueue:
-        """Make a queue of callbacks."""
-        ...
-
-    def work_ended(self) -> None:
-        """A dial has ended, for which a drain may wait."""

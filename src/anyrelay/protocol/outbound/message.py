@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import StrEnum, auto
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from anyrelay.errors import RelayError
 from anyrelay.protocol.core.handler_queue import HandlerQueue
 from anyrelay.protocol.core.promise import Promise
 from anyrelay.protocol.core.waiters import Waiters
-from anyrelay.protocol.outbound.host import OutboundHost
 from anyrelay.protocol.schema import RelayEvent
 from anyrelay.protocol.schema.fields import check_timeout
+
+if TYPE_CHECKING:
+    from anyrelay.protocol.outbound.host import OutboundHost
 
 __all__ = ["TRANSITIONS", "MessageMachine", "MessageState"]
 

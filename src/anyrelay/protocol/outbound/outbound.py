@@ -11,13 +11,13 @@ from anyrelay.protocol import schema
 from anyrelay.protocol.call.call import CallMachine
 from anyrelay.protocol.core.promise import Promise
 from anyrelay.protocol.outbound.dial import DialMachine, DialState
-from anyrelay.protocol.outbound.host import OutboundHost
 from anyrelay.protocol.outbound.message import MessageMachine
 from anyrelay.protocol.rpc.submission import CommandObserver, Reply
 from anyrelay.protocol.schema import CallStateEvent, RelayEvent, make_command
 from anyrelay.protocol.schema.fields import Named, check_handler, is_number
 
 if TYPE_CHECKING:
+    from anyrelay.protocol.outbound.host import OutboundHost
     from anyrelay.protocol.schema import DevicesLike
 
 __all__ = ["Outbound"]
