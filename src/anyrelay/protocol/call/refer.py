@@ -123,9 +123,10 @@ class ReferMethods(CallMethods):
             RequestTimeout: There was no connection for `request_timeout` (or `timeout`) seconds; the command was not sent.
         """
         check_timeout(timeout)
-        refer, reply = self._refer(
-            now, device, status_url, extra, alone=True, waits_for_outcome=True, queue_timeout=timeout
-        )
+        request_timeout = self.host.settings.request_timeout
+        until_sent = request_timeout if timeout is None else min(request_timeout, timeout)
+        options = CommandOptions(timeout=until_sent, timeout_until_sent=True)
+        refer, reply = self._refer(now, device, status_url, extra, alone=True, options=options)
         return refer.wait(now, timeout, on_abandon=reply.abandon)
 
     def _refer(
@@ -137,9 +138,8 @@ class ReferMethods(CallMethods):
         *,
         alone: bool = False,
         on_completed: Callable[[ReferOutcome], Any] | None = None,
-        waits_for_outcome: bool = False,
         returns_transfer: bool = False,
-        queue_timeout: float | None = None,
+        options: CommandOptions = USUAL,
     ) -> tuple[ReferMachine, Promise[Any]]:
         """Send ``calling.refer``; its transfer listens from before, since an event may overtake the reply.
 
@@ -150,10 +150,9 @@ class ReferMethods(CallMethods):
             extra: Further parameters.
             alone: Whether to raise `ReferInProgress` while another transfer has a waiter.
             on_completed: Called with the outcome.
-            waits_for_outcome: Whether the caller waits for the outcome, and not for the reply.
-            returns_transfer: Whether the promise is of the transfer, and not of the reply.
-            queue_timeout: The longest time in the queue of unsent commands, in seconds; at most `request_timeout`, which is
-                the default.
+            returns_transfer: Whether the promise is of the transfer, and not of the reply. Until the reply has come, the
+                transfer then counts as one with a waiter.
+            options: How the command is sent.
 
         Returns:
             The transfer, and a promise that is kept once the server accepted the command, or events have told the outcome.
@@ -164,12 +163,7 @@ class ReferMethods(CallMethods):
         refers = self._refers or self.refers
         if alone and refers.awaited:
             raise ReferInProgress(f"a transfer of call {self.call_id} is still being waited for; nothing was sent")
-        options = USUAL
-        if waits_for_outcome:
-            request_timeout = self.host.settings.request_timeout
-            timeout = request_timeout if queue_timeout is None else min(request_timeout, queue_timeout)
-            options = CommandOptions(timeout=timeout, timeout_until_sent=True)
-        refer = refers.arm(target.uri, now, waits_for_reply=alone and not waits_for_outcome)
+        refer = refers.arm(target.uri, now, waits_for_reply=returns_transfer)
         refer.on_completed = on_completed
         try:
             reply = self.send_command(
