@@ -57,7 +57,7 @@ client_command_doc = command_doc_without("CallGone")
 
 
 def wait_doc(method: F) -> F:
-    """Complete the docstring of a method that waits for a state of the call: its arguments, the event, and the errors."""
+    """Complete the docstring of a method that waits for an event: its arguments, the event, and the errors."""
     return _complete(method, _WAIT_ARGS, "The `CallStateEvent` of that state.", _WAIT_ERRORS)
 
 

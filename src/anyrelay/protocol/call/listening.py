@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar, overload
 from attrs import field, frozen
 
 from anyrelay.errors import RelayError
+from anyrelay.protocol.call.documented import wait_doc
 from anyrelay.protocol.call.methods import CallMethods
 from anyrelay.protocol.core.promise import Subscription
 from anyrelay.protocol.schema import RelayEvent
@@ -102,6 +103,7 @@ class ListeningMethods(CallMethods):
         predicate: Callable[[RelayEvent], object] | None = None,
         timeout: float | None = None,
     ) -> Search[RelayEvent]: ...
+    @wait_doc
     def wait_for(
         self,
         now: float,
@@ -113,19 +115,15 @@ class ListeningMethods(CallMethods):
         """Wait for an event that comes after this call of the method.
 
         Args:
-            now: The time, in seconds.
             event_type: An event class, or the name of a RELAY event such as ``calling.call.play``.
             predicate: Whether an event is the awaited one; None accepts the first event.
-            timeout: The longest wait, in seconds; None waits without limit.
 
         Returns:
             The event.
 
         Raises:
-            TimeoutError: `timeout` is over.
             TypeError: `predicate` returned a coroutine; only a plain function is allowed.
             CallGone: The call ended first.
-            ConnectionLost: The session could not be resumed.
         """
         check_timeout(timeout)
         check_handler(predicate, "predicate")

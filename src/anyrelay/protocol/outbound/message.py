@@ -7,6 +7,7 @@ from enum import StrEnum, auto
 from typing import TYPE_CHECKING, Any, Final
 
 from anyrelay.errors import RelayError
+from anyrelay.protocol.call.documented import wait_doc
 from anyrelay.protocol.core.handler_queue import HandlerQueue
 from anyrelay.protocol.core.promise import Promise
 from anyrelay.protocol.core.waiters import Waiters
@@ -34,6 +35,8 @@ class MessageState(StrEnum):
     RECEIVED = auto()
     """Final: the message was sent to this client."""
 
+
+_STATES: Final = {state.value: state for state in MessageState}
 
 FINAL: Final = frozenset({MessageState.DELIVERED, MessageState.UNDELIVERED, MessageState.FAILED, MessageState.RECEIVED})
 
@@ -108,7 +111,7 @@ class MessageMachine:
 
     def receive(self, event: RelayEvent) -> None:
         """Receive ``messaging.state`` of this message."""
-        word = _state(_text(event.params, "message_state"))
+        word = _STATES.get(_text(event.params, "message_state"))
         moved = TRANSITIONS.get((self.state, word)) if word is not None else None
         if moved is not None:
             self.state = moved
@@ -156,19 +159,15 @@ class MessageMachine:
 
         return remove
 
+    @wait_doc
     def wait(self, now: float, /, timeout: float | None = None) -> Promise[RelayEvent]:
         """Wait until the message is delivered, undelivered or failed.
-
-        Args:
-            now: The time, in seconds.
-            timeout: The longest wait, in seconds; None waits without limit.
 
         Returns:
             The final event: ``messaging.state``, or ``messaging.receive`` of a received message.
 
         Raises:
             TimeoutError: `timeout` is over; the message goes on.
-            ConnectionLost: The session could not be resumed.
             ClientClosed: The client was closed.
             ValueError: `timeout` is negative.
         """
@@ -199,10 +198,3 @@ def _texts(params: dict[str, Any], name: str) -> list[str]:
 def _count(params: dict[str, Any], name: str) -> int:
     value = params.get(name)
     return value if isinstance(value, int) else 0
-
-
-def _state(word: str) -> MessageState | None:
-    try:
-        return MessageState(word)
-    except ValueError:
-        return None
