@@ -176,7 +176,7 @@ def test_a_transfer_from_its_command_to_its_end() -> None:
     bench.advance(0.25)
     bench.accepted()
     promise = transfer.wait(bench.now)
-    assert transfer.has_waiters
+    assert transfer.waiters
     bench.advance(1.0)
     bench.event(state="inProgress", sip_refer_response_code="202")
     bench.event(state="inProgress", sip_notify_response_code="180")
@@ -190,7 +190,7 @@ def test_a_transfer_from_its_command_to_its_end() -> None:
     assert outcome.raise_for_status() is None
     assert bench.outcomes == [outcome]
     assert transfer.ack == OK
-    assert not transfer.has_waiters
+    assert not transfer.waiters
     assert transfer.wait(9.0).result() is outcome
     assert repr(outcome).count("<3 events>") == 1
 
@@ -539,7 +539,7 @@ def test_an_abandoned_waiter_is_forgotten() -> None:
     bench.transfer.wait(0.0, 5.0, on_abandon=lambda: gave_up.append("it")).abandon()
     bench.transfer.wait(0.0).abandon()
     assert gave_up == ["it"]
-    assert not bench.transfer.has_waiters
+    assert not bench.transfer.waiters
     assert bench.timers.next_deadline() is None
     bench.event(**ANSWERED)
     assert bench.status == "succeeded"
@@ -560,7 +560,7 @@ def test_an_invalid_timeout(timeout: Any, error: type[Exception]) -> None:
     bench = Bench()
     with pytest.raises(error, match="timeout must be"):
         bench.transfer.wait(0.0, timeout)
-    assert not bench.transfer.has_waiters
+    assert not bench.transfer.waiters
 
 
 # --- bounds, and the shape of the table ---------------------------------------------------------------------------------------

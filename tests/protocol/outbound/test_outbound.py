@@ -41,14 +41,14 @@ def too_late(pair: Joined, _: Any) -> None:
 @pytest.mark.parametrize("end", [won, failed, given_up, too_late])
 def test_draining_waits_for_an_open_dial(end: Callable[[Joined, Any], None]) -> None:
     pair, promise = dialled(dial_timeout=20.0)
-    assert pair.session.outbound.any_open
+    assert pair.session.outbound.number_open == 1
     closed = pair.session.drain(0.0)
     pair.settle()
     assert pair.session.state is ClientState.DRAINING
     assert not closed.done
     end(pair, promise)
     pair.at(pair.now)
-    assert not pair.session.outbound.any_open
+    assert pair.session.outbound.number_open == 0
     assert pair.session.state is ClientState.CLOSED
 
 

@@ -32,7 +32,7 @@ from anyrelay.protocol.call.sound import SoundMethods
 from anyrelay.protocol.call.states import TRANSITIONS, CallState
 from anyrelay.protocol.call.stream import StreamMethods
 from anyrelay.protocol.call.tap import TapMethods
-from anyrelay.protocol.call.transcribe import LiveTranscribeMethods, TranscribeMethods
+from anyrelay.protocol.call.transcribe import TranscribeMethods
 from anyrelay.protocol.call.transfer import TransferMethods
 from anyrelay.protocol.call.user_event import UserEventMethods
 from anyrelay.protocol.call.waiting import WaitingMethods
@@ -63,7 +63,6 @@ class CallMachine(
     TapMethods,
     StreamMethods,
     TranscribeMethods,
-    LiveTranscribeMethods,
     FaxMethods,
     PayMethods,
     AIMethods,
@@ -252,8 +251,7 @@ class CallMachine(
     @property
     def has_open_work(self) -> bool:
         """Whether an operation or a transfer is still open, or waits for the line."""
-        refers = self._refers
-        return bool(self._operations) or (refers is not None and (refers.any_open or refers.any_queued))
+        return bool(self._operations) or self.open_transfers > 0
 
     @property
     def open_operations(self) -> int:

@@ -226,11 +226,6 @@ class ReferMachine(CommandObserver):
         return self.outcome is not None and self.outcome.unknown_because in (None, UnknownReason.NOT_REPORTED)
 
     @property
-    def has_waiters(self) -> bool:
-        """Whether a caller waits for the outcome now."""
-        return bool(self.waiters)
-
-    @property
     def is_awaited(self) -> bool:
         """Whether a caller waits for the outcome now, or for the reply in a way that forbids a second transfer."""
         return bool(self.waiters) or self.waits_for_reply

@@ -14,7 +14,7 @@ from anyrelay.protocol.rpc.submission import Reply
 if TYPE_CHECKING:
     from anyrelay.protocol.schema import TranscribeEvent
 
-__all__ = ["LiveTranscribeMethods", "TranscribeMachine", "TranscribeMethods"]
+__all__ = ["TranscribeMachine", "TranscribeMethods"]
 
 
 class TranscribeMachine(StoppableMachine["TranscribeEvent"]):
@@ -26,7 +26,7 @@ class TranscribeMachine(StoppableMachine["TranscribeEvent"]):
 
 
 class TranscribeMethods(CallMethods):
-    """Transcribe a call."""
+    """Transcribe and translate a call, at its end or while it lasts."""
 
     @command_doc
     def transcribe(
@@ -47,10 +47,6 @@ class TranscribeMethods(CallMethods):
             extra=extra,
             status_url=status_url,
         )
-
-
-class LiveTranscribeMethods(CallMethods):
-    """Transcribe and translate a call while it lasts."""
 
     @command_doc
     def live_transcribe(self, now: float, /, action: dict[str, Any], **extra: Any) -> Promise[Reply]:

@@ -70,11 +70,6 @@ class Outbound:
         self._early: deque[RelayEvent] = deque(maxlen=EARLY_EVENTS)
 
     @property
-    def any_open(self) -> bool:
-        """Whether a dial is open."""
-        return self.number_open > 0
-
-    @property
     def number_open(self) -> int:
         """The number of open dials."""
         return sum(dial.state is DialState.DIALING for dial in self._dials.values())
@@ -157,19 +152,14 @@ class Outbound:
         """Set the message_id of a sent message, and give the message the events that came before the reply."""
         message.message_id = message_id
         if not message_id:
-            message.session_lost(
-                RelayError(-1, "the reply has no message_id: the outcome of the message stays unknown")
-            )
+            why = "the reply has no message_id: the outcome of the message stays unknown"
+            message.session_lost(RelayError(-1, why))
             return
         self._messages[message_id] = message
         if len(self._messages) > MESSAGES_FOLLOWED:
             oldest = self._messages.pop(next(iter(self._messages)))
-            oldest.session_lost(
-                RelayError(
-                    -1,
-                    f"{MESSAGES_FOLLOWED} later messages were sent before a final state was reported",
-                )
-            )
+            why = f"{MESSAGES_FOLLOWED} later messages were sent before a final state was reported"
+            oldest.session_lost(RelayError(-1, why))
         early, self._early = self._early, deque(maxlen=EARLY_EVENTS)
         for event in early:
             if event.params["message_id"] == message_id:

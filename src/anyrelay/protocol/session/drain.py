@@ -46,7 +46,7 @@ class Drain:
         if not self.is_on or self.handled:
             return
         host = self._host
-        if not host.outbound.any_open and not any(call.has_open_work for call in host.calls.values()):
+        if not host.outbound.number_open and not any(call.has_open_work for call in host.calls.values()):
             host.close_now(now)
 
     def time_left(self, now: float) -> float | None:
