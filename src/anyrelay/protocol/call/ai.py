@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 from anyrelay.protocol import schema
 from anyrelay.protocol.call.documented import command_doc
 from anyrelay.protocol.call.methods import CallMethods, OnCompleted
-from anyrelay.protocol.call.operation import ENDS, StoppableMachine
+from anyrelay.protocol.call.operation import StoppableMachine
 from anyrelay.protocol.core.promise import Promise
 from anyrelay.protocol.rpc.submission import Reply
 from anyrelay.protocol.schema import RelayEvent
@@ -20,7 +20,6 @@ class AIMachine(StoppableMachine[RelayEvent]):
 
     STARTED = "The agent's session, which has started; wait for its end, or stop the agent."
     EVENT = "calling.call.ai"
-    WORDS: ClassVar = ENDS
 
 
 class AIMethods(CallMethods):

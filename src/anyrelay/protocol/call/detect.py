@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from anyrelay.protocol import schema
 from anyrelay.protocol.call.documented import command_doc
 from anyrelay.protocol.call.methods import CallMethods, OnCompleted
-from anyrelay.protocol.call.operation import ENDS, OperationInput, ResultMachine
+from anyrelay.protocol.call.operation import OperationInput, ResultMachine
 from anyrelay.protocol.core.promise import Promise
 from anyrelay.protocol.schema import RelayEvent
 
@@ -22,7 +22,6 @@ class DetectMachine(ResultMachine["DetectEvent"]):
 
     STARTED = "The detection, which has started; wait for its first result, or stop it."
     EVENT = "calling.call.detect"
-    WORDS: ClassVar = ENDS
 
     def judge(self, event: RelayEvent) -> OperationInput | None:
         """Return the input that an event is for the detection: any result ends the detection."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from anyrelay.protocol import schema
 from anyrelay.protocol.call.documented import command_doc
 from anyrelay.protocol.call.methods import CallMethods, OnCompleted
-from anyrelay.protocol.call.operation import ENDS, OperationInput, StoppableMachine
+from anyrelay.protocol.call.operation import OperationInput, StoppableMachine
 from anyrelay.protocol.core.promise import Promise
 from anyrelay.protocol.schema import RelayEvent
 
@@ -22,13 +22,12 @@ class FaxMachine(StoppableMachine["FaxEvent"]):
 
     STARTED = "The fax, which has started; wait for its end, or stop it."
     EVENT = "calling.call.fax"
-    WORDS: ClassVar = ENDS
 
     def judge(self, event: RelayEvent) -> OperationInput | None:
         """Return the input that an event is for the fax: ``fax.type`` is the state, and ``page`` is not final."""
         fax = event.params.get("fax")
         word = fax.get("type") if isinstance(fax, dict) else None
-        if event.event_type == self.EVENT and isinstance(word, str) and word in ENDS:
+        if event.event_type == self.EVENT and isinstance(word, str) and word in self.WORDS:
             return OperationInput.ENDS
         return super().judge(event)
 

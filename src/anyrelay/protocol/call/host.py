@@ -97,17 +97,7 @@ class CallHost(SessionHost, Protocol[C]):
         options: CommandOptions,
         result_if_accepted: object,
     ) -> Promise[Any]:
-        """Send a command on a call, or queue it while the link is down.
-
-        Args:
-            now: The time, in seconds.
-            kind: The class of the command.
-            params: The command's JSON-RPC params.
-            call_id: The call.
-            command_observer: The machine that is told what becomes of the command.
-            options: How the command is sent, and how the reply is read.
-            result_if_accepted: The result of the promise once the server accepted the command; None for the reply.
-        """
+        """Send a command on a call, or queue it while the link is down; `PendingCommands.submit` describes the arguments."""
         ...
 
     def has_handler_at(self, call: C) -> bool:

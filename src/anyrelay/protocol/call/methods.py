@@ -53,11 +53,6 @@ class CallMethods(ABC):
             self._handler_queue = self.host.new_handler_queue(self.call_id)
         return self._handler_queue
 
-    @property
-    def has_handler(self) -> bool:
-        """Whether the call's handler runs, or is about to."""
-        return self.host.has_handler_at(self)
-
     def control_id_or_new(self, control_id: str | None) -> str:
         """Return a control_id; a new one when None."""
         return self.host.new_id() if control_id is None else control_id

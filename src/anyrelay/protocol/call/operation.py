@@ -297,10 +297,13 @@ def _command(method: str) -> type[OperationCommand]:
 
 
 ENDS: Final = {"finished": OperationInput.ENDS, "error": OperationInput.ENDS}
+"""The state words that end an operation of any kind."""
 
 
 class StoppableMachine(OperationMachine[E]):
     """An operation that can be stopped."""
+
+    WORDS: ClassVar = ENDS
 
     @command_doc
     def stop(self, now: float, /) -> Promise[Reply]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from anyrelay.protocol import schema
 from anyrelay.protocol.call.documented import command_doc
 from anyrelay.protocol.call.methods import CallMethods, OnCompleted
-from anyrelay.protocol.call.operation import ENDS, StoppableMachine
+from anyrelay.protocol.call.operation import StoppableMachine
 from anyrelay.protocol.core.promise import Promise
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ class PayMachine(StoppableMachine["PayEvent"]):
 
     STARTED = "The payment, which has started; wait for its end, or stop it."
     EVENT = "calling.call.pay"
-    WORDS: ClassVar = ENDS
 
 
 class PayMethods(CallMethods):

@@ -28,7 +28,7 @@ class _TransferObserver(CommandObserver):
 
     def accepted(self, reply: Reply, now: float) -> None:
         self._call.was_handed_over = True
-        if not self._call.has_handler:
+        if not self._call.host.has_handler_at(self._call):
             self._call.handed_over(now)
 
     def rejected(self, error: RelayError) -> None:
