@@ -294,6 +294,30 @@ def test_a_call_that_the_server_does_not_know_is_gone(code: str) -> None:
     assert not call.has_open_work
 
 
+@pytest.mark.parametrize(
+    "give_up",
+    [
+        lambda call: call.pass_(0.0),
+        lambda call: (call.transfer(0.0, dest="elsewhere"), call.host.handler_finished(call, None, 0.0)),
+        lambda call: call.said_to_be_gone(0.0),
+    ],
+    ids=["passed back", "transferred", "unknown to the server"],
+)
+def test_a_call_that_is_no_longer_this_clients_is_left_alone_by_hangup(
+    give_up: Callable[[CallMachine], object],
+) -> None:
+    pair, call = joined_call(refer_grace=3.0)
+    give_up(call)
+    pair.settle()
+    pair.at(10.0)
+    sent = len(pair.commands)
+    with pytest.raises(CallGone):
+        call.answer(10.0)
+    assert call.hangup(10.0).result() == {}
+    pair.settle()
+    assert len(pair.commands) == sent
+
+
 def test_any_other_refusal_is_a_plain_error_to_hangup_too() -> None:
     pair, call = joined_call()
     pair.answers["calling.end"] = (500, "trouble")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from anyrelay.protocol.call.host import CallHost, CallObserver, CallSettings, SessionHost
+from anyrelay.protocol.call.host import CallHost, CallObserver, CallSettings, MachineHost
 from anyrelay.protocol.outbound.host import OutboundHost
 from anyrelay.protocol.session.observer import Observer
 from tests.support.joined import Joined
@@ -16,7 +16,7 @@ def members_of(protocol: Any) -> set[str]:
     return {name for name in {*vars(protocol), *protocol.__annotations__} if not name.startswith("_")}
 
 
-@pytest.mark.parametrize("protocol", [SessionHost, CallHost, OutboundHost])
+@pytest.mark.parametrize("protocol", [MachineHost, CallHost, OutboundHost])
 def test_a_session_has_the_members_of_its_host_protocols(protocol: Any) -> None:
     session = Joined().session
     assert members_of(protocol)

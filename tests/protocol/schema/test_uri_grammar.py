@@ -40,7 +40,7 @@ PHONEDIGIT_HEX = r"[0-9A-Fa-f*#\-.()]"
 GLOBAL_DIGITS = rf"\+{PHONEDIGIT}*[0-9]{PHONEDIGIT}*"
 LOCAL_DIGITS = rf"{PHONEDIGIT_HEX}*[0-9A-Fa-f*#]{PHONEDIGIT_HEX}*"
 URIC = rf"(?:[;/?:@&=+$,]|{UNRESERVED}|{ESCAPED})"
-TEL_PARAMETER = rf"(?:;isub={URIC}+|;[A-Za-z0-9-]+(?:={PARAMCHAR}+)?)"
+TEL_PARAMETER = rf"(?:;isub={URIC}+|;(?!isub=)[A-Za-z0-9-]+(?:={PARAMCHAR}+)?)"
 CONTEXT = rf";phone-context=(?:{HOSTNAME}|{GLOBAL_DIGITS})(?=;|\Z)"
 TEL = re.compile(
     rf"tel:(?:{GLOBAL_DIGITS}{TEL_PARAMETER}*|{LOCAL_DIGITS}{TEL_PARAMETER}*{CONTEXT}{TEL_PARAMETER}*)", re.IGNORECASE
@@ -136,6 +136,7 @@ TABLE = [
     ("tel:+1;x=a,b", "contains ',', which is not allowed in its parameters"),
     ("tel:+1;isub=a;b=[;c@", "contains"),
     ("tel:+1;isub=a^b", "contains '^', which is not allowed in its subaddress"),
+    ("tel:0;isub=[A;phone-context=A", "contains '[', which is not allowed in its subaddress"),
     ("mailto:bob@h", "must begin with sip:, sips: or tel:"),
     ("bob@h", "must begin with sip:, sips: or tel:"),
 ]

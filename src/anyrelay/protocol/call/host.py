@@ -20,7 +20,7 @@ from anyrelay.protocol.core.timers import Timers
 from anyrelay.protocol.rpc.submission import CommandObserver, CommandOptions
 from anyrelay.protocol.schema import CallCommand
 
-__all__ = ["CallHost", "CallObserver", "CallSettings", "SessionHost"]
+__all__ = ["CallHost", "CallObserver", "CallSettings", "MachineHost"]
 
 C = TypeVar("C", contravariant=True)
 
@@ -52,7 +52,7 @@ class CallObserver(Protocol[C]):
         """A transfer of the call is settled; None when the server rejected its command."""
 
 
-class SessionHost(Protocol):
+class MachineHost(Protocol):
     """The members of a session that calls, dials and text messages use."""
 
     new_id: Callable[[], str]
@@ -70,7 +70,7 @@ class SessionHost(Protocol):
         """An operation, a transfer or a dial has ended, for which a drain may wait."""
 
 
-class CallHost(SessionHost, Protocol[C]):
+class CallHost(MachineHost, Protocol[C]):
     """The members of its session that a call uses."""
 
     texts: SharedTexts

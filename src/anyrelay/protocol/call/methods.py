@@ -78,17 +78,16 @@ class CallMethods(ABC):
         Raises:
             ValueError: A parameter is not allowed.
             TypeError: A parameter has a wrong type.
-            CallGone: The call has ended, and 410 is not among the `ok_codes` of the options.
+            CallGone: The call has ended, was passed back or handed over, and 410 is not among the `ok_codes` of the options.
             ConnectionLost: The session of this call is over.
         """
         checked = {"node_id": self.node_id, "call_id": self.call_id, **checked}
         wire_params = write_params(kind, params, extra, checked)
-        if self._gone is not None:
-            raise self._gone.renewed()
-        if self.state is CallState.ENDED:
-            if 410 in options.ok_codes:
+        gone = self.ended_error() if self._gone is None and self.state is CallState.ENDED else self._gone
+        if gone is not None:
+            if isinstance(gone, CallGone) and gone.code in options.ok_codes:
                 return Promise.resolved({})
-            raise self.ended_error()
+            raise gone.renewed()
         return self.host.submit_on_call(
             now,
             kind,

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from anyrelay.protocol.call.call import CallMachine
-from anyrelay.protocol.call.host import SessionHost
+from anyrelay.protocol.call.host import MachineHost
 from anyrelay.protocol.core.promise import Promise
 from anyrelay.protocol.rpc.submission import USUAL, CommandObserver, CommandOptions, Reply
 from anyrelay.protocol.schema import Command, RelayEvent
@@ -14,7 +14,7 @@ from anyrelay.protocol.schema import Command, RelayEvent
 __all__ = ["OutboundHost"]
 
 
-class OutboundHost(SessionHost, Protocol):
+class OutboundHost(MachineHost, Protocol):
     """The members of a session that dials and text messages use."""
 
     calls: dict[str, CallMachine]
