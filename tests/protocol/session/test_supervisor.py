@@ -486,6 +486,21 @@ def test_a_slow_reply_affects_no_other_command() -> None:
     assert pair.transports == 1
 
 
+def test_a_deadline_that_passes_while_a_ping_has_no_answer_sends_no_second_ping() -> None:
+    pair = Joined()
+    pair.connect()
+    keep_alive, over = pair.session._link.keep_alive, []
+    for seconds in (3.0, 4.0):
+        keep_alive.link_timers.after(seconds, over.append, 0.0)
+    pair.session.handle_timeout(3.0)
+    ping_id = keep_alive.ping_id
+    pair.session.handle_timeout(4.0)
+    assert keep_alive.ping_id == ping_id != ""
+    pair.now = 5.0
+    pair.settle()
+    assert over == [5.0, 5.0]
+
+
 def test_pings_of_the_server_are_echoed() -> None:
     pair = Joined()
     pair.connect()
