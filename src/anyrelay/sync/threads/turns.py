@@ -18,7 +18,7 @@ from anyrelay.sync.threads.waiting import new_waiter
 __all__ = ["PAUSE", "Turns"]
 
 PAUSE: Final = 0.002
-"""How long the I/O thread pauses, in seconds; for so long no thread may read."""
+"""How long the I/O thread sleeps at a time while it pauses, in seconds; no thread may read for up to twice this time."""
 
 
 class Turns:
@@ -43,6 +43,7 @@ class Turns:
         self.waiting: set[ThreadRequest[Any]] = set()
         """The requests of threads beside the main one that another thread runs."""
         self._latest_caller = 0
+        self._runs = 0
         self._failure: Exception | None = None
 
     # --- what any thread uses ---------------------------------------------------------------------------------------
@@ -80,6 +81,7 @@ class Turns:
             self._failure = RuntimeError(f"{type(error).__name__} was raised in a thread that ran the client")
             raise
         finally:
+            self._runs += 1
             self.runner = 0
             self._lock.release()
             if self.waiting or self._failure is not None or self._jobs:
@@ -104,7 +106,7 @@ class Turns:
         request.waiter.release()
 
     def pause(self) -> None:
-        """Let calling threads run turns for a while, if that pays.
+        """Let calling threads run turns, if that pays, until no thread has run any for `PAUSE` seconds.
 
         Raises:
             Exception: The error of a turn in another thread: the state of the core is not to be trusted any more.
@@ -116,8 +118,11 @@ class Turns:
         self.runner = 0
         self.pauses = True
         self._lock.release()
-        if not self._jobs:  # a job that is posted from now on ends the pause
-            self._pause_ends.acquire(timeout=PAUSE)
+        runs = -1
+        while runs != self._runs and not self._jobs:  # a job that is posted from now on ends the pause
+            runs = self._runs
+            if self._pause_ends.acquire(timeout=PAUSE):
+                break
         self.pauses = False
         self._lock.acquire()  # waits for the thread that runs turns
         self.runner = threading.get_ident()
