@@ -38,7 +38,7 @@ def test_every_client_does_each_benchmark_right() -> None:
     done = compare("--smoke")
 
     right = [line for line in done.stderr.splitlines() if line.endswith(": right")]
-    assert len(right) == 35, done.stderr  # each benchmark, with each front end and floor, and the official client
+    assert len(right) == 37, done.stderr  # each benchmark, with each front end and floor, and the official client
 
 
 def cells(line: str) -> list[str]:

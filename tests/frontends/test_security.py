@@ -44,7 +44,7 @@ async def test_old_tls_is_refused(world: World) -> None:
     context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_1
     async with serving(world, ScriptedRelay(context)) as url:
         with pytest.raises(ConnectFailed, match=r"(?i)version|protocol"):
-            await world.client(host=url, connect_timeout=0.8).connect()
+            await world.client(host=url, connect_timeout=1.5).connect()
         lenient = ssl.create_default_context()
         authority().configure_trust(lenient)
         lenient.set_ciphers("ALL:@SECLEVEL=0")
@@ -190,7 +190,7 @@ async def test_no_proxy_names_who_is_reached_directly(
 
 
 async def test_a_proxy_that_refuses_is_quoted(world: World, proxy: Proxy) -> None:
-    client = world.client(proxy=proxy.url("ann:close"), connect_timeout=0.8)
+    client = world.client(proxy=proxy.url("ann:close"), connect_timeout=1.5)
     await refused(client, "the proxy refused to connect: HTTP 407, saying 'no entry!")
 
 
@@ -233,7 +233,7 @@ def http_server(answer: bytes) -> Iterator[tuple[str, list[bytes]]]:
 )
 async def test_the_answer_of_an_http_server_is_quoted(world: World, answer: bytes, words: str) -> None:
     with http_server(answer) as (url, _):
-        await refused(world.client(host=url, connect_timeout=0.8), words)
+        await refused(world.client(host=url, connect_timeout=1.5), words)
 
 
 async def refused(client: Any, words: str) -> None:
@@ -249,5 +249,5 @@ async def test_retry_after_of_a_server_is_obeyed(world: World, status: str) -> N
     for asks, tries_again in (("", True), ("Retry-After: 100\r\n", False)):
         refusal = f"HTTP/1.1 {status}\r\n{asks}Content-Length: 4\r\n\r\nbusy"
         with http_server(refusal.encode()) as (url, asked):
-            await refused(world.client(host=url, connect_timeout=0.8), f"HTTP {status[:3]}, saying 'busy'")
+            await refused(world.client(host=url, connect_timeout=1.5), f"HTTP {status[:3]}, saying 'busy'")
         assert (len(asked) > 1) is tries_again

@@ -515,7 +515,7 @@ class Model:
             return
         asked = self.clock.moment(now)
         promise = submit()
-        if kind == "hangup" and call is not None and call.ended_at is not None:
+        if kind == "hangup" and call is not None and (call.ended_at is not None or call.gone is not None):
             assert promise.result() == {}
             return
         timeout = REQUEST_TIMEOUT
@@ -550,7 +550,7 @@ class Model:
             if kind in ("start_refer", "refer_and_wait") and call.is_awaited():
                 return ReferInProgress
             if call.gone is not None:
-                return call.gone
+                return None if kind == "hangup" and call.gone is CallGone else call.gone
             if call.ended_at is not None:
                 return None if kind == "hangup" else CallGone
         if self.closing or self.closed:
