@@ -94,6 +94,27 @@ def test_a_record_of_the_trace() -> None:
 
 
 @pytest.mark.parametrize(
+    ("logged", "sent"),
+    [
+        ("BYE sip:h SIP/2.0\r\nl: 0", "BYE sip:h SIP/2.0\r\nl: 0\r\n\r\n"),
+        ("BYE sip:h SIP/2.0\r\nl: 0\r\n", "BYE sip:h SIP/2.0\r\nl: 0\r\n\r\n"),
+        ("BYE sip:h SIP/2.0\r\nl: 0\r\n\r\n", "BYE sip:h SIP/2.0\r\nl: 0\r\n\r\n"),
+        ("A\r\nContent-Length: 5\r\n\r\nv=0", "A\r\nContent-Length: 5\r\n\r\nv=0\r\n"),
+        ("A\r\nContent-Length: 4\r\n\r\nv=0", "A\r\nContent-Length: 4\r\n\r\nv=0\n"),
+        ("A\r\nContent-Length: 3\r\n\r\nv=0", "A\r\nContent-Length: 3\r\n\r\nv=0"),
+        ("A\r\nCONTENT-LENGTH : 8 \r\n\r\n電話", "A\r\nCONTENT-LENGTH : 8 \r\n\r\n電話\r\n"),
+        ("A\nContent-Length: 5\n\nv=0", "A\nContent-Length: 5\n\nv=0\r\n"),
+        ("A\r\n\r\nContent-Length: 99", "A\r\n\r\nContent-Length: 99"),
+        ("A\r\nContent-Length: 9999999999\r\n\r\nv=0", "A\r\nContent-Length: 9999999999\r\n\r\nv=0"),
+    ],
+)
+def test_a_message_has_the_line_end_that_the_trace_leaves_out(logged: str, sent: str) -> None:
+    found = SipMessageSeen.from_trace(f"RX UDP a:1 -> b:2\n{logged}", 0.0)
+    assert found is not None
+    assert found.text == sent
+
+
+@pytest.mark.parametrize(
     "record", ["", "call: closed", "RX UDP a:1 -> b:2\n", "TX TCP a:1 -> b:2\n\r\n\r\n", "XX UDP a:1 -> b:2\nBYE"]
 )
 def test_records_that_are_no_message(record: str) -> None:

@@ -31,6 +31,8 @@ __all__ = [
 ]
 
 _HEADING = re.compile(r"(?P<direction>RX|TX) (?P<transport>\S+) (?P<source>\S+) -> (?P<target>\S+)\r?\n")
+_HEAD_END = re.compile(r"\n\r*\n")
+_CONTENT_LENGTH = re.compile(r"^(?:content-length|l)[ \t]*:[ \t]*([0-9]{1,9})[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
 _SIPFRAG_STATUS = re.compile(r"SIP/2\.0 ([0-9]+) [^\r\n]", re.IGNORECASE)
 _REFER_EVENT = re.compile(r"refer\s*(?:;|$)", re.IGNORECASE)
 
@@ -79,7 +81,29 @@ class SipMessageSeen:
         if heading is None or not text.strip():
             return None
         direction: Literal["tx", "rx"] = "rx" if heading["direction"] == "RX" else "tx"
-        return cls(time, direction, heading["transport"].upper(), heading["source"], heading["target"], text)
+        return cls(
+            time,
+            direction,
+            heading["transport"].upper(),
+            heading["source"],
+            heading["target"],
+            _with_last_line_end(text),
+        )
+
+
+def _with_last_line_end(text: str) -> str:
+    """Return a message with the line end at its end, which the trace leaves out.
+
+    Without a body, the message ends with an empty line. Content-Length (RFC 3261 section 20.14) says whether the body ends with
+    a line end.
+    """
+    head_end = _HEAD_END.search(text)
+    if head_end is None:
+        return text.rstrip("\r\n") + "\r\n\r\n"
+    length = _CONTENT_LENGTH.search(text, 0, head_end.start() + 1)
+    body = text[head_end.end() :].encode(errors="replace")
+    missing = int(length[1]) - len(body) if length else 0
+    return text + "\r\n"[-missing:] if missing > 0 else text
 
 
 @attrs.frozen

@@ -24,7 +24,12 @@ class Answer:
 
     status: int
     headers: dict[str, str]
-    text: str
+    content: bytes
+
+    @property
+    def text(self) -> str:
+        """The body as text."""
+        return self.content.decode()
 
     @property
     def body(self) -> Any:
@@ -58,7 +63,7 @@ class Api:
             connection.request(method, path, body, headers)
             response = connection.getresponse()
             found = {name.lower(): value for name, value in response.getheaders()}
-            return Answer(response.status, found, response.read().decode())
+            return Answer(response.status, found, response.read())
 
     async def get(self, path: str, **headers: str) -> Answer:
         """Send a GET."""

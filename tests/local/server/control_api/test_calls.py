@@ -127,6 +127,18 @@ async def test_the_ladder_of_a_call(tmp_path):
         ]
 
 
+async def test_a_call_of_a_simulated_phone_has_no_capture():
+    async with controlled_relay() as (relay, api), application(relay):
+        call = (await api.post("/v1/calls", {"context": "default"})).body
+        none = await api.get(f"/v1/calls/{call['id']}/capture")
+        assert (none.status, none.body["errors"][0]["message"]) == (
+            404,
+            "the server has no SIP message of this call: simulated phones send none",
+        )
+        unknown = await api.get("/v1/calls/unknown/capture")
+        assert (unknown.status, unknown.body["errors"][0]["message"]) == (404, "there is no such call")
+
+
 async def test_frames_come_in_pages():
     async with controlled_relay() as (relay, api), application(relay):
         call = (await api.post("/v1/calls", {"context": "default", "press": "99"})).body

@@ -6,6 +6,7 @@ import pytest
 
 from anyrelay.local.process.phone_process import phone_process
 from tests.local.server.control_api.support import application, controlled_relay
+from tests.support.capture_reader import read_capture
 
 pytestmark = [pytest.mark.anyio, pytest.mark.sip]
 
@@ -26,6 +27,19 @@ async def test_sip_and_relay_messages_of_a_call_are_in_one_ladder():
         methods = [frame["method"] for frame in frames if frame["kind"] == "sip"]
         assert (methods[0], "BYE" in methods) == ("INVITE", True)
         assert "calling.answer" in {frame["method"] for frame in frames}
+        capture = await api.get(f"/v1/calls/{call['id']}/capture")
+        assert capture.headers["content-type"] == "application/vnd.tcpdump.pcap"
+        assert capture.headers["content-disposition"] == f'attachment; filename="call-{call["id"]}.pcap"'
+        sip = [frame for frame in frames if frame["kind"] == "sip"]
+        packets = read_capture(capture.content)
+        assert [(round(packet.time, 5), packet.content.decode()) for packet in packets] == [
+            (round(frame["time"], 5), frame["text"]) for frame in sip
+        ]
+        ends = [
+            packet.source if frame["direction"] == "rx" else packet.target
+            for packet, frame in zip(packets, sip, strict=True)
+        ]
+        assert set(ends) == {sip[0]["from"]}
         head = (await api.get(f"/v1/calls/{call['id']}/ladder?format=text")).text.splitlines()[0]
         assert head.split()[-4:] == ["RELAY", "server", "your", "application"]
 

@@ -94,7 +94,46 @@ def test_a_sip_message_without_its_secrets():
     assert (frame.kind, frame.method, frame.role, frame.call_id) == ("sip", "INVITE", "request", "call-1")
     assert (frame.sender, frame.receiver) == ("127.0.0.1:5070", "server")
     assert "marker" not in frame.text + frame.summary
+    assert frame.text.split("\r\n")[3:] == [
+        "Proxy-Authorization: Digest ***",
+        "",
+        "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:xxxxxxxxxx",
+    ]
     assert JournalFrame.from_json(frame.to_json()) == frame
+
+
+@pytest.mark.parametrize(
+    ("header", "shown"),
+    [
+        (
+            'Authorization: Digest username="a",\r\n response="marker",\r\n\tcnonce="marker"',
+            "Authorization: Digest ***",
+        ),
+        ("AUTHORIZATION : basic marker", "AUTHORIZATION : basic ***"),
+        ("Authorization: marker", "Authorization: ***"),
+        ("Authorization:\r\n Bearer marker", "Authorization: ***"),
+        ("Authorization: Digestmarker", "Authorization: ***"),
+    ],
+)
+def test_credentials_are_struck_out_and_their_scheme_is_kept(header, shown):
+    text = f"BYE sip:a@127.0.0.1 SIP/2.0\r\n{header}\r\nCSeq: 8 BYE\r\n\r\n"
+    frame = read_sip(1, 1.0, SipMessageSeen(1.0, "rx", "UDP", "127.0.0.1:1", "127.0.0.1:2", text), None)
+    assert frame.text == f"BYE sip:a@127.0.0.1 SIP/2.0\r\n{shown}\r\nCSeq: 8 BYE\r\n\r\n"
+
+
+def test_the_sip_messages_of_a_call_have_addresses_and_no_secrets(monkeypatch):
+    journal = Journal(lambda: None)
+    for transport in ("UDP", "TLS"):
+        journal.saw_sip(SipMessageSeen(2.0, "rx", transport, "[::1]:5070", "[::1]:5060", INVITE))
+    assert list(journal.sip_messages("call-1")) == []
+    monkeypatch.setattr(journal._calls, "id_of_sip", {"abc@host": "call-1"}.get)
+    messages = list(journal.sip_messages("call-1"))
+    assert [(sent.transport, sent.source, sent.target) for sent in messages] == [
+        ("UDP", "[::1]:5070", "[::1]:5060"),
+        ("TLS", "[::1]:5070", "[::1]:5060"),
+    ]
+    assert [(sent.time, sent.text) for sent in messages] == [(frame.time, frame.text) for frame in journal.frames()]
+    assert "marker" not in messages[0].text
 
 
 def test_seen_frames_have_no_frame_before_they_are_read():

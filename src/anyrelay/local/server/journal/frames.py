@@ -21,7 +21,16 @@ if TYPE_CHECKING:
     from anyrelay.local.exchange.ports import Leg
     from anyrelay.local.sip.trace import SipMessageSeen
 
-__all__ = ["SERVER", "JournalFrame", "RelayFrames", "SeenFrame", "read_sip", "read_step", "sent_params"]
+__all__ = [
+    "SERVER",
+    "JournalFrame",
+    "RelayFrames",
+    "SeenFrame",
+    "SipTransmission",
+    "read_sip",
+    "read_step",
+    "sent_params",
+]
 
 SERVER: Final = "server"
 """The label of the local server in the fields `JournalFrame.sender` and `JournalFrame.receiver`."""
@@ -29,7 +38,11 @@ SERVER: Final = "server"
 REQUESTS_REMEMBERED: Final = 10_000
 """How many requests without a reply are known, so that the reply gets the method and the call of its request."""
 
-_SIP_SECRET: Final = re.compile(r"(?im)^((?:proxy-)?authorization\s*:).*$|(\ba=crypto:[^\r\n]*?inline:)[^\r\n]*")
+_SIP_SECRET: Final = re.compile(
+    r"(?im)^((?:proxy-)?authorization[ \t]*:(?:[ \t]*(?:digest|basic|bearer)(?=[ \t]))?)[^\r\n]*(?:\r?\n[ \t][^\r\n]*)*"
+    r"|(\ba=crypto:[^\r\n]*?inline:)([^\r\n]*)"
+)
+"""Credentials, whose header may go on in the next lines (RFC 3261 section 7.3.1), and the keys of SRTP (RFC 4568)."""
 _CALL_ID: Final = re.compile(r"(?im)^(?:call-id|i)\s*:[ \t]*([^\s]+)")
 _CSEQ: Final = re.compile(r"(?im)^cseq\s*:[ \t]*\d+[ \t]+([A-Z]+)")
 _HEARS: Final = ("hears", "is ", "rings")
@@ -73,6 +86,22 @@ class JournalFrame:
         """Read a frame that `to_json` wrote."""
         named = {"from": "sender", "to": "receiver"}
         return cls(**{named.get(name, name): value for name, value in written.items()})
+
+
+@frozen
+class SipTransmission:
+    """A SIP message of a journal with the addresses between which it went, its secrets struck out."""
+
+    time: float
+    """When the message was sent or received, in seconds since 1970."""
+    transport: str
+    """The transport in capitals: UDP, TCP, TLS."""
+    source: str
+    """The address of the sender, host:port; an IPv6 address is in brackets."""
+    target: str
+    """The address of the receiver, in the same form."""
+    text: str
+    """The whole message."""
 
 
 def sent_params(frames: Iterable[JournalFrame]) -> list[dict[str, Any]]:
@@ -168,10 +197,19 @@ def read_sip(seq: int, time: float, seen: SipMessageSeen, call_id: str | None) -
     if is_response and cseq:
         summary = f"{summary} ({cseq[1]})"
     method = cseq[1] if cseq else None
-    shown = without_url_secrets(_SIP_SECRET.sub(lambda found: f"{found[1] or found[2]} ***", seen.text))
+    shown = without_url_secrets(_SIP_SECRET.sub(_struck_out, seen.text))
     role = "response" if is_response else "request"
     words = printable(without_url_secrets(summary))[:300]
     return JournalFrame(seq, time, "sip", seen.direction, *ends, method, role, words, call_id, shown)
+
+
+def _struck_out(found: re.Match[str]) -> str:
+    """Return a header without its credentials, or a line of SDP without its key, in a form that other programs still read.
+
+    Wireshark reads a message no further than an Authorization without a scheme, or a key that is no base64.
+    """
+    header, crypto, key = found.groups()
+    return f"{header} ***" if header else crypto + "x" * len(key)
 
 
 def read_step(seq: int, time: float, seen: SeenFrame, call_id: str | None) -> JournalFrame:

@@ -20,6 +20,7 @@ from anyrelay.local.server.journal.frames import (
     JournalFrame,
     RelayFrames,
     SeenFrame,
+    SipTransmission,
     direction_of_step,
     read_sip,
     read_step,
@@ -87,6 +88,14 @@ class Journal:
             frame = self.frame(entry)
             if call_id in (None, frame.call_id) and method in (None, frame.method):
                 yield frame
+
+    def sip_messages(self, call_id: str) -> Iterator[SipTransmission]:
+        """Return the SIP messages of a call, oldest first."""
+        for entry in self.entries.after(0):
+            frame = self.frame(entry) if entry.event == "frame" else None
+            if frame is not None and (frame.kind, frame.call_id) == ("sip", call_id):
+                seen: SipMessageSeen = entry.content.peer
+                yield SipTransmission(frame.time, seen.transport, seen.source, seen.target, frame.text)
 
     def frame(self, entry: Entry) -> JournalFrame:
         """Return the message of an entry."""

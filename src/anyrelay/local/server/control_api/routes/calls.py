@@ -1,4 +1,4 @@
-"""Calls: list them, let simulated phones call, press digits, say texts, hang up, refer; draw the ladder of one."""
+"""Calls: list them, let simulated phones call, press, say, hang up, refer; draw the ladder of a call, capture its SIP."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import itertools
 from typing import TYPE_CHECKING, Any, Final
 
 import anyio
+import anyio.to_thread
 from starlette.background import BackgroundTask
 from starlette.responses import JSONResponse, Response
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from anyrelay.local.exchange.calls import Call
     from anyrelay.local.exchange.ports import Leg
     from anyrelay.local.server.journal.calls import CallRecord
+    from anyrelay.local.server.journal.frames import SipTransmission
     from anyrelay.protocol.schema import CallCommand
 
 __all__ = ["CALL_OPERATIONS"]
@@ -42,6 +44,9 @@ _numbers: Final = itertools.count(1)
 
 CALL_OPERATIONS: Final[list[Operation]] = []
 """The operations of this module, in the order of the document."""
+
+_PCAP: Final = "application/vnd.tcpdump.pcap"
+"""The media type of a pcap file, as IANA has it."""
 
 _CALL: Final = {200: ("The call.", ref("Call"))}
 _DONE: Final = {202: ("The server does it.", ref("Accepted"))}
@@ -90,9 +95,34 @@ async def draw_call(asked: Asked) -> Response:
     record = _record(asked)
     form = asked.query.get("format", "svg")
     drawing = ladder_of(list(asked.journal.frames(call_id=record.id)), form)
-    name = f"call-{record.id}.{LADDERS[form].ending}"
-    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return Response(drawing + "\n", media_type=LADDERS[form].media_type, headers=headers)
+    return _download(f"call-{record.id}.{LADDERS[form].ending}", drawing + "\n", LADDERS[form].media_type)
+
+
+@operation(
+    CALL_OPERATIONS,
+    "GET",
+    "/v1/calls/{id}/capture",
+    answers={200: ("The SIP messages of the call as a pcap file.", _PCAP)},
+)
+async def capture_call(asked: Asked) -> Response:
+    """Capture the SIP messages of a call in a pcap file, for Wireshark."""
+    record = _record(asked)
+    messages = list(asked.journal.sip_messages(record.id))
+    if not messages:
+        raise ApiError(404, "the server has no SIP message of this call: simulated phones send none")
+    capture = await anyio.to_thread.run_sync(_capture_of, messages)
+    return _download(f"call-{record.id}.pcap", capture, _PCAP)
+
+
+def _capture_of(messages: list[SipTransmission]) -> bytes:
+    from anyrelay.local.server.control_api.captures import capture_of  # the library is loaded for the first capture
+
+    return capture_of(messages)
+
+
+def _download(name: str, content: str | bytes, media_type: str) -> Response:
+    """Return a file as an answer, which a browser saves under this name."""
+    return Response(content, media_type=media_type, headers={"Content-Disposition": f'attachment; filename="{name}"'})
 
 
 def _record(asked: Asked) -> CallRecord:
