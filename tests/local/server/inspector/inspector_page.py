@@ -73,6 +73,12 @@ class InspectorPage:
         """Run a script of the folder ``scripts`` in the page, and return what it returns."""
         return self.browser.run_async((_SCRIPTS / f"{name}.js").read_text(encoding="utf-8"), *arguments)
 
+    def downloaded(self, pattern: str) -> bytes:
+        """Wait for a downloaded file, and return its content."""
+        files = self.browser.wait(lambda: list(self.browser.downloads.glob(pattern)), f"a download {pattern}")
+        content: bytes = files[0].read_bytes()
+        return content
+
     def focused(self) -> Any:
         """Return the id of the element that has the focus."""
         return self.browser.run("return document.activeElement.id")

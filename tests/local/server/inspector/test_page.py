@@ -80,16 +80,17 @@ def test_a_ladder_is_downloaded(page: InspectorPage, server: InspectedServer) ->
     page.select("alice")
     page.wait_label("calling.answer")
     page.browser.find("[data-format=jsonl]").click()
-    messages = [json.loads(line)["message"] for line in downloaded(page, "*.jsonl").splitlines()]
+    messages = [json.loads(line)["message"] for line in page.downloaded("*.jsonl").splitlines()]
     assert "calling.answer" in [message.get("method") for message in messages]
     page.browser.find("[data-format=svg]").click()
-    drawing = ElementTree.fromstring(downloaded(page, "*.svg"))
+    drawing = ElementTree.fromstring(page.downloaded("*.svg"))
     assert drawing.tag == "{http://www.w3.org/2000/svg}svg"
     assert "calling.answer" in "".join(drawing.itertext())
     page.browser.find("[data-format=mermaid]").click()
-    mermaid = downloaded(page, "*.mmd").decode()
+    mermaid = page.downloaded("*.mmd").decode()
     assert mermaid.startswith("sequenceDiagram")
     assert ": calling.answer\n" in mermaid
+    assert not page.is_shown("#download-capture")  # simulated phones send no SIP
 
 
 def test_a_recording_is_played_and_downloaded(page: InspectorPage, server: InspectedServer) -> None:
@@ -98,7 +99,7 @@ def test_a_recording_is_played_and_downloaded(page: InspectorPage, server: Inspe
     page.browser.wait(lambda: page.browser.find_all("#call-extras button"), "there is a recording")
     play, download = page.browser.find_all("#call-extras button")
     download.click()
-    assert downloaded(page, "*.wav").startswith(b"RIFF")
+    assert page.downloaded("*.wav").startswith(b"RIFF")
     play.click()
     player = "const [player] = document.getElementsByTagName('audio'); return player ? player.duration : 0"
     page.browser.wait(lambda: (page.browser.run(player) or 0) > 0, "the recording can be played")
@@ -142,10 +143,3 @@ def test_a_reset_empties_the_page(page: InspectorPage, server: InspectedServer) 
     page.browser.wait(lambda: page.text("#no-calls").startswith("No calls yet."), "the list is empty")
     page.browser.wait(lambda: page.is_shown("#no-call"), "no call is selected")
     assert server.calls() == []
-
-
-def downloaded(page: InspectorPage, pattern: str) -> bytes:
-    """Wait for a downloaded file, and return its content."""
-    files = page.browser.wait(lambda: list(page.browser.downloads.glob(pattern)), f"a download {pattern}")
-    content: bytes = files[0].read_bytes()
-    return content

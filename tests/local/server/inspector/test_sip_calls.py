@@ -12,6 +12,9 @@ from anyrelay.local.json_process import JsonProcess, module_command, stopping
 from tests.local.server.inspector.inspected_server import CONTEXT, inspected_server
 from tests.local.server.inspector.inspector_page import InspectorPage
 from tests.support.browser import Browser
+from tests.support.capture_reader import read_capture
+
+ENTER, TAB = "\ue007", "\ue004"
 
 
 @pytest.mark.sip
@@ -40,6 +43,11 @@ def test_sip_and_relay_are_in_one_ladder(browser: Browser) -> None:
         text = page.text("#message-text")
         assert text.startswith("INVITE sip:menu@")
         assert "Content-Type: application/sdp" in text
+
+        page.browser.run("document.querySelector('[data-format=mermaid]').focus()")
+        page.browser.press(TAB, ENTER)
+        first = read_capture(page.downloaded("call-*.pcap"))[0]
+        assert (first.source, first.content.decode().splitlines()) == (phone, text.splitlines())
 
         page.browser.find("#keypad [aria-label='Press 1']").click()
         page.browser.wait(lambda: "phone" in page.text("#action-result"), "only the phone itself can press")

@@ -20,10 +20,12 @@ export class CallView {
     const draw = beforeNextFrame(() => this.#draw());
     state.addEventListener("calls", draw);
     setInterval(draw, 1000); // the seconds of a running call
+    state.addEventListener("frames", beforeNextFrame(() => this.#drawDownloads()));
     this.#bindActions();
     for (const button of document.querySelectorAll("[data-format]")) {
-      button.addEventListener("click", () => this.#downloadLadder(button.dataset.format));
+      button.addEventListener("click", () => this.#download("ladder", { format: button.dataset.format }));
     }
+    byId("download-capture").addEventListener("click", () => this.#download("capture"));
   }
 
   #bindActions() {
@@ -60,10 +62,10 @@ export class CallView {
     byId("action-result").textContent = words;
   }
 
-  async #downloadLadder(format) {
+  async #download(what, query = {}) {
     const id = encodeURIComponent(this.#state.selected);
     try {
-      save(await this.#api.file(`/v1/calls/${id}/ladder`, { format }));
+      save(await this.#api.file(`/v1/calls/${id}/${what}`, query));
     } catch (error) {
       this.#say(error.message);
     }
@@ -93,6 +95,11 @@ export class CallView {
     const hadFocus = controls.some((control) => control.contains(document.activeElement));
     for (const control of controls) control.hidden = !areShown;
     if (hadFocus && !areShown) byId("ladder").focus();
+  }
+
+  /** Offer the capture of a call that has SIP messages. */
+  #drawDownloads() {
+    byId("download-capture").hidden = ![...this.#state.frames.values()].some((frame) => frame.kind === "sip");
   }
 
   #drawFacts(call) {
