@@ -310,3 +310,6 @@ def test_the_messages_of_a_running_server_are_drawn(server):
     words = ("call.receive created", "calling.answer", "call.state ended")
     assert [drawn.count(word) for word in words] == [1, 1, 1]
     assert invoke("trace", server["http"], "--call", "none")[0] == 2
+    status, lines, err = invoke("trace", server["http"], "--call", str(call_id)[:8], "--format", "pcap")
+    assert (status, lines) == (2, [])
+    assert "no SIP message of this call: simulated phones send none" in err

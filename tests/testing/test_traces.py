@@ -185,6 +185,8 @@ def test_the_command_draws_each_format(form, beginning, trace, tmp_path):
     [
         (("{trace}", "--call", "none"), "--call none: {trace} has no such call; its calls are memory-"),
         (("/no/such/file",), "/no/such/file cannot be used: No such file or directory"),
+        (("{trace}", "--format", "pcap"), "--format pcap needs the URL of a server: {trace} has no SIP messages"),
+        (("http://127.0.0.1:9", "--format", "pcap"), "--format pcap needs --call"),
         (("{trace}", "-o", "/no/such/file"), "/no/such/file cannot be used: No such file or directory"),
         (("http://127.0.0.1:9",), "no server replies at http://127.0.0.1:9 (Connection refused)"),
         (("https://127.0.0.1:9",), "must be http://HOST:PORT"),

@@ -226,10 +226,10 @@ def doctor(contexts: tuple[str, ...], timeout: float, as_json: bool) -> int:
 @click.option(
     "--format",
     "form",
-    type=click.Choice(("text", "svg", "mermaid", "html")),
+    type=click.Choice(("text", "svg", "mermaid", "html", "pcap")),
     default="text",
     show_default=True,
-    help="The format of the drawing.",
+    help="The format of the drawing; or pcap: the SIP messages of one call at URL, for Wireshark.",
 )
 @click.option("--output", "-o", metavar="FILE", help="The file to write; without this option, standard output.")
 @ends
@@ -240,13 +240,14 @@ def trace_command(source: str, call: str | None, form: str, output: str | None) 
     passwords are struck out of a trace, and telephone numbers are replaced, the same number alike everywhere. URL is that of
     the control API: anyrelay serve --http.
 
-    The exit status is 0, or 2 when FILE is no trace, there is no such call, no server replies at URL, or a file cannot be
-    read or written.
+    The exit status is 0, or 2 when FILE is no trace, there is no such call, the call has no SIP messages to save, no server
+    replies at URL, or a file cannot be read or written.
 
     \b
     anyrelay trace calls.relay.jsonl --call 7f0c
     anyrelay trace calls.relay.jsonl --format svg -o calls.svg
     anyrelay trace http://127.0.0.1:4010 --call 7f0c
+    anyrelay trace http://127.0.0.1:4010 --call 7f0c --format pcap -o call.pcap
     """  # noqa: D301 - click reads the backspace: it does not wrap the paragraph
     from anyrelay.cli.trace import run_trace
 

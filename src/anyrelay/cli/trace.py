@@ -1,4 +1,4 @@
-"""``anyrelay trace``: draw the ladder of a recorded trace, or of a running server."""
+"""``anyrelay trace``: draw the ladder of a recorded trace, or of a running server; save the SIP of a call as a pcap file."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _CLIENT = re.compile(r"client ([0-9]+)")
 
 
 def run_trace(source: str, *, call: str | None, form: str, output: str | None) -> int:
-    """Draw a trace.
+    """Draw a trace, or save the SIP messages of a call.
 
     Args:
         source: The trace, ``*.relay.jsonl``, or the URL of a server's control API.
         call: The call_id of the call to draw, or its beginning; every message when None.
-        form: A format of `anyrelay.testing.ladder.FORMATS`.
+        form: A format of `anyrelay.testing.ladder.FORMATS`, or ``pcap``.
         output: The file to write; standard output when None.
 
     Returns:
@@ -34,18 +34,11 @@ def run_trace(source: str, *, call: str | None, form: str, output: str | None) -
         written.
     """
     try:
-        is_url = source.startswith(("http://", "https://"))
-        frames = list(_frames_of_server(source)) if is_url else read_trace(source)
-        if call is not None:
-            frames = _frames_of_call(call, frames, source)
-        rungs = rungs_of(frames)
-        drawing = draw(rungs, form)
-        if form == "text" and not rungs:
-            drawing += "\nno messages"
+        content = _capture(source, call) if form == "pcap" else _drawing(source, call, form)
         if output is None:
-            click.echo(drawing)
+            click.echo(content, nl=False)
         else:
-            Path(output).write_text(drawing + "\n", encoding="utf-8")
+            Path(output).write_bytes(content if isinstance(content, bytes) else content.encode())
     except (ValueError, NoServer, ApiError) as error:
         complain(error)
         return WRONG_USE
@@ -53,6 +46,35 @@ def run_trace(source: str, *, call: str | None, form: str, output: str | None) -
         complain(f"{error.filename} cannot be used: {error.strerror}")
         return WRONG_USE
     return DONE
+
+
+def _capture(source: str, call: str | None) -> bytes:
+    """Return the SIP messages of a call that a running server still has, as a pcap file.
+
+    Raises:
+        ValueError: The source is no URL, the call is not named, or there is no such call.
+        NoServer: No control API replies there.
+        ApiError: The call has no SIP messages, or the server wants another token.
+    """
+    if not _is_url(source):
+        raise ValueError(f"--format pcap needs the URL of a server: {source} has no SIP messages")
+    if call is None:
+        raise ValueError("--format pcap needs --call")
+    api = ControlApi(source)
+    return api.capture(api.find_call(call))
+
+
+def _drawing(source: str, call: str | None, form: str) -> str:
+    """Return the ladder of a trace, or of a running server; see `run_trace`."""
+    frames = list(_frames_of_server(source)) if _is_url(source) else read_trace(source)
+    if call is not None:
+        frames = _frames_of_call(call, frames, source)
+    rungs = rungs_of(frames)
+    return draw(rungs, form) + ("\nno messages\n" if form == "text" and not rungs else "\n")
+
+
+def _is_url(source: str) -> bool:
+    return source.startswith(("http://", "https://"))
 
 
 def _frames_of_server(url: str) -> Iterator[TraceFrame]:

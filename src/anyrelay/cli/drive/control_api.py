@@ -135,6 +135,10 @@ class ControlApi:
             yield from (frame for frame in page["data"] if frame["kind"] == "relay")
             after = page.get("next")
 
+    def capture(self, call_id: str) -> bytes:
+        """Return the SIP messages of a call as a pcap file (``GET /v1/calls/ID/capture``)."""
+        return self._reply("GET", f"/v1/calls/{quote(call_id, safe='')}/capture")
+
     def contexts(self) -> list[str]:
         """Return the contexts that clients receive (``GET /v1/sessions``)."""
         sessions = self._page("/v1/sessions", ("contexts",))["data"]
@@ -244,24 +248,34 @@ class ControlApi:
             NoServer: No server replies, or a program that is no server of anyrelay.
             ApiError: The server refused the request.
         """
+        content = self._reply(method, path, body, timeout=timeout)
+        try:
+            reply = json.loads(content) if content else None
+        except (ValueError, RecursionError):
+            raise self._something_else() from None
+        if keys and not _has(reply, keys):
+            raise self._something_else()
+        return reply
+
+    def _reply(
+        self, method: str, path: str, body: dict[str, Any] | None = None, *, timeout: float | None = None
+    ) -> bytes:
+        """Return the body of a reply; the arguments and the errors are those of `_request`."""
         connection = http.client.HTTPConnection(self._host, self._port, timeout=timeout or self._timeout)
         headers = self._headers if body is None else {**self._headers, "Content-Type": "application/json"}
         try:
             connection.request(method, path, None if body is None else json.dumps(body), headers)
             response = connection.getresponse()
-            body_of_reply = response.read()
-            if response.status >= 300:
-                raise self._refusal(response.status, body_of_reply)
-            reply = json.loads(body_of_reply) if body_of_reply else None
+            content = response.read()
         except OSError as error:
             raise self._no_server(error) from None
-        except (http.client.HTTPException, ValueError, RecursionError):
+        except (http.client.HTTPException, ValueError):
             raise self._something_else() from None
         finally:
             connection.close()
-        if keys and not _has(reply, keys):
-            raise self._something_else()
-        return reply
+        if response.status >= 300:
+            raise self._refusal(response.status, content)
+        return content
 
     def _refusal(self, status: int, body: bytes) -> ApiError | NoServer:
         """Return the error for a reply other than success."""

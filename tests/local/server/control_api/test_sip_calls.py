@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
+import anyio.to_thread
 import pytest
 
+from anyrelay.cli.trace import run_trace
 from anyrelay.local.process.phone_process import phone_process
 from tests.local.server.control_api.support import application, controlled_relay
 from tests.support.capture_reader import read_capture
@@ -11,7 +15,7 @@ from tests.support.capture_reader import read_capture
 pytestmark = [pytest.mark.anyio, pytest.mark.sip]
 
 
-async def test_sip_and_relay_messages_of_a_call_are_in_one_ladder():
+async def test_sip_and_relay_messages_of_a_call_are_in_one_ladder(tmp_path):
     from anyrelay.local.sip.phones import SipPhones
 
     async with controlled_relay(phones=SipPhones("127.0.0.1:0")) as (relay, api), application(relay):
@@ -30,11 +34,13 @@ async def test_sip_and_relay_messages_of_a_call_are_in_one_ladder():
         capture = await api.get(f"/v1/calls/{call['id']}/capture")
         assert capture.headers["content-type"] == "application/vnd.tcpdump.pcap"
         assert capture.headers["content-disposition"] == f'attachment; filename="call-{call["id"]}.pcap"'
+        saved = partial(run_trace, api.url, call=call["id"][:8], form="pcap", output=str(tmp_path / "call.pcap"))
+        assert await anyio.to_thread.run_sync(saved) == 0
+        assert (tmp_path / "call.pcap").read_bytes().startswith(capture.content)  # a later message may follow
         sip = [frame for frame in frames if frame["kind"] == "sip"]
-        packets = read_capture(capture.content)
-        assert [(round(packet.time, 5), packet.content.decode()) for packet in packets] == [
-            (round(frame["time"], 5), frame["text"]) for frame in sip
-        ]
+        packets = read_capture(capture.content)[: len(sip)]
+        assert [packet.content.decode() for packet in packets] == [frame["text"] for frame in sip]
+        assert [packet.time for packet in packets] == pytest.approx([frame["time"] for frame in sip], abs=2e-6, rel=0)
         ends = [
             packet.source if frame["direction"] == "rx" else packet.target
             for packet, frame in zip(packets, sip, strict=True)
