@@ -48,18 +48,19 @@ def capture_of(messages: Iterable[SipTransmission]) -> bytes:
 
     Returns:
         The file. Times are in microseconds since 1970. A UDP message of more than 65,507 bytes is cut off there; a longer
-        message of TCP or TLS is several packets. Port 5061 of a TLS message is written as 5060, because readers of captures
-        expect encrypted bytes at 5061.
+        message of TCP or TLS is several packets. Port 5061 of a TLS message is written as 5060, because Wireshark
+        expects TLS at 5061.
     """
     file, streams = io.BytesIO(), _Streams()
     writer = dpkt.pcap.Writer(file, snaplen=_LONGEST_PACKET, linktype=_LINK_TYPE)
     for message in messages:
         source, target = _ends(message)
         content = message.text.encode(errors="replace")
-        if message.transport == "UDP":
-            packets = iter([_datagram(source, target, content[:_LONGEST_DATAGRAM])])
-        else:
-            packets = streams.segments(source, target, _with_true_length(content))
+        packets: Iterable[bytes] = (
+            [_datagram(source, target, content[:_LONGEST_DATAGRAM])]
+            if message.transport == "UDP"
+            else streams.segments(source, target, _with_true_length(content))
+        )
         for packet in packets:
             writer.writepkt(packet, round(message.time, 6))  # dpkt writes 999,999.9 µs as a million
     return file.getvalue()
