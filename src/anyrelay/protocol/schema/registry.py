@@ -53,17 +53,9 @@ METHODS: Final[dict[str, dict[str, str]]] = {
         "Receive": "signalwire.receive",
         "Unreceive": "signalwire.unreceive",
     },
-    "call": {
-        "Answer": "calling.answer",
-        "End": "calling.end",
-        "Pass": "calling.pass",
-    },
-    "transfer": {
-        "Transfer": "calling.transfer",
-    },
-    "refer": {
-        "Refer": "calling.refer",
-    },
+    "call": {"Answer": "calling.answer", "End": "calling.end", "Pass": "calling.pass"},
+    "transfer": {"Transfer": "calling.transfer"},
+    "refer": {"Refer": "calling.refer"},
     "play": {
         "Play": "calling.play",
         "PlayStop": "calling.play.stop",
@@ -92,28 +84,16 @@ METHODS: Final[dict[str, dict[str, str]]] = {
         "BindDigit": "calling.bind_digit",
         "ClearDigitBindings": "calling.clear_digit_bindings",
     },
-    "detect": {
-        "Detect": "calling.detect",
-        "DetectStop": "calling.detect.stop",
-    },
-    "connect": {
-        "ConnectCall": "calling.connect",
-        "DisconnectCall": "calling.disconnect",
-    },
-    "dial": {
-        "Dial": "calling.dial",
-        "Begin": "calling.begin",
-    },
+    "detect": {"Detect": "calling.detect", "DetectStop": "calling.detect.stop"},
+    "connect": {"ConnectCall": "calling.connect", "DisconnectCall": "calling.disconnect"},
+    "dial": {"Dial": "calling.dial", "Begin": "calling.begin"},
     "rooms": {
         "JoinConference": "calling.join_conference",
         "LeaveConference": "calling.leave_conference",
         "JoinRoom": "calling.join_room",
         "LeaveRoom": "calling.leave_room",
     },
-    "queue": {
-        "QueueEnter": "calling.queue.enter",
-        "QueueLeave": "calling.queue.leave",
-    },
+    "queue": {"QueueEnter": "calling.queue.enter", "QueueLeave": "calling.queue.leave"},
     "sound": {
         "Hold": "calling.hold",
         "Unhold": "calling.unhold",
@@ -121,14 +101,8 @@ METHODS: Final[dict[str, dict[str, str]]] = {
         "DenoiseStop": "calling.denoise.stop",
         "Echo": "calling.echo",
     },
-    "tap": {
-        "Tap": "calling.tap",
-        "TapStop": "calling.tap.stop",
-    },
-    "stream": {
-        "Stream": "calling.stream",
-        "StreamStop": "calling.stream.stop",
-    },
+    "tap": {"Tap": "calling.tap", "TapStop": "calling.tap.stop"},
+    "stream": {"Stream": "calling.stream", "StreamStop": "calling.stream.stop"},
     "transcribe": {
         "Transcribe": "calling.transcribe",
         "TranscribeStop": "calling.transcribe.stop",
@@ -141,10 +115,7 @@ METHODS: Final[dict[str, dict[str, str]]] = {
         "ReceiveFax": "calling.receive_fax",
         "ReceiveFaxStop": "calling.receive_fax.stop",
     },
-    "pay": {
-        "Pay": "calling.pay",
-        "PayStop": "calling.pay.stop",
-    },
+    "pay": {"Pay": "calling.pay", "PayStop": "calling.pay.stop"},
     "ai": {
         "Ai": "calling.ai",
         "AiStop": "calling.ai.stop",
@@ -153,89 +124,44 @@ METHODS: Final[dict[str, dict[str, str]]] = {
         "AiHold": "calling.ai_hold",
         "AiUnhold": "calling.ai_unhold",
     },
-    "user_event": {
-        "UserEvent": "calling.user_event",
-    },
-    "messaging": {
-        "SendMessage": "messaging.send",
-    },
+    "user_event": {"UserEvent": "calling.user_event"},
+    "messaging": {"SendMessage": "messaging.send"},
 }
 """For each module of the schema: its command classes, and the RELAY method of each."""
 
 EVENT_TYPES: Final[dict[str, dict[str, str]]] = {
-    "session": {
-        "AuthorizationStateEvent": "signalwire.authorization.state",
-    },
+    "session": {"AuthorizationStateEvent": "signalwire.authorization.state"},
     "call": {
         "CallReceiveEvent": "calling.call.receive",
         "CallStateEvent": "calling.call.state",
         "CallingErrorEvent": "calling.error",
     },
-    "refer": {
-        "ReferEvent": "calling.call.refer",
-    },
-    "play": {
-        "PlayEvent": "calling.call.play",
-    },
-    "record": {
-        "RecordEvent": "calling.call.record",
-    },
-    "collect": {
-        "CollectEvent": "calling.call.collect",
-    },
-    "digits": {
-        "SendDigitsEvent": "calling.call.send_digits",
-    },
-    "detect": {
-        "DetectEvent": "calling.call.detect",
-    },
-    "connect": {
-        "ConnectEvent": "calling.call.connect",
-    },
-    "dial": {
-        "DialEvent": "calling.call.dial",
-    },
-    "rooms": {
-        "ConferenceEvent": "calling.conference",
-    },
-    "queue": {
-        "QueueEvent": "calling.call.queue",
-    },
+    "refer": {"ReferEvent": "calling.call.refer"},
+    "play": {"PlayEvent": "calling.call.play"},
+    "record": {"RecordEvent": "calling.call.record"},
+    "collect": {"CollectEvent": "calling.call.collect"},
+    "digits": {"SendDigitsEvent": "calling.call.send_digits"},
+    "detect": {"DetectEvent": "calling.call.detect"},
+    "connect": {"ConnectEvent": "calling.call.connect"},
+    "dial": {"DialEvent": "calling.call.dial"},
+    "rooms": {"ConferenceEvent": "calling.conference"},
+    "queue": {"QueueEvent": "calling.call.queue"},
     "sound": {
         "HoldEvent": "calling.call.hold",
         "DenoiseEvent": "calling.call.denoise",
         "EchoEvent": "calling.call.echo",
     },
-    "tap": {
-        "TapEvent": "calling.call.tap",
-    },
-    "stream": {
-        "StreamEvent": "calling.call.stream",
-    },
-    "transcribe": {
-        "TranscribeEvent": "calling.call.transcribe",
-    },
-    "fax": {
-        "FaxEvent": "calling.call.fax",
-    },
-    "pay": {
-        "PayEvent": "calling.call.pay",
-    },
-    "messaging": {
-        "MessageReceiveEvent": "messaging.receive",
-        "MessageStateEvent": "messaging.state",
-    },
+    "tap": {"TapEvent": "calling.call.tap"},
+    "stream": {"StreamEvent": "calling.call.stream"},
+    "transcribe": {"TranscribeEvent": "calling.call.transcribe"},
+    "fax": {"FaxEvent": "calling.call.fax"},
+    "pay": {"PayEvent": "calling.call.pay"},
+    "messaging": {"MessageReceiveEvent": "messaging.receive", "MessageStateEvent": "messaging.state"},
 }
 """For each module of the schema: its event classes, and the event type of each."""
 
 VALUES: Final[dict[str, tuple[str, ...]]] = {
-    "codec": (
-        "decode_command",
-        "encode_command",
-        "parse_event",
-        "read_as",
-        "read_event",
-    ),
+    "codec": ("decode_command", "encode_command", "parse_event", "read_as", "read_event"),
     "collect": (
         "CollectDigits",
         "CollectLike",
@@ -246,13 +172,7 @@ VALUES: Final[dict[str, tuple[str, ...]]] = {
         "read_digits",
         "read_speech",
     ),
-    "detect": (
-        "DetectDigit",
-        "DetectFax",
-        "DetectLike",
-        "DetectMachine",
-        "read_detect",
-    ),
+    "detect": ("DetectDigit", "DetectFax", "DetectLike", "DetectMachine", "read_detect"),
     "devices": (
         "AgoraDevice",
         "CallDevice",
@@ -267,30 +187,10 @@ VALUES: Final[dict[str, tuple[str, ...]]] = {
         "read_device",
         "read_devices",
     ),
-    "media": (
-        "Media",
-        "MediaLike",
-        "read_media",
-    ),
-    "record": (
-        "RecordAudio",
-        "RecordLike",
-        "read_record",
-    ),
-    "refer": (
-        "ReferDeviceLike",
-        "SipReferDevice",
-        "read_refer_device",
-    ),
-    "tap": (
-        "RtpTapDevice",
-        "TapAudio",
-        "TapDeviceLike",
-        "TapLike",
-        "WsTapDevice",
-        "read_tap",
-        "read_tap_device",
-    ),
+    "media": ("Media", "MediaLike", "read_media"),
+    "record": ("RecordAudio", "RecordLike", "read_record"),
+    "refer": ("ReferDeviceLike", "SipReferDevice", "read_refer_device"),
+    "tap": ("RtpTapDevice", "TapAudio", "TapDeviceLike", "TapLike", "WsTapDevice", "read_tap", "read_tap_device"),
 }
 """For each module of the schema: its values, and its functions that other modules use."""
 
