@@ -58,7 +58,7 @@ class RelayEvent:
             The event; a field that is missing or of a wrong type has its default.
         """
         codec = import_module("anyrelay.protocol.schema.codec")  # imported late: codec imports cattrs, and this module
-        event: Self = codec.read_as(cls, payload)
+        event: Self = codec.read_event(payload, cls)
         return event
 
 

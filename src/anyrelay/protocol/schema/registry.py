@@ -161,7 +161,7 @@ EVENT_TYPES: Final[dict[str, dict[str, str]]] = {
 """For each module of the schema: its event classes, and the event type of each."""
 
 VALUES: Final[dict[str, tuple[str, ...]]] = {
-    "codec": ("decode_command", "encode_command", "parse_event", "read_as", "read_event"),
+    "codec": ("decode_command", "encode_command", "parse_event", "read_event"),
     "collect": (
         "CollectDigits",
         "CollectLike",

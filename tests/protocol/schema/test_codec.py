@@ -1,4 +1,4 @@
-"""The converters: a strict converter for commands, a tolerant converter for events."""
+"""The codec: commands are read and written strictly, the fields of events are read tolerantly."""
 
 from __future__ import annotations
 
@@ -11,9 +11,18 @@ from attrs import converters, field, frozen
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anyrelay.protocol.schema import Command, Media, SipReferDevice, read_media, read_refer_device
+from anyrelay.protocol.schema import (
+    Command,
+    Media,
+    SipReferDevice,
+    codec,
+    decode_command,
+    encode_command,
+    read_media,
+    read_refer_device,
+)
+from anyrelay.protocol.schema.codec import tolerant
 from anyrelay.protocol.schema.command import command
-from anyrelay.protocol.schema.converters import from_wire, to_wire, tolerant
 from anyrelay.protocol.schema.fields import is_number, is_text, optional
 
 
@@ -36,34 +45,40 @@ class Everything(Command):
     """A device."""
 
 
+@pytest.fixture(autouse=True)
+def known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make the method of `Everything` known."""
+    monkeypatch.setattr(codec, "COMMANDS", {Everything.method: Everything})
+
+
 def test_names_on_the_wire_and_omitted_fields() -> None:
     made = Everything(name="n", source="s", media=(Media.silence(1),), extra={"new": [1]})
-    wire = to_wire(made)
+    wire = encode_command(made)
     assert orjson.loads(orjson.dumps(wire)) == {
         "name": "n",
         "from": "s",
         "media": [{"type": "silence", "params": {"duration": 1}}],
         "new": [1],
     }
-    assert from_wire(Everything, orjson.loads(orjson.dumps(wire))) == made
-    assert to_wire(Everything(name="n")) == {"name": "n"}
+    assert decode_command("test.everything", orjson.loads(orjson.dumps(wire))) == made
+    assert encode_command(Everything(name="n")) == {"name": "n"}
 
 
 def test_decoded_values_are_checked_and_not_converted() -> None:
     with pytest.raises(TypeError, match="name must be a string, not int"):
-        from_wire(Everything, {"name": 5})
+        decode_command("test.everything", {"name": 5})
     with pytest.raises(TypeError, match="level must be a number"):
-        from_wire(Everything, {"name": "n", "level": "3"})
+        decode_command("test.everything", {"name": "n", "level": "3"})
     with pytest.raises(ValueError, match="name is missing"):
-        from_wire(Everything, {"from": "s"})
-    assert from_wire(Everything, {"name": "n", "extra": 1, "source": 2}).extra == {"extra": 1, "source": 2}
+        decode_command("test.everything", {"from": "s"})
+    assert decode_command("test.everything", {"name": "n", "extra": 1, "source": 2}).extra == {"extra": 1, "source": 2}
 
 
 def test_an_extra_parameter_may_not_take_the_place_of_a_field() -> None:
     with pytest.raises(TypeError, match=r"from is a field of test\.everything and cannot be given as an extra one"):
-        to_wire(Everything(name="n", extra={"from": "s"}))
+        encode_command(Everything(name="n", extra={"from": "s"}))
     with pytest.raises(ValueError, match=r"test\.everything\.new must be a finite number, not nan"):
-        to_wire(Everything(name="n", extra={"new": math.nan}))
+        encode_command(Everything(name="n", extra={"new": math.nan}))
 
 
 @frozen(kw_only=True)
