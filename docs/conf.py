@@ -42,7 +42,7 @@ smartquotes_action = "De"  # dashes and ellipses, but no curly quotation marks: 
 
 # Docstrings say `name` for code, as Markdown does.
 default_role = "code"
-autodoc_default_options = {"members": True, "inherited-members": True}
+autodoc_default_options = {"members": True, "inherited-members": "object"}  # as text, or no page can name another class
 autodoc_typehints = "signature"
 autodoc_class_signature = "mixed"
 autoclass_content = "both"

@@ -9,7 +9,7 @@ from typing import Any, Final, TypeAlias
 from attrs import converters, field, frozen
 
 from anyrelay.protocol.schema.command import OperationCommand, command
-from anyrelay.protocol.schema.event import RelayEvent, event
+from anyrelay.protocol.schema.event import OperationEvent, event
 from anyrelay.protocol.schema.fields import (
     Named,
     Validator,
@@ -225,11 +225,9 @@ class PlayAndCollectVolume(OperationCommand):
 
 @event("calling.call.collect")
 @frozen(kw_only=True)
-class CollectEvent(RelayEvent):
+class CollectEvent(OperationEvent):
     """A collect has a result, or has ended (``calling.call.collect``)."""
 
-    control_id: str = ""
-    """The control_id of the collect."""
     state: str = ""
     """``finished``, ``error``, ``no_input`` or ``no_match``; often "" beside a result."""
     result: dict[str, Any] = field(factory=dict)

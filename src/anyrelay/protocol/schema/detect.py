@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Final, TypeAlias
 from attrs import field, frozen
 
 from anyrelay.protocol.schema.command import OperationCommand, command
-from anyrelay.protocol.schema.event import RelayEvent, event, text_in
+from anyrelay.protocol.schema.event import OperationEvent, event, text_in
 from anyrelay.protocol.schema.fields import is_digits, is_flag, is_integer, is_number, is_text, one_of, optional
 from anyrelay.protocol.schema.params import Typed, read_typed
 
@@ -102,11 +102,9 @@ class DetectStop(OperationCommand):
 
 @event("calling.call.detect")
 @frozen(kw_only=True)
-class DetectEvent(RelayEvent):
+class DetectEvent(OperationEvent):
     """A detection has a result, or has ended (``calling.call.detect``)."""
 
-    control_id: str = ""
-    """The control_id of the detection."""
     state: str = ""
     """``finished`` or ``error``; "" beside a result."""
     detect: dict[str, Any] = field(factory=dict)

@@ -7,7 +7,7 @@ from typing import Any
 from attrs import field, frozen
 
 from anyrelay.protocol.schema.command import CallCommand, OperationCommand, command
-from anyrelay.protocol.schema.event import RelayEvent, event
+from anyrelay.protocol.schema.event import OperationEvent, event
 from anyrelay.protocol.schema.fields import is_digits, is_integer, is_object, is_text, optional
 
 __all__ = ["BindDigit", "ClearDigitBindings", "SendDigits", "SendDigitsEvent"]
@@ -50,10 +50,8 @@ class ClearDigitBindings(CallCommand):
 
 @event("calling.call.send_digits")
 @frozen(kw_only=True)
-class SendDigitsEvent(RelayEvent):
+class SendDigitsEvent(OperationEvent):
     """The digits have been sent (``calling.call.send_digits``)."""
 
-    control_id: str = ""
-    """The control_id of the command."""
     state: str = ""
     """The state: ``finished``."""

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Self, TypeVar
 
 from attrs import field, frozen
 
-__all__ = ["Arranger", "RelayEvent", "event", "text_in"]
+__all__ = ["Arranger", "OperationEvent", "RelayEvent", "event", "text_in"]
 
 Arranger = Callable[[dict[str, Any]], None]
 """Moves a parameter of an event to the place where the event's class reads it."""
@@ -60,6 +60,14 @@ class RelayEvent:
         codec = import_module("anyrelay.protocol.schema.codec")  # imported late: codec imports cattrs, and this module
         event: Self = codec.read_event(payload, cls)
         return event
+
+
+@frozen(kw_only=True)
+class OperationEvent(RelayEvent):
+    """An event of an operation on a call, such as a playback."""
+
+    control_id: str = ""
+    """The control_id of the operation; "" when the server did not say."""
 
 
 def text_in(values: object, name: str) -> str:

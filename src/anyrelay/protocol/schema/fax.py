@@ -7,7 +7,7 @@ from typing import Any
 from attrs import field, frozen
 
 from anyrelay.protocol.schema.command import OperationCommand, command
-from anyrelay.protocol.schema.event import RelayEvent, event, text_in
+from anyrelay.protocol.schema.event import OperationEvent, event, text_in
 from anyrelay.protocol.schema.fields import is_text, optional
 
 __all__ = ["FaxEvent", "ReceiveFax", "ReceiveFaxStop", "SendFax", "SendFaxStop"]
@@ -51,11 +51,9 @@ class ReceiveFaxStop(OperationCommand):
 
 @event("calling.call.fax")
 @frozen(kw_only=True)
-class FaxEvent(RelayEvent):
+class FaxEvent(OperationEvent):
     """A page of a fax has been sent or received, or the fax has ended (``calling.call.fax``)."""
 
-    control_id: str = ""
-    """The control_id of the fax."""
     state: str = ""
     """``finished`` or ``error``, where the server writes the state beside the fax; "" otherwise."""
     fax: dict[str, Any] = field(factory=dict)

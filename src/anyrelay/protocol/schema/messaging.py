@@ -8,7 +8,7 @@ from anyrelay.protocol.schema.command import Command, command
 from anyrelay.protocol.schema.event import RelayEvent, event
 from anyrelay.protocol.schema.fields import is_text, list_of, optional
 
-__all__ = ["MessageReceiveEvent", "MessageStateEvent", "SendMessage"]
+__all__ = ["MessageEvent", "MessageReceiveEvent", "MessageStateEvent", "SendMessage"]
 
 
 @command("messaging.send")
@@ -36,10 +36,9 @@ class SendMessage(Command):
             raise ValueError("body or media is missing; a message needs one of them")
 
 
-@event("messaging.receive")
 @frozen(kw_only=True)
-class MessageReceiveEvent(RelayEvent):
-    """A text message has been received (``messaging.receive``)."""
+class MessageEvent(RelayEvent):
+    """An event of a text message."""
 
     message_id: str = ""
     """The identifier of the message."""
@@ -57,36 +56,25 @@ class MessageReceiveEvent(RelayEvent):
     """The URLs of pictures and files."""
     segments: int = 0
     """The number of segments."""
-    message_state: str = ""
-    """The state: ``received``."""
     tags: list[str] = field(factory=list)
     """Tags to find the message by."""
+
+
+@event("messaging.receive")
+@frozen(kw_only=True)
+class MessageReceiveEvent(MessageEvent):
+    """A text message has been received (``messaging.receive``)."""
+
+    message_state: str = ""
+    """The state: ``received``."""
 
 
 @event("messaging.state")
 @frozen(kw_only=True)
-class MessageStateEvent(RelayEvent):
+class MessageStateEvent(MessageEvent):
     """The state of a sent message has changed (``messaging.state``)."""
 
-    message_id: str = ""
-    """The identifier of the message."""
-    context: str = ""
-    """The context that gets the event."""
-    direction: str = ""
-    """``inbound`` or ``outbound``."""
-    from_number: str = ""
-    """The number from which the message comes."""
-    to_number: str = ""
-    """The number to which the message goes."""
-    body: str = ""
-    """The text."""
-    media: list[str] = field(factory=list)
-    """The URLs of pictures and files."""
-    segments: int = 0
-    """The number of segments."""
     message_state: str = ""
     """``queued``, ``initiated`` or ``sent``; the final states are ``delivered``, ``undelivered`` and ``failed``."""
     reason: str = ""
     """Why the message failed; "" when it did not fail."""
-    tags: list[str] = field(factory=list)
-    """Tags to find the message by."""

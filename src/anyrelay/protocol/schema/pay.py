@@ -7,7 +7,7 @@ from typing import Any
 from attrs import field, frozen
 
 from anyrelay.protocol.schema.command import OperationCommand, command
-from anyrelay.protocol.schema.event import RelayEvent, event
+from anyrelay.protocol.schema.event import OperationEvent, event
 from anyrelay.protocol.schema.fields import is_amount, is_object, is_text, is_text_or_flag, list_of, optional
 from anyrelay.protocol.schema.params import is_named_value
 
@@ -67,10 +67,8 @@ class PayStop(OperationCommand):
 
 @event("calling.call.pay")
 @frozen(kw_only=True)
-class PayEvent(RelayEvent):
+class PayEvent(OperationEvent):
     """The state of a payment has changed (``calling.call.pay``)."""
 
-    control_id: str = ""
-    """The control_id of the payment."""
     state: str = ""
     """The state, a word not fixed by RELAY; ``finished`` and ``error`` are final."""

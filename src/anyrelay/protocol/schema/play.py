@@ -5,7 +5,7 @@ from __future__ import annotations
 from attrs import field, frozen
 
 from anyrelay.protocol.schema.command import OperationCommand, command
-from anyrelay.protocol.schema.event import RelayEvent, event
+from anyrelay.protocol.schema.event import OperationEvent, event
 from anyrelay.protocol.schema.fields import is_integer, is_number, is_text, one_of, optional
 from anyrelay.protocol.schema.media import Media, read_media
 
@@ -61,10 +61,8 @@ class PlayVolume(OperationCommand):
 
 @event("calling.call.play")
 @frozen(kw_only=True)
-class PlayEvent(RelayEvent):
+class PlayEvent(OperationEvent):
     """The state of a playback has changed (``calling.call.play``)."""
 
-    control_id: str = ""
-    """The control_id of the playback."""
     state: str = ""
     """``playing``, ``paused``, ``finished`` or ``error``."""

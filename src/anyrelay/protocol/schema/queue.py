@@ -5,7 +5,7 @@ from __future__ import annotations
 from attrs import field, frozen
 
 from anyrelay.protocol.schema.command import OperationCommand, command
-from anyrelay.protocol.schema.event import RelayEvent, event
+from anyrelay.protocol.schema.event import OperationEvent, event
 from anyrelay.protocol.schema.fields import is_text, optional
 
 __all__ = ["QueueEnter", "QueueEvent", "QueueLeave"]
@@ -37,11 +37,9 @@ class QueueLeave(OperationCommand):
 
 @event("calling.call.queue")
 @frozen(kw_only=True)
-class QueueEvent(RelayEvent):
+class QueueEvent(OperationEvent):
     """The call has entered a queue, moved in the queue, or left the queue (``calling.call.queue``)."""
 
-    control_id: str = ""
-    """The control_id of the command."""
     status: str = ""
     """The change, as the server names it."""
     queue_id: str = field(default="", metadata={"wire": "id"})

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 from attrs import field, frozen
 
 from anyrelay.protocol.schema.command import OperationCommand, command
-from anyrelay.protocol.schema.event import RelayEvent, event
+from anyrelay.protocol.schema.event import OperationEvent, event
 from anyrelay.protocol.schema.fields import (
     AUDIO_DIRECTIONS,
     check_json,
@@ -120,11 +120,9 @@ def _flat(values: dict[str, Any]) -> None:
 
 @event("calling.call.record", arrange=_flat)
 @frozen(kw_only=True)
-class RecordEvent(RelayEvent):
+class RecordEvent(OperationEvent):
     """The state of a recording has changed (``calling.call.record``)."""
 
-    control_id: str = ""
-    """The control_id of the recording."""
     state: str = ""
     """``recording``, ``paused``, ``finished`` or ``no_input``."""
     url: str = ""

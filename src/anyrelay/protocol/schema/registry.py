@@ -188,11 +188,12 @@ VALUES: Final[dict[str, tuple[str, ...]]] = {
         "read_devices",
     ),
     "media": ("Media", "MediaLike", "read_media"),
+    "messaging": ("MessageEvent",),
     "record": ("RecordAudio", "RecordLike", "read_record"),
     "refer": ("ReferDeviceLike", "SipReferDevice", "read_refer_device"),
     "tap": ("RtpTapDevice", "TapAudio", "TapDeviceLike", "TapLike", "WsTapDevice", "read_tap", "read_tap_device"),
 }
-"""For each module of the schema: its values, and its functions that other modules use."""
+"""For each module of the schema: its other classes, its types, and its functions that other modules use."""
 
 
 class _Classes(Mapping[str, type[_T]], Generic[_T]):

@@ -7,7 +7,7 @@ from typing import Any, Final
 from attrs import field, frozen
 
 from anyrelay.protocol.schema.command import OperationCommand, command
-from anyrelay.protocol.schema.event import RelayEvent, event
+from anyrelay.protocol.schema.event import OperationEvent, event
 from anyrelay.protocol.schema.fields import is_object, is_text, is_url, one_of, optional
 
 __all__ = ["Stream", "StreamEvent", "StreamStop"]
@@ -52,11 +52,9 @@ class StreamStop(OperationCommand):
 
 @event("calling.call.stream")
 @frozen(kw_only=True)
-class StreamEvent(RelayEvent):
+class StreamEvent(OperationEvent):
     """The state of a stream has changed (``calling.call.stream``)."""
 
-    control_id: str = ""
-    """The control_id of the stream."""
     state: str = ""
     """``streaming`` or ``finished``."""
     url: str = ""

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Final, TypeAlias
 from attrs import field, frozen
 
 from anyrelay.protocol.schema.command import OperationCommand, command
-from anyrelay.protocol.schema.event import RelayEvent, event
+from anyrelay.protocol.schema.event import OperationEvent, event
 from anyrelay.protocol.schema.fields import AUDIO_DIRECTIONS, is_integer, is_number, is_text, is_url, one_of, optional
 from anyrelay.protocol.schema.params import Typed, read_typed
 
@@ -121,11 +121,9 @@ class TapStop(OperationCommand):
 
 @event("calling.call.tap")
 @frozen(kw_only=True)
-class TapEvent(RelayEvent):
+class TapEvent(OperationEvent):
     """The state of a tap has changed (``calling.call.tap``)."""
 
-    control_id: str = ""
-    """The control_id of the tap."""
     state: str = ""
     """``tapping`` or ``finished``."""
     tap: dict[str, Any] = field(factory=dict)

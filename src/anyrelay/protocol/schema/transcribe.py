@@ -10,7 +10,7 @@ from typing import Any
 from attrs import field, frozen
 
 from anyrelay.protocol.schema.command import CallCommand, OperationCommand, command
-from anyrelay.protocol.schema.event import RelayEvent, event
+from anyrelay.protocol.schema.event import OperationEvent, event
 from anyrelay.protocol.schema.fields import is_object, is_text, optional
 
 __all__ = ["LiveTranscribe", "LiveTranslate", "Transcribe", "TranscribeEvent", "TranscribeStop"]
@@ -55,11 +55,9 @@ class LiveTranslate(CallCommand):
 
 @event("calling.call.transcribe")
 @frozen(kw_only=True)
-class TranscribeEvent(RelayEvent):
+class TranscribeEvent(OperationEvent):
     """The state of a transcription has changed (``calling.call.transcribe``)."""
 
-    control_id: str = ""
-    """The control_id of the transcription."""
     state: str = ""
     """``transcribing`` or ``finished``."""
     url: str = ""
