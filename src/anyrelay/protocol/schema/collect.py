@@ -89,22 +89,12 @@ CollectLike: TypeAlias = Mapping[str, Any]
 
 
 def read_digits(digits: DigitsLike, where: str = "digits") -> dict[str, Any]:
-    """Return the ``digits`` of a collect in the server's form.
-
-    Raises:
-        TypeError: `digits` is neither a dict nor a `CollectDigits`, or a parameter has a wrong type.
-        ValueError: A parameter is missing or not allowed.
-    """
+    """Return the ``digits`` of a collect in the server's form; the errors are those of `read_params`."""
     return read_params(digits, CollectDigits, where)
 
 
 def read_speech(speech: SpeechLike, where: str = "speech") -> dict[str, Any]:
-    """Return the ``speech`` of a collect in the server's form.
-
-    Raises:
-        TypeError: `speech` is neither a dict nor a `CollectSpeech`, or a parameter has a wrong type.
-        ValueError: A parameter is not allowed.
-    """
+    """Return the ``speech`` of a collect in the server's form; the errors are those of `read_params`."""
     return read_params(speech, CollectSpeech, where)
 
 

@@ -72,12 +72,7 @@ _DETECT: Final[dict[str, type[Typed]]] = {kind.type: kind for kind in (DetectMac
 
 
 def read_detect(detect: DetectLike) -> dict[str, Any]:
-    """Return the ``detect`` of ``calling.detect`` in the server's form; a dict is checked, and not changed.
-
-    Raises:
-        TypeError: `detect` is something else, or a parameter has a wrong type.
-        ValueError: The type is missing, or a parameter is not allowed.
-    """
+    """Return the ``detect`` of ``calling.detect`` in the server's form; the errors are those of `read_typed`."""
     return read_typed(detect, _DETECT, "detect")
 
 

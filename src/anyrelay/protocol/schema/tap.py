@@ -81,22 +81,12 @@ _TAP_DEVICES: Final[dict[str, type[Typed]]] = {kind.type: kind for kind in (RtpT
 
 
 def read_tap(tap: TapLike) -> dict[str, Any]:
-    """Return the ``tap`` of ``calling.tap`` in the server's form; a dict is checked, and not changed.
-
-    Raises:
-        TypeError: `tap` is something else, or a parameter has a wrong type.
-        ValueError: The type is missing, or a parameter is not allowed.
-    """
+    """Return the ``tap`` of ``calling.tap`` in the server's form; the errors are those of `read_typed`."""
     return read_typed(tap, _TAPS, "tap")
 
 
 def read_tap_device(device: TapDeviceLike) -> dict[str, Any]:
-    """Return the ``device`` of ``calling.tap`` in the server's form; a dict is checked, and not changed.
-
-    Raises:
-        TypeError: `device` is something else, or a parameter has a wrong type.
-        ValueError: The type or a parameter is missing, or a parameter is not allowed.
-    """
+    """Return the ``device`` of ``calling.tap`` in the server's form; the errors are those of `read_typed`."""
     return read_typed(device, _TAP_DEVICES, "device")
 
 
