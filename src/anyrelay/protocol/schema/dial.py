@@ -8,7 +8,7 @@ from attrs import field, frozen
 
 from anyrelay.protocol.schema.command import Command, command
 from anyrelay.protocol.schema.devices import read_device, read_devices
-from anyrelay.protocol.schema.event import RelayEvent, event
+from anyrelay.protocol.schema.event import RelayEvent, event, text_in
 from anyrelay.protocol.schema.fields import is_number, is_text, optional
 from anyrelay.protocol.schema.secrets import shown
 
@@ -65,13 +65,9 @@ class DialEvent(RelayEvent):
     @property
     def leg_call_id(self) -> str:
         """The call_id of the leg; "" when there is none."""
-        return _text(self.call.get("call_id"))
+        return text_in(self.call, "call_id")
 
     @property
     def leg_node_id(self) -> str:
         """The node_id of the leg; "" when there is none."""
-        return _text(self.call.get("node_id"))
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
+        return text_in(self.call, "node_id")
