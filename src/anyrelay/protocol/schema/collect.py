@@ -6,13 +6,12 @@ import math
 from collections.abc import Mapping
 from typing import Any, Final, TypeAlias
 
-from attrs import converters, field, frozen
+from attrs import converters, field, fields_dict, frozen
 
 from anyrelay.protocol.schema.command import OperationCommand, command
-from anyrelay.protocol.schema.event import OperationEvent, event
+from anyrelay.protocol.schema.event import OperationEvent, event, text_in
 from anyrelay.protocol.schema.fields import (
     Named,
-    Validator,
     check_json,
     is_digits,
     is_flag,
@@ -98,41 +97,6 @@ def read_speech(speech: SpeechLike, where: str = "speech") -> dict[str, Any]:
     return read_params(speech, CollectSpeech, where)
 
 
-_COLLECT: Final[dict[str, Validator]] = {
-    "initial_timeout": optional(is_number(0, unit="seconds")),
-    "partial_results": optional(is_flag),
-    "continuous": optional(is_flag),
-    "send_start_of_input": optional(is_flag),
-    "start_input_timers": optional(is_flag),
-}
-
-
-_COLLECT_KEYS: Final = frozenset({"digits", "speech", *_COLLECT})
-
-
-def read_collect(collect: CollectLike) -> dict[str, Any]:
-    """Return the ``collect`` of ``calling.play_and_collect`` as the server wants it; a dict is checked.
-
-    Raises:
-        TypeError: `collect` is no dict, or a parameter has a wrong type.
-        ValueError: A parameter is missing or not allowed.
-    """
-    if not isinstance(collect, Mapping):
-        raise TypeError(f'collect must be a dict such as {{"digits": {{"max": 1}}}}, not {type(collect).__name__}')
-    check_spelling(
-        collect, _COLLECT_KEYS, "collect", {"digits": names_in(CollectDigits), "speech": names_in(CollectSpeech)}
-    )
-    read = dict(collect)
-    if read.get("digits") is not None:
-        read["digits"] = read_digits(read["digits"], "collect.digits")
-    if read.get("speech") is not None:
-        read["speech"] = read_speech(read["speech"], "collect.speech")
-    for name, check in _COLLECT.items():
-        check(None, Named(f"collect.{name}"), read.get(name))
-    check_json(read, "collect")
-    return read
-
-
 @command("calling.collect")
 @frozen(kw_only=True)
 class Collect(OperationCommand):
@@ -154,6 +118,34 @@ class Collect(OperationCommand):
     """Whether `initial_timeout` runs at once; if not, `CollectStartInputTimers` starts the timeout."""
     status_url: str | None = field(default=None, validator=optional(is_text()))
     """The URL to which the server also POSTs the events."""
+
+
+_SETTINGS: Final[dict[str, Any]] = {
+    name: fields_dict(Collect)[name].validator
+    for name in ("initial_timeout", "partial_results", "continuous", "send_start_of_input", "start_input_timers")
+}
+_INSIDE: Final = {"digits": names_in(CollectDigits), "speech": names_in(CollectSpeech)}
+
+
+def read_collect(collect: CollectLike) -> dict[str, Any]:
+    """Return the ``collect`` of ``calling.play_and_collect`` as the server wants it; a dict is checked as a `Collect` is.
+
+    Raises:
+        TypeError: `collect` is no dict, or a parameter has a wrong type.
+        ValueError: A parameter is missing or not allowed.
+    """
+    if not isinstance(collect, Mapping):
+        raise TypeError(f'collect must be a dict such as {{"digits": {{"max": 1}}}}, not {type(collect).__name__}')
+    check_spelling(collect, (*_INSIDE, *_SETTINGS), "collect", _INSIDE)
+    read = dict(collect)
+    if read.get("digits") is not None:
+        read["digits"] = read_digits(read["digits"], "collect.digits")
+    if read.get("speech") is not None:
+        read["speech"] = read_speech(read["speech"], "collect.speech")
+    for name, check in _SETTINGS.items():
+        check(None, Named(f"collect.{name}"), read.get(name))
+    check_json(read, "collect")
+    return read
 
 
 @command("calling.collect.stop", operation=True)
@@ -228,36 +220,33 @@ class CollectEvent(OperationEvent):
     @property
     def type(self) -> str:
         """The type of the input: digit, speech, error, no_input, no_match or start_of_input; "" when there is none."""
-        return _text(self.result.get("type"))
+        return text_in(self.result, "type")
 
     @property
     def digits(self) -> str:
         """The digits that the caller pressed; "" for none."""
-        return _text(self._input("digits"))
+        return text_in(self._input, "digits")
 
     @property
     def terminator(self) -> str:
         """The digit that ended the input; "" for none."""
-        return _text(self._input("terminator"))
+        return text_in(self._input, "terminator")
 
     @property
     def text(self) -> str:
         """The words that the caller spoke; "" for none."""
-        return _text(self._input("text"))
+        return text_in(self._input, "text")
 
     @property
     def confidence(self) -> float:
         """The server's confidence in `text`, as the server gives it; 0.0 when it gives none."""
-        heard = self._input("confidence")
+        heard = self._input.get("confidence")
         if isinstance(heard, int | float) and not isinstance(heard, bool) and math.isfinite(heard):
             return heard
         return 0.0
 
-    def _input(self, name: str) -> object:
-        """Return the parameters of the input, which some servers write under ``params`` and others beside the type."""
+    @property
+    def _input(self) -> dict[str, Any]:
+        """The parameters of the input, which some servers write under ``params`` and others beside the type."""
         params = self.result.get("params")
-        return params[name] if isinstance(params, dict) and name in params else self.result.get(name)
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
+        return self.result | params if isinstance(params, dict) else self.result
