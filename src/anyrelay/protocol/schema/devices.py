@@ -21,7 +21,7 @@ from anyrelay.protocol.schema.fields import (
     one_of,
     optional,
 )
-from anyrelay.protocol.schema.params import Typed, check_outer, is_named_value, read_typed
+from anyrelay.protocol.schema.params import Typed, is_named_value, read_typed
 from anyrelay.protocol.schema.sip_uri import check_sip_uri, without_password
 
 __all__ = [
@@ -234,10 +234,7 @@ def read_device(device: DeviceLike, where: str = "device") -> dict[str, Any]:
         TypeError: The device is something else, or a parameter has a wrong type.
         ValueError: The type or a parameter is missing, or a parameter is not allowed.
     """
-    check_outer(device, _KINDS, where)
-    if isinstance(device, Mapping) and device.get("params") is None:
-        raise ValueError(f'{where}.params is missing; give {{"type": "phone", "params": {{"to_number": "+1…"}}}}')
-    return read_typed(device, _KINDS, where)
+    return read_typed(device, _KINDS, where, example='{"type": "phone", "params": {"to_number": "+1…"}}')
 
 
 def read_devices(devices: DevicesLike) -> list[list[dict[str, Any]]]:

@@ -10,7 +10,7 @@ from attrs import NOTHING, Attribute, field, fields, frozen
 from anyrelay.protocol.schema.fields import Named, check_json, is_object
 from anyrelay.protocol.schema.spelling import check_spelling, meant
 
-__all__ = ["Params", "Typed", "check_fields", "check_outer", "is_named_value", "names_in", "read_params", "read_typed"]
+__all__ = ["Params", "Typed", "check_fields", "is_named_value", "names_in", "read_params", "read_typed"]
 
 P = TypeVar("P", bound="Params")
 
@@ -68,48 +68,42 @@ def read_params(value: P | Mapping[str, Any], kind: type[P], where: str) -> dict
     return dict(value)
 
 
-def read_typed(value: Typed | Mapping[str, Any], kinds: Mapping[str, type[Typed]], where: str) -> dict[str, Any]:
+def read_typed(
+    value: Typed | Mapping[str, Any], kinds: Mapping[str, type[Typed]], where: str, *, example: str = ""
+) -> dict[str, Any]:
     """Return typed parameters as the server wants them; the keys of a dict that the type's class describes are checked.
 
     Args:
         value: An object of one of the kinds, or a dict of the form ``{"type", "params"}``. An unknown type is accepted.
         kinds: The class that describes each type.
         where: The name of the value, for the text of an error.
+        example: What to give instead of a dict without params; "" when a dict may have none.
 
     Raises:
         TypeError: `value` is something else, or a parameter has a wrong type.
-        ValueError: The type or a parameter is missing, or a parameter is not allowed.
+        ValueError: The type or a parameter is missing, misspelt, misplaced, or not allowed.
     """
     if isinstance(value, Typed) and kinds.get(value.type) is type(value):
         return value.to_wire()
-    check_outer(value, kinds, where)
     if not isinstance(value, Mapping):
         names = ", ".join(kind.__name__ for kind in kinds.values())
         form = f'{{"type": "{next(iter(kinds))}", "params": {{…}}}}'
         raise TypeError(f"{where} must be a dict such as {form}, or one of {names}, not {type(value).__name__}")
-    word = value.get("type")
+    word, params = value.get("type"), value.get("params")
+    kind = kinds.get(word) if isinstance(word, str) else None
+    check_spelling(value, ("type", "params"), where, {"params": names_in(kind) if kind is not None else ()})
+    if params is None and example:
+        raise ValueError(f"{where}.params is missing; give {example}")
     if not isinstance(word, str):
         raise ValueError(f"{where}.type is missing; it is a word such as {', '.join(kinds)}")
-    if word not in kinds and (other := meant(word, kinds.keys())):
-        raise ValueError(f"{where}.type {word!r} is not known; did you mean {other!r}?")
-    params = value.get("params")
-    if word in kinds:
+    if kind is not None:
         if params is not None and not isinstance(params, Mapping):
             raise TypeError(f"{where}.params must be a dict, not {type(params).__name__}")
-        check_fields(kinds[word], params or {}, f"{where}.params")
+        check_fields(kind, params or {}, f"{where}.params")
+    elif other := meant(word, kinds.keys()):
+        raise ValueError(f"{where}.type {word!r} is not known; did you mean {other!r}?")
     check_json(dict(value), where)
     return dict(value)
-
-
-def check_outer(value: object, kinds: Mapping[str, type[Typed]], where: str) -> None:
-    """Check that a dict has no parameter, and no misspelt key, beside its type and params.
-
-    Raises:
-        ValueError: There is such a key.
-    """
-    if isinstance(value, Mapping):
-        kind = kinds.get(str(value.get("type")))
-        check_spelling(value, ("type", "params"), where, {"params": names_in(kind) if kind is not None else ()})
 
 
 def check_fields(kind: type[Params], params: Mapping[str, Any], where: str) -> None:
