@@ -7,32 +7,24 @@ form that the server wants.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from attrs import field, frozen
 
-from anyrelay.protocol.schema.fields import check_json
+from anyrelay.protocol.schema.fields import Named, check_json, is_number
 from anyrelay.protocol.schema.spelling import check_spelling, meant
 
 __all__ = ["Media", "MediaLike", "read_media"]
 
-_MEDIA_KEYS: dict[str, tuple[str, ...]] = {
-    "tts": ("text",),
-    "audio": ("url",),
-    "silence": ("duration",),
-    "ringtone": ("name",),
-}
-"""The parameters that each type of media must have (RELAY facts, section 3)."""
-
-_ALL_KEYS: dict[str, tuple[str, ...]] = {
+_KEYS: Final[dict[str, tuple[str, ...]]] = {
     "tts": ("text", "language", "gender", "voice"),
     "audio": ("url",),
     "silence": ("duration",),
     "ringtone": ("name", "duration"),
 }
-"""The parameters that each type of media may have."""
+"""The parameters that each type of media may have; the first of each must be given (RELAY facts, section 3)."""
 
-_SECONDS_MAX = 86_400.0
+_SECONDS: Final = is_number(0, 86_400, "seconds")
 
 
 @frozen
@@ -51,15 +43,15 @@ class Media:
             raise TypeError(f"media.type must be a string, not {type(self.type).__name__}")
         check_json(self.params, f"media {self.type}")
         check_json(self.extra, f"media {self.type}")
-        for key in _MEDIA_KEYS.get(self.type, ()):
-            if key not in self.params:
-                raise ValueError(f"media of type {self.type} needs {key}")
+        known = _KEYS.get(self.type, ())
+        if known and known[0] not in self.params:
+            raise ValueError(f"media of type {self.type} needs {known[0]}")
         for key in ("text", "url", "name"):
-            if key in self.params and self.type in _MEDIA_KEYS and not _filled(self.params[key]):
+            if known and key in self.params and not (isinstance(self.params[key], str) and self.params[key]):
                 raise ValueError(f"media {self.type}: {key} must be a string that is not empty")
         duration = self.params.get("duration")
-        if duration is not None and self.type in ("silence", "ringtone"):
-            _check_seconds(duration, f"media {self.type}: duration")
+        if duration is not None and "duration" in known:
+            _SECONDS(self, Named(f"media {self.type}: duration"), duration)
 
     @classmethod
     def tts(
@@ -92,27 +84,16 @@ MediaLike: TypeAlias = Media | Mapping[str, Any]
 """A `Media`, or a dict in the nested form ``{"type", "params"}`` or the flat form ``{"type", "text", …}``."""
 
 
-def _filled(value: object) -> bool:
-    return isinstance(value, str) and bool(value)
-
-
 def _given(**params: Any) -> dict[str, Any]:
     return {name: value for name, value in params.items() if value is not None}
-
-
-def _check_seconds(value: object, where: str) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError(f"{where} must be a number of seconds, not {type(value).__name__}")
-    if not 0 <= value <= _SECONDS_MAX:  # NaN included
-        raise ValueError(f"{where} must be from 0 to {_SECONDS_MAX:g} seconds, not {value!r}")
 
 
 def read_media(media: MediaLike | Iterable[MediaLike]) -> tuple[Media, ...]:
     """Read a list of media, or a single medium, in any of the forms of `MediaLike`.
 
     Raises:
-        TypeError: `items` is something else.
-        ValueError: `items` is empty, or an item lacks a parameter that its type needs.
+        TypeError: `media` is something else.
+        ValueError: `media` is empty, or a medium lacks a parameter that its type needs.
     """
     # A list is what most callers give, and the ABC of one is a function to call.
     items = [media] if type(media) is not list and isinstance(media, Media | Mapping) else media
@@ -131,8 +112,8 @@ def _medium(item: object) -> Media:
         raise ValueError("a medium needs a type: tts, audio, silence or ringtone")
     word, params = item["type"], item.get("params")
     beside = {key: value for key, value in item.items() if key not in ("type", "params")}
-    known = _ALL_KEYS.get(word, ()) if isinstance(word, str) else ()
-    if isinstance(word, str) and not known and (other := meant(word, _ALL_KEYS.keys())):
+    known = _KEYS.get(word, ()) if isinstance(word, str) else ()
+    if isinstance(word, str) and not known and (other := meant(word, _KEYS.keys())):
         raise ValueError(f"media of type {word!r} are not known; did you mean {other!r}?")
     if params is None:  # the flat form: every key beside the type is a parameter
         check_spelling(beside, known, f"media {word}")
