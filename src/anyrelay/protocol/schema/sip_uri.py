@@ -40,8 +40,8 @@ class SipUri:
     """The host in lower case; "" for tel."""
     port: str
     """The port as written; "" for none: a missing port does not equal 5060."""
-    params: dict[str, str]
-    """The URI parameters, with names and values in lower case."""
+    params: dict[str, str] = field(eq=False)
+    """The URI parameters, with names and values in lower case; `same_sip_uri` compares them by rules of their own."""
     headers: dict[str, str]
     """The headers after the question mark, with names in lower case."""
 
@@ -96,14 +96,9 @@ def same_sip_uri(one: str, other: str) -> bool:
     if max(len(one), len(other)) > MAX_URI_LENGTH:
         return False
     first, second = _parse(one), _parse(other)
-    if first is None or second is None:
+    if first is None or second is None or first != second:
         return False
-    return (
-        (first.scheme, first.user, first.password, first.host, first.port)
-        == (second.scheme, second.user, second.password, second.host, second.port)
-        and first.headers == second.headers
-        and (first.params == second.params if first.scheme == "tel" else _same_params(first.params, second.params))
-    )
+    return first.params == second.params if first.scheme == "tel" else _same_params(first.params, second.params)
 
 
 def _same_params(one: dict[str, str], other: dict[str, str]) -> bool:
