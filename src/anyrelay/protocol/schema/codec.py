@@ -168,24 +168,19 @@ def _integer(value: Any, _: Any) -> int:
     return int(_number(value))
 
 
-def _tolerant_converter() -> Converter:
-    converter = Converter(detailed_validation=False)
-    converter.register_structure_hook(str, _text)
-    converter.register_structure_hook(float, _number)
-    converter.register_structure_hook(int, _integer)
-    converter.register_structure_hook(bool, lambda value, _: value is True)
-    converter.register_structure_hook_func(
-        lambda kind: kind == bool | None, lambda value, _: value if isinstance(value, bool) else None
-    )
-    converter.register_structure_hook_func(
-        lambda kind: kind == dict[str, Any], lambda value, _: value if isinstance(value, dict) else {}
-    )
-    converter.register_structure_hook_func(
-        lambda kind: kind == list[str],
-        lambda value, _: [item for item in value if isinstance(item, str)] if isinstance(value, list) else [],
-    )
-    return converter
-
-
-tolerant: Final = _tolerant_converter()
+tolerant: Final = Converter(detailed_validation=False)
 """The converter of the fields of events."""
+tolerant.register_structure_hook(str, _text)
+tolerant.register_structure_hook(float, _number)
+tolerant.register_structure_hook(int, _integer)
+tolerant.register_structure_hook(bool, lambda value, _: value is True)
+tolerant.register_structure_hook_func(
+    lambda kind: kind == bool | None, lambda value, _: value if isinstance(value, bool) else None
+)
+tolerant.register_structure_hook_func(
+    lambda kind: kind == dict[str, Any], lambda value, _: value if isinstance(value, dict) else {}
+)
+tolerant.register_structure_hook_func(
+    lambda kind: kind == list[str],
+    lambda value, _: [item for item in value if isinstance(item, str)] if isinstance(value, list) else [],
+)
