@@ -96,7 +96,7 @@ def _take_fields(kind: type[Command], params: dict[str, Any], extra: dict[str, A
 
 
 class _Column(NamedTuple):
-    """How one field of a command is checked and written."""
+    """How one field of a command, or of an object inside a command, is checked and written."""
 
     wire: str
     """The field's name on the wire."""
@@ -110,11 +110,11 @@ class _Column(NamedTuple):
     """The field, which the validator names in its errors."""
 
 
-_columns: dict[type[Command], dict[str, _Column]] = {}
+_columns: dict[type[Any], dict[str, _Column]] = {}
 
 
-def columns_of(kind: type[Command]) -> dict[str, _Column]:
-    """Return the fields of a command but `extra`, by their names."""
+def columns_of(kind: type[Any]) -> dict[str, _Column]:
+    """Return the fields of a class but `extra`, by their names; the class is a command, or describes an object inside one."""
     columns = _columns.get(kind)
     if columns is None:
         columns = _columns[kind] = {

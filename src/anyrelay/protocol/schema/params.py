@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, TypeVar
 
-from attrs import NOTHING, Attribute, field, fields, frozen
+from attrs import NOTHING, field, frozen
 
+from anyrelay.protocol.schema.command import columns_of
 from anyrelay.protocol.schema.fields import Named, check_json, is_object
 from anyrelay.protocol.schema.spelling import check_spelling, meant
 
@@ -28,12 +29,12 @@ class Params:
     def __attrs_post_init__(self) -> None:
         kind = type(self).__name__
         check_json(self.extra, kind)
-        if taken := _by_wire_name(type(self)).keys() & self.extra.keys():
+        if taken := {each.wire for each in columns_of(type(self)).values()} & self.extra.keys():
             raise TypeError(f"{min(taken)} is a field of {kind} and cannot be given as an extra one")
 
     def to_params(self) -> dict[str, Any]:
         """Return the parameters by their names on the wire."""
-        given = ((name, getattr(self, each.name)) for name, each in _by_wire_name(type(self)).items())
+        given = ((each.wire, getattr(self, name)) for name, each in columns_of(type(self)).items())
         return {name: value for name, value in given if value is not None} | self.extra
 
 
@@ -114,24 +115,21 @@ def check_fields(kind: type[Params], params: Mapping[str, Any], where: str) -> N
         ValueError: A parameter is missing, misspelt, or not allowed.
     """
     check_spelling(params, names_in(kind), where)
-    for name, each in _by_wire_name(kind).items():
-        if params.get(name) is None and each.default is NOTHING:
-            raise ValueError(f"{where}.{name} is missing")
-        if name in params and each.validator is not None:
-            each.validator(None, Named(f"{where}.{name}"), params[name])  # type: ignore[arg-type]
+    for wire, default, _, check, _ in columns_of(kind).values():
+        value = params.get(wire)
+        if value is None and default is NOTHING:
+            raise ValueError(f"{where}.{wire} is missing")
+        if value is not None and check is not None:
+            check(None, Named(f"{where}.{wire}"), value)
     check_json(dict(params), where)
 
 
 def names_in(kind: type[Params]) -> frozenset[str]:
     """Return the known names that a dict of these parameters may have."""
-    return kind.also | _by_wire_name(kind).keys()
+    return kind.also | {each.wire for each in columns_of(kind).values()}
 
 
 def is_named_value(instance: Any, attribute: Any, value: Any) -> None:
     """Accept a dict of the form ``{"name", "value"}``, such as a header."""
     is_object(instance, attribute, value)
     check_spelling(value, ("name", "value"), attribute.name)
-
-
-def _by_wire_name(kind: type[Params]) -> dict[str, Attribute[Any]]:
-    return {each.metadata.get("wire", each.name): each for each in fields(kind) if each.name != "extra"}
