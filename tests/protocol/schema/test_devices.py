@@ -25,16 +25,13 @@ from anyrelay.protocol.schema import (
     TapAudio,
     WebrtcDevice,
     WsTapDevice,
-    read_collect,
-    read_detect,
     read_device,
     read_devices,
-    read_digits,
-    read_record,
-    read_speech,
-    read_tap,
-    read_tap_device,
 )
+from anyrelay.protocol.schema.collect import read_collect, read_digits, read_speech
+from anyrelay.protocol.schema.detect import read_detect
+from anyrelay.protocol.schema.record import read_record
+from anyrelay.protocol.schema.tap import read_tap, read_tap_device
 
 PHONE = {"type": "phone", "params": {"to_number": "+1"}}
 

@@ -13,18 +13,15 @@ from hypothesis import strategies as st
 from anyrelay.protocol.schema import (
     RecordAudio,
     SipDevice,
-    read_collect,
-    read_detect,
     read_device,
-    read_digits,
     read_media,
-    read_record,
     read_refer_device,
-    read_speech,
-    read_tap,
-    read_tap_device,
 )
+from anyrelay.protocol.schema.collect import read_collect, read_digits, read_speech
+from anyrelay.protocol.schema.detect import read_detect
+from anyrelay.protocol.schema.record import read_record
 from anyrelay.protocol.schema.spelling import check_spelling, meant
+from anyrelay.protocol.schema.tap import read_tap, read_tap_device
 from tests.support.joined import joined_call
 
 TARGET = "sip:support@example.com"

@@ -41,9 +41,6 @@ __all__ = [
     "PlayAndCollectStop",
     "PlayAndCollectVolume",
     "SpeechLike",
-    "read_collect",
-    "read_digits",
-    "read_speech",
 ]
 
 

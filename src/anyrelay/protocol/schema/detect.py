@@ -12,16 +12,7 @@ from anyrelay.protocol.schema.event import OperationEvent, event, text_in
 from anyrelay.protocol.schema.fields import is_digits, is_flag, is_integer, is_number, is_text, one_of, optional
 from anyrelay.protocol.schema.params import Typed, read_typed
 
-__all__ = [
-    "Detect",
-    "DetectDigit",
-    "DetectEvent",
-    "DetectFax",
-    "DetectLike",
-    "DetectMachine",
-    "DetectStop",
-    "read_detect",
-]
+__all__ = ["Detect", "DetectDigit", "DetectEvent", "DetectFax", "DetectLike", "DetectMachine", "DetectStop"]
 
 
 @frozen(kw_only=True)

@@ -22,16 +22,7 @@ from anyrelay.protocol.schema.fields import (
 from anyrelay.protocol.schema.params import Params, names_in, read_params
 from anyrelay.protocol.schema.spelling import check_spelling
 
-__all__ = [
-    "Record",
-    "RecordAudio",
-    "RecordEvent",
-    "RecordLike",
-    "RecordPause",
-    "RecordResume",
-    "RecordStop",
-    "read_record",
-]
+__all__ = ["Record", "RecordAudio", "RecordEvent", "RecordLike", "RecordPause", "RecordResume", "RecordStop"]
 
 
 @frozen(kw_only=True)

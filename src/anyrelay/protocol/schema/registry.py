@@ -162,20 +162,17 @@ EVENT_TYPES: Final[dict[str, dict[str, str]]] = {
 
 VALUES: Final[dict[str, tuple[str, ...]]] = {
     "codec": ("decode_command", "encode_command", "parse_event", "read_event"),
-    "collect": (
-        *("CollectDigits", "CollectLike", "CollectSpeech", "DigitsLike", "SpeechLike"),
-        *("read_collect", "read_digits", "read_speech"),
-    ),
-    "detect": ("DetectDigit", "DetectFax", "DetectLike", "DetectMachine", "read_detect"),
+    "collect": ("CollectDigits", "CollectLike", "CollectSpeech", "DigitsLike", "SpeechLike"),
+    "detect": ("DetectDigit", "DetectFax", "DetectLike", "DetectMachine"),
     "devices": (
         *("AgoraDevice", "CallDevice", "PhoneDevice", "QueueDevice", "SipDevice", "StreamDevice", "WebrtcDevice"),
         *("Device", "DeviceLike", "DevicesLike", "read_device", "read_devices"),
     ),
     "media": ("Media", "MediaLike", "read_media"),
     "messaging": ("MessageEvent",),
-    "record": ("RecordAudio", "RecordLike", "read_record"),
+    "record": ("RecordAudio", "RecordLike"),
     "refer": ("ReferDeviceLike", "SipReferDevice", "read_refer_device"),
-    "tap": ("RtpTapDevice", "TapAudio", "TapDeviceLike", "TapLike", "WsTapDevice", "read_tap", "read_tap_device"),
+    "tap": ("RtpTapDevice", "TapAudio", "TapDeviceLike", "TapLike", "WsTapDevice"),
 }
 """For each module of the schema: its other classes, its types, and its functions that other modules use."""
 

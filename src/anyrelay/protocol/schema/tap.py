@@ -12,18 +12,7 @@ from anyrelay.protocol.schema.event import OperationEvent, event
 from anyrelay.protocol.schema.fields import AUDIO_DIRECTIONS, is_integer, is_number, is_text, is_url, one_of, optional
 from anyrelay.protocol.schema.params import Typed, read_typed
 
-__all__ = [
-    "RtpTapDevice",
-    "Tap",
-    "TapAudio",
-    "TapDeviceLike",
-    "TapEvent",
-    "TapLike",
-    "TapStop",
-    "WsTapDevice",
-    "read_tap",
-    "read_tap_device",
-]
+__all__ = ["RtpTapDevice", "Tap", "TapAudio", "TapDeviceLike", "TapEvent", "TapLike", "TapStop", "WsTapDevice"]
 
 
 @frozen(kw_only=True)
