@@ -50,24 +50,7 @@ _CODES: Final = (
     *(500, 503, 600, 603, 604, 606, 607, 608, 699),
 )  # fmt: skip
 _NO_CODES: Final[tuple[Any, ...]] = (
-    None,
-    "",
-    " ",
-    "0",
-    0,
-    -1,
-    "abc",
-    "SIP/2.0 200 OK",
-    "99",
-    99,
-    700,
-    "20",
-    "2e2",
-    486.5,
-    True,
-    [],
-    {},
-    [200],
+    *(None, "", " ", "0", 0, -1, "abc", "SIP/2.0 200 OK", "99", 99, 700, "20", "2e2", 486.5, True, [], {}, [200]),
 )
 
 _raw_codes: Final[SearchStrategy[Any]] = st.one_of(
