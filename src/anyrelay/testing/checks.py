@@ -17,10 +17,7 @@ if TYPE_CHECKING:
     from anyrelay.local.exchange.exchange import Exchange
     from anyrelay.local.simulated.phones import SimulatedCaller
 
-__all__ = ["CHECKS", "HandlerErrors", "assert_referred", "problems_of"]
-
-CHECKS: Final = ("handler_errors", "open_calls", "refused_commands", "untaken_callers")
-"""The names of the checks, for the marker ``relay(strict=…)`` and the setting ``relay_strict``."""
+__all__ = ["HandlerErrors", "assert_referred", "problems_of"]
 
 _REFUSALS: Final = {
     "-32601": "is not served here",
@@ -80,7 +77,7 @@ def problems_of(
     """Return what the checks of these names find at a server, one line each.
 
     Args:
-        names: Names of `CHECKS`.
+        names: Names of `anyrelay.testing.plugin_options.CHECKS`.
         exchange: The server's calls.
         callers: The phones that have called so far.
         frames: The RELAY messages so far.

@@ -28,7 +28,7 @@ CREDENTIALS: Final[dict[str, Any]] = {"project": "local-project", "token": "loca
 """The credentials of the clients; the server accepts any credentials."""
 
 CHECKS: Final = ("handler_errors", "open_calls", "refused_commands", "untaken_callers")
-"""The names of the checks after a test; `anyrelay.testing.checks` has them too, which imports more than pytest."""
+"""The names of the checks after a test; `anyrelay.testing.checks` has the checks, and imports more than pytest."""
 
 _OPTIONS: Final = ("contexts", "pace", "tls", "strict")
 
