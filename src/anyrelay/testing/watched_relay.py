@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, ExitStack
 from functools import partial
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, cast
 
 import anyio.from_thread
@@ -107,9 +106,7 @@ class ThreadedRelay(SyncScriptedRelay):
         self.url, self.ca_file, self.token = self.watched.url, self.watched.ca_file, self.watched.token
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Stop the server and end the thread."""
         self._stack.close()
 

@@ -7,7 +7,6 @@ import json
 import select
 import socket
 from collections.abc import Mapping
-from types import TracebackType
 from typing import Any, Final
 
 import h11
@@ -98,7 +97,7 @@ class EventStream:
     def __enter__(self) -> EventStream:
         return self
 
-    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         """Close the connection."""
         self._socket.close()
 

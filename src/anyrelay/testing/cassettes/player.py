@@ -7,7 +7,6 @@ import os
 import socket
 import threading
 from itertools import count
-from types import TracebackType
 from typing import Final
 
 from anyrelay.frontend.trace import TraceFrame, read_trace
@@ -50,9 +49,7 @@ class CassettePlayer:
         self._thread.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Stop the server."""
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, cast
 
 from attrs import asdict
@@ -61,9 +60,7 @@ class SyncMemoryRelay(SyncScriptedRelay):
         self._turns.parties.append(_ServerParty(self._server))
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Close every connection and stop the server."""
         self.drop_connections()
 
