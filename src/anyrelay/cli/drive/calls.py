@@ -9,8 +9,6 @@ from anyrelay.cli.drive.phone_call import phone_call
 from anyrelay.cli.ending import DONE, FAILED, terminable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from anyrelay.cli.drive.control_api import CallSnapshot, ControlApi
     from anyrelay.cli.drive.output import Output
 
@@ -20,17 +18,7 @@ ID_LENGTH: Final = 8
 """How many characters of a call's id are shown, by which `ControlApi.find_call` finds the call."""
 
 
-def run_call(
-    api: ControlApi,
-    to: str,
-    output: Output,
-    *,
-    wait: bool,
-    from_uri: str | None,
-    press: str | None,
-    texts: Sequence[str],
-    hangup_after: float | None,
-) -> int:
+def run_call(api: ControlApi, to: str, output: Output, *, wait: bool, **settings: Any) -> int:
     """Place a call; print its id, or wait until it has ended and print what happens on it.
 
     Args:
@@ -38,20 +26,11 @@ def run_call(
         to: The context, or the SIP URI, that is called.
         output: Prints the lines.
         wait: Whether to wait for the end.
-        from_uri: The caller; None for the server's default caller.
-        press: The keys that the caller presses once the call is answered.
-        texts: The texts that the caller says after that.
-        hangup_after: Seconds after which the caller hangs up the answered call.
+        settings: Further arguments of `ControlApi.place_call`.
 
     Returns:
         The exit status: 0 when the call was placed and, with `wait`, answered; else 1.
     """
-    settings: dict[str, Any] = {
-        "from_uri": from_uri,
-        "press": press,
-        "texts": texts,
-        "hangup_after": hangup_after,
-    }
     if not wait:
         call = api.place_call(to, **settings)
         output.result(call["id"], call)

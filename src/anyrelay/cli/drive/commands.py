@@ -1,20 +1,22 @@
-"""The commands that drive a running server, and their options."""
+"""The commands that drive a running server, and their options. A command of several requests has a module of its own."""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, Final, NoReturn
 
 import click
 
-from anyrelay.cli.ending import ends
+from anyrelay.cli.ending import DONE, ends
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-__all__ = ["COMMANDS"]
+    from anyrelay.cli.drive.control_api import ControlApi
+    from anyrelay.cli.drive.output import Output
 
-Command = TypeVar("Command", bound=Callable[..., Any])
+__all__ = ["COMMANDS"]
 
 COMPLETION_TIME: Final = 0.5
 """The longest wait for the server at a press of the Tab key, in seconds."""
@@ -36,10 +38,10 @@ def _complete_context(context: click.Context, _parameter: click.Parameter, typed
     return contexts_that_begin(typed, context.params.get("server"), timeout=COMPLETION_TIME)
 
 
-def _options_of_all(command: Command) -> Command:
-    """Add the options that each of these commands has."""
-    command = click.option("--json", "as_json", is_flag=True, help="Print JSON, one object per line.")(command)
-    return click.option(
+def _driving(run: Callable[Concatenate[ControlApi, Output, ...], int]) -> Callable[..., NoReturn]:
+    """Make a command of a function of a server and an output, which the options of all these commands describe."""
+
+    @click.option(
         "--server",
         metavar="URL",
         envvar="ANYRELAY_SERVER_URL",
@@ -47,7 +49,16 @@ def _options_of_all(command: Command) -> Command:
         default="http://127.0.0.1:4010",
         show_default=True,
         help="The server: what anyrelay serve --http listens on.",
-    )(command)
+    )
+    @click.option("--json", "as_json", is_flag=True, help="Print JSON, one object per line.")
+    @ends
+    @functools.wraps(run)
+    def command(*, server: str, as_json: bool, **arguments: Any) -> int:
+        from anyrelay.cli.drive.output import Output, with_server
+
+        return with_server(server, lambda api: run(api, Output(as_json=as_json), **arguments))
+
+    return command
 
 
 @click.command()
@@ -64,18 +75,8 @@ def _options_of_all(command: Command) -> Command:
     "--hangup-after", type=click.FloatRange(min=0), metavar="SECONDS", help="Hang up so long after the answer."
 )
 @click.option("--wait", is_flag=True, help="Wait until the call has ended, and print what happens on it.")
-@_options_of_all
-@ends
-def call(
-    context: str,
-    from_uri: str | None,
-    press: str | None,
-    texts: tuple[str, ...],
-    hangup_after: float | None,
-    wait: bool,
-    server: str,
-    as_json: bool,
-) -> int:
+@_driving
+def call(api: ControlApi, output: Output, /, context: str, wait: bool, **settings: Any) -> int:
     """Let a phone call CONTEXT at a running server, and print the call's id.
 
     A simulated phone calls. A server with SIP phones rings the phone --from; once the phone answers, its call is offered to
@@ -89,21 +90,8 @@ def call(
     anyrelay call support --from sip:alice@127.0.0.1:5060
     """  # noqa: D301 - click reads the backspace: it does not wrap the paragraph
     from anyrelay.cli.drive.calls import run_call
-    from anyrelay.cli.drive.output import Output, with_server
 
-    return with_server(
-        server,
-        lambda api: run_call(
-            api,
-            context,
-            Output(as_json=as_json),
-            wait=wait,
-            from_uri=from_uri,
-            press=press,
-            texts=texts,
-            hangup_after=hangup_after,
-        ),
-    )
+    return run_call(api, context, output, wait=wait, **settings)
 
 
 @click.command()
@@ -117,9 +105,8 @@ def call(
     show_default=True,
     help="The longest wait of one statement of the script, in seconds.",
 )
-@_options_of_all
-@ends
-def phone(context: str, from_uri: str | None, script: str | None, timeout: float, server: str, as_json: bool) -> int:
+@_driving
+def phone(api: ControlApi, output: Output, /, context: str, **settings: Any) -> int:
     """Call CONTEXT at a running server, and use the phone in this terminal.
 
     The application's texts come as lines. Type keys, such as 1 or 1234#, or "say TEXT", or "hangup".
@@ -135,21 +122,16 @@ def phone(context: str, from_uri: str | None, script: str | None, timeout: float
     anyrelay phone support
     anyrelay phone support --script "wait 'PIN'; press 1234#; expect ended"
     """  # noqa: D301 - click reads the backspace: it does not wrap the paragraph
-    from anyrelay.cli.drive.output import Output, with_server
     from anyrelay.cli.drive.phone import run_phone
 
-    output = Output(as_json=as_json)
-    return with_server(
-        server, lambda api: run_phone(api, context, output, from_uri=from_uri, script=script, timeout=timeout)
-    )
+    return run_phone(api, context, output, **settings)
 
 
 @click.command()
 @click.argument("call", shell_complete=_complete_call)
 @click.argument("uri")
-@_options_of_all
-@ends
-def refer(call: str, uri: str, server: str, as_json: bool) -> int:
+@_driving
+def refer(api: ControlApi, output: Output, /, call: str, uri: str) -> int:
     """Transfer CALL at a running server: send its phone a SIP REFER to URI.
 
     CALL is a call's id or the beginning of it, as anyrelay calls prints it.
@@ -160,19 +142,20 @@ def refer(call: str, uri: str, server: str, as_json: bool) -> int:
     \b
     anyrelay refer 7f0c sip:support@example.com
     """  # noqa: D301 - click reads the backspace: it does not wrap the paragraph
-    from anyrelay.cli.drive.output import Output, with_server
-    from anyrelay.cli.drive.server_requests import run_refer
+    from anyrelay.protocol.schema.sip_uri import check_sip_uri
 
-    return with_server(server, lambda api: run_refer(api, call, uri, Output(as_json=as_json)))
+    check_sip_uri(uri, "URI")
+    call_id = api.find_call(call)
+    output.result(f"{call_id} is referred to {uri}", api.refer(call_id, uri))
+    return DONE
 
 
 @click.command()
 @click.argument("to")
 @click.argument("body")
 @click.option("--from", "from_number", metavar="NUMBER", help="The number that the message comes from.")
-@_options_of_all
-@ends
-def text(to: str, body: str, from_number: str | None, server: str, as_json: bool) -> int:
+@_driving
+def text(api: ControlApi, output: Output, /, to: str, body: str, from_number: str | None) -> int:
     """Let a text message with BODY arrive at the number TO of a running server.
 
     The exit status is 0 when the message was sent to a client, 1 when no client receives it, and 2 when an argument is wrong.
@@ -180,19 +163,17 @@ def text(to: str, body: str, from_number: str | None, server: str, as_json: bool
     \b
     anyrelay text +15550000001 "Where is my order?" --from +15557654321
     """  # noqa: D301 - click reads the backspace: it does not wrap the paragraph
-    from anyrelay.cli.drive.output import Output, with_server
-    from anyrelay.cli.drive.server_requests import run_text
-
-    return with_server(server, lambda api: run_text(api, to, body, Output(as_json=as_json), from_number=from_number))
+    message = api.send_text(to, body, from_number=from_number)
+    output.result(str(message["id"]), message)
+    return DONE
 
 
 @click.command()
 @click.option("--watch", is_flag=True, help="Print each change of a call too, until Ctrl-C.")
 @click.option("--state", type=click.Choice(STATES), help="Only calls in this state.")
 @click.option("--context", shell_complete=_complete_context, help="Only calls of this context.")
-@_options_of_all
-@ends
-def calls(watch: bool, state: str | None, context: str | None, server: str, as_json: bool) -> int:
+@_driving
+def calls(api: ControlApi, output: Output, /, watch: bool, state: str | None, context: str | None) -> int:
     """List the calls of a running server, oldest first.
 
     The exit status is 0, also after Ctrl-C, and 1 when no server replies or the server ends.
@@ -202,26 +183,23 @@ def calls(watch: bool, state: str | None, context: str | None, server: str, as_j
     anyrelay calls --watch --json
     """  # noqa: D301 - click reads the backspace: it does not wrap the paragraph
     from anyrelay.cli.drive.calls import list_calls, watch_calls
-    from anyrelay.cli.drive.output import Output, with_server
 
     run = watch_calls if watch else list_calls
-    return with_server(server, lambda api: run(api, Output(as_json=as_json), state=state, context=context))
+    return run(api, output, state=state, context=context)
 
 
 @click.command()
-@_options_of_all
-@ends
-def reset(server: str, as_json: bool) -> int:
+@_driving
+def reset(api: ControlApi, output: Output, /) -> int:
     """Hang up all calls of a running server, and let it begin anew, with its seed if it has one.
 
     The server forgets its journal, scripts, faults and phones. Its clients stay connected.
 
     The exit status is 0, and 1 when no server replies.
     """
-    from anyrelay.cli.drive.output import Output, with_server
-    from anyrelay.cli.drive.server_requests import run_reset
-
-    return with_server(server, lambda api: run_reset(api, Output(as_json=as_json)))
+    api.reset()
+    output.result("the server is reset", {"event": "reset"})
+    return DONE
 
 
 COMMANDS: Final = (call, phone, refer, text, calls, reset)
