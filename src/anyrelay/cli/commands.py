@@ -12,7 +12,7 @@ from anyrelay.cli.outcomes import FRONTS, PHONES, TARGETS
 
 __all__ = ["anyrelay"]
 
-_CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+_CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100, "show_default": True}
 
 
 @click.group(context_settings=_CONTEXT)
@@ -28,23 +28,9 @@ def anyrelay() -> None:
 
 
 @anyrelay.command()
-@click.option(
-    "--phones", type=click.Choice(PHONES), default="sip", show_default=True, help="Real SIP phones, or simulated ones."
-)
-@click.option(
-    "--front",
-    type=click.Choice(FRONTS),
-    default="asyncio",
-    show_default=True,
-    help="The front end that the example runs on.",
-)
-@click.option(
-    "--target",
-    type=click.Choice(TARGETS),
-    default="answer",
-    show_default=True,
-    help="The reaction of the transfer's target.",
-)
+@click.option("--phones", type=click.Choice(PHONES), default="sip", help="Real SIP phones, or simulated ones.")
+@click.option("--front", type=click.Choice(FRONTS), default="asyncio", help="The front end that the example runs on.")
+@click.option("--target", type=click.Choice(TARGETS), default="answer", help="The reaction of the transfer's target.")
 @ends
 def demo(phones: str, front: str, target: str) -> int:
     """Transfer a call between phones on this machine, and show every message.
@@ -61,25 +47,19 @@ def demo(phones: str, front: str, target: str) -> int:
 
 
 @anyrelay.command()
-@click.option(
-    "--listen", default="127.0.0.1:0", show_default=True, metavar="HOST:PORT", help="The address for RELAY clients."
-)
+@click.option("--listen", default="127.0.0.1:0", metavar="HOST:PORT", help="The address for RELAY clients.")
 @click.option("--sip", show_default="127.0.0.1:5060", metavar="HOST:PORT", help="The address for SIP phones.")
-@click.option(
-    "--phones", type=click.Choice(PHONES), default="sip", show_default=True, help="Real SIP phones, or simulated ones."
-)
+@click.option("--phones", type=click.Choice(PHONES), default="sip", help="Real SIP phones, or simulated ones.")
 @click.option(
     "--pace",
     type=click.FloatRange(min=0, min_open=True),
     default=1.0,
-    show_default=True,
     help="How many times as fast as real ones simulated phones ring, speak and press keys.",
 )
 @click.option(
     "--max-calls",
     type=click.IntRange(1, 250),
     default=200,
-    show_default=True,
     help="The most SIP calls at once; the server refuses further calls.",
 )
 @click.option("--tls-dir", metavar="DIR", help="Listen with TLS; make (or find) a CA and a certificate there.")
@@ -142,7 +122,6 @@ def demo(phones: str, front: str, target: str) -> int:
     "--dial-event",
     type=click.Choice(("first", "last")),
     default="last",
-    show_default=True,
     help="Whether calling.call.dial comes before or after the state event of the answered leg.",
 )
 @click.option("--strict", is_flag=True, help="Refuse commands that RELAY's own schema does not allow.")
@@ -192,11 +171,7 @@ def serve(trace: str | None, **options: Any) -> int:
     "--context", "contexts", multiple=True, metavar="CONTEXT", help="A context to subscribe to; may be repeated."
 )
 @click.option(
-    "--timeout",
-    type=click.FloatRange(min=0.1),
-    default=10.0,
-    show_default=True,
-    help="The longest time for each step, in seconds.",
+    "--timeout", type=click.FloatRange(min=0.1), default=10.0, help="The longest time for each step, in seconds."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object per check.")
 @ends
@@ -228,7 +203,6 @@ def doctor(contexts: tuple[str, ...], timeout: float, as_json: bool) -> int:
     "form",
     type=click.Choice(("text", "svg", "mermaid", "html", "pcap")),
     default="text",
-    show_default=True,
     help="The format of the drawing; or pcap: the SIP messages of one call at URL, for Wireshark.",
 )
 @click.option("--output", "-o", metavar="FILE", help="The file to write; without this option, standard output.")
@@ -261,7 +235,6 @@ def trace_command(source: str, call: str | None, form: str, output: str | None) 
     "form",
     type=click.Choice(("jsonschema", "asyncapi")),
     default="jsonschema",
-    show_default=True,
     help="JSON Schema 2020-12, or AsyncAPI 3.1.",
 )
 @ends
@@ -307,11 +280,7 @@ def listen(contexts: tuple[str, ...], as_json: bool, trace: str | None) -> int:
 @click.option("--say", metavar="TEXT", help="The text to speak once the call is answered.")
 @click.option("--refer", metavar="URI", help="Then transfer the call to this SIP URI, and print the outcome.")
 @click.option(
-    "--timeout",
-    type=click.FloatRange(min=0.001),
-    default=120.0,
-    show_default=True,
-    help="The longest ringing time, in seconds.",
+    "--timeout", type=click.FloatRange(min=0.001), default=120.0, help="The longest ringing time, in seconds."
 )
 @ends
 def dial(to: str, from_: str, say: str | None, refer: str | None, timeout: float) -> int:

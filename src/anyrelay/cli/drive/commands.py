@@ -47,7 +47,6 @@ def _driving(run: Callable[Concatenate[ControlApi, Output, ...], int]) -> Callab
         envvar="ANYRELAY_SERVER_URL",
         show_envvar=True,
         default="http://127.0.0.1:4010",
-        show_default=True,
         help="The server: what anyrelay serve --http listens on.",
     )
     @click.option("--json", "as_json", is_flag=True, help="Print JSON, one object per line.")
@@ -102,7 +101,6 @@ def call(api: ControlApi, output: Output, /, context: str, wait: bool, **setting
     "--timeout",
     type=click.FloatRange(min=0.1),
     default=10.0,
-    show_default=True,
     help="The longest wait of one statement of the script, in seconds.",
 )
 @_driving
