@@ -276,6 +276,21 @@ def test_texts_and_acted_commands(front: str) -> None:
     assert received == [("Hello", "+15559990000")]
 
 
+def test_a_caller_of_a_blocking_relay_sends_a_text_from_its_own_number() -> None:
+    received: list[Any] = []
+    with SyncMemoryRelay() as relay:
+        client = relay.client(contexts=["+15551230000", "default"])
+        client.on_message(lambda message: received.append((message.body, message.from_number)))
+        client.on_call(lambda call: call.answer())
+        with client:
+            caller = relay.phones.dial("sip:+15559990000@example.com")
+            caller.text("Hello", to="+15551230000")
+            relay.until(lambda: bool(received), 5.0)
+            caller.hang_up()
+            caller.ended()
+    assert received == [("Hello", "+15559990000")]
+
+
 # --- what is refused ----------------------------------------------------------------------------------------------------
 
 

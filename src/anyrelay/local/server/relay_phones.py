@@ -123,10 +123,8 @@ class RelayCaller:
         Raises:
             TimeoutError: No client has received in that context in time.
         """
-        number = self.uri.partition(":")[2].partition("@")[0].partition(":")[0]
-        await self._relay.text(
-            to=to, body=body, from_number=number, media=media, wait_for_subscriber=wait_for_subscriber
-        )
+        number, wait = self._caller.number, wait_for_subscriber
+        await self._relay.text(to=to, body=body, from_number=number, media=media, wait_for_subscriber=wait)
 
     def _act(self, action: Callable[[], None]) -> None:
         """Let the phone do something now."""

@@ -126,6 +126,11 @@ class SimulatedCaller:
         self._phones = phones
         self._leg = phones.new_leg(self)
 
+    @property
+    def number(self) -> str:
+        """The telephone number of the phone: the user of its URI."""
+        return self.uri.partition(":")[2].partition("@")[0].partition(":")[0]
+
     def hang_up(self) -> None:
         """Hang up: BYE, or CANCEL while the call still rings."""
         reason = "hangup" if self.state == "answered" else "cancel"

@@ -170,26 +170,34 @@ class SyncMemoryRelay(SyncScriptedRelay):
         """
         self._turns.check_thread()
         self._server.settle(self.now)
-        if do == "add":
-            self._server.phones.add(**arguments)
-            return None
-        if do == "dial":
-            return self._dial(**arguments)
-        if do == "called":
-            return self._called(**arguments)
-        if do == "script":
-            return self._server.exchange.scripts.set(**arguments)
-        if do == "text":
-            return self._text(**arguments)
-        if do == "texts":
-            return [asdict(message) for message in self._server.phones.texts]
-        caller = self._callers[arguments.pop("caller") - 1]
-        if do == "look":
-            return describe_caller(caller)
-        if do == "wait":
-            return self._wait(caller, **arguments)
-        getattr(caller, do)(**arguments)
-        self._turns.settle()
+        match do:
+            case "add":
+                self._server.phones.add(**arguments)
+            case "script":
+                self._server.exchange.scripts.set(**arguments)
+            case "text":
+                self._text(**arguments)
+            case "texts":
+                return [asdict(message) for message in self._server.phones.texts]
+            case "dial":
+                return self._dial(**arguments)
+            case "called":
+                return self._called(**arguments)
+            case _:
+                return self._follow_at(self._callers[arguments.pop("caller") - 1], do, arguments)
+        return None
+
+    def _follow_at(self, caller: SimulatedCaller, do: str, arguments: dict[str, Any]) -> Any:
+        match do:
+            case "look":
+                return describe_caller(caller)
+            case "wait":
+                self._wait(caller, **arguments)
+            case "text_from":
+                self._text(from_number=caller.number, **arguments)
+            case _:
+                getattr(caller, do)(**arguments)
+                self._turns.settle()
         return None
 
     def _dial(self, *, context: str, wait_for_subscriber: float, **described: Any) -> int:
