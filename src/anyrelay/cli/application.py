@@ -40,13 +40,8 @@ class Application:
         self._target = target
         self._wait = wait
         self._tell = tell
-        self._settings: dict[str, Any] = {
-            "project": "your-project-id",
-            "token": "your-api-token",
-            "host": host,
-            "contexts": ["default"],
-            "drain_timeout": 0.5,
-        }
+        credentials = {"project": "your-project-id", "token": "your-api-token"}
+        self._settings: dict[str, Any] = {**credentials, "host": host, "contexts": ["default"], "drain_timeout": 0.5}
 
     def run(self) -> None:
         """Run until the first call's transfer is settled or the wait is over; blocks.
@@ -57,9 +52,9 @@ class Application:
         if self._front == "sync":
             self._run_blocking()
         else:
-            self._run_async(self._front)
+            self._run_async()
 
-    def _run_async(self, backend: str) -> None:
+    def _run_async(self) -> None:
         from anyrelay import RelayClient
 
         client = RelayClient(**self._settings)
@@ -79,7 +74,7 @@ class Application:
             finally:
                 await client.disconnect()
 
-        anyio.run(client.serve_forever, backend=backend)
+        anyio.run(client.serve_forever, backend=self._front)
 
     def _run_blocking(self) -> None:
         from anyrelay.sync import RelayClient

@@ -7,6 +7,7 @@ import json
 import re
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 from rich.console import Console
@@ -54,39 +55,20 @@ class Demo:
 
     def _run_application(self) -> Application:
         """Start server and phones, and run the application until its transfer is settled."""
-        server = self._start(
-            self._on_server_line,
-            "anyrelay.local",
-            "--json",
-            "--frames",
-            "--control",
-            "--phones",
-            self._phones,
-            *self._listening(),
-        )
+        listening = ["--listen", "127.0.0.1:0", *(["--sip", "127.0.0.1:0"] if self._phones == "sip" else [])]
+        options = ["--json", "--frames", "--control", "--phones", self._phones, *listening]
+        server = self._start(self._on_server_line, "anyrelay.local", *options)
         ready = server.ready()
         target_uri = self._make_target(server)
         self._ladder.head()
-        application = Application(
-            self._front,
-            host=ready["relay"],
-            target=target_uri,
-            wait=self._longest_wait(),
-            tell=lambda words: self._ladder.say(words, style="bold"),
-        )
+        wait = SIMULATED_WAIT if self._phones == "simulated" else WAITS.get(self._target, USUAL_WAIT)
+        tell = partial(self._ladder.say, style="bold")
+        application = Application(self._front, host=ready["relay"], target=target_uri, wait=wait, tell=tell)
         # The phone calls once the application has signed in; both happen beside the application's own run.
         threading.Thread(target=self._call, args=(server, ready), daemon=True).start()
         application.run()
         self._caller_gone.wait(1.0)
         return application
-
-    def _listening(self) -> list[str]:
-        return ["--listen", "127.0.0.1:0", *(["--sip", "127.0.0.1:0"] if self._phones == "sip" else [])]
-
-    def _longest_wait(self) -> float:
-        if self._phones == "simulated":
-            return SIMULATED_WAIT
-        return WAITS.get(self._target, USUAL_WAIT)
 
     def _start(self, on_line: Callable[[dict[str, Any]], None], module: str, *arguments: str) -> JsonProcess:
         def hand_on(lines: list[dict[str, Any]]) -> None:
@@ -103,16 +85,8 @@ class Demo:
             uri = "sip:support@example.com"
             server.tell({"id": 1, "do": "add", "uri": uri, "answers": self._target})
             return uri
-        phone = self._start(
-            self._on_target_line,
-            "anyrelay.local.sip.phone",
-            "--user",
-            "support",
-            "--answers",
-            self._target,
-            "--ring-time",
-            "2",
-        )
+        options = ["--user", "support", "--answers", self._target, "--ring-time", "2"]
+        phone = self._start(self._on_target_line, "anyrelay.local.sip.phone", *options)
         uri = str(phone.ready()["sip"])
         self._ports[_address(uri)] = TARGET
         return uri
@@ -125,14 +99,8 @@ class Demo:
             return
         sip = str(ready["sip"])
         self._ports[_address(sip)] = SERVER
-        self._start(
-            self._on_caller_line,
-            "anyrelay.local.sip.phone",
-            "--user",
-            "alice",
-            "--dial",
-            f"sip:default@{_address(sip)}",
-        )
+        options = ["--user", "alice", "--dial", f"sip:default@{_address(sip)}"]
+        self._start(self._on_caller_line, "anyrelay.local.sip.phone", *options)
 
     def _on_server_line(self, line: dict[str, Any]) -> None:
         match line.get("event"):

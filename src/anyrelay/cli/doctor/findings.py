@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from enum import StrEnum, auto
-from typing import Any
 
-from attrs import asdict, frozen
+from attrs import frozen
 
 __all__ = ["Finding", "Verdict", "failed", "passed", "warned"]
 
@@ -40,10 +39,6 @@ class Finding:
     """The result, in one line."""
     remedy: str = ""
     """The advice, in one line; "" for none."""
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the finding as a JSON object."""
-        return asdict(self)
 
 
 def passed(check: str, words: str) -> Finding:

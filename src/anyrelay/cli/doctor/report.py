@@ -7,6 +7,8 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from attrs import asdict
+
 from anyrelay.cli.doctor.checkup import examine
 from anyrelay.cli.doctor.findings import Finding, Verdict
 from anyrelay.cli.ending import DONE, FAILED, WRONG_USE, say
@@ -48,7 +50,7 @@ def _quiet_logs() -> Iterator[None]:
 
 def _shown(finding: Finding, *, as_json: bool) -> Finding:
     if as_json:
-        say(json.dumps(finding.to_json()))
+        say(json.dumps(asdict(finding)))
     else:
         say(f"{finding.verdict.sign} {finding.check:<13}{finding.words}", fg=_COLOURS[finding.verdict])
         if finding.remedy:

@@ -37,27 +37,19 @@ class Happenings:
         """Start with the snapshot of the call when it was placed."""
         self.call = call
         """The latest snapshot."""
-        self._answered = False
+        self.answered = False
+        """Whether the call was answered."""
+        self.ended = False
+        """Whether the call is over."""
         self._spoken = 0
         self._digits = 0
         self._refers: list[ReferSnapshot] = []
-        self._ended = False
-
-    @property
-    def answered(self) -> bool:
-        """Whether the call was answered."""
-        return self._answered
-
-    @property
-    def ended(self) -> bool:
-        """Whether the call is over."""
-        return self._ended
 
     def take(self, call: CallSnapshot) -> list[Happening]:
         """Return what has happened since the snapshots before this one, in order."""
         news: list[Happening] = []
-        if call["answered_at"] is not None and not self._answered:
-            self._answered = True
+        if call["answered_at"] is not None and not self.answered:
+            self.answered = True
             news.append(Happening("answered"))
         news += [Happening("says", text) for text in call["spoken"][self._spoken :]]
         self._spoken = max(self._spoken, len(call["spoken"]))
@@ -65,8 +57,8 @@ class Happenings:
             self._digits += len(digits)
             news.append(Happening("digits", digits))
         news += self._transfers(call["refers"])
-        if call["state"] == "ended" and not self._ended:
-            self._ended = True
+        if call["state"] == "ended" and not self.ended:
+            self.ended = True
             news.append(Happening("ended", call["end_reason"] or ""))
         if news:
             self.call = call
