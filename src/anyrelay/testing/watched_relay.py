@@ -19,7 +19,6 @@ from anyrelay.local.simulated.phones import SimulatedPhones
 
 if TYPE_CHECKING:
     from anyrelay.local.exchange.exchange import Exchange
-    from anyrelay.local.process.sync_relay import SyncLocalRelay
     from anyrelay.local.simulated.phones import SimulatedCaller
 
 __all__ = ["ThreadedRelay", "WatchedRelay"]
@@ -113,7 +112,7 @@ class ThreadedRelay(SyncScriptedRelay):
     @property
     def phones(self) -> SyncPhones:
         """The simulated phones: describe targets, let callers call."""
-        return SyncPhones(cast("SyncLocalRelay", self))  # which needs `order` alone
+        return SyncPhones(self)
 
     def frames(self, call_id: str | None = None) -> list[TraceFrame]:
         """Return the RELAY messages so far, secrets struck out; of one call unless `call_id` is None."""
@@ -127,36 +126,8 @@ class ThreadedRelay(SyncScriptedRelay):
         """Return the server's calls, its phones' callers and its messages, for the checks of the pytest plugin."""
         return self.watched.look_into()
 
-    def drop_connections(self) -> None:
-        """Close every connection without a message, as a broken network does; sessions can be resumed."""
-        self._portal.call(self.watched.drop_connections)
-
-    def forget_sessions(self) -> None:
-        """Drop every connection, and forget every session with its calls, as a server does after a crash."""
-        self._portal.call(self.watched.forget_sessions)
-
-    def say_goodbye(self, *, restart: bool = False) -> None:
-        """Send ``signalwire.disconnect`` to every client, and close the connections a second later.
-
-        Args:
-            restart: Whether the sessions end too, rather than to be resumed.
-        """
-        self._portal.call(lambda: self.watched.say_goodbye(restart=restart))
-
     def order(self, do: str, *, order_timeout: float = 0.0, **arguments: Any) -> Any:
-        """Follow an order of the phones of `phones`, as the process of `SyncLocalRelay` does.
-
-        Args:
-            do: The order: ``add``, ``called``, ``dial``, ``look``, ``wait``, ``script``, ``text``, ``texts``, or a method
-                of a caller, such as ``hang_up``.
-            order_timeout: Not used: each order names its own time.
-            arguments: The order's arguments.
-
-        Raises:
-            TimeoutError: The condition was not true in time.
-            ValueError: An argument is not allowed.
-            TypeError: An argument is of a wrong type.
-        """
+        """Follow an order, as the process of `SyncLocalRelay` does; each order names its own time."""
         return self._portal.call(partial(self._orders.follow, do, **arguments))
 
 

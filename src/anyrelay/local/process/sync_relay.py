@@ -107,18 +107,6 @@ class SyncLocalRelay(SyncScriptedRelay):
             self._process.stop()
             self._process = None
 
-    def drop_connections(self) -> None:
-        """Close every client's transport without a word, as a broken network does."""
-        self.order("drop_connections")
-
-    def forget_sessions(self) -> None:
-        """Drop every connection and every session with its calls, as a server that crashed and is back."""
-        self.order("forget_sessions")
-
-    def say_goodbye(self, *, restart: bool = False) -> None:
-        """Send every client ``signalwire.disconnect``, and close its connection a second later."""
-        self.order("say_goodbye", restart=restart)
-
     def frames(self, *, call_id: str | None = None, method: str | None = None) -> list[JournalFrame]:
         """Return the last RELAY messages and steps of phones, as `LocalRelay.frames` does."""
         return [JournalFrame.from_json(written) for written in self.order("frames", call_id=call_id, method=method)]
@@ -133,18 +121,11 @@ class SyncLocalRelay(SyncScriptedRelay):
         return [CallRecord.from_json(written) for written in self.order("calls")]
 
     def order(self, do: str, *, order_timeout: float = 0.0, **arguments: Any) -> Any:
-        """Send an order and return its result; used by the methods of this class and of its phones.
-
-        Args:
-            do: The order's name.
-            order_timeout: Seconds that the order itself may wait for something.
-            arguments: The order's arguments.
+        """Send an order to the process and return its result, as `SyncScriptedRelay.order` does.
 
         Raises:
             RuntimeError: The process is not running, or broke.
             TimeoutError: No reply came, or the event that the order waits for did not happen.
-            ValueError: An argument is not allowed.
-            TypeError: An argument is of a wrong type.
         """
         if self._process is None:
             raise RuntimeError("the server is not running: use it inside its with block")
@@ -154,7 +135,7 @@ class SyncLocalRelay(SyncScriptedRelay):
 class SyncPhones:
     """The simulated phones of a server in another process."""
 
-    def __init__(self, relay: SyncLocalRelay) -> None:
+    def __init__(self, relay: SyncScriptedRelay) -> None:
         """Hold the phones of this server."""
         self._relay = relay
 
@@ -209,7 +190,7 @@ class SyncCaller:
     uri: str
     """The SIP URI of the phone."""
 
-    def __init__(self, relay: SyncLocalRelay, number: int, uri: str) -> None:
+    def __init__(self, relay: SyncScriptedRelay, number: int, uri: str) -> None:
         """Hold a caller by its number."""
         self._relay = relay
         self._number = number

@@ -1,4 +1,4 @@
-"""Scripts for blocking code: the replies of a server to acted commands, and messages that arrive."""
+"""Scripts for blocking code: the replies of a server to acted commands, messages that arrive, and lost connections."""
 
 from __future__ import annotations
 
@@ -10,11 +10,22 @@ __all__ = ["SyncScriptedRelay"]
 
 
 class SyncScriptedRelay(ABC):
-    """A server that follows orders, and whose replies and messages are scripted."""
+    """A server that follows orders, and whose replies, messages and failures are scripted."""
 
     @abstractmethod
     def order(self, do: str, *, order_timeout: float = 0.0, **arguments: Any) -> Any:
-        """Send an order and return its result."""
+        """Send an order and return its result; used by the methods of this class, of its phones and of their callers.
+
+        Args:
+            do: The order's name.
+            order_timeout: Seconds that the order itself may wait for something.
+            arguments: The order's arguments.
+
+        Raises:
+            TimeoutError: The event that the order waits for did not happen in time.
+            ValueError: An argument is not allowed.
+            TypeError: An argument is of a wrong type.
+        """
 
     def script(
         self,
@@ -48,3 +59,19 @@ class SyncScriptedRelay(ABC):
             media=list(media),
             wait_for_subscriber=wait_for_subscriber,
         )
+
+    def drop_connections(self) -> None:
+        """Close every client's transport without a word, as a broken network does; sessions can be resumed."""
+        self.order("drop_connections")
+
+    def forget_sessions(self) -> None:
+        """Drop every connection and every session with its calls, as a server that crashed and is back."""
+        self.order("forget_sessions")
+
+    def say_goodbye(self, *, restart: bool = False) -> None:
+        """Send every client ``signalwire.disconnect``, and close its connection a second later.
+
+        Args:
+            restart: Whether the clients must begin new sessions; if not, they may resume their sessions.
+        """
+        self.order("say_goodbye", restart=restart)

@@ -280,25 +280,6 @@ class LocalRelay(ObservedRelay, ControlledRelay):
         """Wait until the server has stopped."""
         await self._closed.wait()
 
-    def drop_connections(self) -> None:
-        """Close every client's transport without a word, as a broken network does; sessions can be resumed."""
-        self.exchange.drop_connections(anyio.current_time())
-        self.follow_outputs()
-
-    def forget_sessions(self) -> None:
-        """Drop every connection and every session with its calls, as a server that crashed and is back."""
-        self.exchange.forget_sessions(anyio.current_time())
-        self.follow_outputs()
-
-    def say_goodbye(self, *, restart: bool = False) -> None:
-        """Send every client ``signalwire.disconnect``, and close its connection a second later.
-
-        Args:
-            restart: Whether the clients must begin new sessions; if not, they may resume their sessions.
-        """
-        self.exchange.say_goodbye(anyio.current_time(), restart=restart)
-        self.follow_outputs()
-
     async def until(self, condition: Callable[[], bool], timeout: float) -> None:
         """Wait until a condition is true, checked whenever something has happened.
 

@@ -1,4 +1,4 @@
-"""Scripts of a running server: the replies to acted commands, and text messages that arrive."""
+"""Scripts of a running server: the replies to acted commands, text messages that arrive, and lost connections."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["ScriptedRelay"]
 
 
 class ScriptedRelay(RunningRelay):
-    """A running server whose replies and messages are scripted."""
+    """A running server whose replies, messages and failures are scripted."""
 
     def script(
         self,
@@ -68,4 +68,23 @@ class ScriptedRelay(RunningRelay):
         message = TextMessage(from_number=from_number, to_number=to, body=body, media=tuple(media))
         await self.until_received(self.exchange.messages.context_of(to), wait_for_subscriber)
         self.exchange.messages.deliver(message, anyio.current_time())
+        self.follow_outputs()
+
+    def drop_connections(self) -> None:
+        """Close every client's transport without a word, as a broken network does; sessions can be resumed."""
+        self.exchange.drop_connections(anyio.current_time())
+        self.follow_outputs()
+
+    def forget_sessions(self) -> None:
+        """Drop every connection and every session with its calls, as a server that crashed and is back."""
+        self.exchange.forget_sessions(anyio.current_time())
+        self.follow_outputs()
+
+    def say_goodbye(self, *, restart: bool = False) -> None:
+        """Send every client ``signalwire.disconnect``, and close its connection a second later.
+
+        Args:
+            restart: Whether the clients must begin new sessions; if not, they may resume their sessions.
+        """
+        self.exchange.say_goodbye(anyio.current_time(), restart=restart)
         self.follow_outputs()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from attrs import asdict
 
@@ -19,7 +19,6 @@ from anyrelay.testing.memory.turns import Turns
 if TYPE_CHECKING:
     from anyrelay.frontend.trace import TraceFrame
     from anyrelay.local.exchange.exchange import Exchange
-    from anyrelay.local.process.sync_relay import SyncLocalRelay
     from anyrelay.local.simulated.phones import SimulatedCaller
     from anyrelay.sync import RelayClient
 
@@ -94,8 +93,7 @@ class SyncMemoryRelay(SyncScriptedRelay):
     @property
     def phones(self) -> SyncPhones:
         """The simulated phones: describe targets, let callers call."""
-        # SyncPhones needs `order` alone of a server.
-        return SyncPhones(cast("SyncLocalRelay", self))
+        return SyncPhones(self)
 
     def frames(self, call_id: str | None = None) -> list[TraceFrame]:
         """Return the RELAY messages so far, secrets struck out.
@@ -122,25 +120,6 @@ class SyncMemoryRelay(SyncScriptedRelay):
         """Return the server's calls, its phones' callers and its messages, for the checks of the pytest plugin."""
         return self._server.exchange, self._server.phones.callers, self.frames()
 
-    def drop_connections(self) -> None:
-        """Close every connection without a message, as a broken network does; sessions can be resumed."""
-        self._server.exchange.drop_connections(self.now)
-        self._turns.settle()
-
-    def forget_sessions(self) -> None:
-        """Drop every connection, and forget every session with its calls, as a server does after a crash."""
-        self._server.exchange.forget_sessions(self.now)
-        self._turns.settle()
-
-    def say_goodbye(self, *, restart: bool = False) -> None:
-        """Send ``signalwire.disconnect`` to every client, and close the connections a second later.
-
-        Args:
-            restart: Whether the sessions end too, rather than to be resumed.
-        """
-        self._server.exchange.say_goodbye(self.now, restart=restart)
-        self._turns.settle()
-
     def until(self, condition: Callable[[], bool], timeout: float) -> None:
         """Wait until a condition holds.
 
@@ -155,19 +134,7 @@ class SyncMemoryRelay(SyncScriptedRelay):
             raise TimeoutError(f"not within {timeout:g} s of virtual time: {self._server.describe_callers()}")
 
     def order(self, do: str, *, order_timeout: float = math.inf, **arguments: Any) -> Any:
-        """Follow an order of the phones of `phones`, as the process of `SyncLocalRelay` does.
-
-        Args:
-            do: The order: ``add``, ``called``, ``dial``, ``look``, ``wait``, ``script``, ``text``, ``texts``, or a method
-                of a caller, such as ``hang_up``.
-            order_timeout: Not used: each order names its own time.
-            arguments: The order's arguments.
-
-        Raises:
-            TimeoutError: The condition was not true in time.
-            ValueError: An argument is not allowed.
-            TypeError: An argument is of a wrong type.
-        """
+        """Follow an order, as the process of `SyncLocalRelay` does; each order names its own time."""
         self._turns.check_thread()
         self._server.settle(self.now)
         match do:
@@ -175,6 +142,9 @@ class SyncMemoryRelay(SyncScriptedRelay):
                 self._server.phones.add(**arguments)
             case "script":
                 self._server.exchange.scripts.set(**arguments)
+            case "drop_connections" | "forget_sessions" | "say_goodbye":
+                getattr(self._server.exchange, do)(self.now, **arguments)
+                self._turns.settle()
             case "text":
                 self._text(**arguments)
             case "texts":

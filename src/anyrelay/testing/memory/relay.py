@@ -139,25 +139,6 @@ class MemoryRelay(ScriptedRelay):
         """Return the server's calls, its phones' callers and its messages, for the checks of the pytest plugin."""
         return self.exchange, self._server.phones.callers, self.frames()
 
-    def drop_connections(self) -> None:
-        """Close every connection without a message, as a broken network does; sessions can be resumed."""
-        self.exchange.drop_connections(anyio.current_time())
-        self.follow_outputs()
-
-    def forget_sessions(self) -> None:
-        """Drop every connection, and forget every session with its calls, as a server does after a crash."""
-        self.exchange.forget_sessions(anyio.current_time())
-        self.follow_outputs()
-
-    def say_goodbye(self, *, restart: bool = False) -> None:
-        """Send ``signalwire.disconnect`` to every client, and close the connections a second later.
-
-        Args:
-            restart: Whether the sessions end too, rather than to be resumed.
-        """
-        self.exchange.say_goodbye(anyio.current_time(), restart=restart)
-        self.follow_outputs()
-
     def follow_outputs(self) -> None:
         """Do everything that is due; call this after each use of the exchange."""
         self._server.settle(self._loop.time())

@@ -58,15 +58,3 @@ class ControlledRelay(ScriptedRelay, RingingRelay):
     @abstractmethod
     def phones(self) -> RelayPhones:
         """The simulated phones of the running server."""
-
-    @abstractmethod
-    def drop_connections(self) -> None:
-        """Close every client's transport without a word."""
-
-    @abstractmethod
-    def forget_sessions(self) -> None:
-        """Drop every connection and every session with its calls."""
-
-    @abstractmethod
-    def say_goodbye(self, *, restart: bool = False) -> None:
-        """Send every client ``signalwire.disconnect``, and close its connection a second later."""
