@@ -13,19 +13,17 @@ from anyrelay.local.process.sync_relay import SyncPhones
 from anyrelay.local.process.sync_scripting import SyncScriptedRelay
 from anyrelay.local.simulated.callers import describe_caller
 from anyrelay.testing.memory.blocking_client import BlockingMemoryClient
-from anyrelay.testing.memory.server import CREDENTIALS, HOST, MemoryServer
+from anyrelay.testing.memory.server import CREDENTIALS, HOST, MemoryServer, ServedInMemory
 from anyrelay.testing.memory.turns import Turns
 
 if TYPE_CHECKING:
-    from anyrelay.frontend.trace import TraceFrame
-    from anyrelay.local.exchange.exchange import Exchange
     from anyrelay.local.simulated.phones import SimulatedCaller
     from anyrelay.sync import RelayClient
 
 __all__ = ["SyncMemoryRelay"]
 
 
-class SyncMemoryRelay(SyncScriptedRelay):
+class SyncMemoryRelay(SyncScriptedRelay, ServedInMemory):
     """A RELAY server and simulated phones in memory, for blocking handlers: no socket, no sleep, no event loop.
 
     Handlers run in threads, one thread at a time. Time is virtual: it moves when every thread waits for RELAY or for a
@@ -56,7 +54,7 @@ class SyncMemoryRelay(SyncScriptedRelay):
     def __enter__(self) -> SyncMemoryRelay:
         """Start the server."""
         self._turns = Turns(self._limit)
-        self._turns.parties.append(_ServerParty(self._server))
+        self._turns.parties.append(self._server)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -94,31 +92,6 @@ class SyncMemoryRelay(SyncScriptedRelay):
     def phones(self) -> SyncPhones:
         """The simulated phones: describe targets, let callers call."""
         return SyncPhones(self)
-
-    def frames(self, call_id: str | None = None) -> list[TraceFrame]:
-        """Return the RELAY messages so far, secrets struck out.
-
-        Args:
-            call_id: Return the messages of this call only; of all calls when None.
-        """
-        return self._server.frames(call_id)
-
-    @property
-    def posts(self) -> list[tuple[str, dict[str, Any]]]:
-        """Every POST to a ``status_url`` so far: URL and event. Nothing is sent."""
-        return self._server.posts
-
-    def sent(self, method: str) -> list[dict[str, Any]]:
-        """Return the parameters of each command of a method that clients sent, oldest first.
-
-        Args:
-            method: The RELAY method, such as ``calling.refer``.
-        """
-        return self._server.sent(method)
-
-    def look_into(self) -> tuple[Exchange, list[SimulatedCaller], list[TraceFrame]]:
-        """Return the server's calls, its phones' callers and its messages, for the checks of the pytest plugin."""
-        return self._server.exchange, self._server.phones.callers, self.frames()
 
     def until(self, condition: Callable[[], bool], timeout: float) -> None:
         """Wait until a condition holds.
@@ -200,16 +173,3 @@ class SyncMemoryRelay(SyncScriptedRelay):
     def _wait(self, caller: SimulatedCaller, *, state: str, timeout: float) -> None:
         reached = ("answered", "ended") if state == "answered" else ("ended",)
         self.until(lambda: caller.state in reached, timeout)
-
-
-class _ServerParty:
-    """The server, as the turns drive it."""
-
-    def __init__(self, server: MemoryServer) -> None:
-        self._server = server
-        self.next_deadline = server.exchange.next_deadline
-
-    def step(self, now: float) -> bool:
-        """Do everything that is due now."""
-        self._server.settle(now)
-        return False  # a client that has something to read says so itself

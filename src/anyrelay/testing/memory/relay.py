@@ -14,14 +14,12 @@ from anyrelay.aio.backends.running import running_loop
 from anyrelay.local.server.relay_phones import RelayPhones
 from anyrelay.local.server.scripting import ScriptedRelay
 from anyrelay.testing.memory.client import MemoryClient
-from anyrelay.testing.memory.server import CREDENTIALS, HOST, MemoryServer
+from anyrelay.testing.memory.server import CREDENTIALS, HOST, MemoryServer, ServedInMemory
 from anyrelay.testing.virtual_time import WAITS_FOR_EVER, VirtualTimeError, check_virtual_time
 
 if TYPE_CHECKING:
     from anyrelay import RelayClient
-    from anyrelay.frontend.trace import TraceFrame
     from anyrelay.local.exchange.exchange import Exchange
-    from anyrelay.local.simulated.phones import SimulatedCaller
 
 __all__ = ["MemoryRelay"]
 
@@ -33,7 +31,7 @@ LAST_LOOK: Final = 1.0
 """The longest time between two checks of a condition, in seconds of virtual time."""
 
 
-class MemoryRelay(ScriptedRelay):
+class MemoryRelay(ScriptedRelay, ServedInMemory):
     """A RELAY server and simulated phones in memory: no socket, no sleep, the same order of events in each run.
 
     The clients are real `anyrelay.RelayClient` objects, from the public methods down to WebSocket frames. Time is virtual:
@@ -113,31 +111,6 @@ class MemoryRelay(ScriptedRelay):
     def phones(self) -> RelayPhones:
         """The simulated phones: describe targets, let callers call."""
         return RelayPhones(self, self._server.phones)
-
-    def frames(self, call_id: str | None = None) -> list[TraceFrame]:
-        """Return the RELAY messages so far, secrets struck out.
-
-        Args:
-            call_id: Return the messages of this call only; of all calls when None.
-        """
-        return self._server.frames(call_id)
-
-    @property
-    def posts(self) -> list[tuple[str, dict[str, Any]]]:
-        """Every POST to a ``status_url`` so far: URL and event. Nothing is sent."""
-        return self._server.posts
-
-    def sent(self, method: str) -> list[dict[str, Any]]:
-        """Return the parameters of each command of a method that clients sent, oldest first.
-
-        Args:
-            method: The RELAY method, such as ``calling.refer``.
-        """
-        return self._server.sent(method)
-
-    def look_into(self) -> tuple[Exchange, list[SimulatedCaller], list[TraceFrame]]:
-        """Return the server's calls, its phones' callers and its messages, for the checks of the pytest plugin."""
-        return self.exchange, self._server.phones.callers, self.frames()
 
     def follow_outputs(self) -> None:
         """Do everything that is due; call this after each use of the exchange."""

@@ -13,8 +13,9 @@ from anyrelay.local.simulated.phones import SimulatedPhones
 
 if TYPE_CHECKING:
     from anyrelay.local.exchange.connections import ClientConnection
+    from anyrelay.local.simulated.phones import SimulatedCaller
 
-__all__ = ["CREDENTIALS", "EPOCH", "HOST", "MemoryServer"]
+__all__ = ["CREDENTIALS", "EPOCH", "HOST", "MemoryServer", "ServedInMemory"]
 
 EPOCH: Final = 1_767_225_600.0
 """The time of the virtual clock's zero, in seconds since 1970: 2026-01-01. Timestamps are the same in each run."""
@@ -33,8 +34,6 @@ class MemoryServer:
     """The server."""
     phones: SimulatedPhones
     """The phones behind the server."""
-    steps: list[tuple[float, str, str]]
-    """Every step of a phone so far: time in seconds since 1970, SIP URI, words."""
     posts: list[tuple[str, dict[str, Any]]]
     """Every POST to a ``status_url`` so far: URL and event. Nothing is sent."""
 
@@ -47,10 +46,9 @@ class MemoryServer:
         self._on_settled = on_settled
         numbers = count(1)
         self._messages: list[tuple[float, int, bool, str]] = []
-        self.steps = []
         self.posts = []
         self.exchange = Exchange(new_id=lambda: f"memory-{next(numbers)}", epoch=EPOCH, on_text=self._keep_message)
-        self.phones = SimulatedPhones(on_step=self._keep_step)
+        self.phones = SimulatedPhones()
         self.phones.start(self.exchange)
         self._wakers: dict[ClientConnection, Callable[[], None]] = {}
 
@@ -83,17 +81,22 @@ class MemoryServer:
                     self.posts.append((url, envelope))
         self._on_settled()
 
+    def step(self, now: float) -> bool:
+        """Do everything that is due now, as a party of `Turns`."""
+        self.settle(now)
+        return False  # a client that has something to read says so itself
+
+    def next_deadline(self) -> float | None:
+        """Return the time of the next deadline, in seconds; None for never."""
+        return self.exchange.next_deadline()
+
     def frames(self, call_id: str | None = None) -> list[TraceFrame]:
-        """Return the RELAY messages so far, secrets struck out; of one call unless `call_id` is None."""
+        """Return the RELAY messages so far, as `ServedInMemory.frames` does."""
         frames = self._frames_with("")
         return frames if call_id is None else of_call(frames, call_id)
 
     def sent(self, method: str) -> list[dict[str, Any]]:
-        """Return the parameters of each command of a method that clients sent, oldest first.
-
-        Args:
-            method: The RELAY method, such as ``calling.refer``.
-        """
+        """Return the parameters of each command of a method, as `ServedInMemory.sent` does."""
         return [frame.params for frame in self._frames_with(method) if frame.from_client and frame.method == method]
 
     def _frames_with(self, word: str) -> list[TraceFrame]:
@@ -112,5 +115,33 @@ class MemoryServer:
     def _keep_message(self, connection: ClientConnection, way: str, text: str) -> None:
         self._messages.append((EPOCH + self.exchange.now, connection.number, way == "rx", text))
 
-    def _keep_step(self, uri: str, words: str) -> None:
-        self.steps.append((EPOCH + self.exchange.now, uri, words))
+
+class ServedInMemory:
+    """What `MemoryRelay` and `SyncMemoryRelay` tell of their server."""
+
+    _server: MemoryServer
+
+    def frames(self, call_id: str | None = None) -> list[TraceFrame]:
+        """Return the RELAY messages so far, secrets struck out.
+
+        Args:
+            call_id: Return the messages of this call only; of all calls when None.
+        """
+        return self._server.frames(call_id)
+
+    @property
+    def posts(self) -> list[tuple[str, dict[str, Any]]]:
+        """Every POST to a ``status_url`` so far: URL and event. Nothing is sent."""
+        return self._server.posts
+
+    def sent(self, method: str) -> list[dict[str, Any]]:
+        """Return the parameters of each command of a method that clients sent, oldest first.
+
+        Args:
+            method: The RELAY method, such as ``calling.refer``.
+        """
+        return self._server.sent(method)
+
+    def look_into(self) -> tuple[Exchange, list[SimulatedCaller], list[TraceFrame]]:
+        """Return the server's calls, its phones' callers and its messages, for the checks of the pytest plugin."""
+        return self._server.exchange, self._server.phones.callers, self.frames()
