@@ -13,7 +13,6 @@ from anyrelay.aio.call import Call
 from anyrelay.aio.message import Message
 from anyrelay.frontend.binding import bound_plain, public
 from anyrelay.frontend.client import ClientBase
-from anyrelay.frontend.signals import obeying_signals
 from anyrelay.protocol.schema.fields import Named, instance_of, one_of, optional
 from anyrelay.protocol.session.client_methods import ClientMethods
 
@@ -177,6 +176,7 @@ class RelayClient(ClientBase):
             TypeError: `backend_options` is no dict.
         """
         from anyrelay.aio.backends.running import check_no_loop_runs  # here, as it imports asyncio
+        from anyrelay.frontend.signals import obeying_signals
 
         one_of("asyncio", "trio")(None, Named("backend"), backend)
         optional(instance_of(dict))(None, Named("backend_options"), backend_options)

@@ -126,8 +126,8 @@ def _unwrapped(annotation: Any) -> Any:
     """Return the ``T`` of an annotation ``Promise[T]`` or ``Search[T]``: annotations are text, since modules postpone them."""
     if not isinstance(annotation, str):
         return annotation
-    found = re.fullmatch(r"(?:Promise|Search)\[(.*)\]", annotation)
-    return found.group(1) if found else annotation
+    kind, _, inner = annotation.partition("[")
+    return inner[:-1] if kind in ("Promise", "Search") else annotation
 
 
 @overload

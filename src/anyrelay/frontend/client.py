@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from os import PathLike
@@ -106,6 +105,8 @@ class ClientBase:
             OSError: The file of `trace` cannot be created.
         """
         # With the first client, not with its class: HTTP, WebSocket and cattrs take as long to import as all the rest.
+        from random import random
+
         from anyrelay.frontend.options import client_settings
         from anyrelay.protocol.session.session import Session
 
@@ -130,7 +131,7 @@ class ClientBase:
             max_message_size=max_message_size,
             on_handler_error=on_handler_error,
         )
-        self._machine = Session(settings, new_id=new_id, random=random.random)
+        self._machine = Session(settings, new_id=new_id, random=random)
         if trace is not None:
             from anyrelay.frontend.trace import ClientTrace  # only the client that keeps a trace needs it
 

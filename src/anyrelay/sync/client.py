@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 from anyrelay.frontend.binding import bound_plain, public
 from anyrelay.frontend.client import ClientBase
 from anyrelay.frontend.handlers import NO_COROUTINES
-from anyrelay.frontend.signals import obeying_signals
 from anyrelay.protocol.session.client_methods import ClientMethods
 from anyrelay.sync import binding
 from anyrelay.sync.binding import blocking, starting
@@ -132,6 +131,8 @@ class RelayClient(ClientBase):
             ConnectFailed: The server's certificate is not to be trusted.
             AuthenticationError: The server refused the credentials three times, before any success.
         """
+        from anyrelay.frontend.signals import obeying_signals  # here: a client that `run` does not run needs none
+
         self._driver.forget_signals()
         with obeying_signals(self._driver.note_signal):
             self.serve_forever()
