@@ -150,8 +150,6 @@ def echo_once() -> tuple[str, int]:
 class Owner:
     """A transport's owner that answers each message with the next one."""
 
-    connect_timeout = 5.0
-
     def __init__(self, sock: socket.socket) -> None:
         self._socket = sock
         self._to_send = b""
@@ -159,11 +157,7 @@ class Owner:
         self.began = self.ended = 0.0
         self.done = anyio.Event()
 
-    @property
-    def dialer(self) -> Owner:
-        return self
-
-    async def dial(self, _order: OpenTransport, _timeout: float) -> socket.socket:
+    async def dial(self, _transport: object, _order: OpenTransport) -> socket.socket:
         return self._socket
 
     def transport_opened(self, transport: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 
 import anyio
@@ -10,6 +11,7 @@ from anyio.lowlevel import cancel_shielded_checkpoint
 from anyrelay.aio.backends.base import Transport
 from anyrelay.aio.dialer import Dialer
 from anyrelay.frontend.arrivals import BACKLOG_READ, Arrivals
+from anyrelay.protocol.session.outputs import OpenTransport
 from anyrelay.protocol.session.session import Session
 
 __all__ = ["Connections"]
@@ -46,10 +48,13 @@ class Connections:
             self.current.close(final_bytes)
             self.current = None
 
-    @property
-    def connect_timeout(self) -> float:
-        """How long a connection may take to open, in seconds."""
-        return self._session.settings.connect_timeout
+    async def dial(self, transport: Transport, order: OpenTransport) -> socket.socket | None:
+        """Return a connected, non-blocking socket; None when there is no connection, which the session is told."""
+        try:
+            return await self.dialer.dial(order, self._session.settings.connect_timeout)
+        except Exception as error:
+            self.transport_failed(transport, error)
+            return None
 
     def transport_opened(self, transport: Transport) -> None:
         """The connection is open."""

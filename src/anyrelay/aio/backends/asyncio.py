@@ -196,10 +196,7 @@ class AsyncioTransport(asyncio.BufferedProtocol):
     async def run(self, order: OpenTransport) -> None:
         """Open the connection, and serve it until its end."""
         with self._opening:
-            try:
-                sock = await self._owner.dialer.dial(order, self._owner.connect_timeout)
-            except Exception as error:
-                self._owner.transport_failed(self, error)
+            if (sock := await self._owner.dial(self, order)) is None:
                 return
             tcp, _ = await self._loop.create_connection(lambda: self, sock=sock)
             try:

@@ -26,32 +26,18 @@ class Source(Protocol):
         """Call `waker` once when the source is ready; at once when the source is ready already."""
 
 
-class Dialer(Protocol):
-    """Opens TCP connections."""
-
-    async def dial(self, order: OpenTransport, timeout: float) -> socket.socket:
-        """Return a connected socket, within `timeout` seconds."""
-        ...
-
-
 class TransportOwner(Protocol):
     """The client of a transport: takes the transport's reports, and gives the bytes to send."""
 
-    @property
-    def dialer(self) -> Dialer:
-        """Opens connections."""
-        ...
-
-    @property
-    def connect_timeout(self) -> float:
-        """How long all addresses of a name together may take, in seconds."""
+    async def dial(self, transport: Any, order: OpenTransport) -> socket.socket | None:
+        """Return a connected, non-blocking socket for a transport; None when there is no connection, which the owner knows."""
         ...
 
     def transport_opened(self, transport: Any) -> None:
         """The connection is open."""
 
     def transport_failed(self, transport: Any, error: Exception) -> None:
-        """The connection could not be opened, or broke."""
+        """The connection broke."""
 
     def received(self, transport: Any, data: bytes) -> None:
         """Bytes came."""

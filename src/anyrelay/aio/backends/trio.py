@@ -240,10 +240,7 @@ class TrioTransport:
     async def run(self, order: OpenTransport) -> None:
         """Open the connection, and serve it until its end."""
         with self._scope:
-            try:
-                sock = await self._owner.dialer.dial(order, self._owner.connect_timeout)
-            except Exception as error:
-                self._owner.transport_failed(self, error)
+            if (sock := await self._owner.dial(self, order)) is None:
                 return
             with sock:
                 try:
