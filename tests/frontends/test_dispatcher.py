@@ -46,7 +46,7 @@ def test_a_callback_that_comes_while_a_queue_is_handed_back_is_made(
 ) -> None:
     hurried, told = threading.Event(), list[int]()
     dispatcher = HandlerDispatcher(workers, refuse_to_fail, hurried.set)
-    handler_queue = HandlerQueue("call-1", dispatcher.add, lambda _: None)
+    handler_queue = HandlerQueue("call-1", dispatcher.waiting.append, lambda _: None)
     post_once_found_empty(monkeypatch, lambda: handler_queue.post(told.append, 2))
     handler_queue.post(told.append, 1)
     dispatcher.call()
@@ -74,7 +74,7 @@ def test_callbacks_are_made_when_the_io_thread_has_ended(monkeypatch: pytest.Mon
 def test_callbacks_are_made_in_order_whichever_thread_is_faster(workers: Workers) -> None:
     rounds = 3_000
     dispatcher = HandlerDispatcher(workers, refuse_to_fail, lambda: None)
-    handler_queues = [HandlerQueue(f"call-{number}", dispatcher.add, lambda _: None) for number in range(3)]
+    handler_queues = [HandlerQueue(f"call-{number}", dispatcher.waiting.append, lambda _: None) for number in range(3)]
     told: list[list[int]] = [[] for _ in handler_queues]
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-5)

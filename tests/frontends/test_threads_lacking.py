@@ -115,9 +115,9 @@ def test_as_many_threads_as_there_can_be_are_started_for_what_waits(workers: Wor
     for _ in range(3):
         workers.submit(meet)
     workers.start_waiting()
-    assert workers.wait_for_threads
+    assert workers.idle < 0
     limit.is_reached = False
     workers.start_waiting()
-    assert not workers.wait_for_threads
+    assert workers.idle >= 0
     workers.start_waiting()  # nothing waits
     meeting.wait()  # it breaks, and raises, when one of the four does not come

@@ -335,7 +335,7 @@ class IoThread:
         while outputs:
             match output := outputs.popleft():
                 case HandlerQueue():
-                    self._dispatcher.add(output)
+                    self._dispatcher.waiting.append(output)
                     continue
                 case CloseTransport(final_bytes):
                     self._release_socket(final_bytes)

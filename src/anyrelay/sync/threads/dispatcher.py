@@ -37,14 +37,10 @@ class HandlerDispatcher:
         self._failed = failed
         self._hurry = hurry
         self.waiting: deque[HandlerQueue] = deque()
-        """The queues with callbacks that no thread makes."""
+        """The queues with callbacks that no thread makes; `call` finds a thread for them."""
         self.emptied: deque[HandlerQueue] = deque()
         """The queues that a thread found empty."""
         self._on_the_way = False
-
-    def add(self, handler_queue: HandlerQueue) -> None:
-        """Add a handler queue that has callbacks; `call` finds a thread for it."""
-        self.waiting.append(handler_queue)
 
     def call(self) -> None:
         """Have a thread make the callbacks of the queues that wait; one thread at a time is started for that."""

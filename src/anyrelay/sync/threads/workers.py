@@ -48,7 +48,7 @@ class Workers:
         self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._lock = threading.Lock()
         self.idle = 0
-        """The number of idle threads; below zero, the number of jobs that wait for threads."""
+        """The number of idle threads; below zero, the number of jobs that wait for `start_waiting`."""
         self._dismissed = False
         self._lacks_threads = False
         self._threads: set[threading.Thread] = set()
@@ -62,15 +62,8 @@ class Workers:
         if self._lacks_threads != lacked_threads:
             self._log_change(lacked_threads)
 
-    @property
-    def wait_for_threads(self) -> bool:
-        """Whether jobs wait because no thread could be started; `start_waiting` tries again."""
-        return self.idle < 0
-
     def start_waiting(self) -> None:
         """Start threads for the jobs that wait, as far as threads can be started by now."""
-        if not self.wait_for_threads:
-            return
         with self._lock:
             lacked_threads = self._lacks_threads
             while self.idle < 0:
