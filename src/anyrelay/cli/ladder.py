@@ -90,10 +90,7 @@ class Ladder:
                 line = heapq.heappop(waiting)[2]
                 try:
                     self._console.print(line, soft_wrap=not self._console.is_terminal, no_wrap=True, highlight=False)
-                except (
-                    BrokenPipeError,
-                    SystemExit,
-                ):  # standard output is closed; rich turns BrokenPipeError into SystemExit
+                except (BrokenPipeError, SystemExit):  # rich turns the first into the second: standard output is closed
                     mute()
 
     def sip(self, when: float, source: int, target: int, message: str) -> None:

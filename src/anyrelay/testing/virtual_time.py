@@ -11,7 +11,7 @@ import asyncio
 import selectors
 import sys
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from contextvars import Context
 from heapq import heappop, heappush
 from typing import Any, Final, NoReturn, TypeVar, TypeVarTuple
@@ -39,41 +39,30 @@ class VirtualTimeError(RuntimeError):
     """The test uses something that virtual time does not support, or every task waits for ever."""
 
 
-class _LeapingSelector(selectors.BaseSelector):
+class _LeapingSelector(selectors.DefaultSelector):
     """A selector that moves its loop's clock where another selector sleeps."""
 
     def __init__(self, loop: VirtualLoop) -> None:
+        super().__init__()
         self._loop = loop
-        self._real = selectors.DefaultSelector()
 
     def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
         # The first registration is the loop's own pipe: signals and other threads wake the loop through it.
-        if self._real.get_map():
+        if self.get_map():
             raise VirtualTimeError(
                 "virtual time is for in-memory tests: this loop cannot watch a socket, a pipe or a file"
             )
-        return self._real.register(fileobj, events, data)
-
-    def unregister(self, fileobj: Any) -> selectors.SelectorKey:
-        return self._real.unregister(fileobj)
+        return super().register(fileobj, events, data)
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        ready = self._real.select(0)
-        if ready:
+        if ready := super().select(0):
             return ready
         if timeout is not None:
             self._loop.leap(max(timeout, 0.0))
             return []
-        ready = self._real.select(WAKE_TIMEOUT)
-        if not ready:
+        if not (ready := super().select(WAKE_TIMEOUT)):
             raise VirtualTimeError("every task waits for something that will never happen: no deadline is left")
         return ready
-
-    def close(self) -> None:
-        self._real.close()
-
-    def get_map(self) -> Mapping[Any, selectors.SelectorKey]:
-        return self._real.get_map()
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):

@@ -49,10 +49,7 @@ _SIGNED_IN: Final[Schema] = record(
 
 _RESULTS: Final[Mapping[str, Schema]] = {
     "signalwire.connect": _SIGNED_IN,
-    "signalwire.reauthenticate": _ANY_RESULT,
-    "signalwire.ping": _ANY_RESULT,
-    "signalwire.disconnect": _ANY_RESULT,
-    "signalwire.event": _ANY_RESULT,
+    **{f"signalwire.{name}": _ANY_RESULT for name in ("reauthenticate", "ping", "disconnect", "event")},
 }
 """The results that have no code, by their methods."""
 
