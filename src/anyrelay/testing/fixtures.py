@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 
@@ -20,16 +20,20 @@ if TYPE_CHECKING:
     from anyrelay.testing.memory.relay import MemoryRelay
     from anyrelay.testing.watched_relay import ThreadedRelay, WatchedRelay
 
-
-def _options(request: pytest.FixtureRequest) -> RelayOptions:
-    return RelayOptions(request.node)
+S = TypeVar("S", bound=AbstractAsyncContextManager[Any, bool | None])
 
 
-def _tls_dir(request: pytest.FixtureRequest, wanted: bool) -> Any:
-    if not wanted:
-        return None
-    factory: pytest.TempPathFactory = request.getfixturevalue("tmp_path_factory")
-    return factory.mktemp("relay-certificates")
+def _server_settings(request: pytest.FixtureRequest, *, tls: bool = False) -> dict[str, Any]:
+    """Return the settings of a test's server, which has TLS if the fixture or the test wants that."""
+    options = RelayOptions(request.node)
+    with_tls = tls or options.tls
+    tls_dir = request.getfixturevalue("tmp_path_factory").mktemp("relay-certificates") if with_tls else None
+    return {"pace": options.pace, "tls_dir": tls_dir}
+
+
+def _client_settings(request: pytest.FixtureRequest, server: Any) -> dict[str, Any]:
+    contexts = RelayOptions(request.node).contexts
+    return {**CREDENTIALS, "host": server.url, "ca_file": server.ca_file, "contexts": contexts}
 
 
 def _watch(request: pytest.FixtureRequest, server: Any) -> None:
@@ -37,20 +41,12 @@ def _watch(request: pytest.FixtureRequest, server: Any) -> None:
     request.node.stash.setdefault(SERVERS, []).append(server)
 
 
-def _client_settings(server: Any, options: RelayOptions) -> dict[str, Any]:
-    return {**CREDENTIALS, "host": server.url, "ca_file": server.ca_file, "contexts": options.contexts}
-
-
 @pytest.fixture
 async def local_relay(request: pytest.FixtureRequest) -> AsyncIterator[WatchedRelay]:
     """Run a local RELAY server with simulated phones, on a free port of 127.0.0.1."""
     from anyrelay.testing.watched_relay import WatchedRelay
 
-    options = _options(request)
-    _note_loop(request)
-    relay = WatchedRelay(pace=options.pace, tls_dir=_tls_dir(request, options.tls))
-    async with _in_one_task(relay):
-        _watch(request, relay)
+    async with _in_one_task(request, WatchedRelay(**_server_settings(request))) as relay:
         yield relay
 
 
@@ -65,7 +61,7 @@ async def relay_client(request: pytest.FixtureRequest, local_relay: WatchedRelay
     """Connect a client to the `local_relay`; give it its handler with ``@relay_client.on_call``."""
     from anyrelay import RelayClient
 
-    async with RelayClient(**_client_settings(local_relay, _options(request))) as client:
+    async with RelayClient(**_client_settings(request, local_relay)) as client:
         yield client
 
 
@@ -74,10 +70,7 @@ async def memory_relay(request: pytest.FixtureRequest) -> AsyncIterator[MemoryRe
     """Run a RELAY server in memory, on virtual time; make clients with ``memory_relay.client()``."""
     from anyrelay.testing.memory.relay import MemoryRelay
 
-    _note_loop(request)
-    relay = MemoryRelay()
-    async with _in_one_task(relay):
-        _watch(request, relay)
+    async with _in_one_task(request, MemoryRelay()) as relay:
         yield relay
 
 
@@ -86,8 +79,7 @@ def sync_local_relay(request: pytest.FixtureRequest) -> Iterator[ThreadedRelay]:
     """Run a local RELAY server with simulated phones, in a thread of its own."""
     from anyrelay.testing.watched_relay import ThreadedRelay
 
-    options = _options(request)
-    with ThreadedRelay(pace=options.pace, tls_dir=_tls_dir(request, options.tls)) as relay:
+    with ThreadedRelay(**_server_settings(request)) as relay:
         _watch(request, relay)
         yield relay
 
@@ -103,7 +95,7 @@ def sync_relay_client(request: pytest.FixtureRequest, sync_local_relay: Threaded
     """Connect a blocking client to the `sync_local_relay`."""
     from anyrelay.sync import RelayClient
 
-    with RelayClient(**_client_settings(sync_local_relay, _options(request))) as client:
+    with RelayClient(**_client_settings(request, sync_local_relay)) as client:
         yield client
 
 
@@ -137,7 +129,7 @@ def relay_cassette(request: pytest.FixtureRequest) -> Iterator[Cassette]:
     name = re.sub(r"[^\w.-]+", "-", request.node.name).strip("-")
     path = request.path.parent / "cassettes" / request.path.stem / f"{name}.relay.jsonl"
     try:
-        cassette = Cassette(path, str(request.config.getoption("--relay-record")), pace=_options(request).pace)
+        cassette = Cassette(path, str(request.config.getoption("--relay-record")), pace=RelayOptions(request.node).pace)
     except CassetteMissing as error:
         pytest.fail(str(error), pytrace=False)
     with cassette:
@@ -153,8 +145,7 @@ def official_env(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
     """Run a local RELAY server with TLS, and name it in the variables that SignalWire's SDK reads."""
     from anyrelay.testing.watched_relay import ThreadedRelay
 
-    options = _options(request)
-    with ThreadedRelay(pace=options.pace, tls_dir=_tls_dir(request, wanted=True)) as relay:
+    with ThreadedRelay(**_server_settings(request, tls=True)) as relay:
         _watch(request, relay)
         variables = {
             "SIGNALWIRE_PROJECT_ID": CREDENTIALS["project"],
@@ -168,16 +159,14 @@ def official_env(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
         yield relay
 
 
-def _note_loop(request: pytest.FixtureRequest) -> None:
-    request.node.stash[LOOP] = running_loop()
-
-
 @asynccontextmanager
-async def _in_one_task(server: AbstractAsyncContextManager[Any, bool | None]) -> AsyncIterator[None]:
+async def _in_one_task(request: pytest.FixtureRequest, server: S) -> AsyncIterator[S]:
     """Start and stop a server in one task: pytest-asyncio begins and ends a fixture in two, which a task group forbids."""
-    if running_loop()[1] == "trio":  # whose fixtures are anyio's, in one task
+    loop = request.node.stash[LOOP] = running_loop()
+    _watch(request, server)
+    if loop[1] == "trio":  # whose fixtures are anyio's, in one task
         async with server:
-            yield
+            yield server
         return
     import asyncio
 
@@ -195,7 +184,7 @@ async def _in_one_task(server: AbstractAsyncContextManager[Any, bool | None]) ->
     await started.wait()
     try:
         if not owner.done():
-            yield
+            yield server
     finally:
         stop.set()
         await owner
