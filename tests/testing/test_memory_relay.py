@@ -291,6 +291,23 @@ def test_a_caller_of_a_blocking_relay_sends_a_text_from_its_own_number() -> None
     assert received == [("Hello", "+15559990000")]
 
 
+def test_a_blocking_handler_that_closes_its_client_does_not_wait_for_itself() -> None:
+    times: list[float] = []
+    with SyncMemoryRelay() as relay:
+        client = relay.client()
+
+        @client.on_call
+        def close(call: Any) -> None:
+            times.append(relay.now)
+            client.disconnect()
+            times.append(relay.now)
+
+        client.connect()
+        relay.phones.dial("sip:alice@example.com").hang_up()
+        relay.until(lambda: len(times) == 2, 5.0)
+    assert times == [0.0, 0.0]
+
+
 # --- what is refused ----------------------------------------------------------------------------------------------------
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
@@ -64,7 +65,6 @@ class BlockingMemoryDriver:
         addressed: Callable[[CallMachine | MessageMachine], tuple[Any, Any]],
     ) -> None:
         self.session = session
-        self.io = self  # what notes signals: with a socket, the I/O thread
         self._server = server
         self._turns = turns
         self._latency = latency
@@ -73,6 +73,7 @@ class BlockingMemoryDriver:
         self._to_server: deque[tuple[float, bytes]] = deque()
         self._to_client: deque[tuple[float, bytes]] = deque()
         self._handlers = 0
+        self._threads: set[int] = set()
         self._signals: deque[None] = deque()
         turns.parties.append(self)
 
@@ -125,8 +126,9 @@ class BlockingMemoryDriver:
         self.wait_finished(None)
 
     def wait_finished(self, _: object) -> None:
-        """Wait a while for the handlers of a closed session."""
-        self._turns.wait(lambda: self._handlers == 0, self._turns.now + JOIN_TIMEOUT)
+        """Wait a while for the handlers of a closed session. A handler waits for none of them: it would wait for itself."""
+        if threading.get_ident() not in self._threads:
+            self._turns.wait(lambda: self._handlers == 0, self._turns.now + JOIN_TIMEOUT)
 
     def forget_signals(self) -> None:
         """Forget the signals that were noted before the client has begun to connect."""
@@ -216,9 +218,11 @@ class BlockingMemoryDriver:
         self._handlers += 1
 
         def run() -> None:
+            self._threads.add(threading.get_ident())
             try:
                 job()
             finally:
+                self._threads.discard(threading.get_ident())
                 self._handlers -= 1
 
         self._turns.start(run, "anyrelay handler")
