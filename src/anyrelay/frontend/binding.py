@@ -18,16 +18,7 @@ from anyrelay.frontend.handlers import refuse_unawaited
 from anyrelay.protocol.call.call import Search
 from anyrelay.protocol.schema import RelayEvent
 
-__all__ = [
-    "COROUTINE_METHODS",
-    "Bound",
-    "Driver",
-    "accepts",
-    "bound_plain",
-    "copy_signature",
-    "misuse",
-    "public",
-]
+__all__ = ["COROUTINE_METHODS", "Bound", "Driver", "accepts", "bound_plain", "copy_signature", "misuse", "public"]
 
 P = ParamSpec("P")
 T = TypeVar("T")

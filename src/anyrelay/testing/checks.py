@@ -20,11 +20,8 @@ if TYPE_CHECKING:
 __all__ = ["HandlerErrors", "assert_referred", "problems_of"]
 
 _REFUSALS: Final = {
-    "-32601": "is not served here",
-    "-32602": "is malformed",
-    "-32600": "is malformed",
-    "400": "is malformed",
-    "501": "is not served here",
+    **dict.fromkeys(("-32602", "-32600", "400"), "is malformed"),
+    **dict.fromkeys(("-32601", "501"), "is not served here"),
 }
 
 _PACKAGE: Final = str(Path(anyrelay.__file__).parent)

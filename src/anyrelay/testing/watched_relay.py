@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from contextlib import AbstractContextManager, ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
@@ -44,7 +43,12 @@ class WatchedRelay(LocalRelay):
         Args:
             call_id: Return the messages of this call only; of all calls when None.
         """
-        return select_frames(self.kept, call_id)
+        read = (
+            frame_of(each.time, each.client, from_client=each.direction == "rx", text=each.text)
+            for each in list(self.kept)  # a copy: the server's thread may add a message meanwhile
+        )
+        frames = [frame for frame in read if frame is not None]
+        return frames if call_id is None else of_call(frames, call_id)
 
     def sent(self, method: str) -> list[dict[str, Any]]:
         """Return the parameters of each command of a method that clients sent, oldest first.
@@ -57,13 +61,6 @@ class WatchedRelay(LocalRelay):
     def look_into(self) -> tuple[Exchange, list[SimulatedCaller], list[TraceFrame]]:
         """Return the server's calls, its phones' callers and its messages, for the checks of the pytest plugin."""
         return self.exchange, self.simulated.callers, self.frames()
-
-
-def select_frames(kept: Iterable[Frame], call_id: str | None) -> list[TraceFrame]:
-    """Return the frames of a trace for messages of a server, those of one call unless `call_id` is None."""
-    read = [frame_of(each.time, each.client, from_client=each.direction == "rx", text=each.text) for each in list(kept)]
-    frames = [frame for frame in read if frame is not None]
-    return frames if call_id is None else of_call(frames, call_id)
 
 
 class ThreadedRelay(SyncScriptedRelay):

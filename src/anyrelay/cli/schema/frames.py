@@ -128,11 +128,7 @@ def _every_frame(definitions: Definitions) -> Schema:
     return {
         "title": "RELAY message",
         "description": "A message of SignalWire RELAY 2.0: one JSON text in each WebSocket message.",
-        "oneOf": [
-            {**request, "allOf": conditions("method", cases)},
-            {"title": "result", **result},
-            ERROR,
-        ],
+        "oneOf": [{**request, "allOf": conditions("method", cases)}, {"title": "result", **result}, ERROR],
     }
 
 
