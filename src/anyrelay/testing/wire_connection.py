@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from enum import StrEnum, auto
-from typing import Any, Final
+from typing import Any
 
 from attrs import define, field, frozen
+from wsproto.frame_protocol import FrameProtocol, Opcode
 
 from anyrelay.protocol.schema.json_text import read_json
 from anyrelay.protocol.schema.secrets import shown
@@ -102,24 +103,16 @@ class WireConnection:
 
     def _log(self, now: float, direction: Direction, fate: Fate, data: bytes | None) -> None:
         for text in _texts(data or b""):
-            self.log.append(Logged(now, self.number, direction, fate, read_json(text.decode())))
+            self.log.append(Logged(now, self.number, direction, fate, read_json(text)))
 
 
-_WHOLE_TEXT: Final = 0x81
-
-
-def _texts(data: bytes) -> Iterator[bytes]:
+def _texts(data: bytes) -> Iterator[str]:
     """Return the text messages in bytes that one side sent at once: whole frames, or an HTTP head."""
-    if data.startswith((b"GET ", b"HTTP/")):
+    if not data or data.startswith((b"GET ", b"HTTP/")):
         return
-    while data:
-        first, second, data = data[0], data[1], data[2:]
-        size = second & 0x7F
-        if size >= 126:
-            width = 2 if size == 126 else 8
-            size, data = int.from_bytes(data[:width], "big"), data[width:]
-        key = data[:4] if second & 0x80 else b""
-        data = data[len(key) :]
-        payload, data = data[:size], data[size:]
-        if first == _WHOLE_TEXT:
-            yield bytes(byte ^ key[index % 4] for index, byte in enumerate(payload)) if key else payload
+    is_masked = bool(data[1] & 0x80)  # as only a client's frames are (RFC 6455 section 5.1)
+    frames = FrameProtocol(client=not is_masked, extensions=[])
+    frames.receive_bytes(data)
+    for frame in frames.received_frames():
+        if frame.opcode is Opcode.TEXT:
+            yield str(frame.payload)
