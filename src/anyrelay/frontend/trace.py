@@ -108,6 +108,10 @@ class Pseudonyms:
             return _NUMBER.sub(self._pseudonym, value)
         return value
 
+    def in_frame(self, frame: TraceFrame) -> TraceFrame:
+        """Return a frame whose telephone numbers are replaced."""
+        return evolve(frame, message=self.replace(frame.message))
+
     def _pseudonym(self, found: re.Match[str]) -> str:
         digits = re.sub(r"[^0-9]", "", found[0])
         return self._known.setdefault(digits, f"+1555{len(self._known) + 1:07d}")
@@ -142,10 +146,13 @@ class TraceWriter:
             OSError: The file cannot be written.
         """
         frame = frame_of(time, connection, from_client=from_client, text=text)
-        if frame is not None and self._close.alive:
-            message = self._pseudonyms.replace(frame.message)
-            line = TraceFrame(time, connection, from_client, message).to_line() + "\n"
-            os.write(self._descriptor, line.encode())
+        if frame is not None:
+            self._write_frame(frame)
+
+    def _write_frame(self, frame: TraceFrame) -> None:
+        """Write a frame, as `write` does."""
+        if self._close.alive:
+            os.write(self._descriptor, f"{self._pseudonyms.in_frame(frame).to_line()}\n".encode())
 
     def close(self) -> None:
         """Close the file."""
@@ -172,9 +179,10 @@ class ClientTrace:
             OSError: The file cannot be created.
         """
         if isinstance(target, str | os.PathLike):
-            self._write: Callable[[float, TracedMessage], None] = _to_file(TraceWriter(target))
+            self._take: Callable[[TraceFrame], object] = TraceWriter(target)._write_frame
         elif callable(target):
-            self._write = _to_function(target)
+            pseudonyms = Pseudonyms()
+            self._take = lambda frame: target(pseudonyms.in_frame(frame))
         else:
             raise TypeError(f"trace must be the path of a file, or a function, not {type(target).__name__}")
         self._is_over = False
@@ -184,28 +192,12 @@ class ClientTrace:
         if self._is_over:
             return
         try:
-            self._write(time.time(), message)
+            frame = frame_of(time.time(), message.connection, from_client=message.from_client, text=message.text)
+            if frame is not None:
+                self._take(frame)
         except Exception as error:
             self._is_over = True
             log.write(LogEntry(LogEntry.ERROR, f"the trace ends here: {error!r}", error=error))
-
-
-def _to_file(writer: TraceWriter) -> Callable[[float, TracedMessage], None]:
-    def write(now: float, message: TracedMessage) -> None:
-        writer.write(now, message.connection, from_client=message.from_client, text=message.text)
-
-    return write
-
-
-def _to_function(function: Callable[[TraceFrame], object]) -> Callable[[float, TracedMessage], None]:
-    pseudonyms = Pseudonyms()
-
-    def write(now: float, message: TracedMessage) -> None:
-        frame = frame_of(now, message.connection, from_client=message.from_client, text=message.text)
-        if frame is not None:
-            function(evolve(frame, message=pseudonyms.replace(frame.message)))
-
-    return write
 
 
 def read_trace(path: str | os.PathLike[str]) -> list[TraceFrame]:

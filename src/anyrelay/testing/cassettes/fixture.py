@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from pathlib import Path
 from types import TracebackType
@@ -101,6 +100,6 @@ class Cassette:
 
     def _write(self, relay: ThreadedRelay) -> None:
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        with contextlib.closing(TraceWriter(self._path)) as writer:
+        with TraceWriter(self._path) as writer:
             for frame in relay.watched.kept:
                 writer.write(frame.time, frame.client, from_client=frame.direction == "rx", text=frame.text)
