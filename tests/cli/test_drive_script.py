@@ -178,7 +178,7 @@ def test_each_thing_happens_once_in_order():
     }
     assert happenings.take(over) == [Happening("transfer", "success 200"), Happening("ended", "hangup")]
     assert happenings.take(over) == []
-    assert (happenings.answered, happenings.ended, happenings.call["end_reason"]) == (True, True, "hangup")
+    assert (happenings.answered, happenings.ended, happenings.last["end_reason"]) == (True, True, "hangup")
 
 
 def test_happenings_are_written_as_lines_and_as_json():

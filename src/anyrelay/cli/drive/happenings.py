@@ -35,7 +35,7 @@ class Happenings:
 
     def __init__(self, call: CallSnapshot) -> None:
         """Start with the snapshot of the call when it was placed."""
-        self.call = call
+        self.last = call
         """The latest snapshot."""
         self.answered = False
         """Whether the call was answered."""
@@ -61,7 +61,7 @@ class Happenings:
             self.ended = True
             news.append(Happening("ended", call["end_reason"] or ""))
         if news:
-            self.call = call
+            self.last = call
         return news
 
     def _transfers(self, refers: list[ReferSnapshot]) -> list[Happening]:

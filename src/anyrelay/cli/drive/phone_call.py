@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 __all__ = ["PhoneCall", "phone_call"]
 
 
-class PhoneCall:
-    """A call, and the happenings on it."""
+class PhoneCall(Happenings):
+    """A call, and the happenings on it as the server reports them."""
 
     def __init__(
         self, api: ControlApi, stream: EventStream, call: CallSnapshot, tell: Callable[[Happening], None]
@@ -34,29 +34,14 @@ class PhoneCall:
             call: The call as it was placed.
             tell: Called with each happening at once.
         """
+        super().__init__(call)
         self.id = call["id"]
         self.news: deque[Happening] = deque()
         """The happenings that a script has not passed yet."""
         self._api = api
         self._stream = stream
         self._tell = tell
-        self._happenings = Happenings(call)
-        self._take(call)
-
-    @property
-    def answered(self) -> bool:
-        """Whether the call was answered."""
-        return self._happenings.answered
-
-    @property
-    def ended(self) -> bool:
-        """Whether the call is over."""
-        return self._happenings.ended
-
-    @property
-    def last(self) -> CallSnapshot:
-        """The latest snapshot of the call."""
-        return self._happenings.call
+        self._tell_news(call)
 
     def receive(self, timeout: float | None = None, *descriptors: int) -> set[int]:
         """Take in the server's next events.
@@ -76,9 +61,9 @@ class PhoneCall:
             return readable or set()
         for event in self._stream.receive():
             if event.kind == "call" and event.data["id"] == self.id:
-                self._take(event.data)
+                self._tell_news(event.data)
             elif event.kind == "dropped":
-                self._take(self._api.call(self.id))
+                self._tell_news(self._api.call(self.id))
             elif event.kind == "reset" and not self.ended:
                 raise StreamEnded("the server was reset")
         return set()
@@ -98,8 +83,8 @@ class PhoneCall:
         else:
             self._api.hang_up(self.id)
 
-    def _take(self, call: CallSnapshot) -> None:
-        for happening in self._happenings.take(call):
+    def _tell_news(self, call: CallSnapshot) -> None:
+        for happening in self.take(call):
             self.news.append(happening)
             self._tell(happening)
 
