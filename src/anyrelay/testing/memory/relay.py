@@ -134,15 +134,7 @@ class MemoryRelay(ScriptedRelay, ServedInMemory):
             self._looking -= 1
 
     async def until_step(self, condition: Callable[[], bool], timeout: float) -> None:
-        """Wait until a condition on the server's own state holds; it is checked after each step of the server.
-
-        Args:
-            condition: A function that returns whether it holds.
-            timeout: The longest wait, in seconds of virtual time.
-
-        Raises:
-            TimeoutError: The condition did not hold in time; the message has the state of each caller.
-        """
+        """Wait as `until` does, but check the condition after each step of the server alone."""
         wakeup = Wakeup()
         self._waiting.append(wakeup)
         try:
