@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import stat
+import subprocess
+import sys
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 from typing import Any
@@ -205,6 +207,15 @@ def test_a_trace_without_messages_says_so(tmp_path):
     trace.touch()
     drawn = run(trace)
     assert (drawn.exit_code, drawn.output.splitlines()[-1]) == (0, "no messages")
+
+
+def test_the_command_ends_quietly_when_standard_output_is_closed(trace):
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-c", "from anyrelay.cli import main; main()", "trace", str(trace)]
+    with open(writer, "w") as closed:
+        done = subprocess.run(command, stdout=closed, stderr=subprocess.PIPE, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_serve_records_its_messages(tmp_path, capsys):

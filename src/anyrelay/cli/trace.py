@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from anyrelay.cli.drive.control_api import ApiError, ControlApi, FrameSnapshot, NoServer
-from anyrelay.cli.ending import DONE, WRONG_USE, complain
+from anyrelay.cli.ending import DONE, WRONG_USE, complain, mute
 from anyrelay.frontend.trace import TraceError, TraceFrame, frame_of, of_call, read_trace
 from anyrelay.testing.ladder import draw, rungs_of
 
@@ -42,6 +42,8 @@ def run_trace(source: str, *, call: str | None, form: str, output: str | None) -
     except (ValueError, NoServer, ApiError) as error:
         complain(error)
         return WRONG_USE
+    except BrokenPipeError:  # the reader of standard output has seen enough
+        mute()
     except OSError as error:
         complain(f"{error.filename} cannot be used: {error.strerror}")
         return WRONG_USE
