@@ -8,18 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from anyrelay.local.exchange.reports import ReferAnswered, ReferChallenged, ReferNotified
 from anyrelay.local.sip.message import address_of, branch_of, read_message, tag_of, user_of
 from anyrelay.local.sip.trace import (
+    CredentialsWanted,
     DialogOver,
     Fact,
     InviteReceived,
     InviteRefused,
     NotifyUnreadable,
-    ReferAnswered,
-    ReferChallenged,
-    ReferNotified,
     ReferReader,
-    ReferRepeated,
+    ReferReported,
     SipMessageSeen,
 )
 
@@ -33,6 +32,14 @@ def message(start: str, *headers: str, body: str = "", call_id: str = "a@b") -> 
 
 def seen(direction: Direction, text: str) -> SipMessageSeen:
     return SipMessageSeen(0.0, direction, "UDP", "127.0.0.1:1", "127.0.0.1:2", text)
+
+
+def answered(code: int) -> ReferReported:
+    return ReferReported("a@b", ReferAnswered(code))
+
+
+def notified(code: int | None, terminated: bool, expires: float | None) -> ReferReported:
+    return ReferReported("a@b", ReferNotified(code=code, terminated=terminated, expires=expires))
 
 
 class Trace:
@@ -125,11 +132,11 @@ def test_an_answer_and_the_notifies() -> None:
     trace = Trace()
     assert trace.refer(7) == []
     assert trace.answer(100, 7) == []
-    assert trace.answer(202, 7) == [ReferAnswered("a@b", 202)]
-    assert trace.notify(1, "SIP/2.0 100 Trying\r\n") == [ReferNotified("a@b", 100, False, 60.0)]
-    assert trace.notify(2, "SIP/2.0 180 Ringing\r\n", state="active") == [ReferNotified("a@b", 180, False, None)]
+    assert trace.answer(202, 7) == [answered(202)]
+    assert trace.notify(1, "SIP/2.0 100 Trying\r\n") == [notified(100, False, 60.0)]
+    assert trace.notify(2, "SIP/2.0 180 Ringing\r\n", state="active") == [notified(180, False, None)]
     ended = trace.notify(3, "SIP/2.0 486 Busy Here\r\n", state="terminated;reason=noresource")
-    assert ended == [ReferNotified("a@b", 486, True, None)]
+    assert ended == [notified(486, True, None)]
 
 
 def test_retransmissions_are_told_once() -> None:
@@ -146,8 +153,8 @@ def test_retransmissions_are_told_once() -> None:
 def test_a_notify_may_overtake_the_answer() -> None:
     trace = Trace()
     trace.refer(7)
-    assert trace.notify(1) == [ReferNotified("a@b", 200, False, 60.0)]
-    assert trace.answer(202, 7) == [ReferAnswered("a@b", 202)]
+    assert trace.notify(1) == [notified(200, False, 60.0)]
+    assert trace.answer(202, 7) == [answered(202)]
 
 
 @pytest.mark.parametrize(
@@ -166,7 +173,7 @@ def test_status_lines_that_the_stack_takes(frag: str, code: int | None) -> None:
     trace = Trace()
     trace.refer(7)
     unreadable = [NotifyUnreadable("a@b", "it has no status line that can be read")]
-    facts = [ReferNotified("a@b", code, False, 60.0), *(unreadable if code is None else [])]
+    facts = [notified(code, False, 60.0), *(unreadable if code is None else [])]
     assert trace.notify(1, frag) == facts
 
 
@@ -174,10 +181,10 @@ def test_status_lines_that_the_stack_takes(frag: str, code: int | None) -> None:
 def test_a_notify_that_the_stack_cannot_read_is_a_sign_of_life(frag: str) -> None:
     trace = Trace()
     trace.refer(7)
-    notified, told = trace.notify(1, frag, answer=400)
-    assert notified == ReferNotified("a@b", None, False, 60.0)
+    reported, told = trace.notify(1, frag, answer=400)
+    assert reported == notified(None, False, 60.0)
     assert isinstance(told, NotifyUnreadable)
-    assert trace.notify(2, frag, answer=400, state="terminated") == [ReferNotified("a@b", None, True, None)]
+    assert trace.notify(2, frag, answer=400, state="terminated") == [notified(None, True, None)]
 
 
 @pytest.mark.parametrize("answer", [481, 489, 500, None])
@@ -185,7 +192,7 @@ def test_a_notify_that_the_stack_does_not_accept_means_nothing(answer: int | Non
     trace = Trace()
     trace.refer(7)
     assert trace.notify(1, state="terminated", answer=answer) == []
-    assert trace.notify(2) == [ReferNotified("a@b", 200, False, 60.0)]
+    assert trace.notify(2) == [notified(200, False, 60.0)]
 
 
 def test_a_notify_with_foreign_tags_means_nothing() -> None:
@@ -199,7 +206,7 @@ def test_a_response_of_another_transaction_means_nothing() -> None:
     trace = Trace()
     trace.refer(7)
     assert trace.answer(603, 7, branch="z9hG4bKstray") == []
-    assert trace.answer(202, 7) == [ReferAnswered("a@b", 202)]
+    assert trace.answer(202, 7) == [answered(202)]
 
 
 def test_notifies_that_are_never_answered_are_not_kept_for_ever() -> None:
@@ -225,7 +232,7 @@ def test_notifies_that_are_never_answered_are_not_kept_for_ever() -> None:
 def test_subscription_states(state: str, terminated: bool, expires: float | None) -> None:
     trace = Trace()
     trace.refer(7)
-    assert trace.notify(1, state=state) == [ReferNotified("a@b", 200, terminated, expires)]
+    assert trace.notify(1, state=state) == [notified(200, terminated, expires)]
 
 
 def test_what_does_not_belong_to_a_refer() -> None:
@@ -251,8 +258,8 @@ def test_only_the_newest_refer_is_told_of() -> None:
     trace.answer(202, 7)
     trace.refer(8)
     assert trace.notify(1, "SIP/2.0 486 Busy Here", event="refer;id=7", state="terminated") == []
-    assert trace.answer(202, 8) == [ReferAnswered("a@b", 202)]
-    assert trace.notify(2, event="refer; ID=8") == [ReferNotified("a@b", 200, False, 60.0)]
+    assert trace.answer(202, 8) == [answered(202)]
+    assert trace.notify(2, event="refer; ID=8") == [notified(200, False, 60.0)]
 
 
 def test_a_notify_without_an_id_belongs_to_the_oldest_open_refer() -> None:
@@ -261,9 +268,9 @@ def test_a_notify_without_an_id_belongs_to_the_oldest_open_refer() -> None:
     trace.refer(8)
     assert trace.notify(1, "SIP/2.0 100 Trying") == []
     assert trace.notify(2, "", state="terminated") == []
-    assert trace.notify(3, "SIP/2.0 100 Trying") == [ReferNotified("a@b", 100, False, 60.0)]
-    assert trace.notify(4, state="terminated") == [ReferNotified("a@b", 200, True, None)]
-    assert trace.notify(5, "SIP/2.0 500 Late") == [ReferNotified("a@b", 500, False, 60.0)]
+    assert trace.notify(3, "SIP/2.0 100 Trying") == [notified(100, False, 60.0)]
+    assert trace.notify(4, state="terminated") == [notified(200, True, None)]
+    assert trace.notify(5, "SIP/2.0 500 Late") == [notified(500, False, 60.0)]
 
 
 def test_a_refused_refer_has_no_subscription() -> None:
@@ -271,13 +278,13 @@ def test_a_refused_refer_has_no_subscription() -> None:
     trace.refer(7)
     trace.answer(403, 7)
     trace.refer(8)
-    assert trace.notify(1) == [ReferNotified("a@b", 200, False, 60.0)]
+    assert trace.notify(1) == [notified(200, False, 60.0)]
 
 
 def test_an_id_that_names_nothing_is_taken_for_the_newest() -> None:
     trace = Trace()
     trace.refer(7)
-    assert trace.notify(1, event="refer;id=99") == [ReferNotified("a@b", 200, False, 60.0)]
+    assert trace.notify(1, event="refer;id=99") == [notified(200, False, 60.0)]
 
 
 def test_a_late_answer_to_an_older_refer_is_dropped() -> None:
@@ -290,20 +297,42 @@ def test_a_late_answer_to_an_older_refer_is_dropped() -> None:
 def test_a_challenge_that_the_stack_meets() -> None:
     trace = Trace()
     trace.refer(7)
-    assert trace.answer(401, 7) == [ReferChallenged("a@b", 401)]
-    assert trace.refer(8, "Authorization: Digest x") == [ReferRepeated("a@b", 401)]
-    assert trace.answer(202, 8) == [ReferAnswered("a@b", 202)]
+    assert trace.answer(401, 7) == [CredentialsWanted("a@b", 7)]
+    assert trace.refer(8, "Authorization: Digest x") == [ReferReported("a@b", ReferChallenged(401))]
+    assert trace.answer(202, 8) == [answered(202)]
 
 
 def test_a_challenge_that_the_stack_does_not_meet() -> None:
     trace = Trace()
     trace.refer(7)
-    assert trace.answer(407, 7) == [ReferChallenged("a@b", 407)]
-    trace.reader.not_repeated("a@b")
-    trace.reader.not_repeated("other")
+    assert trace.answer(407, 7) == [CredentialsWanted("a@b", 7)]
+    assert trace.reader.not_repeated("a@b", 7) == [answered(407)]
+    assert trace.reader.not_repeated("other", 7) == []
     assert trace.answer(407, 7) == []
     trace.refer(8)
-    assert trace.notify(1) == [ReferNotified("a@b", 200, False, 60.0)]
+    assert trace.notify(1) == [notified(200, False, 60.0)]
+
+
+def test_a_challenge_that_is_sent_again_is_no_second_challenge() -> None:
+    trace = Trace()
+    trace.refer(7)
+    assert trace.answer(401, 7) == [CredentialsWanted("a@b", 7)]
+    assert trace.answer(401, 7) == []
+    trace.refer(8, "Authorization: Digest x")
+    assert trace.answer(401, 7) == []
+    assert trace.reader.not_repeated("a@b", 7) == []
+    assert trace.answer(401, 8) == [CredentialsWanted("a@b", 8)]
+    assert trace.reader.not_repeated("a@b", 7) == []
+    assert trace.reader.not_repeated("a@b", 8) == [answered(401)]
+
+
+def test_a_challenge_does_not_settle_a_refer_that_was_sent_after_it() -> None:
+    trace = Trace()
+    trace.refer(7)
+    trace.answer(401, 7)
+    trace.refer(8)
+    assert trace.reader.not_repeated("a@b", 7) == []
+    assert trace.answer(202, 8) == [answered(202)]
 
 
 def test_forgetting() -> None:
@@ -355,7 +384,7 @@ def test_a_status_line_without_a_reason() -> None:
     trace = Trace()
     trace.refer(7)
     bare = message("SIP/2.0 202", "CSeq: 7 REFER", "v: SIP/2.0/UDP h ; branch = z9hG4bKr7")
-    assert trace.reader.feed(seen("rx", bare)) == [ReferAnswered("a@b", 202)]
+    assert trace.reader.feed(seen("rx", bare)) == [answered(202)]
 
 
 @pytest.mark.parametrize(

@@ -21,16 +21,14 @@ from anyrelay.local.sip.shared_audio import SharedAudio
 from anyrelay.local.sip.stack import SipStack
 from anyrelay.local.sip.stack_checks import StackChecks
 from anyrelay.local.sip.trace import (
+    CredentialsWanted,
     DialogOver,
     Fact,
     InviteReceived,
     InviteRefused,
     NotifyUnreadable,
-    ReferAnswered,
-    ReferChallenged,
-    ReferNotified,
     ReferReader,
-    ReferRepeated,
+    ReferReported,
     SipMessageSeen,
 )
 
@@ -103,8 +101,6 @@ class SipCalls:
         """INVITEs of the trace whose calls the stack has not reported yet, by Call-ID."""
         self._arriving: dict[str, StackLeg] = {}
         """Calls that the stack has reported, and the trace has not shown yet, by Call-ID."""
-        self._challenged: dict[str, asyncio.TimerHandle] = {}
-        """REFERs that were challenged and may be sent again, by Call-ID."""
         self._dialing = 0
         self._early: dict[int, list[NativeEvent]] = {}
         """Events of calls that are being dialled and are not known by their handle yet."""
@@ -279,19 +275,10 @@ class SipCalls:
                 leg.offer_answered(accepted=False)
             case DialogOver(call_id) if leg is not None:
                 self._dialog_over(call_id, leg)
-            case ReferAnswered(_, code) if leg is not None:
-                leg.refer_answered(now, code)
-            case ReferChallenged(call_id, code) if leg is not None:
-                self._challenged[call_id] = asyncio.get_running_loop().call_later(
-                    TRACE_LAG, self._not_repeated, leg, code
-                )
-            case ReferRepeated(call_id, code) if leg is not None:
-                waiting = self._challenged.pop(call_id, None)
-                if waiting is not None:
-                    waiting.cancel()
-                leg.refer_challenged(now, code)
-            case ReferNotified(_, code, terminated, expires) if leg is not None:
-                leg.refer_notified(now, code, terminated=terminated, expires=expires)
+            case ReferReported(_, report) if leg is not None:
+                self._reports.report(now, leg, report)
+            case CredentialsWanted(call_id, cseq):
+                asyncio.get_running_loop().call_later(TRACE_LAG, self._not_repeated, call_id, cseq)
             case NotifyUnreadable(call_id, reason):
                 logger.warning("call %s: a NOTIFY cannot be read: %s", call_id, reason, extra={"call_id": call_id})
             case _:
@@ -322,11 +309,10 @@ class SipCalls:
             self._over.add(call_id)
             asyncio.get_running_loop().call_later(LINGER, self._over.discard, call_id)
 
-    def _not_repeated(self, leg: StackLeg, code: int) -> None:
+    def _not_repeated(self, call_id: str, cseq: int) -> None:
         """Report a challenge as the phone's answer: the stack has no credentials for the REFER, or the phone refused them."""
-        self._challenged.pop(leg.call_id, None)
-        self._reader.not_repeated(leg.call_id)
-        leg.refer_answered(self._now(), code)
+        for fact in self._reader.not_repeated(call_id, cseq):
+            self._take(fact, self._now())
 
     def _adopt(self, call: NativeCall, *, from_uri: str, to_uri: str, outbound: bool) -> StackLeg:
         leg = StackLeg(

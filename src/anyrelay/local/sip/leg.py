@@ -16,8 +16,6 @@ from anyrelay.local.exchange.reports import (
     HoldChanged,
     PhoneReport,
     ReferAnswered,
-    ReferChallenged,
-    ReferNotified,
 )
 from anyrelay.local.logs import logger_of
 from anyrelay.local.sip.digits import DIGITS, send_digits
@@ -227,18 +225,6 @@ class StackLeg:
         for task in self._tasks:
             task.cancel()
 
-    def refer_answered(self, now: float, code: int) -> None:
-        """Report the phone's answer to the newest REFER."""
-        self._reports.report(now, self, ReferAnswered(code))
-
-    def refer_challenged(self, now: float, code: int) -> None:
-        """Report that the newest REFER was challenged and sent again."""
-        self._reports.report(now, self, ReferChallenged(code))
-
-    def refer_notified(self, now: float, code: int | None, *, terminated: bool, expires: float | None) -> None:
-        """Report a NOTIFY of the newest REFER."""
-        self._reports.report(now, self, ReferNotified(code=code, terminated=terminated, expires=expires))
-
     def end_reason(self, text: str) -> str:
         """Return RELAY's end reason, from the orders so far and the text of the stack's last event."""
         if self._end_ordered:
@@ -286,7 +272,7 @@ class StackLeg:
             logger.debug("the stack's account of a transfer of call %s: %s", self.call_id, error)
         except (errors.BaresipError, ValueError) as error:
             logger.warning("a REFER to %s could not be sent on call %s: %s", target, self.call_id, error)
-            self.refer_answered(self._loop.time(), _NOT_SENT)
+            self._report(ReferAnswered(_NOT_SENT))
 
     def _decline_transfer(self, request: NativeTransfer) -> None:
         """Tell a phone that its own REFER is declined: no application is asked. The stack has answered the REFER with 202."""

@@ -10,23 +10,22 @@ not know the stack: text goes in, facts come out.
 from __future__ import annotations
 
 import re
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal
 
 import attrs
 
+from anyrelay.local.exchange.reports import ReferAnswered, ReferChallenged, ReferNotified
 from anyrelay.local.sip.message import SipMessage, address_of, branch_of, read_message, tag_of
 
 __all__ = [
+    "CredentialsWanted",
     "DialogOver",
     "Fact",
     "InviteReceived",
     "InviteRefused",
     "NotifyUnreadable",
-    "ReferAnswered",
-    "ReferChallenged",
-    "ReferNotified",
     "ReferReader",
-    "ReferRepeated",
+    "ReferReported",
     "SipMessageSeen",
 ]
 
@@ -107,11 +106,17 @@ def _with_last_line_end(text: str) -> str:
 
 
 @attrs.frozen
-class InviteReceived:
-    """A phone calls: an INVITE came that belongs to no dialog."""
+class Fact:
+    """Something that the trace tells of a call."""
 
     call_id: str
     """The SIP Call-ID of the call."""
+
+
+@attrs.frozen
+class InviteReceived(Fact):
+    """A phone calls: an INVITE came that belongs to no dialog."""
+
     uri: str
     """The Request-URI, which names the callee (RFC 3261 section 8.2.2.1)."""
     from_uri: str
@@ -121,11 +126,9 @@ class InviteReceived:
 
 
 @attrs.frozen
-class InviteRefused:
+class InviteRefused(Fact):
     """An INVITE was refused, by this side or by the other side."""
 
-    call_id: str
-    """The SIP Call-ID of the call."""
     code: int
     """The status code, 300 to 699."""
     by_us: bool
@@ -135,77 +138,36 @@ class InviteRefused:
 
 
 @attrs.frozen
-class ReferAnswered:
-    """The phone gave its final answer to the newest REFER of a call."""
+class ReferReported(Fact):
+    """A report on the newest REFER of a call.
 
-    call_id: str
-    """The SIP Call-ID of the call."""
-    code: int
-    """The status code, 200 to 699."""
+    The phone answered the REFER; or challenged the REFER, which was sent again with credentials (RFC 3261 section 22.2); or the
+    stack has accepted a NOTIFY of the REFER's subscription (RFC 3515 section 2.4.4).
+    """
 
-
-@attrs.frozen
-class ReferChallenged:
-    """The phone wants credentials for the newest REFER of a call. This is its final answer, unless the REFER is sent again."""
-
-    call_id: str
-    """The SIP Call-ID of the call."""
-    code: int
-    """401 or 407."""
+    report: ReferAnswered | ReferChallenged | ReferNotified
+    """The report for the exchange."""
 
 
 @attrs.frozen
-class ReferRepeated:
-    """The newest REFER of a call was sent again, with credentials (RFC 3261 section 22.2)."""
+class CredentialsWanted(Fact):
+    """The phone challenged the newest REFER of a call. If the REFER is not sent again, call `ReferReader.not_repeated`."""
 
-    call_id: str
-    """The SIP Call-ID of the call."""
-    code: int
-    """The status of the challenge, 401 or 407."""
+    cseq: int
+    """The CSeq of the challenged REFER."""
 
 
 @attrs.frozen
-class ReferNotified:
-    """The stack has accepted a NOTIFY of the newest REFER's subscription (RFC 3515 section 2.4.4)."""
-
-    call_id: str
-    """The SIP Call-ID of the call."""
-    code: int | None
-    """The status code in the sipfrag body; None when the body has no status line that can be read."""
-    terminated: bool
-    """Whether its Subscription-State is terminated (RFC 6665 section 4.1.3)."""
-    expires: float | None
-    """The subscription's remaining life in seconds; None when the header names none."""
-
-
-@attrs.frozen
-class NotifyUnreadable:
+class NotifyUnreadable(Fact):
     """A NOTIFY without a status that can be read came in a call with an open REFER."""
 
-    call_id: str
-    """The SIP Call-ID of the call."""
     reason: str
     """Why the NOTIFY cannot be read."""
 
 
 @attrs.frozen
-class DialogOver:
+class DialogOver(Fact):
     """A BYE or a CANCEL went by, which ends a call."""
-
-    call_id: str
-    """The SIP Call-ID of the call."""
-
-
-Fact: TypeAlias = (
-    DialogOver
-    | InviteReceived
-    | InviteRefused
-    | NotifyUnreadable
-    | ReferAnswered
-    | ReferChallenged
-    | ReferNotified
-    | ReferRepeated
-)
 
 
 @attrs.define
@@ -216,6 +178,8 @@ class _Refer:
     """The branch of its Via by its CSeq: two or more when the REFER was sent again with credentials."""
     challenge: int = 0
     """The status of the last challenge; 0 for none."""
+    challenged: int = 0
+    """The CSeq that was challenged last; 0 for none."""
     answered: bool = False
     over: bool = False
     """Whether its subscription is over, or never came to be."""
@@ -296,11 +260,22 @@ class ReferReader:
                 pass
         return []
 
-    def not_repeated(self, call_id: str) -> None:
-        """Take a challenge as the phone's final answer to the newest REFER of a call: the stack does not send it again."""
+    def not_repeated(self, call_id: str, cseq: int) -> list[Fact]:
+        """Take a challenge as the phone's final answer to a REFER, if the stack has sent neither it nor a newer REFER since.
+
+        Args:
+            call_id: The SIP Call-ID of the call.
+            cseq: The CSeq that was challenged.
+
+        Returns:
+            The fact of that answer, if any.
+        """
         dialog = self._dialogs.get(call_id)
-        if dialog is not None:
-            dialog.refers[-1].answered = dialog.refers[-1].over = True
+        if dialog is None or cseq != max(dialog.refers[-1].sent):
+            return []
+        refer = dialog.refers[-1]
+        refer.answered = refer.over = True
+        return [ReferReported(call_id, ReferAnswered(refer.challenge))]
 
     def forget(self, call_id: str) -> None:
         """Drop the state of a call of which no more messages are expected."""
@@ -316,7 +291,7 @@ class ReferReader:
         again = message.header("authorization") or message.header("proxy-authorization")
         if again and newest is not None and newest.challenge:
             newest.sent[cseq] = branch
-            return [ReferRepeated(message.call_id, newest.challenge)]
+            return [ReferReported(message.call_id, ReferChallenged(newest.challenge))]
         dialog.refers.append(_Refer({cseq: branch}))
         return []
 
@@ -325,13 +300,15 @@ class ReferReader:
         refer, code = dialog.refer_of(cseq), message.code
         if refer is None or refer.answered or code < 200 or branch_of(message.header("via")) != refer.sent[cseq]:
             return []
+        if cseq <= refer.challenged:  # the challenge was sent again
+            return []
         is_newest = refer is dialog.refers[-1]
         if code in _CHALLENGES:
-            refer.challenge = code
-            return [ReferChallenged(message.call_id, code)] if is_newest else []
+            refer.challenge, refer.challenged = code, cseq
+            return [CredentialsWanted(message.call_id, cseq)] if is_newest else []
         refer.answered = True
         refer.over = refer.over or code >= 300
-        return [ReferAnswered(message.call_id, code)] if is_newest else []
+        return [ReferReported(message.call_id, ReferAnswered(code))] if is_newest else []
 
     def _notified(self, dialog: _Dialog, cseq: int, message: SipMessage) -> None:
         """Keep a NOTIFY until the stack has answered it."""
@@ -356,7 +333,8 @@ class ReferReader:
         refer.over = refer.over or terminated or (code is not None and code >= 200)
         if refer is not dialog.refers[-1]:
             return []
-        facts: list[Fact] = [ReferNotified(message.call_id, code, terminated, expires)]
+        notified = ReferNotified(code=code, terminated=terminated, expires=expires)
+        facts: list[Fact] = [ReferReported(message.call_id, notified)]
         if code is None and not terminated:
             facts.append(NotifyUnreadable(message.call_id, "it has no status line that can be read"))
         return facts
