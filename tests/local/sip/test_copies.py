@@ -6,6 +6,8 @@ import asyncio
 import base64
 import itertools
 import json
+import socket
+import struct
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from http import HTTPStatus
@@ -206,6 +208,18 @@ async def test_a_server_that_speaks_no_websocket() -> None:
         writer.close()
 
     async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        ((state, error),) = await copied(StreamTarget("s", "c", f"ws://127.0.0.1:{port}", {}, Reach()))
+    assert (state, error[:34]) == ("error", "no WebSocket server answers there:")
+
+
+async def test_a_server_that_resets_the_connection_before_it_answers() -> None:
+    async def reset(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        writer.close()
+
+    async with await asyncio.start_server(reset, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
         ((state, error),) = await copied(StreamTarget("s", "c", f"ws://127.0.0.1:{port}", {}, Reach()))
     assert (state, error[:34]) == ("error", "no WebSocket server answers there:")

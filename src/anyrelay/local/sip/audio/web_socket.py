@@ -34,6 +34,9 @@ OPEN_TIME: Final = 10.0
 CLOSE_TIME: Final = 1.0
 """Seconds in which the last messages and the close frame must be sent."""
 
+_GONE: Final = (anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError)
+"""The errors of a stream whose other side has closed or reset the connection."""
+
 
 class WebSocketClient:
     """A connection to a WebSocket server. After `open`, run `read` beside the calls of `send`."""
@@ -89,7 +92,7 @@ class WebSocketClient:
                     if isinstance(event, RejectConnection):
                         raise ValueError(f"the WebSocket server refused with HTTP {event.status_code}")
                 self._protocol.receive_data(await self._stream.receive(CHUNK))
-        except (LocalProtocolError, RemoteProtocolError, anyio.EndOfStream, UnicodeError) as error:
+        except (LocalProtocolError, RemoteProtocolError, UnicodeError, *_GONE) as error:
             raise ValueError(f"no WebSocket server answers there: {str(error) or type(error).__name__}") from None
 
     async def send(self, content: str | bytes) -> None:
@@ -102,7 +105,7 @@ class WebSocketClient:
         message = TextMessage(content) if isinstance(content, str) else BytesMessage(bytearray(content))
         try:
             await self._send(message)
-        except (LocalProtocolError, anyio.BrokenResourceError, anyio.ClosedResourceError):
+        except (LocalProtocolError, *_GONE):
             raise ValueError("the WebSocket server has closed the connection") from None
 
     async def _send(self, event: Event) -> None:
@@ -124,7 +127,7 @@ class WebSocketClient:
                         await self._send(event.response())
                     if isinstance(event, CloseConnection):
                         raise ValueError("the WebSocket server has closed the connection")
-        except (anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError, OSError):
+        except (*_GONE, OSError):
             raise ValueError("the WebSocket server has closed the connection") from None
         except (LocalProtocolError, RemoteProtocolError) as error:
             raise ValueError(f"the WebSocket server broke the protocol: {error}") from None
@@ -138,7 +141,7 @@ class WebSocketClient:
     ) -> None:
         """Send a close frame, if possible, and end the connection."""
         with anyio.move_on_after(CLOSE_TIME, shield=True):
-            with contextlib.suppress(LocalProtocolError, anyio.BrokenResourceError, anyio.ClosedResourceError):
+            with contextlib.suppress(LocalProtocolError, *_GONE):
                 await self._send(CloseConnection(1000))
         with anyio.CancelScope(shield=True):
             await anyio.aclose_forcefully(self._stream)
