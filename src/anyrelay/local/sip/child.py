@@ -230,7 +230,7 @@ class SipChild:
             self._dialing[number].append({"order": order, "leg": number, **arguments})
             return
         leg = self._reports.legs.get(number)
-        if leg is None:
+        if leg is None or leg.ended:
             return
         if "media" in arguments:
             arguments["media"] = read_media(arguments["media"])

@@ -83,6 +83,8 @@ class StackLeg:
     """Whether this side called."""
     number: int
     """The number among the legs of this process; 0 until the leg has a number."""
+    ended: bool
+    """Whether the end of the call was reported. The leg gets no orders from then on."""
     sound: LegSound
     """The audio of the call."""
 
@@ -113,16 +115,11 @@ class StackLeg:
         self._holding = asyncio.Lock()
         self._offer: asyncio.Future[bool] | None = None
         self._answered = asyncio.Event()
-        self._ended = False
+        self.ended = False
         self._end_ordered = ""
         self._refer_task: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         call.on_transfer_request(self._decline_transfer)
-
-    @property
-    def ended(self) -> bool:
-        """Whether the end of the call was reported."""
-        return self._ended
 
     @property
     def answered(self) -> bool:
@@ -135,7 +132,7 @@ class StackLeg:
         """Answer the ringing call with 200; a call that this side made has been answered by the phone, and is reported."""
         if not self.outbound:
             self._order(self._call.answer(), "answer")
-        elif not self._ended:
+        else:
             self._report(CallAnswered())
 
     def refuse(self, code: int) -> None:
@@ -158,12 +155,11 @@ class StackLeg:
 
     def refer(self, target: str, *, username: str | None = None, password: str | None = None) -> None:
         """Send a REFER once the call is up. A second REFER ends the subscription of the first."""
-        if not self._ended:
-            if self._listener is not None:
-                self._listener.forget_credentials(self.call_id)
-                if username is not None or password is not None:
-                    self._listener.set_credentials(self.call_id, username or "", password or "")
-            self._refer_task = self._begin(self._refer(target, self._refer_task))
+        if self._listener is not None:
+            self._listener.forget_credentials(self.call_id)
+            if username is not None or password is not None:
+                self._listener.set_credentials(self.call_id, username or "", password or "")
+        self._refer_task = self._begin(self._refer(target, self._refer_task))
 
     def listen(self) -> None:
         """Report digits from now on."""
@@ -171,27 +167,21 @@ class StackLeg:
 
     def send_digits(self, control_id: str, digits: str) -> None:
         """Send digits once the call is up; later digits wait for their turn."""
-        if self._ended:
-            return
         self._begin(self._send_digits(control_id, digits))
 
     def hold(self) -> None:
         """Put the phone on hold."""
-        if self._ended:
-            return
         self._begin(self._hold(held=True))
 
     def unhold(self) -> None:
         """Take the phone off hold."""
-        if self._ended:
-            return
         self._begin(self._hold(held=False))
 
     # --- reports of the stack and of the trace
 
     def established(self, now: float) -> None:
         """Report that the call is up, once: the stack repeats the event after each renegotiation."""
-        if not self._ended and not self.answered:
+        if not self.ended and not self.answered:
             self._answered.set()
             self._reports.report(now, self, CallAnswered())
 
@@ -202,7 +192,7 @@ class StackLeg:
         digit cancels an end that is not due yet: for three digits sent at once the stack reports three beginnings and one end.
         So beginnings count.
         """
-        if self._listening and not self._ended and digit in DIGITS:
+        if self._listening and not self.ended and digit in DIGITS:
             self._reports.report(now, self, DigitHeard(digit))
 
     def offer_answered(self, *, accepted: bool) -> None:
@@ -212,13 +202,13 @@ class StackLeg:
 
     def closed(self, now: float, reason: str) -> None:
         """Report that the call is over."""
-        if not self._ended:
+        if not self.ended:
             self.disown()
             self._reports.report(now, self, CallEnded(reason))
 
     def disown(self) -> None:
         """Close the call without a report: after its end, or for a call that was never offered to a client."""
-        self._ended = True
+        self.ended = True
         self.sound.close()
         if self._listener is not None:
             self._listener.forget_credentials(self.call_id)
@@ -286,7 +276,7 @@ class StackLeg:
                 await send_digits(self._call, digits)
             except stack_error() as error:
                 logger.warning("digits could not be sent on call %s: %s", self.call_id, error)
-        if not self._ended:
+        if not self.ended:
             self._report(DigitsSent(control_id))
 
     async def _hold(self, *, held: bool) -> None:
@@ -300,7 +290,7 @@ class StackLeg:
                 agreed = False
                 # The stack follows its own offer all the same: so the earlier direction is offered again.
                 await self._renegotiate(held=not held)
-        if agreed and not self._ended:
+        if agreed and not self.ended:
             self._report(HoldChanged(held))
 
     async def _renegotiate(self, *, held: bool) -> bool:
@@ -308,7 +298,7 @@ class StackLeg:
         self._offer = self._loop.create_future()
         try:
             async with asyncio.timeout(HOLD_TIME):
-                while not self._ended:
+                while not self.ended:
                     try:
                         await (self._call.hold() if held else self._call.resume())
                     except stack_error() as error:

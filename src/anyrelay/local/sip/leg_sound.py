@@ -52,7 +52,6 @@ class LegSound:
         self._utterances: Utterances | None = None
         """Cuts the speech of the phone's user; None while no order asks for speech."""
         self._recognizing = asyncio.Lock()
-        self._closed = False
 
     @cached_property
     def _line(self) -> AudioLine:
@@ -69,7 +68,6 @@ class LegSound:
 
     def close(self) -> None:
         """End everything, since the call is over. Recordings are reported; the end of the call reports all others."""
-        self._closed = True
         if "_player" in self.__dict__:
             self._player.close()
         for recorder in list(self._recorders.values()):
@@ -87,28 +85,23 @@ class LegSound:
 
     def play(self, control_id: str, media: Sequence[Media], *, volume: float, loop: int) -> None:
         """Play the media once the call's media flow; a playback that comes while another plays waits for its turn."""
-        if not self._closed:
-            self._player.play(control_id, media, volume=volume, loop=loop)
+        self._player.play(control_id, media, volume=volume, loop=loop)
 
     def stop_play(self, control_id: str) -> None:
         """Stop a playback."""
-        if not self._closed:
-            self._player.stop(control_id)
+        self._player.stop(control_id)
 
     def pause_play(self, control_id: str) -> None:
         """Pause a playback."""
-        if not self._closed:
-            self._player.pause(control_id)
+        self._player.pause(control_id)
 
     def resume_play(self, control_id: str) -> None:
         """Go on with a paused playback."""
-        if not self._closed:
-            self._player.resume(control_id)
+        self._player.resume(control_id)
 
     def set_volume(self, control_id: str, volume: float) -> None:
         """Set a playback's volume in dB."""
-        if not self._closed:
-            self._player.set_volume(control_id, volume)
+        self._player.set_volume(control_id, volume)
 
     def _play_changed(self, control_id: str, state: str, error: str) -> None:
         self._report(PlayChanged(control_id, state, error))
@@ -119,7 +112,7 @@ class LegSound:
         """Record into a WAV file of 8,000 samples a second, after the beep, if the settings want a beep."""
         from anyrelay.local.sip.audio.recorder import Recorder
 
-        if self._closed or control_id in self._recorders:
+        if control_id in self._recorders:
             return
 
         def changed(report: RecordChanged) -> None:
@@ -155,20 +148,18 @@ class LegSound:
 
     def join_mix(self, name: str, *, muted: bool = False) -> None:
         """Hear the other calls of a mix, and be heard by them unless `muted`."""
-        if not self._closed:
-            self._shared.mixes.join(name, self._line, muted=muted, report=self._report)
+        self._shared.mixes.join(name, self._line, muted=muted, report=self._report)
 
     def leave_mix(self) -> None:
         """Leave the mix, if the call is in a mix."""
-        if not self._closed:
-            self._shared.mixes.leave(self._line)
+        self._shared.mixes.leave(self._line)
 
     def record_mix(self, control_id: str, settings: RecordSettings) -> None:
         """Record the mix into a WAV file until it ends; nothing when the call is in no mix, or in one that is recorded."""
         from anyrelay.local.sip.audio.recorder import Recorder
 
         mix = self._shared.mixes.mix_of(self._line)
-        if self._closed or mix is None or mix.recorder is not None:
+        if mix is None or mix.recorder is not None:
             return
         recorder = Recorder(control_id, settings, self._shared.recordings, mix.recorder_changed)
         if recorder.start():
@@ -176,13 +167,11 @@ class LegSound:
 
     def start_echo(self) -> None:
         """Send the phone's own sound back."""
-        if not self._closed:
-            self._line.echoes = True
+        self._line.echoes = True
 
     def stop_echo(self) -> None:
         """Stop the echo."""
-        if not self._closed:
-            self._line.echoes = False
+        self._line.echoes = False
 
     # --- looking into the sound
 
@@ -190,7 +179,7 @@ class LegSound:
         """Look for a machine or a fax."""
         from anyrelay.local.sip.audio.detectors import make_detector
 
-        if not self._closed and control_id not in self._detectors:
+        if control_id not in self._detectors:
             detector = make_detector(kind, params, lambda event: self._report(Detected(control_id, event)))
             self._detectors[control_id] = detector
             self._line.add(detector)
@@ -207,7 +196,7 @@ class LegSound:
         """Report the words of the phone's user, as the speech command finds the words."""
         from anyrelay.local.sip.audio.utterances import Utterances
 
-        if self._closed or self._utterances is not None:
+        if self._utterances is not None:
             return
         if not self._shared.speech_command:
             logger.warning(
@@ -261,7 +250,7 @@ class LegSound:
     def _copy(self, control_id: str, target: Callable[[], CopyTarget]) -> None:
         from anyrelay.local.sip.audio.copies import Copy
 
-        if self._closed or control_id in self._copies:
+        if control_id in self._copies:
             return
         try:
             copy = Copy(control_id, target(), self._report)
