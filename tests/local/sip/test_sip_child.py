@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import itertools
 import logging
 import resource
@@ -111,6 +112,27 @@ async def test_a_stack_that_answers_no_probe(monkeypatch: pytest.MonkeyPatch) ->
     async with asyncio.TaskGroup() as group:
         StackChecks(Stack(), broken.append, group.create_task).probe()
     assert broken == ["it does not answer calls"]
+
+
+async def test_a_probe_that_finds_no_socket_is_not_the_last_probe(monkeypatch: pytest.MonkeyPatch) -> None:
+    codes = iter([OSError(errno.EMFILE, "Too many open files"), 500])
+
+    async def call(*_: object) -> int:
+        code = next(codes)
+        if isinstance(code, OSError):
+            raise code
+        return code
+
+    monkeypatch.setattr("anyrelay.local.sip.probe.Probe.call", call)
+    monkeypatch.setattr(stack_checks, "PROBE_PAUSE", 0)
+    broken: list[str] = []
+    tasks: list[asyncio.Task[None]] = []
+    checks = StackChecks(Stack(), broken.append, lambda work: tasks.append(asyncio.ensure_future(work)))
+    for _ in range(2):
+        checks.probe()
+        await asyncio.wait(tasks)
+    assert isinstance(tasks[0].exception(), OSError)
+    assert broken == ["it refuses calls with 500"]
 
 
 async def test_what_is_logged_there_is_logged_here(caplog: pytest.LogCaptureFixture) -> None:

@@ -83,8 +83,10 @@ class StackChecks:
             self._spawn(self._try_out(self._probe))
 
     async def _try_out(self, probe: Probe) -> None:
-        code = await probe.call(*split_address(self._stack.listen))
-        if code != PROBE_REFUSED:
-            self._on_broken("it refuses calls with 500" if code else "it does not answer calls")
-        await asyncio.sleep(PROBE_PAUSE)
-        self._is_probing = False
+        try:
+            code = await probe.call(*split_address(self._stack.listen))
+            if code != PROBE_REFUSED:
+                self._on_broken("it refuses calls with 500" if code else "it does not answer calls")
+            await asyncio.sleep(PROBE_PAUSE)
+        finally:
+            self._is_probing = False
