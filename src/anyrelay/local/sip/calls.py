@@ -101,10 +101,6 @@ class SipCalls:
         """INVITEs of the trace whose calls the stack has not reported yet, by Call-ID."""
         self._arriving: dict[str, StackLeg] = {}
         """Calls that the stack has reported, and the trace has not shown yet, by Call-ID."""
-        self._dialing = 0
-        self._early: dict[int, list[NativeEvent]] = {}
-        """Events of calls that are being dialled and are not known by their handle yet."""
-        self._on_ringing: dict[int, Callable[[float], None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._checks = StackChecks(self._stack, on_broken, self._spawn)
         self._refusals = Refusals(max_calls)
@@ -140,20 +136,12 @@ class SipCalls:
         """
         await self._checks.look(len(self._legs))
 
-    async def dial(
-        self,
-        to_uri: str,
-        from_uri: str,
-        *,
-        on_ringing: Callable[[float], None],
-        on_leg: Callable[[StackLeg], None],
-    ) -> StackLeg:
-        """Call a phone; the answer and the end are reported.
+    async def dial(self, to_uri: str, from_uri: str, *, on_leg: Callable[[StackLeg], None]) -> StackLeg:
+        """Call a phone; its ringing, the answer and the end are reported.
 
         Args:
             to_uri: The SIP URI to call; a user of this host is called at the phone that has registered.
             from_uri: The SIP URI to call from. Only its user part counts: the host is this stack's.
-            on_ringing: Called with the time when the phone rings (SIP 180).
             on_leg: Called with the leg before its first report.
 
         Returns:
@@ -163,15 +151,7 @@ class SipCalls:
             ValueError: The stack cannot call the URI.
             SipStackError: The stack refused to dial.
         """
-        self._dialing += 1
-        try:
-            call = await self._stack.dial(to_uri, user=user_of(from_uri) or None)
-            early = self._early.pop(call.handle, [])
-        finally:
-            self._dialing -= 1
-            if not self._dialing:
-                self._early.clear()
-        self._on_ringing[call.handle] = on_ringing
+        call, early = await self._stack.dial(to_uri, user=user_of(from_uri) or None)
         leg = self._adopt(call, from_uri=from_uri, to_uri=to_uri, outbound=True)
         on_leg(leg)
         for event in early:
@@ -204,24 +184,18 @@ class SipCalls:
             return
         leg.from_uri = invite.from_uri or leg.from_uri
         leg.to_uri = invite.to_uri or invite.uri
-        told = {"context": user_of(invite.uri), "from_uri": leg.from_uri, "to_uri": leg.to_uri}
-        if not self._reports.call_arrived(self._now(), leg, **told):
-            leg.turn_away()
+        self._reports.call_arrived(self._now(), leg, user_of(invite.uri))
 
     def _on_event(self, event: NativeEvent) -> None:
         leg = self._legs.get(event.call)
-        if leg is None:
-            if self._dialing and event.call:
-                self._early.setdefault(event.call, []).append(event)
+        if leg is None:  # a call of the probe; or a call that is being dialled, whose early events `dial` hands on
             return
         if event.call_id and not leg.call_id:  # an outbound call has a Call-ID once its INVITE is sent
             leg.call_id = event.call_id
             self._by_call_id[event.call_id] = leg
         match event.event.name:
-            case "CALL_RINGING":
-                ringing = self._on_ringing.pop(event.call, None)
-                if ringing is not None:
-                    ringing(self._now())
+            case "CALL_RINGING" if leg.outbound:
+                self._reports.ringing(self._now(), leg)
             case "CALL_ESTABLISHED":
                 leg.established(self._now())
             case "CALL_DTMF_START":
@@ -236,7 +210,6 @@ class SipCalls:
     def _closed(self, handle: int, leg: StackLeg, text: str) -> None:
         """Take in the end of a call from the stack; the end is reported once the trace has come as far."""
         del self._legs[handle]
-        self._on_ringing.pop(handle, None)
         if self._arriving.pop(leg.call_id, None) is not None:  # the call was never offered to a client
             leg.disown()
         self._closing[leg] = leg.end_reason(text)
@@ -346,7 +319,7 @@ class SipCalls:
     def _task_done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
-            logger.error("an order to a SIP phone failed", exc_info=task.exception())
+            logger.error("an order to a SIP phone, or the audio of its call, failed", exc_info=task.exception())
 
     @staticmethod
     def _now() -> float:

@@ -24,7 +24,7 @@ clock that all processes of a machine share) and ``leg``; and
 ``pulse``       once a second, while the stack answers, or was not started yet
 ``broken``      ``reason``: the stack is broken; the process ends
 ``forgotten``   ``leg``: no more reports of this leg will come
-``ringing``     ``leg``, ``now``: a phone that is called rings
+``ringing``     ``leg``, ``now``: a phone that is called rings; repeated when the phone repeats its 180
 ``dialed``      ``leg``, ``call_id``: the INVITE is sent
 ``not_dialed``  ``leg``, ``message``: why the call could not be made
 ``sip``         a SIP message, the fields of `SipMessageSeen`
@@ -107,21 +107,16 @@ class Reports:
         if self.legs.pop(leg.number, None) is not None:
             self._write({"event": "forgotten", "leg": leg.number})
 
-    def call_arrived(self, now: float, leg: StackLeg, *, context: str, from_uri: str, to_uri: str) -> bool:
-        """Report a call of a phone to a context; an order tells whether a client takes the call."""
+    def call_arrived(self, now: float, leg: StackLeg, context: str) -> None:
+        """Report a call of a phone to a context; the order ``turn_away`` tells that no client takes the call."""
         self._arrived += 1
         self.know(leg, self._arrived)
-        self._write(
-            {
-                "arrived": leg.number,
-                "now": now,
-                "call_id": leg.call_id,
-                "context": context,
-                "from_uri": from_uri,
-                "to_uri": to_uri,
-            }
-        )
-        return True
+        uris = {"from_uri": leg.from_uri, "to_uri": leg.to_uri}
+        self._write({"arrived": leg.number, "now": now, "call_id": leg.call_id, "context": context, **uris})
+
+    def ringing(self, now: float, leg: StackLeg) -> None:
+        """Report that a phone that is called rings."""
+        self._write({"event": "ringing", "leg": leg.number, "now": now})
 
     def report(self, now: float, leg: StackLeg, report: PhoneReport) -> None:
         """Write a report: the name of its class, and its fields."""
@@ -262,15 +257,9 @@ class SipChild:
 
     async def _dial(self, number: int, to_uri: str, from_uri: str) -> None:
         """Call a phone, and follow the orders to the leg that came before the stack had the call."""
-
-        def ringing(now: float) -> None:
-            self._writer.put({"event": "ringing", "leg": number, "now": now})
-
         assert self._calls is not None
         try:
-            leg = await self._calls.dial(
-                to_uri, from_uri, on_ringing=ringing, on_leg=lambda leg: self._reports.know(leg, number)
-            )
+            leg = await self._calls.dial(to_uri, from_uri, on_leg=lambda leg: self._reports.know(leg, number))
         except (SipStackError, ValueError) as error:
             self._writer.put({"event": "not_dialed", "leg": number, "message": str(error)})
         else:

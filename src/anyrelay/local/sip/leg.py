@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import importlib
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from anyrelay.local.exchange.reports import (
@@ -19,7 +19,7 @@ from anyrelay.local.exchange.reports import (
 )
 from anyrelay.local.logs import logger_of
 from anyrelay.local.sip.digits import DIGITS, send_digits
-from anyrelay.local.sip.leg_sound import LegSound
+from anyrelay.local.sip.leg_sound import LegSound, Spawn
 from anyrelay.local.sip.stack import stack_error
 from anyrelay.protocol.schema.sip_uri import check_sip_uri
 
@@ -61,13 +61,14 @@ _REFUSAL_REASONS = {
 class LegReports(Protocol):
     """The side of the stack's process that legs report to."""
 
-    def call_arrived(self, now: float, leg: StackLeg, *, context: str, from_uri: str, to_uri: str) -> bool:
-        """Take in that a phone calls a context; return False when the call must be refused (480)."""
-        ...
+    def call_arrived(self, now: float, leg: StackLeg, context: str) -> None:
+        """Take in that a phone calls a context, `now` in seconds of the event loop's clock."""
+
+    def ringing(self, now: float, leg: StackLeg) -> None:
+        """Take in that a phone that is called rings (SIP 180)."""
 
     def report(self, now: float, leg: StackLeg, report: PhoneReport) -> None:
-        """Take in something that happened on a call, `now` in seconds of the event loop's clock."""
-        ...
+        """Take in something that happened on a call."""
 
 
 class StackLeg:
@@ -96,7 +97,7 @@ class StackLeg:
         from_uri: str,
         to_uri: str,
         outbound: bool,
-        spawn: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]],
+        spawn: Spawn,
         shared_audio: SharedAudio,
         listener: StackListener | None = None,
     ) -> None:
@@ -109,7 +110,7 @@ class StackLeg:
         self._reports = reports
         self._spawn = spawn
         self._loop = asyncio.get_running_loop()
-        self.sound = LegSound(call.audio, shared_audio, self._report, lambda: self.call_id)
+        self.sound = LegSound(call.audio, shared_audio, spawn, self._report, lambda: self.call_id)
         self._listening = False
         self._digits = asyncio.Lock()
         self._holding = asyncio.Lock()

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from anyrelay.local.exchange.reports import CopyChanged, Detected, PlayChanged, RecordChanged, SpeechHeard
 from anyrelay.local.logs import logger_of
@@ -23,28 +23,38 @@ if TYPE_CHECKING:
     from anyrelay.local.sip.shared_audio import SharedAudio
     from anyrelay.protocol.schema import Media
 
-__all__ = ["LegSound"]
+__all__ = ["LegSound", "Spawn"]
 
 logger = logger_of(__name__)
+
+Spawn: TypeAlias = Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
+"""Runs a coroutine as a task, until it ends or the phones stop."""
 
 
 class LegSound:
     """The audio of a call. Its methods are the orders of `Leg` that concern audio."""
 
     def __init__(
-        self, audio: NativeAudio, shared: SharedAudio, report: Callable[[PhoneReport], None], call_id: Callable[[], str]
+        self,
+        audio: NativeAudio,
+        shared: SharedAudio,
+        spawn: Spawn,
+        report: Callable[[PhoneReport], None],
+        call_id: Callable[[], str],
     ) -> None:
         """Hold the audio of a call; no sound is read or made before an order needs sound.
 
         Args:
             audio: The audio of the stack's call.
             shared: The parts that the audio of all calls shares.
+            spawn: Runs work that may last longer than the call.
             report: Called with each report.
             call_id: Returns the SIP Call-ID, by which streams name the call.
         """
         self._call_id = call_id
         self._audio = audio
         self._shared = shared
+        self._spawn = spawn
         self._report = report
         self._recorders: dict[str, Recorder] = {}
         self._detectors: dict[str, Detector] = {}
@@ -214,7 +224,7 @@ class LegSound:
             self._utterances = None
 
     def _utterance_ended(self, sound: Samples) -> None:
-        self._shared.spawn(self._recognize(sound))
+        self._spawn(self._recognize(sound))
 
     async def _recognize(self, sound: Samples) -> None:
         from anyrelay.local.sip.audio.utterances import recognized
@@ -258,7 +268,7 @@ class LegSound:
             self._report(CopyChanged(control_id, "error", str(error)))
             return
         self._copies[control_id] = copy
-        self._shared.spawn(self._run_copy(control_id, copy))
+        self._spawn(self._run_copy(control_id, copy))
 
     async def _run_copy(self, control_id: str, copy: Copy) -> None:
         try:

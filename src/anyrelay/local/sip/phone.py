@@ -133,7 +133,8 @@ class Phone:
         try:
             say({"event": "ready", "sip": f"sip:{self._user}@{self._stack.listen}"})
             if self._dial is not None:
-                self._meet(await self._stack.dial(self._dial))
+                call, _ = await self._stack.dial(self._dial)
+                self._meet(call)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._stay):
                     while not self._over.is_set():

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from anyrelay.local.logs import logger_of
 from anyrelay.local.reach import Reach
 
 # numpy takes longer to import than all the rest of the stack's process: it is imported for the first audio.
@@ -18,8 +16,6 @@ if TYPE_CHECKING:
     from anyrelay.local.sip.audio.mixes import Mixes
 
 __all__ = ["SharedAudio"]
-
-logger = logger_of(__name__)
 
 
 class SharedAudio:
@@ -38,18 +34,6 @@ class SharedAudio:
         self.reach = reach or Reach()
         self.recordings = recordings
         self.speech_command = speech_command
-        self._tasks: set[asyncio.Task[None]] = set()
-
-    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        """Run work that may last longer than its call."""
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._done)
-
-    def _done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and task.exception() is not None:
-            logger.error("the audio of a call failed", exc_info=task.exception())
 
     @cached_property
     def clock(self) -> AudioClock:

@@ -160,7 +160,7 @@ class SipStack:
                 await runtime.close()
         self._untap()
 
-    async def dial(self, to_uri: str, *, user: str | None = None) -> NativeCall:
+    async def dial(self, to_uri: str, *, user: str | None = None) -> tuple[NativeCall, list[NativeEvent]]:
         """Place a call.
 
         Args:
@@ -168,7 +168,7 @@ class SipStack:
             user: The user part to call from; None for the stack's own.
 
         Returns:
-            The call, its INVITE on the way.
+            The call, its INVITE on the way, and the events of the call that `on_event` has got already.
 
         Raises:
             ValueError: `check_dialable` says why.
@@ -192,10 +192,11 @@ class SipStack:
 
     async def accept_transfer(self, call: NativeCall) -> NativeCall:
         """Call the target of the REFER that came on a call; the stack sends the sender of the REFER the NOTIFYs."""
-        return await self._informed(call.accept_transfer())
+        made, _ = await self._informed(call.accept_transfer())
+        return made
 
-    async def _informed(self, making: Awaitable[NativeCall]) -> NativeCall:
-        """Wait for a call that is being made, and hand the call the events that it missed.
+    async def _informed(self, making: Awaitable[NativeCall]) -> tuple[NativeCall, list[NativeEvent]]:
+        """Wait for a call that is being made, hand the call the events that it missed, and return both.
 
         The stack's call object takes events only once the coroutine that makes the call goes on; on a busy event loop the call
         can be answered, and referred, before. The call would then refuse to send a REFER, and would not report a REFER that
@@ -212,8 +213,7 @@ class SipStack:
         for event in missed:
             if call.state.name != "CLOSED":  # a closed call takes no more events
                 call._on_stack_event(event)
-        made: NativeCall = call
-        return made
+        return call, missed
 
     def _heard(self, event: NativeEvent) -> None:
         if self._making and event.call:
