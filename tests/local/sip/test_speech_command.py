@@ -5,14 +5,20 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 import numpy
 import pytest
 
 from anyrelay import Call, CollectEvent, RelayClient
 from anyrelay.local import LocalRelay, SipPhones
+from anyrelay.local.exchange.reports import PhoneReport, SpeechHeard
+from anyrelay.local.sip.audio import utterances
+from anyrelay.local.sip.audio.line import AudioLine
 from anyrelay.local.sip.audio.utterances import BEFORE_VOICE, LONGEST, Utterances, recognized
-from tests.local.sip.fake_audio import Samples, silence, sine
+from anyrelay.local.sip.leg_sound import LegSound
+from anyrelay.local.sip.shared_audio import SharedAudio
+from tests.local.sip.fake_audio import FakeAudio, Samples, silence, sine
 from tests.local.sip.rtp_phone import rtp_call
 
 pytestmark = [pytest.mark.anyio, pytest.mark.sip]
@@ -80,6 +86,34 @@ async def test_a_program_that_fails_understands_nothing(
 def test_a_speech_command_is_a_list() -> None:
     with pytest.raises(TypeError, match="list of a program and its arguments"):
         SipPhones("127.0.0.1:0", speech_command="whisper")
+
+
+async def test_words_of_an_order_that_is_over_are_not_reported_to_the_next_order(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    printed = asyncio.Event()
+
+    async def slowly_recognized(command: Sequence[str], sound: Samples) -> str:
+        await printed.wait()
+        return "late"
+
+    monkeypatch.setattr(utterances, "recognized", slowly_recognized)
+    reports: list[PhoneReport] = []
+    shared = SharedAudio(speech_command=("whisper",))
+    audio = FakeAudio(numpy.concatenate((sine(300, 1.0), silence(1.5))))
+    not_used: Any = None
+    async with asyncio.TaskGroup() as group:
+        sound = LegSound(not_used, shared, group.create_task, reports.append, str)
+        sound._line = AudioLine(audio, shared.clock)
+        sound.start_speech()
+        for _ in range(125):
+            audio.pass_time(160)
+            shared.clock.tick(160)
+        sound.stop_speech()
+        sound.start_speech()
+        printed.set()
+    sound.close()
+    assert reports == [SpeechHeard("", final=False)]
 
 
 def heard_by(*sounds: Samples) -> tuple[list[str], list[int]]:

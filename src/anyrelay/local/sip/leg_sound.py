@@ -224,14 +224,15 @@ class LegSound:
             self._utterances = None
 
     def _utterance_ended(self, sound: Samples) -> None:
-        self._spawn(self._recognize(sound))
+        self._spawn(self._recognize(sound, self._utterances))
 
-    async def _recognize(self, sound: Samples) -> None:
+    async def _recognize(self, sound: Samples, utterances: Utterances | None) -> None:
+        """Report the words of an utterance, unless its order for speech is over: the words would count for a later order."""
         from anyrelay.local.sip.audio.utterances import recognized
 
         async with self._recognizing:
             words = await recognized(self._shared.speech_command, sound)
-        if self._utterances is not None:
+        if self._utterances is utterances:
             self._report(SpeechHeard(words))
 
     # --- copies that are sent elsewhere
