@@ -209,12 +209,11 @@ def test_what_cannot_be_recorded(tmp_path: Path, directory: str | None, settings
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
-def test_a_disk_that_is_full(record: Callable[..., Recording]) -> None:
-    recording = record()
+def test_a_disk_that_is_full(record: Callable[..., Recording], monkeypatch: pytest.MonkeyPatch) -> None:
     full = open("/dev/full", "wb")  # noqa: SIM115 - the recorder closes it
-    assert recording.recorder._file is not None
-    recording.recorder._file.close()
-    recording.recorder._file._file = full
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "open", lambda *_: full)
+        recording = record()
     recording.take(silence(2.0))
     assert recording.states == ["recording", "error"]
     assert "No space left on device" in recording.reports[-1].error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import struct
+import wave
 from pathlib import Path
 
 from anyrelay.local.mp3 import Mp3Encoder
@@ -15,53 +15,28 @@ class WavFile:
     """A WAV file that is written while the call goes on."""
 
     def __init__(self, path: Path, channels: int) -> None:
-        """Make a file that is not there yet.
-
-        Args:
-            path: Where.
-            channels: 1 or 2.
-
-        Raises:
-            OSError: The file cannot be made.
-        """
-        self._channels = channels
-        self._size = 0
+        """Make a file that is not there yet, of 1 or 2 channels; raises OSError."""
         self._file = path.open("xb")
-        self._file.write(self._header())
+        self._wave = wave.open(self._file, "wb")  # noqa: SIM115 - `close` closes both
+        self._wave.setnchannels(channels)
+        self._wave.setsampwidth(2)
+        self._wave.setframerate(RATE)
 
     def write(self, samples: bytes) -> None:
         """Write samples of 16 bits, little-endian, of all channels in turn; raises OSError."""
-        self._size += self._file.write(samples)
+        self._wave.writeframesraw(samples)
 
     def close(self) -> None:
         """Write the length into the header, and close the file; raises OSError."""
-        try:
-            self._file.seek(0)
-            self._file.write(self._header())
-        finally:
-            self._file.close()
-
-    def _header(self) -> bytes:
-        """Return the header of a WAV file with as many samples as were written so far."""
-        frame = 2 * self._channels
-        form = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, self._channels, RATE, RATE * frame, frame, 16)
-        riff = struct.pack("<4sI4s", b"RIFF", 36 + self._size, b"WAVE")
-        return riff + form + struct.pack("<4sI", b"data", self._size)
+        with self._file:
+            self._wave.close()
 
 
 class Mp3File:
     """An MP3 file that is written while the call goes on."""
 
     def __init__(self, path: Path, channels: int) -> None:
-        """Make a file that is not there yet.
-
-        Args:
-            path: Where.
-            channels: 1 or 2.
-
-        Raises:
-            OSError: The file cannot be made.
-        """
+        """Make a file that is not there yet, of 1 or 2 channels; raises OSError."""
         self._encoder = Mp3Encoder(channels, RATE)
         self._file = path.open("xb")
 
@@ -71,7 +46,5 @@ class Mp3File:
 
     def close(self) -> None:
         """Write what the encoder still holds, and close the file; raises OSError."""
-        try:
+        with self._file:
             self._file.write(self._encoder.finish())
-        finally:
-            self._file.close()
