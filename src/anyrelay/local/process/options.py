@@ -20,6 +20,7 @@ from attrs import evolve, field, frozen
 from anyrelay.local.logs import printable
 from anyrelay.local.process.seed_file import read_seed
 from anyrelay.local.server.addresses import parse_address
+from anyrelay.local.sip.addresses import joined_address
 
 if TYPE_CHECKING:
     from anyrelay.local.process.seeds import Seed
@@ -186,7 +187,7 @@ def checked_options(options: ServeOptions) -> ServeOptions:
     if not ip_address(host).is_loopback:
         complain(f"warning: other machines can call --sip {options.sip}, and phones need no password")
     # With a name in place of numbers the stack would listen nowhere, without an error.
-    return evolve(options, sip=f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
+    return evolve(options, sip=joined_address(host, port))
 
 
 def _speech(options: ServeOptions) -> tuple[str, ...]:
@@ -228,7 +229,7 @@ def _with_http(options: ServeOptions) -> ServeOptions:
     host, port = _listening("--http", options.http or USUAL_HTTP)
     if not ip_address(host).is_loopback:
         complain(f"warning: other machines can reach --http {options.http}; its token and calls travel in the clear")
-    return evolve(options, http=f"[{host}]:{port}" if ":" in host else f"{host}:{port}", http_token=token)
+    return evolve(options, http=joined_address(host, port), http_token=token)
 
 
 def _token(options: ServeOptions) -> str | None:

@@ -32,6 +32,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 import anyio.to_thread
+from attrs import asdict
 
 from anyrelay.local.process.options import (
     PHONES,
@@ -46,7 +47,6 @@ from anyrelay.local.process.report import Report, print_json, print_words
 from anyrelay.local.process.seeds import SeedError
 from anyrelay.local.process.server_process import TOKEN_VARIABLE
 from anyrelay.local.reach import Reach
-from anyrelay.local.server.observers import Frame
 from anyrelay.local.server.relay import DIAL_EVENTS, LocalRelay
 from anyrelay.local.simulated.phones import SimulatedPhones
 
@@ -94,7 +94,9 @@ async def _serve(options: ServeOptions, report: Report) -> None:
         journal=options.journal or options.http is not None,
         http=options.http,
         http_token=options.http_token,
-        on_frame=(lambda frame: report(_relay_message(frame))) if options.show_frames else options.on_frame,
+        on_frame=(lambda frame: report({"event": "relay", **asdict(frame)}))
+        if options.show_frames
+        else options.on_frame,
         on_event=None if options.quiet else lambda envelope: report(_happening(envelope)),
     )
     async with relay:
@@ -151,36 +153,21 @@ def _sip_phones(options: ServeOptions, report: Report) -> SipPhones:
     epoch = time.time() - time.monotonic()
 
     def on_message(seen: SipMessageSeen) -> None:
-        report(
-            {
-                "event": "sip",
-                "time": epoch + seen.time,
-                "direction": seen.direction,
-                "transport": seen.transport,
-                "source": seen.source,
-                "target": seen.target,
-                "message": seen.text,
-            }
-        )
+        told = asdict(seen)
+        message = told.pop("text")
+        report({"event": "sip", **told, "time": epoch + seen.time, "message": message})
 
     assert options.sip is not None
-    reach = Reach(options.media_dir, options.allowed_hosts)
-    shown = on_message if options.show_frames else None
     plan = {**(options.seed.dial_plan if options.seed else {}), **pairs_of(options.dial_plan)}
     return SipPhones(
         options.sip,
         max_calls=options.max_calls,
-        on_message=shown,
-        reach=reach,
+        on_message=on_message if options.show_frames else None,
+        reach=Reach(options.media_dir, options.allowed_hosts),
         dial_plan=plan,
         certificate=options.sip_certificate,
         speech_command=options.speech,
     )
-
-
-def _relay_message(frame: Frame) -> dict[str, Any]:
-    told = {"time": frame.time, "direction": frame.direction, "client": frame.client, "text": frame.text}
-    return {"event": "relay", **told}
 
 
 def _happening(envelope: dict[str, Any]) -> dict[str, Any]:
@@ -203,6 +190,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     """Return the parser of the options; each option is a field of `ServeOptions`."""
     parser = argparse.ArgumentParser(prog="python -m anyrelay.local", description="A RELAY server on your own machine.")
+    repeated = partial(parser.add_argument, action="append", default=[])
     parser.add_argument("--listen", default="127.0.0.1:0", metavar="HOST:PORT", help="where clients connect to")
     parser.add_argument("--sip", metavar="HOST:PORT", help=f"where real phones call; {USUAL_SIP} when left out")
     parser.add_argument("--phones", default="sip", choices=PHONES)
@@ -213,35 +201,27 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--token-file", metavar="FILE", help="a file with that token")
     parser.add_argument("--no-token", action="store_true", help="take any token, from other machines too")
     parser.add_argument("--media-dir", metavar="DIR", help="the directory below which files may be played")
-    parser.add_argument(
+    repeated(
         "--allow-host",
         metavar="HOST",
-        action="append",
-        default=[],
         dest="allowed_hosts",
         help="a host that commands may reach besides loopback, and by which clients may reach this one",
     )
-    parser.add_argument(
+    repeated(
         "--account",
         metavar="PROJECT:TOKEN-FILE",
-        action="append",
-        default=[],
         dest="accounts",
         help="a further project, and the file that has its token",
     )
-    parser.add_argument(
+    repeated(
         "--number",
         metavar="NUMBER=CONTEXT",
-        action="append",
-        default=[],
         dest="numbers",
         help="the context that a number belongs to, for calls and text messages",
     )
-    parser.add_argument(
+    repeated(
         "--dial-plan",
         metavar="NUMBER=URI",
-        action="append",
-        default=[],
         help="the SIP URI at which a number is called, or all that begin so: +1555*=sip:{number}@HOST",
     )
     parser.add_argument(

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
 from anyrelay.local.exchange.ports import TextMessage
+from anyrelay.local.json_process import module_command
 from anyrelay.local.process.server_process import TOKEN_VARIABLE, ServerProcess
 from anyrelay.local.process.sync_scripting import SyncScriptedRelay
 from anyrelay.local.server.journal.calls import CallRecord
@@ -59,23 +59,14 @@ class SyncLocalRelay(SyncScriptedRelay):
             pace: How many times as fast as scripted the phones are.
             numbers: The context that each number belongs to, for calls and text messages.
         """
-        self._command = [
-            sys.executable,
-            "-m",
-            "anyrelay.local",
-            "--phones",
-            "simulated",
-            "--json",
-            "--quiet",
-            "--journal",
-        ]
-        self._command += ["--listen", listen, "--pace", str(pace)]
-        options = {"--tls-dir": tls_dir, "--project": project}
-        for option, value in options.items():
-            if value is not None:
-                self._command += [option, os.fspath(value)]
+        options = ["--phones", "simulated", "--json", "--quiet", "--journal", "--listen", listen, "--pace", str(pace)]
+        if tls_dir is not None:
+            options += ["--tls-dir", os.fspath(tls_dir)]
+        if project is not None:
+            options += ["--project", project]
         for number, context in (numbers or {}).items():
-            self._command += ["--number", f"{number}={context}"]
+            options += ["--number", f"{number}={context}"]
+        self._command = module_command("anyrelay.local", *options)
         self.phones = SyncPhones(self)
         self.ca_file = None
         self.token = token
