@@ -137,36 +137,23 @@ class _Ring:
     """On, off, on, off …, in seconds."""
 
 
-_NORTH_AMERICA = _Ring((440, 480), (2, 4))
 _BRITISH = (0.4, 0.2, 0.4, 2.0)
-_ONE_FOUR = _Ring((425,), (1, 4))
 
 RINGTONES: Mapping[str, _Ring] = MappingProxyType(
     {
-        "us": _NORTH_AMERICA,
-        "uk": _Ring((400, 450), _BRITISH),
-        "de": _ONE_FOUR,
+        **dict.fromkeys(("br", "ch", "cz", "de", "dk", "fi", "it", "mx", "nl", "no", "pl"), _Ring((425,), (1, 4))),
         "at": _Ring((420,), (1, 5)),
         "au": _Ring((400, 425), _BRITISH),
         "be": _Ring((425,), (1, 3)),
-        "br": _ONE_FOUR,
-        "ch": _ONE_FOUR,
         "cn": _Ring((450,), (1, 4)),
-        "cz": _ONE_FOUR,
-        "dk": _ONE_FOUR,
         "es": _Ring((425,), (1.5, 3)),
-        "fi": _ONE_FOUR,
         "fr": _Ring((440,), (1.5, 3.5)),
-        "it": _ONE_FOUR,
         "jp": _Ring((384, 416), (1, 2)),
-        "mx": _ONE_FOUR,
-        "nl": _ONE_FOUR,
-        "no": _ONE_FOUR,
         "nz": _Ring((400, 450), _BRITISH),
-        "pl": _ONE_FOUR,
-        "pt": _Ring((425,), (1, 5)),
+        **dict.fromkeys(("pt", "se"), _Ring((425,), (1, 5))),
         "ru": _Ring((425,), (0.8, 3.2)),
-        "se": _Ring((425,), (1, 5)),
+        "uk": _Ring((400, 450), _BRITISH),
+        "us": _Ring((440, 480), (2, 4)),
     }
 )
 """Ringing tones by the two-letter name of the country, as RELAY names them."""
@@ -176,22 +163,15 @@ def ringtone(name: str, seconds: float | None, rate: int) -> Clip:
     """Make a country's ringing tone.
 
     Args:
-        name: The country, one of `RINGTONES`.
+        name: The country, one of `RINGTONES`, in small letters or capitals.
         seconds: How long it rings; one whole cadence when None.
         rate: Samples a second.
-
-    Raises:
-        ValueError: There is no tone of that name.
     """
-    ring = RINGTONES.get(name.lower())
-    if ring is None:
-        raise ValueError(f"no ringtone is called {name!r}; there are {', '.join(sorted(RINGTONES))}")
+    ring = RINGTONES[name.lower()]
     parts: list[Samples] = []
     for index, duration in enumerate(ring.cadence):
-        time = numpy.arange(round(duration * rate)) / rate
-        tone = sum(
-            (numpy.sin(2 * numpy.pi * frequency * time) for frequency in ring.frequencies), numpy.zeros(len(time))
-        )
-        parts.append((tone * (_TONE_AMPLITUDE if index % 2 == 0 else 0)).astype(numpy.int16))
+        tones = [tone(frequency, duration, rate) for frequency in ring.frequencies]
+        sound: Samples = numpy.sum(tones, axis=0, dtype=numpy.int16)
+        parts.append(sound if index % 2 == 0 else numpy.zeros_like(sound))
     cycle = numpy.concatenate(parts)
     return Clip(cycle, len(cycle) if seconds is None else round(seconds * rate))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from anyrelay.local.sip.audio.clips import Samples
 from anyrelay.local.sip.audio.clock import RATE
 
-__all__ = ["Encoder", "alaw", "ulaw"]
+__all__ = ["Encoder"]
 
 _CODEC: Final = re.compile(r"(?P<name>PCMU|PCMA|L16)(?:@(?P<rate>\d{4,5})h)?", re.IGNORECASE)
 _RATES: Final = (8_000, 16_000, 24_000, 44_100, 48_000)
@@ -45,25 +45,16 @@ class Encoder:
         self.rate = int(found["rate"] or rate or RATE)
         if self.rate not in (_RATES if self.name == "L16" else (RATE,)):
             raise ValueError(f"{self.name} has no rate of {self.rate} here")
+        self._table = _TABLES[self.name]() if self.name in _TABLES else None
         self._order = "<i2" if little_endian else ">i2"
         self._resampler = None if self.rate == RATE else soxr.ResampleStream(RATE, self.rate, 1, dtype="int16")
 
     def encode(self, samples: Samples) -> bytes:
         """Encode the next samples, at 8,000 samples a second."""
-        if self.name == "L16":
-            resampled = samples if self._resampler is None else self._resampler.resample_chunk(samples)
-            return bytes(resampled.astype(self._order).tobytes())
-        return (ulaw if self.name == "PCMU" else alaw)(samples)
-
-
-def ulaw(samples: Samples) -> bytes:
-    """Encode samples as PCMU."""
-    return _ulaw_table()[samples.view(numpy.uint16)].tobytes()
-
-
-def alaw(samples: Samples) -> bytes:
-    """Encode samples as PCMA."""
-    return _alaw_table()[samples.view(numpy.uint16)].tobytes()
+        if self._table is not None:
+            return self._table[samples.view(numpy.uint16)].tobytes()
+        resampled = samples if self._resampler is None else self._resampler.resample_chunk(samples)
+        return bytes(resampled.astype(self._order).tobytes())
 
 
 def _all_samples() -> NDArray[numpy.int32]:
@@ -95,3 +86,6 @@ def _alaw_table() -> NDArray[numpy.uint8]:
     code = numpy.where(samples < 0, 0, 128) | (segment << 4) | step
     table: NDArray[numpy.uint8] = (code ^ 0x55).astype(numpy.uint8)
     return table
+
+
+_TABLES: Final = {"PCMU": _ulaw_table, "PCMA": _alaw_table}

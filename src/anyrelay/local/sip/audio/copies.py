@@ -7,10 +7,11 @@ import json
 import random
 import socket
 import struct
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import anyio
 import numpy
@@ -43,9 +44,10 @@ _PAYLOAD_TYPES: Final = {"PCMU": 0, "PCMA": 8, "L16": 96}
 _ENCODINGS: Final = {"PCMU": "audio/x-mulaw", "PCMA": "audio/x-alaw", "L16": "audio/l16"}
 
 
-class CopyTarget(Protocol):
+class CopyTarget(ABC):
     """The destination of a copy."""
 
+    @abstractmethod
     async def open(self, stack: AsyncExitStack) -> None:
         """Connect, and put everything that must be closed onto the stack.
 
@@ -55,14 +57,16 @@ class CopyTarget(Protocol):
             ValueError: The other side refused.
         """
 
+    @abstractmethod
     async def send(self, heard: Samples, said: Samples) -> None:
         """Send the next audio."""
 
     async def read(self) -> None:
         """Read from the other side; never return, and raise ValueError when the other side has ended the copy."""
+        await anyio.sleep_forever()
 
-    async def finish(self) -> None:
-        """Tell the other side that no more audio follows."""
+    async def finish(self) -> None:  # noqa: B027 - RTP and bare WebSocket messages have none for the end
+        """Tell the other side that no more audio follows, if there is a message for that."""
 
 
 class Copy:
@@ -176,7 +180,7 @@ def _side(direction: str, heard: Samples, said: Samples) -> Samples:
     return said if direction == "listen" else heard
 
 
-class _RtpTarget:
+class _RtpTarget(CopyTarget):
     """RTP packets to a UDP port (RFC 3550)."""
 
     def __init__(self, direction: str, params: Mapping[str, Any], reach: Reach) -> None:
@@ -215,14 +219,17 @@ class _RtpTarget:
             except (BlockingIOError, ConnectionRefusedError):
                 logger.debug("a packet of a tap was lost")  # no receiver listens yet, or the queue is full
 
+
+class _SocketTarget(CopyTarget):
+    """The WebSocket server of a copy, whose `open` makes the connection."""
+
+    _socket: WebSocketClient
+
     async def read(self) -> None:
-        await anyio.sleep_forever()
-
-    async def finish(self) -> None:
-        """Do nothing: RTP has no message for the end."""
+        await self._socket.read()
 
 
-class _WsTarget:
+class _WsTarget(_SocketTarget):
     """Binary WebSocket messages, each with some milliseconds of audio."""
 
     def __init__(self, direction: str, params: Mapping[str, Any], reach: Reach) -> None:
@@ -237,14 +244,8 @@ class _WsTarget:
     async def send(self, heard: Samples, said: Samples) -> None:
         await self._socket.send(self._encoder.encode(_side(self._direction, heard, said)))
 
-    async def read(self) -> None:
-        await self._socket.read()
 
-    async def finish(self) -> None:
-        """Do nothing: the close frame tells the end."""
-
-
-class StreamTarget:
+class StreamTarget(_SocketTarget):
     """JSON messages over a WebSocket: ``connected``, ``start``, ``media`` for each piece of audio, ``stop``."""
 
     def __init__(self, stream_id: str, call_id: str, url: str, params: Mapping[str, Any], reach: Reach) -> None:
@@ -292,10 +293,6 @@ class StreamTarget:
             media = {"track": track, "chunk": str(self._chunks), "timestamp": str(1000 * self._samples // RATE)}
             await self._tell("media", {"media": {**media, "payload": base64.b64encode(payload).decode()}})
         self._samples += len(heard)
-
-    async def read(self) -> None:
-        """Read until the server closes the connection."""
-        await self._socket.read()
 
     async def finish(self) -> None:
         """Send ``stop``."""
