@@ -120,10 +120,10 @@ async def test_flushing_drops_what_playbacks_queued(clock: AudioClock) -> None:
 async def test_an_echo(clock: AudioClock) -> None:
     audio = FakeAudio(sine(440, 1.0))
     line = AudioLine(audio, clock)
-    line.echoes = True
+    line.set_echo(True)
     run(clock, [audio], 1.2)
     assert abs(frequency_of(audio.sent[2_000:8_000]) - 440) < 2
-    line.echoes = False
+    line.set_echo(False)
     assert clock._task is None
 
 

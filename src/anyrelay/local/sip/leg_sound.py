@@ -177,11 +177,11 @@ class LegSound:
 
     def start_echo(self) -> None:
         """Send the phone's own sound back."""
-        self._line.echoes = True
+        self._line.set_echo(True)
 
     def stop_echo(self) -> None:
         """Stop the echo."""
-        self._line.echoes = False
+        self._line.set_echo(False)
 
     # --- looking into the sound
 

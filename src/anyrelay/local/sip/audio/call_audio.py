@@ -18,7 +18,7 @@ _READ_BYTES: Final = 1 << 16
 
 
 class CallAudio:
-    """The PCM that a call sends and receives; an `AudioSink`."""
+    """The PCM that a call sends and receives."""
 
     def __init__(self, audio: NativeAudio) -> None:
         """Wrap the audio of one call of the stack."""

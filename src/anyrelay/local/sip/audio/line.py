@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy
 from numpy.typing import NDArray
@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 from anyrelay.local.logs import logger_of
 from anyrelay.local.sip.audio.clips import Samples, tone
 from anyrelay.local.sip.audio.clock import RATE, AudioClock
-from anyrelay.local.sip.audio.player import AudioSink
 from anyrelay.local.sip.audio.sample_queue import JitterQueue, SampleQueue
 
-__all__ = ["BEEP_TIME", "AudioLine", "CallAudioStreams", "SoundListener", "clipped"]
+if TYPE_CHECKING:
+    from anyrelay.local.sip.audio.call_audio import CallAudio
+
+__all__ = ["BEEP_TIME", "AudioLine", "SoundListener", "clipped"]
 
 logger = logger_of(__name__)
 
@@ -35,14 +37,6 @@ BEEP_TIME: Final = 0.3
 _BEEP_FREQUENCY: Final = 1_000.0
 
 
-class CallAudioStreams(AudioSink, Protocol):
-    """Both sides of a call's audio."""
-
-    def read(self) -> Samples:
-        """Take the samples received since the last read."""
-        ...
-
-
 class SoundListener(Protocol):
     """A recording, a detection or a copy, which takes the sound of a call."""
 
@@ -51,14 +45,14 @@ class SoundListener(Protocol):
 
 
 class AudioLine:
-    """The audio of a call, and the `AudioSink` of its playbacks.
+    """The audio of a call, to which playbacks write as they would write to the `CallAudio`.
 
     While only playbacks use the line, they write straight into the stack's queue, no sound is read, and no clock ticks: a call
     that is neither recorded nor mixed costs no more. With the first listener, mix or echo the clock takes over: every 20 ms the
     line takes what the phone said and queues what the phone will hear, playbacks included.
     """
 
-    def __init__(self, audio: CallAudioStreams, clock: AudioClock) -> None:
+    def __init__(self, audio: CallAudio, clock: AudioClock) -> None:
         """Make the line of a call; `clock` drives the line while a listener, a mix or an echo uses it."""
         self._audio = audio
         self._clock = clock
@@ -92,23 +86,13 @@ class AudioLine:
             self._listeners.remove(listener)
             self._look()
 
-    @property
-    def echoes(self) -> bool:
-        """Whether the phone hears itself."""
-        return self._echoes
-
-    @echoes.setter
-    def echoes(self, echoes: bool) -> None:
+    def set_echo(self, echoes: bool) -> None:
+        """Set whether the phone hears itself."""
         self._echoes = echoes
         self._look()
 
-    @property
-    def is_mixed(self) -> bool:
-        """Whether the call is in a mix."""
-        return self._is_mixed
-
-    @is_mixed.setter
-    def is_mixed(self, is_mixed: bool) -> None:
+    def set_mixed(self, is_mixed: bool) -> None:
+        """Set whether the call is in a mix."""
         self._is_mixed = is_mixed
         self.others = None
         self._look()

@@ -77,7 +77,7 @@ class Mixes:
             self._clock.mixes.append(mix)
         mix.lines[line], mix.reporters[line] = muted, report
         self._names[line] = name
-        line.is_mixed = True
+        line.set_mixed(True)
 
     def mix_of(self, line: AudioLine) -> Mix | None:
         """Return the mix that a call is in; None for none."""
@@ -88,7 +88,7 @@ class Mixes:
         name = self._names.pop(line, None)
         if name is None:
             return
-        line.is_mixed = False
+        line.set_mixed(False)
         mix = self._by_name[name]
         if len(mix.lines) == 1 and mix.recorder is not None:
             mix.recorder.stop()

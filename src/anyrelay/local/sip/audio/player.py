@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -13,12 +13,14 @@ from anyrelay.local.logs import logger_of
 # The modules that render sound take longer to import than all the rest of the stack's process, which must start within a
 # second: these modules are imported when a playback begins.
 if TYPE_CHECKING:
+    from anyrelay.local.sip.audio.call_audio import CallAudio
     from anyrelay.local.sip.audio.clips import Samples
+    from anyrelay.local.sip.audio.line import AudioLine
     from anyrelay.local.sip.audio.media import Renderer
     from anyrelay.local.sip.audio.programme import Programme
     from anyrelay.protocol.schema import Media
 
-__all__ = ["AudioSink", "Player"]
+__all__ = ["Player"]
 
 logger = logger_of(__name__)
 
@@ -26,26 +28,6 @@ _PERIOD = 0.05
 """Seconds between two looks at the call's buffer."""
 _LEAD = 0.2
 """Seconds of sound kept in the call's buffer, so that a busy event loop leaves no gap in the sound."""
-
-
-class AudioSink(Protocol):
-    """The sending side of a call's audio."""
-
-    def rate(self) -> int:
-        """Samples a second, 0 while no media flows."""
-        ...
-
-    def buffered(self) -> int:
-        """How many samples are queued and not yet sent."""
-        ...
-
-    def write(self, samples: Samples) -> int:
-        """Queue samples; return how many samples were taken."""
-        ...
-
-    def flush(self) -> None:
-        """Drop the samples that are queued and not yet sent."""
-        ...
 
 
 @attrs.define(eq=False)
@@ -65,7 +47,7 @@ class _Playback:
     """The next sample to be queued, counted over all rounds at `rate`."""
     rate: int = 0
     """The rate that the media are rendered for, in samples a second."""
-    task: asyncio.Task[None] | None = None
+    task: asyncio.Task[None] = attrs.field(init=False)
 
 
 class Player:
@@ -75,12 +57,12 @@ class Player:
     """
 
     def __init__(
-        self, sink: AudioSink, report: Callable[[str, str, str], None], renderer: Renderer | None = None
+        self, sink: AudioLine | CallAudio, report: Callable[[str, str, str], None], renderer: Renderer | None = None
     ) -> None:
         """Make the player of a call.
 
         Args:
-            sink: The call's audio.
+            sink: The sending side of the call's audio.
             report: Called with each change: the control_id, the state (playing, paused, finished, error), and the error.
             renderer: Renders the media, as a rule for many calls; None for a renderer of this call alone.
         """
@@ -107,8 +89,7 @@ class Player:
         """Stop a playback at once, and report the playback as finished."""
         playback = self._playbacks.pop(control_id, None)
         if playback is not None:
-            if playback.task is not None:
-                playback.task.cancel()
+            playback.task.cancel()
             if playback.started and playback.running.is_set():
                 self._sink.flush()
             self._report(control_id, "finished", "")
@@ -140,9 +121,8 @@ class Player:
     def close(self) -> None:
         """End all playbacks, unreported: the call is over."""
         self._closed = True
-        for playback in list(self._playbacks.values()):
-            if playback.task is not None:
-                playback.task.cancel()
+        for playback in self._playbacks.values():
+            playback.task.cancel()
         self._playbacks.clear()
 
     async def _run(self, playback: _Playback) -> None:
