@@ -38,7 +38,7 @@ from anyrelay.local.sip.addresses import check_dialable
 from anyrelay.local.sip.audio.call_audio import CallAudio
 from anyrelay.local.sip.audio.player import Player
 from anyrelay.local.sip.native import NativeCall, NativeEvent
-from anyrelay.local.sip.stack import SipStack, SipStackError
+from anyrelay.local.sip.stack import SipStack, SipStackError, stack_error
 from anyrelay.local.sip.trace import SipMessageSeen
 from anyrelay.protocol.schema import Media
 
@@ -71,9 +71,9 @@ class _Ear:
         self._energy = 0.0
         self._rate = 8000
 
-    def listen(self, errors: type[BaseException]) -> None:
+    def listen(self) -> None:
         """Measure the audio that came since the last time; a call without media is silent."""
-        with contextlib.suppress(errors):
+        with contextlib.suppress(stack_error()):
             info = self._call.audio.info()
             while info.rx_ready and (pcm := self._call.audio.read(1 << 16)):
                 self._rate = info.rx_sample_rate * info.rx_channels
@@ -151,11 +151,11 @@ class Phone:
 
     def _listen(self) -> None:
         for ear in self._ears.values():
-            ear.listen(self._stack.error)
+            ear.listen()
 
     async def _hang_up_all(self) -> None:
         for call in list(self._calls.values()):
-            with contextlib.suppress(self._stack.error):
+            with contextlib.suppress(stack_error()):
                 await call.hangup()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_BYE_TIME):
@@ -174,7 +174,7 @@ class Phone:
         task.add_done_callback(self._tasks.discard)
 
     async def _respond(self, call: NativeCall) -> None:
-        with contextlib.suppress(self._stack.error):  # the caller has given up in the meantime
+        with contextlib.suppress(stack_error()):  # the caller has given up in the meantime
             if self._answers == "busy":
                 await call.reject()
             else:
@@ -193,7 +193,7 @@ class Phone:
 
     async def _follow(self, call: NativeCall, target: str) -> None:
         """Follow a REFER: call its target."""
-        with contextlib.suppress(self._stack.error):  # the call is gone, or the stack told the sender already
+        with contextlib.suppress(stack_error()):  # the call is gone, or the stack told the sender already
             try:
                 check_dialable(target)
             except ValueError:

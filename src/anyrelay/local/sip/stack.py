@@ -33,19 +33,10 @@ from anyrelay.local.sip.native import NativeCall, NativeEvent
 from anyrelay.local.sip.trace import SipMessageSeen
 from anyrelay.protocol.schema.sip_uri import same_sip_uri
 
-__all__ = [
-    "SipStack",
-    "SipStackError",
-    "check_dialable",
-    "is_installed",
-    "joined_address",
-    "split_address",
-    "stack_error",
-]
+__all__ = ["SipStack", "SipStackError", "is_installed", "stack_error"]
 
 logger = logger_of(__name__)
 
-_TRACE = "baresip.native.sip"
 _BIND_ATTEMPTS = 5
 
 
@@ -58,7 +49,7 @@ class SipStack:
     """A SIP stack with its user agents, which listens on UDP, TCP and, with a certificate, TLS."""
 
     listen: str = "127.0.0.1:0"
-    """The address to listen on, host:port; port 0 picks a free port."""
+    """The address to listen on, host:port; port 0 picks a free port. It is the domain of the stack's own SIP address too."""
     user: str = "anyrelay"
     """The user part of the stack's own SIP address."""
     display: str = ""
@@ -88,23 +79,7 @@ class SipStack:
     """How many calls are being made now."""
     _early: dict[int, list[NativeEvent]] = attrs.field(factory=dict, init=False)
     """The events that came while calls were being made, by the handles of the calls."""
-    _tap: logging.Handler | None = attrs.field(default=None, init=False)
-    _trace_was: tuple[int, bool] = attrs.field(default=(logging.NOTSET, True), init=False)
-
-    @property
-    def host(self) -> str:
-        """The host that the stack listens on."""
-        return split_address(self.listen)[0]
-
-    @property
-    def domain(self) -> str:
-        """The host and port of the stack's own SIP address."""
-        return self.listen
-
-    @property
-    def error(self) -> type[BaseException]:
-        """The class of the errors that the stack raises (``baresip.BaresipError``)."""
-        return stack_error()
+    _tap: _TraceTap | None = attrs.field(default=None, init=False)
 
     def __attrs_post_init__(self) -> None:
         """Check the values that the stack's own syntax has in quoted strings.
@@ -156,9 +131,11 @@ class SipStack:
         self._agents.clear()
         if runtime is not None:
             runtime.on_dead = None
-            with contextlib.suppress(_load().BaresipError):
+            with contextlib.suppress(stack_error()):
                 await runtime.close()
-        self._untap()
+        if self._tap is not None:
+            self._tap.close()
+            self._tap = None
 
     async def dial(self, to_uri: str, *, user: str | None = None) -> tuple[NativeCall, list[NativeEvent]]:
         """Place a call.
@@ -179,7 +156,7 @@ class SipStack:
         agent = await self._agent(user or self.user, catchall=False)
         try:
             return await self._informed(agent.dial(to_uri))
-        except _load().BaresipError as error:
+        except stack_error() as error:
             raise SipStackError(f"cannot call {to_uri}: {error}") from error
 
     def _registered(self, uri: str) -> str:
@@ -228,7 +205,7 @@ class SipStack:
     async def _start_runtime(self, baresip: Any, address: str) -> None:
         host, _ = split_address(address)
         self.listen = address
-        self._tap_trace()
+        self._tap = _TraceTap(self.on_message or (lambda _: None))
         tls = "" if self.certificate is None else f"sip_certificate {self.certificate}\n"
         runtime = baresip.Runtime()
         runtime.on_dead = self.on_death
@@ -269,7 +246,7 @@ class SipStack:
         native = importlib.import_module("baresip._native").lib
         try:
             _, payload = await self._runtime.cmd(native.BP_CMD_CALL_COUNT)
-        except _load().BaresipError as error:
+        except stack_error() as error:
             raise SipStackError(str(error)) from error
         return int(json.loads(payload)["calls"])
 
@@ -281,7 +258,7 @@ class SipStack:
         baresip = _load()
         account = baresip.Account(
             user=user,
-            domain=self.domain,
+            domain=self.listen,
             password="",
             reg_interval=0,
             transport=transport,
@@ -301,32 +278,27 @@ class SipStack:
         self._agents[key] = agent
         return agent
 
-    def _tap_trace(self) -> None:
-        trace = logging.getLogger(_TRACE)
-        if self._tap is None:
-            self._trace_was = trace.level, trace.propagate
-            self._tap = _TraceTap(asyncio.get_running_loop(), self.on_message or _ignore)
-            trace.addHandler(self._tap)
-        # The trace is logged at DEBUG, and is read here: it must not reach the handlers of the application's root logger.
-        trace.setLevel(logging.DEBUG)
-        trace.propagate = False
-
-    def _untap(self) -> None:
-        if self._tap is not None:
-            trace = logging.getLogger(_TRACE)
-            trace.removeHandler(self._tap)
-            trace.setLevel(self._trace_was[0])
-            trace.propagate = self._trace_was[1]
-            self._tap = None
-
 
 class _TraceTap(logging.Handler):
     """Hands each traced message from the stack's log thread to the event loop, with the time of the log record."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, deliver: Callable[[SipMessageSeen], None]) -> None:
+    def __init__(self, deliver: Callable[[SipMessageSeen], None]) -> None:
         super().__init__(logging.DEBUG)
-        self._loop = loop
+        self._loop = asyncio.get_running_loop()
         self._deliver = deliver
+        self._trace = logging.getLogger("baresip.native.sip")
+        self._trace_was = self._trace.level, self._trace.propagate
+        self._trace.addHandler(self)
+        # The trace is logged at DEBUG, and is read here: it must not reach the handlers of the application's root logger.
+        self._trace.setLevel(logging.DEBUG)
+        self._trace.propagate = False
+
+    def close(self) -> None:
+        """Leave the trace as it was."""
+        self._trace.removeHandler(self)
+        level, self._trace.propagate = self._trace_was
+        self._trace.setLevel(level)
+        super().close()
 
     def emit(self, record: logging.LogRecord) -> None:
         seen = SipMessageSeen.from_trace(record.getMessage(), time.monotonic())
@@ -353,10 +325,6 @@ def is_installed(module: str) -> bool:
         return importlib.util.find_spec(module) is not None
     except ValueError:  # sys.modules bars the module from being imported
         return False
-
-
-def _ignore(seen: SipMessageSeen) -> None:
-    """Ignore a message."""
 
 
 def _load() -> Any:

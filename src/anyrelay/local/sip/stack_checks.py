@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from anyrelay.local.sip.addresses import split_address
 from anyrelay.local.sip.probe import Probe
+from anyrelay.local.sip.stack import SipStack
 
 __all__ = ["StackChecks"]
 
@@ -21,23 +22,12 @@ COUNT_DIFFERS: Final = 15
 """The stack counts as broken once its number of calls differs from the number of legs at so many looks in a row."""
 
 
-class CheckedStack(Protocol):
-    """The members of the stack that the checks use."""
-
-    listen: str
-    """The address that the stack listens on, host:port."""
-
-    async def call_count(self) -> int:
-        """Return how many calls the stack has."""
-        ...
-
-
 class StackChecks:
     """The checks of the SIP stack of this process."""
 
     def __init__(
         self,
-        stack: CheckedStack,
+        stack: SipStack,
         on_broken: Callable[[str], None],
         spawn: Callable[[Coroutine[Any, Any, None]], object],
     ) -> None:
