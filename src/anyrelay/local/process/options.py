@@ -348,9 +348,8 @@ def _listening(option: str, address: str) -> tuple[str, int]:
         found = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM)
         for kind in _KINDS[option]:
             with socket.socket(found[0][0], kind) as trial:
-                if (
-                    kind is socket.SOCK_STREAM
-                ):  # as the server does: connections of an earlier server may still be closing
+                # As the server does: connections of an earlier server may still be closing.
+                if kind is socket.SOCK_STREAM:
                     trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 trial.bind(found[0][4])
     except (OSError, UnicodeError) as error:

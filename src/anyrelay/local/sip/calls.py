@@ -242,9 +242,8 @@ class SipCalls:
                 self._invited(fact)
             case InviteRefused() if leg is None or not leg.answered:
                 self._refused(fact, leg)
-            case InviteRefused(by_us=False) if (
-                leg is not None
-            ):  # a re-INVITE, which ends nothing (RFC 3261 section 14.1)
+            case InviteRefused(by_us=False) if leg is not None:
+                # A re-INVITE, which ends nothing (RFC 3261 section 14.1).
                 leg.offer_answered(accepted=False)
             case DialogOver(call_id) if leg is not None:
                 self._dialog_over(call_id, leg)

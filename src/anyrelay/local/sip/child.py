@@ -148,8 +148,8 @@ class SipChild:
         logging.root.setLevel(logging.WARNING)
         logging.getLogger("anyrelay").setLevel(level)
 
-    async def run(self) -> int:
-        """Run until the end; return the exit status."""
+    async def run(self) -> None:
+        """Run until the end."""
         importlib.import_module("baresip")
         threading.Thread(target=self._read_orders, daemon=True).start()
         pulse = asyncio.create_task(self._pulse())
@@ -157,12 +157,9 @@ class SipChild:
         pulse.cancel()
         if self._calls is not None:
             await self._calls.hang_up_all(BROKEN_TIME if self.broken else HANG_UP_TIME)
-        return 0
-
-    def end(self, status: int) -> None:
-        """End the process, once its last lines were read. The stack is not closed, since a broken stack crashes there."""
+        # The process ends once its last lines were read. The stack is not closed, since a broken stack crashes there.
         self._writer.close(LAST_LINES_TIME)
-        os._exit(status)
+        os._exit(0)
 
     async def _pulse(self) -> None:
         while True:
@@ -311,7 +308,7 @@ def _affordable(max_calls: int) -> int:
 async def _run(options: argparse.Namespace) -> None:
     child = SipChild(options)
     child.log_to_parent(options.log_level)
-    child.end(await child.run())
+    await child.run()
 
 
 def main() -> None:

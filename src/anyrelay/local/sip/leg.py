@@ -284,11 +284,9 @@ class StackLeg:
         """Send a re-INVITE with another direction, and report the hold once the phone has agreed."""
         await self._answered.wait()
         async with self._holding:
-            if self._call.is_on_hold == held or await self._renegotiate(held=held):
-                agreed = True
-            else:
+            agreed = self._call.is_on_hold == held or await self._renegotiate(held=held)
+            if not agreed:
                 logger.info("call %s: the phone did not agree to be %s", self.call_id, "held" if held else "resumed")
-                agreed = False
                 # The stack follows its own offer all the same: so the earlier direction is offered again.
                 await self._renegotiate(held=not held)
         if agreed and not self.ended:

@@ -69,13 +69,13 @@ def check_media(media: Sequence[Media]) -> None:
     for medium in media:
         match medium.type:
             case "silence":
-                _seconds(medium.params, "duration")
+                _check_duration(medium.params)
             case "ringtone":
                 name = str(medium.params.get("name", ""))
                 if name.lower() not in RINGTONES:
                     raise MediaError(f"no ringtone is called {name!r}; there are {', '.join(sorted(RINGTONES))}")
                 if medium.params.get("duration") is not None:
-                    _seconds(medium.params, "duration")
+                    _check_duration(medium.params)
             case "audio" | "tts":
                 pass
             case other:
@@ -208,7 +208,7 @@ class Renderer:
             ValueError,
             h11.ProtocolError,
             anyio.BrokenResourceError,
-        ) as error:  # TimeoutError is an OSError
+        ) as error:  # OSError: TimeoutError too
             raise NotToBeHad(url, str(error) or type(error).__name__) from None
 
 
@@ -216,12 +216,11 @@ async def _in(pool: ThreadPoolExecutor, work: Callable[[], _T]) -> _T:
     return await asyncio.get_running_loop().run_in_executor(pool, work)
 
 
-def _seconds(params: dict[str, Any], name: str) -> float:
-    """Read a length of time in seconds."""
+def _check_duration(params: dict[str, Any]) -> None:
+    """Check the duration of a medium, in seconds."""
     try:
-        value = float(params[name])
+        value = float(params["duration"])
     except (KeyError, TypeError, ValueError) as error:
-        raise MediaError(f"{name} must be a number of seconds") from error
-    if not (math.isfinite(value) and 0 <= value <= _MAX_SECONDS):
-        raise MediaError(f"{name} must be between 0 and {_MAX_SECONDS:.0f} seconds, got {value:g}")
-    return value
+        raise MediaError("duration must be a number of seconds") from error
+    if not 0 <= value <= _MAX_SECONDS:  # which nan is not, either
+        raise MediaError(f"duration must be between 0 and {_MAX_SECONDS:.0f} seconds, got {value:g}")

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import tempfile
-import wave
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Final
 
 import numpy
@@ -15,6 +14,7 @@ import numpy
 from anyrelay.local.logs import logger_of
 from anyrelay.local.sip.audio.clips import Samples
 from anyrelay.local.sip.audio.clock import RATE
+from anyrelay.local.sip.audio.recording_file import WavFile
 from anyrelay.local.sip.audio.voice import VoiceMeter
 
 __all__ = ["Utterances", "recognized"]
@@ -70,20 +70,15 @@ async def recognized(command: Sequence[str], sound: Samples) -> str:
     Returns:
         The words that the program printed; "" when the program failed, or took longer than `RECOGNITION_TIME`.
     """
-    handle, path = tempfile.mkstemp(suffix=".wav")
     try:
-        with os.fdopen(handle, "wb") as file, wave.open(file, "wb") as written:
-            written.setnchannels(1)
-            written.setsampwidth(2)
-            written.setframerate(RATE)
-            written.writeframes(sound.astype("<i2").tobytes())
-        return await _printed(*command, path)
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as directory:
+            path = Path(directory, "utterance.wav")
+            with contextlib.closing(WavFile(path, 1)) as file:
+                file.write(sound.astype("<i2").tobytes())
+            return await _printed(*command, str(path))
     except (OSError, TimeoutError) as error:
         logger.warning("speech is not recognised: %s: %s", command[0], str(error) or type(error).__name__)
         return ""
-    finally:
-        with contextlib.suppress(OSError):
-            os.unlink(path)
 
 
 async def _printed(*command: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from types import TracebackType
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -136,9 +135,7 @@ class WebSocketClient:
         """Return itself."""
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         """Send a close frame, if possible, and end the connection."""
         with anyio.move_on_after(CLOSE_TIME, shield=True):
             with contextlib.suppress(LocalProtocolError, *_GONE):
