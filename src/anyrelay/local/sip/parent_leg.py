@@ -48,11 +48,14 @@ def _to_json(value: Any) -> Any:
             return value
 
 
+@attrs.define(eq=False)
 class SipLeg(Leg):
     """A call with a SIP phone, made by `SipPhones`. `StackLeg` and `LegSound` follow the orders, in the stack's process."""
 
     record_formats = RECORD_FORMATS
 
+    order: Callable[..., None]
+    """Sends an order to the call in the stack's process, by its name and its arguments."""
     call_id: str
     """The SIP Call-ID."""
     from_uri: str
@@ -61,15 +64,8 @@ class SipLeg(Leg):
     """The SIP URI that was called."""
     outbound: bool
     """Whether this side called."""
-    ended: bool
+    ended: bool = False
     """Whether the end of the call was reported."""
-
-    def __init__(self, order: Callable[..., None], *, call_id: str, from_uri: str, to_uri: str, outbound: bool) -> None:
-        """Hold a call of the stack's process; `order` sends an order, by its name and its arguments, to the call."""
-        self.order = order
-        self.ended = False
-        self.call_id = call_id
-        self.from_uri, self.to_uri, self.outbound = from_uri, to_uri, outbound
 
     def turn_away(self) -> None:
         """Refuse a call that no client takes; nothing more is reported of the call."""

@@ -61,11 +61,14 @@ _UNSUPPORTED_URI = 416
 """416 Unsupported URI Scheme (RFC 3261 section 21.4.14)."""
 
 
-class _Ear:
-    """Measures the audio that a call receives."""
+class _Talk:
+    """The audio of a call that is up: says the phone's text again and again, and measures the audio that the call receives."""
 
-    def __init__(self, call: NativeCall) -> None:
-        self._call = call
+    def __init__(self, call: NativeCall, says: str) -> None:
+        self._audio = call.audio
+        self._player = Player(CallAudio(call.audio), lambda *_: None)
+        if says:
+            self._player.play("say", [Media.tts(says), Media.silence(1)], volume=0, loop=0)
         self._samples = 0
         self._voiced = 0
         self._energy = 0.0
@@ -74,8 +77,8 @@ class _Ear:
     def listen(self) -> None:
         """Measure the audio that came since the last time; a call without media is silent."""
         with contextlib.suppress(stack_error()):
-            info = self._call.audio.info()
-            while info.rx_ready and (pcm := self._call.audio.read(1 << 16)):
+            info = self._audio.info()
+            while info.rx_ready and (pcm := self._audio.read(1 << 16)):
                 self._rate = info.rx_sample_rate * info.rx_channels
                 samples = numpy.frombuffer(pcm, numpy.int16).astype(numpy.float64)
                 self._samples += len(samples)
@@ -85,8 +88,10 @@ class _Ear:
                         self._voiced += len(frame)
                         self._energy += energy
 
-    def heard(self) -> dict[str, float]:
-        """Return the totals of the audio received."""
+    def end(self) -> dict[str, float]:
+        """Stop to speak, and return the totals of the audio received."""
+        self.listen()
+        self._player.close()
         return {
             "seconds": round(self._samples / self._rate, 3),
             "voiced": round(self._voiced / self._rate, 3),
@@ -98,12 +103,7 @@ class Phone:
     """A phone: a user agent with one way to answer calls."""
 
     def __init__(self, options: argparse.Namespace) -> None:
-        self._answers: str = options.answers
-        self._ring_time: float = options.ring_time
-        self._dial: str | None = options.dial
-        self._stay: float = options.stay
-        self._user: str = options.user
-        self._says: str = options.say
+        self._options = options
         self._follows: bool = options.refers == "follow"
         self._stack = SipStack(
             options.listen,
@@ -117,8 +117,7 @@ class Phone:
             on_death=self.stop,
         )
         self._calls: dict[int, NativeCall] = {}
-        self._ears: dict[int, _Ear] = {}
-        self._mouths: dict[int, Player] = {}
+        self._talks: dict[int, _Talk] = {}
         self._up: set[int] = set()
         self._over = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -131,14 +130,15 @@ class Phone:
         """
         await self._stack.start()
         try:
-            say({"event": "ready", "sip": f"sip:{self._user}@{self._stack.listen}"})
-            if self._dial is not None:
-                call, _ = await self._stack.dial(self._dial)
+            say({"event": "ready", "sip": f"sip:{self._options.user}@{self._stack.listen}"})
+            if self._options.dial is not None:
+                call, _ = await self._stack.dial(self._options.dial)
                 self._meet(call)
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._stay):
+                async with asyncio.timeout(self._options.stay):
                     while not self._over.is_set():
-                        self._listen()
+                        for talk in self._talks.values():
+                            talk.listen()
                         with contextlib.suppress(TimeoutError):
                             await asyncio.wait_for(self._over.wait(), _HEARING_PERIOD)
             await self._hang_up_all()
@@ -148,10 +148,6 @@ class Phone:
     def stop(self) -> None:
         """Hang up and end."""
         self._over.set()
-
-    def _listen(self) -> None:
-        for ear in self._ears.values():
-            ear.listen()
 
     async def _hang_up_all(self) -> None:
         for call in list(self._calls.values()):
@@ -165,7 +161,7 @@ class Phone:
     def _on_incoming(self, call: NativeCall) -> None:
         self._meet(call)
         say({"event": "call", "state": "incoming", "call_id": call.call_id, "peer": call.peer, "reason": ""})
-        if self._answers != "silent":
+        if self._options.answers != "silent":
             self._begin(self._respond(call))
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:
@@ -175,10 +171,10 @@ class Phone:
 
     async def _respond(self, call: NativeCall) -> None:
         with contextlib.suppress(stack_error()):  # the caller has given up in the meantime
-            if self._answers == "busy":
+            if self._options.answers == "busy":
                 await call.reject()
             else:
-                await asyncio.sleep(self._ring_time)
+                await asyncio.sleep(self._options.ring_time)
                 await call.answer()
 
     def _meet(self, call: NativeCall) -> None:
@@ -189,7 +185,7 @@ class Phone:
             if call.transfer_request is not None:
                 self._begin(self._follow(call, call.transfer_request.target))
         if call.handle in self._up:
-            self._talk(call)
+            self._talks[call.handle] = _Talk(call, self._options.say)
 
     async def _follow(self, call: NativeCall, target: str) -> None:
         """Follow a REFER: call its target."""
@@ -201,45 +197,25 @@ class Phone:
             else:
                 self._meet(await self._stack.accept_transfer(call))
 
-    def _talk(self, call: NativeCall) -> None:
-        """Measure the audio of a call that is up, and say the phone's text again and again."""
-        self._ears[call.handle] = _Ear(call)
-        if self._says:
-            mouth = Player(CallAudio(call.audio), lambda *_: None)
-            mouth.play("say", [Media.tts(self._says), Media.silence(1)], volume=0, loop=0)
-            self._mouths[call.handle] = mouth
-
     def _on_event(self, event: NativeEvent) -> None:
         name, handle = event.event.name, event.call
         state = _STATES.get(name)
         if name == "CALL_ESTABLISHED" and handle not in self._up:
             self._up.add(handle)
             if handle in self._calls:
-                self._talk(self._calls[handle])
+                self._talks[handle] = _Talk(self._calls[handle], self._options.say)
         elif name == "CALL_CLOSED":
-            self._listen()
             self._up.discard(handle)
             self._calls.pop(handle, None)
-            if handle in self._mouths:
-                self._mouths.pop(handle).close()
-            ear = self._ears.pop(handle, None)
-            if ear is not None:
-                say({"event": "heard", "call_id": event.call_id, **ear.heard()})
+            if handle in self._talks:
+                say({"event": "heard", "call_id": event.call_id, **self._talks.pop(handle).end()})
         if state is not None:
             reason = event.text or "" if name in _TELLING else ""
             say({"event": "call", "state": state, "call_id": event.call_id, "peer": event.peer, "reason": reason})
 
     def _on_message(self, seen: SipMessageSeen) -> None:
-        say(
-            {
-                "event": "sip",
-                "time": time.time() - (time.monotonic() - seen.time),
-                "direction": seen.direction,
-                "source": seen.source,
-                "target": seen.target,
-                "message": seen.text,
-            }
-        )
+        told = {"direction": seen.direction, "source": seen.source, "target": seen.target, "message": seen.text}
+        say({"event": "sip", "time": time.time() - (time.monotonic() - seen.time), **told})
 
 
 _STATES = {
