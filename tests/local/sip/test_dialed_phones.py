@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
+from typing import Any
 
 import pytest
 
+from anyrelay.local.exchange.ports import Leg
 from anyrelay.local.process.phone_process import phone_process
 from anyrelay.local.sip.phones import SipPhones
 from tests.support.recording_phone_events import RecordingPhoneEvents
@@ -114,3 +116,23 @@ async def test_a_number_is_called_by_the_dial_plan() -> None:
             invite = await target.expect(event="sip", direction="rx")
             assert invite["message"].startswith("INVITE sip:+15550001111@")
             await board.until("answered")
+
+
+async def test_a_rung_phone_whose_call_cannot_be_offered_is_hung_up(caplog: pytest.LogCaptureFixture) -> None:
+    orders: list[str] = []
+
+    class Process:
+        def tell(self, order: dict[str, Any]) -> None:
+            orders.append(order["order"])
+
+    class Events(RecordingPhoneEvents):
+        def call_arrived(self, now: float, leg: Leg, *, context: str, from_uri: str, to_uri: str) -> bool:
+            raise RuntimeError("a bug")
+
+    phones: Any = SipPhones("127.0.0.1:0")
+    phones._phone_events, phones._supervisor.process = Events(), Process()
+    rung = phones.ring("sip:bob@127.0.0.1:9", "sales")
+    phones._take_all([{"report": "CallAnswered", "now": 1.0, "leg": -1, "fields": {}}])
+    assert orders == ["dial", "hang_up"]
+    assert rung.outcome == "error"
+    assert "could not be offered" in caplog.text

@@ -31,6 +31,7 @@ from anyrelay.local.reach import Reach
 from anyrelay.local.sip.addresses import check_dialable
 from anyrelay.local.sip.dial_plan import SipDialPlan, is_tel, number_of
 from anyrelay.local.sip.parent_leg import SipLeg
+from anyrelay.local.sip.refusals import is_logged
 from anyrelay.local.sip.rung_phone import RungPhone
 from anyrelay.local.sip.stack import SipStackError, is_installed
 from anyrelay.local.sip.supervisor import SipSupervisor
@@ -49,9 +50,6 @@ MAX_CALLS: Final = 200
 
 MOST_CALLS: Final = 250
 """The highest `max_calls`: the SIP stack takes 255 calls, and does not report a further call."""
-
-TURNED_AWAY_LOGGED: Final = 100
-"""How many calls that no client takes are logged one by one; of further such calls every 100th is logged."""
 
 
 class SipPhones:
@@ -278,7 +276,10 @@ class SipPhones:
         read = read_report(report, fields)
         rung = self._rung.pop(known, None)
         if rung is not None and isinstance(read, CallAnswered):
-            self._offer(rung, now + self._clock)
+            to_uri = f"sip:{quote(rung.context, safe='')}@{self.address}"
+            rung.outcome = self._offer(now, known, context=rung.context, from_uri=rung.uri, to_uri=to_uri)
+            if rung.outcome != "offered":
+                known.hang_up()
             return
         if isinstance(read, CallEnded):
             known.ended = True
@@ -287,27 +288,22 @@ class SipPhones:
                 rung.outcome = read.reason
         self._events().report(now + self._clock, known, read)
 
-    def _offer(self, rung: RungPhone, now: float) -> None:
-        """Offer the call of a phone that was rung and has answered; hang up when no client receives the context."""
-        rung.outcome = "offered"
-        to_uri = f"sip:{quote(rung.context, safe='')}@{self.address}"
-        if not self._events().call_arrived(now, rung.leg, context=rung.context, from_uri=rung.uri, to_uri=to_uri):
-            rung.outcome = "unwanted"
-            rung.leg.hang_up()
+    def _offer(self, now: float, leg: SipLeg, *, context: str, from_uri: str, to_uri: str) -> str:
+        """Offer a call to a context; return a `RungPhone.outcome`: offered, unwanted, or error."""
+        told = {"context": context, "from_uri": from_uri, "to_uri": to_uri}
+        try:
+            return "offered" if self._events().call_arrived(now + self._clock, leg, **told) else "unwanted"
+        except Exception:
+            logger.exception("call %s could not be offered", leg.call_id)
+            return "error"
 
     def _arrived(self, arrived: int, now: float, *, call_id: str, context: str, from_uri: str, to_uri: str) -> None:
         leg = self._adopt(arrived, call_id=call_id, from_uri=from_uri, to_uri=to_uri, outbound=False)
-        wanted = False
-        try:
-            told = {"context": context, "from_uri": from_uri, "to_uri": to_uri}
-            wanted = self._events().call_arrived(now + self._clock, leg, **told)
-            why = f"no client receives the context {context!r}"
-        except Exception:
-            logger.exception("call %s could not be offered", call_id)
-            why = "it could not be offered"
-        if not wanted:
+        outcome = self._offer(now, leg, context=context, from_uri=from_uri, to_uri=to_uri)
+        if outcome != "offered":
+            why = f"no client receives the context {context!r}" if outcome == "unwanted" else "it could not be offered"
             self._turned_away += 1
-            if self._turned_away <= TURNED_AWAY_LOGGED or self._turned_away % TURNED_AWAY_LOGGED == 0:
+            if is_logged(self._turned_away):
                 logger.warning("a call from %s was refused with 486: %s", from_uri, why, extra={"call_id": call_id})
             leg.turn_away()
             self._legs.pop(arrived, None)

@@ -9,12 +9,12 @@ from typing import Final
 from anyrelay.local.logs import logger_of
 from anyrelay.local.sip.trace import InviteRefused
 
-__all__ = ["Refusals"]
+__all__ = ["Refusals", "is_logged"]
 
 logger = logger_of(__name__)
 
 REFUSALS_LOGGED: Final = 100
-"""How many refused calls are logged one by one; of further refused calls every 100th is logged."""
+"""How many refused calls are logged one by one."""
 
 TOO_MANY: Final = 486
 """The SIP status with which the stack itself refuses a call over the limit."""
@@ -29,6 +29,11 @@ REASONS: Final[Mapping[int, str]] = MappingProxyType(
     }
 )
 """Why the stack refuses a call by itself, by the status code."""
+
+
+def is_logged(count: int) -> bool:
+    """Return whether a refused call, the `count`-th, is logged: the first 100, then every 100th, or a log could fill a disk."""
+    return count <= REFUSALS_LOGGED or count % REFUSALS_LOGGED == 0
 
 
 class Refusals:
@@ -46,6 +51,6 @@ class Refusals:
         else:
             why = REASONS.get(refused.code, "the SIP stack would not have it")
         self._count += 1
-        if self._count <= REFUSALS_LOGGED or self._count % REFUSALS_LOGGED == 0:
+        if is_logged(self._count):
             told = {"call_id": refused.call_id}
             logger.warning("a call from %s was refused with %d: %s", refused.from_uri, refused.code, why, extra=told)
