@@ -141,7 +141,8 @@ def test_options_that_cannot_be_followed(options, words, tmp_path, capsys):
 
 @pytest.mark.parametrize("host", ["example.com", "a-b.example.", "10.0.0.1", "::1", "[2001:db8::1]", "my_host"])
 def test_hosts_that_may_be_named(host):
-    process_options._check_allowed_host(host)
+    options = serve.ServeOptions(phones="simulated", allowed_hosts=[host])
+    assert process_options.checked_options(options).allowed_hosts == (host,)
 
 
 def test_a_server_for_blocking_code_beyond_loopback():

@@ -1,4 +1,7 @@
-"""The options of a server process, and the checks that the process can follow them."""
+"""The options of a server process, and the checks that the process can follow them.
+
+Each check raises ValueError when an option cannot be followed: the message names the option, and says what to do.
+"""
 
 from __future__ import annotations
 
@@ -172,7 +175,10 @@ def checked_options(options: ServeOptions) -> ServeOptions:
     if options.media_dir is not None and not os.path.isdir(options.media_dir):
         raise ValueError(f"--media-dir {options.media_dir} is not a directory")
     for allowed in options.allowed_hosts:
-        _check_allowed_host(allowed)
+        if not _HOST.fullmatch(allowed):
+            raise ValueError(
+                f"--allow-host must be a host name or an IP address, without scheme and port, not {allowed!r}"
+            )
     options = evolve(options, token=_token(options), tokens=_tokens(options), contexts=_contexts(options))
     host, _ = _listening("--listen", options.listen)
     if not ip_address(host).is_loopback:
@@ -191,11 +197,7 @@ def checked_options(options: ServeOptions) -> ServeOptions:
 
 
 def _speech(options: ServeOptions) -> tuple[str, ...]:
-    """Return the program that recognises speech and its arguments, split as a POSIX shell splits a line; empty for none.
-
-    Raises:
-        ValueError: There is no such program, or the phones are simulated.
-    """
+    """Return the program that recognises speech and its arguments, split as a POSIX shell splits a line; empty for none."""
     if options.speech_command is None:
         return ()
     if options.phones == "simulated":
@@ -212,11 +214,7 @@ def _speech(options: ServeOptions) -> tuple[str, ...]:
 
 
 def _with_http(options: ServeOptions) -> ServeOptions:
-    """Return the options with the address and the token of the control API, and warn when other machines reach it.
-
-    Raises:
-        ValueError: An option cannot be followed, or a module of the control API is not installed.
-    """
+    """Return the options with the address and the token of the control API, and warn when other machines reach it."""
     if options.http is None and not options.ui:
         if options.http_token_file:
             raise ValueError("--http-token-file is for the control API: give --http too, or leave it out")
@@ -233,11 +231,7 @@ def _with_http(options: ServeOptions) -> ServeOptions:
 
 
 def _token(options: ServeOptions) -> str | None:
-    """Return the token that clients must give; None for any token, or for a token that the server makes.
-
-    Raises:
-        ValueError: The options contradict each other, or the file has no token.
-    """
+    """Return the token that clients must give; None for any token, or for a token that the server makes."""
     token = _given(options.token)
     if options.no_token and (token or options.token_file):
         raise ValueError("--no-token and a token contradict each other: leave one out")
@@ -254,11 +248,7 @@ def _given(token: str | None) -> str | None:
 
 
 def _token_of_file(option: str, name: str) -> str:
-    """Return the token that a file has.
-
-    Raises:
-        ValueError: The file cannot be read, or has no token; the message names the option.
-    """
+    """Return the token that a file has."""
     try:
         with open(name, encoding="utf-8") as file:
             shared = stat.S_IMODE(os.fstat(file.fileno()).st_mode) & (stat.S_IRGRP | stat.S_IROTH)
@@ -275,11 +265,7 @@ def _token_of_file(option: str, name: str) -> str:
 
 
 def _tokens(options: ServeOptions) -> dict[str, str]:
-    """Return the further projects, each with its token.
-
-    Raises:
-        ValueError: An option has another form, or the file of a token cannot be read.
-    """
+    """Return the further projects, each with its token."""
     accounts = {}
     for seeded in options.seed.projects if options.seed else ():
         beside = os.path.join(os.path.dirname(options.seed_file or ""), seeded.token_file or "")
@@ -295,11 +281,7 @@ def _tokens(options: ServeOptions) -> dict[str, str]:
 
 
 def _contexts(options: ServeOptions) -> dict[str, str]:
-    """Return the context that each number belongs to; an option takes precedence over the seed.
-
-    Raises:
-        ValueError: An option has another form.
-    """
+    """Return the context that each number belongs to; an option takes precedence over the seed."""
     numbers = pairs_of(options.numbers)
     for number, context in numbers.items():
         if not number or not context:
@@ -313,16 +295,6 @@ def pairs_of(entries: Iterable[str]) -> dict[str, str]:
     return {name: value for name, _, value in split}
 
 
-def _check_allowed_host(host: str) -> None:
-    """Check that a host is a name or an address alone.
-
-    Raises:
-        ValueError: The text has a scheme or a port, or is no host.
-    """
-    if not _HOST.fullmatch(host):
-        raise ValueError(f"--allow-host must be a host name or an IP address, without scheme and port, not {host!r}")
-
-
 def complain(words: str) -> None:
     """Print a warning or an error on standard error."""
     print(f"anyrelay: {printable(words)}", file=sys.stderr)  # noqa: T201 - a command's word to its user
@@ -332,9 +304,6 @@ def _listening(option: str, address: str) -> tuple[str, int]:
     """Listen on an address once, and return its host, in numbers, and its port.
 
     This happens before anything is started, since the stack of the phones reports only words when it cannot start.
-
-    Raises:
-        ValueError: The text is no address, or the address cannot be listened on.
     """
     try:
         host, port = parse_address(address)

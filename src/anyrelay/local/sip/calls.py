@@ -111,12 +111,7 @@ class SipCalls:
         return self._stack.listen
 
     async def start(self) -> None:
-        """Listen, and report every call.
-
-        Raises:
-            SipStackError: baresip-python is not installed, the address cannot be listened on, or another stack runs in
-                this process.
-        """
+        """Listen, and report every call; raises what `SipStack.start` raises."""
         await self._stack.start()
 
     async def hang_up_all(self, timeout: float) -> None:
@@ -129,11 +124,7 @@ class SipCalls:
                     await asyncio.sleep(0.01)
 
     async def look(self) -> None:
-        """Check that the stack answers, and that it has as many calls as there are legs; to be called once a second.
-
-        Raises:
-            SipStackError: The stack does not answer.
-        """
+        """Check the stack, once a second; see `StackChecks.look`."""
         await self._checks.look(len(self._legs))
 
     async def dial(self, to_uri: str, from_uri: str, *, on_leg: Callable[[StackLeg], None]) -> StackLeg:
@@ -148,8 +139,7 @@ class SipCalls:
             The leg, its INVITE on the way.
 
         Raises:
-            ValueError: The stack cannot call the URI.
-            SipStackError: The stack refused to dial.
+            ValueError, SipStackError: See `SipStack.dial`.
         """
         call, early = await self._stack.dial(to_uri, user=user_of(from_uri) or None)
         leg = self._adopt(call, from_uri=from_uri, to_uri=to_uri, outbound=True)
