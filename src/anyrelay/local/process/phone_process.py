@@ -1,10 +1,10 @@
-"""Start SIP phones as processes (`anyrelay.local.sip.phone`) and read their events, for the demo and for tests."""
+"""Start SIP phones as processes (`anyrelay.local.sip.phone`) and read their events, for tests."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Any
 
 import attrs
@@ -21,8 +21,6 @@ _START_TIMEOUT = 20.0
 class PhoneProcess:
     """A phone that runs in a process of its own."""
 
-    on_event: Callable[[dict[str, Any]], None] | None = None
-    """Called with each event as it comes."""
     events: list[dict[str, Any]] = attrs.Factory(list)
     """The events so far, oldest first; `anyrelay.local.sip.phone` describes the fields."""
     status: int | None = None
@@ -34,7 +32,7 @@ class PhoneProcess:
     _news: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
     _ended: asyncio.Event = attrs.field(factory=asyncio.Event, init=False)
 
-    def start(self, *options: str) -> None:
+    def start(self, options: Iterable[str]) -> None:
         """Start the process with these options of `anyrelay.local.sip.phone`."""
         self._process = JsonProcess(
             module_command("anyrelay.local.sip.phone", *options),
@@ -92,10 +90,7 @@ class PhoneProcess:
             self._loop.call_soon_threadsafe(action, *arguments)
 
     def _took(self, events: list[dict[str, Any]]) -> None:
-        for event in events:
-            self.events.append(event)
-            if self.on_event is not None:
-                self.on_event(event)
+        self.events += events
         self._news.set()
 
     def _over(self, status: int, final_bytes: str) -> None:
@@ -105,30 +100,11 @@ class PhoneProcess:
 
 
 @contextlib.asynccontextmanager
-async def phone_process(
-    *,
-    user: str = "alice",
-    display: str = "",
-    listen: str = "127.0.0.1:0",
-    answers: str = "answer",
-    refers: str = "follow",
-    dial: str | None = None,
-    say: str = "",
-    stay: float = 120.0,
-    on_event: Callable[[dict[str, Any]], None] | None = None,
-) -> AsyncIterator[PhoneProcess]:
+async def phone_process(**options: str | float) -> AsyncIterator[PhoneProcess]:
     """Run a phone for the length of a block.
 
     Args:
-        user: The user part of the phone's address.
-        display: The display name of the phone's address.
-        listen: The address to listen on, host:port; port 0 picks a free port.
-        answers: How the phone answers a call: answer, busy or silent.
-        refers: How the phone treats a REFER: follow, or decline (202, then NOTIFY 603).
-        dial: A SIP URI that the phone calls at once; None for no call.
-        say: The text that the phone says again and again while a call is up.
-        stay: Seconds after which the phone ends by itself.
-        on_event: Called with each event as it comes.
+        **options: The options of `anyrelay.local.sip.phone`, such as ``user="bob"`` for ``--user=bob``.
 
     Yields:
         The phone, once it listens.
@@ -136,10 +112,8 @@ async def phone_process(
     Raises:
         SipStackError: The phone could not start; the text is its standard error.
     """
-    options = [f"--user={user}", f"--display={display}", f"--listen={listen}", f"--answers={answers}"]
-    options += [f"--refers={refers}", f"--say={say}", f"--stay={stay}", *([f"--dial={dial}"] if dial else [])]
-    phone = PhoneProcess(on_event)
-    phone.start(*options)
+    phone = PhoneProcess()
+    phone.start(f"--{name.replace('_', '-')}={value}" for name, value in options.items())
     try:
         try:
             await phone.expect(event="ready", timeout=_START_TIMEOUT)
