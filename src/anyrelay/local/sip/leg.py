@@ -46,14 +46,9 @@ _TRANSFER_LIFE = 86_400.0
 """Seconds after which the stack itself stops waiting for a REFER's outcome, which is read from the trace instead."""
 
 _REFUSAL_REASONS = {
-    408: "noAnswer",
-    480: "noAnswer",
-    486: "busy",
-    487: "noAnswer",
-    600: "busy",
-    603: "decline",
-    607: "decline",
-    608: "decline",
+    **dict.fromkeys((408, 480, 487), "noAnswer"),
+    **dict.fromkeys((486, 600), "busy"),
+    **dict.fromkeys((603, 607, 608), "decline"),
 }
 """RELAY's end reasons for the status codes that refuse an INVITE; for any other code the reason is ``error``."""
 

@@ -13,7 +13,7 @@ from anyrelay.local.exchange.reports import RecordSettings
 from anyrelay.local.mp3 import RECORD_FORMATS
 from anyrelay.protocol.schema import Media
 
-__all__ = ["SipLeg"]
+__all__ = ["RungPhone", "SipLeg"]
 
 Order = TypeVar("Order", bound=Callable[..., None])
 
@@ -101,3 +101,22 @@ class SipLeg(Leg):
     stop_tap = _sent(Leg.stop_tap)
     stream = _sent(Leg.stream)
     stop_stream = _sent(Leg.stop_stream)
+
+
+@attrs.define(eq=False)
+class RungPhone:
+    """One INVITE of the server's own, from the first ring to the offer (`SipPhones.ring`)."""
+
+    leg: SipLeg
+    """The call."""
+    uri: str
+    """The SIP or tel URI of the phone."""
+    context: str
+    """The context that the call is offered to."""
+    outcome: str = ""
+    """``offered``, ``unwanted`` (no client receives the context), or RELAY's reason for the end; "" while it rings."""
+
+    @property
+    def is_ringing(self) -> bool:
+        """Whether the phone has neither answered nor refused the call."""
+        return not self.outcome

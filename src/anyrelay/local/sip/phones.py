@@ -30,9 +30,8 @@ from anyrelay.local.logs import logger_of
 from anyrelay.local.reach import Reach
 from anyrelay.local.sip.addresses import check_dialable
 from anyrelay.local.sip.dial_plan import SipDialPlan, is_tel, number_of
-from anyrelay.local.sip.parent_leg import SipLeg
+from anyrelay.local.sip.parent_leg import RungPhone, SipLeg
 from anyrelay.local.sip.refusals import is_logged
-from anyrelay.local.sip.rung_phone import RungPhone
 from anyrelay.local.sip.stack import SipStackError, is_installed
 from anyrelay.local.sip.supervisor import SipSupervisor
 from anyrelay.local.sip.trace import SipMessageSeen
