@@ -57,10 +57,9 @@ class SipCalls:
         *,
         max_calls: int,
         reports: LegReports,
-        on_forgotten: Callable[[StackLeg], None],
         on_broken: Callable[[str], None],
+        shared_audio: SharedAudio,
         on_message: Callable[[SipMessageSeen], None] | None = None,
-        shared_audio: SharedAudio | None = None,
         certificate: str | None = None,
     ) -> None:
         """Describe the calls; nothing happens before `start`.
@@ -69,15 +68,13 @@ class SipCalls:
             listen: The address for calls over UDP and TCP, host:port; port 0 picks a free port.
             max_calls: How many calls there may be at once.
             reports: Takes every report.
-            on_forgotten: Called with a leg when no more reports of its call will come.
             on_broken: Called with the reason when the stack is broken.
+            shared_audio: The parts that the audio of all calls shares.
             on_message: Called with each SIP message at once, on the event loop.
-            shared_audio: The parts that the audio of all calls shares; when None, nothing can be recorded.
             certificate: A PEM file for TLS; see `SipStack`.
         """
         self._on_message = on_message
-        self._shared_audio = shared_audio or SharedAudio()
-        self._on_forgotten = on_forgotten
+        self._shared_audio = shared_audio
         self._stack = SipStack(
             listen,
             max_calls=max_calls,
@@ -293,7 +290,7 @@ class SipCalls:
         return leg
 
     def _forget(self, leg: StackLeg) -> None:
-        self._on_forgotten(leg)
+        self._reports.forget(leg)
         if self._by_call_id.get(leg.call_id) is leg:
             del self._by_call_id[leg.call_id]
             self._reader.forget(leg.call_id)

@@ -236,7 +236,6 @@ class SipChild:
             listen,
             max_calls=_affordable(options.max_calls),
             reports=self._reports,
-            on_forgotten=self._reports.forget,
             on_broken=self._broken,
             on_message=self._show if options.messages else None,
             certificate=options.certificate,

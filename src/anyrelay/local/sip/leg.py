@@ -65,6 +65,9 @@ class LegReports(Protocol):
     def report(self, now: float, leg: StackLeg, report: PhoneReport) -> None:
         """Take in something that happened on a call."""
 
+    def forget(self, leg: StackLeg) -> None:
+        """Take in that no more reports of a leg will come."""
+
 
 class StackLeg:
     """A call of the SIP stack, made by `SipCalls`. Its methods are the orders of `Leg` that concern signalling."""
