@@ -229,6 +229,7 @@ def test_words(capsys):
         {"event": "happened", "event_type": "calling.call.state", "params": {"call_id": "c", "call_state": "ended"}},
         {"event": "sip", "source": "a", "target": "b", "message": "BYE sip:x SIP/2.0\r\nTo: y"},
         {"event": "phone", "uri": "sip:x", "words": "answered"},
+        {"event": "sip", "source": "a", "target": "b", "message": "\r\nBYE sip:y SIP/2.0\nTo: y\n"},
         {"event": "relay", "direction": "tx", "client": 1, "text": "{}"},
         {"event": "reply"},
     ):
@@ -240,6 +241,7 @@ def test_words(capsys):
         "calling.call.state c ended",
         "a -> b BYE sip:x SIP/2.0",
         "sip:x answered",
+        "a -> b BYE sip:y SIP/2.0",
         "-> 1 {}",
     ]
 

@@ -37,7 +37,7 @@ def print_words(event: dict[str, Any]) -> None:
         case "relay":
             _show(f"{'<-' if event['direction'] == 'rx' else '->'} {event['client']} {event['text']}")
         case "sip":
-            _show(f"{event['source']} -> {event['target']} {event['message'].partition(chr(13))[0]}")
+            _show(f"{event['source']} -> {event['target']} {event['message'].strip().splitlines()[0]}")
         case "phone":
             _show(f"{event['uri']} {event['words']}")
 
