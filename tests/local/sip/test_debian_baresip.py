@@ -75,7 +75,7 @@ async def test_two_of_them_are_bridged_and_one_is_held() -> None:
 
 async def test_its_digits_are_heard() -> None:
     board = RecordingPhoneEvents()
-    async with SipPhones("127.0.0.1:0") as phones, baresip_phone(sine(440, 1)) as phone:
+    async with SipPhones("127.0.0.1:0") as phones, baresip_phone(sine(440, 10)) as phone:
         await phones.start(board)
         await phone.command("dial", f"sip:default@{phones.address}")
         await board.until("answered")
