@@ -351,25 +351,24 @@ class SipPhones:
         self._ringing.pop(number, None)
         if leg is not None:
             logger.warning("a call could not be made: %s", why)
-            leg.ended = True
-            if (rung := self._rung.pop(leg, None)) is not None:
-                rung.outcome = "error"
-            self._events().report(time.monotonic() + self._clock, leg, CallEnded("error"))
+            self._end(leg, CallEnded("error"))
 
     def _fail_all(self, error: str) -> None:
         """End every call, since the process of the stack is gone."""
         legs, self._legs = self._legs, {}
         self._ringing.clear()
-        for rung in self._rung.values():
-            rung.outcome = "error"
-        self._rung.clear()
-        now = time.monotonic() + self._clock
         for leg in [leg for leg in legs.values() if not leg.ended]:
-            leg.ended = True
             try:
-                self._events().report(now, leg, CallFailed(error))
+                self._end(leg, CallFailed(error))
             except Exception:
                 logger.exception("the end of call %s could not be reported", leg.call_id)
+
+    def _end(self, leg: SipLeg, report: CallEnded | CallFailed) -> None:
+        """Report the end of a call that the stack does not report."""
+        leg.ended = True
+        if (rung := self._rung.pop(leg, None)) is not None:
+            rung.outcome = "error"
+        self._events().report(time.monotonic() + self._clock, leg, report)
 
     def _events(self) -> PhoneEvents:
         if self._phone_events is None:

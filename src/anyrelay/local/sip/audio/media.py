@@ -173,15 +173,8 @@ class Renderer:
             case "audio":
                 return await self._audio(str(params.get("url") or ""), rate)
             case _:
-                spoken = partial(
-                    speak,
-                    str(params.get("text") or ""),
-                    rate,
-                    language=str(params.get("language") or ""),
-                    gender=str(params.get("gender") or ""),
-                    voice=str(params.get("voice") or ""),
-                )
-                return Clip.of(await _in(_speaker, spoken))
+                words = {name: str(params.get(name) or "") for name in ("text", "language", "gender", "voice")}
+                return Clip.of(await _in(_speaker, partial(speak, rate=rate, **words)))
 
     async def _audio(self, url: str, rate: int) -> Clip:
         """Read or fetch a WAV file by its path, or by a ``file:``, ``http:`` or ``https:`` URL."""
