@@ -14,9 +14,11 @@ from pathlib import Path
 import pytest
 
 from anyrelay.local import SipPhones
+from anyrelay.local.exchange.reports import RecordSettings
 from anyrelay.local.json_process import JsonProcess, module_command
 from anyrelay.local.sip import child, stack_checks, supervisor
 from anyrelay.local.sip.stack_checks import StackChecks
+from anyrelay.protocol.schema import Media
 from tests.local.sip.udp_phone import UdpCall, sip_socket
 from tests.support.recording_phone_events import RecordingPhoneEvents
 from tests.support.sipp import free_port
@@ -170,6 +172,29 @@ async def test_orders_that_cannot_be_followed_harm_nothing(caplog: pytest.LogCap
             await call.hang_up()
             await board.until("ended")
     assert caplog.text.count("could not be followed") == 3
+
+
+async def test_orders_to_a_call_that_is_over_do_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    board = RecordingPhoneEvents()
+    async with SipPhones("127.0.0.1:0") as phones:
+        await phones.start(board)
+        async with sip_socket(phones.address) as socket:
+            call = UdpCall(socket, phones.address)
+            assert await call.call() == 200
+            await call.hang_up()
+            await board.until("ended")
+            leg = board.legs[0]
+            leg.record("late", RecordSettings(name="late"))
+            leg.play("late", [Media.silence(1)], volume=0, loop=1)
+            leg.stream("late", "nowhere", {})
+            leg.send_digits("late", "1")
+            leg.refer("sip:bob@127.0.0.1:9")
+            leg.hang_up()
+            call = UdpCall(socket, phones.address)  # its answer follows the orders above
+            assert await call.call() == 200
+            await call.hang_up()
+    assert board.per_leg[leg][-1] == ("ended", "hangup")
+    assert not caplog.records
 
 
 async def test_it_ends_with_its_parent() -> None:

@@ -146,9 +146,8 @@ class SyncPhones:
         Raises:
             TimeoutError: No client called the phone within `timeout` seconds.
         """
-        return SyncCaller(
-            self._relay, self._relay.order("called", order_timeout=timeout, uri=uri, timeout=timeout), uri
-        )
+        number = self._relay.order("called", order_timeout=timeout, uri=uri, timeout=timeout)
+        return SyncCaller(self._relay, number, uri)
 
     def dial(
         self,

@@ -209,9 +209,8 @@ class _RtpTarget(CopyTarget):
         while len(self._waiting) >= self._packet:
             payload = self._encoder.encode(self._waiting[: self._packet])
             self._waiting = self._waiting[self._packet :]
-            head = struct.pack(
-                *(">BBHII", 0x80, _PAYLOAD_TYPES[self._encoder.name], self._sequence, self._timestamp, self._source)
-            )
+            kind = _PAYLOAD_TYPES[self._encoder.name]
+            head = struct.pack(">BBHII", 0x80, kind, self._sequence, self._timestamp, self._source)
             self._sequence = (self._sequence + 1) & 0xFFFF
             self._timestamp = (self._timestamp + self._packet * self._encoder.rate // RATE) & 0xFFFF_FFFF
             try:
