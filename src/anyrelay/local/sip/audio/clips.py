@@ -171,7 +171,7 @@ def ringtone(name: str, seconds: float | None, rate: int) -> Clip:
     parts: list[Samples] = []
     for index, duration in enumerate(ring.cadence):
         tones = [tone(frequency, duration, rate) for frequency in ring.frequencies]
-        sound: Samples = numpy.sum(tones, axis=0, dtype=numpy.int16)
+        sound: Samples = numpy.stack(tones).sum(axis=0, dtype=numpy.int16)
         parts.append(sound if index % 2 == 0 else numpy.zeros_like(sound))
     cycle = numpy.concatenate(parts)
     return Clip(cycle, len(cycle) if seconds is None else round(seconds * rate))
