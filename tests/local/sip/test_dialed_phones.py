@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from anyrelay.local.exchange.ports import Leg
-from anyrelay.local.process.phone_process import phone_process
 from anyrelay.local.sip.phones import SipPhones
+from tests.support.phone_process import phone_process
 from tests.support.recording_phone_events import RecordingPhoneEvents
 
 pytestmark = [pytest.mark.anyio, pytest.mark.sip]

@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 
-from anyrelay.local.process.phone_process import phone_process
 from anyrelay.local.sip.phones import SipLeg, SipMessageSeen, SipPhones
 from anyrelay.protocol.schema import Media
+from tests.support.phone_process import phone_process
 from tests.support.recording_phone_events import RecordingPhoneEvents
 
 pytestmark = [pytest.mark.anyio, pytest.mark.sip]

@@ -8,9 +8,9 @@ import sys
 
 import pytest
 
-from anyrelay.local.process.phone_process import phone_process
 from anyrelay.local.sip.phone import main
 from anyrelay.local.sip.phones import SipPhones, SipStackError
+from tests.support.phone_process import phone_process
 from tests.support.recording_phone_events import RecordingPhoneEvents
 
 pytestmark = [pytest.mark.anyio, pytest.mark.sip]

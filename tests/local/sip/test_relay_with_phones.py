@@ -12,10 +12,10 @@ import pytest
 
 from anyrelay import Call, ConferenceEvent, DialFailed, RecordEvent, RelayClient, RelayEvent
 from anyrelay.local import LocalRelay, SipPhones
-from anyrelay.local.process.phone_process import phone_process
 from tests.local.sip.fake_audio import frequency_of, level_at, sine, voiced
 from tests.local.sip.rtp_phone import RtpCall, rtp_call, rtp_stream
 from tests.local.sip.udp_phone import sip_socket
+from tests.support.phone_process import phone_process
 
 pytestmark = [pytest.mark.anyio, pytest.mark.sip]
 

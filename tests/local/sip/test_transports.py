@@ -9,7 +9,6 @@ import pytest
 import trustme
 
 from anyrelay.local.exchange.reports import RecordSettings
-from anyrelay.local.process.phone_process import phone_process
 from anyrelay.local.sip.addresses import split_address
 from anyrelay.local.sip.phones import SipPhones
 from anyrelay.local.sip.probe import Probe
@@ -17,6 +16,7 @@ from anyrelay.protocol.schema import Media
 from tests.local.sip.fake_audio import frequency_of, sine, voiced
 from tests.local.sip.test_call_audio import samples_of
 from tests.support.baresip_phone import baresip_phone
+from tests.support.phone_process import phone_process
 from tests.support.recording_phone_events import RecordingPhoneEvents
 
 pytestmark = [pytest.mark.anyio, pytest.mark.sip]

@@ -8,9 +8,9 @@ import anyio.to_thread
 import pytest
 
 from anyrelay.cli.trace import run_trace
-from anyrelay.local.process.phone_process import phone_process
 from tests.local.server.control_api.support import application, controlled_relay
 from tests.support.capture_reader import read_capture
+from tests.support.phone_process import phone_process
 
 pytestmark = [pytest.mark.anyio, pytest.mark.sip]
 
