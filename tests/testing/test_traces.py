@@ -209,6 +209,11 @@ def test_a_trace_without_messages_says_so(tmp_path):
     assert (drawn.exit_code, drawn.output.splitlines()[-1]) == (0, "no messages")
 
 
+def test_the_command_names_the_file_that_cannot_be_written(trace):
+    done = run(trace, "--output", "/dev/full")  # which is opened, and then takes nothing
+    assert (done.exit_code, done.stderr) == (2, "anyrelay: /dev/full cannot be used: No space left on device\n")
+
+
 def test_the_command_ends_quietly_when_standard_output_is_closed(trace):
     reader, writer = os.pipe()
     os.close(reader)

@@ -45,7 +45,7 @@ def run_trace(source: str, *, call: str | None, form: str, output: str | None) -
     except BrokenPipeError:  # the reader of standard output has seen enough
         mute()
     except OSError as error:
-        complain(f"{error.filename} cannot be used: {error.strerror}")
+        complain(f"{error.filename or output or 'standard output'} cannot be used: {error.strerror}")
         return WRONG_USE
     return DONE
 
