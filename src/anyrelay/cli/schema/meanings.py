@@ -7,6 +7,7 @@ import inspect
 import re
 import sys
 from functools import cache
+from itertools import pairwise
 
 __all__ = ["field_meanings", "summary"]
 
@@ -32,23 +33,15 @@ def field_meanings(kind: type) -> dict[str, str]:
 @cache
 def _meanings_in(module: str) -> dict[str, dict[str, str]]:
     """Return the strings under the fields of each class of a module."""
-    tree = ast.parse(inspect.getsource(sys.modules[module]))
-    return {
-        each.name: {
-            name: _markdown(text)
-            for member, under in zip(each.body, each.body[1:], strict=False)
-            for name, text in _field_and_string(member, under)
-        }
-        for each in tree.body
-        if isinstance(each, ast.ClassDef)
-    }
-
-
-def _field_and_string(member: ast.stmt, under: ast.stmt) -> list[tuple[str, str]]:
-    match member, under:
-        case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
-            return [(name, text)]
-    return []
+    found: dict[str, dict[str, str]] = {}
+    for kind in ast.parse(inspect.getsource(sys.modules[module])).body:
+        if isinstance(kind, ast.ClassDef):
+            meanings = found[kind.name] = {}
+            for member_and_next in pairwise(kind.body):
+                match member_and_next:
+                    case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
+                        meanings[name] = _markdown(text)
+    return found
 
 
 def summary(kind: type) -> str:
