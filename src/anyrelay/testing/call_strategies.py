@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
@@ -81,10 +82,8 @@ class WholeCall:
         for after, fault in self.faults:
             relay.sleep(max(0.0, began + after - relay.now))
             _commit(relay, fault)
-        try:
+        with contextlib.suppress(TimeoutError):
             caller.ended(max(0.0, began + timeout - relay.now))
-        except TimeoutError:
-            return caller
         return caller
 
 
