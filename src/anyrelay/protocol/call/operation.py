@@ -156,7 +156,7 @@ class OperationMachine(CommandObserver, Generic[E]):
         if on_completed is not None:
             check_handler(on_completed, "on_completed")
         self.call = call
-        self.control_id = call.control_id_or_new(control_id)
+        self.control_id: str = call.control_id_or_new(control_id)
         self.method = "the operation"
         """The RELAY method that starts the operation."""
         self.state: OperationState = OperationState.STARTING
